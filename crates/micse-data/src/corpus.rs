@@ -1,0 +1,141 @@
+//! A corpus: unlabelled sentences, one a line, held in one buffer.
+//!
+//! Files are plain text or Zstandard (told apart by their first bytes, not by their names) and are streamed,
+//! so memory holds the sentences and eight bytes each, nothing more.
+mod lines;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::demo;
+use crate::error::{Error, Result};
+
+/// Sentences in a fixed order, addressed by index.
+#[derive(Clone, Debug)]
+pub struct Corpus {
+    text: String,
+    /// Where each sentence ends in `text`; sentence `i` begins where sentence `i - 1` ends.
+    ends: Vec<usize>,
+    info: CorpusInfo,
+}
+
+/// What identifies a corpus: enough to tell whether two runs saw the same text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorpusInfo {
+    /// The files read, in order, or `demo`.
+    pub sources: Vec<String>,
+    /// The number of sentences.
+    pub sentences: usize,
+    /// Blank lines that were skipped.
+    pub blank_lines: usize,
+    /// SHA-256, in hexadecimal, of the sentences each followed by a line feed.
+    pub sha256: String,
+}
+
+impl Corpus {
+    /// Reads files of one sentence a line, one after the other. White space around a sentence and a byte order
+    /// mark are removed, blank lines are skipped and counted, repeats are kept.
+    ///
+    /// # Errors
+    /// A file that is missing or cannot be read, a line that is not UTF-8 (with its number and byte offset),
+    /// Zstandard data that ends early, and files that hold no sentence at all.
+    pub fn open(paths: &[PathBuf]) -> Result<Self> {
+        let mut builder = Builder::default();
+        for path in paths {
+            lines::read(path, |line| builder.push(line))?;
+        }
+        let sources = paths.iter().map(|path| file_name(path)).collect();
+        let corpus = builder.finish(sources);
+        if corpus.is_empty() {
+            let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+            let sources = if shown.is_empty() { "an empty list of files".to_owned() } else { shown.join(", ") };
+            return Err(Error::EmptyCorpus { sources, blank_lines: corpus.info.blank_lines });
+        }
+        if u32::try_from(corpus.len()).is_err() {
+            return Err(Error::TooManySentences { sentences: corpus.len() });
+        }
+        Ok(corpus)
+    }
+
+    /// The corpus of sentences in memory, under the given name; blank ones are skipped and counted, white space
+    /// around a sentence is removed, and so is what follows its first line.
+    pub fn from_sentences(name: &str, sentences: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut builder = Builder::default();
+        for sentence in sentences {
+            builder.push(sentence.as_ref().trim().lines().next().unwrap_or_default());
+        }
+        builder.finish(vec![name.to_owned()])
+    }
+
+    /// The demo corpus: [`demo::CORPUS_SENTENCES`] distinct sentences of a seeded grammar.
+    pub fn demo() -> Self {
+        Self::from_sentences("demo", demo::corpus())
+    }
+
+    /// The number of sentences.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no sentence.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Sentence `i`, without white space around it.
+    ///
+    /// # Panics
+    /// If `i` is not below [`Corpus::len`].
+    pub fn get(&self, i: usize) -> &str {
+        let start = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.text[start..self.ends[i]]
+    }
+
+    /// All sentences in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        (0..self.len()).map(|i| self.get(i))
+    }
+
+    /// What identifies the corpus.
+    pub fn info(&self) -> &CorpusInfo {
+        &self.info
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    text: String,
+    ends: Vec<usize>,
+    blank_lines: usize,
+    hash: Sha256,
+}
+
+impl Builder {
+    fn push(&mut self, line: &str) {
+        let sentence = line.trim();
+        if sentence.is_empty() {
+            self.blank_lines += 1;
+            return;
+        }
+        self.text.push_str(sentence);
+        self.ends.push(self.text.len());
+        self.hash.update(sentence.as_bytes());
+        self.hash.update(b"\n");
+    }
+
+    fn finish(mut self, sources: Vec<String>) -> Corpus {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let info =
+            CorpusInfo { sources, sentences: self.ends.len(), blank_lines: self.blank_lines, sha256 };
+        Corpus { text: self.text, ends: self.ends, info }
+    }
+}
+
+/// The last part of a path. The folder is left out, so that a moved file still compares equal.
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

@@ -1,0 +1,191 @@
+//! The rule of where data is found.
+//!
+//! A flag; else the environment variable `MICSE_DATA`, a folder with `wiki/`, `senteval/` and
+//! `bert-base-uncased/`; else an error that lists where was looked. The value `demo` of a flag means what the
+//! repository ships: the folder `data/`, found upward from the working directory, and the generated corpus.
+//! Nothing is taken in silence: every answer has a line that says what was taken and why.
+use std::path::{Path, PathBuf};
+
+use crate::corpus::Corpus;
+use crate::error::{Error, Result};
+
+/// The variable that names the data folder.
+pub const DATA_VARIABLE: &str = "MICSE_DATA";
+
+/// The flag value for what the repository ships.
+pub const DEMO: &str = "demo";
+
+/// The corpus in the data folder that is taken without a flag.
+const DEFAULT_CORPUS: &str = "wiki/enwiki_sentences_00.txt.zst";
+
+/// Something found, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located<T> {
+    /// What was found.
+    pub place: T,
+    /// One line for the user: what was taken and why.
+    pub note: String,
+}
+
+/// Where a corpus comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CorpusSource {
+    /// The generated demo corpus.
+    Demo,
+    /// Files, one sentence a line.
+    Files(Vec<PathBuf>),
+}
+
+impl CorpusSource {
+    /// Reads or generates the corpus.
+    ///
+    /// # Errors
+    /// Those of [`Corpus::open`].
+    pub fn open(&self) -> Result<Corpus> {
+        match self {
+            Self::Demo => Ok(Corpus::demo()),
+            Self::Files(paths) => Corpus::open(paths),
+        }
+    }
+}
+
+/// Applies the rule, in a given environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locator {
+    /// The value of `MICSE_DATA`, if set.
+    pub micse_data: Option<PathBuf>,
+    /// The folder from which `data/` is looked for upward.
+    pub start: PathBuf,
+}
+
+impl Locator {
+    /// The process's own environment and working directory. An empty `MICSE_DATA` counts as not set.
+    ///
+    /// # Errors
+    /// No working directory.
+    pub fn from_env() -> Result<Self> {
+        let start = std::env::current_dir().map_err(|source| Error::Read { path: ".".into(), source })?;
+        let micse_data = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Ok(Self { micse_data, start })
+    }
+
+    /// The corpus: `flag` holds the values of `--corpus`, files or the one word `demo`.
+    ///
+    /// # Errors
+    /// A file that does not exist, `demo` among files, and no flag without a data folder that has a corpus.
+    pub fn corpus(&self, flag: &[String]) -> Result<Located<CorpusSource>> {
+        let refused = |value: &str, problem: &str| Error::Flag {
+            flag: "--corpus",
+            value: value.to_owned(),
+            problem: problem.to_owned(),
+        };
+        if flag.iter().any(|value| value == DEMO) {
+            if flag.len() > 1 {
+                return Err(refused(DEMO, "does not go together with files; write ./demo for a file of that name"));
+            }
+            let note = "corpus: the generated demo sentences (--corpus demo)".to_owned();
+            return Ok(Located { place: CorpusSource::Demo, note });
+        }
+        for value in flag {
+            let path = Path::new(value);
+            if path.is_dir() {
+                return Err(refused(value, "is a folder; name the text files in it"));
+            }
+            if !path.exists() {
+                return Err(refused(value, "no such file; name a text file with one sentence a line, or `demo`"));
+            }
+        }
+        if !flag.is_empty() {
+            let note = format!("corpus: {} (--corpus)", flag.join(", "));
+            return Ok(Located { place: CorpusSource::Files(flag.iter().map(PathBuf::from).collect()), note });
+        }
+        let path = self.under_data("corpus", "--corpus", "FILE", DEFAULT_CORPUS)?;
+        let note = format!("corpus: {} ({DATA_VARIABLE})", path.display());
+        Ok(Located { place: CorpusSource::Files(vec![path]), note })
+    }
+
+    /// The folder of STS sets: `flag` is the value of `--sts`, a folder or `demo`.
+    ///
+    /// # Errors
+    /// A folder that does not exist, and no flag without a data folder that has `senteval/`.
+    pub fn sts(&self, flag: Option<&str>) -> Result<Located<PathBuf>> {
+        self.folder("STS data", "--sts", flag, "sts-demo", "senteval")
+    }
+
+    /// The folder of the pre-trained encoder: `flag` is the value of `--encoder`, a folder or `demo`.
+    ///
+    /// # Errors
+    /// A folder that does not exist (model ids of the Hub are not fetched), and no flag without a data folder that
+    /// has `bert-base-uncased/`.
+    pub fn encoder(&self, flag: Option<&str>) -> Result<Located<PathBuf>> {
+        self.folder("encoder", "--encoder", flag, "encoder", "bert-base-uncased")
+    }
+
+    /// The folder `data/` that the repository ships, holding `encoder/` and `sts-demo/`: the first one found from
+    /// the start folder upward.
+    ///
+    /// # Errors
+    /// No such folder: the error names where the search began.
+    pub fn shipped_folder(&self) -> Result<PathBuf> {
+        let holds_all = |folder: &PathBuf| ["encoder", "sts-demo"].iter().all(|part| folder.join(part).is_dir());
+        self.start.ancestors().map(|folder| folder.join("data")).find(holds_all).ok_or_else(|| Error::NotGiven {
+            what: "shipped data folder",
+            looked: format!("data/ (with encoder/ and sts-demo/) in {} and the folders above it", self.start.display()),
+            remedy: "run the command inside the repository".to_owned(),
+        })
+    }
+
+    fn folder(
+        &self,
+        what: &'static str,
+        flag: &'static str,
+        value: Option<&str>,
+        shipped: &str,
+        in_data: &str,
+    ) -> Result<Located<PathBuf>> {
+        let (place, why) = match value {
+            Some(DEMO) => (self.shipped_folder()?.join(shipped), format!("{flag} demo")),
+            Some(value) if Path::new(value).is_dir() => (PathBuf::from(value), flag.to_owned()),
+            Some(value) => {
+                let problem = if flag == "--encoder" && is_hub_id(value) {
+                    "no such folder, and model ids of the Hub are not fetched; \
+                     download the model and give its folder, or `demo`"
+                } else {
+                    "no such folder; give a folder, or `demo`"
+                };
+                return Err(Error::Flag { flag, value: value.to_owned(), problem: problem.to_owned() });
+            }
+            None => (self.under_data(what, flag, "DIR", in_data)?, DATA_VARIABLE.to_owned()),
+        };
+        let note = format!("{what}: {} ({why})", place.display());
+        Ok(Located { place, note })
+    }
+
+    /// A path under the data folder, which has to exist.
+    fn under_data(&self, what: &'static str, flag: &str, value: &str, part: &str) -> Result<PathBuf> {
+        let Some(data) = &self.micse_data else {
+            return Err(Error::NotGiven {
+                what,
+                looked: format!("{flag} and {DATA_VARIABLE} (neither is set)"),
+                remedy: format!(
+                    "give {flag} {value}, set {DATA_VARIABLE} to a folder that holds {part}, or take what the \
+                     repository ships with `{flag} demo`"
+                ),
+            });
+        };
+        let path = data.join(part);
+        if path.exists() {
+            return Ok(path);
+        }
+        let remedy = format!("{DATA_VARIABLE} is {}, which should hold {part}; or give {flag} {value}", data.display());
+        Err(Error::Missing { path, remedy })
+    }
+}
+
+/// Whether a value looks like `owner/name` or `name`, not like a path.
+fn is_hub_id(value: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty() && !part.starts_with('.') && part.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
+    };
+    value.split('/').count() <= 2 && value.split('/').all(plain)
+}

@@ -1,0 +1,59 @@
+//! Lists of sizes and of seeds, as flags write them.
+
+use super::SplitSize;
+use crate::error::{Error, Result};
+
+/// No sweep needs more seeds; more are a slip of the pen.
+const MOST_SEEDS: usize = 10_000;
+
+/// Sizes with commas between them: `1000,1%,100%`.
+///
+/// # Errors
+/// An empty list, an entry that is no [`SplitSize`], and a size that comes twice.
+pub fn parse_sizes(text: &str) -> Result<Vec<SplitSize>> {
+    let mut sizes = Vec::new();
+    for entry in text.split(',') {
+        let size = entry.parse()?;
+        if sizes.contains(&size) {
+            return Err(Error::Parse {
+                text: text.to_owned(),
+                expected: format!("a list of distinct sizes: {size} comes twice"),
+            });
+        }
+        sizes.push(size);
+    }
+    Ok(sizes)
+}
+
+/// Seeds with commas between them, and ranges that include both ends: `48..52` is 48, 49, 50, 51, 52.
+///
+/// # Errors
+/// An empty list, an entry that is neither a number nor a range, a range that goes down, more than 10,000
+/// seeds, and a seed that comes twice (it would count double in a mean).
+pub fn parse_seeds(text: &str) -> Result<Vec<u64>> {
+    let refused = |expected: String| Error::Parse { text: text.to_owned(), expected };
+    let number = |entry: &str| {
+        let example = "a list of seeds such as `48..52` (both included) or `48,49`";
+        entry.trim().parse::<u64>().map_err(|_| refused(example.to_owned()))
+    };
+    let mut seeds = Vec::new();
+    for entry in text.split(',') {
+        let (first, last) = match entry.split_once("..") {
+            Some((first, last)) => (number(first)?, number(last)?),
+            None => (number(entry)?, number(entry)?),
+        };
+        if last < first {
+            return Err(refused(format!("a list of seeds: the range {first}..{last} goes down")));
+        }
+        if last - first >= MOST_SEEDS as u64 || seeds.len() >= MOST_SEEDS {
+            return Err(refused(format!("a list of at most {MOST_SEEDS} seeds")));
+        }
+        for seed in first..=last {
+            if seeds.contains(&seed) {
+                return Err(refused(format!("a list of distinct seeds: {seed} comes twice")));
+            }
+            seeds.push(seed);
+        }
+    }
+    Ok(seeds)
+}

@@ -1,0 +1,150 @@
+//! Semantic textual similarity (STS) test sets: pairs of sentences with a human score.
+//!
+//! [`Suite::load`] reads a folder in one of two layouts:
+//!
+//! * `SentEval`'s (Conneau & Kiela 2018): `STS/STS12-en-test/STS.input.X.txt` beside `STS.gs.X.txt` for the
+//!   years 2012 to 2016, `STS/STSBenchmark/sts-{dev,test}.csv`, `SICK/SICK_test_annotated.txt`;
+//! * the demo's: `demo-dev.csv` and `demo-test.csv`, in the columns of `sts-dev.csv`.
+//!
+//! White space in a sentence is split and joined again by one space, as the field's published evaluations do;
+//! nothing else is changed. Pairs without a score (an empty line in a `gs` file) are left out.
+mod read;
+mod senteval;
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// The seven tasks of the field's tables, in their order.
+pub const SENTEVAL_TASKS: [&str; 7] =
+    ["STS12", "STS13", "STS14", "STS15", "STS16", "STSBenchmark", "SICKRelatedness"];
+
+/// The one task of the demo layout.
+pub const DEMO_TASK: &str = "DemoSTS";
+
+/// File names of the demo layout: dev, then test.
+pub const DEMO_FILES: [&str; 2] = ["demo-dev.csv", "demo-test.csv"];
+
+/// Two sentences and how close in meaning people found them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// The first sentence.
+    pub first: String,
+    /// The second sentence.
+    pub second: String,
+    /// The human score: 0 to 5 (SICK: 1 to 5), more is closer.
+    pub score: f64,
+}
+
+/// A part of a task from one source, such as `MSRpar` of STS12.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Subset {
+    /// The subset's name; the task's own name where a task has one set.
+    pub name: String,
+    /// Its scored pairs, in file order.
+    pub pairs: Vec<Pair>,
+}
+
+/// A test set that gives one figure in a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// The task's name, one of [`SENTEVAL_TASKS`] or [`DEMO_TASK`].
+    pub name: String,
+    /// Its subsets, in the fixed order of the published evaluations.
+    pub subsets: Vec<Subset>,
+}
+
+impl Task {
+    /// All pairs of all subsets, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = &Pair> {
+        self.subsets.iter().flat_map(|subset| &subset.pairs)
+    }
+
+    /// The number of pairs in all subsets together.
+    pub fn len(&self) -> usize {
+        self.subsets.iter().map(|subset| subset.pairs.len()).sum()
+    }
+
+    /// Whether there is no pair at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The tasks of one folder and the development set that belongs to them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suite {
+    /// `SentEval` or `demo`.
+    pub name: String,
+    /// The tasks asked for, in the order of [`SENTEVAL_TASKS`].
+    pub tasks: Vec<Task>,
+    /// The development set (STS benchmark dev, or the demo's), for alignment, uniformity and selection.
+    /// `None` if it is not in the folder and STS benchmark was not asked for.
+    pub dev: Option<Task>,
+}
+
+impl Suite {
+    /// Reads `folder`, in either layout; `tasks` chooses some by name (case does not matter; `STSB`, `STS-B`,
+    /// `SICKR` and `SICK-R` are understood), `None` takes all.
+    ///
+    /// # Errors
+    /// A folder in neither layout, an unknown task, a missing file, and lines that cannot be understood:
+    /// each error names the file and, where there is one, the line.
+    pub fn load(folder: &Path, tasks: Option<&[String]>) -> Result<Self> {
+        if !folder.is_dir() {
+            return Err(missing(folder));
+        }
+        if DEMO_FILES.iter().any(|name| folder.join(name).is_file()) {
+            chosen(&[DEMO_TASK], tasks)?;
+            let [dev, test] = DEMO_FILES.map(|name| read::benchmark_by_genre(&folder.join(name), DEMO_TASK));
+            return Ok(Self { name: "demo".to_owned(), tasks: vec![test?], dev: Some(dev?) });
+        }
+        if !folder.join("STS").is_dir() && !folder.join("SICK").is_dir() {
+            return Err(missing(folder));
+        }
+        let names = chosen(&SENTEVAL_TASKS, tasks)?;
+        let asked_for_benchmark = names.contains(&"STSBenchmark");
+        let dev = senteval::dev(folder, asked_for_benchmark)?;
+        let tasks = names.iter().map(|name| senteval::task(folder, name)).collect::<Result<_>>()?;
+        Ok(Self { name: "SentEval".to_owned(), tasks, dev })
+    }
+}
+
+/// The error for a folder in neither layout.
+fn missing(folder: &Path) -> Error {
+    Error::Missing {
+        path: folder.join("STS"),
+        remedy: format!(
+            "expected SentEval's layout (STS/STS12-en-test/, ..., STS/STSBenchmark/, SICK/) or the demo's \
+             ({}) in {}; fetch SentEval's downstream data, or use the demo",
+            DEMO_FILES.join(", "),
+            folder.display()
+        ),
+    }
+}
+
+/// The known names that were asked for, in the known order.
+fn chosen<'a>(known: &[&'a str], asked: Option<&[String]>) -> Result<Vec<&'a str>> {
+    let Some(asked) = asked else { return Ok(known.to_vec()) };
+    let mut wanted = Vec::new();
+    for name in asked {
+        let canonical = canonical(name);
+        let found = known.iter().find(|task| task.eq_ignore_ascii_case(&canonical));
+        wanted.push(*found.ok_or_else(|| Error::UnknownTask { name: name.clone(), known: known.join(", ") })?);
+    }
+    let chosen: Vec<_> = known.iter().copied().filter(|task| wanted.contains(task)).collect();
+    if chosen.is_empty() {
+        return Err(Error::UnknownTask { name: String::new(), known: known.join(", ") });
+    }
+    Ok(chosen)
+}
+
+/// The full name behind a short one; other names as they are.
+fn canonical(name: &str) -> String {
+    match name.trim().to_ascii_lowercase().as_str() {
+        "stsb" | "sts-b" | "stsbenchmark" => "STSBenchmark".to_owned(),
+        "sickr" | "sick-r" | "sickrelatedness" => "SICKRelatedness".to_owned(),
+        "demo" => DEMO_TASK.to_owned(),
+        other => other.to_owned(),
+    }
+}

@@ -1,0 +1,46 @@
+//! Where `SentEval`'s layout keeps each task.
+
+use std::path::{Path, PathBuf};
+
+use super::{Subset, Task, read};
+use crate::error::Result;
+
+/// Subsets of the yearly tasks, in the order in which the published evaluations concatenate them. STS13 goes
+/// without SMT, which was never public.
+const YEARS: [(&str, &[&str]); 5] = [
+    ("STS12", &["MSRpar", "MSRvid", "SMTeuroparl", "surprise.OnWN", "surprise.SMTnews"]),
+    ("STS13", &["FNWN", "headlines", "OnWN"]),
+    ("STS14", &["deft-forum", "deft-news", "headlines", "images", "OnWN", "tweet-news"]),
+    ("STS15", &["answers-forums", "answers-students", "belief", "headlines", "images"]),
+    ("STS16", &["answer-answer", "headlines", "plagiarism", "postediting", "question-question"]),
+];
+
+/// Reads one task by its full name.
+pub(super) fn task(folder: &Path, name: &str) -> Result<Task> {
+    if let Some((_, subsets)) = YEARS.iter().find(|(year, _)| *year == name) {
+        let folder = folder.join("STS").join(format!("{name}-en-test"));
+        let subsets = subsets.iter().map(|subset| read::year(&folder, subset)).collect::<Result<_>>()?;
+        return Ok(Task { name: name.to_owned(), subsets });
+    }
+    let pairs = if name == "SICKRelatedness" {
+        read::sick(&folder.join("SICK/SICK_test_annotated.txt"))?
+    } else {
+        read::benchmark(&benchmark_file(folder, "test"))?
+    };
+    Ok(Task { name: name.to_owned(), subsets: vec![Subset { name: name.to_owned(), pairs }] })
+}
+
+/// STS benchmark's dev set; `None` if the file is not there and is not `required`.
+pub(super) fn dev(folder: &Path, required: bool) -> Result<Option<Task>> {
+    let file = benchmark_file(folder, "dev");
+    if !required && !file.exists() {
+        return Ok(None);
+    }
+    let name = "STSBenchmark".to_owned();
+    let subset = Subset { name: name.clone(), pairs: read::benchmark(&file)? };
+    Ok(Some(Task { name, subsets: vec![subset] }))
+}
+
+fn benchmark_file(folder: &Path, part: &str) -> PathBuf {
+    folder.join("STS/STSBenchmark").join(format!("sts-{part}.csv"))
+}

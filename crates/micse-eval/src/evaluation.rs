@@ -1,0 +1,136 @@
+//! The result of an evaluation, as `micse-eval --format json` writes it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::named::Named;
+
+/// The scores of one model. Correlations are times 100; one that is not defined is NaN here and `null` in
+/// JSON.
+///
+/// ```
+/// use micse_eval::Evaluation;
+/// let text = r#"{"model": "m", "pooling": "cls", "average": 70.5, "alignment": 0.2, "uniformity": null,
+///     "tasks": {"STS12": {"pairs": 2, "spearman": {"all": 70.5, "mean": 70.5, "wmean": 70.5},
+///                         "pearson": {"all": 71, "mean": 71, "wmean": 71},
+///                         "subsets": {"MSRpar": {"pairs": 2, "spearman": 70.5, "pearson": 71}}}}}"#;
+/// let evaluation = Evaluation::from_json(text)?;
+/// assert_eq!(evaluation.tasks.get("STS12").unwrap().spearman.all, 70.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The model's name, folder or Hub id; the caller's, see [`of_model`](Self::of_model).
+    pub model: String,
+    /// The pooling; the caller's.
+    pub pooling: String,
+    /// The mean over tasks of the unrounded [`Aggregates::all`] of Spearman's correlation.
+    #[serde(with = "number")]
+    pub average: f64,
+    /// Mean squared distance of the unit vectors of dev pairs with a score of at least 4; none without such.
+    pub alignment: Option<f64>,
+    /// Uniformity (`t = 2`) of the unit vectors of all dev sentences; none without a dev set.
+    pub uniformity: Option<f64>,
+    /// The tasks, in the suite's order.
+    pub tasks: Named<TaskScores>,
+}
+
+/// The scores of one task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskScores {
+    /// Scored pairs in all subsets.
+    pub pairs: usize,
+    /// Spearman's correlation of cosine and human score, times 100.
+    pub spearman: Aggregates,
+    /// Pearson's, times 100.
+    pub pearson: Aggregates,
+    /// The subsets, in the task's order.
+    pub subsets: Named<SubsetScores>,
+}
+
+/// The three figures in use for a task of several subsets. For a task of one they are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Aggregates {
+    /// One correlation over the pairs of all subsets together: the field's tables.
+    #[serde(with = "number")]
+    pub all: f64,
+    /// The mean of the subsets' correlations.
+    #[serde(with = "number")]
+    pub mean: f64,
+    /// That mean weighted by the subsets' numbers of pairs.
+    #[serde(with = "number")]
+    pub wmean: f64,
+}
+
+impl Aggregates {
+    /// Of the correlation over all pairs, and the (pairs, correlation) of each subset.
+    pub(crate) fn new(all: f64, subsets: &[(usize, f64)]) -> Self {
+        let total: usize = subsets.iter().map(|&(pairs, _)| pairs).sum();
+        let mean = subsets.iter().map(|&(_, value)| value).sum::<f64>() / subsets.len() as f64;
+        let wmean = subsets.iter().map(|&(pairs, value)| value * (pairs as f64 / total as f64)).sum();
+        Self { all, mean, wmean }
+    }
+}
+
+/// The scores of one subset, times 100.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubsetScores {
+    /// Scored pairs.
+    pub pairs: usize,
+    /// Spearman's correlation.
+    #[serde(with = "number")]
+    pub spearman: f64,
+    /// Pearson's correlation.
+    #[serde(with = "number")]
+    pub pearson: f64,
+}
+
+impl Evaluation {
+    /// The same scores under a model's and a pooling's name.
+    #[must_use]
+    pub fn of_model(mut self, model: impl Into<String>, pooling: impl Into<String>) -> Self {
+        self.model = model.into();
+        self.pooling = pooling.into();
+        self
+    }
+
+    /// The evaluation as indented JSON.
+    pub fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)?)
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    pub fn from_json(text: &str) -> Result<Self> {
+        Ok(serde_json::from_str(text)?)
+    }
+}
+
+/// NaN is `null` in JSON, which has no such number.
+mod number {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        value.is_finite().then_some(*value).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aggregates_agree_with_a_reference() {
+        // Spearman's correlations of all-MiniLM-L6-v2 on the subsets of STS12, from sentence-transformers and
+        // SciPy, with their mean and weighted mean.
+        let subsets =
+            [(750, 0.578_373), (750, 0.936_085), (459, 0.637_112), (750, 0.690_194), (399, 0.658_463)];
+        let found = Aggregates::new(0.723_659, &subsets);
+        assert!((found.mean - 0.700_045).abs() < 1e-6, "{found:?}");
+        assert!((found.wmean - 0.710_634).abs() < 1e-6, "{found:?}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Scores sentence embeddings on semantic textual similarity (STS), as the field reports it.
+//!
+//! An [`Embedder`] turns sentences into vectors; [`evaluate`] embeds every distinct sentence of a suite once
+//! and correlates cosines with human scores: Spearman and Pearson, over all pairs of a task together, and as
+//! plain and weighted means over its subsets; beside them alignment and uniformity of the development set.
+//!
+//! ```
+//! use micse_data::sts::{Pair, Subset, Suite, Task};
+//! use micse_eval::{Embedder, evaluate};
+//!
+//! /// Counts letters: a bad model, but one that can be checked by hand.
+//! struct Letters;
+//! impl Embedder for Letters {
+//!     fn dimension(&self) -> usize {
+//!         26
+//!     }
+//!     fn embed(
+//!         &self,
+//!         sentences: &[&str],
+//!     ) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+//!         let count = |s: &str, letter: u8| s.bytes().filter(|&b| b == letter).count() as f32;
+//!         Ok(sentences.iter().map(|s| (b'a'..=b'z').map(|letter| count(s, letter)).collect()).collect())
+//!     }
+//! }
+//!
+//! let pair = |first: &str, second: &str, score| Pair { first: first.into(), second: second.into(), score };
+//! let pairs = vec![
+//!     pair("a red boat", "a red boat", 5.0),
+//!     pair("a red boat", "a bread oat", 2.0),
+//!     pair("a red boat", "my fish", 0.0),
+//! ];
+//! let task = Task { name: "Toy".into(), subsets: vec![Subset { name: "Toy".into(), pairs }] };
+//! let suite = Suite { name: "toy".into(), tasks: vec![task], dev: None };
+//!
+//! let evaluation = evaluate(&Letters, &suite, &mut |_done, _total| {})?.of_model("letters", "count");
+//! assert_eq!(evaluation.tasks.get("Toy").unwrap().pairs, 3);
+//! println!("{}", evaluation.to_table());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Modules: `embedder` what is known of a model, `model` the encoders of micse-model; `protocol` the evaluation; `evaluation` its result, `report`
+//! that result as table and CSV; `correlation` and `geometry` the figures; `named` a map that keeps its order.
+mod correlation;
+mod embedder;
+mod error;
+mod evaluation;
+mod geometry;
+mod model;
+mod named;
+mod protocol;
+mod report;
+
+pub use correlation::{pearson, spearman};
+pub use embedder::Embedder;
+pub use error::{Error, Result};
+pub use evaluation::{Aggregates, Evaluation, SubsetScores, TaskScores};
+pub use geometry::{alignment, uniformity};
+pub use model::ModelEmbedder;
+pub use named::Named;
+pub use protocol::{dev_spearman, evaluate};

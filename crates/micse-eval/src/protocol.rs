@@ -1,0 +1,92 @@
+//! The STS protocol: cosine of two embeddings against a human score, by rank correlation.
+//!
+//! Sentences are embedded whole (only the model's own position limit cuts them); a pair with a zero vector
+//! has cosine 0. This is `SentEval`'s protocol as unsupervised work reports it: Spearman over all pairs of a
+//! task together (Reimers & Gurevych 2019; Gao, Yao, Chen 2021, appendix B).
+
+use micse_data::sts::{Pair, Suite, Task};
+
+use crate::embedder::Embeddings;
+use crate::evaluation::{Aggregates, Evaluation, SubsetScores, TaskScores};
+use crate::{Embedder, Result, alignment, pearson, spearman, uniformity};
+
+/// A dev pair with this score or more is a positive pair of [`alignment`].
+const POSITIVE_SCORE: f64 = 4.0;
+
+/// Scores an embedder on a suite. Each distinct sentence is embedded once; `progress` is called with the
+/// sentences done and the sentences in all. `model` and `pooling` of the result are empty, see
+/// [`Evaluation::of_model`].
+///
+/// Alignment and uniformity are those of the suite's dev set; for uniformity a sentence counts as often as it
+/// stands in a pair.
+///
+/// Errors: those of the embedder, rows of another number or length than promised, NaN or infinity in an
+/// embedding (the sentence is named).
+pub fn evaluate(
+    embedder: &dyn Embedder,
+    suite: &Suite,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Evaluation> {
+    let pairs = suite.tasks.iter().chain(&suite.dev).flat_map(Task::pairs);
+    let embeddings = Embeddings::of(embedder, sentences(pairs), progress)?;
+    let tasks: Vec<(String, TaskScores)> =
+        suite.tasks.iter().map(|task| (task.name.clone(), score(&embeddings, task))).collect();
+    let average = tasks.iter().map(|(_, task)| task.spearman.all).sum::<f64>() / tasks.len() as f64;
+    let dev = suite.dev.as_ref();
+    let positives = |task: &Task| {
+        let positives = task.pairs().filter(|pair| pair.score >= POSITIVE_SCORE);
+        alignment(positives.map(|pair| (embeddings.unit(&pair.first), embeddings.unit(&pair.second))))
+    };
+    let spread = |task: &Task| {
+        uniformity(&sentences(task.pairs()).map(|sentence| embeddings.unit(sentence)).collect::<Vec<_>>())
+    };
+    Ok(Evaluation {
+        model: String::new(),
+        pooling: String::new(),
+        average,
+        alignment: dev.and_then(positives),
+        uniformity: dev.and_then(spread),
+        tasks: tasks.into_iter().collect(),
+    })
+}
+
+/// Spearman's correlation, times 100, over all pairs of one task: what models are selected by. Errors as in
+/// [`evaluate`]; NaN if the correlation is not defined (all cosines equal, say).
+pub fn dev_spearman(embedder: &dyn Embedder, task: &Task) -> Result<f64> {
+    let embeddings = Embeddings::of(embedder, sentences(task.pairs()), &mut |_, _| {})?;
+    let (cosines, scores) = columns(&embeddings, task.pairs());
+    Ok(100.0 * spearman(&cosines, &scores))
+}
+
+fn sentences<'a>(pairs: impl Iterator<Item = &'a Pair>) -> impl Iterator<Item = &'a str> {
+    pairs.flat_map(|pair| [pair.first.as_str(), pair.second.as_str()])
+}
+
+/// Cosines and human scores of pairs.
+fn columns<'a>(embeddings: &Embeddings<'_>, pairs: impl Iterator<Item = &'a Pair>) -> (Vec<f64>, Vec<f64>) {
+    pairs.map(|pair| (embeddings.cosine(&pair.first, &pair.second), pair.score)).unzip()
+}
+
+fn score(embeddings: &Embeddings<'_>, task: &Task) -> TaskScores {
+    let both = |(cosines, scores): (Vec<f64>, Vec<f64>)| {
+        (100.0 * spearman(&cosines, &scores), 100.0 * pearson(&cosines, &scores))
+    };
+    let subsets: Vec<(String, SubsetScores)> = task
+        .subsets
+        .iter()
+        .map(|subset| {
+            let (spearman, pearson) = both(columns(embeddings, subset.pairs.iter()));
+            (subset.name.clone(), SubsetScores { pairs: subset.pairs.len(), spearman, pearson })
+        })
+        .collect();
+    let all = both(columns(embeddings, task.pairs()));
+    let values = |of: fn(&SubsetScores) -> f64| -> Vec<(usize, f64)> {
+        subsets.iter().map(|(_, scores)| (scores.pairs, of(scores))).collect()
+    };
+    TaskScores {
+        pairs: task.len(),
+        spearman: Aggregates::new(all.0, &values(|scores| scores.spearman)),
+        pearson: Aggregates::new(all.1, &values(|scores| scores.pearson)),
+        subsets: subsets.into_iter().collect(),
+    }
+}

@@ -1,0 +1,51 @@
+//! The seven real tasks, scored by an embedder that needs no model.
+
+use std::path::PathBuf;
+
+use micse_data::sts::{SENTEVAL_TASKS, Suite};
+use micse_eval::{Embedder, evaluate};
+
+/// Each word adds a direction of pseudo-random signs: cosines are then about those of word counts.
+struct Words;
+
+impl Embedder for Words {
+    fn dimension(&self) -> usize {
+        384
+    }
+
+    fn embed(&self, sentences: &[&str]) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+        let embed = |sentence: &&str| {
+            let mut row = vec![0_f32; 384];
+            for word in
+                sentence.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty())
+            {
+                let stream = word.bytes().fold(micse_random::Stream::new(1), |s, b| s.with(u64::from(b)));
+                let lane = stream.lane();
+                for (i, value) in row.iter_mut().enumerate() {
+                    *value += if lane.draw(i as u32).is_multiple_of(2) { 1.0 } else { -1.0 };
+                }
+            }
+            row
+        };
+        Ok(sentences.iter().map(embed).collect())
+    }
+}
+
+#[test]
+fn word_overlap_scores_between_chance_and_a_model() {
+    let Some(data) = std::env::var_os("MICSE_DATA") else {
+        println!("skipped: MICSE_DATA is not set; it names the folder that holds senteval/");
+        return;
+    };
+    let suite = Suite::load(&PathBuf::from(data).join("senteval"), None).unwrap();
+    let evaluation = evaluate(&Words, &suite, &mut |_, _| {}).unwrap().of_model("word counts", "sum");
+    println!("{}", evaluation.to_table());
+    let names: Vec<&str> = evaluation.tasks.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, SENTEVAL_TASKS);
+    for (name, task) in evaluation.tasks.iter() {
+        // Word overlap is worth some 40 to 70 on these tasks in the literature; chance is 0.
+        assert!((30.0..80.0).contains(&task.spearman.all), "{name}: {}", task.spearman.all);
+        assert_eq!(task.pairs, task.subsets.iter().map(|(_, subset)| subset.pairs).sum::<usize>());
+    }
+    assert!(evaluation.alignment.unwrap() < 2.0 && evaluation.uniformity.unwrap() < -2.0);
+}

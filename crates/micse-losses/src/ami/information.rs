@@ -1,0 +1,116 @@
+//! Mutual information of sampled attention, from the correlation of its logarithm.
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::Selection;
+use crate::checks::{constant, matrix, replace_below, same_shape};
+use crate::{Error, Result};
+
+/// The least product of centred norms for which a correlation is taken.
+const LEAST_NORMS: f64 = 1e-12;
+/// The largest squared correlation.
+const LARGEST_SQUARE: f64 = 1.0 - 1e-6;
+
+/// Which function of the correlation is called mutual information.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MiForm {
+    /// `-1/2 ln(1 - rho^2)`, Eq. 4 of the paper: that of a bivariate normal, in nats; at least 0.
+    #[default]
+    Eq4,
+    /// `-1/2 (1 - rho^2)`, Algorithm 1 of the paper, where the logarithm is left out; at most 0.
+    Algorithm1,
+}
+
+/// Correlation and mutual information of each row, both in the graph.
+#[derive(Clone, Debug)]
+pub struct MiRows {
+    /// `rho`, `[rows]`, between -1 and 1 up to rounding.
+    pub rho: Tensor,
+    /// Mutual information, `[rows]`.
+    pub mi: Tensor,
+}
+
+/// Correlation and mutual information of the rows of `x` and `y` `[rows, samples]`, attention values of the
+/// two views, of which the first `counts[r]` samples of row `r` are valid.
+///
+/// For a row of samples `x_j`, `y_j`, with `u_j = ln x_j` and `v_j = ln y_j` centred by their own means over
+/// the valid samples: `rho = u.v / (|u| |v|)`. Multiplying all values of a view by one constant changes
+/// nothing. Where this is undefined or not differentiable, it is so by definition:
+///
+/// * a value below `f32::MIN_POSITIVE` (dropped or underflowed) counts as `f32::MIN_POSITIVE`, with zero
+///   gradient;
+/// * `|u| |v| < 1e-12` (a constant row, or one with fewer than 2 samples) gives `rho = 0` and mutual
+///   information 0 in both forms, without gradient;
+/// * `rho^2` counts as at most `1 - 1e-6` in the mutual information, with zero gradient beyond: Eq. 4 is
+///   infinite for equal views.
+///
+/// NaN goes through to the result, for [`check_finite`](crate::check_finite) to find.
+///
+/// Errors: shapes that differ, a type other than f32 and f64, counts that do not fit.
+pub fn mutual_information(x: &Tensor, y: &Tensor, counts: &[u32], form: MiForm) -> Result<MiRows> {
+    let (rows, samples) = matrix(x, "attention of view 1")?;
+    matrix(y, "attention of view 2")?;
+    same_shape(y, "attention of view 2", &[rows, samples])?;
+    if counts.len() != rows || counts.iter().any(|&count| count as usize > samples) {
+        return Err(Error::Sampling(format!(
+            "{} counts up to {} for {rows} rows of {samples} samples",
+            counts.len(),
+            counts.iter().max().unwrap_or(&0)
+        )));
+    }
+    let valid = counts.iter().flat_map(|&count| (0..samples as u32).map(move |j| u8::from(j < count)));
+    let valid = Tensor::from_vec(valid.collect::<Vec<u8>>(), (rows, samples), x.device())?;
+    let sizes: Vec<f32> = counts.iter().map(|&count| count.max(1) as f32).collect();
+    let sizes = Tensor::from_vec(sizes, (rows, 1), x.device())?.to_dtype(x.dtype())?;
+
+    let (u, v) = (centred_log(x, &valid, &sizes)?, centred_log(y, &valid, &sizes)?);
+    let squares = u.sqr()?.sum(1)?.mul(&v.sqr()?.sum(1)?)?;
+    let zeros = constant(0.0, rows, x)?;
+    let constant_row = squares.detach().lt(&constant(LEAST_NORMS * LEAST_NORMS, rows, x)?)?;
+    let norms = replace_below(&squares, LEAST_NORMS * LEAST_NORMS, 1.0)?.sqrt()?;
+    let rho = constant_row.where_cond(&zeros, &u.mul(&v)?.sum(1)?.div(&norms)?)?;
+
+    let rest = rho.sqr()?.affine(-1.0, 1.0)?;
+    let rest = replace_below(&rest, 1.0 - LARGEST_SQUARE, 1.0 - LARGEST_SQUARE)?;
+    let mi = match form {
+        MiForm::Eq4 => rest.log()?.affine(-0.5, 0.0)?,
+        // A row without correlation has no information to gain: 0, as in Eq. 4, and not -1/2.
+        MiForm::Algorithm1 => constant_row.where_cond(&zeros, &rest.affine(-0.5, 0.0)?)?,
+    };
+    Ok(MiRows { rho, mi })
+}
+
+/// The AMI loss: minus the mean over rows of the mutual information, times the selection's weight; a scalar.
+///
+/// **Inputs**: `x`, `y` `[rows, samples]`, the attention of two views of the same sentences at the positions
+/// of `selection`, before dropout or after it.
+///
+/// **Requirements**: the views' tokens stand at the same positions (no shuffled view).
+///
+/// **Relations**: an extra term for any contrastive objective; `AMI + SimCSE` and miCSE add it to
+/// [`InfoNce`](crate::InfoNce). The caller multiplies by lambda.
+///
+/// **Recommended values**: lambda 2.5e-3, 150 samples, pairs of adjacent heads of the upper third of layers.
+///
+/// **Citation**: Klein, Nabi 2023, "miCSE: Mutual Information Contrastive Learning for Low-shot Sentence
+/// Embeddings", Eqs. 3 to 5 and Algorithm 1.
+pub fn ami_loss(x: &Tensor, y: &Tensor, selection: &Selection, form: MiForm) -> Result<Tensor> {
+    same_shape(x, "attention of view 1", &[selection.rows, selection.samples])?;
+    let rows = mutual_information(x, y, &selection.counts, form)?;
+    Ok((rows.mi.mean_all()? * -selection.weight)?)
+}
+
+/// `ln x` minus its mean over the valid samples of the row; 0 at the others.
+fn centred_log(x: &Tensor, valid: &Tensor, sizes: &Tensor) -> Result<Tensor> {
+    let least = f64::from(f32::MIN_POSITIVE);
+    let logs = replace_below(x, least, least)?.log()?;
+    // The first sample as a constant shift: a constant row then centres to exact zeros, which it would not
+    // with a rounded mean.
+    let logs = logs.broadcast_sub(&logs.detach().narrow(1, 0, 1)?)?;
+    let zeros = logs.zeros_like()?;
+    let logs = valid.where_cond(&logs, &zeros)?;
+    let means = logs.sum_keepdim(1)?.div(sizes)?;
+    Ok(valid.where_cond(&logs.broadcast_sub(&means)?, &zeros)?)
+}

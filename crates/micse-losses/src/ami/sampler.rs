@@ -1,0 +1,207 @@
+//! Drawing the positions of a batch.
+
+use micse_random::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::selection::position;
+use super::{Position, Selection, Slice};
+use crate::{Error, Result};
+
+/// Which positions may be drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pool {
+    /// All positions of the tokens.
+    #[default]
+    All,
+    /// Those that attention dropout kept in both views.
+    Kept,
+}
+
+/// How the mean over rows is scaled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scaling {
+    /// Not at all: Eq. 5 of the paper.
+    #[default]
+    Mean,
+    /// By the square of the share of valid entries, plus 1e-6: the released code.
+    ValidShareSquared,
+}
+
+impl Scaling {
+    /// [`Selection::weight`] for a mean share (over rows) of entries that are valid, between 0 and 1.
+    pub fn weight(self, valid_share: f64) -> f64 {
+        match self {
+            Self::Mean => 1.0,
+            Self::ValidShareSquared => valid_share * valid_share + 1e-6,
+        }
+    }
+}
+
+/// Draws the positions of a batch: the same in both views, anew at every step.
+///
+/// **The paper's form**: `Pool::All` without replacement, `Scaling::Mean`, no width: of each
+/// (sentence, slice), `samples` distinct positions with `t, z < length`; all of them where there are fewer.
+///
+/// **The released code's form**: `Pool::Kept`, `Scaling::ValidShareSquared`, and a width: padded query rows
+/// take part, padded keys do not; slices with fewer valid positions than `samples` are dropped; if none has
+/// enough, the smallest number of valid positions of any slice is drawn from all of them (fewer than 2 is an
+/// error).
+///
+/// **Recommended values**: 150 samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AmiSampler {
+    /// Positions of a row; at least 2.
+    pub samples: usize,
+    /// Whether a position may be drawn again. Then a row always has `samples` valid samples.
+    pub replacement: bool,
+    /// The positions to draw from.
+    pub pool: Pool,
+    /// The scale of the mean over rows.
+    pub scaling: Scaling,
+}
+
+impl AmiSampler {
+    /// Draws from `slices` of each sentence.
+    ///
+    /// * `lengths`: real tokens of each sentence, those that both views have (the smaller of the two).
+    /// * `width`: the padded width whose query rows take part, as in the released code; `None`: queries and
+    ///   keys are both below the length.
+    /// * `kept`: whether dropout kept a position in both views; asked only for [`Pool::Kept`] and
+    ///   [`Scaling::ValidShareSquared`].
+    /// * `stream`: the place of the step; row (sentence `b`, slice `r`) draws from `stream.with(b).with(r)`,
+    ///   so that what is drawn for a sentence does not depend on the others.
+    pub fn draw(
+        &self,
+        slices: &[Slice],
+        lengths: &[usize],
+        width: Option<usize>,
+        kept: &dyn Fn(&Position) -> bool,
+        stream: Stream,
+    ) -> Result<Selection> {
+        if self.samples < 2 {
+            return Err(Error::Sampling(format!(
+                "a correlation needs 2 samples, {} asked for",
+                self.samples
+            )));
+        }
+        let grids = grids(slices, lengths, width)?;
+        let look = self.pool == Pool::Kept || self.scaling == Scaling::ValidShareSquared;
+        let valid: Vec<Vec<u32>> =
+            if look { grids.iter().map(|grid| grid.valid(kept)).collect() } else { vec![] };
+        let count = |row: usize| match self.pool {
+            Pool::All => grids[row].len(),
+            Pool::Kept => valid[row].len(),
+        };
+
+        let mut rows: Vec<usize> = (0..grids.len()).collect();
+        let mut samples = self.samples;
+        if self.pool == Pool::Kept && width.is_some() {
+            rows.retain(|&row| count(row) >= samples);
+            if rows.is_empty() {
+                rows = (0..grids.len()).collect();
+                samples = rows.iter().map(|&row| count(row)).min().unwrap_or(0);
+                if samples < 2 {
+                    return Err(Error::Sampling(format!(
+                        "dropout left a slice with {samples} valid positions, and no slice with {}; \
+                         use longer sentences, fewer samples or pool = \"all\"",
+                        self.samples
+                    )));
+                }
+            }
+        }
+
+        let mut positions = Vec::with_capacity(rows.len() * samples);
+        let mut counts = Vec::with_capacity(rows.len());
+        for &row in &rows {
+            let grid = &grids[row];
+            let mut draws = stream.with(grid.sentence as u64).with((row % slices.len()) as u64).draws();
+            let drawn: Vec<u32> = match count(row) {
+                0 => vec![],
+                n if self.replacement => (0..samples).map(|_| draws.below(n as u64) as u32).collect(),
+                n => draws.distinct(n, samples),
+            };
+            let at = |i: u32| match self.pool {
+                Pool::All => grid.position(i),
+                Pool::Kept => grid.position(valid[row][i as usize]),
+            };
+            // A row from which dropout took everything keeps a place, with 0 valid samples.
+            let first = drawn.first().map_or_else(|| grid.position(0), |&i| at(i));
+            counts.push(drawn.len() as u32);
+            positions.extend(drawn.iter().map(|&i| at(i)));
+            positions.extend(std::iter::repeat_n(first, samples - drawn.len()));
+        }
+        let weight = match self.scaling {
+            Scaling::Mean => self.scaling.weight(1.0),
+            Scaling::ValidShareSquared => {
+                let shares = rows.iter().map(|&row| valid[row].len() as f64 / grids[row].columns as f64);
+                self.scaling.weight(shares.sum::<f64>() / rows.len() as f64)
+            }
+        };
+        Ok(Selection { rows: rows.len(), samples, positions, counts, weight })
+    }
+
+    /// The number of positions of each (sentence, slice) that `kept` accepts, dropped rows included; the
+    /// other arguments as in [`draw`](Self::draw).
+    pub fn valid_counts(
+        slices: &[Slice],
+        lengths: &[usize],
+        width: Option<usize>,
+        kept: &dyn Fn(&Position) -> bool,
+    ) -> Result<Vec<u32>> {
+        Ok(grids(slices, lengths, width)?.iter().map(|grid| grid.valid(kept).len() as u32).collect())
+    }
+}
+
+/// The positions of one (sentence, slice): `maps x queries x keys`.
+struct Grid<'a> {
+    sentence: usize,
+    maps: &'a Slice,
+    queries: usize,
+    keys: usize,
+    /// Entries of the slice with padding, `maps * n * n`: what shares are of.
+    columns: usize,
+}
+
+impl Grid<'_> {
+    fn len(&self) -> usize {
+        self.maps.len() * self.queries * self.keys
+    }
+
+    fn position(&self, index: u32) -> Position {
+        position(self.sentence, self.maps, index as usize, self.queries, self.keys)
+            .expect("the index was drawn below the grid's length")
+    }
+
+    fn valid(&self, kept: &dyn Fn(&Position) -> bool) -> Vec<u32> {
+        (0..self.len() as u32).filter(|&index| kept(&self.position(index))).collect()
+    }
+}
+
+/// The grids of all (sentence, slice), sentence by sentence.
+fn grids<'a>(slices: &'a [Slice], lengths: &[usize], width: Option<usize>) -> Result<Vec<Grid<'a>>> {
+    if lengths.is_empty() || slices.is_empty() || slices.iter().any(Vec::is_empty) {
+        let (sentences, slices) = (lengths.len(), slices.len());
+        return Err(Error::Sampling(format!(
+            "{sentences} sentences, {slices} slices, or a slice without maps"
+        )));
+    }
+    let mut grids = Vec::with_capacity(lengths.len() * slices.len());
+    for (sentence, &length) in lengths.iter().enumerate() {
+        let queries = width.unwrap_or(length);
+        if length == 0 || length > queries {
+            return Err(Error::Sampling(format!(
+                "sentence {sentence} has {length} tokens in width {queries}"
+            )));
+        }
+        grids.extend(slices.iter().map(|maps| Grid {
+            sentence,
+            maps,
+            queries,
+            keys: length,
+            columns: maps.len() * queries * queries,
+        }));
+    }
+    Ok(grids)
+}

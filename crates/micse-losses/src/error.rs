@@ -1,0 +1,81 @@
+//! The crate's one error type.
+
+use candle_core::DType;
+
+/// What can go wrong in an objective.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A tensor has another shape than the objective needs.
+    #[error("{name}: expected shape {expected}, found {found:?}")]
+    Shape {
+        /// The argument.
+        name: &'static str,
+        /// The shape that was needed, in words.
+        expected: String,
+        /// The shape that was given.
+        found: Vec<usize>,
+    },
+    /// A tensor is neither f32 nor f64.
+    #[error("{name}: expected f32 or f64, found {found:?}; convert the tensor before the objective")]
+    DType {
+        /// The argument.
+        name: &'static str,
+        /// The type that was given.
+        found: DType,
+    },
+    /// A temperature that is not a positive number.
+    #[error("the temperature must be a positive number, found {0}; 0.05 is usual")]
+    Temperature(f64),
+    /// A row of the contrastive loss has nothing to be told apart from.
+    #[error(
+        "a contrastive loss as printed needs a negative for each row: give at least 2 sentences, or a queue"
+    )]
+    NoNegatives,
+    /// A queue without room.
+    #[error(
+        "a queue needs a capacity and a dimension of at least 1, found capacity {capacity}, dimension {dim}"
+    )]
+    EmptyQueue {
+        /// Rows that the queue may hold.
+        capacity: usize,
+        /// Entries of a row.
+        dim: usize,
+    },
+    /// A queue's rows and their sentence numbers differ in number, or exceed its capacity.
+    #[error("the queue got {rows} rows with {sentences} sentence numbers (capacity {capacity})")]
+    QueueRows {
+        /// Rows given.
+        rows: usize,
+        /// Sentence numbers given.
+        sentences: usize,
+        /// Rows that the queue may hold.
+        capacity: usize,
+    },
+    /// The heads or layers cannot be grouped as the slicing asks.
+    #[error("{count} {what} cannot be grouped by {group}; choose a slicing whose group divides them")]
+    Slicing {
+        /// "heads" or "layers".
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// The group's size.
+        group: usize,
+    },
+    /// Arguments of a sampler or a selection that do not fit together.
+    #[error("AMI sampling: {0}")]
+    Sampling(String),
+    /// A loss that is NaN or infinite.
+    #[error("objective {name} is {value}; lower the learning rate, or look at the inputs of the last step")]
+    NotFinite {
+        /// The objective.
+        name: String,
+        /// Its value.
+        value: f64,
+    },
+    /// An operation on tensors failed.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,121 @@
+//! `InfoNCE`, the contrastive loss over in-batch and queued negatives.
+//!
+//! With `s(a, b) = cos(a, b) / tau`, for row `i` of two views `z1`, `z2` and queued rows `q_k`:
+//!
+//! * [`InfoNceForm::Standard`]: the mean over `i` of
+//!   `ln( sum_j exp s(z1_i, z2_j) + sum_k exp s(z1_i, q_k) ) - s(z1_i, z2_i)`, the positive `j = i` included.
+//! * [`InfoNceForm::AsPrinted`] (Eq. 2 of the miCSE paper): the *sum* over `i` of
+//!   `ln( sum_{j != i} exp s(z1_i, z1_j) + sum_k exp s(z1_i, q_k) ) - s(z1_i, z2_i)`: the positive is not in
+//!   the denominator, so the value can be negative, and the in-batch negatives are of the same view.
+
+use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::checks::{constant, matrix, same_shape};
+use crate::cosine::normalize_rows;
+use crate::{Error, Result};
+
+/// Which of the two contrastive losses of the [module](self).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InfoNceForm {
+    /// Cross-entropy with the positive in the denominator, mean over rows; what released code computes.
+    #[default]
+    Standard,
+    /// Eq. 2 of the miCSE paper to the letter.
+    AsPrinted,
+}
+
+/// The contrastive loss.
+///
+/// **Inputs**: two views `z1`, `z2` `[B, D]` whose rows of one number are a positive pair; any norm.
+/// Optionally a queue `[Q, D]` of further negatives, to which no gradient goes.
+///
+/// **Requirements**: f32 or f64. With one row and no queue the standard form is 0 (there is nothing to tell
+/// apart) and the printed form an error. A zero row has cosine 0 with all rows (see [`normalize_rows`]).
+///
+/// **Relations**: `SimCSE` is the standard form without queue; with [`NegativeQueue`](crate::NegativeQueue)
+/// it is the contrastive part of miCSE.
+///
+/// **Recommended values**: temperature 0.05, a queue of 384 rows, batches of 50 to 512.
+///
+/// **Citation**: van den Oord, Li, Vinyals 2018 (`InfoNCE`); Gao, Yao, Chen 2021 (`SimCSE`); He et al. 2020
+/// (queue); Klein, Nabi 2023 (miCSE).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InfoNce {
+    /// `tau`, by which cosines are divided; positive.
+    pub temperature: f64,
+    /// The form of the loss.
+    pub form: InfoNceForm,
+}
+
+impl InfoNce {
+    /// The loss of views `z1`, `z2` `[B, D]` and an optional queue `[Q, D]`: a scalar.
+    pub fn loss(&self, z1: &Tensor, z2: &Tensor, queue: Option<&Tensor>) -> Result<Tensor> {
+        self.value(z1, z2, queue.map(|rows| (rows, None)))
+    }
+
+    /// As [`loss`](Self::loss), with a mask `ignored` `[B, Q]` of type u8: where it is 1, the queued row is
+    /// no negative for the row of the batch (a queued copy of the same sentence, for example; see
+    /// [`NegativeQueue::same_sentence`](crate::NegativeQueue::same_sentence)).
+    pub fn loss_masked(&self, z1: &Tensor, z2: &Tensor, queue: &Tensor, ignored: &Tensor) -> Result<Tensor> {
+        self.value(z1, z2, Some((queue, Some(ignored))))
+    }
+
+    fn value(&self, z1: &Tensor, z2: &Tensor, queue: Option<(&Tensor, Option<&Tensor>)>) -> Result<Tensor> {
+        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
+            return Err(Error::Temperature(self.temperature));
+        }
+        let (batch, dim) = matrix(z1, "z1")?;
+        matrix(z2, "z2")?;
+        same_shape(z2, "z2", &[batch, dim])?;
+        let (z1, z2) = (normalize_rows(z1)?, normalize_rows(z2)?);
+        let diagonal = Tensor::eye(batch, DType::U8, z1.device())?;
+
+        let (positives, in_batch) = match self.form {
+            InfoNceForm::Standard => {
+                let scores = (z1.matmul(&z2.t()?)? / self.temperature)?;
+                // Read off the same product as the denominator, so that the loss is never below 0.
+                let positives = diagonal.where_cond(&scores, &scores.zeros_like()?)?.sum(1)?;
+                (positives, scores)
+            }
+            InfoNceForm::AsPrinted => {
+                let scores = (z1.matmul(&z1.t()?)? / self.temperature)?;
+                ((z1.mul(&z2)?.sum(1)? / self.temperature)?, exclude(&scores, &diagonal)?)
+            }
+        };
+        let mut logits = vec![in_batch];
+        let mut negatives = batch > 1;
+        if let Some((queue, ignored)) = queue {
+            let (rows, _) = matrix(queue, "queue")?;
+            same_shape(queue, "queue", &[rows, dim])?;
+            let scores = (z1.matmul(&normalize_rows(&queue.detach())?.t()?)? / self.temperature)?;
+            if let Some(ignored) = ignored {
+                same_shape(ignored, "ignored", &[batch, rows])?;
+                negatives |= ignored.flatten_all()?.to_vec1::<u8>()?.contains(&0);
+                logits.push(exclude(&scores, ignored)?);
+            } else {
+                negatives = true;
+                logits.push(scores);
+            }
+        }
+        let losses = log_sum_exp(&Tensor::cat(&logits, 1)?)?.sub(&positives)?;
+        match self.form {
+            InfoNceForm::Standard => Ok(losses.mean_all()?),
+            InfoNceForm::AsPrinted if negatives => Ok(losses.sum_all()?),
+            InfoNceForm::AsPrinted => Err(Error::NoNegatives),
+        }
+    }
+}
+
+/// `scores` with minus infinity (so no share in a sum of exponentials, and no gradient) where `mask` is 1.
+fn exclude(scores: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    Ok(mask.where_cond(&constant(f64::NEG_INFINITY, scores.shape(), scores)?, scores)?)
+}
+
+/// `ln sum_j exp x_ij` of each row of `x` `[N, M]`: `[N]`. Shifted by the row's largest entry, as a constant.
+fn log_sum_exp(x: &Tensor) -> Result<Tensor> {
+    let largest = x.detach().max_keepdim(1)?;
+    let sums = x.broadcast_sub(&largest)?.exp()?.sum(1)?;
+    Ok(sums.log()?.add(&largest.squeeze(1)?)?)
+}

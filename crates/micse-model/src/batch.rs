@@ -1,0 +1,154 @@
+//! A batch of tokenized sentences, one row a token.
+//!
+//! Tokens are packed: row `r` of every token-wise tensor (`[rows, D]`) is one token, the sentences one
+//! after the other. Where padding takes part (see [`Padding`]) each sentence has `width` rows.
+
+use crate::{BertConfig, Error, Result};
+
+/// What becomes of the places behind the end of a short sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Padding {
+    /// They do not exist: the default, and the fastest.
+    #[default]
+    Drop,
+    /// Their rows are computed, but nobody attends to them (as a padded batch does in PyTorch).
+    Keep,
+    /// They are ordinary tokens (released code that forgets the attention mask).
+    Attend,
+}
+
+/// Tokenized sentences in the form that encoders take.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    ids: Vec<u32>,
+    positions: Vec<u32>,
+    lengths: Vec<usize>,
+    first_row: Vec<usize>,
+    padding: Padding,
+    width: usize,
+    first_sentence: usize,
+}
+
+impl Batch {
+    /// A batch without padding. `sentences[b]` holds the ids of sentence b with [CLS] and [SEP].
+    ///
+    /// # Errors
+    /// No sentences, or a sentence without tokens.
+    pub fn new(sentences: &[impl AsRef<[u32]>]) -> Result<Self> {
+        Self::padded(sentences, 0, Padding::Drop)
+    }
+
+    /// A batch whose short sentences are padded with `pad_id` to the longest one, unless `padding` is
+    /// [`Padding::Drop`].
+    ///
+    /// # Errors
+    /// No sentences, or a sentence without tokens.
+    pub fn padded(sentences: &[impl AsRef<[u32]>], pad_id: u32, padding: Padding) -> Result<Self> {
+        let lengths: Vec<usize> = sentences.iter().map(|s| s.as_ref().len()).collect();
+        let width = lengths.iter().copied().max().unwrap_or(0);
+        if let Some(empty) = lengths.iter().position(|&n| n == 0) {
+            return Err(Error::Input(format!("sentence {empty} of the batch has no tokens, not even [CLS]")));
+        }
+        if width == 0 {
+            return Err(Error::Input("a batch needs at least one sentence".into()));
+        }
+        let (mut ids, mut positions, mut first_row) = (Vec::new(), Vec::new(), Vec::new());
+        for sentence in sentences {
+            let sentence = sentence.as_ref();
+            let rows = if padding == Padding::Drop { sentence.len() } else { width };
+            first_row.push(ids.len());
+            ids.extend_from_slice(sentence);
+            ids.extend(std::iter::repeat_n(pad_id, rows - sentence.len()));
+            positions.extend(0..rows as u32);
+        }
+        Ok(Self { ids, positions, lengths, first_row, padding, width, first_sentence: 0 })
+    }
+
+    /// Says that sentence 0 of this batch is sentence `first` of the whole batch of the step, so that
+    /// dropout draws the same masks when a batch is encoded in chunks.
+    #[must_use]
+    pub fn starting_at(mut self, first: usize) -> Self {
+        self.first_sentence = first;
+        self
+    }
+
+    /// Number of sentences B.
+    pub fn sentences(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// Number of rows of token-wise tensors.
+    pub fn rows(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Tokens of each sentence, padding not counted.
+    pub fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    /// The longest sentence's tokens n.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// How short sentences are treated.
+    pub fn padding(&self) -> Padding {
+        self.padding
+    }
+
+    /// The token id of every row.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// The position id of every row: 0, 1, 2, ... in every sentence.
+    pub fn positions(&self) -> &[u32] {
+        &self.positions
+    }
+
+    /// The row of sentence b's first token.
+    pub fn first_rows(&self) -> &[usize] {
+        &self.first_row
+    }
+
+    /// Rows that sentence b has: its length, or the width where padding takes part.
+    pub fn rows_of(&self, b: usize) -> usize {
+        if self.padding == Padding::Drop { self.lengths[b] } else { self.width }
+    }
+
+    /// Keys that the tokens of sentence b attend to.
+    pub fn keys_of(&self, b: usize) -> usize {
+        if self.padding == Padding::Attend { self.width } else { self.lengths[b] }
+    }
+
+    /// The number of sentence b in the whole batch of the step.
+    pub fn sentence_number(&self, b: usize) -> usize {
+        self.first_sentence + b
+    }
+
+    /// Checks that an encoder of this configuration can take the batch.
+    ///
+    /// # Errors
+    /// A token id beyond the vocabulary, or a sentence longer than the encoder has positions.
+    pub fn check(&self, config: &BertConfig) -> Result<()> {
+        if let Some(row) = self.ids.iter().position(|&id| id as usize >= config.vocab_size) {
+            let sentence = self.first_row.partition_point(|&first| first <= row) - 1;
+            return Err(Error::Input(format!(
+                "token id {} (sentence {}, position {}) is beyond the encoder's vocabulary of {}; \
+                 use the tokenizer that belongs to the encoder",
+                self.ids[row],
+                self.sentence_number(sentence),
+                row - self.first_row[sentence],
+                config.vocab_size
+            )));
+        }
+        if self.width > config.max_position_embeddings {
+            return Err(Error::Input(format!(
+                "a sentence of {} tokens is longer than the encoder's {} positions; truncate it",
+                self.width, config.max_position_embeddings
+            )));
+        }
+        Ok(())
+    }
+}

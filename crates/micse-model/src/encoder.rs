@@ -1,0 +1,187 @@
+//! The encoder contract: what objectives, trainers and evaluation may ask of an encoder, whatever engine
+//! computes it.
+//!
+//! A pass is `embed`, then `encode`. Between them stands one tensor in the autograd graph, so that
+//! augmentations of the embeddings are plain tensor operations. What comes out are only the leaves that
+//! the pass asked for ([`Taps`]); everything else is neither kept nor returned.
+
+use candle_core::Tensor;
+use candle_core::backprop::GradStore;
+use micse_random::Stream;
+
+use crate::optimizer::AdamStep;
+use crate::{Batch, BertConfig, Pooling, Result};
+
+/// One pass through an encoder: its mode and the leaves that are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Pass {
+    /// Evaluation, or training with dropout.
+    pub mode: Mode,
+    /// True: the leaves stand in the autograd graph of the parameters. False: they are constants (a
+    /// momentum encoder, evaluation), and nothing is kept for a backward pass.
+    pub gradients: bool,
+    /// The wanted leaves.
+    pub taps: Taps,
+}
+
+/// Whether dropout acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Mode {
+    /// No dropout.
+    #[default]
+    Evaluation,
+    /// Dropout at the given rates.
+    Training(Dropout),
+}
+
+/// Dropout of one pass. Whether an activation is kept is a hash of where it stands, see
+/// [`crate::dropout`], so equal values here give equal masks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    /// Rate after the embeddings, the attention's output and the feed-forward layer.
+    pub hidden: f64,
+    /// Rate on the attention probabilities.
+    pub attention: f64,
+    /// The stream of (run seed, step, tower, view).
+    pub stream: Stream,
+}
+
+/// The leaves that a pass gives. Nothing is given unasked.
+#[derive(Clone, Debug, Default)]
+pub struct Taps {
+    /// One row a sentence.
+    pub pooled: Option<Pooling>,
+    /// Attention values at single positions.
+    pub attention_values: Option<AttentionValues>,
+    /// Whole attention maps of all layers.
+    pub attention_maps: Option<AttentionStage>,
+    /// Token states of these layers: 0 is the embeddings' output, L the last layer's.
+    pub states: Vec<usize>,
+}
+
+/// Attention after the softmax, before dropout or after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttentionStage {
+    /// softmax(QK^T / sqrt(D/H) + mask): every row sums to 1.
+    BeforeDropout,
+    /// The same after dropout: dropped values are 0, the others divided by (1 - rate).
+    AfterDropout,
+}
+
+/// Which attention values to give.
+#[derive(Clone, Debug)]
+pub struct AttentionValues {
+    /// Before or after dropout.
+    pub stage: AttentionStage,
+    /// Where; repeats are allowed, their gradients add up.
+    pub at: Vec<AttentionPosition>,
+}
+
+/// One entry of an attention map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AttentionPosition {
+    /// Sentence in the batch.
+    pub sentence: u32,
+    /// Layer, from 0.
+    pub layer: u32,
+    /// Head, from 0.
+    pub head: u32,
+    /// Position of the query token.
+    pub query: u32,
+    /// Position of the key token.
+    pub key: u32,
+}
+
+/// What a pass gave.
+#[derive(Clone, Debug, Default)]
+pub struct Leaves {
+    /// `[B, D]`.
+    pub pooled: Option<Tensor>,
+    /// `[positions]`, in the order asked for.
+    pub attention_values: Option<Tensor>,
+    /// `[L, B, H, n, n]`: query before key; columns of padded keys are 0.
+    pub attention_maps: Option<Tensor>,
+    /// `[rows, D]` for each layer asked for, in that order.
+    pub states: Vec<Tensor>,
+}
+
+/// Name, shape and group of a trainable tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterInfo {
+    /// Hugging Face's name without the prefix `bert.`.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// What optimizers tell apart.
+    pub group: Group,
+}
+
+/// Optimizers treat these groups differently: weight decay acts on weights only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Matrices and embedding tables.
+    Weight,
+    /// Biases of linear layers.
+    Bias,
+    /// Gains and offsets of LayerNorm.
+    LayerNorm,
+}
+
+/// Something with parameters that a step can change: an encoder, a head.
+pub trait Trainable {
+    /// Name, shape and group of every parameter, in one fixed order.
+    fn parameters(&self) -> Vec<ParameterInfo>;
+
+    /// The parameters' values in that order; they share memory with the parameters where the engine can.
+    fn values(&self) -> Result<Vec<Tensor>>;
+
+    /// Overwrites all parameters, given in the same order.
+    fn set_values(&mut self, values: &[Tensor]) -> Result<()>;
+
+    /// Takes this step's gradients out of a finished backward pass.
+    fn collect_gradients(&mut self, gradients: &GradStore) -> Result<()>;
+
+    /// The collected gradients in parameter order; `None` where no gradient arrived.
+    fn gradients(&self) -> Result<Vec<Option<Tensor>>>;
+
+    /// Sum of squares over all collected gradients, in f64.
+    fn gradient_square_norm(&self) -> Result<f64>;
+
+    /// One optimizer step with the collected gradients, which it then forgets.
+    fn step(&mut self, rule: &AdamStep) -> Result<()>;
+
+    /// First and second moments for each parameter, for checkpoints; empty before the first step.
+    fn moments(&self) -> Result<Vec<(Tensor, Tensor)>>;
+
+    /// Puts moments of a checkpoint back.
+    fn set_moments(&mut self, moments: &[(Tensor, Tensor)]) -> Result<()>;
+
+    /// Exponential moving average: every value becomes `decay * own + (1 - decay) * leader's`.
+    fn follow(&mut self, leader: &dyn Trainable, decay: f64) -> Result<()>;
+}
+
+/// A transformer encoder.
+pub trait Encoder: Trainable + Send {
+    /// Sizes and constants.
+    fn config(&self) -> &BertConfig;
+
+    /// Token, position and type embeddings after LayerNorm and dropout: `[rows, D]`.
+    ///
+    /// # Errors
+    /// The batch does not fit the encoder (see [`Batch::check`]).
+    fn embed(&self, batch: &Batch, pass: &Pass) -> Result<Tensor>;
+
+    /// The layers, from the embeddings `[rows, D]` to the wanted leaves.
+    ///
+    /// # Errors
+    /// A tap asks for what is not there: a layer, head or position beyond the encoder or the sentence.
+    fn encode(&self, embeddings: &Tensor, batch: &Batch, pass: &Pass) -> Result<Leaves>;
+
+    /// `embed`, then `encode`.
+    fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Leaves> {
+        self.encode(&self.embed(batch, pass)?, batch, pass)
+    }
+
+    /// A copy with the same values, and no gradients or moments: a momentum encoder at its start.
+    fn duplicate(&self) -> Result<Box<dyn Encoder>>;
+}

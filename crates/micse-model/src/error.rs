@@ -1,0 +1,85 @@
+//! The crate's one error type. Messages name the file, what was found, and what to do.
+
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with encoders, tokenizers and model folders.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A configuration that is no BERT encoder that this crate computes.
+    #[error("{}: {reason}", path.display())]
+    Config {
+        /// The `config.json`.
+        path: PathBuf,
+        /// What does not fit, and what to do.
+        reason: String,
+    },
+    /// A weights file that cannot be read.
+    #[error("{}: cannot read the weights: {reason}", path.display())]
+    Weights {
+        /// The weights file.
+        path: PathBuf,
+        /// The reader's reason.
+        reason: String,
+    },
+    /// A tensor that the configuration asks for is not in the weights file.
+    #[error(
+        "{}: tensor `{name}` is missing (looked for it with and without the prefix `bert.`); \
+         take the weights that belong to this config.json",
+        path.display()
+    )]
+    MissingTensor {
+        /// The weights file.
+        path: PathBuf,
+        /// The tensor's name without prefix.
+        name: String,
+    },
+    /// A tensor has another shape than the configuration says.
+    #[error(
+        "{}: tensor `{name}` has shape {found:?}, but config.json asks for {expected:?}; \
+         take the weights that belong to this config.json",
+        path.display()
+    )]
+    Shape {
+        /// The weights file.
+        path: PathBuf,
+        /// The tensor's name.
+        name: String,
+        /// The shape in the file.
+        found: Vec<usize>,
+        /// The shape that the configuration gives.
+        expected: Vec<usize>,
+    },
+    /// A tokenizer that cannot be read or does not fit the encoder.
+    #[error("{}: {reason}", path.display())]
+    Tokenizer {
+        /// The tokenizer's file or folder.
+        path: PathBuf,
+        /// What does not fit, and what to do.
+        reason: String,
+    },
+    /// Input that the encoder cannot take.
+    #[error("{0}")]
+    Input(String),
+    /// An error of the tensor library.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl Error {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,41 @@
+//! Files that are whole or absent: written under a temporary name, synced, renamed.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::{Error, Result};
+
+/// Writes `bytes` to `path` so that at any moment either the old file or the whole new one is there.
+/// Missing folders are made.
+///
+/// # Errors
+/// The folder cannot be written (no permission, no room); the old file is untouched then.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(folder))?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(Error::io(path))?;
+    // Temporary files are private; what is published gets the usual permissions.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let permissions = std::fs::Permissions::from_mode(0o644);
+        file.as_file().set_permissions(permissions).map_err(Error::io(path))?;
+    }
+    file.persist(path).map_err(|e| Error::Io { path: path.into(), source: e.error })?;
+    Ok(())
+}
+
+/// [`write_whole`] of a value as indented JSON with a final newline.
+///
+/// # Errors
+/// As [`write_whole`]; also a value that JSON cannot hold.
+pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::Input(format!("{}: cannot be written as JSON: {e}", path.display())))?;
+    text.push('\n');
+    write_whole(path, text.as_bytes())
+}

@@ -1,0 +1,69 @@
+//! BERT encoders that can be trained, behind a contract that objectives and engines share.
+//!
+//! The crate loads encoders from Hugging Face folders, runs them with or without gradients, and gives the
+//! leaves that training needs: pooled rows, attention values at single positions, whole attention maps,
+//! token states (the *taps*). It knows neither losses nor corpora.
+//!
+//! ```
+//! use micse_model::{Batch, BertConfig, Pass, Pooling, RandomWeights, Taps, TensorEncoder, Encoder};
+//! use micse_random::Stream;
+//!
+//! // A small encoder with random weights: 100 word pieces, 2 layers, hidden size 32, 4 heads.
+//! let config = BertConfig::with_sizes(100, 2, 32, 4, 16);
+//! let mut weights = RandomWeights { deviation: 0.02, stream: Stream::new(48) };
+//! let encoder = TensorEncoder::new(config, &mut weights, &candle_core::Device::Cpu)?;
+//!
+//! let batch = Batch::new(&[vec![2, 17, 5, 3], vec![2, 9, 3]])?;
+//! let taps = Taps { pooled: Some(Pooling::Mean), ..Taps::default() };
+//! let leaves = encoder.forward(&batch, &Pass { taps, ..Pass::default() })?;
+//! assert_eq!(leaves.pooled.unwrap().dims(), [2, 32]);
+//! # Ok::<(), micse_model::Error>(())
+//! ```
+//!
+//! From a folder, text in and embeddings out: [`SentenceEncoder`].
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`encoder`] | the contract: passes, taps, leaves, [`Encoder`], [`Trainable`] |
+//! | [`tensor`] | the reference engine in plain tensor operations |
+//! | [`dropout`] | which activations are dropped, as a function of where they stand |
+//! | [`optimizer`] | AdamW's step and clipping |
+//! | [`weights`], [`folder`], [`tokenizer`] | files |
+
+mod batch;
+mod config;
+mod device;
+pub mod dropout;
+pub mod encoder;
+mod error;
+pub mod files;
+pub mod folder;
+mod head;
+pub mod optimizer;
+mod parameters;
+mod pooling;
+mod sentence;
+pub mod tensor;
+pub mod tokenizer;
+pub mod weights;
+
+// Named so that the feature which switches on AVX-512 in candle's matrix products is in the build.
+use gemm as _;
+
+pub use batch::{Batch, Padding};
+pub use config::{Activation, BertConfig};
+pub use device::device;
+pub use encoder::{
+    AttentionPosition, AttentionStage, AttentionValues, Dropout, Encoder, Group, Leaves, Mode, ParameterInfo,
+    Pass, Taps, Trainable,
+};
+pub use error::{Error, Result};
+pub use folder::{ModelFolder, save_model};
+pub use head::TanhMlp;
+pub use optimizer::{AdamStep, clip_factor};
+pub use parameters::ParameterSet;
+pub use pooling::Pooling;
+pub use sentence::{SentenceEncoder, encode_ids, encode_sentences};
+pub use tensor::TensorEncoder;
+pub use tokenizer::Tokenizer;
+pub use weights::{RandomWeights, TensorSource, WeightsFile, save_safetensors};

@@ -1,0 +1,191 @@
+//! AdamW with decoupled weight decay (Loshchilov & Hutter 2019), one step for one tensor, and global
+//! gradient clipping.
+//!
+//! For step t = 1, 2, ..., gradient g scaled by the clip factor, rate lr:
+//!
+//! ```text
+//! p <- p (1 - lr wd)
+//! m <- b1 m + (1 - b1) g          v <- b2 v + (1 - b2) g^2
+//! p <- p - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
+//! ```
+//!
+//! On the CPU all three arrays are walked once, in place. Other devices compute the same formula in
+//! tensor operations.
+
+use std::cell::RefCell;
+
+use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var};
+
+use crate::Result;
+use crate::encoder::Group;
+
+/// Everything that one optimizer step needs beside gradients and moments.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// The number of this step, from 1.
+    pub step: usize,
+    /// The learning rate of this step.
+    pub learning_rate: f64,
+    /// Decay of the first and second moments.
+    pub betas: (f64, f64),
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Decoupled weight decay; acts on [`Group::Weight`] only.
+    pub weight_decay: f64,
+    /// What gradients are multiplied by: see [`clip_factor`].
+    pub gradient_scale: f64,
+}
+
+/// The factor that brings a gradient of the given norm down to `limit`: min(1, limit / (norm + 1e-6)).
+pub fn clip_factor(norm: f64, limit: f64) -> f64 {
+    (limit / (norm + 1e-6)).min(1.0)
+}
+
+/// First and second moment of one parameter.
+#[derive(Clone, Debug)]
+pub(crate) enum Moments {
+    Slices { first: Vec<f32>, second: Vec<f32> },
+    Tensors { first: Tensor, second: Tensor },
+}
+
+impl Moments {
+    pub(crate) fn zeros(like: &Tensor) -> Result<Self> {
+        if like.device().is_cpu() {
+            let n = like.elem_count();
+            return Ok(Self::Slices { first: vec![0.0; n], second: vec![0.0; n] });
+        }
+        Ok(Self::Tensors { first: like.zeros_like()?.detach(), second: like.zeros_like()?.detach() })
+    }
+
+    pub(crate) fn from_tensors(first: &Tensor, second: &Tensor) -> Result<Self> {
+        if first.device().is_cpu() {
+            return Ok(Self::Slices {
+                first: first.flatten_all()?.to_vec1()?,
+                second: second.flatten_all()?.to_vec1()?,
+            });
+        }
+        Ok(Self::Tensors { first: first.clone(), second: second.clone() })
+    }
+
+    pub(crate) fn to_tensors(&self, like: &Tensor) -> Result<(Tensor, Tensor)> {
+        match self {
+            Self::Slices { first, second } => Ok((
+                Tensor::from_slice(first, like.shape(), like.device())?,
+                Tensor::from_slice(second, like.shape(), like.device())?,
+            )),
+            Self::Tensors { first, second } => Ok((first.clone(), second.clone())),
+        }
+    }
+}
+
+/// Changes `parameter` and its moments by one step with `gradient`.
+pub(crate) fn adam_step(
+    rule: &AdamStep,
+    group: Group,
+    parameter: &Var,
+    gradient: &Tensor,
+    moments: &mut Moments,
+) -> Result<()> {
+    let decay = if group == Group::Weight { rule.weight_decay } else { 0.0 };
+    match moments {
+        Moments::Slices { first, second } => {
+            let op = FusedAdam { rule, decay, moments: RefCell::new((first, second)) };
+            parameter.inplace_op2(&gradient.contiguous()?, &op)?;
+        }
+        Moments::Tensors { first, second } => {
+            let (b1, b2) = rule.betas;
+            let (c1, c2) = bias_corrections(rule);
+            let g = (gradient * rule.gradient_scale)?;
+            *first = ((&*first * b1)? + (&g * (1.0 - b1))?)?.detach();
+            *second = ((&*second * b2)? + (g.sqr()? * (1.0 - b2))?)?.detach();
+            let denominator = ((second.sqrt()? / c2.sqrt())? + rule.epsilon)?;
+            let change = ((&*first / denominator)? * (rule.learning_rate / c1))?;
+            let decayed = (parameter.as_detached_tensor() * (1.0 - rule.learning_rate * decay))?;
+            parameter.set(&(decayed - change)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn bias_corrections(rule: &AdamStep) -> (f64, f64) {
+    let t = rule.step as f64;
+    (1.0 - rule.betas.0.powf(t), 1.0 - rule.betas.1.powf(t))
+}
+
+struct FusedAdam<'a> {
+    rule: &'a AdamStep,
+    decay: f64,
+    moments: RefCell<(&'a mut Vec<f32>, &'a mut Vec<f32>)>,
+}
+
+impl InplaceOp2 for FusedAdam<'_> {
+    fn name(&self) -> &'static str {
+        "adamw"
+    }
+
+    fn cpu_fwd(
+        &self,
+        parameter: &mut CpuStorage,
+        parameter_layout: &Layout,
+        gradient: &CpuStorage,
+        gradient_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        let p = contiguous_mut(parameter, parameter_layout)?;
+        let g = contiguous(gradient, gradient_layout)?;
+        let mut moments = self.moments.borrow_mut();
+        let (first, second) = &mut *moments;
+        let (b1, b2) = (self.rule.betas.0 as f32, self.rule.betas.1 as f32);
+        let (a1, a2) = ((1.0 - self.rule.betas.0) as f32, (1.0 - self.rule.betas.1) as f32);
+        let (c1, c2) = bias_corrections(self.rule);
+        let rate = (self.rule.learning_rate / c1) as f32;
+        let root = (1.0 / c2.sqrt()) as f32;
+        let lost = (self.rule.learning_rate * self.decay) as f32;
+        let (scale, epsilon) = (self.rule.gradient_scale as f32, self.rule.epsilon as f32);
+        for (((p, &g), m), v) in p.iter_mut().zip(g).zip(first.iter_mut()).zip(second.iter_mut()) {
+            let g = g * scale;
+            *m = b1 * *m + a1 * g;
+            *v = b2 * *v + a2 * (g * g);
+            // Decay and step are summed first, so that the parameter itself is rounded once.
+            *p -= lost * *p + rate * *m / (v.sqrt() * root + epsilon);
+        }
+        Ok(())
+    }
+}
+
+/// `slow <- decay * slow + (1 - decay) * fast` in place on the CPU.
+pub(crate) struct Average {
+    pub(crate) decay: f64,
+}
+
+impl InplaceOp2 for Average {
+    fn name(&self) -> &'static str {
+        "exponential moving average"
+    }
+
+    fn cpu_fwd(&self, slow: &mut CpuStorage, sl: &Layout, fast: &CpuStorage, fl: &Layout) -> candle_core::Result<()> {
+        let slow = contiguous_mut(slow, sl)?;
+        let fast = contiguous(fast, fl)?;
+        let (own, other) = (self.decay as f32, (1.0 - self.decay) as f32);
+        for (s, &f) in slow.iter_mut().zip(fast) {
+            *s = own * *s + other * f;
+        }
+        Ok(())
+    }
+}
+
+fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [f32]> {
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&storage.as_slice::<f32>()?[start..end]),
+        None => candle_core::bail!("the optimizer needs contiguous tensors, got the layout {layout:?}"),
+    }
+}
+
+fn contiguous_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> candle_core::Result<&'a mut [f32]> {
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        candle_core::bail!("the optimizer needs contiguous tensors, got the layout {layout:?}")
+    };
+    let CpuStorage::F32(values) = storage else {
+        candle_core::bail!("the optimizer's parameters are f32")
+    };
+    Ok(&mut values[start..end])
+}

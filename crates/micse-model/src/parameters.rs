@@ -1,0 +1,227 @@
+//! An ordered set of named parameters: what every [`Trainable`] of the tensor engine is made of.
+
+use candle_core::backprop::GradStore;
+use candle_core::{Tensor, Var};
+
+use crate::encoder::{Group, ParameterInfo, Trainable};
+use crate::optimizer::{AdamStep, Average, Moments, adam_step};
+use crate::{Error, Result};
+
+struct Parameter {
+    name: String,
+    group: Group,
+    var: Var,
+    gradient: Option<Tensor>,
+    moments: Option<Moments>,
+}
+
+/// Named trainable tensors in a fixed order, with their gradients and moments.
+#[derive(Default)]
+pub struct ParameterSet {
+    entries: Vec<Parameter>,
+}
+
+impl ParameterSet {
+    /// An empty set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a parameter that starts with a copy of `value`, and returns it as a tensor of the graph.
+    ///
+    /// # Errors
+    /// The copy fails.
+    pub fn add(&mut self, name: impl Into<String>, group: Group, value: &Tensor) -> Result<Tensor> {
+        let var = Var::from_tensor(&value.contiguous()?.copy()?)?;
+        let tensor = var.as_tensor().clone();
+        self.entries.push(Parameter { name: name.into(), group, var, gradient: None, moments: None });
+        Ok(tensor)
+    }
+
+    /// Name and value of each parameter, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.entries.iter().map(|p| (p.name.as_str(), p.var.as_tensor()))
+    }
+
+    /// Number of tensors.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn same_length(&self, other: usize) -> Result<()> {
+        if other == self.entries.len() {
+            return Ok(());
+        }
+        Err(Error::Input(format!("{other} tensors were given for {} parameters", self.entries.len())))
+    }
+}
+
+impl Trainable for ParameterSet {
+    fn parameters(&self) -> Vec<ParameterInfo> {
+        let info = |p: &Parameter| ParameterInfo {
+            name: p.name.clone(),
+            shape: p.var.dims().to_vec(),
+            group: p.group,
+        };
+        self.entries.iter().map(info).collect()
+    }
+
+    fn values(&self) -> Result<Vec<Tensor>> {
+        Ok(self.entries.iter().map(|p| p.var.as_detached_tensor()).collect())
+    }
+
+    fn set_values(&mut self, values: &[Tensor]) -> Result<()> {
+        self.same_length(values.len())?;
+        for (p, value) in self.entries.iter().zip(values) {
+            if p.var.dims() != value.dims() {
+                return Err(Error::Input(format!(
+                    "parameter `{}` has shape {:?}, the value given for it {:?}",
+                    p.name,
+                    p.var.dims(),
+                    value.dims()
+                )));
+            }
+            p.var.set(&value.contiguous()?)?;
+        }
+        Ok(())
+    }
+
+    fn collect_gradients(&mut self, gradients: &GradStore) -> Result<()> {
+        for p in &mut self.entries {
+            p.gradient = gradients.get(&p.var).cloned();
+        }
+        Ok(())
+    }
+
+    fn gradients(&self) -> Result<Vec<Option<Tensor>>> {
+        Ok(self.entries.iter().map(|p| p.gradient.clone()).collect())
+    }
+
+    fn gradient_square_norm(&self) -> Result<f64> {
+        let mut total = 0.0;
+        for gradient in self.entries.iter().filter_map(|p| p.gradient.as_ref()) {
+            total += square_norm(gradient)?;
+        }
+        Ok(total)
+    }
+
+    fn step(&mut self, rule: &AdamStep) -> Result<()> {
+        for p in &mut self.entries {
+            // A parameter without a gradient has moments of zero: it would not move.
+            let Some(gradient) = p.gradient.take() else { continue };
+            let moments = match &mut p.moments {
+                Some(moments) => moments,
+                none => none.insert(Moments::zeros(&p.var)?),
+            };
+            adam_step(rule, p.group, &p.var, &gradient, moments)?;
+        }
+        Ok(())
+    }
+
+    fn moments(&self) -> Result<Vec<(Tensor, Tensor)>> {
+        if self.entries.iter().all(|p| p.moments.is_none()) {
+            return Ok(Vec::new());
+        }
+        let moments = |p: &Parameter| match &p.moments {
+            Some(moments) => moments.to_tensors(&p.var),
+            None => Moments::zeros(&p.var)?.to_tensors(&p.var),
+        };
+        self.entries.iter().map(moments).collect()
+    }
+
+    fn set_moments(&mut self, moments: &[(Tensor, Tensor)]) -> Result<()> {
+        if moments.is_empty() {
+            self.entries.iter_mut().for_each(|p| p.moments = None);
+            return Ok(());
+        }
+        self.same_length(moments.len())?;
+        for (p, (first, second)) in self.entries.iter_mut().zip(moments) {
+            p.moments = Some(Moments::from_tensors(first, second)?);
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, leader: &dyn Trainable, decay: f64) -> Result<()> {
+        let values = leader.values()?;
+        self.same_length(values.len())?;
+        for (p, value) in self.entries.iter().zip(&values) {
+            if p.var.device().is_cpu() {
+                p.var.inplace_op2(&value.contiguous()?, &Average { decay })?;
+            } else {
+                p.var.set(&((p.var.as_detached_tensor() * decay)? + (value * (1.0 - decay))?)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sum of squares in f64, in a fixed order.
+fn square_norm(gradient: &Tensor) -> Result<f64> {
+    if !gradient.device().is_cpu() {
+        return Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?));
+    }
+    let gradient = gradient.contiguous()?;
+    let (storage, layout) = gradient.storage_and_layout();
+    let candle_core::Storage::Cpu(storage) = &*storage else {
+        return Err(Error::Input("a CPU tensor has no CPU storage".into()));
+    };
+    let start = layout.start_offset();
+    let values = &storage.as_slice::<f32>()?[start..start + layout.shape().elem_count()];
+    // Sixteen partial sums let the loop vectorise; their number is fixed, so the bits are too.
+    let mut sums = [0.0_f64; 16];
+    let chunks = values.chunks_exact(16);
+    let rest: f64 = chunks.remainder().iter().map(|&v| f64::from(v).powi(2)).sum();
+    for chunk in chunks {
+        for (sum, &value) in sums.iter_mut().zip(chunk) {
+            *sum += f64::from(value) * f64::from(value);
+        }
+    }
+    Ok(sums.iter().sum::<f64>() + rest)
+}
+
+/// Implements [`Trainable`] for a type that keeps all its parameters in a field of type [`ParameterSet`].
+macro_rules! trainable_by {
+    ($type:ty, $field:ident) => {
+        impl $crate::encoder::Trainable for $type {
+            fn parameters(&self) -> Vec<$crate::encoder::ParameterInfo> {
+                self.$field.parameters()
+            }
+            fn values(&self) -> $crate::Result<Vec<candle_core::Tensor>> {
+                self.$field.values()
+            }
+            fn set_values(&mut self, values: &[candle_core::Tensor]) -> $crate::Result<()> {
+                self.$field.set_values(values)
+            }
+            fn collect_gradients(&mut self, g: &candle_core::backprop::GradStore) -> $crate::Result<()> {
+                self.$field.collect_gradients(g)
+            }
+            fn gradients(&self) -> $crate::Result<Vec<Option<candle_core::Tensor>>> {
+                self.$field.gradients()
+            }
+            fn gradient_square_norm(&self) -> $crate::Result<f64> {
+                self.$field.gradient_square_norm()
+            }
+            fn step(&mut self, rule: &$crate::optimizer::AdamStep) -> $crate::Result<()> {
+                self.$field.step(rule)
+            }
+            fn moments(&self) -> $crate::Result<Vec<(candle_core::Tensor, candle_core::Tensor)>> {
+                self.$field.moments()
+            }
+            fn set_moments(
+                &mut self,
+                moments: &[(candle_core::Tensor, candle_core::Tensor)],
+            ) -> $crate::Result<()> {
+                self.$field.set_moments(moments)
+            }
+            fn follow(&mut self, leader: &dyn $crate::encoder::Trainable, decay: f64) -> $crate::Result<()> {
+                self.$field.follow(leader, decay)
+            }
+        }
+    };
+}
+pub(crate) use trainable_by;

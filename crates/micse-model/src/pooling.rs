@@ -1,0 +1,67 @@
+//! Pooling: from token states to one row a sentence.
+//!
+//! All means are over the tokens of the sentence with [CLS] and [SEP], padding never counted. Layers are
+//! named by number, because published code means different things by "first": h_0 is the embeddings'
+//! output (after LayerNorm), h_l the output of layer l, h_L the last.
+
+use serde::{Deserialize, Serialize};
+
+/// How a sentence's token states become one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// h_L at [CLS], without BERT's own pooler.
+    Cls,
+    /// Mean of h_L.
+    Mean,
+    /// Mean of (h_1 + h_L) / 2.
+    FirstLastAvg,
+    /// Mean of (h_0 + h_L) / 2: what SimCSE's paper calls first-last average.
+    EmbLastAvg,
+    /// Mean of (h_{L-1} + h_L) / 2.
+    Top2Avg,
+}
+
+impl Pooling {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 5] = [Self::Cls, Self::Mean, Self::FirstLastAvg, Self::EmbLastAvg, Self::Top2Avg];
+
+    /// The name in recipes and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cls => "cls",
+            Self::Mean => "mean",
+            Self::FirstLastAvg => "first-last-avg",
+            Self::EmbLastAvg => "emb-last-avg",
+            Self::Top2Avg => "top2-avg",
+        }
+    }
+
+    /// The layers whose states are averaged, for an encoder of `layers` layers.
+    pub(crate) fn layers(self, layers: usize) -> Vec<usize> {
+        match self {
+            Self::Cls | Self::Mean => vec![layers],
+            Self::FirstLastAvg => vec![1, layers],
+            Self::EmbLastAvg => vec![0, layers],
+            Self::Top2Avg => vec![layers - 1, layers],
+        }
+    }
+}
+
+impl std::fmt::Display for Pooling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Pooling {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || Self::ALL.map(Self::name).join(", ");
+        Self::ALL
+            .into_iter()
+            .find(|p| p.name() == text)
+            .ok_or_else(|| format!("unknown pooling \"{text}\"; there are {}", known()))
+    }
+}

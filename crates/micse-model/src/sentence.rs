@@ -1,0 +1,99 @@
+//! From sentences to embeddings: the one encode path of development scores, test scores and export.
+
+use candle_core::Device;
+
+use crate::encoder::{Encoder, Pass, Taps};
+use crate::{Batch, ModelFolder, Pooling, Result, Tokenizer};
+
+/// Tokens in one evaluation batch: enough to keep the matrix products busy, few enough for the caches.
+const BATCH_TOKENS: usize = 2048;
+
+/// Encodes tokenized sentences in evaluation mode: one row each, in the order given.
+///
+/// Sentences are sorted by length and batched, so that hardly any place is padding. The embedding of a
+/// sentence does not depend on its batch but for rounding.
+///
+/// # Errors
+/// A sentence does not fit the encoder.
+pub fn encode_ids(encoder: &dyn Encoder, sentences: &[Vec<u32>], pooling: Pooling) -> Result<Vec<Vec<f32>>> {
+    let mut order: Vec<usize> = (0..sentences.len()).collect();
+    order.sort_by_key(|&i| sentences[i].len());
+    let pass = Pass { taps: Taps { pooled: Some(pooling), ..Taps::default() }, ..Pass::default() };
+    let mut rows = vec![Vec::new(); sentences.len()];
+    let mut start = 0;
+    while start < order.len() {
+        let mut end = start + 1;
+        // The batch's width is its last sentence's length, since lengths ascend.
+        while end < order.len() && (end + 1 - start) * sentences[order[end]].len() <= BATCH_TOKENS {
+            end += 1;
+        }
+        let members = &order[start..end];
+        let ids: Vec<&Vec<u32>> = members.iter().map(|&i| &sentences[i]).collect();
+        let leaves = encoder.forward(&Batch::new(&ids)?, &pass)?;
+        let pooled = leaves.pooled.map(|p| p.to_device(&Device::Cpu)?.to_vec2::<f32>()).transpose()?;
+        for (&i, row) in members.iter().zip(pooled.into_iter().flatten()) {
+            rows[i] = row;
+        }
+        start = end;
+    }
+    Ok(rows)
+}
+
+/// Embeddings of sentences, cut only at the encoder's position limit: one row each, in order.
+///
+/// # Errors
+/// A sentence cannot be tokenized.
+pub fn encode_sentences<S: AsRef<str> + Sync>(
+    encoder: &dyn Encoder,
+    tokenizer: &Tokenizer,
+    pooling: Pooling,
+    sentences: &[S],
+) -> Result<Vec<Vec<f32>>> {
+    let ids = tokenizer.encode_all(sentences, encoder.config().max_position_embeddings)?;
+    encode_ids(encoder, &ids, pooling)
+}
+
+/// An encoder with its tokenizer and pooling: text in, embeddings out.
+pub struct SentenceEncoder {
+    encoder: Box<dyn Encoder>,
+    tokenizer: Tokenizer,
+    pooling: Pooling,
+}
+
+impl SentenceEncoder {
+    /// Puts the parts together.
+    pub fn new(encoder: Box<dyn Encoder>, tokenizer: Tokenizer, pooling: Pooling) -> Self {
+        Self { encoder, tokenizer, pooling }
+    }
+
+    /// Loads a model folder.
+    ///
+    /// # Errors
+    /// The folder is not a model.
+    pub fn load(folder: &ModelFolder, pooling: Pooling, device: &Device) -> Result<Self> {
+        Ok(Self::new(folder.encoder(device)?, folder.tokenizer()?, pooling))
+    }
+
+    /// The encoder.
+    pub fn encoder(&self) -> &dyn Encoder {
+        self.encoder.as_ref()
+    }
+
+    /// The pooling.
+    pub fn pooling(&self) -> Pooling {
+        self.pooling
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// [`encode_sentences`] with this encoder.
+    ///
+    /// # Errors
+    /// A sentence cannot be tokenized.
+    pub fn encode<S: AsRef<str> + Sync>(&self, sentences: &[S]) -> Result<Vec<Vec<f32>>> {
+        encode_sentences(self.encoder.as_ref(), &self.tokenizer, self.pooling, sentences)
+    }
+}

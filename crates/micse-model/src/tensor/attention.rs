@@ -1,0 +1,147 @@
+//! Multi-head self-attention on packed rows: A = softmax(Q K^T / sqrt(D/H) + mask), context = dropout(A) V.
+
+use candle_core::{D, DType, Device, Tensor};
+
+use super::layers::Linear;
+use crate::dropout::attention_mask;
+use crate::encoder::{AttentionStage, Mode};
+use crate::{Batch, Error, Result};
+
+/// How packed rows and the padded form `[B, n, ...]`, in which attention is computed, map to each other.
+pub(super) struct Packing {
+    /// For every place of `[B * n]` its packed row (row 0 where there is none); `None`: they are the same.
+    pad: Option<Tensor>,
+    /// For every packed row its place in `[B * n]`.
+    unpad: Option<Tensor>,
+    /// `[B, 1, 1, n]`: 0 for keys, -inf elsewhere.
+    mask: Tensor,
+    sentences: usize,
+    width: usize,
+}
+
+impl Packing {
+    pub(super) fn new(batch: &Batch, device: &Device) -> Result<Self> {
+        let (sentences, width) = (batch.sentences(), batch.width());
+        let mut pad = vec![0_u32; sentences * width];
+        let mut unpad = Vec::with_capacity(batch.rows());
+        let mut mask = vec![f32::NEG_INFINITY; sentences * width];
+        for b in 0..sentences {
+            for t in 0..batch.rows_of(b) {
+                pad[b * width + t] = unpad.len() as u32;
+                unpad.push((b * width + t) as u32);
+            }
+            mask[b * width..b * width + batch.keys_of(b)].fill(0.0);
+        }
+        let packed = unpad.len() < pad.len();
+        let index = |rows: Vec<u32>| -> Result<Option<Tensor>> {
+            Ok(if packed { Some(Tensor::new(rows, device)?) } else { None })
+        };
+        Ok(Self {
+            pad: index(pad)?,
+            unpad: index(unpad)?,
+            mask: Tensor::from_vec(mask, (sentences, 1, 1, width), device)?,
+            sentences,
+            width,
+        })
+    }
+
+    /// `[rows, D]` to `[B, H, n, D/H]`.
+    fn split_heads(&self, x: &Tensor, heads: usize) -> Result<Tensor> {
+        let size = x.dim(D::Minus1)?;
+        let x = match &self.pad {
+            Some(index) => x.index_select(index, 0)?,
+            None => x.clone(),
+        };
+        Ok(x.reshape((self.sentences, self.width, heads, size / heads))?.transpose(1, 2)?.contiguous()?)
+    }
+
+    /// `[B, H, n, D/H]` to `[rows, D]`.
+    fn join_heads(&self, x: &Tensor) -> Result<Tensor> {
+        let (sentences, heads, width, size) = x.dims4()?;
+        let x = x.transpose(1, 2)?.reshape((sentences * width, heads * size))?;
+        match &self.unpad {
+            Some(index) => Ok(x.index_select(index, 0)?),
+            None => Ok(x),
+        }
+    }
+}
+
+/// Attention before and after dropout, `[B, H, n, n]`.
+pub(super) struct Maps {
+    before: Tensor,
+    after: Tensor,
+}
+
+impl Maps {
+    pub(super) fn at(&self, stage: AttentionStage) -> &Tensor {
+        match stage {
+            AttentionStage::BeforeDropout => &self.before,
+            AttentionStage::AfterDropout => &self.after,
+        }
+    }
+
+    /// Values at places of the flattened map.
+    pub(super) fn values(&self, stage: AttentionStage, places: Vec<u32>) -> Result<Tensor> {
+        let map = self.at(stage).flatten_all()?;
+        let places = Tensor::new(places, map.device())?;
+        Ok(map.index_select(&places, 0)?)
+    }
+}
+
+/// Queries, keys and values of one layer.
+pub(super) struct SelfAttention {
+    pub(super) query: Linear,
+    pub(super) key: Linear,
+    pub(super) value: Linear,
+    pub(super) heads: usize,
+}
+
+impl SelfAttention {
+    /// `[rows, D]` to the context `[rows, D]` (before the output projection) and the attention maps.
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        layer: usize,
+        mode: Mode,
+        batch: &Batch,
+        packing: &Packing,
+    ) -> Result<(Tensor, Maps)> {
+        let q = packing.split_heads(&self.query.forward(x)?, self.heads)?;
+        let k = packing.split_heads(&self.key.forward(x)?, self.heads)?;
+        let v = packing.split_heads(&self.value.forward(x)?, self.heads)?;
+        let scale = 1.0 / (q.dim(D::Minus1)? as f64).sqrt();
+        let scores = (q.matmul(&k.transpose(2, 3)?)? * scale)?.broadcast_add(&packing.mask)?;
+        let before = softmax(&scores)?;
+        let after = match mode {
+            Mode::Training(dropout) if dropout.attention > 0.0 => {
+                let rate = dropout.attention;
+                let mask = attention_mask(dropout.stream, rate, layer, batch, self.heads, x.device())?;
+                (&before * mask)?
+            }
+            _ => before.clone(),
+        };
+        let context = packing.join_heads(&after.matmul(&v)?)?;
+        Ok((context, Maps { before, after }))
+    }
+}
+
+/// Softmax over the last dimension. The maximum is a constant: shifting scores does not change the result.
+fn softmax(scores: &Tensor) -> Result<Tensor> {
+    let shifted = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1)?)?;
+    let exp = shifted.exp()?;
+    Ok(exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)?)
+}
+
+/// Rows of the mean over each sentence's tokens as a matrix `[B, rows]`: 1 / length at its tokens.
+pub(super) fn averaging_matrix(batch: &Batch, dtype: DType, device: &Device) -> Result<Tensor> {
+    let rows = batch.rows();
+    let mut matrix = vec![0.0_f32; batch.sentences() * rows];
+    for (b, &first) in batch.first_rows().iter().enumerate() {
+        let length = batch.keys_of(b);
+        if length == 0 {
+            return Err(Error::Input(format!("sentence {b} has no tokens to average")));
+        }
+        matrix[b * rows + first..b * rows + first + length].fill(1.0 / length as f32);
+    }
+    Ok(Tensor::from_vec(matrix, (batch.sentences(), rows), device)?.to_dtype(dtype)?)
+}

@@ -1,0 +1,240 @@
+//! The whole network: embeddings, layers, and the leaves that a pass asks for.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::attention::{Packing, SelfAttention, averaging_matrix};
+use super::layers::{FeedForward, LayerNorm, Linear, hidden_dropout};
+use crate::dropout::Site;
+use crate::encoder::{AttentionPosition, Leaves, Mode, Pass, Taps};
+use crate::{Batch, BertConfig, Error, Pooling, Result};
+
+struct Layer {
+    attention: SelfAttention,
+    attention_output: Linear,
+    attention_norm: LayerNorm,
+    feed_forward: FeedForward,
+    output_norm: LayerNorm,
+}
+
+pub(super) struct Network {
+    words: Tensor,
+    positions: Tensor,
+    types: Tensor,
+    embedding_norm: LayerNorm,
+    layers: Vec<Layer>,
+}
+
+impl Network {
+    /// Takes the tensors in the order of [`crate::weights::parameter_layout`].
+    pub(super) fn new(config: &BertConfig, tensors: &mut dyn Iterator<Item = Tensor>) -> Result<Self> {
+        let mut next = || tensors.next().ok_or_else(|| Error::Input("the parameter list is too short".into()));
+        let epsilon = config.layer_norm_eps;
+        let (words, positions, types) = (next()?, next()?, next()?);
+        let embedding_norm = LayerNorm { gain: next()?, offset: next()?, epsilon };
+        let mut layers = Vec::with_capacity(config.num_hidden_layers);
+        for _ in 0..config.num_hidden_layers {
+            let mut linear = || -> Result<Linear> { Ok(Linear { weight: next()?, bias: next()? }) };
+            let (query, mut key, value, attention_output) = (linear()?, linear()?, linear()?, linear()?);
+            // A key bias adds the same to all scores of a query, and the softmax cancels it. Its gradient is
+            // exactly zero; computed, it would be rounding noise, which Adam scales up to full steps.
+            key.bias = key.bias.detach();
+            let attention_norm = LayerNorm { gain: next()?, offset: next()?, epsilon };
+            let mut linear = || -> Result<Linear> { Ok(Linear { weight: next()?, bias: next()? }) };
+            let (intermediate, output) = (linear()?, linear()?);
+            let output_norm = LayerNorm { gain: next()?, offset: next()?, epsilon };
+            layers.push(Layer {
+                attention: SelfAttention { query, key, value, heads: config.num_attention_heads },
+                attention_output,
+                attention_norm,
+                feed_forward: FeedForward { intermediate, output, activation: config.hidden_act },
+                output_norm,
+            });
+        }
+        Ok(Self { words, positions, types, embedding_norm, layers })
+    }
+
+    pub(super) fn embed(&self, batch: &Batch, pass: &Pass, device: &Device) -> Result<Tensor> {
+        let words = self.words.index_select(&Tensor::new(batch.ids(), device)?, 0)?;
+        let positions = self.positions.index_select(&Tensor::new(batch.positions(), device)?, 0)?;
+        let sum = (words + positions)?.broadcast_add(&self.types.narrow(0, 0, 1)?)?;
+        let normed = self.embedding_norm.forward(&sum)?;
+        hidden_dropout(normed, pass.mode, (0, Site::Embeddings), batch, &all_rows(batch), device)
+    }
+
+    pub(super) fn encode(
+        &self,
+        embeddings: &Tensor,
+        batch: &Batch,
+        pass: &Pass,
+        config: &BertConfig,
+        device: &Device,
+    ) -> Result<Leaves> {
+        let taps = &pass.taps;
+        check_taps(taps, batch, config)?;
+        let packing = Packing::new(batch, device)?;
+        let rows = all_rows(batch);
+        let depth = self.layers.len();
+        let mut values = ValueTap::new(taps, batch, config);
+        let mut maps = Vec::new();
+        // States that pooling or a tap wants; others are dropped as soon as the next layer is done.
+        let mut kept: Vec<(usize, Tensor)> = Vec::new();
+        let pooled_layers = taps.pooled.map(|p| p.layers(depth)).unwrap_or_default();
+        let wanted = |layer: usize| pooled_layers.contains(&layer) || taps.states.contains(&layer);
+        // With [CLS] pooling and no other wish the last layer's token-wise part runs for [CLS] rows only.
+        let cls_only = taps.pooled == Some(Pooling::Cls) && !taps.states.contains(&depth);
+
+        let mut x = embeddings.clone();
+        if wanted(0) {
+            kept.push((0, x.clone()));
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
+            let (context, layer_maps) = layer.attention.forward(&x, index, pass.mode, batch, &packing)?;
+            values.record(index, &layer_maps)?;
+            if let Some(stage) = taps.attention_maps {
+                maps.push(layer_maps.at(stage).clone());
+            }
+            x = if cls_only && index + 1 == depth {
+                let first: Vec<u32> = batch.first_rows().iter().map(|&r| r as u32).collect();
+                let first = Tensor::new(first, device)?;
+                let cls: Vec<_> = (0..batch.sentences()).map(|b| (b, 0)).collect();
+                let (x, context) = (x.index_select(&first, 0)?, context.index_select(&first, 0)?);
+                layer.after_attention(&x, &context, index, pass.mode, batch, &cls, device)?
+            } else {
+                layer.after_attention(&x, &context, index, pass.mode, batch, &rows, device)?
+            };
+            if wanted(index + 1) {
+                kept.push((index + 1, x.clone()));
+            }
+        }
+
+        let state = |layer: usize| {
+            let found = kept.iter().find(|(l, _)| *l == layer).map(|(_, x)| x.clone());
+            found.ok_or_else(|| Error::Input(format!("the states of layer {layer} were not kept")))
+        };
+        let pooled = match taps.pooled {
+            None => None,
+            Some(Pooling::Cls) if cls_only => Some(x),
+            Some(pooling) => Some(pool(pooling, depth, &state, batch, device)?),
+        };
+        Ok(Leaves {
+            pooled,
+            attention_values: values.finish(device)?,
+            attention_maps: if maps.is_empty() { None } else { Some(Tensor::stack(&maps, 0)?) },
+            states: taps.states.iter().map(|&layer| state(layer)).collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl Layer {
+    /// Output projection, residual and LayerNorm; then the feed-forward block with its own.
+    #[allow(clippy::too_many_arguments)] // what a layer needs beside its input: place, mode and rows
+    fn after_attention(
+        &self,
+        x: &Tensor,
+        context: &Tensor,
+        layer: usize,
+        mode: Mode,
+        batch: &Batch,
+        rows: &[(usize, usize)],
+        device: &Device,
+    ) -> Result<Tensor> {
+        let attended = self.attention_output.forward(context)?;
+        let attended = hidden_dropout(attended, mode, (layer, Site::AttentionOutput), batch, rows, device)?;
+        let x = self.attention_norm.forward(&(x + attended)?)?;
+        let output = self.feed_forward.forward(&x)?;
+        let output = hidden_dropout(output, mode, (layer, Site::Output), batch, rows, device)?;
+        self.output_norm.forward(&(x + output)?)
+    }
+}
+
+fn all_rows(batch: &Batch) -> Vec<(usize, usize)> {
+    (0..batch.sentences()).flat_map(|b| (0..batch.rows_of(b)).map(move |t| (b, t))).collect()
+}
+
+fn pool(
+    pooling: Pooling,
+    depth: usize,
+    state: &dyn Fn(usize) -> Result<Tensor>,
+    batch: &Batch,
+    device: &Device,
+) -> Result<Tensor> {
+    let layers = pooling.layers(depth);
+    let mut sum = state(layers[0])?;
+    for &layer in &layers[1..] {
+        sum = (sum + state(layer)?)?;
+    }
+    let x = if layers.len() > 1 { (sum / layers.len() as f64)? } else { sum };
+    if pooling == Pooling::Cls {
+        let first: Vec<u32> = batch.first_rows().iter().map(|&r| r as u32).collect();
+        return Ok(x.index_select(&Tensor::new(first, device)?, 0)?);
+    }
+    Ok(averaging_matrix(batch, DType::F32, device)?.matmul(&x)?)
+}
+
+fn check_taps(taps: &Taps, batch: &Batch, config: &BertConfig) -> Result<()> {
+    let depth = config.num_hidden_layers;
+    if let Some(layer) = taps.states.iter().find(|&&l| l > depth) {
+        return Err(Error::Input(format!("the states of layer {layer} were asked of an encoder of {depth} layers")));
+    }
+    let Some(values) = &taps.attention_values else { return Ok(()) };
+    let fits = |p: &AttentionPosition| {
+        (p.sentence as usize) < batch.sentences()
+            && (p.layer as usize) < depth
+            && (p.head as usize) < config.num_attention_heads
+            && (p.query as usize) < batch.rows_of(p.sentence as usize)
+            && (p.key as usize) < batch.keys_of(p.sentence as usize)
+    };
+    match values.at.iter().find(|p| !fits(p)) {
+        None => Ok(()),
+        Some(p) => Err(Error::Input(format!(
+            "an attention value was asked for at {p:?}, which this batch of {} sentences and this encoder of \
+             {depth} layers and {} heads do not have",
+            batch.sentences(),
+            config.num_attention_heads
+        ))),
+    }
+}
+
+/// Collects attention values layer by layer and gives them in the order asked for.
+struct ValueTap<'a> {
+    taps: &'a Taps,
+    /// For each layer the places in its flattened map, and where each belongs in the result.
+    wanted: Vec<(Vec<u32>, Vec<u32>)>,
+    parts: Vec<Tensor>,
+    order: Vec<u32>,
+}
+
+impl<'a> ValueTap<'a> {
+    fn new(taps: &'a Taps, batch: &Batch, config: &BertConfig) -> Self {
+        let mut wanted = vec![(Vec::new(), Vec::new()); config.num_hidden_layers];
+        let (heads, n) = (config.num_attention_heads as u32, batch.width() as u32);
+        for (slot, p) in taps.attention_values.iter().flat_map(|v| &v.at).enumerate() {
+            let (places, slots) = &mut wanted[p.layer as usize];
+            places.push(((p.sentence * heads + p.head) * n + p.query) * n + p.key);
+            slots.push(slot as u32);
+        }
+        Self { taps, wanted, parts: Vec::new(), order: Vec::new() }
+    }
+
+    fn record(&mut self, layer: usize, maps: &super::attention::Maps) -> Result<()> {
+        let (places, slots) = std::mem::take(&mut self.wanted[layer]);
+        if let (Some(values), false) = (&self.taps.attention_values, places.is_empty()) {
+            self.parts.push(maps.values(values.stage, places)?);
+            self.order.extend(slots);
+        }
+        Ok(())
+    }
+
+    fn finish(self, device: &Device) -> Result<Option<Tensor>> {
+        let Some(values) = &self.taps.attention_values else { return Ok(None) };
+        if values.at.is_empty() {
+            return Ok(Some(Tensor::zeros(0, DType::F32, device)?));
+        }
+        let mut inverse = vec![0_u32; self.order.len()];
+        for (place, &slot) in self.order.iter().enumerate() {
+            inverse[slot as usize] = place as u32;
+        }
+        let parts = Tensor::cat(&self.parts, 0)?;
+        Ok(Some(parts.index_select(&Tensor::new(inverse, device)?, 0)?))
+    }
+}

@@ -1,0 +1,175 @@
+//! WordPiece tokenization, by the tokenizers library, from `tokenizer.json` or from `vocab.txt`.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Deserialize;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::processors::bert::BertProcessing;
+use tokenizers::{AddedToken, Tokenizer as HfTokenizer};
+
+use crate::{Error, Result};
+
+/// Turns sentences into ids with [CLS] in front and [SEP] behind.
+#[derive(Clone)]
+pub struct Tokenizer {
+    inner: HfTokenizer,
+    path: PathBuf,
+}
+
+/// The keys of `tokenizer_config.json` that change what a vocabulary means.
+#[derive(Deserialize)]
+#[serde(default)]
+struct TokenizerConfig {
+    do_lower_case: bool,
+    strip_accents: Option<bool>,
+    tokenize_chinese_chars: bool,
+}
+
+impl Default for TokenizerConfig {
+    fn default() -> Self {
+        Self { do_lower_case: true, strip_accents: None, tokenize_chinese_chars: true }
+    }
+}
+
+impl Tokenizer {
+    /// Reads a folder's `tokenizer.json`, else its `vocab.txt` with `tokenizer_config.json` (without the
+    /// latter: lower-cased, as the uncased BERTs are). Truncation and padding that a file asks for are
+    /// switched off: batches and limits are the caller's.
+    ///
+    /// # Errors
+    /// None of the files is there, or one is not valid.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let json = folder.join("tokenizer.json");
+        if json.is_file() {
+            let inner = HfTokenizer::from_file(&json).map_err(|e| Error::Tokenizer {
+                path: json.clone(),
+                reason: format!("not a valid tokenizer file: {e}"),
+            })?;
+            return Self::finish(inner, json);
+        }
+        let vocab = folder.join("vocab.txt");
+        if vocab.is_file() {
+            return Self::from_vocab(&vocab);
+        }
+        Err(Error::Tokenizer {
+            path: folder.into(),
+            reason: "neither tokenizer.json nor vocab.txt is in this folder".into(),
+        })
+    }
+
+    /// Reads a `vocab.txt` (one word piece a line), and the `tokenizer_config.json` beside it if there is one.
+    ///
+    /// # Errors
+    /// A file is not valid, or a special token is not in the vocabulary.
+    pub fn from_vocab(vocab: &Path) -> Result<Self> {
+        let invalid = |reason: String| Error::Tokenizer { path: vocab.into(), reason };
+        let config_path = vocab.with_file_name("tokenizer_config.json");
+        let config = if config_path.is_file() {
+            let text = std::fs::read_to_string(&config_path).map_err(Error::io(&config_path))?;
+            serde_json::from_str(&text).map_err(|e| Error::Tokenizer {
+                path: config_path,
+                reason: format!("not a valid tokenizer configuration: {e}"),
+            })?
+        } else {
+            TokenizerConfig::default()
+        };
+        let model = WordPiece::builder()
+            .files(vocab.to_string_lossy().into_owned())
+            .unk_token("[UNK]".into())
+            .build()
+            .map_err(|e| invalid(format!("not a WordPiece vocabulary: {e}")))?;
+        let mut inner = HfTokenizer::new(model);
+        let id = |token: &str| {
+            inner.token_to_id(token).ok_or_else(|| invalid(format!("the vocabulary has no {token}; is it BERT's?")))
+        };
+        let (cls, sep) = (("[CLS]".to_owned(), id("[CLS]")?), ("[SEP]".to_owned(), id("[SEP]")?));
+        id("[UNK]")?;
+        inner
+            .with_normalizer(Some(BertNormalizer::new(
+                true,
+                config.tokenize_chinese_chars,
+                config.strip_accents,
+                config.do_lower_case,
+            )))
+            .map_err(|e| invalid(e.to_string()))?;
+        inner.with_pre_tokenizer(Some(BertPreTokenizer));
+        inner.with_post_processor(Some(BertProcessing::new(sep, cls)));
+        let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+        let special: Vec<_> = special
+            .iter()
+            .filter(|token| inner.token_to_id(token).is_some())
+            .map(|token| AddedToken::from(*token, true))
+            .collect();
+        inner.add_special_tokens(special).map_err(|e| invalid(e.to_string()))?;
+        Self::finish(inner, vocab.into())
+    }
+
+    fn finish(mut inner: HfTokenizer, path: PathBuf) -> Result<Self> {
+        inner.with_padding(None);
+        inner
+            .with_truncation(None)
+            .map_err(|e| Error::Tokenizer { path: path.clone(), reason: e.to_string() })?;
+        Ok(Self { inner, path })
+    }
+
+    /// Number of ids, added tokens counted: one more than the largest id if ids have no holes.
+    pub fn vocabulary_size(&self) -> usize {
+        self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+    }
+
+    /// The id of a token of the vocabulary.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// Checks that every id fits an embedding table of `vocab_size` rows.
+    ///
+    /// # Errors
+    /// The tokenizer has ids beyond it.
+    pub fn check_fits(&self, vocab_size: usize) -> Result<()> {
+        let size = self.vocabulary_size();
+        if size <= vocab_size {
+            return Ok(());
+        }
+        Err(Error::Tokenizer {
+            path: self.path.clone(),
+            reason: format!(
+                "the tokenizer has {size} ids, the encoder's vocab_size is {vocab_size}; \
+                 use the tokenizer that belongs to the encoder"
+            ),
+        })
+    }
+
+    /// The ids of one sentence with [CLS] and [SEP], at most `max_length` in all: what is too long loses
+    /// its end, and keeps [SEP].
+    ///
+    /// # Errors
+    /// The library fails on the text, or `max_length` is below 3.
+    pub fn encode(&self, sentence: &str, max_length: usize) -> Result<Vec<u32>> {
+        if max_length < 3 {
+            return Err(Error::Input(format!("a maximum of {max_length} tokens leaves no room for a word")));
+        }
+        let encoding = self.inner.encode_fast(sentence, true).map_err(|e| Error::Tokenizer {
+            path: self.path.clone(),
+            reason: format!("cannot tokenize {sentence:?}: {e}"),
+        })?;
+        let ids = encoding.get_ids();
+        if ids.len() <= max_length {
+            return Ok(ids.to_vec());
+        }
+        let mut cut = ids[..max_length].to_vec();
+        cut[max_length - 1] = ids[ids.len() - 1];
+        Ok(cut)
+    }
+
+    /// [`Self::encode`] of many sentences, on all threads.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_all<S: AsRef<str> + Sync>(&self, sentences: &[S], max_length: usize) -> Result<Vec<Vec<u32>>> {
+        sentences.par_iter().map(|s| self.encode(s.as_ref(), max_length)).collect()
+    }
+}

@@ -1,0 +1,26 @@
+//! Seeded randomness that repeats on every platform, at every thread count and after every resumption.
+//!
+//! Two kinds, for two needs:
+//!
+//! * [`Stream`]: a *counter-based* generator. A draw is a hash of where it is used (seed, step, layer,
+//!   row, ...), not of how many draws came before it. Dropout masks drawn so do not depend on the order
+//!   of computation, on padding or on chunking.
+//! * [`permutation`]: a ChaCha20 Fisher-Yates shuffle, for low-shot splits and epoch orders. ChaCha is
+//!   specified to the bit and the shuffle is written out here, so that no library update can change a split.
+//!
+//! ```
+//! use micse_random::{Stream, dropout_threshold, permutation};
+//!
+//! // Dropout at rate 0.1 for channel 7 of one token row.
+//! let row = Stream::new(48).with(3).with(0).lane();
+//! let keep = row.draw(7) >= dropout_threshold(0.1);
+//! assert_eq!(keep, row.draw(7) >= dropout_threshold(0.1));
+//!
+//! // A split of size 3 is a prefix of one permutation of the corpus.
+//! assert_eq!(permutation(10, 48)[..3], permutation(10, 48)[..3]);
+//! ```
+mod permutation;
+mod stream;
+
+pub use permutation::permutation;
+pub use stream::{Draws, Lane, Stream, dropout_threshold};

@@ -1,0 +1,70 @@
+//! The crate's one error type.
+
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with recipes, training and run folders.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A recipe that cannot be read, has unknown keys, or cannot work.
+    #[error("recipe {name}: {reason}")]
+    Recipe {
+        /// The recipe's name or file.
+        name: String,
+        /// What does not fit, and what to do.
+        reason: String,
+    },
+    /// Training cannot go on.
+    #[error("step {step}: {reason}")]
+    Training {
+        /// The step, from 1.
+        step: usize,
+        /// What happened, and what to do.
+        reason: String,
+    },
+    /// A run folder that cannot be used.
+    #[error("{}: {reason}", path.display())]
+    Run {
+        /// The folder or file.
+        path: PathBuf,
+        /// What does not fit, and what to do.
+        reason: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// An encoder, tokenizer or model folder.
+    #[error(transparent)]
+    Model(#[from] micse_model::Error),
+    /// An objective.
+    #[error(transparent)]
+    Loss(#[from] micse_losses::Error),
+    /// A corpus, split or STS set.
+    #[error(transparent)]
+    Data(#[from] micse_data::Error),
+    /// Scoring.
+    #[error(transparent)]
+    Evaluation(#[from] micse_eval::Error),
+    /// The tensor library.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl Error {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+
+    pub(crate) fn run(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Run { path: path.into(), reason: reason.into() }
+    }
+}
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,82 @@
+//! Changing one value of a recipe by its path.
+
+use toml::{Table, Value};
+
+/// Applies `key.path=value`. The last key need not be there yet (unknown keys are refused when the recipe
+/// is read); everything before it must.
+pub(super) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
+    let (path, text) = setting
+        .split_once('=')
+        .ok_or_else(|| format!("`{setting}` is no setting; write key.path=value, as in optimizer.lr=2e-4"))?;
+    let (path, text) = (path.trim(), text.trim());
+    // A bare word is a string, everything else is TOML.
+    let value = format!("v = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
+    let value = value.unwrap_or_else(|| Value::String(text.into()));
+    let mut keys: Vec<&str> = path.split('.').collect();
+    let Some(last) = keys.pop().filter(|key| !key.is_empty()) else {
+        return Err(format!("`{setting}` names no key"));
+    };
+    let Some((first, inner)) = keys.split_first() else {
+        table.insert(last.into(), value);
+        return Ok(());
+    };
+    let mut place = table.get_mut(*first).ok_or_else(|| format!("`{path}`: the recipe has no `{first}`"))?;
+    for key in inner {
+        place = enter(place, key).map_err(|reason| format!("`{path}`: {reason}"))?;
+    }
+    match place {
+        Value::Table(table) => {
+            table.insert(last.into(), value);
+            Ok(())
+        }
+        _ => Err(format!("`{path}`: what stands before `{last}` is no table")),
+    }
+}
+
+/// The member `key` of a table, or of a list of tables: by its `kind`, or by its index.
+fn enter<'a>(place: &'a mut Value, key: &str) -> Result<&'a mut Value, String> {
+    match place {
+        Value::Table(table) => table.get_mut(key).ok_or_else(|| format!("the recipe has no `{key}` there")),
+        Value::Array(entries) => {
+            let kind = |entry: &Value| entry.get("kind").and_then(Value::as_str).map(str::to_owned);
+            let known: Vec<String> = entries.iter().filter_map(kind).collect();
+            let found = entries.iter().position(|entry| kind(entry).as_deref() == Some(key));
+            let index = found.or_else(|| key.parse().ok());
+            index
+                .and_then(|index| entries.get_mut(index))
+                .ok_or_else(|| format!("there is no entry `{key}`; there are {}", known.join(", ")))
+        }
+        _ => Err(format!("`{key}` stands in a value that is no table")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Table {
+        "a = 1\n[o]\nlr = 0.1\n[[terms]]\nkind = \"ami\"\nw = 1.0\n[[terms]]\nkind = \"nce\"\nw = 2.0\n"
+            .parse()
+            .expect("valid TOML")
+    }
+
+    #[test]
+    fn values_are_changed_by_path() {
+        let mut table = sample();
+        for setting in ["a=2", "o.lr=1e-3", "terms.ami.w=3.0", "terms.1.w=4.0", "o.name=linear"] {
+            apply(&mut table, setting).expect(setting);
+        }
+        assert_eq!(table["a"].as_integer(), Some(2));
+        assert_eq!(table["o"]["lr"].as_float(), Some(1e-3));
+        assert_eq!(table["o"]["name"].as_str(), Some("linear"));
+        assert_eq!(table["terms"][0]["w"].as_float(), Some(3.0));
+        assert_eq!(table["terms"][1]["w"].as_float(), Some(4.0));
+    }
+
+    #[test]
+    fn wrong_paths_are_refused() {
+        for setting in ["a", "=1", "b.c=1", "terms.gone.w=1", "a.b=1"] {
+            assert!(apply(&mut sample(), setting).is_err(), "{setting}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! A run is a folder that a person can read: what decided it, how it went, what came out.
+//!
+//! ```text
+//! run.toml        everything that decided the run
+//! metrics.jsonl   a line per logged step
+//! checkpoint/     enough to go on bit for bit; gone once the result stands
+//! model/          the finished encoder, as sentence-transformers and transformers load it
+//! result.json     scores; its presence means: done
+//! ```
+
+mod manifest;
+mod metrics;
+mod result;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use candle_core::{DType, Device, Tensor};
+use micse_data::{Corpus, Split, SplitSize, Suite};
+use micse_eval::ModelEmbedder;
+use micse_model::{ModelFolder, Pooling, files::write_json, save_model};
+use serde_json::json;
+
+use crate::recipe::{Recipe, Select};
+use crate::trainer::{StepReport, Trainer};
+use crate::{Error, Result};
+pub use manifest::{Manifest, SplitText, cpu_features};
+use metrics::Metrics;
+pub use result::RunResult;
+
+/// Steps between two checkpoints, if five minutes did not pass before.
+const CHECKPOINT_STEPS: usize = 500;
+const CHECKPOINT_TIME: Duration = Duration::from_secs(300);
+/// Steps between two lines of metrics.
+const LOG_STEPS: usize = 10;
+
+/// What a run trains on.
+pub struct TrainText {
+    /// The sentences.
+    pub corpus: Corpus,
+    /// Which of them, in the split's order.
+    pub indices: Vec<u32>,
+    /// What *train text* and *size* say in tables.
+    pub described: SplitText,
+}
+
+impl TrainText {
+    /// The low-shot split of a corpus.
+    ///
+    /// # Errors
+    /// The corpus is too small for the size.
+    pub fn split(corpus: Corpus, size: SplitSize, seed: u64) -> Result<Self> {
+        let split = Split::draw(corpus.len(), size, seed)?;
+        let described = SplitText::new(&corpus, size.to_string(), split.indices.len());
+        Ok(Self { corpus, indices: split.indices, described })
+    }
+
+    /// All sentences of a corpus in their order: a split file that was drawn elsewhere.
+    pub fn whole(corpus: Corpus, size: &str) -> Self {
+        let described = SplitText::new(&corpus, size.to_owned(), corpus.len());
+        Self { indices: (0..corpus.len() as u32).collect(), corpus, described }
+    }
+
+    /// A sentence by its number in the split.
+    pub fn sentence(&self, number: u32) -> &str {
+        self.corpus.get(self.indices[number as usize] as usize)
+    }
+}
+
+/// What a run needs.
+pub struct RunInputs<'a> {
+    /// The method.
+    pub recipe: Recipe,
+    /// Seed of dropout, order, sampling and initialisation.
+    pub seed: u64,
+    /// The sentences.
+    pub text: &'a TrainText,
+    /// The encoder that training starts from.
+    pub base: &'a ModelFolder,
+    /// What the finished encoder is scored on; its development pairs select where the recipe says so.
+    pub suite: &'a Suite,
+    /// Where tensors live.
+    pub device: Device,
+    /// Whether `model/` is kept.
+    pub keep_model: bool,
+    /// Go on with a checkpoint that another kind of processor wrote.
+    pub allow_other_cpu: bool,
+}
+
+/// What a run tells while it works.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Training starts, or goes on, after this many finished steps.
+    Started {
+        /// Finished steps.
+        step: usize,
+        /// All steps.
+        steps: usize,
+    },
+    /// A step is done.
+    Step(StepReport),
+    /// A development score, times 100.
+    Development {
+        /// Finished steps.
+        step: usize,
+        /// Spearman times 100.
+        spearman: f64,
+    },
+    /// Evaluation: sentences embedded so far, and in all.
+    Evaluating {
+        /// Embedded so far.
+        done: usize,
+        /// In all.
+        total: usize,
+    },
+    /// Something that the user should know.
+    Notice(String),
+}
+
+/// Trains and scores one model, or goes on where an earlier start stopped. If `result.json` stands
+/// already, it is read and nothing runs.
+///
+/// # Errors
+/// The folder belongs to another run or cannot be written; training or scoring fails.
+pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -> Result<RunResult> {
+    let manifest = Manifest::new(inputs)?;
+    manifest.claim(folder, inputs.allow_other_cpu)?;
+    let result_path = folder.join("result.json");
+    if result_path.is_file() {
+        return RunResult::load(&result_path);
+    }
+    let started = Instant::now();
+    let encoder = inputs.base.encoder(&inputs.device)?;
+    let tokenizer = inputs.base.tokenizer()?;
+    let sentences = inputs.text.indices.len();
+    let mut trainer =
+        Trainer::new(inputs.recipe.clone(), inputs.seed, encoder, tokenizer, sentences, &inputs.device)?;
+    let mut selection = Selection::default();
+    let checkpoint = folder.join("checkpoint").join("state.safetensors");
+    if checkpoint.is_file() {
+        let (best, facts) = trainer.restore(&checkpoint, "best.")?;
+        selection.restore(best, &facts);
+    }
+    train(folder, inputs, &mut trainer, &mut selection, &checkpoint, tell)?;
+    if let Some(best) = selection.values.take() {
+        trainer.encoder_mut().set_values(&best)?;
+    }
+    let pooling = inputs.recipe.pooling.test;
+    if inputs.keep_model {
+        save_model(&folder.join("model"), trainer.encoder(), inputs.base, pooling, DType::F32)?;
+    }
+    let embedder = ModelEmbedder::new(trainer.encoder(), trainer.tokenizer(), pooling);
+    let evaluation =
+        micse_eval::evaluate(&embedder, inputs.suite, &mut |done, total| tell(Event::Evaluating { done, total }))?;
+    let result = RunResult::new(inputs, evaluation, selection.step, started.elapsed());
+    write_json(&result_path, &result)?;
+    if let Some(parent) = checkpoint.parent().filter(|p| p.exists()) {
+        std::fs::remove_dir_all(parent).map_err(Error::io(parent))?;
+    }
+    Ok(result)
+}
+
+/// Scores an encoder as it is: the row without training.
+///
+/// # Errors
+/// The folder is not a model, or scoring fails.
+pub fn untrained(
+    base: &ModelFolder,
+    pooling: Pooling,
+    suite: &Suite,
+    device: &Device,
+    tell: &mut dyn FnMut(Event),
+) -> Result<RunResult> {
+    let started = Instant::now();
+    let (encoder, tokenizer) = (base.encoder(device)?, base.tokenizer()?);
+    let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
+    let evaluation =
+        micse_eval::evaluate(&embedder, suite, &mut |done, total| tell(Event::Evaluating { done, total }))?;
+    Ok(RunResult::untrained(pooling, suite, evaluation, started.elapsed()))
+}
+
+/// The best weights so far, where the recipe selects on development pairs.
+#[derive(Default)]
+struct Selection {
+    step: Option<usize>,
+    score: f64,
+    values: Option<Vec<Tensor>>,
+}
+
+impl Selection {
+    /// Checkpoint names sort in the order of the values.
+    fn tensors(&self) -> Vec<(String, Tensor)> {
+        let values = self.values.iter().flatten().enumerate();
+        values.map(|(i, value)| (format!("best.{i:05}"), value.clone())).collect()
+    }
+
+    fn facts(&self) -> serde_json::Value {
+        json!({"step": self.step, "score": self.score})
+    }
+
+    fn restore(&mut self, tensors: Vec<(String, Tensor)>, facts: &serde_json::Value) {
+        self.step = facts["step"].as_u64().map(|s| s as usize);
+        self.score = facts["score"].as_f64().unwrap_or(0.0);
+        self.values = self.step.map(|_| tensors.into_iter().map(|(_, tensor)| tensor).collect());
+    }
+}
+
+fn train(
+    folder: &Path,
+    inputs: &RunInputs<'_>,
+    trainer: &mut Trainer,
+    selection: &mut Selection,
+    checkpoint: &Path,
+    tell: &mut dyn FnMut(Event),
+) -> Result<()> {
+    let steps = inputs.recipe.steps;
+    let mut metrics = Metrics::open(&folder.join("metrics.jsonl"), trainer.steps_done())?;
+    let mut saved = Instant::now();
+    let mut warned = false;
+    tell(Event::Started { step: trainer.steps_done(), steps });
+    while trainer.steps_done() < steps {
+        let next = trainer.steps_done() + 1;
+        let logged = next == 1 || next.is_multiple_of(LOG_STEPS) || next == steps;
+        let report = trainer.step(&|number| inputs.text.sentence(number), logged)?;
+        if logged {
+            metrics.write(&report)?;
+            if let (false, Some(warning)) = (warned, report.warning()) {
+                tell(Event::Notice(warning));
+                warned = true;
+            }
+        }
+        metrics.count(&report);
+        tell(Event::Step(report));
+        let done = trainer.steps_done();
+        let selects = inputs.recipe.select == Select::StsbDev;
+        if selects && (done.is_multiple_of(inputs.recipe.eval_every) || done == steps) {
+            let spearman = develop(inputs, trainer, selection)?;
+            tell(Event::Development { step: done, spearman });
+        }
+        let due = done.is_multiple_of(CHECKPOINT_STEPS) || saved.elapsed() >= CHECKPOINT_TIME;
+        if due && done < steps {
+            trainer.save(checkpoint, &selection.tensors(), selection.facts())?;
+            saved = Instant::now();
+        }
+    }
+    Ok(())
+}
+
+/// Scores the development pairs, and keeps the weights if they are the best so far.
+fn develop(inputs: &RunInputs<'_>, trainer: &Trainer, selection: &mut Selection) -> Result<f64> {
+    let Some(dev) = &inputs.suite.dev else {
+        return Err(Error::Recipe {
+            name: inputs.recipe.name.clone(),
+            reason: format!(
+                "it selects on STS-B dev, but `{}` has no development pairs; add STS-B, or use --set select=last",
+                inputs.suite.name
+            ),
+        });
+    };
+    let embedder = ModelEmbedder::new(trainer.encoder(), trainer.tokenizer(), inputs.recipe.pooling.test);
+    let spearman = micse_eval::dev_spearman(&embedder, dev)?;
+    if selection.step.is_none() || spearman > selection.score {
+        selection.step = Some(trainer.steps_done());
+        selection.score = spearman;
+        let copies: candle_core::Result<Vec<Tensor>> = trainer.encoder().values()?.iter().map(Tensor::copy).collect();
+        selection.values = Some(copies?);
+    }
+    Ok(spearman)
+}

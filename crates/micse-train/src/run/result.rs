@@ -1,0 +1,98 @@
+//! `result.json`: what a finished run found.
+
+use std::path::Path;
+use std::time::Duration;
+
+use micse_data::Suite;
+use micse_eval::Evaluation;
+use micse_model::Pooling;
+use serde::{Deserialize, Serialize};
+
+use super::RunInputs;
+use crate::{Error, Result};
+
+/// Method, data and scores of one finished run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunResult {
+    /// The recipe's name, or `untrained (POOLING)`.
+    pub method: String,
+    /// The split's size as it was asked for; `None` without training.
+    pub size: Option<String>,
+    /// Sentences of the split.
+    pub sentences: usize,
+    /// The seed; `None` without training.
+    pub seed: Option<u64>,
+    /// Optimizer steps.
+    pub steps: usize,
+    /// The text that training saw.
+    pub train_text: String,
+    /// What chose the weights.
+    pub selected_on: String,
+    /// The step whose weights were kept, where development pairs chose.
+    pub selected_step: Option<usize>,
+    /// Pooling at test.
+    pub pooling: Pooling,
+    /// Name of the evaluation sets.
+    pub evaluated_on: String,
+    /// The scores.
+    pub scores: Evaluation,
+    /// Seconds from this run's last start to its end.
+    pub seconds: f64,
+}
+
+impl RunResult {
+    pub(super) fn new(
+        inputs: &RunInputs<'_>,
+        mut scores: Evaluation,
+        selected_step: Option<usize>,
+        time: Duration,
+    ) -> Self {
+        let recipe = &inputs.recipe;
+        scores.model.clone_from(&recipe.name);
+        scores.pooling = recipe.pooling.test.to_string();
+        Self {
+            method: recipe.name.clone(),
+            size: Some(inputs.text.described.size.clone()),
+            sentences: inputs.text.described.sentences,
+            seed: Some(inputs.seed),
+            steps: recipe.steps,
+            train_text: inputs.text.described.name(),
+            selected_on: recipe.selected_on().into(),
+            selected_step,
+            pooling: recipe.pooling.test,
+            evaluated_on: inputs.suite.name.clone(),
+            scores,
+            seconds: time.as_secs_f64(),
+        }
+    }
+
+    pub(super) fn untrained(pooling: Pooling, suite: &Suite, mut scores: Evaluation, time: Duration) -> Self {
+        let method = format!("untrained ({pooling})");
+        scores.model.clone_from(&method);
+        scores.pooling = pooling.to_string();
+        Self {
+            method,
+            size: None,
+            sentences: 0,
+            seed: None,
+            steps: 0,
+            train_text: "none".into(),
+            selected_on: "none".into(),
+            selected_step: None,
+            pooling,
+            evaluated_on: suite.name.clone(),
+            scores,
+            seconds: time.as_secs_f64(),
+        }
+    }
+
+    /// Reads a `result.json`.
+    ///
+    /// # Errors
+    /// The file is not one.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        serde_json::from_str(&text)
+            .map_err(|e| Error::run(path, format!("not a run's result ({e}); delete it to run again")))
+    }
+}

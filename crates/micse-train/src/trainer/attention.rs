@@ -1,0 +1,79 @@
+//! The AMI term of a step: which attention values are tapped, and the loss on them.
+//!
+//! The positions are known before the encoder runs, because they depend on lengths, the seed and (for
+//! `pool = "kept"`) on dropout masks, which are functions of position. So the encoder gives only the
+//! values that the loss reads, before dropout: dividing all of them by a constant does not change rho.
+
+use candle_core::Tensor;
+use micse_losses::{AmiSampler, MiForm, Selection, Slice, ami_loss};
+use micse_model::dropout::attention_kept;
+use micse_model::{AttentionPosition, Batch, BertConfig, Dropout, Padding};
+use micse_random::Stream;
+
+use crate::recipe::Ami;
+use crate::{Error, Result};
+
+/// One AMI term, resolved for an encoder.
+pub(super) struct AmiTerm {
+    slices: Vec<Slice>,
+    sampler: AmiSampler,
+    form: MiForm,
+}
+
+impl AmiTerm {
+    /// Resolves layers and slices for an encoder of this configuration.
+    pub(super) fn new(recipe: &str, ami: &Ami, config: &BertConfig) -> Result<Self> {
+        let invalid = |reason: String| Error::Recipe { name: recipe.into(), reason };
+        let layers = ami.layers.resolve(config.num_hidden_layers).map_err(invalid)?;
+        Ok(Self {
+            slices: ami.slicing.slices(&layers, config.num_attention_heads)?,
+            sampler: AmiSampler {
+                samples: ami.samples,
+                replacement: ami.replacement,
+                pool: ami.pool,
+                scaling: ami.scaling,
+            },
+            form: ami.form,
+        })
+    }
+
+    /// Draws this step's positions. `dropout` is that of the two views.
+    pub(super) fn select(&self, batch: &Batch, dropout: [Dropout; 2], stream: Stream) -> Result<Selection> {
+        let kept = |p: &micse_losses::Position| {
+            dropout.iter().all(|view| {
+                attention_kept(
+                    view.stream,
+                    view.attention,
+                    p.layer as usize,
+                    batch.sentence_number(p.sentence as usize),
+                    p.head as usize,
+                    p.query as usize,
+                    p.key as usize,
+                )
+            })
+        };
+        // Where pad rows are computed they take part as queries, as in the released code.
+        let width = (batch.padding() != Padding::Drop).then_some(batch.width());
+        let lengths: Vec<usize> = (0..batch.sentences()).map(|b| batch.keys_of(b)).collect();
+        Ok(self.sampler.draw(&self.slices, &lengths, width, &kept, stream)?)
+    }
+
+    /// The loss on the values `[rows * samples]` that both views' encoders gave at the selection.
+    pub(super) fn loss(&self, values: [&Tensor; 2], selection: &Selection) -> Result<Tensor> {
+        let shape = (selection.rows, selection.samples);
+        let [x, y] = values;
+        Ok(ami_loss(&x.reshape(shape)?, &y.reshape(shape)?, selection, self.form)?)
+    }
+}
+
+/// A selection's positions as the encoder contract names them.
+pub(super) fn positions(selection: &Selection) -> Vec<AttentionPosition> {
+    let convert = |p: &micse_losses::Position| AttentionPosition {
+        sentence: p.sentence,
+        layer: p.layer,
+        head: p.head,
+        query: p.query,
+        key: p.key,
+    };
+    selection.positions.iter().map(convert).collect()
+}

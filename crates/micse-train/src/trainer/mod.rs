@@ -1,0 +1,335 @@
+//! The trainer: one recipe, one encoder, one split, step by step.
+//!
+//! A step: online passes on every view; the momentum pass on view 1's tokens; the loss against the queue
+//! as it stood; backward, clip, optimizer; the momentum copy follows; its embeddings join the queue.
+//! Everything random is a function of (seed, step), so a resumed run repeats what it would have done.
+
+mod attention;
+mod checkpoint;
+mod momentum;
+mod report;
+mod schedule;
+
+use candle_core::{Device, Tensor};
+use micse_data::EpochOrder;
+use micse_losses::{Selection, check_finite};
+use micse_model::{
+    AdamStep, AttentionStage, AttentionValues, Batch, Dropout, Encoder, Leaves, Mode, Pass, TanhMlp, Taps,
+    Tokenizer, Trainable, clip_factor,
+};
+use micse_random::Stream;
+
+use crate::recipe::{Head, InfoNce, MomentumUpdate, Negatives, Objective, Recipe};
+use crate::{Error, Result};
+use attention::{AmiTerm, positions};
+use momentum::MomentumTower;
+pub use report::StepReport;
+pub use schedule::learning_rate;
+
+/// What the coordinates of the run's streams mean; a purpose never shares its draws with another.
+mod purpose {
+    pub(super) const DROPOUT: u64 = 1;
+    pub(super) const ATTENTION_SAMPLES: u64 = 2;
+    pub(super) const HEAD: u64 = 3;
+}
+/// Towers in the dropout key.
+const ONLINE: u64 = 0;
+const MOMENTUM: u64 = 1;
+
+/// The state of a training run.
+pub struct Trainer {
+    recipe: Recipe,
+    stream: Stream,
+    tokenizer: Tokenizer,
+    encoder: Box<dyn Encoder>,
+    head: Option<TanhMlp>,
+    momentum: Option<MomentumTower>,
+    ami: Vec<AmiTerm>,
+    order: EpochOrder,
+    device: Device,
+    step: usize,
+}
+
+impl Trainer {
+    /// A trainer at step 0 for a split of `sentences` sentences.
+    ///
+    /// # Errors
+    /// The recipe cannot work with this encoder, or a split of fewer than 2 sentences has no queue.
+    pub fn new(
+        recipe: Recipe,
+        seed: u64,
+        encoder: Box<dyn Encoder>,
+        tokenizer: Tokenizer,
+        sentences: usize,
+        device: &Device,
+    ) -> Result<Self> {
+        if sentences == 0 || (sentences < 2 && recipe.momentum.is_none()) {
+            return Err(Error::Recipe {
+                name: recipe.name,
+                reason: format!(
+                    "a split of {sentences} sentence(s) has no negatives; give at least 2 sentences, or a recipe \
+                     with a queue"
+                ),
+            });
+        }
+        if sentences < recipe.optimizer.batch_size {
+            tracing::warn!(
+                "the split has {sentences} sentences, fewer than a batch of {}: every step sees all of it",
+                recipe.optimizer.batch_size
+            );
+        }
+        if let Some(m) = recipe.momentum.filter(|m| sentences < m.queue + recipe.optimizer.batch_size) {
+            let masked = if m.mask_same_sentence { "masked" } else { "counted as negatives" };
+            tracing::warn!(
+                "the split has {sentences} sentences, fewer than queue and batch together ({}): a sentence meets \
+                 its own queued copies, which are {masked} (momentum.mask_same_sentence)",
+                m.queue + recipe.optimizer.batch_size
+            );
+        }
+        let stream = Stream::new(seed);
+        let head = match recipe.head {
+            Head::None => None,
+            Head::TanhMlp => {
+                Some(TanhMlp::new(encoder.config().hidden_size, stream.with(purpose::HEAD), device)?)
+            }
+        };
+        let momentum = match recipe.momentum {
+            Some(rule) => Some(MomentumTower::new(rule, encoder.as_ref(), head.as_ref())?),
+            None => None,
+        };
+        let ami = recipe.ami().map(|a| AmiTerm::new(&recipe.name, a, encoder.config())).collect::<Result<_>>()?;
+        let order = EpochOrder::new(sentences, recipe.optimizer.batch_size, seed);
+        let device = device.clone();
+        Ok(Self { recipe, stream, tokenizer, encoder, head, momentum, ami, order, device, step: 0 })
+    }
+
+    /// Finished steps.
+    pub fn steps_done(&self) -> usize {
+        self.step
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The online encoder.
+    pub fn encoder(&self) -> &dyn Encoder {
+        self.encoder.as_ref()
+    }
+
+    /// The online encoder, to be changed.
+    pub fn encoder_mut(&mut self) -> &mut dyn Encoder {
+        self.encoder.as_mut()
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The training head.
+    pub fn head(&self) -> Option<&TanhMlp> {
+        self.head.as_ref()
+    }
+
+    /// Sentence numbers (in the split) of a step, counted from 0.
+    pub fn batch_of(&mut self, step: usize) -> Vec<u32> {
+        self.order.batch(step)
+    }
+
+    /// One step. `sentence` gives a sentence of the split by its number. With `measure` the report also
+    /// has alignment, uniformity and the mean cosine of the batch.
+    ///
+    /// # Errors
+    /// A loss that is NaN or infinite, named with its step and objective; sentences that do not fit.
+    pub fn step<'a>(&mut self, sentence: &dyn Fn(u32) -> &'a str, measure: bool) -> Result<StepReport> {
+        let (loss, mut report) = self.loss(sentence, measure)?;
+        self.backward(&loss)?;
+        let k = self.step;
+        let optimizer = &self.recipe.optimizer;
+        let norm = self.gradient_norm()?;
+        if !norm.is_finite() {
+            return Err(self.failed(format!(
+                "the gradient's norm is {norm}; lower optimizer.lr, or raise objectives.infonce.temperature"
+            )));
+        }
+        let rule = AdamStep {
+            step: k + 1,
+            learning_rate: learning_rate(optimizer, k, self.recipe.steps),
+            betas: (optimizer.betas[0], optimizer.betas[1]),
+            epsilon: optimizer.eps,
+            weight_decay: optimizer.weight_decay,
+            gradient_scale: if optimizer.clip > 0.0 { clip_factor(norm, optimizer.clip) } else { 1.0 },
+        };
+        self.encoder.step(&rule)?;
+        if let Some(head) = &mut self.head {
+            head.step(&rule)?;
+        }
+        if let Some(tower) = self.momentum.as_mut().filter(|m| m.rule.update == MomentumUpdate::AfterStep) {
+            tower.follow(self.encoder.as_ref(), self.head.as_ref())?;
+        }
+        self.step += 1;
+        report.learning_rate = rule.learning_rate;
+        report.gradient_norm = norm;
+        Ok(report)
+    }
+
+    /// The forward half of a step: the loss as a tensor of the graph. The momentum tower's embeddings
+    /// have joined the queue when it returns.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn loss<'a>(&mut self, sentence: &dyn Fn(u32) -> &'a str, measure: bool) -> Result<(Tensor, StepReport)> {
+        let numbers = self.order.batch(self.step);
+        let sentences: Vec<&str> = numbers.iter().map(|&i| sentence(i)).collect();
+        let ids = self.tokenizer.encode_all(&sentences, self.recipe.max_length)?;
+        let pad = self.encoder.config().pad_token_id;
+        let batch = Batch::padded(&ids, pad, self.recipe.padding.into())?;
+        if let Some(tower) = self.momentum.as_mut().filter(|m| m.rule.update == MomentumUpdate::BeforeStep) {
+            tower.follow(self.encoder.as_ref(), self.head.as_ref())?;
+        }
+
+        let dropout: Vec<Dropout> =
+            (0..self.recipe.views.len()).map(|v| self.dropout(ONLINE, v, self.recipe.views[v].dropout)).collect();
+        let selections = self.selections(&batch, [dropout[0], dropout[1]])?;
+        let mut rows = Vec::new();
+        let mut values = Vec::new();
+        for view in &dropout {
+            let leaves = self.online_pass(&batch, *view, &selections)?;
+            values.push(leaves.attention_values.clone());
+            let pooled = pooled(leaves)?;
+            rows.push(match &self.head {
+                Some(head) => head.forward(&pooled, true)?,
+                None => pooled,
+            });
+        }
+        let slow = match &self.momentum {
+            Some(tower) => {
+                let dropout = self.dropout(MOMENTUM, 0, tower.rule.dropout);
+                Some(tower.embed(&batch, self.recipe.pooling.train, dropout, self.head.as_ref())?)
+            }
+            None => None,
+        };
+
+        let mut report = StepReport::new(self.step + 1, &batch);
+        if measure {
+            report.measure(&rows[0], &rows[1])?;
+        }
+        let loss = self.objectives(&rows, &values, &selections, &numbers, &mut report)?;
+        if let (Some(tower), Some(slow)) = (&mut self.momentum, &slow) {
+            tower.queue.push(slow, &numbers)?;
+        }
+        Ok((loss, report))
+    }
+
+    /// The backward half: gradients of all parameters are collected in encoder and head.
+    ///
+    /// # Errors
+    /// The tensor library fails.
+    pub fn backward(&mut self, loss: &Tensor) -> Result<()> {
+        let gradients = loss.backward()?;
+        self.encoder.collect_gradients(&gradients)?;
+        if let Some(head) = &mut self.head {
+            head.collect_gradients(&gradients)?;
+        }
+        Ok(())
+    }
+
+    fn gradient_norm(&self) -> Result<f64> {
+        let mut square = self.encoder.gradient_square_norm()?;
+        if let Some(head) = &self.head {
+            square += head.gradient_square_norm()?;
+        }
+        Ok(square.sqrt())
+    }
+
+    fn failed(&self, reason: String) -> Error {
+        Error::Training { step: self.step + 1, reason }
+    }
+
+    fn dropout(&self, tower: u64, view: usize, rate: f64) -> Dropout {
+        let stream = self.stream.with(purpose::DROPOUT).with(self.step as u64).with(tower).with(view as u64);
+        Dropout { hidden: rate, attention: rate, stream }
+    }
+
+    fn selections(&self, batch: &Batch, dropout: [Dropout; 2]) -> Result<Vec<Selection>> {
+        let stream = self.stream.with(purpose::ATTENTION_SAMPLES).with(self.step as u64);
+        let draw = |(term, ami): (usize, &AmiTerm)| ami.select(batch, dropout, stream.with(term as u64));
+        self.ami.iter().enumerate().map(draw).collect()
+    }
+
+    fn online_pass(&self, batch: &Batch, dropout: Dropout, selections: &[Selection]) -> Result<Leaves> {
+        let at: Vec<_> = selections.iter().flat_map(positions).collect();
+        let attention_values =
+            (!at.is_empty()).then_some(AttentionValues { stage: AttentionStage::BeforeDropout, at });
+        let taps = Taps { pooled: Some(self.recipe.pooling.train), attention_values, ..Taps::default() };
+        let pass = Pass { mode: Mode::Training(dropout), gradients: true, taps };
+        Ok(self.encoder.forward(batch, &pass)?)
+    }
+
+    /// The weighted sum of all terms; each term's value goes into the report.
+    fn objectives(
+        &self,
+        rows: &[Tensor],
+        values: &[Option<Tensor>],
+        selections: &[Selection],
+        numbers: &[u32],
+        report: &mut StepReport,
+    ) -> Result<Tensor> {
+        let mut total: Option<Tensor> = None;
+        let (mut ami, mut first) = (0, 0);
+        for objective in &self.recipe.objectives {
+            let term = match objective {
+                Objective::Infonce(o) => infonce(o, rows, self.momentum.as_ref(), numbers)?,
+                Objective::Ami(_) => {
+                    let selection = &selections[ami];
+                    let count = selection.positions.len();
+                    let (Some(x), Some(y)) = (&values[0], &values[1]) else {
+                        return Err(self.failed("the encoder gave no attention values".into()));
+                    };
+                    let pair = [&x.narrow(0, first, count)?, &y.narrow(0, first, count)?];
+                    let loss = self.ami[ami].loss(pair, selection)?;
+                    (ami, first) = (ami + 1, first + count);
+                    loss
+                }
+            };
+            let value = check_finite(&term, objective.name()).map_err(|e| {
+                self.failed(format!("{e}; lower optimizer.lr, or look at the sentences of this step"))
+            })?;
+            report.terms.push((objective.name(), value));
+            let weighted = (term * objective.weight())?;
+            total = Some(match total {
+                Some(total) => (total + weighted)?,
+                None => weighted,
+            });
+        }
+        let total = total.ok_or_else(|| self.failed("the recipe has no objectives".into()))?;
+        report.loss = check_finite(&total, "total").map_err(|e| self.failed(e.to_string()))?;
+        Ok(total)
+    }
+}
+
+fn infonce(
+    objective: &InfoNce,
+    rows: &[Tensor],
+    momentum: Option<&MomentumTower>,
+    numbers: &[u32],
+) -> Result<Tensor> {
+    let loss = micse_losses::InfoNce { temperature: objective.temperature, form: objective.form };
+    let queue = momentum.filter(|_| objective.negatives.contains(&Negatives::Queue));
+    let negatives = queue.and_then(|tower| tower.queue.rows());
+    match (queue, negatives) {
+        (Some(tower), Some(negatives)) if tower.rule.mask_same_sentence => {
+            match tower.queue.same_sentence(numbers)? {
+                Some(own) => Ok(loss.loss_masked(&rows[0], &rows[1], negatives, &own)?),
+                None => Ok(loss.loss(&rows[0], &rows[1], Some(negatives))?),
+            }
+        }
+        (_, negatives) => Ok(loss.loss(&rows[0], &rows[1], negatives)?),
+    }
+}
+
+fn pooled(leaves: Leaves) -> Result<Tensor> {
+    leaves.pooled.ok_or_else(|| Error::Training { step: 0, reason: "the encoder gave no pooled rows".into() })
+}

@@ -1,0 +1,99 @@
+//! What a step tells.
+
+use candle_core::{D, Tensor};
+use micse_losses::{cosine_matrix, normalize_rows};
+use micse_model::Batch;
+use serde::Serialize;
+
+use crate::Result;
+
+/// The figures of one step.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepReport {
+    /// The step, from 1.
+    pub step: usize,
+    /// The weighted sum of all terms.
+    pub loss: f64,
+    /// Each objective's own value, before its weight.
+    #[serde(serialize_with = "as_map")]
+    pub terms: Vec<(&'static str, f64)>,
+    /// The learning rate of this step.
+    pub learning_rate: f64,
+    /// The gradient's norm before clipping.
+    pub gradient_norm: f64,
+    /// Sentences of the batch.
+    pub sentences: usize,
+    /// Tokens of the batch, padding not counted.
+    pub tokens: usize,
+    /// Mean squared distance of the two views of a sentence, on unit vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<f64>,
+    /// log mean exp(-2 d^2) over pairs of different sentences, on unit vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uniformity: Option<f64>,
+    /// Mean cosine of different sentences: near 1 where the encoder collapses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean_cosine: Option<f64>,
+}
+
+fn as_map<S: serde::Serializer>(
+    terms: &[(&'static str, f64)],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_map(terms.iter().copied())
+}
+
+impl StepReport {
+    pub(super) fn new(step: usize, batch: &Batch) -> Self {
+        Self {
+            step,
+            loss: f64::NAN,
+            terms: Vec::new(),
+            learning_rate: f64::NAN,
+            gradient_norm: f64::NAN,
+            sentences: batch.sentences(),
+            tokens: batch.lengths().iter().sum(),
+            alignment: None,
+            uniformity: None,
+            mean_cosine: None,
+        }
+    }
+
+    /// Alignment, uniformity (Wang & Isola 2020, t = 2) and mean cosine of the batch's two views.
+    pub(super) fn measure(&mut self, z1: &Tensor, z2: &Tensor) -> Result<()> {
+        let (z1, z2) = (z1.detach(), z2.detach());
+        let (u1, u2) = (normalize_rows(&z1)?, normalize_rows(&z2)?);
+        let distances = (u1 - u2)?.sqr()?.sum(D::Minus1)?;
+        self.alignment = Some(f64::from(distances.mean_all()?.to_scalar::<f32>()?));
+        let cosines = cosine_matrix(&z1, &z1)?.to_vec2::<f32>()?;
+        let pairs: Vec<f64> =
+            cosines.iter().enumerate().flat_map(|(i, row)| row[..i].iter().map(|&c| f64::from(c))).collect();
+        if !pairs.is_empty() {
+            let n = pairs.len() as f64;
+            // |u - v|^2 = 2 - 2 cos for unit vectors.
+            let kernel = pairs.iter().map(|c| (-2.0 * (2.0 - 2.0 * c)).exp()).sum::<f64>();
+            self.uniformity = Some((kernel / n).ln());
+            self.mean_cosine = Some(pairs.iter().sum::<f64>() / n);
+        }
+        Ok(())
+    }
+
+    /// What looks like collapse in these figures, with the remedy.
+    pub fn warning(&self) -> Option<String> {
+        if let Some(cosine) = self.mean_cosine.filter(|&c| c > 0.99) {
+            return Some(format!(
+                "step {}: different sentences have a mean cosine of {cosine:.4}: the encoder collapses; lower \
+                 optimizer.lr, or give more negatives",
+                self.step
+            ));
+        }
+        let infonce = self.terms.iter().find(|(name, _)| *name == "infonce")?.1;
+        (infonce < 1e-3 && self.sentences > 1).then(|| {
+            format!(
+                "step {}: infonce is {infonce:.1e}: the views are told apart without effort; use fewer steps, a \
+                 higher dropout or larger batches",
+                self.step
+            )
+        })
+    }
+}

@@ -1,0 +1,47 @@
+//! `bert/`: the encoder's forward pass, with padding kept so that pad rows are compared too.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor};
+use micse_model::{AttentionStage, Batch, Encoder, ModelFolder, Padding, Pass, Pooling, Taps};
+
+use super::Report;
+use super::fixture::{Fixture, entries};
+
+/// The encoder of `DIR/bert`.
+pub(super) fn encoder(dir: &Path) -> Result<Box<dyn Encoder>> {
+    Ok(ModelFolder::open(&dir.join("bert"))?.encoder(&Device::Cpu)?)
+}
+
+pub(super) fn check(dir: &Path, report: &mut Report) -> Result<()> {
+    const FILE: &str = "bert/io";
+    let io = Fixture::open(&dir.join("bert/io.safetensors"))?;
+    let encoder = encoder(dir)?;
+    let depth = encoder.config().num_hidden_layers;
+    let sentences = io.sentences("input_ids")?;
+    let batch = Batch::padded(&sentences, encoder.config().pad_token_id, Padding::Keep)?;
+
+    let taps = Taps {
+        attention_maps: Some(AttentionStage::AfterDropout),
+        states: (0..=depth).collect(),
+        ..Taps::default()
+    };
+    let leaves = encoder.forward(&batch, &Pass { taps, ..Pass::default() })?;
+    let states = Tensor::stack(&leaves.states, 0)?;
+    report.value(FILE, "hidden_states", &entries(&states)?, &io.values("hidden_states")?);
+    report.value(FILE, "last_hidden_state", &entries(&leaves.states[depth])?, &io.values("last_hidden_state")?);
+    let maps = leaves.attention_maps.context("the encoder gave no attention maps")?;
+    report.value(FILE, "attentions", &entries(&maps)?, &io.values("attentions")?);
+
+    // Without padding: what training and evaluation compute.
+    let packed = Batch::new(&sentences)?;
+    for pooling in Pooling::ALL {
+        let taps = Taps { pooled: Some(pooling), ..Taps::default() };
+        let leaves = encoder.forward(&packed, &Pass { taps, ..Pass::default() })?;
+        let name = format!("pooled_{}", pooling.name().replace('-', "_"));
+        let rows = leaves.pooled.context("the encoder gave no pooled rows")?;
+        report.value(FILE, &name, &entries(&rows)?, &io.values(&name)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! `cargo xtask golden DIR`: recomputes a folder of reference values and prints the largest error of every
+//! tensor.
+//!
+//! The error of a tensor is `max|a - b| / max(max|b|, floor)`. The floor keeps tensors that are zero up to
+//! rounding (key biases) from being judged by their noise: for gradients it is a thousandth of the largest
+//! gradient entry in the file, for activations that are all zero it is 1. Tolerances: 1e-5 for activations
+//! and losses, 1e-4 for gradients.
+
+mod bert;
+mod e2e;
+mod fixture;
+mod losses;
+mod optim;
+mod stats;
+mod tokenizer;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail, ensure};
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+
+/// Recompute a folder of reference values; exit 1 if one is out of tolerance
+#[derive(Args)]
+pub(crate) struct Golden {
+    /// The folder, with any of bert/ losses/ e2e/ optim/ stats/ tokenizer/
+    dir: PathBuf,
+    /// The engine that computes the encoder
+    #[arg(long, default_value = "tensor", value_parser = ["tensor"])]
+    engine: String,
+    /// Print every tensor, not the largest error of each file only
+    #[arg(long)]
+    all: bool,
+}
+
+/// The tolerance of activations and losses.
+const VALUE: f64 = 1e-5;
+/// The tolerance of gradients.
+const GRADIENT: f64 = 1e-4;
+
+/// One compared tensor.
+struct Check {
+    file: &'static str,
+    tensor: String,
+    entries: usize,
+    error: f64,
+    tolerance: f64,
+}
+
+/// All comparisons so far.
+#[derive(Default)]
+struct Report {
+    checks: Vec<Check>,
+    skipped: Vec<String>,
+}
+
+impl Report {
+    /// Compares computed entries with the reference's, in the error measure of this module.
+    fn compare(&mut self, file: &'static str, tensor: &str, got: &[f64], want: &[f64], floor: f64, tolerance: f64) {
+        let largest = want.iter().fold(0.0_f64, |m, w| m.max(w.abs()));
+        let scale = if largest == 0.0 && floor == 0.0 { 1.0 } else { largest.max(floor) };
+        // A NaN or a missing entry must fail, so it counts as an infinite error.
+        let error = if got.len() == want.len() {
+            got.iter().zip(want).map(|(g, w)| (g - w).abs()).fold(0.0_f64, |m, e| if e.is_nan() { f64::INFINITY } else { m.max(e) })
+        } else {
+            f64::INFINITY
+        };
+        self.checks.push(Check { file, tensor: tensor.into(), entries: want.len(), error: error / scale, tolerance });
+    }
+
+    /// A value: activation or loss.
+    fn value(&mut self, file: &'static str, tensor: &str, got: &[f64], want: &[f64]) {
+        self.compare(file, tensor, got, want, 0.0, VALUE);
+    }
+}
+
+impl Golden {
+    pub(crate) fn run(&self) -> Result<()> {
+        ensure!(self.dir.is_dir(), "{}: no such folder of reference values", self.dir.display());
+        let mut report = Report::default();
+        type Part = fn(&Path, &mut Report) -> Result<()>;
+        let parts: [(&str, Part); 6] = [
+            ("bert", bert::check),
+            ("losses", losses::check),
+            ("e2e", e2e::check),
+            ("optim", optim::check),
+            ("stats", stats::check),
+            ("tokenizer", tokenizer::check),
+        ];
+        for (name, check) in parts {
+            if self.dir.join(name).is_dir() {
+                check(&self.dir, &mut report)?;
+            } else {
+                report.skipped.push(format!("{name}/: not in this folder"));
+            }
+        }
+        ensure!(!report.checks.is_empty(), "{}: none of the reference files is in this folder", self.dir.display());
+        self.print(&report);
+        let failed = report.checks.iter().filter(|c| !(c.error <= c.tolerance)).count();
+        if failed > 0 {
+            bail!("{failed} of {} tensors are out of tolerance", report.checks.len());
+        }
+        println!("all {} tensors are within tolerance ({} engine)", report.checks.len(), self.engine);
+        Ok(())
+    }
+
+    fn print(&self, report: &Report) {
+        let mut table = Table::new();
+        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.set_header(["file", "tensor", "entries", "error", "tolerance", ""]);
+        for (i, check) in report.checks.iter().enumerate() {
+            let failed = !(check.error <= check.tolerance);
+            let worst = |other: &Check| other.file != check.file || other.error / other.tolerance <= check.error / check.tolerance;
+            let first = report.checks.iter().position(|c| c.file == check.file && c.error / c.tolerance == check.error / check.tolerance);
+            if self.all || failed || (report.checks.iter().all(worst) && first == Some(i)) {
+                table.add_row([
+                    check.file.to_owned(),
+                    check.tensor.clone(),
+                    check.entries.to_string(),
+                    format!("{:.1e}", check.error),
+                    format!("{:.0e}", check.tolerance),
+                    if failed { "FAILED".to_owned() } else { String::new() },
+                ]);
+            }
+        }
+        for column in 2..=4 {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        println!("{table}");
+        if !self.all {
+            println!("(the worst tensor of each file; --all prints every tensor)");
+        }
+        for line in &report.skipped {
+            println!("skipped: {line}");
+        }
+    }
+}

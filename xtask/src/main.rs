@@ -1,0 +1,63 @@
+//! The project's own commands: `cargo xtask sweep` and `cargo xtask golden`.
+
+mod golden;
+mod sweep;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+// Tensors come and go by the hundred each step; the system's allocator gives their pages back every time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Sweeps and checks of the micse workspace")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say more on stderr; twice for details
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+    /// The form of log lines
+    #[arg(long, value_enum, default_value = "text", global = true)]
+    log_format: LogFormat,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Sweep(sweep::Sweep),
+    Golden(golden::Golden),
+    #[command(hide = true)]
+    SweepCell(sweep::SweepCell),
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = ["warn", "info", "debug"][usize::from(cli.verbose.min(2))];
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    match cli.log_format {
+        LogFormat::Text => log.without_time().with_target(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    let done = match cli.command {
+        Command::Sweep(sweep) => sweep.run(),
+        Command::Golden(golden) => golden.run(),
+        Command::SweepCell(cell) => cell.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

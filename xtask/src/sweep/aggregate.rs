@@ -1,0 +1,134 @@
+//! From `result.json` files to data frames: one row a score, then mean and deviation over seeds.
+
+use anyhow::Result;
+use micse_train::RunResult;
+use polars::prelude::*;
+
+use super::cell::{CellSpec, Work};
+
+/// The finished cells of a sweep.
+pub(super) struct Results {
+    /// Long form, a row a score: method, size, sentences, seed, train text, selected on, task, subset,
+    /// metric, aggregation, value.
+    pub(super) long: DataFrame,
+    /// Mean, standard deviation (n - 1) and n over seeds of Spearman `all`, a row a (method, size, task);
+    /// the task `Avg.` is the mean of the tasks.
+    pub(super) summary: DataFrame,
+    /// Methods in the order of the sweep, untrained first.
+    pub(super) methods: Vec<Method>,
+    /// Sizes in the order of the sweep.
+    pub(super) sizes: Vec<String>,
+    /// Tasks in the evaluation's order, with `Avg.` last.
+    pub(super) tasks: Vec<String>,
+}
+
+/// What the tables say of a method beside its scores.
+pub(super) struct Method {
+    pub(super) name: String,
+    pub(super) train_text: String,
+    pub(super) selected_on: String,
+}
+
+/// The name of the mean over tasks.
+pub(super) const AVERAGE: &str = "Avg.";
+
+/// Reads the results that stand; cells without one are holes in the tables.
+pub(super) fn collect(cells: &[CellSpec]) -> Result<Results> {
+    let (mut results, mut sizes, mut methods) = (Vec::new(), Vec::new(), Vec::<Method>::new());
+    for cell in cells {
+        if let Work::Train { size, .. } = &cell.work {
+            push_new(&mut sizes, &size.to_string());
+        }
+        if !cell.result().is_file() {
+            continue;
+        }
+        let result = RunResult::load(&cell.result())?;
+        if methods.iter().all(|m| m.name != result.method) {
+            methods.push(Method {
+                name: result.method.clone(),
+                train_text: result.train_text.clone(),
+                selected_on: result.selected_on.clone(),
+            });
+        }
+        results.push(result);
+    }
+    let mut tasks: Vec<String> = Vec::new();
+    for result in &results {
+        result.scores.tasks.iter().for_each(|(name, _)| push_new(&mut tasks, name));
+    }
+    if tasks.len() > 1 {
+        tasks.push(AVERAGE.into());
+    }
+    let long = long_form(&results)?;
+    let summary = summarise(&long)?;
+    Ok(Results { long, summary, methods, sizes, tasks })
+}
+
+fn push_new(list: &mut Vec<String>, name: &str) {
+    if list.iter().all(|known| known != name) {
+        list.push(name.to_owned());
+    }
+}
+
+/// One score: task, subset, metric, aggregation, value.
+type Score<'a> = (&'a str, Option<&'a str>, &'a str, Option<&'a str>, f64);
+
+fn scores(result: &RunResult) -> Vec<Score<'_>> {
+    let mut rows: Vec<Score<'_>> = Vec::new();
+    for (task, scores) in result.scores.tasks.iter() {
+        for (metric, aggregates) in [("spearman", &scores.spearman), ("pearson", &scores.pearson)] {
+            for (how, value) in [("all", aggregates.all), ("mean", aggregates.mean), ("wmean", aggregates.wmean)] {
+                rows.push((task, None, metric, Some(how), value));
+            }
+        }
+        for (subset, scores) in scores.subsets.iter() {
+            rows.push((task, Some(subset), "spearman", None, scores.spearman));
+            rows.push((task, Some(subset), "pearson", None, scores.pearson));
+        }
+    }
+    rows.push((AVERAGE, None, "spearman", Some("all"), result.scores.average));
+    for (metric, value) in [("alignment", result.scores.alignment), ("uniformity", result.scores.uniformity)] {
+        rows.extend(value.map(|value| ("dev", None, metric, None, value)));
+    }
+    rows
+}
+
+fn long_form(results: &[RunResult]) -> Result<DataFrame> {
+    let rows: Vec<(&RunResult, Score<'_>)> =
+        results.iter().flat_map(|r| scores(r).into_iter().map(move |score| (r, score))).collect();
+    let text = |f: &dyn Fn(&(&RunResult, Score<'_>)) -> String| rows.iter().map(f).collect::<Vec<_>>();
+    let optional = |f: &dyn Fn(&(&RunResult, Score<'_>)) -> Option<String>| rows.iter().map(f).collect::<Vec<_>>();
+    Ok(df!(
+        "method" => text(&|(r, _)| r.method.clone()),
+        "size" => optional(&|(r, _)| r.size.clone()),
+        "sentences" => rows.iter().map(|(r, _)| r.sentences as u64).collect::<Vec<_>>(),
+        "seed" => rows.iter().map(|(r, _)| r.seed).collect::<Vec<_>>(),
+        "steps" => rows.iter().map(|(r, _)| r.steps as u64).collect::<Vec<_>>(),
+        "pooling" => text(&|(r, _)| r.pooling.to_string()),
+        "train_text" => text(&|(r, _)| r.train_text.clone()),
+        "selected_on" => text(&|(r, _)| r.selected_on.clone()),
+        "task" => text(&|(_, s)| s.0.to_owned()),
+        "subset" => optional(&|(_, s)| s.1.map(str::to_owned)),
+        "metric" => text(&|(_, s)| s.2.to_owned()),
+        "aggregation" => optional(&|(_, s)| s.3.map(str::to_owned)),
+        "value" => rows.iter().map(|(_, s)| s.4).collect::<Vec<_>>(),
+    )?)
+}
+
+fn summarise(long: &DataFrame) -> Result<DataFrame> {
+    let keys = [col("method"), col("size"), col("task")];
+    let value = || col("value");
+    Ok(long
+        .clone()
+        .lazy()
+        .filter(col("metric").eq(lit("spearman")).and(col("aggregation").eq(lit("all"))))
+        .group_by_stable(keys)
+        .agg([
+            value().mean().alias("mean"),
+            value().std(1).alias("std"),
+            value().count().alias("n"),
+            value().min().alias("min"),
+            value().max().alias("max"),
+        ])
+        .collect()?)
+}

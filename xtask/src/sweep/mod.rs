@@ -1,0 +1,197 @@
+//! `cargo xtask sweep`: methods x training-set sizes x seeds, to a table of mean±std.
+//!
+//! A sweep is a folder of runs, one a cell; a cell whose `result.json` stands is done. Each cell runs in a
+//! process of its own. Killing the sweep and starting it again goes on where it stopped.
+
+mod aggregate;
+mod cell;
+mod pool;
+mod preset;
+mod progress;
+mod tables;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use micse_data::locate::CorpusSource;
+use micse_data::{Locator, SplitSize, parse_seeds, parse_sizes};
+use micse_train::Recipe;
+
+use cell::{CellSpec, Work};
+pub(crate) use cell::SweepCell;
+use preset::Preset;
+
+/// Train methods x sizes x seeds and tabulate their scores; without arguments the preset `demo`, on shipped files
+#[derive(Args)]
+pub(crate) struct Sweep {
+    /// Methods, sizes, seeds and settings under one name; other options change single values of it
+    #[arg(long, default_value = "demo", value_parser = ["demo", "quick", "paper"])]
+    preset: String,
+    /// Recipes: built-in names or files.toml
+    #[arg(long, value_delimiter = ',')]
+    methods: Option<Vec<String>>,
+    /// Training-set sizes, by share of the corpus or by count: 0.1%,1000,100%
+    #[arg(long, alias = "fractions")]
+    sizes: Option<String>,
+    /// Seeds: 48..52 (52 included), or 48,49
+    #[arg(long)]
+    seeds: Option<String>,
+    /// The encoder that training starts from: a model folder, or `demo` for the shipped one
+    #[arg(long)]
+    encoder: Option<String>,
+    /// Sentence files, one sentence a line, plain or zstd; `demo` for the generated corpus [default: `MICSE_DATA`]
+    #[arg(long, num_args = 1..)]
+    corpus: Option<Vec<String>>,
+    /// A folder of split files that were drawn elsewhere, taken instead of splits of the corpus
+    #[arg(long, conflicts_with = "corpus")]
+    split_files: Option<PathBuf>,
+    /// A folder in SentEval's layout, or `demo` for the shipped pairs [default: `MICSE_DATA`]
+    #[arg(long)]
+    sts: Option<String>,
+    /// Optimizer steps a run, instead of the recipes' own
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Change a value of every recipe: --set optimizer.lr=1e-4
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Cells that run at a time, each with its share of the threads [default: one a core]
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// The sweep's folder [default: runs/PRESET]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Which finished encoders stay on disk
+    #[arg(long, default_value = "none", value_parser = ["all", "none"])]
+    keep_models: String,
+    /// cpu, cuda or metal
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Go on with checkpoints of another kind of processor
+    #[arg(long)]
+    allow_other_cpu: bool,
+}
+
+/// What a sweep does, with every default filled in.
+struct Plan {
+    out: PathBuf,
+    cells: Vec<CellSpec>,
+    notes: Vec<String>,
+    jobs: usize,
+}
+
+impl Sweep {
+    pub(crate) fn run(&self) -> Result<()> {
+        let plan = self.plan()?;
+        for note in &plan.notes {
+            eprintln!("{note}");
+        }
+        std::fs::create_dir_all(&plan.out)
+            .with_context(|| format!("{}: cannot make the sweep's folder; give another --out", plan.out.display()))?;
+        let failures = pool::run(&plan.cells, plan.jobs)?;
+        let results = aggregate::collect(&plan.cells)?;
+        tables::write(&plan.out, &results)?;
+        if failures.is_empty() {
+            return Ok(());
+        }
+        for (cell, reason) in &failures {
+            eprintln!("failed: {cell}: {reason}");
+        }
+        bail!("{} of {} cells failed; the same command tries them again", failures.len(), plan.cells.len())
+    }
+
+    fn plan(&self) -> Result<Plan> {
+        let preset = Preset::load(&self.preset)?;
+        let locator = Locator::from_env()?;
+        let methods = self.methods.clone().unwrap_or(preset.methods.clone());
+        let sizes = parse_sizes(self.sizes.as_ref().unwrap_or(&preset.sizes))?;
+        let seeds = parse_seeds(self.seeds.as_ref().unwrap_or(&preset.seeds))?;
+        let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&self.preset));
+
+        let encoder = locator.encoder(self.encoder.as_deref().or(preset.encoder.as_deref()))?;
+        let sts = locator.sts(self.sts.as_deref().or(preset.sts.as_deref()))?;
+        let mut notes = vec![encoder.note.clone(), sts.note.clone()];
+        let text = match &self.split_files {
+            Some(folder) => {
+                notes.push(format!("train text: split files in {}", folder.display()));
+                Text::SplitFiles(folder.clone())
+            }
+            None => {
+                let corpus = locator.corpus(self.corpus.as_deref().unwrap_or(&preset.corpus))?;
+                notes.push(corpus.note.clone());
+                match corpus.place {
+                    CorpusSource::Demo => Text::Demo,
+                    CorpusSource::Files(files) => Text::Files(files),
+                }
+            }
+        };
+
+        let mut recipes = Vec::new();
+        for method in &methods {
+            recipes.push(self.recipe(method, &preset)?);
+        }
+        let spec = |work: Work, folder: PathBuf| CellSpec {
+            folder: out.join("cells").join(folder),
+            work,
+            encoder: encoder.place.clone(),
+            sts: sts.place.clone(),
+            device: self.device.clone(),
+            keep_model: self.keep_models == "all",
+            allow_other_cpu: self.allow_other_cpu,
+        };
+        let mut cells = Vec::new();
+        let mut poolings: Vec<_> = recipes.iter().map(|r| r.pooling.test).collect();
+        poolings.dedup();
+        for pooling in poolings {
+            cells.push(spec(Work::Untrained { pooling }, PathBuf::from(format!("untrained-{pooling}"))));
+        }
+        // Seed by seed, so that a sweep which is stopped early has whole columns.
+        for &seed in &seeds {
+            for recipe in &recipes {
+                for &size in &sizes {
+                    let folder = PathBuf::from(&recipe.name).join(folder_name(size)).join(format!("seed-{seed}"));
+                    let text = text.of(size, seed)?;
+                    cells.push(spec(Work::Train { recipe: recipe.clone(), size, seed, text }, folder));
+                }
+            }
+        }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let jobs = self.jobs.unwrap_or(cores).clamp(1, cells.len());
+        Ok(Plan { out, cells, notes, jobs })
+    }
+
+    fn recipe(&self, method: &str, preset: &Preset) -> Result<Recipe> {
+        let has_ami = Recipe::load(method, &[])?.ami().next().is_some();
+        let mut settings = preset.set.clone();
+        if has_ami {
+            settings.extend(preset.set_ami.iter().cloned());
+        }
+        settings.extend(self.settings.iter().cloned());
+        let recipe = Recipe::load(method, &settings)?;
+        Ok(recipe.with_steps(self.steps.or(preset.steps)))
+    }
+}
+
+/// Where the sentences of all cells come from.
+enum Text {
+    Demo,
+    Files(Vec<PathBuf>),
+    SplitFiles(PathBuf),
+}
+
+impl Text {
+    fn of(&self, size: SplitSize, seed: u64) -> Result<cell::TextSpec> {
+        Ok(match self {
+            Self::Demo => cell::TextSpec::Demo,
+            Self::Files(files) => cell::TextSpec::Corpus(files.clone()),
+            Self::SplitFiles(folder) => {
+                cell::TextSpec::SplitFile(micse_data::SplitFiles::open(folder)?.find(size, seed)?)
+            }
+        })
+    }
+}
+
+/// A size as a folder's name: `0.1%` is `0.1pct`.
+fn folder_name(size: SplitSize) -> String {
+    size.to_string().replace('%', "pct")
+}

@@ -1,0 +1,169 @@
+//! Tables in the paper's layout: methods by sizes (its Table 2), methods by tasks (its Table 1), as text,
+//! Markdown, CSV and parquet.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use comfy_table::{CellAlignment, Table, presets};
+use micse_model::files::write_whole;
+use polars::prelude::*;
+
+use super::aggregate::{AVERAGE, Results};
+
+/// A table before it is text or Markdown.
+struct Sheet {
+    title: String,
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+/// Writes every form into the sweep's folder and prints the text.
+pub(super) fn write(out: &Path, results: &Results) -> Result<()> {
+    let scores = Scores::new(&results.summary)?;
+    let mut sheets = vec![by_size(results, &scores)];
+    if results.tasks.len() > 1 {
+        sheets.extend(results.sizes.iter().map(|size| by_task(results, &scores, size)));
+    }
+    let text: String = sheets.iter().map(Sheet::text).collect();
+    let markdown: String = sheets.iter().map(Sheet::markdown).collect();
+    println!("{text}");
+    write_whole(&out.join("tables.txt"), text.as_bytes())?;
+    write_whole(&out.join("tables.md"), markdown.as_bytes())?;
+    for (name, frame) in [("results", &results.long), ("summary", &results.summary)] {
+        write_frame(&out.join(format!("{name}.csv")), frame, |file, frame| CsvWriter::new(file).finish(frame))?;
+        write_frame(&out.join(format!("{name}.parquet")), frame, |file, frame| {
+            ParquetWriter::new(file).with_compression(ParquetCompression::Uncompressed).finish(frame).map(|_| ())
+        })?;
+    }
+    println!("tables.txt, tables.md, summary and results (csv, parquet) are in {}", out.display());
+    Ok(())
+}
+
+fn write_frame(path: &Path, frame: &DataFrame, write: impl Fn(File, &mut DataFrame) -> PolarsResult<()>) -> Result<()> {
+    let temporary = path.with_extension("tmp");
+    let file = File::create(&temporary).with_context(|| format!("{}", temporary.display()))?;
+    let written = write(file, &mut frame.clone());
+    anyhow::Context::with_context(written, || format!("{}", temporary.display()))?;
+    std::fs::rename(&temporary, path).with_context(|| format!("{}", path.display()))
+}
+
+/// Mean, deviation and n by (method, size, task).
+struct Scores(HashMap<(String, Option<String>, String), (f64, Option<f64>, u32)>);
+
+impl Scores {
+    fn new(summary: &DataFrame) -> Result<Self> {
+        let (method, size, task) =
+            (summary.column("method")?.str()?, summary.column("size")?.str()?, summary.column("task")?.str()?);
+        let (mean, std) = (summary.column("mean")?.f64()?, summary.column("std")?.f64()?);
+        let n = summary.column("n")?.cast(&DataType::UInt32)?;
+        let n = n.u32()?;
+        let mut scores = HashMap::new();
+        for row in 0..summary.height() {
+            let (Some(method), Some(task), Some(mean)) = (method.get(row), task.get(row), mean.get(row)) else {
+                continue;
+            };
+            let key = (method.to_owned(), size.get(row).map(str::to_owned), task.to_owned());
+            scores.insert(key, (mean, std.get(row), n.get(row).unwrap_or(0)));
+        }
+        Ok(Self(scores))
+    }
+
+    /// `61.23±0.45`; without a deviation where there is one run; `-` where there is none.
+    fn cell(&self, method: &str, size: Option<&str>, task: &str) -> String {
+        match self.0.get(&(method.to_owned(), size.map(str::to_owned), task.to_owned())) {
+            None => "-".into(),
+            Some((mean, Some(std), n)) if *n > 1 => format!("{mean:.2}±{std:.2}"),
+            Some((mean, _, _)) => format!("{mean:.2}"),
+        }
+    }
+
+    /// How many runs stand behind the cells of a table: `5`, or `3 to 5`.
+    fn runs(&self, size: Option<&str>) -> String {
+        let counts = self.0.iter().filter(|((_, s, _), _)| s.is_some() && (size.is_none() || s.as_deref() == size));
+        let counts: Vec<u32> = counts.map(|(_, (_, _, n))| *n).collect();
+        match (counts.iter().min(), counts.iter().max()) {
+            (Some(least), Some(most)) if least != most => format!("{least} to {most}"),
+            (Some(n), _) => n.to_string(),
+            _ => "0".into(),
+        }
+    }
+}
+
+fn by_size(results: &Results, scores: &Scores) -> Sheet {
+    let task = if results.tasks.len() > 1 { AVERAGE } else { results.tasks.first().map_or("", String::as_str) };
+    let mut header = vec!["method".to_owned()];
+    header.extend(results.sizes.iter().cloned());
+    header.extend(["train text".into(), "selected on".into()]);
+    let row = |method: &super::aggregate::Method| {
+        let mut row = vec![method.name.clone()];
+        for size in &results.sizes {
+            // An untrained encoder has one score, whatever the size.
+            let untrained = scores.cell(&method.name, None, task);
+            row.push(if untrained == "-" { scores.cell(&method.name, Some(size), task) } else { untrained });
+        }
+        row.extend([method.train_text.clone(), method.selected_on.clone()]);
+        row
+    };
+    let what = if task == AVERAGE { format!("average of {} tasks", results.tasks.len() - 1) } else { task.to_owned() };
+    Sheet {
+        title: format!(
+            "Methods by training-set size: Spearman x 100, {what}, mean±std over {} seeds",
+            scores.runs(None)
+        ),
+        header,
+        rows: results.methods.iter().map(row).collect(),
+    }
+}
+
+fn by_task(results: &Results, scores: &Scores, size: &str) -> Sheet {
+    let mut header = vec!["method".to_owned()];
+    header.extend(results.tasks.iter().cloned());
+    let row = |method: &super::aggregate::Method| {
+        let mut row = vec![method.name.clone()];
+        for task in &results.tasks {
+            let untrained = scores.cell(&method.name, None, task);
+            row.push(if untrained == "-" { scores.cell(&method.name, Some(size), task) } else { untrained });
+        }
+        row
+    };
+    Sheet {
+        title: format!(
+            "Methods by task, trained on {size}: Spearman x 100, mean±std over {} seeds",
+            scores.runs(Some(size))
+        ),
+        header,
+        rows: results.methods.iter().map(row).collect(),
+    }
+}
+
+impl Sheet {
+    fn text(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.set_header(&self.header);
+        table.add_rows(&self.rows);
+        for (index, name) in self.header.iter().enumerate() {
+            let words = index == 0 || name == "train text" || name == "selected on";
+            if let (false, Some(column)) = (words, table.column_mut(index)) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        format!("{}\n{table}\n\n", self.title)
+    }
+
+    fn markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let mut text = format!("**{}**\n\n{}", self.title, line(&self.header));
+        let rule: Vec<String> = (0..self.header.len()).map(|i| if i == 0 { "---" } else { "---:" }.to_owned()).collect();
+        text.push_str(&line(&rule));
+        for row in &self.rows {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{}", line(row));
+        }
+        text.push('\n');
+        text
+    }
+}
