@@ -1,1 +1,103 @@
-//! placeholder
+//! What the end-to-end tests share: the commands' binaries, and a small model to run them on.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use assert_cmd::Command as Assert;
+use micse_model::{BertConfig, Encoder, RandomWeights, TensorEncoder, Trainable, files, save_safetensors};
+use micse_random::Stream;
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// One of the workspace's commands, built in this test's own profile.
+///
+/// # Panics
+/// If it cannot be built.
+pub fn command(name: &str) -> Assert {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let test = std::env::current_exe().expect("a running test has a path");
+        // TARGET/PROFILE/deps/test-0123
+        let profile = test.parent().and_then(Path::parent).expect("a test lies in a target folder");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "-p", "xtask", "-p", "micse-eval", "--target-dir"]);
+        build.arg(profile.parent().expect("a profile lies in the target folder")).current_dir(root());
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("cargo starts").success(), "the commands do not build");
+        profile.to_path_buf()
+    });
+    let mut command = Assert::new(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
+    // Tests say themselves what they read.
+    command.env_remove("MICSE_DATA").env_remove("RAYON_NUM_THREADS").current_dir(root());
+    command
+}
+
+/// The folder of external data, or `None` with a line that says what is skipped.
+pub fn external_data(skipped: &str) -> Option<PathBuf> {
+    let data = std::env::var_os("MICSE_DATA").map(|data| root().join(data));
+    if data.is_none() {
+        println!("skipped: {skipped} (MICSE_DATA is not set)");
+    }
+    data
+}
+
+/// Words of the small model's vocabulary.
+const WORDS: [&str; 24] = [
+    "a", "the", "old", "young", "red", "quick", "farmer", "teacher", "river", "house", "boat", "dog", "sees",
+    "paints", "likes", "buys", "near", "behind", "in", "winter", "morning", "today", "slowly", "again",
+];
+
+/// `count` different sentences that the small model's vocabulary covers.
+pub fn sentences(count: usize) -> Vec<String> {
+    let mut draws = Stream::new(1).draws();
+    let mut sentences = Vec::new();
+    while sentences.len() < count {
+        let words = 3 + draws.below(8);
+        let sentence: Vec<&str> = (0..words).map(|_| WORDS[draws.below(WORDS.len() as u64) as usize]).collect();
+        let sentence = sentence.join(" ");
+        if !sentences.contains(&sentence) {
+            sentences.push(sentence);
+        }
+    }
+    sentences
+}
+
+/// Writes a BERT with random weights (4 layers, hidden size 32, 4 heads, 29 word pieces) as a model folder.
+///
+/// # Panics
+/// If the folder cannot be written.
+pub fn write_small_model(folder: &Path) {
+    let mut vocabulary = vec!["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+    vocabulary.extend(WORDS);
+    files::write_whole(&folder.join("vocab.txt"), (vocabulary.join("\n") + "\n").as_bytes()).expect("vocab.txt");
+    let config = BertConfig::with_sizes(vocabulary.len(), 4, 32, 4, 32);
+    files::write_json(&folder.join("config.json"), &config).expect("config.json");
+    let mut weights = RandomWeights { deviation: 0.2, stream: Stream::new(7) };
+    let encoder = TensorEncoder::new(config, &mut weights, &candle_core::Device::Cpu).expect("an encoder");
+    let names = encoder.parameters().into_iter().map(|info| info.name);
+    let tensors: Vec<_> = names.zip(encoder.values().expect("values")).collect();
+    save_safetensors(&folder.join("model.safetensors"), &tensors).expect("model.safetensors");
+    assert_eq!(encoder.config().vocab_size, 29);
+}
+
+/// Writes a demo-layout STS folder whose sentences the small model's vocabulary covers.
+///
+/// # Panics
+/// If the folder cannot be written.
+pub fn write_small_sts(folder: &Path) {
+    let sentences = sentences(60);
+    for (name, shift) in [("demo-dev.csv", 1), ("demo-test.csv", 3)] {
+        let line = |i: usize| {
+            let (a, b) = (&sentences[i], &sentences[(i + shift * (i % 4)) % sentences.len()]);
+            format!("group-{}\tkind\tdemo\t{i}\t{}\t{a}\t{b}\n", i % 2, 5 - (i % 4))
+        };
+        let text: String = (0..40).map(line).collect();
+        files::write_whole(&folder.join(name), text.as_bytes()).expect(name);
+    }
+}

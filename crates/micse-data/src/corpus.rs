@@ -50,7 +50,8 @@ impl Corpus {
         let corpus = builder.finish(sources);
         if corpus.is_empty() {
             let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-            let sources = if shown.is_empty() { "an empty list of files".to_owned() } else { shown.join(", ") };
+            let sources =
+                if shown.is_empty() { "an empty list of files".to_owned() } else { shown.join(", ") };
             return Err(Error::EmptyCorpus { sources, blank_lines: corpus.info.blank_lines });
         }
         if u32::try_from(corpus.len()).is_err() {
@@ -128,9 +129,13 @@ impl Builder {
     fn finish(mut self, sources: Vec<String>) -> Corpus {
         self.text.shrink_to_fit();
         self.ends.shrink_to_fit();
-        let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let info =
-            CorpusInfo { sources, sentences: self.ends.len(), blank_lines: self.blank_lines, sha256 };
+        let mut sha256 = String::with_capacity(64);
+        for byte in self.hash.finalize() {
+            for half in [byte >> 4, byte & 15] {
+                sha256.extend(char::from_digit(u32::from(half), 16));
+            }
+        }
+        let info = CorpusInfo { sources, sentences: self.ends.len(), blank_lines: self.blank_lines, sha256 };
         Corpus { text: self.text, ends: self.ends, info }
     }
 }

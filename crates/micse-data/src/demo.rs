@@ -61,11 +61,17 @@ pub fn corpus() -> Vec<String> {
     let mut sentences = Vec::with_capacity(CORPUS_SENTENCES);
     while sentences.len() < CORPUS_SENTENCES {
         let sentence = templates::write(lexicon, &mut draws);
-        if WORDS.contains(&sentence.split(' ').count()) && seen.insert(sentence.clone()) {
+        if reads_well(&sentence) && seen.insert(sentence.clone()) {
             sentences.push(sentence);
         }
     }
     sentences
+}
+
+/// Whether a sentence has a fitting length and no word twice in a row ("switched on on Monday").
+fn reads_well(sentence: &str) -> bool {
+    let words: Vec<_> = sentence.split(' ').collect();
+    WORDS.contains(&words.len()) && words.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// The demo STS files, dev then test, as (name, contents): seven tab-separated columns as in `sts-dev.csv`: group of

@@ -1,4 +1,27 @@
-//! Data
+//! The data of sentence embeddings: corpora of unlabelled sentences, seeded low-shot splits and epoch orders, sets
+//! for semantic textual similarity, the rule of where all that is found, and a generated demo that needs no
+//! download. The crate yields text and indices; it knows neither tokens nor tensors.
+//!
+//! ```
+//! use micse_data::{Corpus, EpochOrder, Split};
+//!
+//! // A corpus, a tenth of it drawn with seed 48, and the first batch of four sentences.
+//! let corpus = Corpus::from_sentences("counting", (0..100).map(|i| format!("We counted {i} sheep.")));
+//! let split = Split::draw(corpus.len(), "10%".parse()?, 48)?;
+//! let mut order = EpochOrder::new(split.indices.len(), 4, 48);
+//! let batch: Vec<&str> =
+//!     order.batch(0).into_iter().map(|i| corpus.get(split.indices[i as usize] as usize)).collect();
+//! assert_eq!(batch.len(), 4);
+//! assert!(batch[0].starts_with("We counted"));
+//! # Ok::<(), micse_data::Error>(())
+//! ```
+//!
+//! * [`corpus`]: files of one sentence a line, plain or Zstandard, in one buffer.
+//! * [`split`]: nested low-shot splits by count or fraction; the published split files.
+//! * [`order`]: which sentences come at which step.
+//! * [`sts`]: test sets of scored pairs, in `SentEval`'s layout or the demo's.
+//! * [`locate`]: a flag, else `MICSE_DATA`, else an error that helps.
+//! * [`demo`]: a seeded grammar's corpus and graded pairs.
 pub mod corpus;
 pub mod demo;
 mod error;
@@ -6,9 +29,10 @@ pub mod locate;
 pub mod order;
 pub mod split;
 pub mod sts;
+
 pub use corpus::{Corpus, CorpusInfo};
 pub use error::{Error, Result};
-pub use locate::Locator;
+pub use locate::{CorpusSource, Located, Locator};
 pub use order::EpochOrder;
 pub use split::{Split, SplitFiles, SplitSize, parse_seeds, parse_sizes};
-pub use sts::Suite;
+pub use sts::{Pair, Subset, Suite, Task};

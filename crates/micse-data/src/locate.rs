@@ -81,7 +81,10 @@ impl Locator {
         };
         if flag.iter().any(|value| value == DEMO) {
             if flag.len() > 1 {
-                return Err(refused(DEMO, "does not go together with files; write ./demo for a file of that name"));
+                return Err(refused(
+                    DEMO,
+                    "does not go together with files; write ./demo for a file of that name",
+                ));
             }
             let note = "corpus: the generated demo sentences (--corpus demo)".to_owned();
             return Ok(Located { place: CorpusSource::Demo, note });
@@ -92,12 +95,18 @@ impl Locator {
                 return Err(refused(value, "is a folder; name the text files in it"));
             }
             if !path.exists() {
-                return Err(refused(value, "no such file; name a text file with one sentence a line, or `demo`"));
+                return Err(refused(
+                    value,
+                    "no such file; name a text file with one sentence a line, or `demo`",
+                ));
             }
         }
         if !flag.is_empty() {
             let note = format!("corpus: {} (--corpus)", flag.join(", "));
-            return Ok(Located { place: CorpusSource::Files(flag.iter().map(PathBuf::from).collect()), note });
+            return Ok(Located {
+                place: CorpusSource::Files(flag.iter().map(PathBuf::from).collect()),
+                note,
+            });
         }
         let path = self.under_data("corpus", "--corpus", "FILE", DEFAULT_CORPUS)?;
         let note = format!("corpus: {} ({DATA_VARIABLE})", path.display());
@@ -127,11 +136,17 @@ impl Locator {
     /// # Errors
     /// No such folder: the error names where the search began.
     pub fn shipped_folder(&self) -> Result<PathBuf> {
-        let holds_all = |folder: &PathBuf| ["encoder", "sts-demo"].iter().all(|part| folder.join(part).is_dir());
-        self.start.ancestors().map(|folder| folder.join("data")).find(holds_all).ok_or_else(|| Error::NotGiven {
-            what: "shipped data folder",
-            looked: format!("data/ (with encoder/ and sts-demo/) in {} and the folders above it", self.start.display()),
-            remedy: "run the command inside the repository".to_owned(),
+        let holds_all =
+            |folder: &PathBuf| ["encoder", "sts-demo"].iter().all(|part| folder.join(part).is_dir());
+        self.start.ancestors().map(|folder| folder.join("data")).find(holds_all).ok_or_else(|| {
+            Error::NotGiven {
+                what: "shipped data folder",
+                looked: format!(
+                    "data/ (with encoder/ and sts-demo/) in {} and the folders above it",
+                    self.start.display()
+                ),
+                remedy: "run the command inside the repository".to_owned(),
+            }
         })
     }
 
@@ -177,7 +192,10 @@ impl Locator {
         if path.exists() {
             return Ok(path);
         }
-        let remedy = format!("{DATA_VARIABLE} is {}, which should hold {part}; or give {flag} {value}", data.display());
+        let remedy = format!(
+            "{DATA_VARIABLE} is {}, which should hold {part}; or give {flag} {value}",
+            data.display()
+        );
         Err(Error::Missing { path, remedy })
     }
 }
@@ -185,7 +203,9 @@ impl Locator {
 /// Whether a value looks like `owner/name` or `name`, not like a path.
 fn is_hub_id(value: &str) -> bool {
     let plain = |part: &str| {
-        !part.is_empty() && !part.starts_with('.') && part.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
     };
     value.split('/').count() <= 2 && value.split('/').all(plain)
 }

@@ -1,6 +1,6 @@
 //! Low-shot splits: a small, seeded sample of a corpus.
 //!
-//! The split of size n for a seed is the first n entries of one ChaCha20 permutation of the corpus
+//! The split of size n for a seed is the first n entries of one `ChaCha20` permutation of the corpus
 //! ([`micse_random::permutation`]), so that the splits of one seed are nested: a larger one holds the smaller.
 mod files;
 mod lists;

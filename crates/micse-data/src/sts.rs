@@ -103,9 +103,8 @@ impl Suite {
             return Err(missing(folder));
         }
         let names = chosen(&SENTEVAL_TASKS, tasks)?;
-        let asked_for_benchmark = names.contains(&"STSBenchmark");
-        let dev = senteval::dev(folder, asked_for_benchmark)?;
         let tasks = names.iter().map(|name| senteval::task(folder, name)).collect::<Result<_>>()?;
+        let dev = senteval::dev(folder, names.contains(&"STSBenchmark"))?;
         Ok(Self { name: "SentEval".to_owned(), tasks, dev })
     }
 }
@@ -130,7 +129,8 @@ fn chosen<'a>(known: &[&'a str], asked: Option<&[String]>) -> Result<Vec<&'a str
     for name in asked {
         let canonical = canonical(name);
         let found = known.iter().find(|task| task.eq_ignore_ascii_case(&canonical));
-        wanted.push(*found.ok_or_else(|| Error::UnknownTask { name: name.clone(), known: known.join(", ") })?);
+        wanted
+            .push(*found.ok_or_else(|| Error::UnknownTask { name: name.clone(), known: known.join(", ") })?);
     }
     let chosen: Vec<_> = known.iter().copied().filter(|task| wanted.contains(task)).collect();
     if chosen.is_empty() {

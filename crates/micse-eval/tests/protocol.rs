@@ -165,14 +165,6 @@ fn selection_sees_the_same_figure_as_the_evaluation() {
     assert!(dev_spearman(&known(&[]), &constant).unwrap().is_nan());
 }
 
-#[test]
-fn equal_sentences_tie() {
-    // Vectors whose norms are rounded; all cosines are exactly 1, so there are no ranks to correlate.
-    let rough = known(&[("a", [0.1, 0.3]), ("b", [0.7, 0.9]), ("c", [1.1, 0.2])]);
-    let pairs = vec![pair("a", "a", 1.0), pair("b", "b", 2.0), pair("c", "c", 3.0)];
-    assert!(dev_spearman(&rough, &task("T", &[("T", pairs)])).unwrap().is_nan());
-}
-
 /// Gives `.0` rows too many, of `.1` entries.
 struct Wrong(usize, usize);
 impl Embedder for Wrong {

@@ -5,7 +5,7 @@
 //! * [`Stream`]: a *counter-based* generator. A draw is a hash of where it is used (seed, step, layer,
 //!   row, ...), not of how many draws came before it. Dropout masks drawn so do not depend on the order
 //!   of computation, on padding or on chunking.
-//! * [`permutation`]: a ChaCha20 Fisher-Yates shuffle, for low-shot splits and epoch orders. ChaCha is
+//! * [`permutation`]: a `ChaCha20` Fisher-Yates shuffle, for low-shot splits and epoch orders. ChaCha is
 //!   specified to the bit and the shuffle is written out here, so that no library update can change a split.
 //!
 //! ```

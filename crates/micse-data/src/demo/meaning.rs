@@ -133,7 +133,8 @@ impl Drawer<'_> {
         let agent = if self.kind(domain, agent).class == Class::Person && self.chance(richness.names) {
             let woman = self.chance(0.5);
             let names = if woman { &self.lexicon.women } else { &self.lexicon.men };
-            Participant::Name { name: *self.one_of(names), woman }
+            let name: &&str = self.one_of(names);
+            Participant::Name { name, woman }
         } else {
             Participant::Common(self.common(domain, agent, richness))
         };
@@ -141,7 +142,8 @@ impl Drawer<'_> {
             let kind = *self.one_of(&slots.objects);
             let mut object = self.common(domain, kind, richness);
             // Nobody does things to his like: "the neighbours missed the neighbour".
-            if matches!(&agent, Participant::Common(agent) if agent.kind == kind && agent.noun == object.noun) {
+            if matches!(&agent, Participant::Common(agent) if agent.kind == kind && agent.noun == object.noun)
+            {
                 object.noun = (object.noun + 1) % self.kind(domain, kind).nouns.len();
             }
             Participant::Common(object)
@@ -150,7 +152,8 @@ impl Drawer<'_> {
             let kind = *self.one_of(kinds);
             Participant::Common(Common { adjective: None, ..self.common(domain, kind, richness) })
         });
-        let mut frame = Frame { domain, event, agent, object, complement, tense, details: Details::default() };
+        let mut frame =
+            Frame { domain, event, agent, object, complement, tense, details: Details::default() };
         frame.details = Details {
             time: self.chance(richness.time).then(|| self.time(domain, tense)),
             place: self.chance(richness.place).then(|| self.place(domain)),
@@ -181,7 +184,7 @@ impl Drawer<'_> {
             u if u < 0.62 => Number::One,
             u if u < 0.85 => Number::Many,
             u if u < 0.94 => Number::Counted(self.count()),
-            _ => Number::Quantity(*self.one_of(&QUANTITIES)),
+            _ => Number::Quantity(QUANTITIES[self.below(QUANTITIES.len())]),
         };
         let determiner = if self.chance(0.72) { Determiner::Definite } else { Determiner::Indefinite };
         Common { kind, noun, adjective, number, determiner }

@@ -96,8 +96,8 @@ const IRREGULAR: [(&str, &str, &str); 90] = [
 
 /// Verbs of more than one syllable that double their last consonant.
 const DOUBLING: [&str; 14] = [
-    "acquit", "begin", "cancel", "emit", "equip", "forbid", "forget", "level", "patrol", "rebel", "signal", "transfer",
-    "transmit", "travel",
+    "acquit", "begin", "cancel", "emit", "equip", "forbid", "forget", "level", "patrol", "rebel", "signal",
+    "transfer", "transmit", "travel",
 ];
 
 /// Last parts of nouns with a plural of their own.

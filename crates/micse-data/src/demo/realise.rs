@@ -81,7 +81,13 @@ impl Realiser<'_> {
     }
 
     /// Everything after the subject. Inverted predicates (questions, denials) always have an auxiliary.
-    pub(super) fn predicate(&mut self, frame: &Frame, voice: Voice, plural: bool, inverted: bool) -> Predicate {
+    pub(super) fn predicate(
+        &mut self,
+        frame: &Frame,
+        voice: Voice,
+        plural: bool,
+        inverted: bool,
+    ) -> Predicate {
         let event = &self.lexicon.domains[frame.domain].events[frame.event];
         let verb = Verb::parse(self.wording.choose(&event.verb));
         let passive = voice != Voice::Active && frame.object.is_some();
@@ -92,7 +98,9 @@ impl Realiser<'_> {
             _ => String::new(),
         };
         let complement = match (&event.complement, &frame.complement) {
-            (Some((preposition, _)), Some(noun)) => format!("{preposition} {}", self.noun_phrase(frame, noun).words),
+            (Some((preposition, _)), Some(noun)) => {
+                format!("{preposition} {}", self.noun_phrase(frame, noun).words)
+            }
             _ => String::new(),
         };
         let by = match voice {
@@ -111,7 +119,9 @@ impl Realiser<'_> {
         let head = if in_ing { gerund(verb.head) } else { verb.head.to_owned() };
         let object = frame.object.as_ref().map(|object| self.noun_phrase(frame, object).words);
         let complement = match (&event.complement, &frame.complement) {
-            (Some((preposition, _)), Some(noun)) => format!("{preposition} {}", self.noun_phrase(frame, noun).words),
+            (Some((preposition, _)), Some(noun)) => {
+                format!("{preposition} {}", self.noun_phrase(frame, noun).words)
+            }
             _ => String::new(),
         };
         join(&[&head, verb.before, &object.unwrap_or_default(), verb.after, &complement])

@@ -31,10 +31,10 @@ pub(super) fn pairs() -> [Vec<Graded>; 2] {
 
 /// A file in the columns of `sts-dev.csv`: group, alteration, `demo`, id, score, sentence, sentence.
 pub(super) fn file(pairs: &[Graded]) -> String {
-    let mut text = String::new();
-    for (id, pair) in pairs.iter().enumerate() {
+    let row = |(id, pair): (usize, &Graded)| {
         let Graded { group, level, first, second } = pair;
-        text += &format!("{group}\t{}\tdemo\t{id:04}\t{:.3}\t{first}\t{second}\n", level.name(), level.score());
-    }
-    text
+        format!("{group}\t{}\tdemo\t{id:04}\t{:.3}\t{first}\t{second}", level.name(), level.score())
+    };
+    let rows: Vec<_> = pairs.iter().enumerate().map(row).collect();
+    rows.join("\n") + "\n"
 }

@@ -9,7 +9,7 @@ mod table;
 
 use std::sync::LazyLock;
 
-pub(super) use shared::COUNTS;
+pub(super) use shared::{COUNTS, SCALES};
 pub(super) use table::Class;
 use table::{DomainTable, KindTable};
 

@@ -43,7 +43,10 @@ impl SplitFiles {
             }
         }
         if files.is_empty() {
-            return Err(Error::Missing { path: folder.join("wiki_subset_1M_*.txt"), remedy: expected.to_owned() });
+            return Err(Error::Missing {
+                path: folder.join("wiki_subset_1M_*.txt"),
+                remedy: expected.to_owned(),
+            });
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Self { folder, files })

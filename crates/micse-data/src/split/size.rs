@@ -63,9 +63,11 @@ impl FromStr for SplitSize {
         let plain = |number: &str| number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let size = match number {
             // Two decimal places are moved in the text, not by a division, so that nothing is rounded twice.
-            Some(percent) if plain(percent) => {
-                format!("{percent}e-2").parse().ok().filter(|&part| part > 0.0 && part <= 1.0).map(Self::Fraction)
-            }
+            Some(percent) if plain(percent) => format!("{percent}e-2")
+                .parse()
+                .ok()
+                .filter(|&part| part > 0.0 && part <= 1.0)
+                .map(Self::Fraction),
             None if plain(trimmed) => trimmed.parse().ok().filter(|&count| count > 0).map(Self::Count),
             _ => None,
         };

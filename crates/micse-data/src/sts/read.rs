@@ -80,14 +80,15 @@ pub(super) fn sick(file: &Path) -> Result<Vec<Pair>> {
 fn text(path: &Path) -> Result<String> {
     let bytes = std::fs::read(path).map_err(|source| {
         if source.kind() == std::io::ErrorKind::NotFound {
-            let remedy = "it is part of SentEval's layout; complete the folder, or choose tasks by name";
+            let remedy =
+                "SentEval's layout or the demo's needs it; complete the folder, or choose tasks by name";
             return Error::Missing { path: path.to_owned(), remedy: remedy.to_owned() };
         }
         Error::Read { path: path.to_owned(), source }
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..offset].iter().filter(|&&byte| byte == b'\n').count();
+        let line = error.as_bytes()[..offset].split(|&byte| byte == b'\n').count();
         Error::NotUtf8 { path: path.to_owned(), line, offset: offset as u64 }
     })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))

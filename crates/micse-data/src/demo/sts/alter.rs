@@ -69,7 +69,8 @@ pub(super) fn alter(drawer: &mut Drawer, frame: &Frame, level: Level) -> Option<
         }
         Level::Group | Level::Unrelated => {
             let domains = &drawer.lexicon.domains;
-            let near = |i: &usize| (domains[*i].group == domains[frame.domain].group) == (level == Level::Group);
+            let near =
+                |i: &usize| (domains[*i].group == domains[frame.domain].group) == (level == Level::Group);
             let others: Vec<_> = (0..domains.len()).filter(|i| *i != frame.domain).filter(near).collect();
             let domain = *drawer.one_of(&others);
             other = shaped_like(drawer, frame, domain)?;
@@ -107,7 +108,9 @@ fn shaped_like(drawer: &mut Drawer, frame: &Frame, domain: usize) -> Option<Fram
         reason: rich(shape.reason.is_some()),
     };
     let mut other = drawer.frame_in(domain, frame.tense, richness);
-    if other.object.is_some() != frame.object.is_some() || other.complement.is_some() != frame.complement.is_some() {
+    if other.object.is_some() != frame.object.is_some()
+        || other.complement.is_some() != frame.complement.is_some()
+    {
         return None;
     }
     copy_form(drawer, &frame.agent, domain, &mut other.agent);
@@ -140,7 +143,8 @@ fn copy_form(drawer: &mut Drawer, from: &Participant, domain: usize, to: &mut Pa
 fn toggle_adjective(drawer: &mut Drawer, frame: &mut Frame) -> Option<()> {
     let domain = frame.domain;
     let on_agent = frame.object.is_none() || drawer.chance(0.5);
-    let Participant::Common(common) = (if on_agent { &mut frame.agent } else { frame.object.as_mut()? }) else {
+    let Participant::Common(common) = (if on_agent { &mut frame.agent } else { frame.object.as_mut()? })
+    else {
         return None;
     };
     common.adjective = match common.adjective {
@@ -181,9 +185,9 @@ fn change_details(drawer: &mut Drawer, frame: &mut Frame, count: usize) -> Optio
                 }
                 details.time = (!drop).then_some(time);
             }
-            1 => details.place = changed(details.place, drawer.place(fresh.domain), drop)?,
-            2 => details.manner = changed(details.manner, drawer.manner(&fresh), drop)?,
-            3 => details.reason = changed(details.reason, drawer.reason(&fresh), drop)?,
+            1 => change(&mut details.place, drawer.place(fresh.domain), drop)?,
+            2 => change(&mut details.manner, drawer.manner(&fresh), drop)?,
+            3 => change(&mut details.reason, drawer.reason(&fresh), drop)?,
             _ => {
                 let count = drawer.count();
                 let common = counted(frame)?;
@@ -195,23 +199,22 @@ fn change_details(drawer: &mut Drawer, frame: &mut Frame, count: usize) -> Optio
     Some(())
 }
 
-/// A detail left out, or replaced by one that shares no word.
-fn changed(
-    old: Option<&'static Meaning>,
-    new: &'static Meaning,
-    drop: bool,
-) -> Option<Option<&'static Meaning>> {
-    if drop {
-        return Some(None);
+/// Leaves a detail out, or replaces it by one that shares no word.
+fn change(detail: &mut Option<&'static Meaning>, new: &'static Meaning, drop: bool) -> Option<()> {
+    if !drop && overlap((*detail)?, new) {
+        return None;
     }
-    (!overlap(old?, new)).then_some(Some(new))
+    *detail = (!drop).then_some(new);
+    Some(())
 }
 
 /// The participant with a number word, if there is one.
 fn counted(frame: &mut Frame) -> Option<&mut Common> {
-    [Some(&mut frame.agent), frame.object.as_mut()].into_iter().flatten().find_map(|participant| match participant {
-        Participant::Common(common) if matches!(common.number, Number::Counted(_)) => Some(common),
-        _ => None,
+    [Some(&mut frame.agent), frame.object.as_mut()].into_iter().flatten().find_map(|participant| {
+        match participant {
+            Participant::Common(common) if matches!(common.number, Number::Counted(_)) => Some(common),
+            _ => None,
+        }
     })
 }
 
@@ -224,12 +227,15 @@ fn change_participant(drawer: &mut Drawer, frame: &mut Frame) -> Option<()> {
     let kind = *drawer.one_of(kinds);
     let noun = drawer.below(drawer.kind(domain, kind).nouns.len());
     let others = used(drawer, frame);
-    let Participant::Common(common) = (if on_agent { &mut frame.agent } else { frame.object.as_mut()? }) else {
+    let Participant::Common(common) = (if on_agent { &mut frame.agent } else { frame.object.as_mut()? })
+    else {
         return None;
     };
     let words = &drawer.kind(domain, kind).nouns[noun];
     // Another class would need other adverbs.
-    if overlap(&others, &words.words) || drawer.kind(domain, kind).class != drawer.kind(domain, common.kind).class {
+    if overlap(&others, &words.words)
+        || drawer.kind(domain, kind).class != drawer.kind(domain, common.kind).class
+    {
         return None;
     }
     if common.kind != kind {

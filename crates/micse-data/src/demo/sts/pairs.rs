@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use micse_random::Draws;
 
 use super::alter::{Level, alter};
-use crate::demo::WORDS;
 use crate::demo::meaning::{Drawer, Frame, Richness};
+use crate::demo::reads_well;
 use crate::demo::realise::{Front, Realiser, Style, Voice, sentence};
 use crate::demo::vocabulary::Lexicon;
 use crate::demo::wording::{Bias, Wording};
@@ -28,9 +28,6 @@ pub(super) const LEVELS: [Level; 11] = [
 /// Enough said that something can be changed.
 const RICHNESS: Richness =
     Richness { names: 0.0, adjective: 0.4, time: 0.6, place: 0.5, manner: 0.4, reason: 0.3 };
-
-
-
 
 /// A pair with its score.
 pub(in crate::demo) struct Graded {
@@ -78,9 +75,7 @@ impl<'a> Writer<'a> {
         let wording = Wording::after(self.draws, &chosen, bias);
         let second = sentence(&Realiser { lexicon: self.lexicon, wording }.clause(&other, other_style), '.');
 
-        let fits = |sentence: &String| {
-            WORDS.contains(&sentence.split(' ').count()) && !self.seen.contains(sentence)
-        };
+        let fits = |sentence: &String| reads_well(sentence) && !self.seen.contains(sentence);
         let group = self.lexicon.domains[frame.domain].group;
         (first != second && fits(&first) && fits(&second)).then_some(Graded { group, level, first, second })
     }

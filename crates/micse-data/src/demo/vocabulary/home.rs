@@ -7,8 +7,16 @@ pub(super) const COOKING: DomainTable = DomainTable {
     group: "home",
     years: (1960, 2019),
     kinds: &[
-        people("cook", "cook/chef, baker, apprentice/trainee, housekeeper, caterer, butcher", "skilled/experienced"),
-        people("diner", "guest/visitor, customer/patron, waiter/server, critic/reviewer, student", "hungry/starving"),
+        people(
+            "cook",
+            "cook/chef, baker, apprentice/trainee, housekeeper, caterer, butcher",
+            "skilled/experienced",
+        ),
+        people(
+            "diner",
+            "guest/visitor, customer/patron, waiter/server, critic/reviewer, student",
+            "hungry/starving",
+        ),
         things(
             "root",
             "onion, carrot, potato, turnip, leek, radish, cucumber, tomato, pumpkin, cabbage, mushroom",
@@ -19,21 +27,41 @@ pub(super) const COOKING: DomainTable = DomainTable {
             "apple, pear, plum, lemon, cherry, peach, mango, grape, orange, melon, strawberry, apricot",
             "ripe, sour/bitter, sweet/sugary, fresh, juicy",
         ),
-        things("meat", "~beef, chicken, ~lamb, ~pork, ~bacon, sausage, ~ham, steak, turkey", "tender, smoked, cheap"),
+        things(
+            "meat",
+            "~beef, chicken, ~lamb, ~pork, ~bacon, sausage, ~ham, steak, turkey",
+            "tender, smoked, cheap",
+        ),
         things(
             "dish",
             "soup/broth, stew, curry, salad, sauce/gravy, pie, omelette, pudding/dessert, pizza, sandwich",
             "hot/steaming, cold/chilled, delicious/tasty, salty, spicy, simple/plain, creamy",
         ),
-        things("baked", "~bread, cake, biscuit/cookie, roll/bun, muffin, tart, pancake, loaf", "warm, dry/stale, soft"),
+        things(
+            "baked",
+            "~bread, cake, biscuit/cookie, roll/bun, muffin, tart, pancake, loaf",
+            "warm, dry/stale, soft",
+        ),
         things(
             "staple",
             "~rice, ~flour, ~pasta, ~butter, ~cheese, ~sugar, ~salt, ~honey, ~garlic, ~pepper, ~cream",
             "fresh, cheap/inexpensive, pure, local",
         ),
-        things("drink", "~coffee, ~tea, ~milk, ~juice, ~wine, ~lemonade, ~cocoa, ~beer", "hot, cold/chilled, sweet, strong"),
-        things("vessel", "pan/skillet, pot, bowl/basin, tray, plate, jar, cup/mug, glass", "clean, empty, deep, heavy"),
-        things("tool", "knife, spoon/ladle, fork, grater, chopping board, rolling pin", "sharp, wooden, rusty"),
+        things(
+            "drink",
+            "~coffee, ~tea, ~milk, ~juice, ~wine, ~lemonade, ~cocoa, ~beer",
+            "hot, cold/chilled, sweet, strong",
+        ),
+        things(
+            "vessel",
+            "pan/skillet, pot, bowl/basin, tray, plate, jar, cup/mug, glass",
+            "clean, empty, deep, heavy",
+        ),
+        things(
+            "tool",
+            "knife, spoon/ladle, fork, grater, chopping board, rolling pin",
+            "sharp, wooden, rusty",
+        ),
     ],
     events: &[
         event("cook", "chop/cut up, rinse/wash, cook, weigh", "root"),
@@ -60,17 +88,53 @@ pub(super) const FAMILY: DomainTable = DomainTable {
     group: "home",
     years: (1960, 2019),
     kinds: &[
-        people("parent", "mother/mum, father/dad, grandmother/granny, grandfather, uncle, aunt", "proud, patient, strict/stern"),
-        people("child", "child/kid, baby/infant, daughter, son, twin, cousin, nephew, niece, toddler", "playful, curious, sleepy/drowsy"),
-        people("adult", "neighbour, nurse, babysitter, bride, widow, husband, wife, lodger/tenant", "lonely, generous"),
-        things("toy", "doll, ball, kite, puzzle, teddy bear, toy train, balloon, board game", "colourful, broken/damaged, favourite"),
-        things("token", "letter/note, photo/picture, card, diary/journal, present/gift, postcard, scrapbook", "old, beautiful/lovely, funny/amusing"),
-        things("furniture", "bed, sofa/couch, armchair, cupboard/closet, carpet/rug, lamp, curtain, mirror", "comfortable, dusty, old, heavy"),
-        things("chore", "~laundry, floor, window, bathroom, fireplace, bath, garage, garden", "dirty/filthy, tidy/neat, small"),
-        things("story", "story/tale, poem, song, bedtime story, joke, secret", "short/brief, long, sad, strange/odd"),
+        people(
+            "parent",
+            "mother/mum, father/dad, grandmother/granny, grandfather, uncle, aunt",
+            "proud, patient, strict/stern",
+        ),
+        people(
+            "child",
+            "child/kid, baby/infant, daughter, son, twin, cousin, nephew, niece, toddler",
+            "playful, curious, sleepy/drowsy",
+        ),
+        people(
+            "adult",
+            "neighbour, nurse, babysitter, bride, widow, husband, wife, lodger/tenant",
+            "lonely, generous",
+        ),
+        things(
+            "toy",
+            "doll, ball, kite, puzzle, teddy bear, toy train, balloon, board game",
+            "colourful, broken/damaged, expensive/costly",
+        ),
+        things(
+            "token",
+            "letter/note, photo/picture, card, diary/journal, present/gift, postcard, scrapbook",
+            "old, beautiful/lovely, funny/amusing",
+        ),
+        things(
+            "furniture",
+            "bed, sofa/couch, armchair, cupboard/closet, carpet/rug, lamp, curtain, mirror",
+            "comfortable, dusty, old, heavy",
+        ),
+        things(
+            "chore",
+            "~laundry, floor, window, bathroom, fireplace, bath, garage, garden",
+            "dirty/filthy, tidy/neat, small",
+        ),
+        things(
+            "story",
+            "story/tale, poem, song, bedtime story, joke, secret",
+            "short/brief, long, sad, strange/odd",
+        ),
     ],
     events: &[
-        event("parent adult", "comfort/console, raise/bring up, scold/tell off, kiss, hug/embrace, dress", "child"),
+        event(
+            "parent adult",
+            "comfort/console, raise/bring up, scold/tell off, kiss, hug/embrace, dress",
+            "child",
+        ),
         event("child", "break/smash, share, hide/conceal, lose, throw", "toy"),
         event("parent adult", "repair/fix/mend, wrap, choose/pick", "toy"),
         event("parent adult child", "write, find/discover, keep, tear up/rip up, frame", "token"),
@@ -91,13 +155,41 @@ pub(super) const BUILDING: DomainTable = DomainTable {
     group: "home",
     years: (1950, 2019),
     kinds: &[
-        people("builder", "builder/construction worker, carpenter/joiner, mason/bricklayer, plumber, electrician, roofer, welder", "skilled/experienced, local"),
-        people("planner", "architect/designer, engineer, surveyor, inspector, developer, landlord/owner, mayor", "local, strict"),
-        things("house", "house/home, cottage, apartment block, school, bridge, tower, church, stadium, warehouse, hospital", "modern/contemporary, old/ancient, large/big, abandoned/deserted"),
-        things("part", "wall, roof, ceiling, door, staircase, balcony, chimney, fence, gate, cellar/basement", "new, narrow, solid, cracked, wooden"),
-        things("material", "brick, plank/board, tile, beam, pipe/tube, cable/wire, stone, ~concrete, ~plaster, ~timber", "heavy, cheap/inexpensive, rough, smooth"),
-        things("plan", "plan/design, drawing/sketch, permit/licence, contract, budget, model", "detailed, final, rough, new"),
-        things("machine", "crane, drill, hammer, ladder, saw, bulldozer, truck/lorry, scaffold", "powerful, noisy/loud, rusty, yellow"),
+        people(
+            "builder",
+            "builder/construction worker, carpenter/joiner, mason/bricklayer, plumber, electrician, roofer, welder",
+            "skilled/experienced, local",
+        ),
+        people(
+            "planner",
+            "architect/designer, engineer, surveyor, inspector, developer, landlord/owner, mayor",
+            "local, strict",
+        ),
+        things(
+            "house",
+            "house/home, cottage, apartment block, school, bridge, tower, church, stadium, warehouse, hospital",
+            "modern/contemporary, old/ancient, large/big, abandoned/deserted",
+        ),
+        things(
+            "part",
+            "wall, roof, ceiling, door, staircase, balcony, chimney, fence, gate, cellar/basement",
+            "new, narrow, solid, cracked, wooden",
+        ),
+        things(
+            "material",
+            "brick, plank/board, tile, beam, pipe/tube, cable/wire, stone, ~concrete, ~plaster, ~timber",
+            "heavy, cheap/inexpensive, rough, smooth",
+        ),
+        things(
+            "plan",
+            "plan/design, drawing/sketch, permit/licence, contract, budget, model",
+            "detailed, final, rough, new",
+        ),
+        things(
+            "machine",
+            "crane, drill, hammer, ladder, saw, bulldozer, truck/lorry, scaffold",
+            "powerful, noisy/loud, rusty, yellow",
+        ),
     ],
     events: &[
         event("builder", "build/construct, paint, insulate", "house part"),
@@ -123,18 +215,46 @@ pub(super) const CLOTHING: DomainTable = DomainTable {
     group: "home",
     years: (1960, 2019),
     kinds: &[
-        people("maker", "tailor/dressmaker, weaver, shoemaker/cobbler, designer, seamstress, jeweller", "skilled/experienced, famous/well-known"),
-        people("buyer", "customer/shopper, bride, shop assistant/sales clerk, model, tourist, teenager/adolescent", "fashionable/stylish, impatient"),
-        things("garment", "dress/gown, coat, shirt, jacket, sweater/jumper, skirt, suit, scarf, blouse, uniform, vest", "elegant/stylish, warm, expensive/costly, cheap/inexpensive, old, green, striped"),
-        things("accessory", "hat, belt, necklace, ring, handbag/purse, glove, shoe, boot, watch, tie, sandal", "leather, new, fancy, golden, black"),
-        things("cloth", "~silk, ~cotton, ~wool, ~linen, ~velvet, ~lace, ~thread", "soft, rough/coarse, fine, red, white"),
-        things("shop", "boutique/fashion shop, market stall, store/shop, factory/plant, workshop, laundry", "crowded/packed, small/little, famous"),
+        people(
+            "maker",
+            "tailor/dressmaker, weaver, shoemaker/cobbler, designer, seamstress, jeweller",
+            "skilled/experienced, famous/well-known",
+        ),
+        people(
+            "buyer",
+            "customer/shopper, bride, shop assistant/sales clerk, model, tourist, teenager/adolescent",
+            "fashionable/stylish, impatient",
+        ),
+        things(
+            "garment",
+            "dress/gown, coat, shirt, jacket, sweater/jumper, skirt, suit, scarf, blouse, uniform, vest",
+            "elegant/stylish, warm, expensive/costly, cheap/inexpensive, old, green, striped",
+        ),
+        things(
+            "accessory",
+            "hat, belt, necklace, ring, handbag/purse, glove, shoe, boot, watch, tie, sandal",
+            "leather, new, fancy, golden, black",
+        ),
+        things(
+            "cloth",
+            "~silk, ~cotton, ~wool, ~linen, ~velvet, ~lace, ~thread",
+            "soft, rough/coarse, fine, red, white",
+        ),
+        things(
+            "shop",
+            "boutique/fashion shop, market stall, store/shop, factory/plant, workshop, laundry",
+            "crowded/packed, small/little, famous",
+        ),
     ],
     events: &[
         event("maker", "sew/stitch, shorten, mend/repair, copy/imitate, sketch", "garment"),
         event("maker", "dye, weave, fold, cut, import", "cloth"),
         event("maker", "polish, stretch, adjust, decorate", "accessory"),
-        event("buyer", "try on, wear/put on, return/bring back, buy/purchase, admire, choose/pick", "garment accessory"),
+        event(
+            "buyer",
+            "try on, wear/put on, return/bring back, buy/purchase, admire, choose/pick",
+            "garment accessory",
+        ),
         event("buyer", "wash, iron/press, stain, tear/rip, borrow", "garment"),
         event("buyer maker", "leave, open, visit", "shop"),
         event_at("maker buyer", "sell, show/present, lend", "garment accessory", "to", "buyer"),

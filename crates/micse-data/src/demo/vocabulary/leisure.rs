@@ -7,15 +7,47 @@ pub(super) const SPORT: DomainTable = DomainTable {
     group: "leisure",
     years: (1950, 2019),
     kinds: &[
-        people("player", "player, goalkeeper/goalie, striker/forward, runner/sprinter, boxer/fighter, cyclist, gymnast, defender, skier", "fast/quick, injured/hurt, talented/gifted"),
-        people("coach", "coach/trainer, referee/umpire, captain, manager, president, scout", "experienced/skilled, furious/angry"),
-        people("fan", "fan/supporter, spectator/onlooker, reporter/journalist, sponsor", "loyal/faithful, noisy/loud, disappointed"),
-        things("match", "match/game, race, final, tournament/competition, marathon, semi-final, season, fight/bout", "exciting/thrilling, important, difficult/hard, friendly"),
-        things("score", "goal, penalty, point, medal, record, title/championship, trophy/cup", "decisive, first, early, unexpected/surprising"),
+        people(
+            "player",
+            "player, goalkeeper/goalie, striker/forward, runner/sprinter, boxer/fighter, cyclist, gymnast, defender, skier",
+            "fast/quick, injured/hurt, talented/gifted",
+        ),
+        people(
+            "coach",
+            "coach/trainer, referee/umpire, captain, manager, president, scout",
+            "experienced/skilled, furious/angry",
+        ),
+        people(
+            "fan",
+            "fan/supporter, spectator/onlooker, reporter/journalist, sponsor",
+            "loyal/faithful, noisy/loud, disappointed",
+        ),
+        things(
+            "match",
+            "match/game, race, final, tournament/competition, marathon, semi-final, season, fight/bout",
+            "exciting/thrilling, important, difficult/hard, friendly",
+        ),
+        things(
+            "score",
+            "goal, penalty, point, medal, record, title/championship, trophy/cup",
+            "decisive, first, early, unexpected/surprising",
+        ),
         things("ball", "ball, javelin, puck, dart, frisbee", "new, light, red, lost"),
-        things("kit", "racket, bicycle/bike, helmet, bat, jersey/shirt, skate, whistle, glove, stopwatch", "new, light, red, lost"),
-        things("team", "team/side, club, opponent/rival, squad, champion", "strong, weak, famous/well-known, young, unbeaten"),
-        things("rule", "rule, decision, contract, tactic/strategy, transfer, schedule/timetable", "new, strange/odd, controversial/disputed"),
+        things(
+            "kit",
+            "racket, bicycle/bike, helmet, bat, jersey/shirt, skate, whistle, glove, stopwatch",
+            "new, light, red, lost",
+        ),
+        things(
+            "team",
+            "team/side, club, opponent/rival, squad, champion",
+            "strong, weak, famous/well-known, young, unbeaten",
+        ),
+        things(
+            "rule",
+            "rule, decision, contract, tactic/strategy, transfer, schedule/timetable",
+            "new, strange/odd, controversial/disputed",
+        ),
     ],
     events: &[
         event("player team", "win, lose, leave", "match"),
@@ -44,13 +76,41 @@ pub(super) const MUSIC: DomainTable = DomainTable {
     group: "leisure",
     years: (1900, 2019),
     kinds: &[
-        people("musician", "singer/vocalist, pianist, violinist/fiddler, drummer/percussionist, guitarist, organist, trumpeter, rapper", "talented/gifted, blind"),
-        people("leader", "conductor, composer, producer, band leader, music teacher, songwriter", "famous/celebrated/well-known, strict"),
-        people("listener", "listener, critic/reviewer, dancer, fan/admirer, pupil, collector, neighbour", "enthusiastic/keen"),
-        things("piece", "song/tune, symphony, opera, sonata, melody, anthem/hymn, waltz, ballad, concerto, lullaby", "beautiful/lovely, sad/sorrowful, slow, popular, new, difficult/hard"),
-        things("instrument", "piano, violin/fiddle, guitar, drum, flute, trumpet, cello, harp, saxophone, organ", "old, expensive/costly, electric, broken/damaged"),
-        things("recording", "album/record, single, video, disc, radio show, soundtrack", "best-selling, live, rare/uncommon, first"),
-        things("show", "concert/gig, festival, tour, rehearsal/practice session, audition, ball/dance", "sold-out, free, open-air/outdoor, successful"),
+        people(
+            "musician",
+            "singer/vocalist, pianist, violinist/fiddler, drummer/percussionist, guitarist, organist, trumpeter, rapper",
+            "talented/gifted, blind",
+        ),
+        people(
+            "leader",
+            "conductor, composer, producer, band leader, music teacher, songwriter",
+            "famous/celebrated/well-known, strict",
+        ),
+        people(
+            "listener",
+            "listener, critic/reviewer, dancer, fan/admirer, pupil, collector, neighbour",
+            "enthusiastic/keen",
+        ),
+        things(
+            "piece",
+            "song/tune, symphony, opera, sonata, melody, anthem/hymn, waltz, ballad, concerto, lullaby",
+            "beautiful/lovely, sad/sorrowful, slow, popular, new, difficult/hard",
+        ),
+        things(
+            "instrument",
+            "piano, violin/fiddle, guitar, drum, flute, trumpet, cello, harp, saxophone, organ",
+            "old, expensive/costly, electric, broken/damaged",
+        ),
+        things(
+            "recording",
+            "album/record, single, video, disc, radio show, soundtrack",
+            "best-selling, live, rare/uncommon, first",
+        ),
+        things(
+            "show",
+            "concert/gig, festival, tour, rehearsal/practice session, audition, ball/dance",
+            "sold-out, free, open-air/outdoor, successful",
+        ),
         things("group", "orchestra, choir, band, quartet, duo, brass band", "famous, small, amateur, local"),
     ],
     events: &[
@@ -78,14 +138,46 @@ pub(super) const TRAVEL: DomainTable = DomainTable {
     group: "leisure",
     years: (1950, 2019),
     kinds: &[
-        people("traveller", "tourist/holidaymaker, traveller, passenger, backpacker, hiker/walker, pilgrim, couple, commuter", "lost, adventurous/daring, foreign"),
-        people("staff", "guide, receptionist/desk clerk, pilot, driver, flight attendant/steward, porter, conductor, travel agent", "helpful/obliging, polite, rude/impolite"),
-        things("vehicle", "train, bus/coach, taxi/cab, plane/aircraft, car/automobile, camper van, tram, motorcycle/motorbike, helicopter", "crowded/packed, slow, fast/quick, old, comfortable"),
-        things("sight", "museum, castle/fortress, cathedral, waterfall, pyramid, volcano, temple/shrine, national park, canyon, statue", "famous/well-known, ancient/old, beautiful/lovely, hidden"),
-        things("lodging", "hotel, hostel, campsite/campground, guest house/inn, holiday flat, room, cabin/hut", "cheap/inexpensive, luxurious, dirty/filthy, quiet, full"),
-        things("document", "passport, ticket, visa, map, guidebook, postcard, reservation/booking, travel diary", "expired/invalid, expensive/costly, lost, wrong"),
-        things("luggage", "suitcase/bag, backpack/rucksack, camera, souvenir/keepsake, umbrella, tent", "heavy, light, black, stolen"),
-        things("trip", "trip/journey, flight, cruise, tour, excursion/outing, border crossing, honeymoon", "long, tiring/exhausting, short/brief, unforgettable"),
+        people(
+            "traveller",
+            "tourist/holidaymaker, traveller, passenger, backpacker, hiker/walker, pilgrim, couple, commuter",
+            "lost, adventurous/daring, foreign",
+        ),
+        people(
+            "staff",
+            "guide, receptionist/desk clerk, pilot, driver, flight attendant/steward, porter, conductor, travel agent",
+            "helpful/obliging, polite, rude/impolite",
+        ),
+        things(
+            "vehicle",
+            "train, bus/coach, taxi/cab, plane/aircraft, car/automobile, camper van, tram, motorcycle/motorbike, helicopter",
+            "crowded/packed, slow, fast/quick, old, comfortable",
+        ),
+        things(
+            "sight",
+            "museum, castle/fortress, cathedral, waterfall, pyramid, volcano, temple/shrine, national park, canyon, statue",
+            "famous/well-known, ancient/old, beautiful/lovely, hidden",
+        ),
+        things(
+            "lodging",
+            "hotel, hostel, campsite/campground, guest house/inn, holiday flat, room, cabin/hut",
+            "cheap/inexpensive, luxurious, dirty/filthy, quiet, full",
+        ),
+        things(
+            "document",
+            "passport, ticket, visa, map, guidebook, postcard, reservation/booking, travel diary",
+            "expired/invalid, expensive/costly, lost, wrong",
+        ),
+        things(
+            "luggage",
+            "suitcase/bag, backpack/rucksack, camera, souvenir/keepsake, umbrella, tent",
+            "heavy, light, black, stolen",
+        ),
+        things(
+            "trip",
+            "trip/journey, flight, cruise, tour, excursion/outing, border crossing, honeymoon",
+            "long, tiring/exhausting, short/brief, unforgettable",
+        ),
     ],
     events: &[
         event("traveller", "visit, photograph, find/discover, sketch", "sight"),
@@ -113,14 +205,46 @@ pub(super) const ART: DomainTable = DomainTable {
     group: "leisure",
     years: (1700, 2019),
     kinds: &[
-        people("artist", "painter, sculptor, photographer, potter, illustrator, writer/author, poet, film-maker", "unknown, poor, celebrated/famous"),
-        people("performer", "actor, actress, clown, puppeteer, magician/conjurer, ballet dancer, comedian/comic", "popular, shy/timid, talented/gifted"),
-        people("public", "collector, curator, critic/reviewer, visitor, spectator/onlooker, editor, dealer", "wealthy/rich, bored, enthusiastic/keen"),
-        things("work", "painting/picture, statue/sculpture, drawing/sketch, portrait, mural, vase, mosaic, engraving", "large/big, abstract, valuable/precious, unfinished/incomplete, modern"),
-        things("play", "play/drama, comedy, tragedy, musical, film/movie, ballet, scene", "funny/amusing, sad, boring/dull, long, successful"),
-        things("book", "novel, short story, biography, poem/verse, comic, fairy tale, script/screenplay", "famous, dark, exciting/thrilling, translated"),
-        things("tool", "brush, canvas, camera, costume/outfit, mask, puppet, chisel, curtain, palette", "old, colourful, expensive/costly, torn"),
-        things("venue", "gallery, theatre/playhouse, museum, circus, studio, cinema/movie theatre, exhibition/show", "small/little, crowded/packed, new, historic"),
+        people(
+            "artist",
+            "painter, sculptor, photographer, potter, illustrator, writer/author, poet, film-maker",
+            "unknown, poor, celebrated/famous",
+        ),
+        people(
+            "performer",
+            "actor, actress, clown, puppeteer, magician/conjurer, ballet dancer, comedian/comic",
+            "popular, shy/timid, talented/gifted",
+        ),
+        people(
+            "public",
+            "collector, curator, critic/reviewer, visitor, spectator/onlooker, editor, dealer",
+            "wealthy/rich, bored, enthusiastic/keen",
+        ),
+        things(
+            "work",
+            "painting/picture, statue/sculpture, drawing/sketch, portrait, mural, vase, mosaic, engraving",
+            "large/big, abstract, valuable/precious, unfinished/incomplete, modern",
+        ),
+        things(
+            "play",
+            "play/drama, comedy, tragedy, musical, film/movie, ballet, scene",
+            "funny/amusing, sad, boring/dull, long, successful",
+        ),
+        things(
+            "book",
+            "novel, short story, biography, poem/verse, comic, fairy tale, script/screenplay",
+            "famous, dark, exciting/thrilling, translated",
+        ),
+        things(
+            "tool",
+            "brush, canvas, camera, costume/outfit, mask, puppet, chisel, curtain, palette",
+            "old, colourful, expensive/costly, torn",
+        ),
+        things(
+            "venue",
+            "gallery, theatre/playhouse, museum, circus, studio, cinema/movie theatre, exhibition/show",
+            "small/little, crowded/packed, new, historic",
+        ),
     ],
     events: &[
         event("artist", "paint, finish/complete, sign, destroy", "work"),

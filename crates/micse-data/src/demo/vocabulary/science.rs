@@ -7,14 +7,46 @@ pub(super) const MEDICINE: DomainTable = DomainTable {
     group: "science",
     years: (1950, 2019),
     kinds: &[
-        people("doctor", "doctor/physician, surgeon, nurse, dentist, midwife, pharmacist/chemist, paramedic", "experienced/skilled, gentle"),
-        people("patient", "patient, pregnant woman, athlete, soldier, baby/infant, pensioner/retiree, volunteer", "sick/ill, weak/frail, injured/wounded"),
-        people("researcher", "researcher/scientist, professor, biologist, laboratory assistant, epidemiologist", "leading, ambitious"),
-        things("disease", "disease/illness, infection, fever, cancer, virus, allergy, injury/wound, headache, stroke", "rare/uncommon, severe/serious, mild, sudden"),
-        things("remedy", "drug/medicine, vaccine, pill/tablet, ointment/cream, bandage/dressing, injection, antibiotic, syrup", "effective, new/novel, expensive/costly, bitter"),
-        things("organ", "heart, lung, kidney, liver, brain, stomach/belly, knee, shoulder, eye, tooth, bone", "healthy, damaged, left, right"),
-        things("tool", "thermometer, scanner, microscope, stethoscope, wheelchair, ambulance, syringe/needle", "modern, clean/sterile, broken, precise"),
-        things("finding", "symptom, side effect, blood sample, test result, diagnosis, cause, X-ray image", "clear, strange/unusual, surprising/unexpected, negative"),
+        people(
+            "doctor",
+            "doctor/physician, surgeon, nurse, dentist, midwife, pharmacist/chemist, paramedic",
+            "experienced/skilled, gentle",
+        ),
+        people(
+            "patient",
+            "patient, pregnant woman, athlete, soldier, baby/infant, pensioner/retiree, volunteer",
+            "sick/ill, weak/frail, injured/wounded",
+        ),
+        people(
+            "researcher",
+            "researcher/scientist, professor, biologist, laboratory assistant, epidemiologist",
+            "leading, ambitious",
+        ),
+        things(
+            "disease",
+            "disease/illness, infection, fever, cancer, virus, allergy, injury/wound, headache, stroke",
+            "rare/uncommon, severe/serious, mild, sudden",
+        ),
+        things(
+            "remedy",
+            "drug/medicine, vaccine, pill/tablet, ointment/cream, bandage/dressing, injection, antibiotic, syrup",
+            "effective, new/novel, expensive/costly, bitter",
+        ),
+        things(
+            "organ",
+            "heart, lung, kidney, liver, brain, stomach/belly, knee, shoulder, eye, tooth, bone",
+            "healthy, damaged, left, right",
+        ),
+        things(
+            "tool",
+            "thermometer, scanner, microscope, stethoscope, wheelchair, ambulance, syringe/needle",
+            "modern, clean/sterile, broken, precise",
+        ),
+        things(
+            "finding",
+            "symptom, side effect, blood sample, test result, diagnosis, cause, X-ray image",
+            "clear, strange/unusual, surprising/unexpected, negative",
+        ),
     ],
     events: &[
         event("doctor", "examine/check, cure/heal, operate on, vaccinate, reassure/calm", "patient"),
@@ -42,13 +74,41 @@ pub(super) const COMPUTING: DomainTable = DomainTable {
     group: "science",
     years: (1985, 2019),
     kinds: &[
-        people("expert", "programmer/coder, engineer, administrator, hacker, tester, web designer, analyst", "talented/gifted, experienced/skilled, self-taught"),
-        people("user", "user, student, blogger, gamer, office worker, subscriber", "annoyed/irritated, careless, anonymous"),
-        things("software", "program/application, browser, database, website/web page, game, operating system, plug-in, algorithm", "slow, free, popular, secure/safe, reliable, outdated/obsolete"),
-        things("data", "file/document, password, message/email, image/picture, folder, table, backup, video", "large/big, secret/confidential, corrupt/damaged, encrypted"),
-        things("device", "computer/machine, server, printer, keyboard, phone/mobile, router, robot, screen/monitor, chip", "fast/quick, expensive/costly, old, wireless, new"),
-        things("fault", "bug/error, virus, security hole, crash/breakdown, power cut/blackout, short circuit", "serious/severe, strange/odd, harmless, hidden"),
-        things("network", "network, internet connection, cloud service, data centre, forum", "local, public, unstable, global/worldwide"),
+        people(
+            "expert",
+            "programmer/coder, engineer, administrator, hacker, tester, web designer, analyst",
+            "talented/gifted, experienced/skilled, self-taught",
+        ),
+        people(
+            "user",
+            "user, student, blogger, gamer, office worker, subscriber",
+            "annoyed/irritated, careless, anonymous",
+        ),
+        things(
+            "software",
+            "program/application, browser, database, website/web page, game, operating system, plug-in, algorithm",
+            "slow, free, popular, secure/safe, reliable, outdated/obsolete",
+        ),
+        things(
+            "data",
+            "file/document, password, message/email, image/picture, folder, table, backup, video",
+            "large/big, secret/confidential, corrupt/damaged, encrypted",
+        ),
+        things(
+            "device",
+            "computer/machine, server, printer, keyboard, phone/mobile, router, robot, screen/monitor, chip",
+            "fast/quick, expensive/costly, old, wireless, new",
+        ),
+        things(
+            "fault",
+            "bug/error, virus, security hole, crash/breakdown, power cut/blackout, short circuit",
+            "serious/severe, strange/odd, harmless, hidden",
+        ),
+        things(
+            "network",
+            "network, internet connection, cloud service, data centre, forum",
+            "local, public, unstable, global/worldwide",
+        ),
     ],
     events: &[
         event("expert", "write, design, test/try out, optimise, document", "software"),
@@ -75,14 +135,42 @@ pub(super) const PHYSICS: DomainTable = DomainTable {
     group: "science",
     years: (1890, 2019),
     kinds: &[
-        people("scientist", "physicist, astronomer/stargazer, chemist, scientist/researcher, inventor, mathematician", "brilliant/gifted, young, famous/well-known"),
+        people(
+            "scientist",
+            "physicist, astronomer/stargazer, chemist, scientist/researcher, inventor, mathematician",
+            "brilliant/gifted, young, famous/well-known",
+        ),
         people("crew", "astronaut/cosmonaut, pilot, technician, engineer, commander", "calm, trained"),
-        things("body", "star, planet, comet, moon, galaxy, asteroid, meteorite, black hole, nebula", "bright/brilliant, distant/faraway, unknown, massive/huge"),
-        things("particle", "atom, electron, molecule, proton, light wave, photon, crystal, ion, magnet", "tiny/minute, free, single, heavy"),
-        things("instrument", "telescope, laser, satellite, rocket/spacecraft, detector/sensor, thermometer, space probe, lens", "powerful, sensitive, modern/contemporary, expensive/costly"),
-        things("theory", "theory, formula/equation, law, hypothesis/assumption, model, proof", "simple, elegant, new/novel, controversial/disputed"),
-        things("quantity", "speed/velocity, mass, temperature, distance, pressure, energy level, magnetic field, charge", "constant, average/mean, low, high"),
-        things("device", "battery, engine/motor, reactor, lamp/light bulb, generator, radio, steam engine, solar panel", "efficient, small/little, electric, simple"),
+        things(
+            "body",
+            "star, planet, comet, moon, galaxy, asteroid, meteorite, black hole, nebula",
+            "bright/brilliant, distant/faraway, unknown, massive/huge",
+        ),
+        things(
+            "particle",
+            "atom, electron, molecule, proton, light wave, photon, crystal, ion, magnet",
+            "tiny/minute, free, single, heavy",
+        ),
+        things(
+            "instrument",
+            "telescope, laser, satellite, rocket/spacecraft, detector/sensor, radar dish, space probe, lens",
+            "powerful, sensitive, modern/contemporary, expensive/costly",
+        ),
+        things(
+            "theory",
+            "theory, formula/equation, law, hypothesis/assumption, model, proof",
+            "simple, elegant, new/novel, controversial/disputed",
+        ),
+        things(
+            "quantity",
+            "speed/velocity, mass, temperature, distance, pressure, energy level, magnetic field, charge",
+            "constant, average/mean, low, high",
+        ),
+        things(
+            "device",
+            "battery, engine/motor, reactor, lamp/light bulb, generator, radio, steam engine, solar panel",
+            "efficient, small/little, electric, simple",
+        ),
     ],
     events: &[
         event("scientist", "discover/find, observe/watch, name, photograph", "body"),

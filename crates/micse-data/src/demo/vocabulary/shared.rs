@@ -62,8 +62,55 @@ pub(super) const FUTURE_TIMES: &str = "tomorrow, next week, next month, next yea
 pub(super) const PERFECT_TIMES: &str = "twice/two times, recently/lately, this year, so far/until now, many \
     times/on many occasions, since the spring";
 
+/// Adjectives of one scale: no two of them are said of the same thing at once.
+pub(in crate::demo) const SCALES: [&[&str]; 19] = [
+    &["new", "old", "ancient", "modern", "young", "ruined", "outdated", "contemporary", "historic", "novel"],
+    &["large", "small", "tiny", "enormous", "massive", "short", "long", "tall", "brief", "narrow"],
+    &["hot", "cold", "warm", "frozen", "freezing"],
+    &["cheap", "expensive", "free", "valuable", "precious", "luxurious", "costly"],
+    &["fast", "slow", "quick", "speedy", "rapid"],
+    &["rich", "poor", "wealthy", "humble"],
+    &["high", "low", "average"],
+    &["heavy", "light"],
+    &["fresh", "dry", "raw", "frozen", "stale", "juicy", "smoked"],
+    &["strong", "weak", "fragile", "powerful", "faint"],
+    &["dirty", "clean", "tidy", "dusty", "muddy"],
+    &["healthy", "damaged", "sick", "dead", "injured", "broken", "left", "right"],
+    &["simple", "complicated", "easy", "difficult", "controversial", "basic", "advanced"],
+    &["sad", "funny", "boring", "interesting", "exciting", "cheerful", "angry"],
+    &["sweet", "sour", "bitter", "salty"],
+    &["smooth", "rough", "soft", "fine", "solid", "cracked"],
+    &["black", "white", "red", "green", "blue", "yellow", "brown", "golden", "colourful", "striped"],
+    &["mild", "severe", "serious", "harsh", "sudden", "harmless", "violent", "terrible", "deep"],
+    &[
+        "first",
+        "final",
+        "daily",
+        "weekly",
+        "annual",
+        "early",
+        "official",
+        "secret",
+        "local",
+        "public",
+        "worldwide",
+    ],
+];
+
 /// Number words from two on, as plurals count.
 pub(in crate::demo) const COUNTS: [&str; 14] = [
-    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "twenty", "fifty",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "twenty",
+    "fifty",
     "a hundred",
 ];

@@ -1,0 +1,121 @@
+//! `micse-eval`: scores an encoder on STS sets by `SentEval`'s protocol.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use micse_data::{Locator, Suite};
+use micse_eval::{Evaluation, ModelEmbedder, evaluate};
+use micse_model::{ModelFolder, Pooling};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Score an encoder on STS sets: Spearman and Pearson x 100, alignment, uniformity
+///
+/// Without --model: the shipped encoder on the shipped demo pairs.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// A model folder (config.json, weights, tokenizer), or `demo` for the shipped encoder
+    #[arg(long)]
+    model: Option<String>,
+    /// A folder in `SentEval`'s layout, or `demo` for the shipped pairs [default: $`MICSE_DATA`/senteval]
+    #[arg(long)]
+    sts: Option<String>,
+    /// Some of STS12 STS13 STS14 STS15 STS16 STSBenchmark SICKRelatedness [default: all]
+    #[arg(long, value_delimiter = ',', num_args = 1..)]
+    tasks: Option<Vec<String>>,
+    /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the folder's `1_Pooling`, else mean]
+    #[arg(long)]
+    pooling: Option<Pooling>,
+    /// The form of the result
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// Where the result goes [default: standard output]
+    #[arg(long)]
+    output: Option<PathBuf>,
+    /// cpu, cuda or metal
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Say more on stderr; twice for details
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = ["warn", "info", "debug"][usize::from(cli.verbose.min(2))];
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter.unwrap_or_else(|_| level.into()))
+        .without_time()
+        .with_target(false)
+        .init();
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Cli {
+    fn run(&self) -> Result<()> {
+        let locator = Locator::from_env()?;
+        // Nothing given at all: what the repository ships.
+        let (model, sts) = match (&self.model, &self.sts) {
+            (None, None) => (Some("demo"), Some("demo")),
+            (None, Some(sts)) => (Some("demo"), Some(sts.as_str())),
+            (Some(model), sts) => (Some(model.as_str()), sts.as_deref()),
+        };
+        let (model, sts) = (locator.encoder(model)?, locator.sts(sts)?);
+        eprintln!("{}\n{}", model.note, sts.note);
+        let folder = ModelFolder::open(&model.place)?;
+        let pooling = match (self.pooling, folder.pooling()?) {
+            (Some(asked), _) => asked,
+            (None, Some(own)) => own,
+            (None, None) => {
+                eprintln!("pooling: mean, since the folder has no 1_Pooling/config.json (--pooling chooses another)");
+                Pooling::Mean
+            }
+        };
+        let device = micse_model::device(&self.device)?;
+        let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
+        let (encoder, tokenizer) = (folder.encoder(&device)?, folder.tokenizer()?);
+        let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
+        let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
+            "{bar:30} {human_pos}/{human_len} sentences, {per_sec}, {eta} left",
+        )?);
+        let evaluation = evaluate(&embedder, &suite, &mut |done, total| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
+        self.write(&evaluation.of_model(model.place.display().to_string(), pooling.to_string()))
+    }
+
+    fn write(&self, evaluation: &Evaluation) -> Result<()> {
+        let text = match self.format {
+            Format::Table => evaluation.to_table(),
+            Format::Json => evaluation.to_json()?,
+            Format::Csv => evaluation.to_csv(),
+        };
+        match &self.output {
+            Some(path) => micse_model::files::write_whole(path, format!("{}\n", text.trim_end()).as_bytes())?,
+            None => println!("{}", text.trim_end()),
+        }
+        Ok(())
+    }
+}
