@@ -59,7 +59,8 @@ pub fn sentences(count: usize) -> Vec<String> {
     let mut sentences = Vec::new();
     while sentences.len() < count {
         let words = 3 + draws.below(8);
-        let sentence: Vec<&str> = (0..words).map(|_| WORDS[draws.below(WORDS.len() as u64) as usize]).collect();
+        let sentence: Vec<&str> =
+            (0..words).map(|_| WORDS[draws.below(WORDS.len() as u64) as usize]).collect();
         let sentence = sentence.join(" ");
         if !sentences.contains(&sentence) {
             sentences.push(sentence);
@@ -75,7 +76,8 @@ pub fn sentences(count: usize) -> Vec<String> {
 pub fn write_small_model(folder: &Path) {
     let mut vocabulary = vec!["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
     vocabulary.extend(WORDS);
-    files::write_whole(&folder.join("vocab.txt"), (vocabulary.join("\n") + "\n").as_bytes()).expect("vocab.txt");
+    files::write_whole(&folder.join("vocab.txt"), (vocabulary.join("\n") + "\n").as_bytes())
+        .expect("vocab.txt");
     let config = BertConfig::with_sizes(vocabulary.len(), 4, 32, 4, 32);
     files::write_json(&folder.join("config.json"), &config).expect("config.json");
     let mut weights = RandomWeights { deviation: 0.2, stream: Stream::new(7) };

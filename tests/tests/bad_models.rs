@@ -15,7 +15,8 @@ fn small() -> tempfile::TempDir {
 }
 
 fn error_of(folder: &Path) -> String {
-    let loaded = ModelFolder::open(folder).and_then(|f| SentenceEncoder::load(&f, Pooling::Cls, &Device::Cpu));
+    let loaded =
+        ModelFolder::open(folder).and_then(|f| SentenceEncoder::load(&f, Pooling::Cls, &Device::Cpu));
     loaded.err().expect("a broken folder").to_string()
 }
 
@@ -60,7 +61,10 @@ fn a_misshapen_tensor_is_named_with_both_shapes() {
     let folder = small();
     change_config(folder.path(), "vocab_size", 30.into());
     let error = error_of(folder.path());
-    assert!(error.contains("word_embeddings") && error.contains("[29, 32]") && error.contains("[30, 32]"), "{error}");
+    assert!(
+        error.contains("word_embeddings") && error.contains("[29, 32]") && error.contains("[30, 32]"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -82,7 +86,8 @@ fn old_names_prefixes_and_unused_heads_are_understood() {
     let plain = SentenceEncoder::load(&plain, Pooling::Mean, &Device::Cpu).expect("the model");
     let want = plain.encode(&["the old farmer"]).expect("an embedding");
     let old = |name: &str| {
-        let name = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
+        let name =
+            name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
         format!("bert.{name}")
     };
     let mut renamed: HashMap<String, Tensor> =
@@ -98,10 +103,14 @@ fn old_names_prefixes_and_unused_heads_are_understood() {
 #[test]
 fn a_token_beyond_the_vocabulary_is_named_with_its_place() {
     let folder = small();
-    let encoder = ModelFolder::open(folder.path()).expect("the model").encoder(&Device::Cpu).expect("the model");
+    let encoder =
+        ModelFolder::open(folder.path()).expect("the model").encoder(&Device::Cpu).expect("the model");
     let batch = Batch::new(&[vec![2, 7, 3], vec![2, 29, 3]]).expect("a batch");
     let error = encoder.forward(&batch, &Pass::default()).expect_err("id 29").to_string();
-    assert!(error.contains("token id 29 (sentence 1, position 1)") && error.contains("vocabulary of 29"), "{error}");
+    assert!(
+        error.contains("token id 29 (sentence 1, position 1)") && error.contains("vocabulary of 29"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -5,7 +5,8 @@ use micse_tests::{command, external_data};
 #[test]
 fn every_reference_value_is_met() {
     let mut golden = command("xtask");
-    if let Some(data) = external_data("the tokenizer's reference ids, which need bert-base-uncased/vocab.txt") {
+    if let Some(data) = external_data("the tokenizer's reference ids, which need bert-base-uncased/vocab.txt")
+    {
         golden.env("MICSE_DATA", data);
     }
     let output = golden.args(["golden", "tests/fixtures/golden"]).assert().success();

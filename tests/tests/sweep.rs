@@ -15,7 +15,16 @@ fn sweep(folder: &Path, out: &str) -> assert_cmd::Command {
     let mut sweep = command("xtask");
     let path = |name: &str| folder.join(name).into_os_string();
     sweep.args(["sweep", "--preset", "paper", "--methods", "simcse,micse", "--sizes", "20,100%"]);
-    sweep.args(["--seeds", "48,49", "--steps", "4", "--set", "optimizer.batch_size=8", "--keep-models", "all"]);
+    sweep.args([
+        "--seeds",
+        "48,49",
+        "--steps",
+        "4",
+        "--set",
+        "optimizer.batch_size=8",
+        "--keep-models",
+        "all",
+    ]);
     sweep.args(["--encoder".into(), path("model"), "--corpus".into(), path("text.txt")]);
     sweep.args(["--sts".into(), path("sts"), "--out".into(), path(out)]);
     sweep
@@ -30,12 +39,13 @@ fn weights(folder: &Path, out: &str) -> Vec<u8> {
 fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().expect("a folder");
     set_up(folder.path());
-    sweep(folder.path(), "one")
-        .assert()
-        .success()
-        .stdout(contains("Methods by training-set size").and(contains("untrained (cls)")).and(contains("micse")));
+    sweep(folder.path(), "one").assert().success().stdout(
+        contains("Methods by training-set size").and(contains("untrained (cls)")).and(contains("micse")),
+    );
     let one = folder.path().join("one");
-    for name in ["tables.txt", "tables.md", "results.csv", "results.parquet", "summary.csv", "summary.parquet"] {
+    for name in
+        ["tables.txt", "tables.md", "results.csv", "results.parquet", "summary.csv", "summary.parquet"]
+    {
         assert!(one.join(name).is_file(), "{name} is missing");
     }
     let tables = std::fs::read_to_string(one.join("tables.md")).expect("tables.md");
@@ -47,7 +57,8 @@ fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
     std::fs::remove_dir_all(&cell).expect("the cell's folder");
     sweep(folder.path(), "one").assert().success().stderr(contains("8 of 9 cells are done already"));
     assert_eq!(std::fs::read_to_string(one.join("tables.md")).expect("tables.md"), tables);
-    let scores = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON")["scores"].clone();
+    let scores =
+        |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON")["scores"].clone();
     let after = std::fs::read_to_string(cell.join("result.json")).expect("result.json");
     assert_eq!(scores(&before), scores(&after));
 

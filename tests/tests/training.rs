@@ -51,7 +51,8 @@ fn step(trainer: &mut Trainer, setting: &Setting) {
 }
 
 fn bits(values: &[Tensor]) -> Vec<Vec<u32>> {
-    let bits = |t: &Tensor| t.flatten_all()?.to_vec1::<f32>().map(|v| v.into_iter().map(f32::to_bits).collect());
+    let bits =
+        |t: &Tensor| t.flatten_all()?.to_vec1::<f32>().map(|v| v.into_iter().map(f32::to_bits).collect());
     values.iter().map(|t| bits(t).expect("values")).collect()
 }
 
@@ -127,7 +128,9 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     let metrics = std::fs::read_to_string(folder.join("metrics.jsonl")).expect("metrics.jsonl");
     let losses: Vec<f64> = metrics
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["terms"]["infonce"].as_f64())
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).expect("JSON")["terms"]["infonce"].as_f64()
+        })
         .map(|loss| loss.expect("a loss"))
         .collect();
     assert_eq!(losses.len(), 7, "steps 1, 10, ..., 60");
@@ -136,7 +139,8 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     // The kept model gives the scores that the result says.
     let model = ModelFolder::open(&folder.join("model")).expect("the model");
     assert_eq!(model.pooling().expect("its pooling"), Some(micse_model::Pooling::Cls));
-    let again = micse_train::untrained(&model, micse_model::Pooling::Cls, &setting.suite, &Device::Cpu, &mut |_| {});
+    let again =
+        micse_train::untrained(&model, micse_model::Pooling::Cls, &setting.suite, &Device::Cpu, &mut |_| {});
     let again = again.expect("scores").scores.average;
     assert!((again - result.scores.average).abs() < 1e-9, "{again} and {}", result.scores.average);
 

@@ -87,7 +87,9 @@ impl Cli {
             (Some(asked), _) => asked,
             (None, Some(own)) => own,
             (None, None) => {
-                eprintln!("pooling: mean, since the folder has no 1_Pooling/config.json (--pooling chooses another)");
+                eprintln!(
+                    "pooling: mean, since the folder has no 1_Pooling/config.json (--pooling chooses another)"
+                );
                 Pooling::Mean
             }
         };

@@ -111,8 +111,10 @@ impl BertConfig {
     /// The file cannot be read, is no JSON of this form, or describes an encoder that is not BERT.
     pub fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-        let config: Self = serde_json::from_str(&text)
-            .map_err(|e| Error::Config { path: path.into(), reason: format!("not a BERT configuration: {e}") })?;
+        let config: Self = serde_json::from_str(&text).map_err(|e| Error::Config {
+            path: path.into(),
+            reason: format!("not a BERT configuration: {e}"),
+        })?;
         config.check().map_err(|reason| Error::Config { path: path.into(), reason })?;
         Ok(config)
     }

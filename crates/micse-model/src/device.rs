@@ -10,11 +10,13 @@ use crate::{Error, Result};
 /// The name is unknown, this build was compiled without that device, or the machine does not have it.
 pub fn device(name: &str) -> Result<Device> {
     let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
-    let index: usize = index
-        .parse()
-        .map_err(|_| Error::Input(format!("device `{name}`: `{index}` is no number; write for example cuda:0")))?;
+    let index: usize = index.parse().map_err(|_| {
+        Error::Input(format!("device `{name}`: `{index}` is no number; write for example cuda:0"))
+    })?;
     let missing = |feature: &str| {
-        Error::Input(format!("device `{name}`: this build has no {feature}; build with `--features {feature}`"))
+        Error::Input(format!(
+            "device `{name}`: this build has no {feature}; build with `--features {feature}`"
+        ))
     };
     match kind {
         "cpu" => Ok(Device::Cpu),

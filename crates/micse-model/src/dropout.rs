@@ -41,7 +41,15 @@ pub fn attention_lane(stream: Stream, layer: usize, sentence: usize, head: usize
 }
 
 /// Whether dropout at `rate` keeps one attention probability.
-pub fn attention_kept(stream: Stream, rate: f64, layer: usize, sentence: usize, head: usize, query: usize, key: usize) -> bool {
+pub fn attention_kept(
+    stream: Stream,
+    rate: f64,
+    layer: usize,
+    sentence: usize,
+    head: usize,
+    query: usize,
+    key: usize,
+) -> bool {
     attention_lane(stream, layer, sentence, head, query).draw(key as u32) >= dropout_threshold(rate)
 }
 
@@ -66,7 +74,12 @@ pub(crate) fn hidden_mask(
     let (threshold, scale) = (dropout_threshold(rate), (1.0 / (1.0 - rate)) as f32);
     let mut mask = vec![0.0_f32; rows.len() * width];
     mask.par_chunks_mut(width).zip(rows).with_min_len(64).for_each(|(row, &(sentence, position))| {
-        fill(row, hidden_lane(stream, layer, site, batch.sentence_number(sentence), position), threshold, scale);
+        fill(
+            row,
+            hidden_lane(stream, layer, site, batch.sentence_number(sentence), position),
+            threshold,
+            scale,
+        );
     });
     Ok(Tensor::from_vec(mask, (rows.len(), width), device)?)
 }
@@ -85,7 +98,12 @@ pub(crate) fn attention_mask(
     let mut mask = vec![0.0_f32; batch.sentences() * heads * n * n];
     mask.par_chunks_mut(n).enumerate().with_min_len(64).for_each(|(index, row)| {
         let (query, head, sentence) = (index % n, index / n % heads, index / n / heads);
-        fill(row, attention_lane(stream, layer, batch.sentence_number(sentence), head, query), threshold, scale);
+        fill(
+            row,
+            attention_lane(stream, layer, batch.sentence_number(sentence), head, query),
+            threshold,
+            scale,
+        );
     });
     Ok(Tensor::from_vec(mask, (batch.sentences(), heads, n, n), device)?)
 }

@@ -13,7 +13,8 @@ use crate::weights::{WeightsFile, save_safetensors};
 use crate::{BertConfig, Error, Pooling, Result, Tokenizer};
 
 /// The files that make up a tokenizer, copied unchanged from the folder that an encoder came from.
-const TOKENIZER_FILES: [&str; 4] = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"];
+const TOKENIZER_FILES: [&str; 4] =
+    ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"];
 
 /// A folder with `config.json`, weights and tokenizer.
 #[derive(Clone, Debug)]
@@ -107,7 +108,13 @@ impl ModelFolder {
 /// # Errors
 /// The folder cannot be written, `base` has no tokenizer, or `pooling` is one that sentence-transformers
 /// has no name for (all but cls and mean).
-pub fn save_model(folder: &Path, encoder: &dyn Encoder, base: &ModelFolder, pooling: Pooling, dtype: DType) -> Result<()> {
+pub fn save_model(
+    folder: &Path,
+    encoder: &dyn Encoder,
+    base: &ModelFolder,
+    pooling: Pooling,
+    dtype: DType,
+) -> Result<()> {
     let modes = match pooling {
         Pooling::Cls => (true, false),
         Pooling::Mean => (false, true),
@@ -119,9 +126,12 @@ pub fn save_model(folder: &Path, encoder: &dyn Encoder, base: &ModelFolder, pool
     };
     let config = encoder.config();
     let names = encoder.parameters().into_iter().map(|info| info.name);
-    let values = encoder.values()?.into_iter().map(|value| Ok(value.to_device(&Device::Cpu)?.to_dtype(dtype)?));
-    let tensors: Vec<(String, Tensor)> =
-        names.zip(values).map(|(name, value): (_, Result<Tensor>)| Ok((name, value?))).collect::<Result<_>>()?;
+    let values =
+        encoder.values()?.into_iter().map(|value| Ok(value.to_device(&Device::Cpu)?.to_dtype(dtype)?));
+    let tensors: Vec<(String, Tensor)> = names
+        .zip(values)
+        .map(|(name, value): (_, Result<Tensor>)| Ok((name, value?)))
+        .collect::<Result<_>>()?;
     let mut copied = 0;
     for name in TOKENIZER_FILES {
         let source = base.path().join(name);

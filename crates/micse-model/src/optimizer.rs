@@ -162,7 +162,13 @@ impl InplaceOp2 for Average {
         "exponential moving average"
     }
 
-    fn cpu_fwd(&self, slow: &mut CpuStorage, sl: &Layout, fast: &CpuStorage, fl: &Layout) -> candle_core::Result<()> {
+    fn cpu_fwd(
+        &self,
+        slow: &mut CpuStorage,
+        sl: &Layout,
+        fast: &CpuStorage,
+        fl: &Layout,
+    ) -> candle_core::Result<()> {
         let slow = contiguous_mut(slow, sl)?;
         let fast = contiguous(fast, fl)?;
         let (own, other) = (self.decay as f32, (1.0 - self.decay) as f32);
@@ -184,8 +190,6 @@ fn contiguous_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> candle_co
     let Some((start, end)) = layout.contiguous_offsets() else {
         candle_core::bail!("the optimizer needs contiguous tensors, got the layout {layout:?}")
     };
-    let CpuStorage::F32(values) = storage else {
-        candle_core::bail!("the optimizer's parameters are f32")
-    };
+    let CpuStorage::F32(values) = storage else { candle_core::bail!("the optimizer's parameters are f32") };
     Ok(&mut values[start..end])
 }

@@ -83,7 +83,9 @@ impl Tokenizer {
             .map_err(|e| invalid(format!("not a WordPiece vocabulary: {e}")))?;
         let mut inner = HfTokenizer::new(model);
         let id = |token: &str| {
-            inner.token_to_id(token).ok_or_else(|| invalid(format!("the vocabulary has no {token}; is it BERT's?")))
+            inner
+                .token_to_id(token)
+                .ok_or_else(|| invalid(format!("the vocabulary has no {token}; is it BERT's?")))
         };
         let (cls, sep) = (("[CLS]".to_owned(), id("[CLS]")?), ("[SEP]".to_owned(), id("[SEP]")?));
         id("[UNK]")?;
@@ -169,7 +171,11 @@ impl Tokenizer {
     ///
     /// # Errors
     /// As [`Self::encode`].
-    pub fn encode_all<S: AsRef<str> + Sync>(&self, sentences: &[S], max_length: usize) -> Result<Vec<Vec<u32>>> {
+    pub fn encode_all<S: AsRef<str> + Sync>(
+        &self,
+        sentences: &[S],
+        max_length: usize,
+    ) -> Result<Vec<Vec<u32>>> {
         sentences.par_iter().map(|s| self.encode(s.as_ref(), max_length)).collect()
     }
 }

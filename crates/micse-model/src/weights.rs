@@ -134,7 +134,8 @@ impl WeightsFile {
     /// A tensor by its name without prefix: with or without `bert.`, with LayerNorm's old names `gamma`
     /// and `beta`.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        let old = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
+        let old =
+            name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
         [name.to_owned(), format!("bert.{name}"), old.clone(), format!("bert.{old}")]
             .iter()
             .find_map(|name| self.tensors.get(name))

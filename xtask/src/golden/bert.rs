@@ -30,7 +30,12 @@ pub(super) fn check(dir: &Path, report: &mut Report) -> Result<()> {
     let leaves = encoder.forward(&batch, &Pass { taps, ..Pass::default() })?;
     let states = Tensor::stack(&leaves.states, 0)?;
     report.value(FILE, "hidden_states", &entries(&states)?, &io.values("hidden_states")?);
-    report.value(FILE, "last_hidden_state", &entries(&leaves.states[depth])?, &io.values("last_hidden_state")?);
+    report.value(
+        FILE,
+        "last_hidden_state",
+        &entries(&leaves.states[depth])?,
+        &io.values("last_hidden_state")?,
+    );
     let maps = leaves.attention_maps.context("the encoder gave no attention maps")?;
     report.value(FILE, "attentions", &entries(&maps)?, &io.values("attentions")?);
 

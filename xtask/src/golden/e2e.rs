@@ -7,7 +7,8 @@ use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 use micse_losses::{InfoNce, InfoNceForm, MiForm, ami_loss, mutual_information};
 use micse_model::{
-    AttentionPosition, AttentionStage, AttentionValues, Batch, Encoder, Pass, Pooling, TanhMlp, Taps, Trainable,
+    AttentionPosition, AttentionStage, AttentionValues, Batch, Encoder, Pass, Pooling, TanhMlp, Taps,
+    Trainable,
 };
 
 use super::fixture::{Fixture, entries};
@@ -50,17 +51,25 @@ pub(super) fn check(dir: &Path, report: &mut Report) -> Result<()> {
         let tapped = leaves.attention_values.context("no attention values")?;
         values.push(tapped.reshape((selection.rows, selection.samples))?);
     }
-    let infonce = InfoNce { temperature: 0.05, form: InfoNceForm::Standard }.loss(&rows[0], &rows[1], None)?;
+    let infonce =
+        InfoNce { temperature: 0.05, form: InfoNceForm::Standard }.loss(&rows[0], &rows[1], None)?;
     let mi = mutual_information(&values[0], &values[1], &selection.counts, MiForm::Eq4)?;
     let mean_mi = ami_loss(&values[0], &values[1], &selection, MiForm::Eq4)?.neg()?;
     let loss = (&infonce - (&mean_mi * lambda)?)?;
-    for (name, got) in
-        [("z1", &rows[0]), ("z2", &rows[1]), ("rho", &mi.rho), ("infonce", &infonce), ("mean_mi", &mean_mi), ("loss", &loss)]
-    {
+    for (name, got) in [
+        ("z1", &rows[0]),
+        ("z2", &rows[1]),
+        ("rho", &mi.rho),
+        ("infonce", &infonce),
+        ("mean_mi", &mean_mi),
+        ("loss", &loss),
+    ] {
         report.value(FILE, name, &entries(got)?, &io.values(name)?);
     }
 
-    for (file, name, value) in [("e2e/grad_total", "grad_total", &loss), ("e2e/grad_mean_mi", "grad_mean_mi", &mean_mi)] {
+    for (file, name, value) in
+        [("e2e/grad_total", "grad_total", &loss), ("e2e/grad_mean_mi", "grad_mean_mi", &mean_mi)]
+    {
         let want = Fixture::open(&dir.join(format!("e2e/{name}.safetensors")))?;
         let store = value.backward()?;
         compare(file, &store, encoder.as_mut(), &mut head, &want, report)?;
@@ -105,6 +114,7 @@ fn gradients(part: &mut dyn Trainable, store: &GradStore) -> Result<Vec<(String,
 fn lambda(dir: &Path) -> Result<f64> {
     let path = dir.join("index.json");
     let text = std::fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
-    let index: serde_json::Value = serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?;
+    let index: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?;
     index["scalars"]["e2e/lambda"].as_f64().context("index.json has no scalars[\"e2e/lambda\"]")
 }

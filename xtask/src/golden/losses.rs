@@ -4,9 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use candle_core::{Tensor, Var};
-use micse_losses::{
-    InfoNce, InfoNceForm, MiForm, Scaling, Selection, Slicing, ami_loss, mutual_information,
-};
+use micse_losses::{InfoNce, InfoNceForm, MiForm, Scaling, Selection, Slicing, ami_loss, mutual_information};
 
 use super::fixture::{Fixture, entries};
 use super::{GRADIENT, Report};
@@ -69,7 +67,8 @@ fn ami(fixture: &Fixture, report: &mut Report) -> Result<()> {
     for kind in ["distinct", "repeated"] {
         let selection = selection(fixture.tensor(&format!("idx_{kind}"))?, layers, heads, n)?;
         for (form, key) in [(MiForm::Eq4, "eq4"), (MiForm::Algorithm1, "alg1")] {
-            let (w1, w2) = (Var::from_tensor(fixture.tensor("w1")?)?, Var::from_tensor(fixture.tensor("w2")?)?);
+            let (w1, w2) =
+                (Var::from_tensor(fixture.tensor("w1")?)?, Var::from_tensor(fixture.tensor("w2")?)?);
             let (x, y) = (selection.gather(&w1)?, selection.gather(&w2)?);
             let rows = mutual_information(&x, &y, &selection.counts, form)?;
             let name = format!("{kind}_mi_{key}");
@@ -97,7 +96,9 @@ fn published(fixture: &Fixture, report: &mut Report) -> Result<()> {
     let all: Vec<usize> = (0..layers).collect();
     let slices = Slicing::HeadLayerParity.slices(&all, heads)?;
     let valid = valid_entries(&w1, &w2)?;
-    let place = |b: usize, layer: usize, head: usize, rest: usize| (((b * layers) + layer) * heads + head) * n * n + rest;
+    let place = |b: usize, layer: usize, head: usize, rest: usize| {
+        (((b * layers) + layer) * heads + head) * n * n + rest
+    };
 
     let rows = sentences * slices.len();
     let count = |row: usize| {
@@ -109,7 +110,8 @@ fn published(fixture: &Fixture, report: &mut Report) -> Result<()> {
     report.value(FILE, "counts", &counts, &to_f64(&fixture.integers("counts")?));
 
     let (kept, samples) = fixture.tensor("idx")?.dims2()?;
-    let kept_rows: Vec<f64> = (0..rows).filter(|&row| counts[row] >= samples as f64).map(|row| row as f64).collect();
+    let kept_rows: Vec<f64> =
+        (0..rows).filter(|&row| counts[row] >= samples as f64).map(|row| row as f64).collect();
     report.value(FILE, "kept_rows", &kept_rows, &to_f64(&fixture.integers("kept_rows")?));
 
     let columns = slices[0].len() * n * n;

@@ -56,16 +56,33 @@ struct Report {
 
 impl Report {
     /// Compares computed entries with the reference's, in the error measure of this module.
-    fn compare(&mut self, file: &'static str, tensor: &str, got: &[f64], want: &[f64], floor: f64, tolerance: f64) {
+    fn compare(
+        &mut self,
+        file: &'static str,
+        tensor: &str,
+        got: &[f64],
+        want: &[f64],
+        floor: f64,
+        tolerance: f64,
+    ) {
         let largest = want.iter().fold(0.0_f64, |m, w| m.max(w.abs()));
         let scale = if largest == 0.0 && floor == 0.0 { 1.0 } else { largest.max(floor) };
         // A NaN or a missing entry must fail, so it counts as an infinite error.
         let error = if got.len() == want.len() {
-            got.iter().zip(want).map(|(g, w)| (g - w).abs()).fold(0.0_f64, |m, e| if e.is_nan() { f64::INFINITY } else { m.max(e) })
+            got.iter()
+                .zip(want)
+                .map(|(g, w)| (g - w).abs())
+                .fold(0.0_f64, |m, e| if e.is_nan() { f64::INFINITY } else { m.max(e) })
         } else {
             f64::INFINITY
         };
-        self.checks.push(Check { file, tensor: tensor.into(), entries: want.len(), error: error / scale, tolerance });
+        self.checks.push(Check {
+            file,
+            tensor: tensor.into(),
+            entries: want.len(),
+            error: error / scale,
+            tolerance,
+        });
     }
 
     /// A value: activation or loss.
@@ -94,7 +111,11 @@ impl Golden {
                 report.skipped.push(format!("{name}/: not in this folder"));
             }
         }
-        ensure!(!report.checks.is_empty(), "{}: none of the reference files is in this folder", self.dir.display());
+        ensure!(
+            !report.checks.is_empty(),
+            "{}: none of the reference files is in this folder",
+            self.dir.display()
+        );
         self.print(&report);
         let failed = report.checks.iter().filter(|c| !(c.error <= c.tolerance)).count();
         if failed > 0 {
@@ -110,8 +131,13 @@ impl Golden {
         table.set_header(["file", "tensor", "entries", "error", "tolerance", ""]);
         for (i, check) in report.checks.iter().enumerate() {
             let failed = !(check.error <= check.tolerance);
-            let worst = |other: &Check| other.file != check.file || other.error / other.tolerance <= check.error / check.tolerance;
-            let first = report.checks.iter().position(|c| c.file == check.file && c.error / c.tolerance == check.error / check.tolerance);
+            let worst = |other: &Check| {
+                other.file != check.file || other.error / other.tolerance <= check.error / check.tolerance
+            };
+            let first = report
+                .checks
+                .iter()
+                .position(|c| c.file == check.file && c.error / c.tolerance == check.error / check.tolerance);
             if self.all || failed || (report.checks.iter().all(worst) && first == Some(i)) {
                 table.add_row([
                     check.file.to_owned(),

@@ -77,7 +77,9 @@ fn scores(result: &RunResult) -> Vec<Score<'_>> {
     let mut rows: Vec<Score<'_>> = Vec::new();
     for (task, scores) in result.scores.tasks.iter() {
         for (metric, aggregates) in [("spearman", &scores.spearman), ("pearson", &scores.pearson)] {
-            for (how, value) in [("all", aggregates.all), ("mean", aggregates.mean), ("wmean", aggregates.wmean)] {
+            for (how, value) in
+                [("all", aggregates.all), ("mean", aggregates.mean), ("wmean", aggregates.wmean)]
+            {
                 rows.push((task, None, metric, Some(how), value));
             }
         }
@@ -87,7 +89,8 @@ fn scores(result: &RunResult) -> Vec<Score<'_>> {
         }
     }
     rows.push((AVERAGE, None, "spearman", Some("all"), result.scores.average));
-    for (metric, value) in [("alignment", result.scores.alignment), ("uniformity", result.scores.uniformity)] {
+    for (metric, value) in [("alignment", result.scores.alignment), ("uniformity", result.scores.uniformity)]
+    {
         rows.extend(value.map(|value| ("dev", None, metric, None, value)));
     }
     rows
@@ -97,7 +100,8 @@ fn long_form(results: &[RunResult]) -> Result<DataFrame> {
     let rows: Vec<(&RunResult, Score<'_>)> =
         results.iter().flat_map(|r| scores(r).into_iter().map(move |score| (r, score))).collect();
     let text = |f: &dyn Fn(&(&RunResult, Score<'_>)) -> String| rows.iter().map(f).collect::<Vec<_>>();
-    let optional = |f: &dyn Fn(&(&RunResult, Score<'_>)) -> Option<String>| rows.iter().map(f).collect::<Vec<_>>();
+    let optional =
+        |f: &dyn Fn(&(&RunResult, Score<'_>)) -> Option<String>| rows.iter().map(f).collect::<Vec<_>>();
     Ok(df!(
         "method" => text(&|(r, _)| r.method.clone()),
         "size" => optional(&|(r, _)| r.size.clone()),

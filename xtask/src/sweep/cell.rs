@@ -77,8 +77,8 @@ impl fmt::Display for CellSpec {
 impl SweepCell {
     #[allow(clippy::unused_self)] // the command's options come on standard input
     pub(crate) fn run(&self) -> Result<()> {
-        let spec: CellSpec =
-            serde_json::from_reader(std::io::stdin().lock()).context("a cell's description on standard input")?;
+        let spec: CellSpec = serde_json::from_reader(std::io::stdin().lock())
+            .context("a cell's description on standard input")?;
         spec.run()
     }
 }
@@ -91,7 +91,8 @@ impl CellSpec {
         let mut lines = Lines::default();
         match &self.work {
             Work::Untrained { pooling } => {
-                let result = micse_train::untrained(&base, *pooling, &suite, &device, &mut |e| lines.tell(&e, 0.0))?;
+                let result =
+                    micse_train::untrained(&base, *pooling, &suite, &device, &mut |e| lines.tell(&e, 0.0))?;
                 write_json(&self.result(), &result)?;
             }
             Work::Train { recipe, size, seed, text } => {

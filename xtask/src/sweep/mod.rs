@@ -18,8 +18,8 @@ use micse_data::locate::CorpusSource;
 use micse_data::{Locator, SplitSize, parse_seeds, parse_sizes};
 use micse_train::Recipe;
 
-use cell::{CellSpec, Work};
 pub(crate) use cell::SweepCell;
+use cell::{CellSpec, Work};
 use preset::Preset;
 
 /// Train methods x sizes x seeds and tabulate their scores; without arguments the preset `demo`, on shipped files
@@ -86,8 +86,9 @@ impl Sweep {
         for note in &plan.notes {
             eprintln!("{note}");
         }
-        std::fs::create_dir_all(&plan.out)
-            .with_context(|| format!("{}: cannot make the sweep's folder; give another --out", plan.out.display()))?;
+        std::fs::create_dir_all(&plan.out).with_context(|| {
+            format!("{}: cannot make the sweep's folder; give another --out", plan.out.display())
+        })?;
         let failures = pool::run(&plan.cells, plan.jobs)?;
         let results = aggregate::collect(&plan.cells)?;
         tables::write(&plan.out, &results)?;
@@ -149,7 +150,8 @@ impl Sweep {
         for &seed in &seeds {
             for recipe in &recipes {
                 for &size in &sizes {
-                    let folder = PathBuf::from(&recipe.name).join(folder_name(size)).join(format!("seed-{seed}"));
+                    let folder =
+                        PathBuf::from(&recipe.name).join(folder_name(size)).join(format!("seed-{seed}"));
                     let text = text.of(size, seed)?;
                     cells.push(spec(Work::Train { recipe: recipe.clone(), size, seed, text }, folder));
                 }

@@ -28,7 +28,8 @@ pub(super) fn run(cells: &[CellSpec], jobs: usize) -> Result<Vec<(String, String
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for slot in 0..jobs.min(open.len()) {
-            let (open, next, failures, progress, executable) = (&open, &next, &failures, &progress, &executable);
+            let (open, next, failures, progress, executable) =
+                (&open, &next, &failures, &progress, &executable);
             scope.spawn(move || {
                 while let Some(cell) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
                     progress.start(slot, &cell.to_string());
@@ -49,7 +50,12 @@ pub(super) fn run(cells: &[CellSpec], jobs: usize) -> Result<Vec<(String, String
     failures.into_inner().map_err(|_| anyhow::anyhow!("a worker of the sweep panicked"))
 }
 
-fn run_cell(executable: &std::path::Path, cell: &CellSpec, threads: usize, tell: &dyn Fn(Line)) -> Result<()> {
+fn run_cell(
+    executable: &std::path::Path,
+    cell: &CellSpec,
+    threads: usize,
+    tell: &dyn Fn(Line),
+) -> Result<()> {
     let mut child = Command::new(executable)
         .arg("sweep-cell")
         .env("RAYON_NUM_THREADS", threads.to_string())
@@ -77,7 +83,10 @@ fn run_cell(executable: &std::path::Path, cell: &CellSpec, threads: usize, tell:
     let errors = errors.trim();
     if !status.success() {
         let reason = errors.strip_prefix("error: ").unwrap_or(errors);
-        bail!("{}", if reason.is_empty() { format!("its process ended with {status}") } else { reason.to_owned() });
+        bail!(
+            "{}",
+            if reason.is_empty() { format!("its process ended with {status}") } else { reason.to_owned() }
+        );
     }
     if !errors.is_empty() {
         tell(Line::Notice(errors.to_owned()));

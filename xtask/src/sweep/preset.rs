@@ -31,7 +31,8 @@ const PRESETS: [(&str, &str); 3] = [
 
 impl Preset {
     pub(super) fn load(name: &str) -> Result<Self> {
-        let (_, text) = PRESETS.iter().find(|(n, _)| *n == name).with_context(|| format!("there is no preset {name}"))?;
+        let (_, text) =
+            PRESETS.iter().find(|(n, _)| *n == name).with_context(|| format!("there is no preset {name}"))?;
         toml::from_str(text).with_context(|| format!("preset {name}"))
     }
 }

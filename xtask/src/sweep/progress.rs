@@ -107,7 +107,11 @@ impl Progress {
         };
         let share = ((finished as f64 + running) / self.cells as f64).clamp(0.0, 1.0);
         let elapsed = self.started.elapsed().as_secs_f64();
-        let left = if share > 0.0 { duration(Duration::from_secs_f64(elapsed / share * (1.0 - share))) } else { "?".into() };
+        let left = if share > 0.0 {
+            duration(Duration::from_secs_f64(elapsed / share * (1.0 - share)))
+        } else {
+            "?".into()
+        };
         (share, format!("[{finished}/{}] {left} left", self.cells))
     }
 }

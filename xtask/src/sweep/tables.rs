@@ -33,16 +33,25 @@ pub(super) fn write(out: &Path, results: &Results) -> Result<()> {
     write_whole(&out.join("tables.txt"), text.as_bytes())?;
     write_whole(&out.join("tables.md"), markdown.as_bytes())?;
     for (name, frame) in [("results", &results.long), ("summary", &results.summary)] {
-        write_frame(&out.join(format!("{name}.csv")), frame, |file, frame| CsvWriter::new(file).finish(frame))?;
+        write_frame(&out.join(format!("{name}.csv")), frame, |file, frame| {
+            CsvWriter::new(file).finish(frame)
+        })?;
         write_frame(&out.join(format!("{name}.parquet")), frame, |file, frame| {
-            ParquetWriter::new(file).with_compression(ParquetCompression::Uncompressed).finish(frame).map(|_| ())
+            ParquetWriter::new(file)
+                .with_compression(ParquetCompression::Uncompressed)
+                .finish(frame)
+                .map(|_| ())
         })?;
     }
     println!("tables.txt, tables.md, summary and results (csv, parquet) are in {}", out.display());
     Ok(())
 }
 
-fn write_frame(path: &Path, frame: &DataFrame, write: impl Fn(File, &mut DataFrame) -> PolarsResult<()>) -> Result<()> {
+fn write_frame(
+    path: &Path,
+    frame: &DataFrame,
+    write: impl Fn(File, &mut DataFrame) -> PolarsResult<()>,
+) -> Result<()> {
     let temporary = path.with_extension("tmp");
     let file = File::create(&temporary).with_context(|| format!("{}", temporary.display()))?;
     let written = write(file, &mut frame.clone());
@@ -55,14 +64,18 @@ struct Scores(HashMap<(String, Option<String>, String), (f64, Option<f64>, u32)>
 
 impl Scores {
     fn new(summary: &DataFrame) -> Result<Self> {
-        let (method, size, task) =
-            (summary.column("method")?.str()?, summary.column("size")?.str()?, summary.column("task")?.str()?);
+        let (method, size, task) = (
+            summary.column("method")?.str()?,
+            summary.column("size")?.str()?,
+            summary.column("task")?.str()?,
+        );
         let (mean, std) = (summary.column("mean")?.f64()?, summary.column("std")?.f64()?);
         let n = summary.column("n")?.cast(&DataType::UInt32)?;
         let n = n.u32()?;
         let mut scores = HashMap::new();
         for row in 0..summary.height() {
-            let (Some(method), Some(task), Some(mean)) = (method.get(row), task.get(row), mean.get(row)) else {
+            let (Some(method), Some(task), Some(mean)) = (method.get(row), task.get(row), mean.get(row))
+            else {
                 continue;
             };
             let key = (method.to_owned(), size.get(row).map(str::to_owned), task.to_owned());
@@ -82,7 +95,8 @@ impl Scores {
 
     /// How many runs stand behind the cells of a table: `5`, or `3 to 5`.
     fn runs(&self, size: Option<&str>) -> String {
-        let counts = self.0.iter().filter(|((_, s, _), _)| s.is_some() && (size.is_none() || s.as_deref() == size));
+        let counts =
+            self.0.iter().filter(|((_, s, _), _)| s.is_some() && (size.is_none() || s.as_deref() == size));
         let counts: Vec<u32> = counts.map(|(_, (_, _, n))| *n).collect();
         match (counts.iter().min(), counts.iter().max()) {
             (Some(least), Some(most)) if least != most => format!("{least} to {most}"),
@@ -93,7 +107,8 @@ impl Scores {
 }
 
 fn by_size(results: &Results, scores: &Scores) -> Sheet {
-    let task = if results.tasks.len() > 1 { AVERAGE } else { results.tasks.first().map_or("", String::as_str) };
+    let task =
+        if results.tasks.len() > 1 { AVERAGE } else { results.tasks.first().map_or("", String::as_str) };
     let mut header = vec!["method".to_owned()];
     header.extend(results.sizes.iter().cloned());
     header.extend(["train text".into(), "selected on".into()]);
@@ -107,7 +122,11 @@ fn by_size(results: &Results, scores: &Scores) -> Sheet {
         row.extend([method.train_text.clone(), method.selected_on.clone()]);
         row
     };
-    let what = if task == AVERAGE { format!("average of {} tasks", results.tasks.len() - 1) } else { task.to_owned() };
+    let what = if task == AVERAGE {
+        format!("average of {} tasks", results.tasks.len() - 1)
+    } else {
+        task.to_owned()
+    };
     Sheet {
         title: format!(
             "Methods by training-set size: Spearman x 100, {what}, mean±std over {} seeds",
@@ -157,7 +176,8 @@ impl Sheet {
     fn markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
         let mut text = format!("**{}**\n\n{}", self.title, line(&self.header));
-        let rule: Vec<String> = (0..self.header.len()).map(|i| if i == 0 { "---" } else { "---:" }.to_owned()).collect();
+        let rule: Vec<String> =
+            (0..self.header.len()).map(|i| if i == 0 { "---" } else { "---:" }.to_owned()).collect();
         text.push_str(&line(&rule));
         for row in &self.rows {
             // Writing into a String cannot fail.

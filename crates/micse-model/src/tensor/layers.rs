@@ -2,6 +2,7 @@
 
 use candle_core::{D, Device, Tensor};
 
+use super::gelu::gelu;
 use crate::config::Activation;
 use crate::dropout::{Site, hidden_mask};
 use crate::encoder::Mode;
@@ -71,7 +72,7 @@ impl FeedForward {
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let inner = self.intermediate.forward(x)?;
         let inner = match self.activation {
-            Activation::Gelu => inner.gelu_erf()?,
+            Activation::Gelu => gelu(&inner)?,
             Activation::GeluNew => inner.gelu()?,
             Activation::Relu => inner.relu()?,
         };

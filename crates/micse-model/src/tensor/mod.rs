@@ -5,6 +5,7 @@
 //! without a word.
 
 mod attention;
+mod gelu;
 mod layers;
 mod network;
 

@@ -27,7 +27,8 @@ pub(super) struct Network {
 impl Network {
     /// Takes the tensors in the order of [`crate::weights::parameter_layout`].
     pub(super) fn new(config: &BertConfig, tensors: &mut dyn Iterator<Item = Tensor>) -> Result<Self> {
-        let mut next = || tensors.next().ok_or_else(|| Error::Input("the parameter list is too short".into()));
+        let mut next =
+            || tensors.next().ok_or_else(|| Error::Input("the parameter list is too short".into()));
         let epsilon = config.layer_norm_eps;
         let (words, positions, types) = (next()?, next()?, next()?);
         let embedding_norm = LayerNorm { gain: next()?, offset: next()?, epsilon };
@@ -174,7 +175,9 @@ fn pool(
 fn check_taps(taps: &Taps, batch: &Batch, config: &BertConfig) -> Result<()> {
     let depth = config.num_hidden_layers;
     if let Some(layer) = taps.states.iter().find(|&&l| l > depth) {
-        return Err(Error::Input(format!("the states of layer {layer} were asked of an encoder of {depth} layers")));
+        return Err(Error::Input(format!(
+            "the states of layer {layer} were asked of an encoder of {depth} layers"
+        )));
     }
     let Some(values) = &taps.attention_values else { return Ok(()) };
     let fits = |p: &AttentionPosition| {

@@ -20,20 +20,29 @@ impl Recipe {
         }
         let wants_queue = self.infonce().any(|o| o.negatives.contains(&Negatives::Queue));
         if wants_queue && self.momentum.is_none() {
-            return Err("infonce asks for negatives from the queue, but there is no [momentum] to fill it".into());
+            return Err(
+                "infonce asks for negatives from the queue, but there is no [momentum] to fill it".into()
+            );
         }
         if self.momentum.is_some_and(|m| m.queue > 0) && !wants_queue {
-            return Err("[momentum] fills a queue that no objective uses: add \"queue\" to infonce's negatives".into());
+            return Err(
+                "[momentum] fills a queue that no objective uses: add \"queue\" to infonce's negatives"
+                    .into(),
+            );
         }
         if self.momentum.is_some_and(|m| m.queue == 0) {
             return Err("momentum.queue is 0: a momentum encoder is there to fill a queue".into());
         }
         for term in self.infonce() {
             if term.negatives.is_empty() {
-                return Err("infonce without negatives has a constant loss: name in-batch, queue or both".into());
+                return Err(
+                    "infonce without negatives has a constant loss: name in-batch, queue or both".into()
+                );
             }
             if !term.negatives.contains(&Negatives::InBatch) {
-                return Err("infonce with negatives from the queue alone is not supported: add in-batch".into());
+                return Err(
+                    "infonce with negatives from the queue alone is not supported: add in-batch".into()
+                );
             }
         }
         let same_dropout = self.views[0].dropout == 0.0 && self.views[1].dropout == 0.0;
@@ -51,10 +60,18 @@ impl Recipe {
 
     fn check_numbers(&self) -> Result<(), String> {
         let rate = |key: &str, value: f64| {
-            if (0.0..1.0).contains(&value) { Ok(()) } else { Err(format!("{key} is {value}; it must be in [0, 1)")) }
+            if (0.0..1.0).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!("{key} is {value}; it must be in [0, 1)"))
+            }
         };
         let positive = |key: &str, value: f64| {
-            if value > 0.0 && value.is_finite() { Ok(()) } else { Err(format!("{key} is {value}; it must be above 0")) }
+            if value > 0.0 && value.is_finite() {
+                Ok(())
+            } else {
+                Err(format!("{key} is {value}; it must be above 0"))
+            }
         };
         for view in &self.views {
             rate("views.dropout", view.dropout)?;
@@ -70,7 +87,10 @@ impl Recipe {
         }
         for ami in self.ami() {
             if ami.samples < 3 {
-                return Err(format!("objectives.ami.samples is {}; a correlation needs at least 3", ami.samples));
+                return Err(format!(
+                    "objectives.ami.samples is {}; a correlation needs at least 3",
+                    ami.samples
+                ));
             }
         }
         for objective in &self.objectives {
@@ -86,7 +106,9 @@ impl Recipe {
         if o.clip < 0.0 || o.weight_decay < 0.0 {
             return Err("optimizer.clip and optimizer.weight_decay cannot be negative".into());
         }
-        for (key, value) in [("optimizer.batch_size", o.batch_size), ("steps", self.steps), ("eval_every", self.eval_every)] {
+        for (key, value) in
+            [("optimizer.batch_size", o.batch_size), ("steps", self.steps), ("eval_every", self.eval_every)]
+        {
             if value == 0 {
                 return Err(format!("{key} is 0; it must be at least 1"));
             }

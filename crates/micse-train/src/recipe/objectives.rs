@@ -111,7 +111,9 @@ impl AmiLayers {
             Self::Named(name) if name == "before-last-third" => {
                 let end = depth - 1;
                 if end < third {
-                    return Err(format!("layers = \"{name}\" needs more than {depth} layers; name them in a list"));
+                    return Err(format!(
+                        "layers = \"{name}\" needs more than {depth} layers; name them in a list"
+                    ));
                 }
                 Ok((end - third..end).collect())
             }

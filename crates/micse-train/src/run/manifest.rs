@@ -130,7 +130,9 @@ impl Manifest {
             None => Ok(()),
             Some(difference) => Err(Error::run(
                 &path,
-                format!("this folder belongs to another run ({difference}); give another --out, or delete it"),
+                format!(
+                    "this folder belongs to another run ({difference}); give another --out, or delete it"
+                ),
             )),
         }
     }

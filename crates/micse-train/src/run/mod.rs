@@ -150,8 +150,9 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         save_model(&folder.join("model"), trainer.encoder(), inputs.base, pooling, DType::F32)?;
     }
     let embedder = ModelEmbedder::new(trainer.encoder(), trainer.tokenizer(), pooling);
-    let evaluation =
-        micse_eval::evaluate(&embedder, inputs.suite, &mut |done, total| tell(Event::Evaluating { done, total }))?;
+    let evaluation = micse_eval::evaluate(&embedder, inputs.suite, &mut |done, total| {
+        tell(Event::Evaluating { done, total })
+    })?;
     let result = RunResult::new(inputs, evaluation, selection.step, started.elapsed());
     write_json(&result_path, &result)?;
     if let Some(parent) = checkpoint.parent().filter(|p| p.exists()) {
@@ -262,7 +263,8 @@ fn develop(inputs: &RunInputs<'_>, trainer: &Trainer, selection: &mut Selection)
     if selection.step.is_none() || spearman > selection.score {
         selection.step = Some(trainer.steps_done());
         selection.score = spearman;
-        let copies: candle_core::Result<Vec<Tensor>> = trainer.encoder().values()?.iter().map(Tensor::copy).collect();
+        let copies: candle_core::Result<Vec<Tensor>> =
+            trainer.encoder().values()?.iter().map(Tensor::copy).collect();
         selection.values = Some(copies?);
     }
     Ok(spearman)

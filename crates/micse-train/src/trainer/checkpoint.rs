@@ -72,19 +72,24 @@ impl Trainer {
     ///
     /// # Errors
     /// The file is not a whole checkpoint of this run.
-    pub fn restore(&mut self, path: &Path, extra: &str) -> Result<(Vec<(String, Tensor)>, serde_json::Value)> {
+    pub fn restore(
+        &mut self,
+        path: &Path,
+        extra: &str,
+    ) -> Result<(Vec<(String, Tensor)>, serde_json::Value)> {
         let damaged = |reason: String| {
             Error::run(path, format!("{reason}; delete the file to start this run from its beginning"))
         };
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
-        let (_, metadata) =
-            safetensors::SafeTensors::read_metadata(&bytes).map_err(|e| damaged(format!("no whole checkpoint: {e}")))?;
+        let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)
+            .map_err(|e| damaged(format!("no whole checkpoint: {e}")))?;
         let text = metadata.metadata().as_ref().and_then(|m| m.get("facts").cloned());
         let text = text.ok_or_else(|| damaged("no checkpoint: it has no facts".into()))?;
         let facts: Facts = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, &self.device)
             .map_err(|e| damaged(format!("no whole checkpoint: {e}")))?;
-        let take = |name: String| tensors.get(&name).cloned().ok_or_else(|| damaged(format!("`{name}` is missing")));
+        let take =
+            |name: String| tensors.get(&name).cloned().ok_or_else(|| damaged(format!("`{name}` is missing")));
         let load = |prefix: &str, part: &mut dyn Trainable, with_moments: bool| -> Result<()> {
             let names: Vec<String> = part.parameters().into_iter().map(|info| info.name).collect();
             let values: Vec<Tensor> =
@@ -94,7 +99,10 @@ impl Trainer {
                 let moments: Vec<(Tensor, Tensor)> = names
                     .iter()
                     .map(|name| {
-                        Ok((take(format!("first.{prefix}.{name}"))?, take(format!("second.{prefix}.{name}"))?))
+                        Ok((
+                            take(format!("first.{prefix}.{name}"))?,
+                            take(format!("second.{prefix}.{name}"))?,
+                        ))
                     })
                     .collect::<Result<_>>()?;
                 part.set_moments(&moments)?;
@@ -114,8 +122,11 @@ impl Trainer {
             tower.queue.restore(&QueueState { rows, sentences: facts.queue_sentences.clone() })?;
         }
         self.step = facts.step;
-        let mut extras: Vec<(String, Tensor)> =
-            tensors.iter().filter(|(name, _)| name.starts_with(extra)).map(|(n, t)| (n.clone(), t.clone())).collect();
+        let mut extras: Vec<(String, Tensor)> = tensors
+            .iter()
+            .filter(|(name, _)| name.starts_with(extra))
+            .map(|(n, t)| (n.clone(), t.clone()))
+            .collect();
         extras.sort_by(|a, b| a.0.cmp(&b.0));
         Ok((extras, facts.run))
     }

@@ -97,7 +97,8 @@ impl Trainer {
             Some(rule) => Some(MomentumTower::new(rule, encoder.as_ref(), head.as_ref())?),
             None => None,
         };
-        let ami = recipe.ami().map(|a| AmiTerm::new(&recipe.name, a, encoder.config())).collect::<Result<_>>()?;
+        let ami =
+            recipe.ami().map(|a| AmiTerm::new(&recipe.name, a, encoder.config())).collect::<Result<_>>()?;
         let order = EpochOrder::new(sentences, recipe.optimizer.batch_size, seed);
         let device = device.clone();
         Ok(Self { recipe, stream, tokenizer, encoder, head, momentum, ami, order, device, step: 0 })
@@ -180,7 +181,11 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Self::step`].
-    pub fn loss<'a>(&mut self, sentence: &dyn Fn(u32) -> &'a str, measure: bool) -> Result<(Tensor, StepReport)> {
+    pub fn loss<'a>(
+        &mut self,
+        sentence: &dyn Fn(u32) -> &'a str,
+        measure: bool,
+    ) -> Result<(Tensor, StepReport)> {
         let numbers = self.order.batch(self.step);
         let sentences: Vec<&str> = numbers.iter().map(|&i| sentence(i)).collect();
         let ids = self.tokenizer.encode_all(&sentences, self.recipe.max_length)?;
@@ -190,8 +195,9 @@ impl Trainer {
             tower.follow(self.encoder.as_ref(), self.head.as_ref())?;
         }
 
-        let dropout: Vec<Dropout> =
-            (0..self.recipe.views.len()).map(|v| self.dropout(ONLINE, v, self.recipe.views[v].dropout)).collect();
+        let dropout: Vec<Dropout> = (0..self.recipe.views.len())
+            .map(|v| self.dropout(ONLINE, v, self.recipe.views[v].dropout))
+            .collect();
         let selections = self.selections(&batch, [dropout[0], dropout[1]])?;
         let mut rows = Vec::new();
         let mut values = Vec::new();
