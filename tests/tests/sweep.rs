@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use micse_tests::{command, sentences, write_small_model, write_small_sts};
+use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 
 fn set_up(folder: &Path) {

@@ -27,7 +27,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Sweep(sweep::Sweep),
+    Sweep(Box<sweep::Sweep>),
     Golden(golden::Golden),
     #[command(hide = true)]
     SweepCell(sweep::SweepCell),

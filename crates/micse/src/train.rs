@@ -79,7 +79,7 @@ impl Train {
                 bar.set_message(format!("steps, loss {:.3}", report.loss));
             }
             Event::Development { step, spearman } => {
-                bar.println(format!("step {step}: development {spearman:.2}"))
+                bar.println(format!("step {step}: development {spearman:.2}"));
             }
             Event::Evaluating { done, total } => {
                 bar.set_length(total as u64);

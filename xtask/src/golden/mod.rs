@@ -47,6 +47,20 @@ struct Check {
     tolerance: f64,
 }
 
+impl Check {
+    /// How much of the tolerance the error takes.
+    fn share(&self) -> f64 {
+        if self.error == 0.0 { 0.0 } else { self.error / self.tolerance }
+    }
+
+    fn failed(&self) -> bool {
+        self.error > self.tolerance
+    }
+}
+
+/// Recomputes one part of the folder.
+type Part = fn(&Path, &mut Report) -> Result<()>;
+
 /// All comparisons so far.
 #[derive(Default)]
 struct Report {
@@ -95,7 +109,6 @@ impl Golden {
     pub(crate) fn run(&self) -> Result<()> {
         ensure!(self.dir.is_dir(), "{}: no such folder of reference values", self.dir.display());
         let mut report = Report::default();
-        type Part = fn(&Path, &mut Report) -> Result<()>;
         let parts: [(&str, Part); 6] = [
             ("bert", bert::check),
             ("losses", losses::check),
@@ -117,7 +130,7 @@ impl Golden {
             self.dir.display()
         );
         self.print(&report);
-        let failed = report.checks.iter().filter(|c| !(c.error <= c.tolerance)).count();
+        let failed = report.checks.iter().filter(|c| c.failed()).count();
         if failed > 0 {
             bail!("{failed} of {} tensors are out of tolerance", report.checks.len());
         }
@@ -129,23 +142,19 @@ impl Golden {
         let mut table = Table::new();
         table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
         table.set_header(["file", "tensor", "entries", "error", "tolerance", ""]);
+        let worst = |file: &str| {
+            let of_file = report.checks.iter().enumerate().filter(|(_, c)| c.file == file);
+            of_file.max_by(|a, b| a.1.share().total_cmp(&b.1.share())).map(|(i, _)| i)
+        };
         for (i, check) in report.checks.iter().enumerate() {
-            let failed = !(check.error <= check.tolerance);
-            let worst = |other: &Check| {
-                other.file != check.file || other.error / other.tolerance <= check.error / check.tolerance
-            };
-            let first = report
-                .checks
-                .iter()
-                .position(|c| c.file == check.file && c.error / c.tolerance == check.error / check.tolerance);
-            if self.all || failed || (report.checks.iter().all(worst) && first == Some(i)) {
+            if self.all || check.failed() || worst(check.file) == Some(i) {
                 table.add_row([
                     check.file.to_owned(),
                     check.tensor.clone(),
                     check.entries.to_string(),
                     format!("{:.1e}", check.error),
                     format!("{:.0e}", check.tolerance),
-                    if failed { "FAILED".to_owned() } else { String::new() },
+                    if check.failed() { "FAILED".to_owned() } else { String::new() },
                 ]);
             }
         }

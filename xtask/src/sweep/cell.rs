@@ -35,7 +35,7 @@ pub(super) enum Work {
     /// Scores the encoder as it is.
     Untrained { pooling: Pooling },
     /// Trains, then scores.
-    Train { recipe: Recipe, size: SplitSize, seed: u64, text: TextSpec },
+    Train { recipe: Box<Recipe>, size: SplitSize, seed: u64, text: TextSpec },
 }
 
 /// Where a cell's sentences come from.
@@ -104,7 +104,7 @@ impl CellSpec {
                     }
                 };
                 let inputs = RunInputs {
-                    recipe: recipe.clone(),
+                    recipe: Recipe::clone(recipe),
                     seed: *seed,
                     text: &text,
                     base: &base,

@@ -112,18 +112,15 @@ impl Sweep {
         let encoder = locator.encoder(self.encoder.as_deref().or(preset.encoder.as_deref()))?;
         let sts = locator.sts(self.sts.as_deref().or(preset.sts.as_deref()))?;
         let mut notes = vec![encoder.note.clone(), sts.note.clone()];
-        let text = match &self.split_files {
-            Some(folder) => {
-                notes.push(format!("train text: split files in {}", folder.display()));
-                Text::SplitFiles(folder.clone())
-            }
-            None => {
-                let corpus = locator.corpus(self.corpus.as_deref().unwrap_or(&preset.corpus))?;
-                notes.push(corpus.note.clone());
-                match corpus.place {
-                    CorpusSource::Demo => Text::Demo,
-                    CorpusSource::Files(files) => Text::Files(files),
-                }
+        let text = if let Some(folder) = &self.split_files {
+            notes.push(format!("train text: split files in {}", folder.display()));
+            Text::SplitFiles(folder.clone())
+        } else {
+            let corpus = locator.corpus(self.corpus.as_deref().unwrap_or(&preset.corpus))?;
+            notes.push(corpus.note.clone());
+            match corpus.place {
+                CorpusSource::Demo => Text::Demo,
+                CorpusSource::Files(files) => Text::Files(files),
             }
         };
 
@@ -153,7 +150,10 @@ impl Sweep {
                     let folder =
                         PathBuf::from(&recipe.name).join(folder_name(size)).join(format!("seed-{seed}"));
                     let text = text.of(size, seed)?;
-                    cells.push(spec(Work::Train { recipe: recipe.clone(), size, seed, text }, folder));
+                    cells.push(spec(
+                        Work::Train { recipe: Box::new(recipe.clone()), size, seed, text },
+                        folder,
+                    ));
                 }
             }
         }

@@ -59,8 +59,11 @@ fn write_frame(
     std::fs::rename(&temporary, path).with_context(|| format!("{}", path.display()))
 }
 
-/// Mean, deviation and n by (method, size, task).
-struct Scores(HashMap<(String, Option<String>, String), (f64, Option<f64>, u32)>);
+/// Method, size (none without training), task.
+type Key = (String, Option<String>, String);
+
+/// Mean, deviation and n.
+struct Scores(HashMap<Key, (f64, Option<f64>, u32)>);
 
 impl Scores {
     fn new(summary: &DataFrame) -> Result<Self> {

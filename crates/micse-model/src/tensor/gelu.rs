@@ -33,11 +33,11 @@ const Q: [f32; 10] = [
     -0.001_593_232_8,
     -0.000_850_286_6,
     5.767_654_6e-5,
-    7.345_343_3e-5,
+    7.345_343e-5,
 ];
 
 /// exp(-u) for u >= 0: 2^n times a polynomial on half a binade either side of 0.
-#[inline(always)]
+#[inline]
 fn exp_negative(u: f32) -> f32 {
     // Beyond 87 the result is below the smallest normal number.
     let x = -u.min(87.0);
@@ -54,7 +54,7 @@ fn exp_negative(u: f32) -> f32 {
 }
 
 /// Phi(x) and exp(-x^2/2).
-#[inline(always)]
+#[inline]
 fn normal(x: f32) -> (f32, f32) {
     let t = 1.0 / (1.0 + 0.35 * std::f32::consts::FRAC_1_SQRT_2 * x.abs());
     let s = 2.0 * t - 1.0;

@@ -1,5 +1,6 @@
 //! `run.toml`: everything that decided a run. A folder whose `run.toml` says otherwise is another run.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use micse_data::Corpus;
@@ -84,7 +85,11 @@ impl Manifest {
     pub(super) fn new(inputs: &RunInputs<'_>) -> Result<Self> {
         let weights = WeightsFile::in_folder(inputs.base.path())?.path().to_path_buf();
         let bytes = std::fs::read(&weights).map_err(Error::io(&weights))?;
-        let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hash = String::new();
+        for byte in Sha256::digest(&bytes) {
+            // Writing into a String cannot fail.
+            let _ = write!(hash, "{byte:02x}");
+        }
         let device = match inputs.device {
             candle_core::Device::Cpu => "cpu",
             candle_core::Device::Cuda(_) => "cuda",

@@ -30,7 +30,7 @@ pub use result::RunResult;
 
 /// Steps between two checkpoints, if five minutes did not pass before.
 const CHECKPOINT_STEPS: usize = 500;
-const CHECKPOINT_TIME: Duration = Duration::from_secs(300);
+const CHECKPOINT_TIME: Duration = Duration::from_mins(5);
 /// Steps between two lines of metrics.
 const LOG_STEPS: usize = 10;
 
@@ -151,7 +151,7 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     }
     let embedder = ModelEmbedder::new(trainer.encoder(), trainer.tokenizer(), pooling);
     let evaluation = micse_eval::evaluate(&embedder, inputs.suite, &mut |done, total| {
-        tell(Event::Evaluating { done, total })
+        tell(Event::Evaluating { done, total });
     })?;
     let result = RunResult::new(inputs, evaluation, selection.step, started.elapsed());
     write_json(&result_path, &result)?;
