@@ -1,10 +1,9 @@
-//! What the end-to-end tests share: the commands' binaries, and a small model to run them on.
+//! What the end-to-end tests share: running commands, and a small model to run them on.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
-use assert_cmd::Command as Assert;
 use micse_model::{BertConfig, Encoder, RandomWeights, TensorEncoder, Trainable, files, save_safetensors};
 use micse_random::Stream;
 
@@ -13,29 +12,52 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// One of the workspace's commands, built in this test's own profile.
+/// A command that ended.
+pub struct Ended {
+    /// Whether its status was 0.
+    pub success: bool,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+impl Ended {
+    /// The command succeeded; gives its standard output.
+    ///
+    /// # Panics
+    /// If it failed, with what it said.
+    pub fn output(self) -> String {
+        assert!(self.success, "the command failed: {}", self.stderr);
+        self.stdout
+    }
+
+    /// The command failed, and said each of these.
+    ///
+    /// # Panics
+    /// If it succeeded, or said something else.
+    pub fn refused(self, reasons: &[&str]) {
+        assert!(!self.success, "the command succeeded: {}", self.stdout);
+        for reason in reasons {
+            assert!(self.stderr.contains(reason), "{reason:?} is not in: {}", self.stderr);
+        }
+    }
+}
+
+/// Runs a command in the repository's root. External data is hidden unless `data` names it: tests say
+/// themselves what they read.
 ///
 /// # Panics
-/// If it cannot be built.
-pub fn command(name: &str) -> Assert {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
-        let test = std::env::current_exe().expect("a running test has a path");
-        // TARGET/PROFILE/deps/test-0123
-        let profile = test.parent().and_then(Path::parent).expect("a test lies in a target folder");
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "-p", "xtask", "-p", "micse-eval", "--target-dir"]);
-        build.arg(profile.parent().expect("a profile lies in the target folder")).current_dir(root());
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.status().expect("cargo starts").success(), "the commands do not build");
-        profile.to_path_buf()
-    });
-    let mut command = Assert::new(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)));
-    // Tests say themselves what they read.
-    command.env_remove("MICSE_DATA").env_remove("RAYON_NUM_THREADS").current_dir(root());
-    command
+/// If the command does not start.
+pub fn run(program: &str, data: Option<&Path>, arguments: &[&OsStr]) -> Ended {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root()).env_remove("MICSE_DATA").env_remove("RAYON_NUM_THREADS");
+    if let Some(data) = data {
+        command.env("MICSE_DATA", data);
+    }
+    let ended = command.output().expect("the command starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ended { success: ended.status.success(), stdout: text(ended.stdout), stderr: text(ended.stderr) }
 }
 
 /// The folder of external data, or `None` with a line that says what is skipped.

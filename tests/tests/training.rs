@@ -145,7 +145,7 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     assert!((again - result.scores.average).abs() < 1e-9, "{again} and {}", result.scores.average);
 
     // The same folder with another recipe is refused, with the difference.
-    let other = RunInputs { recipe: recipe("micse", &["steps=61"]), ..inputs };
+    let other = RunInputs { recipe: recipe("micse", &[&settings[1..], &["steps=61"]].concat()), ..inputs };
     let error = micse_train::run(&folder, &other, &mut |_| {}).expect_err("another run").to_string();
     assert!(error.contains("belongs to another run") && error.contains("steps"), "{error}");
 }

@@ -1,12 +1,11 @@
-//! Model folders and inputs that cannot work get an error that says what and where.
+//! Model folders in their forms; what cannot work gets an error that says what and where.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use micse_model::{Batch, ModelFolder, Pass, Pooling, SentenceEncoder, save_safetensors};
-use micse_tests::{command, write_small_model};
-use predicates::str::contains;
+use micse_model::{Batch, BertConfig, ModelFolder, Pass, Pooling, SentenceEncoder, files, save_safetensors};
+use micse_tests::{root, write_small_model};
 
 fn small() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -123,10 +122,26 @@ fn a_tokenizer_that_does_not_fit_is_refused() {
     assert!(error.contains("30 ids") && error.contains("vocab_size is 29"), "{error}");
 }
 
+/// `tests/fixtures/pytorch/write.py` says what is in the file.
 #[test]
-fn the_command_says_what_a_folder_lacks() {
+fn pytorch_files_are_read_without_executing_them() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut eval = command("micse-eval");
-    eval.args(["--sts", "demo", "--model"]).arg(folder.path());
-    eval.assert().failure().stderr(contains("config.json"));
+    let mut config = BertConfig::with_sizes(9, 1, 8, 2, 6);
+    config.intermediate_size = 16;
+    files::write_json(&folder.path().join("config.json"), &config).expect("config.json");
+    let path = folder.path().join("pytorch_model.bin");
+    std::fs::copy(root().join("tests/fixtures/pytorch/pytorch_model.bin"), &path).expect("pytorch_model.bin");
+    let model = ModelFolder::open(folder.path()).expect("the model");
+    let encoder = model.encoder(&Device::Cpu).expect("the encoder");
+    for (k, (info, value)) in encoder.parameters().iter().zip(encoder.values().expect("values")).enumerate() {
+        let entries: Vec<f32> = value.flatten_all().and_then(|v| v.to_vec1()).expect("entries");
+        for (i, entry) in entries.into_iter().enumerate() {
+            let want = ((i + 10 * k) as f64).sin() / 4.0;
+            assert!((f64::from(entry) - want).abs() < 1e-7, "{} [{i}] is {entry}", info.name);
+        }
+    }
+    let bytes = std::fs::read(&path).expect("pytorch_model.bin");
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("pytorch_model.bin");
+    let error = model.encoder(&Device::Cpu).err().expect("half a file").to_string();
+    assert!(error.contains("pytorch_model.bin") && error.contains("cut off"), "{error}");
 }

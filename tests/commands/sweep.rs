@@ -1,0 +1,107 @@
+//! `cargo xtask sweep` on a small model: tables, resumption, bits at any number of threads, refusals.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use micse_tests::{Ended, run, sentences, write_small_model, write_small_sts};
+
+fn set_up(folder: &Path) {
+    write_small_model(&folder.join("model"));
+    write_small_sts(&folder.join("sts"));
+    std::fs::write(folder.join("text.txt"), sentences(60).join("\n")).expect("text.txt");
+}
+
+/// A sweep of two methods, two sizes and two seeds, with further arguments or other values for some of these.
+fn sweep(folder: &Path, out: &str, extra: &[&str]) -> Ended {
+    let mut arguments: Vec<OsString> =
+        ["sweep", "--preset", "paper", "--steps", "4", "--keep-models", "all"].map(Into::into).to_vec();
+    for (option, value) in [("--methods", "simcse,micse"), ("--sizes", "20,100%"), ("--seeds", "48,49")] {
+        if !extra.contains(&option) {
+            arguments.extend([option.into(), value.into()]);
+        }
+    }
+    arguments.extend(["--set", "optimizer.batch_size=8"].map(Into::into));
+    for (option, name) in [("--encoder", "model"), ("--corpus", "text.txt"), ("--sts", "sts"), ("--out", out)]
+    {
+        arguments.extend([option.into(), folder.join(name).into_os_string()]);
+    }
+    arguments.extend(extra.iter().map(Into::into));
+    let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
+    run(env!("CARGO_BIN_EXE_xtask"), None, &arguments)
+}
+
+#[test]
+fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set_up(folder.path());
+    let text = sweep(folder.path(), "one", &[]).output();
+    for part in ["Methods by training-set size", "untrained (cls)", "simcse", "micse"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let one = folder.path().join("one");
+    for name in
+        ["tables.txt", "tables.md", "results.csv", "results.parquet", "summary.csv", "summary.parquet"]
+    {
+        assert!(one.join(name).is_file(), "{name} is missing");
+    }
+    let tables = std::fs::read_to_string(one.join("tables.md")).expect("tables.md");
+    assert!(tables.contains('±'), "two seeds have a deviation:\n{tables}");
+
+    // A cell that was lost is made again; the tables do not change.
+    let cell = one.join("cells/simcse/20/seed-48");
+    let scores = || {
+        let text = std::fs::read_to_string(cell.join("result.json")).expect("result.json");
+        text.split("\"scores\"").nth(1).expect("scores").split("\"seconds\"").next().map(str::to_owned)
+    };
+    let before = scores();
+    std::fs::remove_dir_all(&cell).expect("the cell's folder");
+    let again = sweep(folder.path(), "one", &[]);
+    assert!(again.stderr.contains("8 of 9 cells are done already"), "{}", again.stderr);
+    again.output();
+    assert_eq!(std::fs::read_to_string(one.join("tables.md")).expect("tables.md"), tables);
+    assert_eq!(scores(), before);
+
+    // Another recipe in the same folder is refused for the cells that stand.
+    std::fs::remove_file(cell.join("result.json")).expect("result.json");
+    sweep(folder.path(), "one", &["--set", "optimizer.lr=1e-4"])
+        .refused(&["belongs to another run", "optimizer.lr"]);
+}
+
+#[test]
+fn bits_do_not_depend_on_threads_or_jobs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set_up(folder.path());
+    // One job has all cores to itself; four share them, a thread each.
+    let weights = |out: &str, jobs: &str| {
+        sweep(folder.path(), out, &["--jobs", jobs]).output();
+        let model = folder.path().join(out).join("cells/micse/100pct/seed-49/model/model.safetensors");
+        std::fs::read(model).expect("the kept model")
+    };
+    assert!(weights("wide", "1") == weights("narrow", "4"), "the weights differ");
+}
+
+#[test]
+fn what_cannot_be_swept_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set_up(folder.path());
+    for (extra, reason) in [
+        (["--sizes", "0"], "0"),
+        (["--sizes", "101%"], "101"),
+        (["--sizes", "61"], "61"),
+        (["--methods", "simsce"], "there is no such recipe"),
+        (["--set", "optimizer.learning_rate=1"], "learning_rate"),
+        (["--set", "objectives.infonce.temperature=0"], "temperature"),
+    ] {
+        sweep(folder.path(), "refused", &extra).refused(&[reason]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set_up(folder.path());
+    // A file where the folder should be: this stops the superuser too.
+    std::fs::write(folder.path().join("occupied"), "").expect("a file");
+    sweep(folder.path(), "occupied/sweep", &[]).refused(&["occupied"]);
+}
