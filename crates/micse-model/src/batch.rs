@@ -30,7 +30,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// A batch without padding. `sentences[b]` holds the ids of sentence b with [CLS] and [SEP].
+    /// A batch without padding. `sentences[b]` holds the ids of sentence b with `[CLS]` and `[SEP]`.
     ///
     /// # Errors
     /// No sentences, or a sentence without tokens.

@@ -1,6 +1,6 @@
 //! Pooling: from token states to one row a sentence.
 //!
-//! All means are over the tokens of the sentence with [CLS] and [SEP], padding never counted. Layers are
+//! All means are over the tokens of the sentence with `[CLS]` and `[SEP]`, padding never counted. Layers are
 //! named by number, because published code means different things by "first": h_0 is the embeddings'
 //! output (after LayerNorm), h_l the output of layer l, h_L the last.
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pooling {
-    /// h_L at [CLS], without BERT's own pooler.
+    /// h_L at `[CLS]`, without BERT's own pooler.
     Cls,
     /// Mean of h_L.
     Mean,

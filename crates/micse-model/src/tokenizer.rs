@@ -12,7 +12,7 @@ use tokenizers::{AddedToken, Tokenizer as HfTokenizer};
 
 use crate::{Error, Result};
 
-/// Turns sentences into ids with [CLS] in front and [SEP] behind.
+/// Turns sentences into ids with `[CLS]` in front and `[SEP]` behind.
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: HfTokenizer,
@@ -145,8 +145,8 @@ impl Tokenizer {
         })
     }
 
-    /// The ids of one sentence with [CLS] and [SEP], at most `max_length` in all: what is too long loses
-    /// its end, and keeps [SEP].
+    /// The ids of one sentence with `[CLS]` and `[SEP]`, at most `max_length` in all: what is too long loses
+    /// its end, and keeps `[SEP]`.
     ///
     /// # Errors
     /// The library fails on the text, or `max_length` is below 3.

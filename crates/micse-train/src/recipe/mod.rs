@@ -31,7 +31,7 @@ pub struct Recipe {
     /// The network on the pooled rows, in training only.
     #[serde(default)]
     pub head: Head,
-    /// Training sentences are cut to so many tokens, [CLS] and [SEP] included.
+    /// Training sentences are cut to so many tokens, `[CLS]` and `[SEP]` included.
     pub max_length: usize,
     /// Optimizer steps; the same at every size.
     pub steps: usize,
