@@ -1,6 +1,6 @@
 //! `cargo xtask sweep` on a small model: tables, resumption, bits at any number of threads, refusals.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use micse_tests::{Ended, run, sentences, write_small_model, write_small_sts};
@@ -14,8 +14,10 @@ fn set_up(folder: &Path) {
 /// A sweep of two methods, two sizes and two seeds, with further arguments or other values for some of these.
 fn sweep(folder: &Path, out: &str, extra: &[&str]) -> Ended {
     let mut arguments: Vec<OsString> =
-        ["sweep", "--preset", "paper", "--steps", "4", "--keep-models", "all"].map(Into::into).to_vec();
-    for (option, value) in [("--methods", "simcse,micse"), ("--sizes", "20,100%"), ("--seeds", "48,49")] {
+        ["sweep", "--preset", "paper", "--keep-models", "all"].map(Into::into).to_vec();
+    let usual =
+        [("--methods", "simcse,micse"), ("--sizes", "20,100%"), ("--seeds", "48,49"), ("--steps", "4")];
+    for (option, value) in usual {
         if !extra.contains(&option) {
             arguments.extend([option.into(), value.into()]);
         }
@@ -61,23 +63,32 @@ fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
     assert_eq!(std::fs::read_to_string(one.join("tables.md")).expect("tables.md"), tables);
     assert_eq!(scores(), before);
 
-    // Another recipe in the same folder is refused for the cells that stand.
-    std::fs::remove_file(cell.join("result.json")).expect("result.json");
+    // What another sweep left in the folder is never taken for this one's.
     sweep(folder.path(), "one", &["--set", "optimizer.lr=1e-4"])
         .refused(&["belongs to another run", "optimizer.lr"]);
+    sweep(folder.path(), "one", &["--steps", "5"]).refused(&["belongs to another run", "steps"]);
+    let pairs = folder.path().join("sts/demo-test.csv");
+    let text = std::fs::read_to_string(&pairs).expect("demo-test.csv");
+    std::fs::write(&pairs, text.replacen("\t5\t", "\t4.5\t", 1)).expect("demo-test.csv");
+    sweep(folder.path(), "one", &[]).refused(&["belongs to another run", "evaluation_sha256"]);
 }
 
 #[test]
 fn bits_do_not_depend_on_threads_or_jobs() {
     let folder = tempfile::tempdir().expect("a folder");
-    set_up(folder.path());
-    // One job has all cores to itself; four share them, a thread each.
     let weights = |out: &str, jobs: &str| {
-        sweep(folder.path(), out, &["--jobs", jobs]).output();
-        let model = folder.path().join(out).join("cells/micse/100pct/seed-49/model/model.safetensors");
-        std::fs::read(model).expect("the kept model")
+        let out = folder.path().join(out);
+        let sweep = ["sweep", "--methods", "micse", "--sizes", "200", "--seeds", "48", "--steps", "2"];
+        let more = ["--set", "optimizer.batch_size=48", "--keep-models", "all", "--jobs", jobs, "--out"];
+        let arguments: Vec<&OsStr> =
+            sweep.iter().chain(&more).map(AsRef::as_ref).chain([out.as_os_str()]).collect();
+        run(env!("CARGO_BIN_EXE_xtask"), None, &arguments).output();
+        std::fs::read(out.join("cells/micse/200/seed-48/model/model.safetensors")).expect("the kept model")
     };
-    assert!(weights("wide", "1") == weights("narrow", "4"), "the weights differ");
+    // One job has all cores to itself; two cells at a time share them.
+    let wide = weights("wide", "1");
+    assert!(wide == weights("narrow", "2"), "the weights differ between thread counts");
+    assert!(wide == weights("again", "1"), "the weights differ between two runs of one command");
 }
 
 #[test]
@@ -85,9 +96,10 @@ fn what_cannot_be_swept_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     set_up(folder.path());
     for (extra, reason) in [
-        (["--sizes", "0"], "0"),
-        (["--sizes", "101%"], "101"),
+        (["--sizes", "0"], "size"),
+        (["--sizes", "101%"], "101%"),
         (["--sizes", "61"], "61"),
+        (["--methods", "simcse,simcse"], "asked for twice"),
         (["--methods", "simsce"], "there is no such recipe"),
         (["--set", "optimizer.learning_rate=1"], "learning_rate"),
         (["--set", "objectives.infonce.temperature=0"], "temperature"),

@@ -5,7 +5,8 @@ use micse_data::{Corpus, Suite};
 use micse_model::{ModelFolder, Trainable};
 use micse_tests::{sentences, write_small_model, write_small_sts};
 use micse_train::recipe::names;
-use micse_train::{Recipe, RunInputs, TrainText, Trainer};
+use micse_train::run::CHECKPOINT_STEPS;
+use micse_train::{Event, Recipe, RunInputs, TrainText, Trainer};
 
 struct Setting {
     _folder: tempfile::TempDir,
@@ -118,10 +119,11 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
         device: Device::Cpu,
         keep_model: true,
         allow_other_cpu: false,
+        checkpoint_steps: CHECKPOINT_STEPS,
     };
     let folder = setting.runs.join("one");
     let result = micse_train::run(&folder, &inputs, &mut |_| {}).expect("a run");
-    assert_eq!(result.selected_on, "STS-B dev");
+    assert_eq!(result.selected_on, "demo dev");
     assert!(result.selected_step.is_some_and(|s| [20, 40, 60].contains(&s)));
     assert!(!folder.join("checkpoint").exists(), "a finished run needs no checkpoint");
 
@@ -139,8 +141,8 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     // The kept model gives the scores that the result says.
     let model = ModelFolder::open(&folder.join("model")).expect("the model");
     assert_eq!(model.pooling().expect("its pooling"), Some(micse_model::Pooling::Cls));
-    let again =
-        micse_train::untrained(&model, micse_model::Pooling::Cls, &setting.suite, &Device::Cpu, &mut |_| {});
+    let (cls, scored) = (micse_model::Pooling::Cls, setting.runs.join("scored"));
+    let again = micse_train::untrained(&scored, &model, cls, &setting.suite, &Device::Cpu, &mut |_| {});
     let again = again.expect("scores").scores.average;
     assert!((again - result.scores.average).abs() < 1e-9, "{again} and {}", result.scores.average);
 
@@ -148,6 +150,68 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     let other = RunInputs { recipe: recipe("micse", &[&settings[1..], &["steps=61"]].concat()), ..inputs };
     let error = micse_train::run(&folder, &other, &mut |_| {}).expect_err("another run").to_string();
     assert!(error.contains("belongs to another run") && error.contains("steps"), "{error}");
+}
+
+/// A run that dies after its checkpoint goes on to the same bits, metrics and selection.
+#[test]
+fn a_killed_run_ends_as_an_undisturbed_one() {
+    let setting = setting(40);
+    let inputs = RunInputs {
+        recipe: recipe("micse", &["steps=30", "select=stsb-dev", "eval_every=5"]),
+        seed: 48,
+        text: &setting.text,
+        base: &setting.base,
+        suite: &setting.suite,
+        device: Device::Cpu,
+        keep_model: true,
+        allow_other_cpu: false,
+        checkpoint_steps: 7,
+    };
+    let (straight, killed) = (setting.runs.join("straight"), setting.runs.join("killed"));
+    let want = micse_train::run(&straight, &inputs, &mut |_| {}).expect("a run");
+    for last in [9, 26] {
+        let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            micse_train::run(&killed, &inputs, &mut |event| {
+                assert!(!matches!(event, Event::Step(report) if report.step == last), "killed");
+            })
+        }));
+        assert!(died.is_err(), "the run was to die at step {last}");
+        assert!(killed.join("checkpoint/state.safetensors").is_file());
+    }
+    let got = micse_train::run(&killed, &inputs, &mut |_| {}).expect("the rest of the run");
+    assert_eq!((got.selected_step, &got.scores), (want.selected_step, &want.scores));
+    let model =
+        |folder: &std::path::Path| std::fs::read(folder.join("model/model.safetensors")).expect("the model");
+    assert!(model(&killed) == model(&straight), "the weights differ");
+    let steps = |folder: &std::path::Path| {
+        let text = std::fs::read_to_string(folder.join("metrics.jsonl")).expect("metrics.jsonl");
+        let line = |line: &str| {
+            let mut line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            line["sentences_per_s"] = serde_json::Value::Null;
+            line
+        };
+        text.lines().map(line).collect::<Vec<_>>()
+    };
+    assert_eq!(steps(&killed), steps(&straight));
+}
+
+#[test]
+fn two_processes_do_not_share_a_run() {
+    let setting = setting(40);
+    let folder = setting.runs.join("held");
+    std::fs::create_dir_all(&folder).expect("the folder");
+    let lock = std::fs::File::create(folder.join(".lock")).expect("the lock");
+    lock.lock().expect("the lock");
+    let scored = micse_train::untrained(
+        &folder,
+        &setting.base,
+        micse_model::Pooling::Cls,
+        &setting.suite,
+        &Device::Cpu,
+        &mut |_| {},
+    );
+    let error = scored.expect_err("the folder is held").to_string();
+    assert!(error.contains("another process"), "{error}");
 }
 
 #[test]

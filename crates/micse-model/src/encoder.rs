@@ -9,7 +9,7 @@ use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 use micse_random::Stream;
 
-use crate::optimizer::AdamStep;
+use crate::optimizer::{AdamStep, Group};
 use crate::{Batch, BertConfig, Pooling, Result};
 
 /// One pass through an encoder: its mode and the leaves that are wanted.
@@ -114,17 +114,6 @@ pub struct ParameterInfo {
     pub shape: Vec<usize>,
     /// What optimizers tell apart.
     pub group: Group,
-}
-
-/// Optimizers treat these groups differently: weight decay acts on weights only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// Matrices and embedding tables.
-    Weight,
-    /// Biases of linear layers.
-    Bias,
-    /// Gains and offsets of LayerNorm.
-    LayerNorm,
 }
 
 /// Something with parameters that a step can change: an encoder, a head.

@@ -4,7 +4,8 @@ use candle_core::{Device, Tensor};
 use micse_random::Stream;
 
 use crate::Result;
-use crate::encoder::{Group, Trainable};
+use crate::encoder::Trainable;
+use crate::optimizer::Group;
 use crate::parameters::{ParameterSet, trainable_by};
 
 /// z = tanh(W h + b), with W `[D, D]`: SimCSE's training head. New, not BERT's pooler.

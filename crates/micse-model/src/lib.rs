@@ -54,13 +54,13 @@ pub use batch::{Batch, Padding};
 pub use config::{Activation, BertConfig};
 pub use device::device;
 pub use encoder::{
-    AttentionPosition, AttentionStage, AttentionValues, Dropout, Encoder, Group, Leaves, Mode, ParameterInfo,
-    Pass, Taps, Trainable,
+    AttentionPosition, AttentionStage, AttentionValues, Dropout, Encoder, Leaves, Mode, ParameterInfo, Pass,
+    Taps, Trainable,
 };
 pub use error::{Error, Result};
 pub use folder::{ModelFolder, save_model};
 pub use head::TanhMlp;
-pub use optimizer::{AdamStep, clip_factor};
+pub use optimizer::{AdamStep, Group, clip_factor};
 pub use parameters::ParameterSet;
 pub use pooling::Pooling;
 pub use sentence::{SentenceEncoder, encode_ids, encode_sentences};

@@ -17,7 +17,17 @@ use std::cell::RefCell;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var};
 
 use crate::Result;
-use crate::encoder::Group;
+
+/// Optimizers treat these groups differently: weight decay acts on weights only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Matrices and embedding tables.
+    Weight,
+    /// Biases of linear layers.
+    Bias,
+    /// Gains and offsets of LayerNorm.
+    LayerNorm,
+}
 
 /// Everything that one optimizer step needs beside gradients and moments.
 #[derive(Clone, Copy, Debug, PartialEq)]

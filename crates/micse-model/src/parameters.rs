@@ -3,8 +3,8 @@
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 
-use crate::encoder::{Group, ParameterInfo, Trainable};
-use crate::optimizer::{AdamStep, Average, Moments, adam_step};
+use crate::encoder::{ParameterInfo, Trainable};
+use crate::optimizer::{AdamStep, Average, Group, Moments, adam_step};
 use crate::{Error, Result};
 
 struct Parameter {

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use micse_random::Stream;
 
-use crate::encoder::{Group, ParameterInfo};
+use crate::encoder::ParameterInfo;
 use crate::files::write_whole;
+use crate::optimizer::Group;
 use crate::{BertConfig, Error, Result};
 
 /// The encoder's parameters in their one fixed order, under Hugging Face's names. The pooler and all

@@ -7,6 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use micse::data::{Corpus, Locator, SplitSize, Suite};
 use micse::model::ModelFolder;
+use micse::train::run::CHECKPOINT_STEPS;
 use micse::train::{Event, Recipe, RunInputs, TrainText, run};
 
 /// Train an encoder on a text file; the finished model lies in OUT/model
@@ -55,7 +56,7 @@ impl Train {
         let base = ModelFolder::open(&model.place)?;
         let suite = Suite::load(&sts.place, None)?;
         let text = TrainText::split(Corpus::open(&self.sentences)?, self.size, self.seed)?;
-        let recipe = Recipe::load(&self.recipe, &self.settings)?.with_steps(self.steps);
+        let recipe = Recipe::load_for(&self.recipe, &self.settings, self.steps)?;
         let inputs = RunInputs {
             recipe,
             seed: self.seed,
@@ -65,6 +66,7 @@ impl Train {
             device: micse::model::device(&self.device)?,
             keep_model: true,
             allow_other_cpu: self.allow_other_cpu,
+            checkpoint_steps: CHECKPOINT_STEPS,
         };
         let bar = ProgressBar::new(0)
             .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}, {per_sec}, {eta} left")?);
@@ -79,14 +81,14 @@ impl Train {
                 bar.set_message(format!("steps, loss {:.3}", report.loss));
             }
             Event::Development { step, spearman } => {
-                bar.println(format!("step {step}: development {spearman:.2}"));
+                bar.suspend(|| eprintln!("step {step}: development {spearman:.2}"));
             }
             Event::Evaluating { done, total } => {
                 bar.set_length(total as u64);
                 bar.set_position(done as u64);
                 bar.set_message("sentences scored");
             }
-            Event::Notice(text) => bar.println(format!("notice: {text}")),
+            Event::Notice(text) => bar.suspend(|| eprintln!("notice: {text}")),
         })?;
         bar.finish_and_clear();
         println!("{}", result.scores.to_table());

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 use micse_data::{Corpus, SplitSize, Suite};
-use micse_model::{ModelFolder, Pooling, files::write_json};
+use micse_model::{ModelFolder, Pooling};
+use micse_train::run::CHECKPOINT_STEPS;
 use micse_train::{Event, Recipe, RunInputs, RunResult, TrainText};
 use serde::{Deserialize, Serialize};
 
@@ -91,9 +92,9 @@ impl CellSpec {
         let mut lines = Lines::default();
         match &self.work {
             Work::Untrained { pooling } => {
-                let result =
-                    micse_train::untrained(&base, *pooling, &suite, &device, &mut |e| lines.tell(&e, 0.0))?;
-                write_json(&self.result(), &result)?;
+                micse_train::untrained(&self.folder, &base, *pooling, &suite, &device, &mut |e| {
+                    lines.tell(&e, 0.0);
+                })?;
             }
             Work::Train { recipe, size, seed, text } => {
                 let text = match text {
@@ -112,6 +113,7 @@ impl CellSpec {
                     device,
                     keep_model: self.keep_model,
                     allow_other_cpu: self.allow_other_cpu,
+                    checkpoint_steps: CHECKPOINT_STEPS,
                 };
                 let _: RunResult =
                     micse_train::run(&self.folder, &inputs, &mut |e| lines.tell(&e, TRAINING_SHARE))?;

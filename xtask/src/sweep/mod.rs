@@ -10,6 +10,7 @@ mod preset;
 mod progress;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -77,6 +78,8 @@ struct Plan {
     out: PathBuf,
     cells: Vec<CellSpec>,
     notes: Vec<String>,
+    /// What differs from the recipes as they stand.
+    settings: String,
     jobs: usize,
 }
 
@@ -91,7 +94,7 @@ impl Sweep {
         })?;
         let failures = pool::run(&plan.cells, plan.jobs)?;
         let results = aggregate::collect(&plan.cells)?;
-        tables::write(&plan.out, &results)?;
+        tables::write(&plan.out, &results, &plan.settings)?;
         if failures.is_empty() {
             return Ok(());
         }
@@ -128,6 +131,8 @@ impl Sweep {
         for method in &methods {
             recipes.push(self.recipe(method, &preset)?);
         }
+        let settings = self.settings(&preset);
+        notes.push(settings.clone());
         let spec = |work: Work, folder: PathBuf| CellSpec {
             folder: out.join("cells").join(folder),
             work,
@@ -139,6 +144,7 @@ impl Sweep {
         };
         let mut cells = Vec::new();
         let mut poolings: Vec<_> = recipes.iter().map(|r| r.pooling.test).collect();
+        poolings.sort_by_key(|pooling| pooling.name());
         poolings.dedup();
         for pooling in poolings {
             cells.push(spec(Work::Untrained { pooling }, PathBuf::from(format!("untrained-{pooling}"))));
@@ -157,9 +163,13 @@ impl Sweep {
                 }
             }
         }
+        let mut folders = BTreeSet::new();
+        if let Some(twice) = cells.iter().find(|cell| !folders.insert(cell.folder.clone())) {
+            bail!("{twice} is asked for twice; name each method, size and seed once");
+        }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let jobs = self.jobs.unwrap_or(cores).clamp(1, cells.len());
-        Ok(Plan { out, cells, notes, jobs })
+        Ok(Plan { out, cells, notes, settings, jobs })
     }
 
     fn recipe(&self, method: &str, preset: &Preset) -> Result<Recipe> {
@@ -169,8 +179,20 @@ impl Sweep {
             settings.extend(preset.set_ami.iter().cloned());
         }
         settings.extend(self.settings.iter().cloned());
-        let recipe = Recipe::load(method, &settings)?;
-        Ok(recipe.with_steps(self.steps.or(preset.steps)))
+        Ok(Recipe::load_for(method, &settings, self.steps.or(preset.steps))?)
+    }
+
+    /// One line on what differs from the recipes as they stand: tables of changed methods have to say so.
+    fn settings(&self, preset: &Preset) -> String {
+        let steps = self.steps.or(preset.steps).map(|steps| format!("steps={steps}"));
+        let mut parts: Vec<String> = steps.into_iter().chain(preset.set.iter().cloned()).collect();
+        parts.extend(preset.set_ami.iter().map(|setting| format!("{setting} (methods with AMI)")));
+        parts.extend(self.settings.iter().cloned());
+        if parts.is_empty() {
+            "settings: the recipes' own".into()
+        } else {
+            format!("settings: {}", parts.join(", "))
+        }
     }
 }
 

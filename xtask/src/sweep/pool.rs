@@ -10,43 +10,61 @@ use anyhow::{Context, Result, bail};
 use super::cell::{CellSpec, Line};
 use super::progress::Progress;
 
-/// Runs every cell that has no result yet. Returns the cells that failed, with their reasons.
-pub(super) fn run(cells: &[CellSpec], jobs: usize) -> Result<Vec<(String, String)>> {
-    let open: Vec<&CellSpec> = cells.iter().filter(|cell| !cell.result().is_file()).collect();
-    let done = cells.len() - open.len();
-    if done > 0 {
-        eprintln!("{done} of {} cells are done already", cells.len());
+/// A cell that failed, and why.
+pub(super) type Failure = (String, String);
+
+/// Checks that every finished cell is of this sweep, then runs the others. Returns those that failed.
+pub(super) fn run(cells: &[CellSpec], jobs: usize) -> Result<Vec<Failure>> {
+    let (done, open): (Vec<&CellSpec>, Vec<&CellSpec>) =
+        cells.iter().partition(|cell| cell.result().is_file());
+    if !done.is_empty() {
+        eprintln!("{} of {} cells are done already", done.len(), cells.len());
+        // A finished cell's process compares its folder with what is asked for, and ends.
+        let foreign = work(&done, jobs, None)?;
+        if let Some((cell, reason)) = foreign.first() {
+            bail!("{cell}: {reason}");
+        }
     }
     if open.is_empty() {
         return Ok(Vec::new());
     }
+    let progress = Progress::new(open.len(), jobs);
+    let failures = work(&open, jobs, Some(&progress))?;
+    progress.close();
+    Ok(failures)
+}
+
+fn work(cells: &[&CellSpec], jobs: usize, progress: Option<&Progress>) -> Result<Vec<Failure>> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = (cores / jobs).max(1);
     let executable = std::env::current_exe().context("where this program lies")?;
-    let progress = Progress::new(open.len(), jobs);
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for slot in 0..jobs.min(open.len()) {
-            let (open, next, failures, progress, executable) =
-                (&open, &next, &failures, &progress, &executable);
+        for slot in 0..jobs.min(cells.len()) {
+            let (next, failures, executable) = (&next, &failures, &executable);
             scope.spawn(move || {
-                while let Some(cell) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    progress.start(slot, &cell.to_string());
-                    match run_cell(executable, cell, threads, &|line| progress.tell(slot, line)) {
-                        Ok(()) => progress.finish(slot, &cell.to_string(), true),
-                        Err(reason) => {
-                            progress.finish(slot, &cell.to_string(), false);
-                            if let Ok(mut failures) = failures.lock() {
-                                failures.push((cell.to_string(), format!("{reason:#}")));
-                            }
+                while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let name = cell.to_string();
+                    if let Some(p) = progress {
+                        p.start(slot, &name);
+                    }
+                    let tell = |line| {
+                        if let Some(p) = progress {
+                            p.tell(slot, line);
                         }
+                    };
+                    let ended = run_cell(executable, cell, threads, &tell);
+                    if let Some(p) = progress {
+                        p.finish(slot, &name, ended.is_ok());
+                    }
+                    if let (Err(reason), Ok(mut failures)) = (ended, failures.lock()) {
+                        failures.push((name, format!("{reason:#}")));
                     }
                 }
             });
         }
     });
-    progress.close();
     failures.into_inner().map_err(|_| anyhow::anyhow!("a worker of the sweep panicked"))
 }
 

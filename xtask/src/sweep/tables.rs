@@ -3,10 +3,9 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::File;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 use micse_model::files::write_whole;
 use polars::prelude::*;
@@ -21,42 +20,27 @@ struct Sheet {
 }
 
 /// Writes every form into the sweep's folder and prints the text.
-pub(super) fn write(out: &Path, results: &Results) -> Result<()> {
+pub(super) fn write(out: &Path, results: &Results, settings: &str) -> Result<()> {
     let scores = Scores::new(&results.summary)?;
     let mut sheets = vec![by_size(results, &scores)];
     if results.tasks.len() > 1 {
         sheets.extend(results.sizes.iter().map(|size| by_task(results, &scores, size)));
     }
-    let text: String = sheets.iter().map(Sheet::text).collect();
-    let markdown: String = sheets.iter().map(Sheet::markdown).collect();
+    let text: String = sheets.iter().map(Sheet::text).chain([format!("{settings}\n")]).collect();
+    let markdown: String = sheets.iter().map(Sheet::markdown).chain([format!("{settings}\n")]).collect();
     println!("{text}");
     write_whole(&out.join("tables.txt"), text.as_bytes())?;
     write_whole(&out.join("tables.md"), markdown.as_bytes())?;
     for (name, frame) in [("results", &results.long), ("summary", &results.summary)] {
-        write_frame(&out.join(format!("{name}.csv")), frame, |file, frame| {
-            CsvWriter::new(file).finish(frame)
-        })?;
-        write_frame(&out.join(format!("{name}.parquet")), frame, |file, frame| {
-            ParquetWriter::new(file)
-                .with_compression(ParquetCompression::Uncompressed)
-                .finish(frame)
-                .map(|_| ())
-        })?;
+        let (mut csv, mut parquet) = (Vec::new(), Vec::new());
+        CsvWriter::new(&mut csv).finish(&mut frame.clone())?;
+        let writer = ParquetWriter::new(&mut parquet).with_compression(ParquetCompression::Uncompressed);
+        writer.finish(&mut frame.clone())?;
+        write_whole(&out.join(format!("{name}.csv")), &csv)?;
+        write_whole(&out.join(format!("{name}.parquet")), &parquet)?;
     }
     println!("tables.txt, tables.md, summary and results (csv, parquet) are in {}", out.display());
     Ok(())
-}
-
-fn write_frame(
-    path: &Path,
-    frame: &DataFrame,
-    write: impl Fn(File, &mut DataFrame) -> PolarsResult<()>,
-) -> Result<()> {
-    let temporary = path.with_extension("tmp");
-    let file = File::create(&temporary).with_context(|| format!("{}", temporary.display()))?;
-    let written = write(file, &mut frame.clone());
-    anyhow::Context::with_context(written, || format!("{}", temporary.display()))?;
-    std::fs::rename(&temporary, path).with_context(|| format!("{}", path.display()))
 }
 
 /// Method, size (none without training), task.
@@ -143,12 +127,14 @@ fn by_size(results: &Results, scores: &Scores) -> Sheet {
 fn by_task(results: &Results, scores: &Scores, size: &str) -> Sheet {
     let mut header = vec!["method".to_owned()];
     header.extend(results.tasks.iter().cloned());
+    header.extend(["train text".into(), "selected on".into()]);
     let row = |method: &super::aggregate::Method| {
         let mut row = vec![method.name.clone()];
         for task in &results.tasks {
             let untrained = scores.cell(&method.name, None, task);
             row.push(if untrained == "-" { scores.cell(&method.name, Some(size), task) } else { untrained });
         }
+        row.extend([method.train_text.clone(), method.selected_on.clone()]);
         row
     };
     Sheet {

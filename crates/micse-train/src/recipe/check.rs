@@ -9,12 +9,23 @@ impl Recipe {
     /// A sentence that names the keys and what to do.
     pub(super) fn check(&self) -> Result<(), String> {
         self.check_numbers()?;
+        // The name becomes a folder's.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_+@.".contains(c);
+        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
+            return Err(format!("name is {:?}; use letters, digits and - _ + @ .", self.name));
+        }
         if self.objectives.is_empty() {
             return Err("no objectives: a recipe needs at least one [[objectives]]".into());
         }
         if self.views.len() < 2 {
             return Err(format!(
                 "{} view(s), but infonce and ami compare two: write [[views]] twice",
+                self.views.len()
+            ));
+        }
+        if self.views.len() > 2 {
+            return Err(format!(
+                "{} views, but infonce and ami compare two: write [[views]] twice",
                 self.views.len()
             ));
         }

@@ -10,6 +10,7 @@ mod set;
 
 use std::path::Path;
 
+use micse_data::Suite;
 use micse_model::{Padding, Pooling};
 use serde::{Deserialize, Serialize};
 
@@ -272,18 +273,27 @@ impl Recipe {
         Self::parse_with(name, text, settings)
     }
 
-    /// The recipe for another number of steps: the warm-up keeps its share, and never takes more than a
-    /// tenth of the steps.
-    #[must_use]
-    pub fn with_steps(mut self, steps: Option<usize>) -> Self {
-        if let Some(steps) = steps {
+    /// [`Self::load`] for another number of steps: the warm-up keeps its share unless a setting names it, and
+    /// never takes more than a tenth of the steps.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_for(name: &str, settings: &[String], steps: Option<usize>) -> Result<Self> {
+        let named = settings.iter().any(|s| s.trim_start().starts_with("optimizer.warmup_steps"));
+        Ok(Self::load(name, settings)?.with_steps(steps, named))
+    }
+
+    fn with_steps(mut self, steps: Option<usize>, keep_warmup: bool) -> Self {
+        if let Some(steps) = steps.filter(|_| keep_warmup) {
+            self.steps = steps;
+        } else if let Some(steps) = steps {
             let share = self.optimizer.warmup_steps as f64 / self.steps.max(1) as f64;
             self.optimizer.warmup_steps = (share * steps as f64).round() as usize;
             self.steps = steps;
         }
         let limit = self.steps / 10;
         if self.optimizer.warmup_steps > limit {
-            tracing::info!(
+            tracing::warn!(
                 "{}: the warm-up of {} steps is cut to a tenth of the {} steps",
                 self.name,
                 self.optimizer.warmup_steps,
@@ -304,11 +314,12 @@ impl Recipe {
         self.objectives.iter().filter_map(|o| if let Objective::Ami(o) = o { Some(o) } else { None })
     }
 
-    /// What *selected on* says in tables.
-    pub fn selected_on(&self) -> &'static str {
-        match self.select {
-            Select::Last => "last step",
-            Select::StsbDev => "STS-B dev",
+    /// What *selected on* says in tables, for a run that is scored on `suite`.
+    pub fn selected_on(&self, suite: &Suite) -> String {
+        match (self.select, suite.name.as_str()) {
+            (Select::Last, _) => "last step".into(),
+            (Select::StsbDev, "demo") => "demo dev".into(),
+            (Select::StsbDev, _) => "STS-B dev".into(),
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use micse_data::Corpus;
-use micse_model::{WeightsFile, files::write_whole};
+use candle_core::Device;
+use micse_data::{Corpus, Suite};
+use micse_model::{ModelFolder, Pooling, WeightsFile, files::write_whole};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -56,16 +57,23 @@ pub struct Manifest {
     pub device: String,
     /// Vector extensions in use: bits repeat on processors that have the same.
     pub cpu_features: Vec<String>,
-    /// Seed of everything random.
-    pub seed: u64,
-    /// SHA-256 of the base encoder's weights file.
+    /// SHA-256 of the base encoder's configuration, weights and tokenizer files.
     pub encoder_sha256: String,
     /// Name of the evaluation sets.
     pub evaluation: String,
-    /// The sentences.
-    pub text: SplitText,
-    /// The method.
-    pub recipe: Recipe,
+    /// SHA-256 of their pairs and scores.
+    pub evaluation_sha256: String,
+    /// Pooling at test.
+    pub pooling: Pooling,
+    /// Seed of everything random; none without training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The sentences; none without training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<SplitText>,
+    /// The method; none without training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
 }
 
 /// The vector extensions that matrix products choose from at run time.
@@ -81,30 +89,82 @@ pub fn cpu_features() -> Vec<String> {
     found.iter().filter(|(_, has)| *has).map(|(name, _)| (*name).to_owned()).collect()
 }
 
-impl Manifest {
-    pub(super) fn new(inputs: &RunInputs<'_>) -> Result<Self> {
-        let weights = WeightsFile::in_folder(inputs.base.path())?.path().to_path_buf();
-        let bytes = std::fs::read(&weights).map_err(Error::io(&weights))?;
-        let mut hash = String::new();
-        for byte in Sha256::digest(&bytes) {
-            // Writing into a String cannot fail.
-            let _ = write!(hash, "{byte:02x}");
+/// SHA-256 in hexadecimal.
+fn hexadecimal(hash: Sha256) -> String {
+    let mut text = String::new();
+    for byte in hash.finalize() {
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
+    let mut hash = Sha256::new();
+    let weights = WeightsFile::in_folder(base.path())?.path().to_path_buf();
+    let others = ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
+    for path in std::iter::once(weights).chain(others.map(|name| base.path().join(name))) {
+        match std::fs::read(&path) {
+            Ok(bytes) => hash.update(&bytes),
+            // A tokenizer has one form or the other; loading it says what is missing.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::io(&path)(e)),
         }
-        let device = match inputs.device {
-            candle_core::Device::Cpu => "cpu",
-            candle_core::Device::Cuda(_) => "cuda",
-            candle_core::Device::Metal(_) => "metal",
+        hash.update([0]);
+    }
+    Ok(hexadecimal(hash))
+}
+
+fn hash_of_pairs(suite: &Suite) -> String {
+    let mut hash = Sha256::new();
+    for task in suite.tasks.iter().chain(&suite.dev) {
+        hash.update(format!("{}\n", task.name));
+        for subset in &task.subsets {
+            hash.update(format!("{}\n", subset.name));
+            for pair in &subset.pairs {
+                hash.update(format!("{}\t{}\t{}\n", pair.score, pair.first, pair.second));
+            }
+        }
+    }
+    hexadecimal(hash)
+}
+
+impl Manifest {
+    /// Of an encoder that is scored as it is.
+    pub(super) fn of_encoder(
+        base: &ModelFolder,
+        pooling: Pooling,
+        suite: &Suite,
+        device: &Device,
+    ) -> Result<Self> {
+        let device = match device {
+            Device::Cpu => "cpu",
+            Device::Cuda(_) => "cuda",
+            Device::Metal(_) => "metal",
         };
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").into(),
             engine: "tensor".into(),
             device: device.into(),
             cpu_features: cpu_features(),
-            seed: inputs.seed,
-            encoder_sha256: hash,
-            evaluation: inputs.suite.name.clone(),
-            text: inputs.text.described.clone(),
-            recipe: inputs.recipe.clone(),
+            encoder_sha256: hash_of_encoder(base)?,
+            evaluation: suite.name.clone(),
+            evaluation_sha256: hash_of_pairs(suite),
+            pooling,
+            seed: None,
+            text: None,
+            recipe: None,
+        })
+    }
+
+    /// Of a training run.
+    pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Self> {
+        let pooling = inputs.recipe.pooling.test;
+        Ok(Self {
+            seed: Some(inputs.seed),
+            text: Some(inputs.text.described.clone()),
+            recipe: Some(inputs.recipe.clone()),
+            ..Self::of_encoder(inputs.base, pooling, inputs.suite, &inputs.device)?
         })
     }
 

@@ -8,6 +8,7 @@
 //! result.json     scores; its presence means: done
 //! ```
 
+mod lock;
 mod manifest;
 mod metrics;
 mod result;
@@ -29,7 +30,7 @@ use metrics::Metrics;
 pub use result::RunResult;
 
 /// Steps between two checkpoints, if five minutes did not pass before.
-const CHECKPOINT_STEPS: usize = 500;
+pub const CHECKPOINT_STEPS: usize = 500;
 const CHECKPOINT_TIME: Duration = Duration::from_mins(5);
 /// Steps between two lines of metrics.
 const LOG_STEPS: usize = 10;
@@ -85,6 +86,8 @@ pub struct RunInputs<'a> {
     pub keep_model: bool,
     /// Go on with a checkpoint that another kind of processor wrote.
     pub allow_other_cpu: bool,
+    /// Steps between two checkpoints, usually [`CHECKPOINT_STEPS`].
+    pub checkpoint_steps: usize,
 }
 
 /// What a run tells while it works.
@@ -123,8 +126,9 @@ pub enum Event {
 /// # Errors
 /// The folder belongs to another run or cannot be written; training or scoring fails.
 pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -> Result<RunResult> {
-    let manifest = Manifest::new(inputs)?;
-    manifest.claim(folder, inputs.allow_other_cpu)?;
+    check_ends(inputs)?;
+    let _lock = lock::Lock::take(folder)?;
+    Manifest::of_run(inputs)?.claim(folder, inputs.allow_other_cpu)?;
     let result_path = folder.join("result.json");
     if result_path.is_file() {
         return RunResult::load(&result_path);
@@ -161,23 +165,53 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     Ok(result)
 }
 
-/// Scores an encoder as it is: the row without training.
+/// What could not be done at the end is refused at the start.
+fn check_ends(inputs: &RunInputs<'_>) -> Result<()> {
+    let recipe = &inputs.recipe;
+    let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
+    if recipe.select == Select::StsbDev && inputs.suite.dev.is_none() {
+        return invalid(format!(
+            "it selects on STS-B dev, but `{}` has no development pairs; add STS-B, or use --set select=last",
+            inputs.suite.name
+        ));
+    }
+    let pooling = recipe.pooling.test;
+    if inputs.keep_model && !matches!(pooling, Pooling::Cls | Pooling::Mean) {
+        return invalid(format!(
+            "a model folder can say the pooling cls or mean only, not {pooling}; use --set pooling.test=mean, or \
+             do not keep the model"
+        ));
+    }
+    Ok(())
+}
+
+/// Scores an encoder as it is, the row without training, into a run folder.
 ///
 /// # Errors
 /// The folder is not a model, or scoring fails.
 pub fn untrained(
+    folder: &Path,
     base: &ModelFolder,
     pooling: Pooling,
     suite: &Suite,
     device: &Device,
     tell: &mut dyn FnMut(Event),
 ) -> Result<RunResult> {
+    let _lock = lock::Lock::take(folder)?;
+    // Scores of one encoder do not need the same processor: they repeat to rounding.
+    Manifest::of_encoder(base, pooling, suite, device)?.claim(folder, true)?;
+    let result_path = folder.join("result.json");
+    if result_path.is_file() {
+        return RunResult::load(&result_path);
+    }
     let started = Instant::now();
     let (encoder, tokenizer) = (base.encoder(device)?, base.tokenizer()?);
     let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
     let evaluation =
         micse_eval::evaluate(&embedder, suite, &mut |done, total| tell(Event::Evaluating { done, total }))?;
-    Ok(RunResult::untrained(pooling, suite, evaluation, started.elapsed()))
+    let result = RunResult::untrained(pooling, suite, evaluation, started.elapsed());
+    write_json(&result_path, &result)?;
+    Ok(result)
 }
 
 /// The best weights so far, where the recipe selects on development pairs.
@@ -238,7 +272,7 @@ fn train(
             let spearman = develop(inputs, trainer, selection)?;
             tell(Event::Development { step: done, spearman });
         }
-        let due = done.is_multiple_of(CHECKPOINT_STEPS) || saved.elapsed() >= CHECKPOINT_TIME;
+        let due = done.is_multiple_of(inputs.checkpoint_steps) || saved.elapsed() >= CHECKPOINT_TIME;
         if due && done < steps {
             trainer.save(checkpoint, &selection.tensors(), selection.facts())?;
             saved = Instant::now();
@@ -249,17 +283,15 @@ fn train(
 
 /// Scores the development pairs, and keeps the weights if they are the best so far.
 fn develop(inputs: &RunInputs<'_>, trainer: &Trainer, selection: &mut Selection) -> Result<f64> {
-    let Some(dev) = &inputs.suite.dev else {
-        return Err(Error::Recipe {
-            name: inputs.recipe.name.clone(),
-            reason: format!(
-                "it selects on STS-B dev, but `{}` has no development pairs; add STS-B, or use --set select=last",
-                inputs.suite.name
-            ),
-        });
-    };
+    let failed = |reason: &str| Error::Training { step: trainer.steps_done(), reason: reason.into() };
+    let dev = inputs.suite.dev.as_ref().ok_or_else(|| failed("there are no development pairs"))?;
     let embedder = ModelEmbedder::new(trainer.encoder(), trainer.tokenizer(), inputs.recipe.pooling.test);
     let spearman = micse_eval::dev_spearman(&embedder, dev)?;
+    if spearman.is_nan() {
+        return Err(failed(
+            "the development score is not defined: all cosines are equal; lower optimizer.lr",
+        ));
+    }
     if selection.step.is_none() || spearman > selection.score {
         selection.step = Some(trainer.steps_done());
         selection.score = spearman;

@@ -57,7 +57,7 @@ impl RunResult {
             seed: Some(inputs.seed),
             steps: recipe.steps,
             train_text: inputs.text.described.name(),
-            selected_on: recipe.selected_on().into(),
+            selected_on: recipe.selected_on(inputs.suite),
             selected_step,
             pooling: recipe.pooling.test,
             evaluated_on: inputs.suite.name.clone(),
