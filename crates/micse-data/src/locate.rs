@@ -130,6 +130,14 @@ impl Locator {
         self.folder("encoder", "--encoder", flag, "encoder", "bert-base-uncased")
     }
 
+    /// [`Self::encoder`] for commands whose flag is `--model`.
+    ///
+    /// # Errors
+    /// As [`Self::encoder`].
+    pub fn model(&self, flag: Option<&str>) -> Result<Located<PathBuf>> {
+        self.folder("encoder", "--model", flag, "encoder", "bert-base-uncased")
+    }
+
     /// The folder `data/` that the repository ships, holding `encoder/` and `sts-demo/`: the first one found from
     /// the start folder upward.
     ///
@@ -162,7 +170,7 @@ impl Locator {
             Some(DEMO) => (self.shipped_folder()?.join(shipped), format!("{flag} demo")),
             Some(value) if Path::new(value).is_dir() => (PathBuf::from(value), flag.to_owned()),
             Some(value) => {
-                let problem = if flag == "--encoder" && is_hub_id(value) {
+                let problem = if what == "encoder" && is_hub_id(value) {
                     "no such folder, and model ids of the Hub are not fetched; \
                      download the model and give its folder, or `demo`"
                 } else {

@@ -80,7 +80,7 @@ impl Cli {
             (None, Some(sts)) => (Some("demo"), Some(sts.as_str())),
             (Some(model), sts) => (Some(model.as_str()), sts.as_deref()),
         };
-        let (model, sts) = (locator.encoder(model)?, locator.sts(sts)?);
+        let (model, sts) = (locator.model(model)?, locator.sts(sts)?);
         eprintln!("{}\n{}", model.note, sts.note);
         let folder = ModelFolder::open(&model.place)?;
         let pooling = match (self.pooling, folder.pooling()?) {

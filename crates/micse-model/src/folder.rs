@@ -72,6 +72,21 @@ impl ModelFolder {
         Ok(tokenizer)
     }
 
+    /// The `max_seq_length` of `sentence_bert_config.json`; `None` without that file or that key.
+    ///
+    /// # Errors
+    /// The file is not valid.
+    pub fn max_length(&self) -> Result<Option<usize>> {
+        let path = self.path.join("sentence_bert_config.json");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let keys: serde_json::Value = serde_json::from_str(&text)
+            .map_err(|e| Error::Config { path, reason: format!("not a valid configuration: {e}") })?;
+        Ok(keys["max_seq_length"].as_u64().map(|n| n as usize))
+    }
+
     /// The pooling that `1_Pooling/config.json` asks for; `None` without that file.
     ///
     /// # Errors
@@ -124,7 +139,7 @@ pub fn save_model(
             )));
         }
     };
-    let config = encoder.config();
+    let config = &BertConfig { architectures: vec!["BertModel".into()], ..encoder.config().clone() };
     let names = encoder.parameters().into_iter().map(|info| info.name);
     let values =
         encoder.values()?.into_iter().map(|value| Ok(value.to_device(&Device::Cpu)?.to_dtype(dtype)?));

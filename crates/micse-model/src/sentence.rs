@@ -58,20 +58,25 @@ pub struct SentenceEncoder {
     encoder: Box<dyn Encoder>,
     tokenizer: Tokenizer,
     pooling: Pooling,
+    max_length: usize,
 }
 
 impl SentenceEncoder {
-    /// Puts the parts together.
+    /// Puts the parts together. Sentences are cut at the encoder's position limit.
     pub fn new(encoder: Box<dyn Encoder>, tokenizer: Tokenizer, pooling: Pooling) -> Self {
-        Self { encoder, tokenizer, pooling }
+        let max_length = encoder.config().max_position_embeddings;
+        Self { encoder, tokenizer, pooling, max_length }
     }
 
-    /// Loads a model folder.
+    /// Loads a model folder. Sentences are cut at the `max_seq_length` that the folder asks for, as
+    /// sentence-transformers does, and at the encoder's position limit.
     ///
     /// # Errors
     /// The folder is not a model.
     pub fn load(folder: &ModelFolder, pooling: Pooling, device: &Device) -> Result<Self> {
-        Ok(Self::new(folder.encoder(device)?, folder.tokenizer()?, pooling))
+        let mut encoder = Self::new(folder.encoder(device)?, folder.tokenizer()?, pooling);
+        encoder.max_length = folder.max_length()?.map_or(encoder.max_length, |n| n.min(encoder.max_length));
+        Ok(encoder)
     }
 
     /// The encoder.
@@ -89,11 +94,12 @@ impl SentenceEncoder {
         &self.tokenizer
     }
 
-    /// [`encode_sentences`] with this encoder.
+    /// Embeddings of sentences: one row each, in order.
     ///
     /// # Errors
     /// A sentence cannot be tokenized.
     pub fn encode<S: AsRef<str> + Sync>(&self, sentences: &[S]) -> Result<Vec<Vec<f32>>> {
-        encode_sentences(self.encoder.as_ref(), &self.tokenizer, self.pooling, sentences)
+        let ids = self.tokenizer.encode_all(sentences, self.max_length)?;
+        encode_ids(self.encoder.as_ref(), &ids, self.pooling)
     }
 }

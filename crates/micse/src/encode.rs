@@ -33,7 +33,7 @@ const CHUNK: usize = 1024;
 
 impl Encode {
     pub(crate) fn run(&self) -> Result<()> {
-        let model = Locator::from_env()?.encoder(Some(&self.model))?;
+        let model = Locator::from_env()?.model(Some(&self.model))?;
         let folder = ModelFolder::open(&model.place)?;
         let pooling = self
             .pooling

@@ -51,7 +51,7 @@ pub(crate) struct Train {
 impl Train {
     pub(crate) fn run(&self) -> Result<()> {
         let locator = Locator::from_env()?;
-        let (model, sts) = (locator.encoder(Some(&self.model))?, locator.sts(Some(&self.sts))?);
+        let (model, sts) = (locator.model(Some(&self.model))?, locator.sts(Some(&self.sts))?);
         eprintln!("{}\n{}", model.note, sts.note);
         let base = ModelFolder::open(&model.place)?;
         let suite = Suite::load(&sts.place, None)?;
