@@ -3,6 +3,7 @@
 mod golden;
 mod sweep;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     let level = ["warn", "info", "debug"][usize::from(cli.verbose.min(2))];
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     match cli.log_format {
         LogFormat::Text => log.without_time().with_target(false).init(),
         LogFormat::Json => log.json().init(),

@@ -106,8 +106,8 @@ fn run_cell(
             if reason.is_empty() { format!("its process ended with {status}") } else { reason.to_owned() }
         );
     }
-    if !errors.is_empty() {
-        tell(Line::Notice(errors.to_owned()));
+    for line in errors.lines() {
+        tell(Line::Notice(line.trim().trim_start_matches("WARN ").to_owned()));
     }
     Ok(())
 }
