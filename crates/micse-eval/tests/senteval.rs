@@ -1,5 +1,6 @@
 //! The seven real tasks, scored by an embedder that needs no model.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use micse_data::sts::{SENTEVAL_TASKS, Suite};
@@ -34,7 +35,8 @@ impl Embedder for Words {
 #[test]
 fn word_overlap_scores_between_chance_and_a_model() {
     let Some(data) = std::env::var_os("MICSE_DATA") else {
-        println!("skipped: MICSE_DATA is not set; it names the folder that holds senteval/");
+        // Past the test harness, which hides what a test that passes prints.
+        let _ = writeln!(std::io::stderr(), "skipped: the real STS sets (MICSE_DATA is not set)");
         return;
     };
     let suite = Suite::load(&PathBuf::from(data).join("senteval"), None).unwrap();
