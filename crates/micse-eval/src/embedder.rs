@@ -84,11 +84,11 @@ impl<'a> Embeddings<'a> {
     }
 }
 
-/// The inner product in f32 with eight fused partial sums, a vector register's worth. The order is fixed, so
+/// The inner product in f32 with four fused partial sums, a 128-bit register's worth. The order is fixed, so
 /// that scores do not depend on the processor.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; 8];
-    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+    let mut sums = [0.0_f32; 4];
+    for (a, b) in a.chunks(4).zip(b.chunks(4)) {
         for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
             *sum = a.mul_add(b, *sum);
         }
