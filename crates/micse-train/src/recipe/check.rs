@@ -17,15 +17,9 @@ impl Recipe {
         if self.objectives.is_empty() {
             return Err("no objectives: a recipe needs at least one [[objectives]]".into());
         }
-        if self.views.len() < 2 {
+        if self.views.len() != 2 {
             return Err(format!(
                 "{} view(s), but infonce and ami compare two: write [[views]] twice",
-                self.views.len()
-            ));
-        }
-        if self.views.len() > 2 {
-            return Err(format!(
-                "{} views, but infonce and ami compare two: write [[views]] twice",
                 self.views.len()
             ));
         }
