@@ -5,6 +5,8 @@
 //! augmentations of the embeddings are plain tensor operations. What comes out are only the leaves that
 //! the pass asked for ([`Taps`]); everything else is neither kept nor returned.
 
+use std::any::Any;
+
 use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 use micse_random::Stream;
@@ -57,6 +59,9 @@ pub struct Taps {
     pub attention_maps: Option<AttentionStage>,
     /// Token states of these layers: 0 is the embeddings' output, L the last layer's.
     pub states: Vec<usize>,
+    /// The last layer's states at these rows of the batch (a masked-LM objective reads a few of them);
+    /// repeats are allowed, their gradients add up.
+    pub tokens: Vec<u32>,
 }
 
 /// Attention after the softmax, before dropout or after it.
@@ -103,6 +108,8 @@ pub struct Leaves {
     pub attention_maps: Option<Tensor>,
     /// `[rows, D]` for each layer asked for, in that order.
     pub states: Vec<Tensor>,
+    /// `[tokens, D]`, in the order asked for; `None` if no token was.
+    pub tokens: Option<Tensor>,
 }
 
 /// Name, shape and group of a trainable tensor.
@@ -118,6 +125,9 @@ pub struct ParameterInfo {
 
 /// Something with parameters that a step can change: an encoder, a head.
 pub trait Trainable {
+    /// The thing itself, for engines that can do better with one of their own kind (see [`Self::follow`]).
+    fn as_any(&self) -> &dyn Any;
+
     /// Name, shape and group of every parameter, in one fixed order.
     fn parameters(&self) -> Vec<ParameterInfo>;
 
@@ -129,6 +139,14 @@ pub trait Trainable {
 
     /// Takes this step's gradients out of a finished backward pass.
     fn collect_gradients(&mut self, gradients: &GradStore) -> Result<()>;
+
+    /// Adds a term's gradient to a parameter's collected one: a term on parameters themselves, or a network
+    /// that uses one of them elsewhere (a masked-LM head's tied word table). The parameter is given by its
+    /// number in [`Self::parameters`].
+    ///
+    /// # Errors
+    /// There is no such parameter, or the gradient has another shape.
+    fn add_gradient(&mut self, parameter: usize, gradient: &Tensor) -> Result<()>;
 
     /// The collected gradients in parameter order; `None` where no gradient arrived.
     fn gradients(&self) -> Result<Vec<Option<Tensor>>>;

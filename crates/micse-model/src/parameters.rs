@@ -1,5 +1,7 @@
 //! An ordered set of named parameters: what every [`Trainable`] of the tensor engine is made of.
 
+use std::any::Any;
+
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 
@@ -62,6 +64,10 @@ impl ParameterSet {
 }
 
 impl Trainable for ParameterSet {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn parameters(&self) -> Vec<ParameterInfo> {
         let info = |p: &Parameter| ParameterInfo {
             name: p.name.clone(),
@@ -95,6 +101,27 @@ impl Trainable for ParameterSet {
         for p in &mut self.entries {
             p.gradient = gradients.get(&p.var).cloned();
         }
+        Ok(())
+    }
+
+    fn add_gradient(&mut self, parameter: usize, gradient: &Tensor) -> Result<()> {
+        let count = self.entries.len();
+        let p = self
+            .entries
+            .get_mut(parameter)
+            .ok_or_else(|| Error::Input(format!("there is no parameter {parameter} among {count}")))?;
+        if p.var.dims() != gradient.dims() {
+            return Err(Error::Input(format!(
+                "parameter `{}` has shape {:?}, the gradient to add {:?}",
+                p.name,
+                p.var.dims(),
+                gradient.dims()
+            )));
+        }
+        p.gradient = Some(match p.gradient.take() {
+            Some(sum) => (sum + gradient)?.detach(),
+            None => gradient.detach(),
+        });
         Ok(())
     }
 
@@ -188,6 +215,12 @@ fn square_norm(gradient: &Tensor) -> Result<f64> {
 macro_rules! trainable_by {
     ($type:ty, $field:ident) => {
         impl $crate::encoder::Trainable for $type {
+            fn as_any(&self) -> &dyn std::any::Any {
+                self
+            }
+            fn add_gradient(&mut self, p: usize, gradient: &candle_core::Tensor) -> $crate::Result<()> {
+                self.$field.add_gradient(p, gradient)
+            }
             fn parameters(&self) -> Vec<$crate::encoder::ParameterInfo> {
                 self.$field.parameters()
             }

@@ -82,7 +82,8 @@ impl Network {
         let pooled_layers = taps.pooled.map(|p| p.layers(depth)).unwrap_or_default();
         let wanted = |layer: usize| pooled_layers.contains(&layer) || taps.states.contains(&layer);
         // With [CLS] pooling and no other wish the last layer's token-wise part runs for [CLS] rows only.
-        let cls_only = taps.pooled == Some(Pooling::Cls) && !taps.states.contains(&depth);
+        let wants_tokens = !taps.tokens.is_empty();
+        let cls_only = taps.pooled == Some(Pooling::Cls) && !taps.states.contains(&depth) && !wants_tokens;
 
         let mut x = embeddings.clone();
         if wanted(0) {
@@ -108,6 +109,11 @@ impl Network {
             }
         }
 
+        let tokens = if wants_tokens {
+            Some(x.index_select(&Tensor::new(&taps.tokens[..], device)?, 0)?)
+        } else {
+            None
+        };
         let state = |layer: usize| {
             let found = kept.iter().find(|(l, _)| *l == layer).map(|(_, x)| x.clone());
             found.ok_or_else(|| Error::Input(format!("the states of layer {layer} were not kept")))
@@ -122,6 +128,7 @@ impl Network {
             attention_values: values.finish(device)?,
             attention_maps: if maps.is_empty() { None } else { Some(Tensor::stack(&maps, 0)?) },
             states: taps.states.iter().map(|&layer| state(layer)).collect::<Result<_>>()?,
+            tokens,
         })
     }
 }
@@ -178,6 +185,9 @@ fn check_taps(taps: &Taps, batch: &Batch, config: &BertConfig) -> Result<()> {
         return Err(Error::Input(format!(
             "the states of layer {layer} were asked of an encoder of {depth} layers"
         )));
+    }
+    if let Some(row) = taps.tokens.iter().find(|&&row| row as usize >= batch.rows()) {
+        return Err(Error::Input(format!("token {row} was asked of a batch of {} rows", batch.rows())));
     }
     let Some(values) = &taps.attention_values else { return Ok(()) };
     let fits = |p: &AttentionPosition| {

@@ -1,0 +1,5 @@
+//! CPU kernels of a transformer encoder, forward and backward, on plain slices.
+
+pub mod view;
+
+pub use view::View;
