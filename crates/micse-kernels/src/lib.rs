@@ -1,5 +1,41 @@
-//! CPU kernels of a transformer encoder, forward and backward, on plain slices.
+//! The arithmetic of a transformer encoder on the CPU, forward and backward, on plain `f32` slices.
+//!
+//! Kernels know neither tensors nor a graph: the caller owns all buffers and keeps what a backward pass needs.
+//! Each is compiled for AVX-512, AVX2 and the target's own extensions, and chosen at run time. Work is cut into
+//! tasks of fixed size for rayon's current pool, and sums run in a fixed order, so that the bits do not depend
+//! on the number of threads. Sizes that do not fit are programming errors and panic.
+//!
+//! ```
+//! use micse_kernels::{View, Write, product};
+//!
+//! // [2, 3] times the transpose of [2, 3].
+//! let (x, weight) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+//! let mut y = [0.0; 4];
+//! product(&mut y, View::new(&x, 2, 3, 3), View::new(&weight, 2, 3, 3).transposed(), Write::Replace);
+//! assert_eq!(y, [4.0, 2.0, 10.0, 5.0]);
+//! ```
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`matmul`] | matrix products in f32 |
+//! | [`attention`] | attention at true length, with taps |
+//! | [`activation`] | bias and non-linearity |
+//! | [`norm`], [`dropout`] | LayerNorm with residual and dropout |
+//! | [`sums`], [`rows`] | column sums; gathering and scattering rows |
+//! | [`adam`] | AdamW, norms, moving averages |
 
+pub mod activation;
+pub mod adam;
+pub mod attention;
+pub mod dropout;
+mod exp;
+pub mod matmul;
+pub mod norm;
+pub mod rows;
+mod simd;
+mod small;
+pub mod sums;
 pub mod view;
 
+pub use matmul::{Write, product};
 pub use view::View;

@@ -29,15 +29,14 @@ pub fn hidden_lane(stream: Stream, layer: usize, site: Site, sentence: usize, po
     stream.with(layer as u64).with(site as u64).with(sentence as u64).with(position as u64).lane()
 }
 
+/// The stream of one sentence's attention in a layer.
+pub(crate) fn attention_stream(stream: Stream, layer: usize, sentence: usize) -> Stream {
+    stream.with(layer as u64).with(Site::Attention as u64).with(sentence as u64)
+}
+
 /// The lane of one row of attention probabilities; its index is the key token.
 pub fn attention_lane(stream: Stream, layer: usize, sentence: usize, head: usize, query: usize) -> Lane {
-    stream
-        .with(layer as u64)
-        .with(Site::Attention as u64)
-        .with(sentence as u64)
-        .with(head as u64)
-        .with(query as u64)
-        .lane()
+    attention_stream(stream, layer, sentence).with(head as u64).with(query as u64).lane()
 }
 
 /// Whether dropout at `rate` keeps one attention probability.

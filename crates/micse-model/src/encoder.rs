@@ -12,7 +12,7 @@ use candle_core::backprop::GradStore;
 use micse_random::Stream;
 
 use crate::optimizer::{AdamStep, Group};
-use crate::{Batch, BertConfig, Pooling, Result};
+use crate::{Batch, BertConfig, Error, Pooling, Result};
 
 /// One pass through an encoder: its mode and the leaves that are wanted.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +62,38 @@ pub struct Taps {
     /// The last layer's states at these rows of the batch (a masked-LM objective reads a few of them);
     /// repeats are allowed, their gradients add up.
     pub tokens: Vec<u32>,
+}
+
+impl Taps {
+    /// Whether a batch and an encoder of this configuration have what is asked for.
+    pub(crate) fn check(&self, batch: &Batch, config: &BertConfig) -> Result<()> {
+        let depth = config.num_hidden_layers;
+        if let Some(layer) = self.states.iter().find(|&&l| l > depth) {
+            return Err(Error::Input(format!(
+                "the states of layer {layer} were asked of an encoder of {depth} layers"
+            )));
+        }
+        if let Some(row) = self.tokens.iter().find(|&&row| row as usize >= batch.rows()) {
+            return Err(Error::Input(format!("token {row} was asked of a batch of {} rows", batch.rows())));
+        }
+        let Some(values) = &self.attention_values else { return Ok(()) };
+        let fits = |p: &AttentionPosition| {
+            (p.sentence as usize) < batch.sentences()
+                && (p.layer as usize) < depth
+                && (p.head as usize) < config.num_attention_heads
+                && (p.query as usize) < batch.rows_of(p.sentence as usize)
+                && (p.key as usize) < batch.keys_of(p.sentence as usize)
+        };
+        match values.at.iter().find(|p| !fits(p)) {
+            None => Ok(()),
+            Some(p) => Err(Error::Input(format!(
+                "an attention value was asked for at {p:?}, which this batch of {} sentences and this encoder of \
+                 {depth} layers and {} heads do not have",
+                batch.sentences(),
+                config.num_attention_heads
+            ))),
+        }
+    }
 }
 
 /// Attention after the softmax, before dropout or after it.

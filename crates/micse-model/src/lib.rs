@@ -25,6 +25,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`encoder`] | the contract: passes, taps, leaves, [`Encoder`], [`Trainable`] |
+//! | [`packed`] | the fast engine on the CPU |
 //! | [`tensor`] | the reference engine in plain tensor operations |
 //! | [`dropout`] | which activations are dropped, as a function of where they stand |
 //! | [`optimizer`] | AdamW's step and clipping |
@@ -40,15 +41,13 @@ pub mod files;
 pub mod folder;
 mod head;
 pub mod optimizer;
+pub mod packed;
 mod parameters;
 mod pooling;
 mod sentence;
 pub mod tensor;
 pub mod tokenizer;
 pub mod weights;
-
-// Named so that the feature which switches on AVX-512 in candle's matrix products is in the build.
-use gemm as _;
 
 pub use batch::{Batch, Padding};
 pub use config::{Activation, BertConfig};
@@ -61,6 +60,7 @@ pub use error::{Error, Result};
 pub use folder::{ModelFolder, save_model};
 pub use head::TanhMlp;
 pub use optimizer::{AdamStep, Group, clip_factor};
+pub use packed::PackedEncoder;
 pub use parameters::ParameterSet;
 pub use pooling::Pooling;
 pub use sentence::{SentenceEncoder, encode_ids, encode_sentences};

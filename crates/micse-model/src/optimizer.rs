@@ -117,7 +117,7 @@ pub(crate) fn adam_step(
     Ok(())
 }
 
-fn bias_corrections(rule: &AdamStep) -> (f64, f64) {
+pub(crate) fn bias_corrections(rule: &AdamStep) -> (f64, f64) {
     let t = rule.step as f64;
     (1.0 - rule.betas.0.powf(t), 1.0 - rule.betas.1.powf(t))
 }
@@ -162,7 +162,7 @@ impl InplaceOp2 for FusedAdam<'_> {
     }
 }
 
-/// `slow <- decay * slow + (1 - decay) * fast` in place on the CPU.
+/// `slow <- decay * slow + (1 - decay) * fast` in place on the CPU, written so that equal values stay equal.
 pub(crate) struct Average {
     pub(crate) decay: f64,
 }
@@ -181,9 +181,9 @@ impl InplaceOp2 for Average {
     ) -> candle_core::Result<()> {
         let slow = contiguous_mut(slow, sl)?;
         let fast = contiguous(fast, fl)?;
-        let (own, other) = (self.decay as f32, (1.0 - self.decay) as f32);
+        let rest = (1.0 - self.decay) as f32;
         for (s, &f) in slow.iter_mut().zip(fast) {
-            *s = own * *s + other * f;
+            *s += rest * (f - *s);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use super::attention::{Packing, SelfAttention, averaging_matrix};
 use super::layers::{FeedForward, LayerNorm, Linear, hidden_dropout};
 use crate::dropout::Site;
-use crate::encoder::{AttentionPosition, Leaves, Mode, Pass, Taps};
+use crate::encoder::{Leaves, Mode, Pass, Taps};
 use crate::{Batch, BertConfig, Error, Pooling, Result};
 
 struct Layer {
@@ -71,7 +71,7 @@ impl Network {
         device: &Device,
     ) -> Result<Leaves> {
         let taps = &pass.taps;
-        check_taps(taps, batch, config)?;
+        taps.check(batch, config)?;
         let packing = Packing::new(batch, device)?;
         let rows = all_rows(batch);
         let depth = self.layers.len();
@@ -177,35 +177,6 @@ fn pool(
         return Ok(x.index_select(&Tensor::new(first, device)?, 0)?);
     }
     Ok(averaging_matrix(batch, DType::F32, device)?.matmul(&x)?)
-}
-
-fn check_taps(taps: &Taps, batch: &Batch, config: &BertConfig) -> Result<()> {
-    let depth = config.num_hidden_layers;
-    if let Some(layer) = taps.states.iter().find(|&&l| l > depth) {
-        return Err(Error::Input(format!(
-            "the states of layer {layer} were asked of an encoder of {depth} layers"
-        )));
-    }
-    if let Some(row) = taps.tokens.iter().find(|&&row| row as usize >= batch.rows()) {
-        return Err(Error::Input(format!("token {row} was asked of a batch of {} rows", batch.rows())));
-    }
-    let Some(values) = &taps.attention_values else { return Ok(()) };
-    let fits = |p: &AttentionPosition| {
-        (p.sentence as usize) < batch.sentences()
-            && (p.layer as usize) < depth
-            && (p.head as usize) < config.num_attention_heads
-            && (p.query as usize) < batch.rows_of(p.sentence as usize)
-            && (p.key as usize) < batch.keys_of(p.sentence as usize)
-    };
-    match values.at.iter().find(|p| !fits(p)) {
-        None => Ok(()),
-        Some(p) => Err(Error::Input(format!(
-            "an attention value was asked for at {p:?}, which this batch of {} sentences and this encoder of \
-             {depth} layers and {} heads do not have",
-            batch.sentences(),
-            config.num_attention_heads
-        ))),
-    }
 }
 
 /// Collects attention values layer by layer and gives them in the order asked for.

@@ -1,0 +1,184 @@
+//! The backward pass of attention.
+
+use rayon::prelude::*;
+
+use super::{AttentionDropout, HeadDropout, Layout, Place, SCRATCH, Scratch, parts};
+use crate::simd::{LANES, fold, padded, vectorised};
+use crate::small::{Left, small_product};
+
+/// Gradients that reach single entries of the maps from outside (attention values that a loss reads).
+#[derive(Clone, Debug, Default)]
+pub struct Taps {
+    /// Whether the values were read after dropout.
+    pub after_dropout: bool,
+    /// (place in the buffer of maps, gradient), the places ascending; equal places add up.
+    pub entries: Vec<(u32, f32)>,
+}
+
+impl Taps {
+    /// Those within a part of the buffer.
+    fn within(&self, start: usize, end: usize) -> &[(u32, f32)] {
+        let from = self.entries.partition_point(|&(place, _)| (place as usize) < start);
+        let to = from + self.entries[from..].partition_point(|&(place, _)| (place as usize) < end);
+        &self.entries[from..to]
+    }
+}
+
+/// One head of one sentence.
+struct Head<'a> {
+    qkv: &'a [f32],
+    /// The sentence's rows of the context's gradient: `[queries, D]`.
+    gradient: &'a [f32],
+    /// P: `[queries, stride]`.
+    map: &'a [f32],
+    /// Where the map begins in the buffer of maps.
+    map_start: usize,
+    taps: &'a [(u32, f32)],
+    taps_after_dropout: bool,
+    place: Place,
+    positions: &'a [u32],
+    column: usize,
+    hidden: usize,
+    size: usize,
+    dropout: Option<HeadDropout>,
+}
+
+vectorised! {
+    /// `out`: the sentence's rows `[rows, 3 D]`, of which the head's columns are written.
+    fn head_backward(out: &mut [f32], head: &Head<'_>, scratch: &mut Scratch) {
+        let (place, size, hidden, width) = (head.place, head.size, head.hidden, 3 * head.hidden);
+        let (stride, queries, keys, wide) = (place.stride(), place.queries, place.keys, padded(head.size));
+        let at = |part: usize| part * hidden + head.column..part * hidden + head.column + size;
+        let Scratch { query, key, context, turned, dropped, slope, out: room, .. } = scratch;
+        query.gather(head.qkv, width, at(0), head.positions.iter().map(|&p| p as usize));
+        key.gather(head.qkv, width, at(1), 0..keys);
+        turned.transpose(head.qkv, width, at(2), keys);
+        context.gather(head.gradient, hidden, head.column..head.column + size, 0..queries);
+
+        let slope = slope.room(queries, keys);
+        let left = Left { data: &context.data, row: wide, column: 1 };
+        small_product(slope, stride, left, &turned.data, stride, (queries, size, stride));
+        if head.taps_after_dropout {
+            for &(place, gradient) in head.taps {
+                slope[place as usize - head.map_start] += gradient;
+            }
+        }
+        let weights = match head.dropout {
+            None => head.map,
+            Some(d) => {
+                let dropped = dropped.room(queries, keys);
+                for (((row, slope), map), &p) in dropped
+                    .chunks_exact_mut(stride)
+                    .zip(slope.chunks_exact_mut(stride))
+                    .zip(head.map.chunks_exact(stride))
+                    .zip(head.positions)
+                {
+                    let lane = d.stream.with(u64::from(p)).lane();
+                    for (key, ((out, slope), &value)) in row.iter_mut().zip(slope).zip(map).enumerate() {
+                        let factor = if lane.draw(key as u32) >= d.threshold { d.scale } else { 0.0 };
+                        *out = value * factor;
+                        *slope *= factor;
+                    }
+                }
+                &*dropped
+            }
+        };
+        if !head.taps_after_dropout {
+            for &(place, gradient) in head.taps {
+                slope[place as usize - head.map_start] += gradient;
+            }
+        }
+
+        // dV
+        let rows = room.room(keys, size);
+        let left = Left { data: weights, row: 1, column: stride };
+        small_product(rows, wide, left, &context.data, wide, (keys, queries, wide));
+        write(out, width, at(2), rows, wide, 0..keys);
+        // dS
+        let scale = 1.0 / (size as f32).sqrt();
+        for (slope, map) in slope.chunks_exact_mut(stride).zip(head.map.chunks_exact(stride)) {
+            let mut sums = [0.0_f32; LANES];
+            for (slope, map) in slope.as_chunks::<LANES>().0.iter().zip(map.as_chunks::<LANES>().0) {
+                for ((sum, &slope), &p) in sums.iter_mut().zip(slope).zip(map) {
+                    *sum = slope.mul_add(p, *sum);
+                }
+            }
+            let mean = fold(sums);
+            for (slope, &p) in slope.iter_mut().zip(map) {
+                *slope = p * (*slope - mean) * scale;
+            }
+        }
+        // dQ
+        let rows = room.room(queries, size);
+        let left = Left { data: slope, row: stride, column: 1 };
+        small_product(rows, wide, left, &key.data, wide, (queries, keys, wide));
+        write(out, width, at(0), rows, wide, head.positions.iter().map(|&p| p as usize));
+        // dK
+        let rows = room.room(keys, size);
+        let left = Left { data: slope, row: 1, column: stride };
+        small_product(rows, wide, left, &query.data, wide, (keys, queries, wide));
+        write(out, width, at(1), rows, wide, 0..keys);
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn write(
+    out: &mut [f32],
+    width: usize,
+    columns: std::ops::Range<usize>,
+    rows: &[f32],
+    stride: usize,
+    to: impl Iterator<Item = usize>,
+) {
+    for (row, to) in rows.chunks_exact(stride).zip(to) {
+        out[to * width + columns.start..to * width + columns.end].copy_from_slice(&row[..columns.len()]);
+    }
+}
+
+/// Backward of [`super::attention`]: `out` gets the gradients of queries, keys and values `[rows, 3 D]`, from
+/// that of the context `[queries, D]`, the maps that the forward pass wrote, and the taps.
+pub fn attention_backward(
+    out: &mut [f32],
+    gradient: &[f32],
+    maps: &[f32],
+    qkv: &[f32],
+    layout: &Layout,
+    dropout: Option<AttentionDropout<'_>>,
+    taps: &Taps,
+) {
+    let hidden = layout.hidden();
+    let outs = parts(out, layout.places.iter().map(|p| p.rows * 3 * hidden));
+    outs.into_par_iter().enumerate().for_each(|(sentence, out)| {
+        let place = layout.places[sentence];
+        if place.queries < place.rows || place.keys < place.rows {
+            // Rows that do not ask, and rows that are no keys, have no gradient of their own.
+            out.fill(0.0);
+        }
+        if place.queries == 0 {
+            return;
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            for h in 0..layout.heads {
+                let map_start = place.map + h * place.map_len();
+                let map_end = map_start + place.map_len();
+                let head = Head {
+                    qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
+                    gradient: &gradient
+                        [place.first_query * hidden..(place.first_query + place.queries) * hidden],
+                    map: &maps[map_start..map_end],
+                    map_start,
+                    taps: taps.within(map_start, map_end),
+                    taps_after_dropout: taps.after_dropout,
+                    place,
+                    positions: layout.positions(&place),
+                    column: h * layout.head_size,
+                    hidden,
+                    size: layout.head_size,
+                    dropout: HeadDropout::new(dropout, sentence, h),
+                };
+                head_backward(out, &head, scratch);
+            }
+        });
+    });
+}

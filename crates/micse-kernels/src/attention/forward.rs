@@ -1,0 +1,129 @@
+//! The forward pass of attention.
+
+use rayon::prelude::*;
+
+use super::{AttentionDropout, HeadDropout, Layout, Place, SCRATCH, Scratch, parts};
+use crate::exp::exp_not_positive;
+use crate::simd::{LANES, fold, padded, vectorised};
+use crate::small::{Left, small_product};
+
+/// One head of one sentence.
+struct Head<'a> {
+    /// The sentence's rows of queries, keys and values: `[rows, 3 D]`.
+    qkv: &'a [f32],
+    place: Place,
+    /// Position of every query.
+    positions: &'a [u32],
+    /// The head's first column among D.
+    column: usize,
+    hidden: usize,
+    size: usize,
+    dropout: Option<HeadDropout>,
+}
+
+/// s x becomes softmax(s x) over the first `keys` entries, and zero behind them.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn softmax(row: &mut [f32], keys: usize, scale: f32) {
+    row[keys..].fill(f32::NEG_INFINITY);
+    let mut highest = [f32::NEG_INFINITY; LANES];
+    for chunk in row.as_chunks::<LANES>().0 {
+        for (highest, &x) in highest.iter_mut().zip(chunk) {
+            *highest = if x > *highest { x } else { *highest };
+        }
+    }
+    let highest = highest.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    for x in row.iter_mut() {
+        *x = exp_not_positive((*x - highest) * scale);
+    }
+    row[keys..].fill(0.0);
+    let mut sums = [0.0_f32; LANES];
+    for chunk in row.as_chunks::<LANES>().0 {
+        for (sum, &x) in sums.iter_mut().zip(chunk) {
+            *sum += x;
+        }
+    }
+    let inverse = 1.0 / fold(sums);
+    for x in row.iter_mut() {
+        *x *= inverse;
+    }
+}
+
+vectorised! {
+    /// `context`: the sentence's rows `[queries, D]`, of which the head's columns are written; `map`: `[queries,
+    /// stride]`.
+    fn head_forward(context: &mut [f32], map: &mut [f32], head: &Head<'_>, scratch: &mut Scratch) {
+        let (place, size, width) = (head.place, head.size, 3 * head.hidden);
+        let (stride, queries) = (place.stride(), place.queries);
+        let at = |part: usize| part * head.hidden + head.column..part * head.hidden + head.column + size;
+        scratch.query.gather(head.qkv, width, at(0), head.positions.iter().map(|&p| p as usize));
+        scratch.turned.transpose(head.qkv, width, at(1), place.keys);
+        scratch.value.gather(head.qkv, width, at(2), 0..place.keys);
+        let query = Left { data: &scratch.query.data, row: scratch.query.stride, column: 1 };
+        small_product(map, stride, query, &scratch.turned.data, stride, (queries, size, stride));
+        let scale = 1.0 / (size as f32).sqrt();
+        for row in map.chunks_exact_mut(stride) {
+            softmax(row, place.keys, scale);
+        }
+        let weights = match head.dropout {
+            None => &*map,
+            Some(d) => {
+                let dropped = scratch.dropped.room(queries, place.keys);
+                for ((row, map), &p) in
+                    dropped.chunks_exact_mut(stride).zip(map.chunks_exact(stride)).zip(head.positions)
+                {
+                    let lane = d.stream.with(u64::from(p)).lane();
+                    for (key, (out, &value)) in row.iter_mut().zip(map).enumerate() {
+                        let factor = if lane.draw(key as u32) >= d.threshold { d.scale } else { 0.0 };
+                        *out = value * factor;
+                    }
+                }
+                &*dropped
+            }
+        };
+        let out_stride = padded(size);
+        let out = scratch.out.room(queries, size);
+        let left = Left { data: weights, row: stride, column: 1 };
+        small_product(out, out_stride, left, &scratch.value.data, out_stride, (queries, place.keys, out_stride));
+        for (row, out) in context.chunks_exact_mut(head.hidden).zip(out.chunks_exact(out_stride)) {
+            row[head.column..head.column + size].copy_from_slice(&out[..size]);
+        }
+    }
+}
+
+/// Attention of all heads and sentences.
+///
+/// `qkv` is `[rows, 3 D]`: queries, keys and values, biases included. `context` gets `[queries, D]`, `maps` the
+/// attention before dropout ([`Layout::map_elements`]).
+pub fn attention(
+    context: &mut [f32],
+    maps: &mut [f32],
+    qkv: &[f32],
+    layout: &Layout,
+    dropout: Option<AttentionDropout<'_>>,
+) {
+    let hidden = layout.hidden();
+    assert_eq!(qkv.len(), layout.rows() * 3 * hidden, "queries, keys and values of all rows");
+    let contexts = parts(context, layout.places.iter().map(|p| p.queries * hidden));
+    let maps = parts(maps, layout.places.iter().map(|p| layout.heads * p.map_len()));
+    contexts.into_par_iter().zip(maps).enumerate().for_each(|(sentence, (context, maps))| {
+        let place = layout.places[sentence];
+        if place.queries == 0 {
+            return;
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            for (h, map) in maps.chunks_exact_mut(place.map_len()).enumerate() {
+                let head = Head {
+                    qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
+                    place,
+                    positions: layout.positions(&place),
+                    column: h * layout.head_size,
+                    hidden,
+                    size: layout.head_size,
+                    dropout: HeadDropout::new(dropout, sentence, h),
+                };
+                head_forward(context, map, &head, scratch);
+            }
+        });
+    });
+}

@@ -1,0 +1,259 @@
+//! Multi-head self-attention of packed sentences, each at its true length, forward and backward.
+//!
+//! For a sentence of n rows and a head of width d, with scale s = 1 / sqrt(d) and a dropout mask M (0 or
+//! 1 / (1 - rate)):
+//!
+//! ```text
+//! P = softmax(s Q K^T)             context = (P M) V
+//! dV = (P M)^T dC                  dP = (dC V^T) M + taps
+//! dS = P (dP - rowsum(P dP)) s     dQ = dS K      dK = dS^T Q
+//! ```
+//!
+//! The maps P of a pass lie one after the other in one buffer, each row padded with zeros to whole vectors;
+//! [`Layout::place`] finds an entry.
+
+mod backward;
+mod forward;
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use micse_random::Stream;
+
+use crate::simd::padded;
+
+pub use backward::{Taps, attention_backward};
+pub use forward::attention;
+
+/// One sentence of a batch.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Its first row.
+    row: usize,
+    /// Its rows.
+    rows: usize,
+    /// Of which so many are keys.
+    keys: usize,
+    /// Its part of the list of queries, and so of the context's rows.
+    first_query: usize,
+    queries: usize,
+    /// Where its maps begin.
+    map: usize,
+}
+
+impl Place {
+    /// Elements from one row of a map to the next.
+    fn stride(&self) -> usize {
+        padded(self.keys)
+    }
+
+    /// Elements of one head's map.
+    fn map_len(&self) -> usize {
+        self.queries * self.stride()
+    }
+}
+
+/// Where the sentences of a batch lie, and which of their rows ask.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    heads: usize,
+    head_size: usize,
+    places: Vec<Place>,
+    /// For every query its position in its sentence.
+    queries: Vec<u32>,
+    rows: usize,
+    maps: usize,
+}
+
+impl Layout {
+    /// Sentences one after the other, each with (rows, keys): its first `keys` rows are attended to, all its
+    /// rows ask.
+    pub fn new(heads: usize, head_size: usize, sentences: impl Iterator<Item = (usize, usize)>) -> Self {
+        let mut layout = Self { heads, head_size, places: Vec::new(), queries: Vec::new(), rows: 0, maps: 0 };
+        for (rows, keys) in sentences {
+            assert!(keys <= rows && keys > 0, "{keys} keys in a sentence of {rows} rows");
+            layout.push(rows, keys, (0..rows as u32).collect::<Vec<_>>().as_slice());
+        }
+        layout
+    }
+
+    /// The same sentences, but only the given rows of the batch (ascending) ask: the context has one row for
+    /// each of them.
+    #[must_use]
+    pub fn asking(&self, rows: &[u32]) -> Self {
+        let mut layout = Self {
+            heads: self.heads,
+            head_size: self.head_size,
+            places: Vec::new(),
+            queries: Vec::new(),
+            rows: 0,
+            maps: 0,
+        };
+        let mut rest = rows;
+        for place in &self.places {
+            let end = rest.partition_point(|&r| (r as usize) < place.row + place.rows);
+            let (own, later) = rest.split_at(end);
+            let positions: Vec<u32> = own.iter().map(|&r| r - place.row as u32).collect();
+            layout.push(place.rows, place.keys, &positions);
+            rest = later;
+        }
+        assert!(rest.is_empty(), "rows that ask must ascend and lie in the batch");
+        layout
+    }
+
+    fn push(&mut self, rows: usize, keys: usize, positions: &[u32]) {
+        let place = Place {
+            row: self.rows,
+            rows,
+            keys,
+            first_query: self.queries.len(),
+            queries: positions.len(),
+            map: self.maps,
+        };
+        self.queries.extend_from_slice(positions);
+        self.rows += rows;
+        self.maps += self.heads * place.map_len();
+        self.places.push(place);
+    }
+
+    /// Number of rows of the batch.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of queries: rows of the context.
+    pub fn queries(&self) -> usize {
+        self.queries.len()
+    }
+
+    /// Elements of the buffer of all maps.
+    pub fn map_elements(&self) -> usize {
+        self.maps
+    }
+
+    /// Where P of (sentence, head, query, key) is in the buffer of maps; the query is counted among the
+    /// sentence's queries.
+    pub fn place(&self, sentence: usize, head: usize, query: usize, key: usize) -> usize {
+        let place = &self.places[sentence];
+        place.map + head * place.map_len() + query * place.stride() + key
+    }
+
+    fn hidden(&self) -> usize {
+        self.heads * self.head_size
+    }
+
+    fn positions(&self, place: &Place) -> &[u32] {
+        &self.queries[place.first_query..place.first_query + place.queries]
+    }
+}
+
+/// Dropout of attention: P(query, key) of a head is kept if and only if
+/// `stream.with(head).with(query).lane().draw(key) >= threshold`, with the sentence's stream and the query's
+/// position in the sentence.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionDropout<'a> {
+    /// One stream a sentence.
+    pub streams: &'a [Stream],
+    /// `floor(rate * 2^32)`.
+    pub threshold: u32,
+    /// 1 / (1 - rate).
+    pub scale: f32,
+}
+
+/// Dropout of one head: that of a [`AttentionDropout`] with its stream.
+#[derive(Clone, Copy)]
+struct HeadDropout {
+    stream: Stream,
+    threshold: u32,
+    scale: f32,
+}
+
+impl HeadDropout {
+    fn new(dropout: Option<AttentionDropout<'_>>, sentence: usize, head: usize) -> Option<Self> {
+        dropout.map(|d| Self {
+            stream: d.streams[sentence].with(head as u64),
+            threshold: d.threshold,
+            scale: d.scale,
+        })
+    }
+}
+
+/// Copies of one head's operands: rows of a matrix, padded with zeros to whole vectors.
+#[derive(Default)]
+struct Rows {
+    data: Vec<f32>,
+    stride: usize,
+}
+
+impl Rows {
+    /// Takes columns of the given rows of a matrix with `stride` columns.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // part of vectorised bodies
+    fn gather(
+        &mut self,
+        matrix: &[f32],
+        stride: usize,
+        columns: Range<usize>,
+        rows: impl Iterator<Item = usize>,
+    ) {
+        self.stride = padded(columns.len());
+        self.data.clear();
+        for row in rows {
+            let start = row * stride + columns.start;
+            self.data.extend_from_slice(&matrix[start..start + columns.len()]);
+            self.data.resize(self.data.len() + self.stride - columns.len(), 0.0);
+        }
+    }
+
+    /// Room for `rows` rows of `columns` columns; the contents are left over from before.
+    fn room(&mut self, rows: usize, columns: usize) -> &mut [f32] {
+        self.stride = padded(columns);
+        if self.data.len() < rows * self.stride {
+            self.data.resize(rows * self.stride, 0.0);
+        }
+        &mut self.data[..rows * self.stride]
+    }
+
+    /// The transpose of columns of the first `rows` rows of a matrix: `columns.len()` rows, padded with zeros.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // part of vectorised bodies
+    fn transpose(&mut self, matrix: &[f32], stride: usize, columns: Range<usize>, rows: usize) {
+        let width = padded(rows);
+        let room = self.room(columns.len(), rows);
+        room.fill(0.0);
+        for row in 0..rows {
+            let source = &matrix[row * stride + columns.start..][..columns.len()];
+            for (c, &value) in source.iter().enumerate() {
+                room[c * width + row] = value;
+            }
+        }
+    }
+}
+
+/// Buffers of one thread.
+#[derive(Default)]
+struct Scratch {
+    query: Rows,
+    key: Rows,
+    value: Rows,
+    context: Rows,
+    turned: Rows,
+    dropped: Rows,
+    slope: Rows,
+    out: Rows,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+}
+
+/// Cuts a buffer into the parts of the sentences, of the given lengths.
+fn parts<'a>(mut buffer: &'a mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&'a mut [f32]> {
+    let mut parts = Vec::new();
+    for length in lengths {
+        let (part, rest) = buffer.split_at_mut(length);
+        parts.push(part);
+        buffer = rest;
+    }
+    parts
+}

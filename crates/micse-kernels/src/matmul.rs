@@ -1,0 +1,60 @@
+//! Matrix products in f32, by the gemm crate.
+//!
+//! gemm chooses AVX-512 or AVX2 at run time. It splits rows and columns over threads, never the sum, so that
+//! the bits do not depend on their number.
+
+use crate::View;
+
+/// What becomes of the values that stand in the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// They are overwritten; they need not be initialised to anything meaningful.
+    Replace,
+    /// The product is added to them.
+    Add,
+}
+
+/// `out = lhs · rhs` or `out += lhs · rhs`: `[m, k] · [k, n]`, out row after row with n elements each.
+///
+/// # Panics
+/// The sizes do not fit.
+#[allow(unsafe_code)] // gemm takes raw pointers
+pub fn product(out: &mut [f32], lhs: View<'_>, rhs: View<'_>, write: Write) {
+    let (m, k, n) = (lhs.rows(), lhs.columns(), rhs.columns());
+    assert_eq!(k, rhs.rows(), "a product of {m} x {k} and {} x {n}", rhs.rows());
+    assert!(out.len() >= m * n, "{} elements for a product of {m} x {n}", out.len());
+    if m == 0 || n == 0 {
+        return;
+    }
+    if k == 0 {
+        if write == Write::Replace {
+            out[..m * n].fill(0.0);
+        }
+        return;
+    }
+    // SAFETY: views are checked on construction to lie within their slices, `out` has m * n elements by the
+    // assertion above and is borrowed mutably, so it overlaps neither operand.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            write == Write::Add,
+            lhs.data().as_ptr(),
+            lhs.column_stride() as isize,
+            lhs.row_stride() as isize,
+            rhs.data().as_ptr(),
+            rhs.column_stride() as isize,
+            rhs.row_stride() as isize,
+            1.0_f32,
+            1.0_f32,
+            false,
+            false,
+            false,
+            gemm::Parallelism::Rayon(0),
+        );
+    }
+}

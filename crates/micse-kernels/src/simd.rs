@@ -1,0 +1,96 @@
+//! One body, compiled for several vector extensions, chosen at run time.
+
+/// The widest vector extension that kernels are compiled for and the processor has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// AVX-512 (F, BW, DQ, VL).
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    /// AVX2 with FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// What the target always has.
+    Base,
+}
+
+/// The processor's level. The standard library keeps the answer, so that asking is a load and a test.
+#[inline]
+pub(crate) fn level() -> Level {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+        {
+            return Level::Avx512;
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            return Level::Avx2;
+        }
+    }
+    Level::Base
+}
+
+/// Defines a function whose body is compiled for every [`Level`]; a call runs the processor's own.
+///
+/// The body must be plain Rust that the compiler can vectorise: loops over chunks of fixed size.
+macro_rules! vectorised {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident $(<$($generic:tt),*>)? ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        $(#[$meta])*
+        #[allow(unsafe_code, clippy::too_many_arguments)] // kernels take their buffers and sizes one by one
+        $vis fn $name $(<$($generic),*>)? ($($arg: $ty),*) $(-> $ret)? {
+            #[inline(always)]
+            #[allow(clippy::inline_always)] // it must take the features of the function that it is put into
+            fn body $(<$($generic),*>)? ($($arg: $ty),*) $(-> $ret)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+            fn avx512 $(<$($generic),*>)? ($($arg: $ty),*) $(-> $ret)? {
+                body($($arg),*)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2 $(<$($generic),*>)? ($($arg: $ty),*) $(-> $ret)? {
+                body($($arg),*)
+            }
+
+            match $crate::simd::level() {
+                // SAFETY: `level` has seen that the processor has the features of the function called.
+                #[cfg(target_arch = "x86_64")]
+                $crate::simd::Level::Avx512 => unsafe { avx512($($arg),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                $crate::simd::Level::Avx2 => unsafe { avx2($($arg),*) },
+                $crate::simd::Level::Base => body($($arg),*),
+            }
+        }
+    };
+}
+pub(crate) use vectorised;
+
+/// Lanes of the accumulators: one AVX-512 register of f32. Fixed, so that sums have the same bits whatever
+/// the processor's width.
+pub(crate) const LANES: usize = 16;
+
+/// The sum of the lanes, by halves.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+pub(crate) fn fold(mut lanes: [f32; LANES]) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] += lanes[i + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// `n` rounded up to whole lanes.
+pub(crate) const fn padded(n: usize) -> usize {
+    n.next_multiple_of(LANES)
+}

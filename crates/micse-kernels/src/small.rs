@@ -1,0 +1,86 @@
+//! Small products for attention: a few dozen rows and columns, where a general product's set-up would cost
+//! more than the arithmetic.
+
+use crate::simd::LANES;
+
+/// Rows of the left operand that are worked on together.
+const ROWS: usize = 4;
+
+/// The left operand: element (i, k) is `data[i * row + k * column]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+}
+
+/// `out[i, j] = sum_k left(i, k) * right[k, j]` for i < m and j < width, the sum over k < depth.
+///
+/// `right` has rows of `right_stride`, `out` of `out_stride`; width is a multiple of [`LANES`].
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+pub(crate) fn small_product(
+    out: &mut [f32],
+    out_stride: usize,
+    left: Left<'_>,
+    right: &[f32],
+    right_stride: usize,
+    (m, depth, width): (usize, usize, usize),
+) {
+    debug_assert_eq!(width % LANES, 0);
+    let mut i = 0;
+    while i + ROWS <= m {
+        columns::<ROWS>(out, out_stride, left, right, right_stride, (i, depth, width));
+        i += ROWS;
+    }
+    while i < m {
+        columns::<1>(out, out_stride, left, right, right_stride, (i, depth, width));
+        i += 1;
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn columns<const R: usize>(
+    out: &mut [f32],
+    out_stride: usize,
+    left: Left<'_>,
+    right: &[f32],
+    right_stride: usize,
+    (i, depth, width): (usize, usize, usize),
+) {
+    let mut j = 0;
+    while j + 2 * LANES <= width {
+        tile::<R, { 2 * LANES }>(out, out_stride, left, right, right_stride, (i, j, depth));
+        j += 2 * LANES;
+    }
+    if j < width {
+        tile::<R, LANES>(out, out_stride, left, right, right_stride, (i, j, depth));
+    }
+}
+
+/// R rows and W columns, kept in registers over the whole sum.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn tile<const R: usize, const W: usize>(
+    out: &mut [f32],
+    out_stride: usize,
+    left: Left<'_>,
+    right: &[f32],
+    right_stride: usize,
+    (i, j, depth): (usize, usize, usize),
+) {
+    let mut sums = [[0.0_f32; W]; R];
+    for k in 0..depth {
+        let row: &[f32; W] = right[k * right_stride + j..][..W].try_into().expect("W columns");
+        for r in 0..R {
+            let factor = left.data[(i + r) * left.row + k * left.column];
+            for (sum, &value) in sums[r].iter_mut().zip(row) {
+                *sum = factor.mul_add(value, *sum);
+            }
+        }
+    }
+    for r in 0..R {
+        out[(i + r) * out_stride + j..][..W].copy_from_slice(&sums[r]);
+    }
+}

@@ -1,0 +1,248 @@
+//! The backward pass: from the leaves' gradients to the parameters' and the embeddings'.
+
+use micse_kernels::Write;
+use micse_kernels::activation::activation_backward;
+use micse_kernels::attention::{AttentionDropout, Taps, attention_backward};
+use micse_kernels::norm::{Kept, add_norm_backward, norm_drop_backward};
+use micse_kernels::rows::{add, scatter_add_rows};
+use micse_kernels::sums::add_column_sums;
+
+use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratch};
+use super::forward::kernel;
+use super::plan::{Plan, row_dropout};
+use super::products;
+use super::slots::{LinearSlot, POSITIONS, TYPES, WORDS};
+use super::store::{Gradients, Store};
+use crate::dropout::Site;
+use crate::{BertConfig, Pooling};
+
+/// Backward of [`super::forward::embed`]: `gradient` is that of the embeddings `[M, D]`.
+pub(super) fn embed(
+    store: &mut Store,
+    plan: &Plan,
+    kept: &EmbeddingBuffers,
+    gradient: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let width = plan.hidden;
+    let Store { slots, values, gradients, .. } = store;
+    let mut sums = vec![0.0; 2 * width];
+    let lanes = plan.hidden_lanes(0, Site::Embeddings);
+    norm_drop_backward(
+        gradient,
+        &mut sums,
+        Kept { normed: kept.normed.get(), inverse: kept.inverse.get() },
+        &values[slots.embedding_norm.gain.clone()],
+        row_dropout(lanes.as_ref()),
+        &mut scratch.parts,
+    );
+    let [gain, offset] = slots.embedding_norm.numbers;
+    add(gradients.part(slots, gain), &sums[..width]);
+    add(gradients.part(slots, offset), &sums[width..]);
+    gradients.mark_words(plan.ids.iter().map(|&id| id as usize));
+    scatter_add_rows(gradients.part(slots, WORDS), gradient, &plan.ids, width);
+    scatter_add_rows(gradients.part(slots, POSITIONS), gradient, &plan.positions, width);
+    let kind = &mut gradients.part(slots, TYPES)[..width];
+    add_column_sums(kind, gradient, &mut scratch.parts);
+}
+
+/// Backward of [`super::forward::encode`]: adds the parameters' gradients, and gives that of the embeddings.
+pub(super) fn encode(
+    store: &mut Store,
+    config: &BertConfig,
+    plan: &Plan,
+    leaves: &[f32],
+    buffers: &PassBuffers,
+    scratch: &mut Scratch,
+) -> Vec<f32> {
+    let rows = plan.selected.as_ref().map_or(plan.rows, Vec::len);
+    // The gradient of the state between layers, on its way down.
+    let mut upper = std::mem::take(&mut scratch.upper);
+    upper.room(rows * plan.hidden).fill(0.0);
+    add_leaves(plan, plan.depth, leaves, upper.get_mut());
+    for index in (0..plan.depth).rev() {
+        let kept = &buffers.layers[index];
+        let work = LayerPass { config, plan, index, kept };
+        work.feed_forward(store, upper.get_mut(), scratch);
+        work.attention_output(store, upper.get_mut(), scratch);
+        work.spread(&mut upper, scratch);
+        work.attention(store, upper.get_mut(), buffers.states[index].get(), leaves, scratch);
+        add_leaves(plan, index, leaves, upper.get_mut());
+    }
+    let result = upper.get().to_vec();
+    scratch.upper = upper;
+    result
+}
+
+/// One layer on the way back.
+struct LayerPass<'a> {
+    config: &'a BertConfig,
+    plan: &'a Plan,
+    index: usize,
+    kept: &'a LayerBuffers,
+}
+
+impl LayerPass<'_> {
+    /// `upper` `[S, D]`, the gradient of the layer's output, becomes that of the attention block's output.
+    fn feed_forward(&self, store: &mut Store, upper: &mut [f32], scratch: &mut Scratch) {
+        let Store { slots, values, gradients, .. } = store;
+        let layer = &slots.layers[self.index];
+        let inner_width = self.config.intermediate_size;
+        let rows = upper.len() / self.plan.hidden;
+        let Scratch { rows: masked, inner, inner_gradient, parts, .. } = scratch;
+
+        let masked = masked.room(upper.len());
+        let kept = Kept { normed: self.kept.output_normed.get(), inverse: self.kept.output_inverse.get() };
+        let lanes = self.plan.hidden_lanes(self.index, Site::Output);
+        let mut sums = vec![0.0; 3 * self.plan.hidden];
+        let gain = &values[layer.output_norm.gain.clone()];
+        add_norm_backward(upper, masked, &mut sums, kept, gain, row_dropout(lanes.as_ref()), parts);
+        let [gain, offset] = layer.output_norm.numbers;
+        self.add_sums(gradients, slots, &sums, [gain, offset, layer.output.biases[0]]);
+
+        let inner_gradient = inner_gradient.room(rows * inner_width);
+        products::backward(inner_gradient, masked, weight(values, &layer.output), Write::Replace);
+        let activated = inner.room(rows * inner_width);
+        activation_backward(
+            kernel(self.config.hidden_act),
+            activated,
+            inner_gradient,
+            self.kept.inner.get(),
+            gradients.part(slots, layer.intermediate.biases[0]),
+            parts,
+        );
+        weight_gradient(gradients, &layer.output, masked, activated);
+        weight_gradient(gradients, &layer.intermediate, inner_gradient, self.kept.attended.get());
+        products::backward(upper, inner_gradient, weight(values, &layer.intermediate), Write::Add);
+    }
+
+    /// `upper` `[S, D]` becomes the gradient of the residual; the context's goes to `scratch.context` `[S, D]`.
+    fn attention_output(&self, store: &mut Store, upper: &mut [f32], scratch: &mut Scratch) {
+        let Store { slots, values, gradients, .. } = store;
+        let layer = &slots.layers[self.index];
+        let Scratch { rows: masked, context, parts, .. } = scratch;
+        let masked = masked.room(upper.len());
+        let kept =
+            Kept { normed: self.kept.attention_normed.get(), inverse: self.kept.attention_inverse.get() };
+        let lanes = self.plan.hidden_lanes(self.index, Site::AttentionOutput);
+        let mut sums = vec![0.0; 3 * self.plan.hidden];
+        let gain = &values[layer.attention_norm.gain.clone()];
+        add_norm_backward(upper, masked, &mut sums, kept, gain, row_dropout(lanes.as_ref()), parts);
+        let [gain, offset] = layer.attention_norm.numbers;
+        self.add_sums(gradients, slots, &sums, [gain, offset, layer.attention_output.biases[0]]);
+        weight_gradient(gradients, &layer.attention_output, masked, self.kept.context.get());
+        let context = context.room(upper.len());
+        products::backward(context, masked, weight(values, &layer.attention_output), Write::Replace);
+    }
+
+    /// Where only some rows went on behind the attention: from those `[S, D]` to all rows `[M, D]`.
+    fn spread(&self, upper: &mut Buffer, scratch: &mut Scratch) {
+        let Some(selected) = self.plan.selected_of(self.index) else { return };
+        let (width, all) = (self.plan.hidden, self.plan.rows * self.plan.hidden);
+        let spread = |from: &Buffer, to: &mut Buffer| {
+            let to = to.room(all);
+            to.fill(0.0);
+            scatter_add_rows(to, from.get(), selected, width);
+        };
+        spread(upper, &mut scratch.residual);
+        std::mem::swap(upper, &mut scratch.residual);
+        if self.plan.thins_context(self.index) {
+            spread(&scratch.context, &mut scratch.wide);
+            std::mem::swap(&mut scratch.context, &mut scratch.wide);
+        }
+    }
+
+    /// `upper` `[M, D]`, the gradient of the residual, becomes that of the layer's input `x`.
+    fn attention(
+        &self,
+        store: &mut Store,
+        upper: &mut [f32],
+        x: &[f32],
+        leaves: &[f32],
+        scratch: &mut Scratch,
+    ) {
+        let Store { slots, values, gradients, .. } = store;
+        let (plan, layer, width) = (self.plan, &slots.layers[self.index], self.plan.hidden);
+        let Scratch { qkv, context, parts, .. } = scratch;
+        let qkv = qkv.room(plan.rows * 3 * width);
+        let streams = plan.attention_streams(self.index);
+        let dropout = streams.as_ref().map(|(streams, threshold, scale)| AttentionDropout {
+            streams,
+            threshold: *threshold,
+            scale: *scale,
+        });
+        let slots_of_values = &leaves[plan.leaves.values.clone()];
+        let entries = plan.taps[self.index].iter().map(|t| (t.place, slots_of_values[t.slot as usize]));
+        let taps = Taps { after_dropout: plan.taps_after_dropout, entries: entries.collect() };
+        let layout = plan.layout_of(self.index);
+        attention_backward(
+            qkv,
+            context.get(),
+            self.kept.maps.get(),
+            self.kept.qkv.get(),
+            layout,
+            dropout,
+            &taps,
+        );
+        let mut sums = vec![0.0; 3 * width];
+        add_column_sums(&mut sums, qkv, parts);
+        // Not the key bias: it adds the same to all scores of a query, and the softmax cancels it. Its gradient
+        // is exactly zero; computed, it would be rounding noise, which Adam scales up to full steps.
+        let [query, _, value] = layer.qkv.biases[..] else { unreachable!("three biases") };
+        add(gradients.part(slots, query), &sums[..width]);
+        add(gradients.part(slots, value), &sums[2 * width..]);
+        weight_gradient(gradients, &layer.qkv, qkv, x);
+        products::backward(upper, qkv, weight(values, &layer.qkv), Write::Add);
+    }
+
+    fn add_sums(
+        &self,
+        gradients: &mut Gradients,
+        slots: &super::slots::Slots,
+        sums: &[f32],
+        numbers: [usize; 3],
+    ) {
+        for (number, sum) in numbers.into_iter().zip(sums.chunks_exact(self.plan.hidden)) {
+            add(gradients.part(slots, number), sum);
+        }
+    }
+}
+
+fn weight<'a>(values: &'a [f32], slot: &LinearSlot) -> products::Weight<'a> {
+    products::Weight { values: &values[slot.weight.clone()], outputs: slot.outputs, inputs: slot.inputs }
+}
+
+fn weight_gradient(gradients: &mut Gradients, slot: &LinearSlot, dy: &[f32], x: &[f32]) {
+    let write = if gradients.begin(&slot.weights) { Write::Add } else { Write::Replace };
+    let dw = &mut gradients.values[slot.weight.clone()];
+    products::weight_gradient(dw, dy, x, slot.outputs, slot.inputs, write);
+}
+
+/// Adds what the leaves give to the gradient of a layer's state.
+fn add_leaves(plan: &Plan, layer: usize, leaves: &[f32], state: &mut [f32]) {
+    let width = plan.hidden;
+    if let Some(share) = plan.pooled_share(layer) {
+        let pooled = &leaves[plan.leaves.pooled.clone()];
+        for (gradient, &(first, length)) in pooled.chunks_exact(width).zip(&plan.spans) {
+            if plan.pooling == Some(Pooling::Cls) {
+                add(&mut state[plan.last_row(first as u32) * width..][..width], gradient);
+                continue;
+            }
+            let factor = share / length as f32;
+            for row in state[first * width..(first + length) * width].chunks_exact_mut(width) {
+                for (row, &gradient) in row.iter_mut().zip(gradient) {
+                    *row += gradient * factor;
+                }
+            }
+        }
+    }
+    for (range, _) in plan.leaves.states.iter().zip(&plan.states).filter(|(_, l)| **l == layer) {
+        add(state, &leaves[range.clone()]);
+    }
+    if layer == plan.depth {
+        let tokens = leaves[plan.leaves.tokens.clone()].chunks_exact(width);
+        for (gradient, &row) in tokens.zip(&plan.tokens) {
+            add(&mut state[plan.last_row(row) * width..][..width], gradient);
+        }
+    }
+}

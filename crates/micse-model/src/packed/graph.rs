@@ -1,0 +1,87 @@
+//! Passes as nodes in candle's graph.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
+
+use super::buffers::{EmbeddingBuffers, Lent, PassBuffers};
+use super::plan::Plan;
+use super::{Core, backward, forward};
+
+fn failed(error: crate::Error) -> candle_core::Error {
+    candle_core::Error::wrap(error)
+}
+
+/// From the parameters' anchor to the embeddings `[M, D]`.
+pub(super) struct EmbedOp {
+    core: Arc<Core>,
+    plan: Plan,
+    kept: Mutex<Lent<EmbeddingBuffers>>,
+}
+
+impl EmbedOp {
+    pub(super) fn new(core: &Arc<Core>, plan: Plan) -> Self {
+        Self { core: Arc::clone(core), plan, kept: Mutex::new(core.embeddings.take()) }
+    }
+}
+
+impl CustomOp1 for EmbedOp {
+    fn name(&self) -> &'static str {
+        "packed embeddings"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let store = self.core.read().map_err(failed)?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = forward::embed(&store, &self.core.config, &self.plan, Some(&mut kept));
+        Ok((CpuStorage::F32(rows), Shape::from((self.plan.rows, self.plan.hidden))))
+    }
+
+    fn bwd(&self, anchor: &Tensor, _: &Tensor, gradient: &Tensor) -> candle_core::Result<Option<Tensor>> {
+        let mut gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
+        let mut store = self.core.write().map_err(failed)?;
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        backward::embed(&mut store, &self.plan, &kept, &mut gradient, &mut self.core.scratch.take());
+        Ok(Some(anchor.zeros_like()?))
+    }
+}
+
+/// From the embeddings to the leaves, in one flat tensor.
+pub(super) struct EncodeOp {
+    core: Arc<Core>,
+    plan: Plan,
+    kept: Mutex<Lent<PassBuffers>>,
+}
+
+impl EncodeOp {
+    pub(super) fn new(core: &Arc<Core>, plan: Plan) -> Self {
+        Self { core: Arc::clone(core), plan, kept: Mutex::new(core.passes.take()) }
+    }
+}
+
+impl CustomOp1 for EncodeOp {
+    fn name(&self) -> &'static str {
+        "packed encoder"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            candle_core::bail!("the encoder needs contiguous embeddings, got the layout {layout:?}")
+        };
+        let embeddings = &storage.as_slice::<f32>()?[start..end];
+        let store = self.core.read().map_err(failed)?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (core, scratch) = (&self.core, &mut self.core.scratch.take());
+        let leaves = forward::encode(&store, &core.config, &self.plan, embeddings, true, &mut kept, scratch);
+        Ok((CpuStorage::F32(leaves), Shape::from(self.plan.output)))
+    }
+
+    fn bwd(&self, embeddings: &Tensor, _: &Tensor, gradient: &Tensor) -> candle_core::Result<Option<Tensor>> {
+        let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
+        let mut store = self.core.write().map_err(failed)?;
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let scratch = &mut self.core.scratch.take();
+        let down = backward::encode(&mut store, &self.core.config, &self.plan, &gradient, &kept, scratch);
+        Ok(Some(Tensor::from_vec(down, embeddings.shape(), embeddings.device())?))
+    }
+}

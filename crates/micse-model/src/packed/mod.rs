@@ -1,0 +1,228 @@
+//! The `packed` engine: BERT on plain buffers, for the CPU.
+//!
+//! Tokens are packed without padding through the whole encoder; attention runs per sentence and head at its
+//! true length; buffers are allocated once and used again; every kernel has a hand-written backward pass
+//! (`micse-kernels`). To the objectives a pass is one node in candle's graph, whose leaves are small: pooled
+//! rows, attention values at single positions, states where asked for. The last layer computes behind its
+//! attention only the rows that a leaf wants.
+//!
+//! The gradients of the parameters are added up in the encoder while candle walks the graph backward, so
+//! [`Trainable::collect_gradients`] finds them there already.
+
+mod backward;
+mod buffers;
+mod forward;
+mod graph;
+mod maps;
+mod plan;
+mod products;
+mod slots;
+mod store;
+
+use std::any::Any;
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use candle_core::backprop::GradStore;
+use candle_core::{Device, Tensor, Var};
+
+use crate::encoder::{Encoder, Leaves, ParameterInfo, Pass, Trainable};
+use crate::optimizer::AdamStep;
+use crate::weights::TensorSource;
+use crate::{Batch, BertConfig, Error, Result};
+use buffers::{EmbeddingBuffers, PassBuffers, Pool, Scratch};
+use graph::{EmbedOp, EncodeOp};
+use plan::Plan;
+use slots::Slots;
+use store::Store;
+
+/// What the encoder and the nodes of its passes share.
+struct Core {
+    config: BertConfig,
+    store: RwLock<Store>,
+    embeddings: Arc<Pool<EmbeddingBuffers>>,
+    passes: Arc<Pool<PassBuffers>>,
+    scratch: Arc<Pool<Scratch>>,
+}
+
+impl Core {
+    fn read(&self) -> Result<RwLockReadGuard<'_, Store>> {
+        self.store.read().map_err(|_| poisoned())
+    }
+
+    fn write(&self) -> Result<RwLockWriteGuard<'_, Store>> {
+        self.store.write().map_err(|_| poisoned())
+    }
+}
+
+fn poisoned() -> Error {
+    Error::Input("an earlier pass of this encoder ended in a panic; load the encoder again".into())
+}
+
+/// BERT on packed rows and plain buffers.
+pub struct PackedEncoder {
+    core: Arc<Core>,
+    /// A variable that stands for the parameters in candle's graph, so that passes are part of it.
+    anchor: Var,
+}
+
+impl PackedEncoder {
+    /// Builds the encoder from a source of tensors (a weights file, random values, another encoder).
+    ///
+    /// # Errors
+    /// A tensor is missing or has the wrong shape; the configuration is impossible.
+    pub fn new(config: BertConfig, source: &mut dyn TensorSource) -> Result<Self> {
+        config.check().map_err(Error::Input)?;
+        let slots = Slots::new(&config);
+        let mut values = vec![0.0; slots.total];
+        for (info, range) in slots.parameters.iter().zip(&slots.ranges) {
+            let value = source.take(info, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+            values[range.clone()].copy_from_slice(&value);
+        }
+        Self::with_values(config, slots, values)
+    }
+
+    fn with_values(config: BertConfig, slots: Slots, values: Vec<f32>) -> Result<Self> {
+        let store = Store::new(slots, values, config.vocab_size, config.hidden_size);
+        let core = Core {
+            config,
+            store: RwLock::new(store),
+            embeddings: Arc::default(),
+            passes: Arc::default(),
+            scratch: Arc::default(),
+        };
+        Ok(Self { core: Arc::new(core), anchor: Var::from_tensor(&Tensor::new(0.0_f32, &Device::Cpu)?)? })
+    }
+}
+
+impl Trainable for PackedEncoder {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn parameters(&self) -> Vec<ParameterInfo> {
+        crate::weights::parameter_layout(&self.core.config)
+    }
+
+    fn values(&self) -> Result<Vec<Tensor>> {
+        self.core.read()?.value_tensors()
+    }
+
+    fn set_values(&mut self, values: &[Tensor]) -> Result<()> {
+        self.core.write()?.set_values(values)
+    }
+
+    fn collect_gradients(&mut self, _: &GradStore) -> Result<()> {
+        // They were added up during the backward pass.
+        Ok(())
+    }
+
+    fn add_gradient(&mut self, parameter: usize, gradient: &Tensor) -> Result<()> {
+        self.core.write()?.add_gradient(parameter, gradient)
+    }
+
+    fn gradients(&self) -> Result<Vec<Option<Tensor>>> {
+        self.core.read()?.gradient_tensors()
+    }
+
+    fn gradient_square_norm(&self) -> Result<f64> {
+        Ok(self.core.read()?.gradient_square_norm())
+    }
+
+    fn step(&mut self, rule: &AdamStep) -> Result<()> {
+        self.core.write()?.step(rule);
+        Ok(())
+    }
+
+    fn moments(&self) -> Result<Vec<(Tensor, Tensor)>> {
+        self.core.read()?.moment_tensors()
+    }
+
+    fn set_moments(&mut self, moments: &[(Tensor, Tensor)]) -> Result<()> {
+        self.core.write()?.set_moments(moments)
+    }
+
+    fn follow(&mut self, leader: &dyn Trainable, decay: f64) -> Result<()> {
+        match leader.as_any().downcast_ref::<Self>() {
+            Some(leader) if !Arc::ptr_eq(&leader.core, &self.core) => {
+                let leader = leader.core.read()?;
+                let mut own = self.core.write()?;
+                if own.slots.total != leader.slots.total {
+                    return Err(Error::Input("an encoder can only follow one of its own shape".into()));
+                }
+                own.follow(&leader, decay);
+                Ok(())
+            }
+            Some(_) => Ok(()),
+            None => {
+                let values = leader.values()?;
+                self.core.write()?.follow_values(&values, decay)
+            }
+        }
+    }
+}
+
+impl Encoder for PackedEncoder {
+    fn config(&self) -> &BertConfig {
+        &self.core.config
+    }
+
+    fn embed(&self, batch: &Batch, pass: &Pass) -> Result<Tensor> {
+        batch.check(&self.core.config)?;
+        let plan = Plan::new(batch, pass, &self.core.config);
+        let shape = (plan.rows, plan.hidden);
+        if pass.gradients {
+            return Ok(self.anchor.apply_op1(EmbedOp::new(&self.core, plan))?);
+        }
+        let rows = forward::embed(&*self.core.read()?, &self.core.config, &plan, None);
+        Ok(Tensor::from_vec(rows, shape, &Device::Cpu)?)
+    }
+
+    fn encode(&self, embeddings: &Tensor, batch: &Batch, pass: &Pass) -> Result<Leaves> {
+        batch.check(&self.core.config)?;
+        pass.taps.check(batch, &self.core.config)?;
+        if let Some(stage) = pass.taps.attention_maps {
+            return maps::encode(self, embeddings, batch, pass, stage);
+        }
+        let plan = Plan::new(batch, pass, &self.core.config);
+        if embeddings.dims() != [plan.rows, plan.hidden] {
+            return Err(Error::Input(format!(
+                "embeddings of shape {:?} were given for a batch of {} rows and hidden size {}",
+                embeddings.dims(),
+                plan.rows,
+                plan.hidden
+            )));
+        }
+        let (ranges, sentences) = (plan.leaves.clone(), batch.sentences());
+        let (rows, hidden, output) = (plan.rows, plan.hidden, plan.output);
+        let flat = if pass.gradients {
+            embeddings.contiguous()?.apply_op1(EncodeOp::new(&self.core, plan))?
+        } else {
+            let x = embeddings.flatten_all()?.to_vec1::<f32>()?;
+            let (mut buffers, mut scratch) = (self.core.passes.take(), self.core.scratch.take());
+            let store = self.core.read()?;
+            let config = &self.core.config;
+            let leaves = forward::encode(&store, config, &plan, &x, false, &mut buffers, &mut scratch);
+            Tensor::from_vec(leaves, output, &Device::Cpu)?
+        };
+        let part = |range: &std::ops::Range<usize>| flat.narrow(0, range.start, range.len());
+        let matrix = |range: &std::ops::Range<usize>, rows: usize| part(range)?.reshape((rows, hidden));
+        let taps = &pass.taps;
+        Ok(Leaves {
+            pooled: taps.pooled.map(|_| matrix(&ranges.pooled, sentences)).transpose()?,
+            attention_values: taps.attention_values.as_ref().map(|_| part(&ranges.values)).transpose()?,
+            attention_maps: None,
+            states: ranges.states.iter().map(|r| matrix(r, rows)).collect::<candle_core::Result<_>>()?,
+            tokens: if taps.tokens.is_empty() {
+                None
+            } else {
+                Some(matrix(&ranges.tokens, taps.tokens.len())?)
+            },
+        })
+    }
+
+    fn duplicate(&self) -> Result<Box<dyn Encoder>> {
+        let store = self.core.read()?;
+        let copy = Self::with_values(self.core.config.clone(), store.slots.clone(), store.values.clone())?;
+        Ok(Box::new(copy))
+    }
+}

@@ -1,0 +1,236 @@
+//! What a pass over a batch is going to do: which rows each layer computes, where attention lies, what is
+//! dropped, and where the leaves stand in the pass's one output.
+
+use std::ops::Range;
+
+use micse_kernels::attention::Layout;
+use micse_kernels::dropout::RowDropout;
+use micse_random::{Lane, Stream, dropout_threshold};
+
+use crate::dropout::{Site, attention_stream, hidden_lane};
+use crate::encoder::{AttentionStage, Mode, Pass};
+use crate::{Batch, BertConfig, Dropout, Pooling};
+
+/// One attention value that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tap {
+    /// Its place in the layer's buffer of maps.
+    pub(super) place: u32,
+    /// Its number among the values asked for.
+    pub(super) slot: u32,
+    pub(super) sentence: u32,
+    pub(super) head: u32,
+    pub(super) query: u32,
+    pub(super) key: u32,
+}
+
+/// Where each kind of leaf stands in the flat output.
+#[derive(Clone, Debug)]
+pub(super) struct LeafRanges {
+    pub(super) pooled: Range<usize>,
+    pub(super) values: Range<usize>,
+    pub(super) states: Vec<Range<usize>>,
+    pub(super) tokens: Range<usize>,
+}
+
+pub(super) struct Plan {
+    pub(super) rows: usize,
+    pub(super) hidden: usize,
+    pub(super) depth: usize,
+    pub(super) ids: Vec<u32>,
+    pub(super) positions: Vec<u32>,
+    /// (number of the sentence in the whole batch, position) of every row.
+    places: Vec<(usize, usize)>,
+    /// Sentence numbers in the whole batch.
+    sentences: Vec<usize>,
+    /// First row and tokens that count in means, of every sentence.
+    pub(super) spans: Vec<(usize, usize)>,
+    dropout: Option<Dropout>,
+    /// Attention of all layers but perhaps the last.
+    pub(super) layout: Layout,
+    /// That of the last layer, where only some rows ask.
+    last_layout: Option<Layout>,
+    /// The rows that the last layer computes behind its attention, ascending; `None`: all.
+    pub(super) selected: Option<Vec<u32>>,
+    pub(super) pooling: Option<Pooling>,
+    /// Layers whose states are averaged by the pooling.
+    pooled_layers: Vec<usize>,
+    pub(super) states: Vec<usize>,
+    pub(super) tokens: Vec<u32>,
+    /// For each layer the attention values, by place.
+    pub(super) taps: Vec<Vec<Tap>>,
+    pub(super) taps_after_dropout: bool,
+    pub(super) leaves: LeafRanges,
+    pub(super) output: usize,
+}
+
+impl Plan {
+    /// The pass must have been checked.
+    pub(super) fn new(batch: &Batch, pass: &Pass, config: &BertConfig) -> Self {
+        let (depth, hidden) = (config.num_hidden_layers, config.hidden_size);
+        let taps = &pass.taps;
+        let layout = Layout::new(
+            config.num_attention_heads,
+            config.head_size(),
+            (0..batch.sentences()).map(|b| (batch.rows_of(b), batch.keys_of(b))),
+        );
+        let all_of_last = taps.states.contains(&depth)
+            || taps.pooled.is_some_and(|p| p != Pooling::Cls && p.layers(depth).contains(&depth));
+        let selected = (!all_of_last).then(|| {
+            let mut rows = taps.tokens.clone();
+            if taps.pooled == Some(Pooling::Cls) {
+                rows.extend(batch.first_rows().iter().map(|&r| r as u32));
+            }
+            rows.sort_unstable();
+            rows.dedup();
+            rows
+        });
+        let layer_taps = attention_taps(pass, &layout, depth);
+        let last_layout = match &selected {
+            Some(rows) if layer_taps[depth - 1].is_empty() => Some(layout.asking(rows)),
+            _ => None,
+        };
+        let (leaves, output) = leaf_ranges(batch, pass, hidden);
+        let sentences: Vec<usize> = (0..batch.sentences()).map(|b| batch.sentence_number(b)).collect();
+        Self {
+            rows: batch.rows(),
+            hidden,
+            depth,
+            ids: batch.ids().to_vec(),
+            positions: batch.positions().to_vec(),
+            places: (0..batch.sentences())
+                .flat_map(|b| (0..batch.rows_of(b)).map(move |t| (b, t)))
+                .map(|(b, t)| (sentences[b], t))
+                .collect(),
+            sentences,
+            spans: (0..batch.sentences()).map(|b| (batch.first_rows()[b], batch.keys_of(b))).collect(),
+            dropout: match pass.mode {
+                Mode::Training(dropout) => Some(dropout),
+                Mode::Evaluation => None,
+            },
+            layout,
+            last_layout,
+            selected,
+            pooling: taps.pooled,
+            pooled_layers: taps.pooled.map(|p| p.layers(depth)).unwrap_or_default(),
+            states: taps.states.clone(),
+            tokens: taps.tokens.clone(),
+            taps: layer_taps,
+            taps_after_dropout: taps
+                .attention_values
+                .as_ref()
+                .is_some_and(|v| v.stage == AttentionStage::AfterDropout),
+            leaves,
+            output,
+        }
+    }
+
+    /// Attention of a layer.
+    pub(super) fn layout_of(&self, layer: usize) -> &Layout {
+        match &self.last_layout {
+            Some(last) if layer + 1 == self.depth => last,
+            _ => &self.layout,
+        }
+    }
+
+    /// The rows that a layer computes behind its attention; `None`: all.
+    pub(super) fn selected_of(&self, layer: usize) -> Option<&[u32]> {
+        self.selected.as_deref().filter(|_| layer + 1 == self.depth)
+    }
+
+    /// Whether the attention's context has a row for every row, of which only the selected ones go on.
+    pub(super) fn thins_context(&self, layer: usize) -> bool {
+        self.selected_of(layer).is_some() && self.last_layout.is_none()
+    }
+
+    /// The share of a layer's states in the pooled ones (in a network of one layer the first is the last).
+    pub(super) fn pooled_share(&self, layer: usize) -> Option<f32> {
+        let count = self.pooled_layers.iter().filter(|l| **l == layer).count();
+        (count > 0).then(|| count as f32 / self.pooled_layers.len() as f32)
+    }
+
+    /// Where a row is among the rows of the last layer's output.
+    pub(super) fn last_row(&self, row: u32) -> usize {
+        match &self.selected {
+            None => row as usize,
+            Some(rows) => rows.binary_search(&row).expect("a row that was selected"),
+        }
+    }
+
+    /// The lanes of hidden dropout at a site, for the rows that are computed there.
+    pub(super) fn hidden_lanes(&self, layer: usize, site: Site) -> Option<(Vec<Lane>, u32, f32)> {
+        let dropout = self.dropout.filter(|d| d.hidden > 0.0)?;
+        let lane = |&(sentence, position): &(usize, usize)| {
+            hidden_lane(dropout.stream, layer, site, sentence, position)
+        };
+        let lanes = match self.selected_of(layer).filter(|_| site != Site::Embeddings) {
+            None => self.places.iter().map(lane).collect(),
+            Some(rows) => rows.iter().map(|&r| lane(&self.places[r as usize])).collect(),
+        };
+        Some((lanes, dropout_threshold(dropout.hidden), (1.0 / (1.0 - dropout.hidden)) as f32))
+    }
+
+    /// The streams of attention dropout, one a sentence.
+    pub(super) fn attention_streams(&self, layer: usize) -> Option<(Vec<Stream>, u32, f32)> {
+        let dropout = self.dropout.filter(|d| d.attention > 0.0)?;
+        let streams = self
+            .sentences
+            .iter()
+            .map(|&sentence| attention_stream(dropout.stream, layer, sentence))
+            .collect();
+        Some((streams, dropout_threshold(dropout.attention), (1.0 / (1.0 - dropout.attention)) as f32))
+    }
+
+    /// What dropout multiplies an attention value by: 0 or 1 / (1 - rate).
+    pub(super) fn attention_factor(&self, layer: usize, tap: &Tap) -> f32 {
+        let Some(dropout) = self.dropout.filter(|d| d.attention > 0.0) else { return 1.0 };
+        let kept = crate::dropout::attention_kept(
+            dropout.stream,
+            dropout.attention,
+            layer,
+            self.sentences[tap.sentence as usize],
+            tap.head as usize,
+            tap.query as usize,
+            tap.key as usize,
+        );
+        if kept { (1.0 / (1.0 - dropout.attention)) as f32 } else { 0.0 }
+    }
+}
+
+/// [`RowDropout`] on lanes that [`Plan::hidden_lanes`] gave.
+pub(super) fn row_dropout(lanes: Option<&(Vec<Lane>, u32, f32)>) -> Option<RowDropout<'_>> {
+    lanes.map(|(lanes, threshold, scale)| RowDropout { lanes, threshold: *threshold, scale: *scale })
+}
+
+fn attention_taps(pass: &Pass, layout: &Layout, depth: usize) -> Vec<Vec<Tap>> {
+    let mut taps = vec![Vec::new(); depth];
+    for (slot, p) in pass.taps.attention_values.iter().flat_map(|v| &v.at).enumerate() {
+        let place =
+            layout.place(p.sentence as usize, p.head as usize, p.query as usize, p.key as usize) as u32;
+        let tap =
+            Tap { place, slot: slot as u32, sentence: p.sentence, head: p.head, query: p.query, key: p.key };
+        taps[p.layer as usize].push(tap);
+    }
+    for taps in &mut taps {
+        // Equal places keep the order asked for, so that sums of gradients repeat bit for bit.
+        taps.sort_by_key(|t| (t.place, t.slot));
+    }
+    taps
+}
+
+fn leaf_ranges(batch: &Batch, pass: &Pass, hidden: usize) -> (LeafRanges, usize) {
+    let mut end = 0;
+    let mut next = |count: usize| {
+        let range = end..end + count;
+        end = range.end;
+        range
+    };
+    let taps = &pass.taps;
+    let leaves = LeafRanges {
+        pooled: next(if taps.pooled.is_some() { batch.sentences() * hidden } else { 0 }),
+        values: next(taps.attention_values.as_ref().map_or(0, |v| v.at.len())),
+        states: taps.states.iter().map(|_| next(batch.rows() * hidden)).collect(),
+        tokens: next(taps.tokens.len() * hidden),
+    };
+    (leaves, end)
+}

@@ -1,0 +1,120 @@
+//! Where each parameter lies in the flat buffers of values, gradients and moments.
+
+use std::ops::Range;
+
+use crate::BertConfig;
+use crate::encoder::ParameterInfo;
+use crate::weights::parameter_layout;
+
+/// Parameters of one layer in the order of [`parameter_layout`].
+const LAYER: usize = 16;
+/// Parameters before the first layer.
+const EMBEDDINGS: usize = 5;
+/// How a layer's parameters follow each other in the buffers: query, key and value weights side by side, then
+/// their biases, so that each three are one matrix.
+const ORDER: [usize; LAYER] = [0, 2, 4, 1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/// A linear layer: weight `[out, in]` and bias `[out]`.
+#[derive(Clone, Debug)]
+pub(super) struct LinearSlot {
+    pub(super) weight: Range<usize>,
+    pub(super) bias: Range<usize>,
+    pub(super) outputs: usize,
+    pub(super) inputs: usize,
+    /// Numbers of the parameters that make up its weight and its bias.
+    pub(super) weights: Vec<usize>,
+    pub(super) biases: Vec<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct NormSlot {
+    pub(super) gain: Range<usize>,
+    pub(super) offset: Range<usize>,
+    pub(super) numbers: [usize; 2],
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct LayerSlots {
+    /// Queries, keys and values: `[3 D, D]`.
+    pub(super) qkv: LinearSlot,
+    pub(super) attention_output: LinearSlot,
+    pub(super) attention_norm: NormSlot,
+    pub(super) intermediate: LinearSlot,
+    pub(super) output: LinearSlot,
+    pub(super) output_norm: NormSlot,
+}
+
+/// The whole map.
+#[derive(Clone, Debug)]
+pub(super) struct Slots {
+    /// Name, shape and group of every parameter.
+    pub(super) parameters: Vec<ParameterInfo>,
+    /// Its place in the buffers.
+    pub(super) ranges: Vec<Range<usize>>,
+    pub(super) embedding_norm: NormSlot,
+    pub(super) layers: Vec<LayerSlots>,
+    /// Elements in all.
+    pub(super) total: usize,
+}
+
+/// Numbers of the embedding tables.
+pub(super) const WORDS: usize = 0;
+pub(super) const POSITIONS: usize = 1;
+pub(super) const TYPES: usize = 2;
+
+impl Slots {
+    pub(super) fn new(config: &BertConfig) -> Self {
+        let parameters = parameter_layout(config);
+        let mut ranges = vec![0..0; parameters.len()];
+        let mut total = 0;
+        let mut place = |number: usize| {
+            let count = parameters[number].shape.iter().product::<usize>();
+            ranges[number] = total..total + count;
+            total += count;
+        };
+        (0..EMBEDDINGS).for_each(&mut place);
+        for layer in 0..config.num_hidden_layers {
+            ORDER.iter().for_each(|&o| place(EMBEDDINGS + layer * LAYER + o));
+        }
+        let layers = (0..config.num_hidden_layers)
+            .map(|layer| Self::layer(config, &ranges, EMBEDDINGS + layer * LAYER))
+            .collect();
+        let embedding_norm = norm(&ranges, 3);
+        Self { embedding_norm, layers, total, parameters, ranges }
+    }
+
+    fn layer(config: &BertConfig, ranges: &[Range<usize>], base: usize) -> LayerSlots {
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let linear = |at: usize, outputs: usize, inputs: usize| LinearSlot {
+            weight: ranges[base + at].clone(),
+            bias: ranges[base + at + 1].clone(),
+            outputs,
+            inputs,
+            weights: vec![base + at],
+            biases: vec![base + at + 1],
+        };
+        LayerSlots {
+            qkv: LinearSlot {
+                weight: ranges[base].start..ranges[base + 4].end,
+                bias: ranges[base + 1].start..ranges[base + 5].end,
+                outputs: 3 * hidden,
+                inputs: hidden,
+                weights: vec![base, base + 2, base + 4],
+                biases: vec![base + 1, base + 3, base + 5],
+            },
+            attention_output: linear(6, hidden, hidden),
+            attention_norm: norm(ranges, base + 8),
+            intermediate: linear(10, inner, hidden),
+            output: linear(12, hidden, inner),
+            output_norm: norm(ranges, base + 14),
+        }
+    }
+}
+
+fn norm(ranges: &[Range<usize>], number: usize) -> NormSlot {
+    NormSlot {
+        gain: ranges[number].clone(),
+        offset: ranges[number + 1].clone(),
+        numbers: [number, number + 1],
+    }
+}

@@ -1,0 +1,290 @@
+//! Values, gradients and moments of all parameters in flat buffers.
+
+use candle_core::{Device, Tensor};
+use micse_kernels::adam::{AdamRule, adam, average, square_norm};
+use rayon::prelude::*;
+
+use super::slots::{Slots, WORDS};
+use crate::optimizer::{AdamStep, Group, bias_corrections};
+use crate::{Error, Result};
+
+/// Rows of the word table in one task.
+const TASK_ROWS: usize = 64;
+
+/// Gradients of the backward passes since the last step.
+///
+/// Most rows of the word table get none, so that only those which did are walked and cleared.
+pub(super) struct Gradients {
+    pub(super) values: Vec<f32>,
+    /// Whether a parameter has a gradient; the values of the others mean nothing, but for the word table,
+    /// which is zero wherever it has none.
+    present: Vec<bool>,
+    /// Rows of the word table that have one.
+    word_rows: Vec<bool>,
+}
+
+/// First and second moments.
+struct Moments {
+    first: Vec<f32>,
+    second: Vec<f32>,
+}
+
+/// All of it.
+pub(super) struct Store {
+    pub(super) slots: Slots,
+    pub(super) values: Vec<f32>,
+    pub(super) gradients: Gradients,
+    moments: Option<Moments>,
+    /// Rows of the word table whose gradient was ever non-zero: the others have moments of zero and, without
+    /// weight decay, would not move.
+    moved_words: Vec<bool>,
+    hidden: usize,
+}
+
+impl Gradients {
+    /// The slice for a parameter's gradient to be added to: zero if there was none yet.
+    pub(super) fn part(&mut self, slots: &Slots, number: usize) -> &mut [f32] {
+        let slice = &mut self.values[slots.ranges[number].clone()];
+        if !self.present[number] {
+            self.present[number] = true;
+            if number != WORDS {
+                slice.fill(0.0);
+            }
+        }
+        slice
+    }
+
+    /// Whether the parameters (of one linear layer) have a gradient already; they have one from now on.
+    pub(super) fn begin(&mut self, numbers: &[usize]) -> bool {
+        let before = self.present[numbers[0]];
+        numbers.iter().for_each(|&n| self.present[n] = true);
+        before
+    }
+
+    /// Marks rows of the word table.
+    pub(super) fn mark_words(&mut self, rows: impl Iterator<Item = usize>) {
+        rows.for_each(|row| self.word_rows[row] = true);
+    }
+}
+
+impl Store {
+    pub(super) fn new(slots: Slots, values: Vec<f32>, vocabulary: usize, hidden: usize) -> Self {
+        let gradients = Gradients {
+            values: vec![0.0; slots.total],
+            present: vec![false; slots.parameters.len()],
+            word_rows: vec![false; vocabulary],
+        };
+        Self { slots, values, gradients, moments: None, moved_words: vec![false; vocabulary], hidden }
+    }
+
+    fn tensor(&self, number: usize, buffer: &[f32]) -> Result<Tensor> {
+        let shape = self.slots.parameters[number].shape.as_slice();
+        Ok(Tensor::from_slice(&buffer[self.slots.ranges[number].clone()], shape, &Device::Cpu)?)
+    }
+
+    fn tensors(&self, buffer: &[f32]) -> Result<Vec<Tensor>> {
+        (0..self.slots.parameters.len()).map(|n| self.tensor(n, buffer)).collect()
+    }
+
+    pub(super) fn value_tensors(&self) -> Result<Vec<Tensor>> {
+        self.tensors(&self.values)
+    }
+
+    pub(super) fn set_values(&mut self, values: &[Tensor]) -> Result<()> {
+        copy_all(&self.slots, &mut self.values, values.iter(), "value")
+    }
+
+    pub(super) fn gradient_tensors(&self) -> Result<Vec<Option<Tensor>>> {
+        let present = self.gradients.present.iter().enumerate();
+        present
+            .map(|(n, &present)| present.then(|| self.tensor(n, &self.gradients.values)).transpose())
+            .collect()
+    }
+
+    pub(super) fn add_gradient(&mut self, number: usize, gradient: &Tensor) -> Result<()> {
+        let count = self.slots.parameters.len();
+        let Some(info) = self.slots.parameters.get(number) else {
+            return Err(Error::Input(format!("there is no parameter {number} among {count}")));
+        };
+        check_shape(info, gradient, "gradient to add")?;
+        let added = gradient.flatten_all()?.to_vec1::<f32>()?;
+        if number == WORDS {
+            let rows = added.chunks_exact(self.hidden).enumerate();
+            let filled = rows.filter(|(_, row)| row.iter().any(|&g| g != 0.0)).map(|(row, _)| row);
+            self.gradients.mark_words(filled);
+        }
+        let slice = self.gradients.part(&self.slots, number);
+        slice.par_chunks_mut(1 << 14).zip(added.par_chunks(1 << 14)).for_each(|(sum, added)| {
+            for (sum, &added) in sum.iter_mut().zip(added) {
+                *sum += added;
+            }
+        });
+        Ok(())
+    }
+
+    /// Sum of squares of all gradients.
+    pub(super) fn gradient_square_norm(&self) -> f64 {
+        let mut total = 0.0;
+        for (number, range) in self.slots.ranges.iter().enumerate() {
+            if !self.gradients.present[number] {
+                continue;
+            }
+            let values = &self.gradients.values[range.clone()];
+            if number == WORDS {
+                let rows = values.chunks_exact(self.hidden).zip(&self.gradients.word_rows);
+                total += rows.filter(|(_, marked)| **marked).map(|(row, _)| square_norm(row)).sum::<f64>();
+            } else {
+                total += square_norm(values);
+            }
+        }
+        total
+    }
+
+    /// Forgets the gradients.
+    pub(super) fn clear_gradients(&mut self) {
+        let Gradients { values, present, word_rows } = &mut self.gradients;
+        let words = &mut values[self.slots.ranges[WORDS].clone()];
+        for (row, marked) in words.chunks_exact_mut(self.hidden).zip(word_rows.iter_mut()) {
+            if std::mem::take(marked) {
+                row.fill(0.0);
+            }
+        }
+        present.fill(false);
+    }
+
+    /// One AdamW step over everything that has a gradient.
+    pub(super) fn step(&mut self, step: &AdamStep) {
+        let total = self.slots.total;
+        let moments =
+            self.moments.get_or_insert_with(|| Moments { first: vec![0.0; total], second: vec![0.0; total] });
+        for (number, range) in self.slots.ranges.iter().enumerate() {
+            if !self.gradients.present[number] {
+                continue;
+            }
+            let rule = rule(step, self.slots.parameters[number].group);
+            let range = range.clone();
+            let p = &mut self.values[range.clone()];
+            let g = &self.gradients.values[range.clone()];
+            let (m, v) = (&mut moments.first[range.clone()], &mut moments.second[range]);
+            if number != WORDS || rule.lost != 0.0 {
+                adam(p, g, m, v, &rule);
+            } else {
+                let (width, task) = (self.hidden, TASK_ROWS * self.hidden);
+                p.par_chunks_mut(task)
+                    .zip(g.par_chunks(task))
+                    .zip(m.par_chunks_mut(task))
+                    .zip(v.par_chunks_mut(task))
+                    .zip(self.moved_words.par_chunks_mut(TASK_ROWS))
+                    .zip(self.gradients.word_rows.par_chunks(TASK_ROWS))
+                    .for_each(|(((((p, g), m), v), moved), marked)| {
+                        for (row, moved) in moved.iter_mut().enumerate() {
+                            let at = row * width..(row + 1) * width;
+                            *moved |= marked[row] && g[at.clone()].iter().any(|&g| g != 0.0);
+                            if *moved {
+                                let (p, m, v) = (&mut p[at.clone()], &mut m[at.clone()], &mut v[at.clone()]);
+                                adam(p, &g[at], m, v, &rule);
+                            }
+                        }
+                    });
+            }
+        }
+        self.clear_gradients();
+    }
+
+    pub(super) fn moment_tensors(&self) -> Result<Vec<(Tensor, Tensor)>> {
+        let Some(moments) = &self.moments else { return Ok(Vec::new()) };
+        Ok(self.tensors(&moments.first)?.into_iter().zip(self.tensors(&moments.second)?).collect())
+    }
+
+    pub(super) fn set_moments(&mut self, tensors: &[(Tensor, Tensor)]) -> Result<()> {
+        self.moved_words.fill(false);
+        if tensors.is_empty() {
+            self.moments = None;
+            return Ok(());
+        }
+        let total = self.slots.total;
+        let mut moments = Moments { first: vec![0.0; total], second: vec![0.0; total] };
+        copy_all(&self.slots, &mut moments.first, tensors.iter().map(|(m, _)| m), "first moment")?;
+        copy_all(&self.slots, &mut moments.second, tensors.iter().map(|(_, v)| v), "second moment")?;
+        let words = self.slots.ranges[WORDS].clone();
+        let rows = moments.first[words.clone()]
+            .chunks_exact(self.hidden)
+            .zip(moments.second[words].chunks_exact(self.hidden));
+        for (moved, (m, v)) in self.moved_words.iter_mut().zip(rows) {
+            *moved = m.iter().chain(v).any(|&x| x != 0.0);
+        }
+        self.moments = Some(moments);
+        Ok(())
+    }
+
+    /// `own <- own + (1 - decay) (leader - own)`. Rows of the word table that the leader never moved are those
+    /// that the copy started with: the formula would leave them as they are.
+    pub(super) fn follow(&mut self, leader: &Self, decay: f64) {
+        let words = self.slots.ranges[WORDS].clone();
+        let (width, task) = (self.hidden, TASK_ROWS * self.hidden);
+        self.values[words.clone()]
+            .par_chunks_mut(task)
+            .zip(leader.values[words.clone()].par_chunks(task))
+            .zip(leader.moved_words.par_chunks(TASK_ROWS))
+            .for_each(|((own, leader), moved)| {
+                let rows = own.chunks_exact_mut(width).zip(leader.chunks_exact(width)).zip(moved);
+                rows.filter(|(_, moved)| **moved).for_each(|((own, leader), _)| average(own, leader, decay));
+            });
+        average(&mut self.values[words.end..], &leader.values[words.end..], decay);
+    }
+
+    /// [`Self::follow`] for a leader of another engine.
+    pub(super) fn follow_values(&mut self, leader: &[Tensor], decay: f64) -> Result<()> {
+        let mut values = vec![0.0; self.slots.total];
+        copy_all(&self.slots, &mut values, leader.iter(), "leader's value")?;
+        average(&mut self.values, &values, decay);
+        Ok(())
+    }
+}
+
+fn rule(step: &AdamStep, group: Group) -> AdamRule {
+    let decay = if group == Group::Weight { step.weight_decay } else { 0.0 };
+    let (c1, c2) = bias_corrections(step);
+    AdamRule {
+        betas: (step.betas.0 as f32, step.betas.1 as f32),
+        rests: ((1.0 - step.betas.0) as f32, (1.0 - step.betas.1) as f32),
+        rate: (step.learning_rate / c1) as f32,
+        root: (1.0 / c2.sqrt()) as f32,
+        epsilon: step.epsilon as f32,
+        lost: (step.learning_rate * decay) as f32,
+        scale: step.gradient_scale as f32,
+    }
+}
+
+fn check_shape(info: &crate::ParameterInfo, tensor: &Tensor, what: &str) -> Result<()> {
+    if tensor.dims() == info.shape {
+        return Ok(());
+    }
+    Err(Error::Input(format!(
+        "parameter `{}` has shape {:?}, the {what} {:?}",
+        info.name,
+        info.shape,
+        tensor.dims()
+    )))
+}
+
+fn copy_all<'a>(
+    slots: &Slots,
+    buffer: &mut [f32],
+    tensors: impl ExactSizeIterator<Item = &'a Tensor>,
+    what: &str,
+) -> Result<()> {
+    if tensors.len() != slots.parameters.len() {
+        return Err(Error::Input(format!(
+            "{} tensors were given for {} parameters",
+            tensors.len(),
+            slots.parameters.len()
+        )));
+    }
+    for ((info, range), tensor) in slots.parameters.iter().zip(&slots.ranges).zip(tensors) {
+        check_shape(info, tensor, what)?;
+        let values = tensor.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+        buffer[range.clone()].copy_from_slice(&values);
+    }
+    Ok(())
+}

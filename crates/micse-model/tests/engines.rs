@@ -1,0 +1,305 @@
+//! The packed engine against the reference engine: the same leaves, the same gradients, dropout on.
+
+use candle_core::{Device, Tensor, Var};
+use micse_model::{
+    Activation, AdamStep, AttentionPosition, AttentionStage, AttentionValues, Batch, BertConfig, Dropout,
+    Encoder, Leaves, Mode, PackedEncoder, Padding, Pass, Pooling, RandomWeights, Taps, TensorEncoder,
+};
+use micse_random::Stream;
+
+/// A configuration of odd sizes.
+fn config(layers: usize, hidden: usize, heads: usize, inner: usize) -> BertConfig {
+    let mut config = BertConfig::with_sizes(40, layers, hidden, heads, 40);
+    config.intermediate_size = inner;
+    config
+}
+
+/// Both engines, with weights large enough for every path to matter.
+fn both(config: &BertConfig) -> (Box<dyn Encoder>, Box<dyn Encoder>) {
+    let weights = || RandomWeights { deviation: 0.2, stream: Stream::new(48) };
+    let tensor = TensorEncoder::new(config.clone(), &mut weights(), &Device::Cpu).expect("an encoder");
+    let packed = PackedEncoder::new(config.clone(), &mut weights()).expect("an encoder");
+    (Box::new(tensor), Box::new(packed))
+}
+
+fn batch(lengths: &[usize], padding: Padding) -> Batch {
+    let mut draws = Stream::new(7).draws();
+    let mut ids = |n: usize| (0..n).map(|_| draws.below(40) as u32).collect::<Vec<u32>>();
+    let sentences: Vec<Vec<u32>> = lengths.iter().map(|&n| ids(n)).collect();
+    Batch::padded(&sentences, 0, padding).expect("a batch")
+}
+
+fn training(rate: f64) -> Mode {
+    Mode::Training(Dropout { hidden: rate, attention: rate, stream: Stream::new(3).with(1) })
+}
+
+fn positions(batch: &Batch, config: &BertConfig, count: usize) -> Vec<AttentionPosition> {
+    let mut draws = Stream::new(9).draws();
+    (0..count)
+        .map(|_| {
+            let sentence = draws.below(batch.sentences() as u64) as usize;
+            AttentionPosition {
+                sentence: sentence as u32,
+                layer: draws.below(config.num_hidden_layers as u64) as u32,
+                head: draws.below(config.num_attention_heads as u64) as u32,
+                query: draws.below(batch.rows_of(sentence) as u64) as u32,
+                key: draws.below(batch.keys_of(sentence) as u64) as u32,
+            }
+        })
+        .collect()
+}
+
+/// All leaves as flat tensors, named.
+fn flat(leaves: &Leaves) -> Vec<(String, Tensor)> {
+    let mut all = Vec::new();
+    let mut add = |name: String, t: &Tensor| all.push((name, t.flatten_all().expect("a tensor")));
+    leaves.pooled.iter().for_each(|t| add("pooled".into(), t));
+    leaves.attention_values.iter().for_each(|t| add("values".into(), t));
+    leaves.attention_maps.iter().for_each(|t| add("maps".into(), t));
+    leaves.tokens.iter().for_each(|t| add("tokens".into(), t));
+    leaves.states.iter().enumerate().for_each(|(i, t)| add(format!("state {i}"), t));
+    all
+}
+
+/// A loss that weighs every entry of every leaf differently.
+fn loss(leaves: &Leaves) -> Tensor {
+    let mut draws = Stream::new(11).draws();
+    let mut total = Tensor::new(0.0_f32, &Device::Cpu).expect("a tensor");
+    for (_, leaf) in flat(leaves) {
+        let weights: Vec<f32> = (0..leaf.elem_count()).map(|_| draws.normal() as f32).collect();
+        let weights = Tensor::new(weights, &Device::Cpu).expect("a tensor");
+        let term = (leaf.sqr().expect("squares") * &weights).and_then(|t| t.sum_all()).expect("a sum");
+        let linear = (leaf * weights).and_then(|t| t.sum_all()).expect("a sum");
+        total = (total + term).and_then(|t| t + linear).expect("a sum");
+    }
+    total
+}
+
+fn numbers(t: &Tensor) -> Vec<f32> {
+    t.flatten_all().and_then(|t| t.to_vec1()).expect("numbers")
+}
+
+/// The largest difference as a share of the largest entry.
+fn difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    assert!(a.iter().all(|x| x.is_finite()));
+    let largest = b.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+    let worst = a.iter().zip(b).fold(0.0_f32, |m, (x, y)| m.max((x - y).abs()));
+    if worst == 0.0 { 0.0 } else { worst / largest }
+}
+
+struct Ran {
+    leaves: Vec<(String, Vec<f32>)>,
+    gradients: Vec<(String, Option<Vec<f32>>)>,
+    embeddings: Vec<f32>,
+}
+
+fn run(encoder: &mut dyn Encoder, batch: &Batch, pass: &Pass) -> Ran {
+    let embeddings = encoder.embed(batch, pass).expect("embeddings");
+    // A shift of zero, whose gradient is that of the embeddings.
+    let shift = Var::from_tensor(&embeddings.zeros_like().expect("zeros")).expect("a variable");
+    let embeddings = (embeddings + shift.as_tensor()).expect("embeddings");
+    let leaves = encoder.encode(&embeddings, batch, pass).expect("leaves");
+    let store = loss(&leaves).backward().expect("gradients");
+    encoder.collect_gradients(&store).expect("gradients");
+    let names = encoder.parameters().into_iter().map(|p| p.name);
+    let gradients = names.zip(encoder.gradients().expect("gradients"));
+    Ran {
+        leaves: flat(&leaves).into_iter().map(|(n, t)| (n, numbers(&t))).collect(),
+        gradients: gradients.map(|(n, g)| (n, g.map(|g| numbers(&g)))).collect(),
+        embeddings: numbers(store.get(&shift).expect("the embeddings' gradient")),
+    }
+}
+
+fn compare(config: &BertConfig, batch: &Batch, pass: &Pass) {
+    let (mut tensor, mut packed) = both(config);
+    let (want, got) = (run(tensor.as_mut(), batch, pass), run(packed.as_mut(), batch, pass));
+    assert_eq!(want.leaves.len(), got.leaves.len());
+    for ((name, want), (_, got)) in want.leaves.iter().zip(&got.leaves) {
+        let worst = difference(got, want);
+        assert!(worst < 5e-6, "{name}: {worst:e}");
+    }
+    let all = want.gradients.iter().filter_map(|(_, g)| g.as_ref()).flatten();
+    let floor = 1e-3 * all.fold(0.0_f32, |m, x| m.max(x.abs()));
+    for ((name, want), (_, got)) in want.gradients.iter().zip(&got.gradients) {
+        // A layer of which nothing is wanted has no gradient in one engine, and one of zero in the other.
+        let zeros = |n: usize| vec![0.0; n];
+        let (want, got) = match (want, got) {
+            (None, None) => continue,
+            (Some(w), Some(g)) => (w.clone(), g.clone()),
+            (None, Some(g)) => (zeros(g.len()), g.clone()),
+            (Some(w), None) => (w.clone(), zeros(w.len())),
+        };
+        let scale = want.iter().fold(floor, |m, x| m.max(x.abs()));
+        let worst = want.iter().zip(&got).fold(0.0_f32, |m, (x, y)| m.max((x - y).abs())) / scale;
+        assert!(worst < 5e-5, "gradient of {name}: {worst:e}");
+    }
+    let worst = difference(&got.embeddings, &want.embeddings);
+    assert!(worst < 5e-5, "gradient of the embeddings: {worst:e}");
+    // Without gradients the same leaves come out.
+    let leaves = packed.forward(batch, &Pass { gradients: false, ..pass.clone() }).expect("leaves");
+    for ((name, kept), (_, t)) in got.leaves.iter().zip(flat(&leaves)) {
+        assert_eq!(kept, &numbers(&t), "{name} without gradients");
+    }
+}
+
+fn pooled(pooling: Pooling) -> Taps {
+    Taps { pooled: Some(pooling), ..Taps::default() }
+}
+
+#[test]
+fn every_pooling_and_odd_sizes() {
+    let shapes = [(1, 4, 1, 8), (2, 24, 3, 40), (3, 32, 2, 96), (2, 20, 5, 7), (4, 64, 4, 256)];
+    for (i, (layers, hidden, heads, inner)) in shapes.into_iter().enumerate() {
+        let config = config(layers, hidden, heads, inner);
+        let batch = batch([&[5, 1, 17, 9][..], &[1], &[33, 2]][i % 3], Padding::Drop);
+        for pooling in Pooling::ALL {
+            for mode in [Mode::Evaluation, training(0.3)] {
+                compare(&config, &batch, &Pass { mode, gradients: true, taps: pooled(pooling) });
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_values_before_and_after_dropout() {
+    let config = config(3, 24, 4, 48);
+    let batch = batch(&[6, 3, 18], Padding::Drop);
+    for stage in [AttentionStage::BeforeDropout, AttentionStage::AfterDropout] {
+        let at = positions(&batch, &config, 300);
+        for taps in [pooled(Pooling::Cls), Taps::default(), pooled(Pooling::Mean)] {
+            let attention_values = Some(AttentionValues { stage, at: at.clone() });
+            let taps = Taps { attention_values, ..taps };
+            compare(&config, &batch, &Pass { mode: training(0.2), gradients: true, taps });
+        }
+        let taps = Taps { attention_maps: Some(stage), ..pooled(Pooling::Cls) };
+        // Places that are no tokens have values that mean nothing: only sentences of one length.
+        let even = self::batch(&[7, 7], Padding::Drop);
+        compare(&config, &even, &Pass { mode: training(0.2), gradients: true, taps });
+    }
+}
+
+#[test]
+fn states_and_tokens() {
+    let config = config(3, 32, 2, 64);
+    let batch = batch(&[6, 3, 18], Padding::Drop);
+    for taps in [
+        Taps { states: vec![0, 2, 3, 0], ..pooled(Pooling::Cls) },
+        Taps { states: vec![1], tokens: vec![26, 0, 7, 7, 3], ..Taps::default() },
+        Taps { tokens: vec![1, 5, 20], ..pooled(Pooling::Cls) },
+        Taps { tokens: vec![1, 5, 20], ..pooled(Pooling::FirstLastAvg) },
+    ] {
+        compare(&config, &batch, &Pass { mode: training(0.1), gradients: true, taps });
+    }
+}
+
+#[test]
+fn every_padding() {
+    let config = config(2, 32, 4, 64);
+    for padding in [Padding::Keep, Padding::Attend] {
+        let batch = batch(&[6, 3, 11], padding);
+        for pooling in [Pooling::Cls, Pooling::Mean] {
+            let at = positions(&batch, &config, 50);
+            let attention_values = Some(AttentionValues { stage: AttentionStage::BeforeDropout, at });
+            let taps = Taps { attention_values, states: vec![2], ..pooled(pooling) };
+            compare(&config, &batch, &Pass { mode: training(0.1), gradients: true, taps });
+            compare(&config, &batch, &Pass { mode: training(0.1), gradients: true, taps: pooled(pooling) });
+        }
+    }
+}
+
+#[test]
+fn every_activation() {
+    for activation in [Activation::Gelu, Activation::GeluNew, Activation::Relu] {
+        let config = BertConfig { hidden_act: activation, ..config(2, 32, 4, 50) };
+        let pass = Pass { mode: Mode::Evaluation, gradients: true, taps: pooled(Pooling::Mean) };
+        compare(&config, &batch(&[4, 9], Padding::Drop), &pass);
+    }
+}
+
+fn rule(step: usize, gradient_scale: f64) -> AdamStep {
+    AdamStep {
+        step,
+        learning_rate: 0.01,
+        betas: (0.9, 0.999),
+        epsilon: 1e-8,
+        weight_decay: 0.0,
+        gradient_scale,
+    }
+}
+
+#[test]
+fn steps_and_moving_averages() {
+    let config = config(2, 32, 4, 64);
+    let (tensor, packed) = both(&config);
+    let mut slow = [tensor.duplicate().expect("a copy"), packed.duplicate().expect("a copy")];
+    let mut fast = [tensor, packed];
+    let pass = Pass { mode: training(0.1), gradients: true, taps: pooled(Pooling::Cls) };
+    for step in 1..=4 {
+        // Different words each step: rows of the word table that had a gradient once move on.
+        let lengths = [step + 1, 2 * step];
+        for (fast, slow) in fast.iter_mut().zip(&mut slow) {
+            run(fast.as_mut(), &batch(&lengths, Padding::Drop), &pass);
+            let extra = Tensor::full(0.25_f32, 32, &Device::Cpu).expect("a tensor");
+            fast.add_gradient(3, &extra).expect("a gradient");
+            let norm = fast.gradient_square_norm().expect("a norm").sqrt();
+            fast.step(&rule(step, 1.0 / norm)).expect("a step");
+            slow.follow(fast.as_ref(), 0.9).expect("a step");
+        }
+    }
+    for [want, got] in [&fast, &slow] {
+        let names = want.parameters().into_iter().map(|p| p.name);
+        let values = want.values().expect("values").into_iter().zip(got.values().expect("values"));
+        for (name, (want, got)) in names.zip(values) {
+            let (want, got) = (numbers(&want), numbers(&got));
+            let worst = want.iter().zip(&got).fold(0.0_f32, |m, (x, y)| m.max((x - y).abs()));
+            // Adam scales tiny gradients up with their rounding: a tenth of one step at most.
+            assert!(worst < 1e-3, "{name}: {worst:e}");
+        }
+    }
+}
+
+#[test]
+fn moments_put_back_go_on_with_the_same_bits() {
+    let config = config(2, 32, 4, 64);
+    let (_, mut encoder) = both(&config);
+    let pass = Pass { mode: training(0.1), gradients: true, taps: pooled(Pooling::Cls) };
+    let mut other = None;
+    for step in 1..=4 {
+        run(encoder.as_mut(), &batch(&[step + 2, 4], Padding::Drop), &pass);
+        encoder.step(&rule(step, 1.0)).expect("a step");
+        if step == 2 {
+            let mut copy = encoder.duplicate().expect("a copy");
+            copy.set_moments(&encoder.moments().expect("moments")).expect("moments");
+            other = Some(copy);
+        } else if let Some(copy) = &mut other {
+            run(copy.as_mut(), &batch(&[step + 2, 4], Padding::Drop), &pass);
+            copy.step(&rule(step, 1.0)).expect("a step");
+        }
+    }
+    let other = other.expect("a copy");
+    for (a, b) in encoder.values().expect("values").iter().zip(other.values().expect("values")) {
+        assert_eq!(numbers(a), numbers(&b));
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let config = config(2, 128, 4, 512);
+    let batch = batch(&[30, 22, 7, 31, 12, 25, 9, 18, 33, 31, 30, 29], Padding::Drop);
+    let at = positions(&batch, &config, 500);
+    let values = AttentionValues { stage: AttentionStage::BeforeDropout, at };
+    let taps = Taps { attention_values: Some(values), ..pooled(Pooling::Mean) };
+    let pass = Pass { mode: training(0.1), gradients: true, taps };
+    let ran: Vec<Ran> = [1, 2, 3]
+        .into_iter()
+        .map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            pool.install(|| run(both(&config).1.as_mut(), &batch, &pass))
+        })
+        .collect();
+    for other in &ran[1..] {
+        assert_eq!(ran[0].leaves, other.leaves);
+        assert_eq!(ran[0].gradients, other.gradients);
+    }
+}
