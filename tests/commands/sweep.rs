@@ -67,6 +67,7 @@ fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
     sweep(folder.path(), "one", &["--set", "optimizer.lr=1e-4"])
         .refused(&["belongs to another run", "optimizer.lr"]);
     sweep(folder.path(), "one", &["--steps", "5"]).refused(&["belongs to another run", "steps"]);
+    sweep(folder.path(), "one", &["--engine", "tensor"]).refused(&["belongs to another run", "engine"]);
     let pairs = folder.path().join("sts/demo-test.csv");
     let text = std::fs::read_to_string(&pairs).expect("demo-test.csv");
     std::fs::write(&pairs, text.replacen("\t5\t", "\t4.5\t", 1)).expect("demo-test.csv");
@@ -103,6 +104,8 @@ fn what_cannot_be_swept_is_refused_with_the_reason() {
         (["--methods", "simsce"], "there is no such recipe"),
         (["--set", "optimizer.learning_rate=1"], "learning_rate"),
         (["--set", "objectives.infonce.temperature=0"], "temperature"),
+        (["--engine=tensor", "--precision=bf16"], "--precision f32"),
+        (["--jobs=3", "--threads=2"], "--jobs 3"),
     ] {
         sweep(folder.path(), "refused", &extra).refused(&[reason]);
     }

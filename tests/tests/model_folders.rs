@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use micse_model::{Batch, BertConfig, ModelFolder, Pass, Pooling, SentenceEncoder, files, save_safetensors};
+use micse_model::{
+    Batch, BertConfig, Compute, ModelFolder, Pass, Pooling, SentenceEncoder, files, save_safetensors,
+};
 use micse_tests::{root, write_small_model};
 
 fn small() -> tempfile::TempDir {
@@ -15,7 +17,7 @@ fn small() -> tempfile::TempDir {
 
 fn error_of(folder: &Path) -> String {
     let loaded =
-        ModelFolder::open(folder).and_then(|f| SentenceEncoder::load(&f, Pooling::Cls, &Device::Cpu));
+        ModelFolder::open(folder).and_then(|f| SentenceEncoder::load(&f, Pooling::Cls, &Compute::cpu()));
     loaded.err().expect("a broken folder").to_string()
 }
 
@@ -82,7 +84,7 @@ fn a_truncated_weights_file_is_named() {
 fn old_names_prefixes_and_unused_heads_are_understood() {
     let folder = small();
     let plain = ModelFolder::open(folder.path()).expect("the model");
-    let plain = SentenceEncoder::load(&plain, Pooling::Mean, &Device::Cpu).expect("the model");
+    let plain = SentenceEncoder::load(&plain, Pooling::Mean, &Compute::cpu()).expect("the model");
     let want = plain.encode(&["the old farmer"]).expect("an embedding");
     let old = |name: &str| {
         let name =
@@ -95,7 +97,7 @@ fn old_names_prefixes_and_unused_heads_are_understood() {
     renamed.insert("cls.predictions.bias".into(), head);
     write(folder.path(), renamed);
     let again = ModelFolder::open(folder.path()).expect("the model");
-    let again = SentenceEncoder::load(&again, Pooling::Mean, &Device::Cpu).expect("the model");
+    let again = SentenceEncoder::load(&again, Pooling::Mean, &Compute::cpu()).expect("the model");
     assert_eq!(again.encode(&["the old farmer"]).expect("an embedding"), want);
 }
 
@@ -103,7 +105,7 @@ fn old_names_prefixes_and_unused_heads_are_understood() {
 fn a_token_beyond_the_vocabulary_is_named_with_its_place() {
     let folder = small();
     let encoder =
-        ModelFolder::open(folder.path()).expect("the model").encoder(&Device::Cpu).expect("the model");
+        ModelFolder::open(folder.path()).expect("the model").encoder(&Compute::cpu()).expect("the model");
     let batch = Batch::new(&[vec![2, 7, 3], vec![2, 29, 3]]).expect("a batch");
     let error = encoder.forward(&batch, &Pass::default()).expect_err("id 29").to_string();
     assert!(
@@ -132,7 +134,7 @@ fn pytorch_files_are_read_without_executing_them() {
     let path = folder.path().join("pytorch_model.bin");
     std::fs::copy(root().join("tests/fixtures/pytorch/pytorch_model.bin"), &path).expect("pytorch_model.bin");
     let model = ModelFolder::open(folder.path()).expect("the model");
-    let encoder = model.encoder(&Device::Cpu).expect("the encoder");
+    let encoder = model.encoder(&Compute::cpu()).expect("the encoder");
     for (k, (info, value)) in encoder.parameters().iter().zip(encoder.values().expect("values")).enumerate() {
         let entries: Vec<f32> = value.flatten_all().and_then(|v| v.to_vec1()).expect("entries");
         for (i, entry) in entries.into_iter().enumerate() {
@@ -142,6 +144,6 @@ fn pytorch_files_are_read_without_executing_them() {
     }
     let bytes = std::fs::read(&path).expect("pytorch_model.bin");
     std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("pytorch_model.bin");
-    let error = model.encoder(&Device::Cpu).err().expect("half a file").to_string();
+    let error = model.encoder(&Compute::cpu()).err().expect("half a file").to_string();
     assert!(error.contains("pytorch_model.bin") && error.contains("cut off"), "{error}");
 }

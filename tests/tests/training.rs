@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use micse_data::{Corpus, Suite};
-use micse_model::{ModelFolder, Trainable};
+use micse_model::{Compute, ModelFolder, Trainable};
 use micse_tests::{sentences, write_small_model, write_small_sts};
 use micse_train::recipe::names;
 use micse_train::run::CHECKPOINT_STEPS;
@@ -42,7 +42,7 @@ fn recipe(name: &str, settings: &[&str]) -> Recipe {
 }
 
 fn trainer(setting: &Setting, recipe: Recipe) -> Trainer {
-    let encoder = setting.base.encoder(&Device::Cpu).expect("the encoder");
+    let encoder = setting.base.encoder(&Compute::cpu()).expect("the encoder");
     let tokenizer = setting.base.tokenizer().expect("the tokenizer");
     Trainer::new(recipe, 48, encoder, tokenizer, setting.text.indices.len(), &Device::Cpu).expect("a trainer")
 }
@@ -116,7 +116,7 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
         text: &setting.text,
         base: &setting.base,
         suite: &setting.suite,
-        device: Device::Cpu,
+        compute: Compute::cpu(),
         keep_model: true,
         allow_other_cpu: false,
         checkpoint_steps: CHECKPOINT_STEPS,
@@ -142,7 +142,7 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     let model = ModelFolder::open(&folder.join("model")).expect("the model");
     assert_eq!(model.pooling().expect("its pooling"), Some(micse_model::Pooling::Cls));
     let (cls, scored) = (micse_model::Pooling::Cls, setting.runs.join("scored"));
-    let again = micse_train::untrained(&scored, &model, cls, &setting.suite, &Device::Cpu, &mut |_| {});
+    let again = micse_train::untrained(&scored, &model, cls, &setting.suite, &Compute::cpu(), &mut |_| {});
     let again = again.expect("scores").scores.average;
     assert!((again - result.scores.average).abs() < 1e-9, "{again} and {}", result.scores.average);
 
@@ -162,7 +162,7 @@ fn a_killed_run_ends_as_an_undisturbed_one() {
         text: &setting.text,
         base: &setting.base,
         suite: &setting.suite,
-        device: Device::Cpu,
+        compute: Compute::cpu(),
         keep_model: true,
         allow_other_cpu: false,
         checkpoint_steps: 7,
@@ -207,7 +207,7 @@ fn two_processes_do_not_share_a_run() {
         &setting.base,
         micse_model::Pooling::Cls,
         &setting.suite,
-        &Device::Cpu,
+        &Compute::cpu(),
         &mut |_| {},
     );
     let error = scored.expect_err("the folder is held").to_string();
@@ -221,7 +221,7 @@ fn a_split_smaller_than_a_batch_trains_and_one_sentence_does_not() {
     assert_eq!(small.batch_of(0).len(), 5);
     step(&mut small, &setting);
 
-    let (encoder, tokenizer) = (setting.base.encoder(&Device::Cpu), setting.base.tokenizer());
+    let (encoder, tokenizer) = (setting.base.encoder(&Compute::cpu()), setting.base.tokenizer());
     let one = Trainer::new(
         recipe("simcse", &[]),
         48,

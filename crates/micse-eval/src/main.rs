@@ -9,6 +9,7 @@ use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use micse_data::{Locator, Suite};
 use micse_eval::{Evaluation, ModelEmbedder, evaluate};
+use micse_model::options::ComputeOptions;
 use micse_model::{ModelFolder, Pooling};
 
 #[global_allocator]
@@ -38,9 +39,8 @@ struct Cli {
     /// Where the result goes [default: standard output]
     #[arg(long)]
     output: Option<PathBuf>,
-    /// cpu, cuda or metal
-    #[arg(long, default_value = "cpu")]
-    device: String,
+    #[command(flatten)]
+    compute: ComputeOptions,
     /// Say more on stderr; twice for details
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -75,6 +75,7 @@ fn main() -> ExitCode {
 
 impl Cli {
     fn run(&self) -> Result<()> {
+        let compute = self.compute.start()?;
         let locator = Locator::from_env()?;
         // Nothing given at all: what the repository ships.
         let (model, sts) = match (&self.model, &self.sts) {
@@ -95,9 +96,8 @@ impl Cli {
                 Pooling::Mean
             }
         };
-        let device = micse_model::device(&self.device)?;
         let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
-        let (encoder, tokenizer) = (folder.encoder(&device)?, folder.tokenizer()?);
+        let (encoder, tokenizer) = (folder.encoder(&compute)?, folder.tokenizer()?);
         let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
         let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
             "{bar:30} {human_pos}/{human_len} sentences, {per_sec}, {eta} left",

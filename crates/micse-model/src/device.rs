@@ -8,7 +8,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// The name is unknown, this build was compiled without that device, or the machine does not have it.
-pub fn device(name: &str) -> Result<Device> {
+pub(crate) fn device(name: &str) -> Result<Device> {
     let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
     let index: usize = index.parse().map_err(|_| {
         Error::Input(format!("device `{name}`: `{index}` is no number; write for example cuda:0"))

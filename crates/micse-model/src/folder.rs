@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use serde_json::json;
 
+use crate::compute::build_encoder;
 use crate::encoder::Encoder;
 use crate::files::{write_json, write_whole};
-use crate::tensor::TensorEncoder;
 use crate::weights::{WeightsFile, save_safetensors};
-use crate::{BertConfig, Error, Pooling, Result, Tokenizer};
+use crate::{BertConfig, Compute, Error, Pooling, Result, Tokenizer};
 
 /// The files that make up a tokenizer, copied unchanged from the folder that an encoder came from.
 const TOKENIZER_FILES: [&str; 4] =
@@ -53,13 +53,13 @@ impl ModelFolder {
         BertConfig::load(&self.path.join("config.json"))
     }
 
-    /// The encoder, computed by the tensor engine on `device`.
+    /// The encoder.
     ///
     /// # Errors
     /// The configuration or the weights are not valid.
-    pub fn encoder(&self, device: &Device) -> Result<Box<dyn Encoder>> {
+    pub fn encoder(&self, compute: &Compute) -> Result<Box<dyn Encoder>> {
         let mut weights = WeightsFile::in_folder(&self.path)?;
-        Ok(Box::new(TensorEncoder::new(self.config()?, &mut weights, device)?))
+        build_encoder(self.config()?, &mut weights, compute)
     }
 
     /// The tokenizer, checked against the encoder's vocabulary.

@@ -5,13 +5,13 @@
 //! token states (the *taps*). It knows neither losses nor corpora.
 //!
 //! ```
-//! use micse_model::{Batch, BertConfig, Pass, Pooling, RandomWeights, Taps, TensorEncoder, Encoder};
+//! use micse_model::{Batch, BertConfig, Compute, Pass, Pooling, RandomWeights, Taps, build_encoder};
 //! use micse_random::Stream;
 //!
 //! // A small encoder with random weights: 100 word pieces, 2 layers, hidden size 32, 4 heads.
 //! let config = BertConfig::with_sizes(100, 2, 32, 4, 16);
 //! let mut weights = RandomWeights { deviation: 0.02, stream: Stream::new(48) };
-//! let encoder = TensorEncoder::new(config, &mut weights, &candle_core::Device::Cpu)?;
+//! let encoder = build_encoder(config, &mut weights, &Compute::cpu())?;
 //!
 //! let batch = Batch::new(&[vec![2, 17, 5, 3], vec![2, 9, 3]])?;
 //! let taps = Taps { pooled: Some(Pooling::Mean), ..Taps::default() };
@@ -25,6 +25,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`encoder`] | the contract: passes, taps, leaves, [`Encoder`], [`Trainable`] |
+//! | [`compute`] | where and how an encoder is computed |
 //! | [`packed`] | the fast engine on the CPU |
 //! | [`tensor`] | the reference engine in plain tensor operations |
 //! | [`dropout`] | which activations are dropped, as a function of where they stand |
@@ -32,6 +33,7 @@
 //! | [`weights`], [`folder`], [`tokenizer`] | files |
 
 mod batch;
+pub mod compute;
 mod config;
 mod device;
 pub mod dropout;
@@ -41,17 +43,20 @@ pub mod files;
 pub mod folder;
 mod head;
 pub mod optimizer;
+#[cfg(feature = "clap")]
+pub mod options;
 pub mod packed;
 mod parameters;
 mod pooling;
 mod sentence;
 pub mod tensor;
+mod threads;
 pub mod tokenizer;
 pub mod weights;
 
 pub use batch::{Batch, Padding};
+pub use compute::{Compute, Engine, Precision, build_encoder};
 pub use config::{Activation, BertConfig};
-pub use device::device;
 pub use encoder::{
     AttentionPosition, AttentionStage, AttentionValues, Dropout, Encoder, Leaves, Mode, ParameterInfo, Pass,
     Taps, Trainable,
@@ -65,5 +70,6 @@ pub use parameters::ParameterSet;
 pub use pooling::Pooling;
 pub use sentence::{SentenceEncoder, encode_ids, encode_sentences};
 pub use tensor::TensorEncoder;
+pub use threads::{THREADS_VARIABLE, start_threads, threads};
 pub use tokenizer::Tokenizer;
 pub use weights::{RandomWeights, TensorSource, WeightsFile, save_safetensors};

@@ -3,7 +3,7 @@
 use candle_core::Device;
 
 use crate::encoder::{Encoder, Pass, Taps};
-use crate::{Batch, ModelFolder, Pooling, Result, Tokenizer};
+use crate::{Batch, Compute, ModelFolder, Pooling, Result, Tokenizer};
 
 /// Tokens in one evaluation batch: enough to keep the matrix products busy, few enough for the caches.
 const BATCH_TOKENS: usize = 2048;
@@ -73,8 +73,8 @@ impl SentenceEncoder {
     ///
     /// # Errors
     /// The folder is not a model.
-    pub fn load(folder: &ModelFolder, pooling: Pooling, device: &Device) -> Result<Self> {
-        let mut encoder = Self::new(folder.encoder(device)?, folder.tokenizer()?, pooling);
+    pub fn load(folder: &ModelFolder, pooling: Pooling, compute: &Compute) -> Result<Self> {
+        let mut encoder = Self::new(folder.encoder(compute)?, folder.tokenizer()?, pooling);
         encoder.max_length = folder.max_length()?.map_or(encoder.max_length, |n| n.min(encoder.max_length));
         Ok(encoder)
     }

@@ -3,7 +3,8 @@
 use candle_core::{Device, Tensor, Var};
 use micse_model::{
     Activation, AdamStep, AttentionPosition, AttentionStage, AttentionValues, Batch, BertConfig, Dropout,
-    Encoder, Leaves, Mode, PackedEncoder, Padding, Pass, Pooling, RandomWeights, Taps, TensorEncoder,
+    Encoder, Leaves, Mode, PackedEncoder, Padding, Pass, Pooling, Precision, RandomWeights, Taps,
+    TensorEncoder,
 };
 use micse_random::Stream;
 
@@ -18,7 +19,7 @@ fn config(layers: usize, hidden: usize, heads: usize, inner: usize) -> BertConfi
 fn both(config: &BertConfig) -> (Box<dyn Encoder>, Box<dyn Encoder>) {
     let weights = || RandomWeights { deviation: 0.2, stream: Stream::new(48) };
     let tensor = TensorEncoder::new(config.clone(), &mut weights(), &Device::Cpu).expect("an encoder");
-    let packed = PackedEncoder::new(config.clone(), &mut weights()).expect("an encoder");
+    let packed = PackedEncoder::new(config.clone(), &mut weights(), Precision::F32).expect("an encoder");
     (Box::new(tensor), Box::new(packed))
 }
 

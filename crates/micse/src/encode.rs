@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use micse::data::{Corpus, Locator};
+use micse::model::options::ComputeOptions;
 use micse::model::{ModelFolder, Pooling, SentenceEncoder, files::write_whole};
 
 /// Turn a text file into embeddings: one row of the .npy file for each sentence
@@ -23,9 +24,8 @@ pub(crate) struct Encode {
     /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the folder's own]
     #[arg(long)]
     pooling: Option<Pooling>,
-    /// cpu, cuda or metal
-    #[arg(long, default_value = "cpu")]
-    device: String,
+    #[command(flatten)]
+    compute: ComputeOptions,
 }
 
 /// Sentences between two moves of the bar.
@@ -33,13 +33,14 @@ const CHUNK: usize = 1024;
 
 impl Encode {
     pub(crate) fn run(&self) -> Result<()> {
+        let compute = self.compute.start()?;
         let model = Locator::from_env()?.model(Some(&self.model))?;
         let folder = ModelFolder::open(&model.place)?;
         let pooling = self
             .pooling
             .or(folder.pooling()?)
             .context("the folder has no 1_Pooling/config.json; say --pooling cls or --pooling mean")?;
-        let encoder = SentenceEncoder::load(&folder, pooling, &micse::model::device(&self.device)?)?;
+        let encoder = SentenceEncoder::load(&folder, pooling, &compute)?;
         let corpus = Corpus::open(std::slice::from_ref(&self.input))?;
         let sentences: Vec<&str> = corpus.iter().collect();
         let bar = ProgressBar::new(sentences.len() as u64).with_style(ProgressStyle::with_template(

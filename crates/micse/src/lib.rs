@@ -1,11 +1,11 @@
 //! Sentence embeddings from unlabelled sentences: one name for the crates of the workspace.
 //!
 //! ```
-//! use micse::model::{ModelFolder, Pooling, SentenceEncoder};
+//! use micse::model::{Compute, ModelFolder, Pooling, SentenceEncoder};
 //!
 //! // The encoder that the repository ships; any BERT folder of the Hugging Face Hub will do.
 //! let shipped = micse::data::Locator::from_env()?.encoder(Some("demo"))?.place;
-//! let encoder = SentenceEncoder::load(&ModelFolder::open(&shipped)?, Pooling::Mean, &micse::model::device("cpu")?)?;
+//! let encoder = SentenceEncoder::load(&ModelFolder::open(&shipped)?, Pooling::Mean, &Compute::cpu())?;
 //!
 //! let rows = encoder.encode(&["The doctor visited the old hospital.", "A nurse saw the clinic."])?;
 //! assert_eq!((rows.len(), rows[0].len()), (2, 256));

@@ -7,6 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use micse::data::{Corpus, Locator, SplitSize, Suite};
 use micse::model::ModelFolder;
+use micse::model::options::ComputeOptions;
 use micse::train::run::CHECKPOINT_STEPS;
 use micse::train::{Event, Recipe, RunInputs, TrainText, run};
 
@@ -40,9 +41,8 @@ pub(crate) struct Train {
     /// What the finished encoder is scored on: a folder in SentEval's layout, or `demo`
     #[arg(long, default_value = "demo")]
     sts: String,
-    /// cpu, cuda or metal
-    #[arg(long, default_value = "cpu")]
-    device: String,
+    #[command(flatten)]
+    compute: ComputeOptions,
     /// Go on with a checkpoint of another kind of processor
     #[arg(long)]
     allow_other_cpu: bool,
@@ -50,6 +50,7 @@ pub(crate) struct Train {
 
 impl Train {
     pub(crate) fn run(&self) -> Result<()> {
+        let compute = self.compute.start()?;
         let locator = Locator::from_env()?;
         let (model, sts) = (locator.model(Some(&self.model))?, locator.sts(Some(&self.sts))?);
         eprintln!("{}\n{}", model.note, sts.note);
@@ -63,7 +64,7 @@ impl Train {
             text: &text,
             base: &base,
             suite: &suite,
-            device: micse::model::device(&self.device)?,
+            compute,
             keep_model: true,
             allow_other_cpu: self.allow_other_cpu,
             checkpoint_steps: CHECKPOINT_STEPS,

@@ -3,21 +3,21 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use candle_core::{Device, Tensor};
-use micse_model::{AttentionStage, Batch, Encoder, ModelFolder, Padding, Pass, Pooling, Taps};
+use candle_core::Tensor;
+use micse_model::{AttentionStage, Batch, Compute, Encoder, ModelFolder, Padding, Pass, Pooling, Taps};
 
 use super::Report;
 use super::fixture::{Fixture, entries};
 
 /// The encoder of `DIR/bert`.
-pub(super) fn encoder(dir: &Path) -> Result<Box<dyn Encoder>> {
-    Ok(ModelFolder::open(&dir.join("bert"))?.encoder(&Device::Cpu)?)
+pub(super) fn encoder(dir: &Path, compute: &Compute) -> Result<Box<dyn Encoder>> {
+    Ok(ModelFolder::open(&dir.join("bert"))?.encoder(compute)?)
 }
 
-pub(super) fn check(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn check(dir: &Path, compute: &Compute, report: &mut Report) -> Result<()> {
     const FILE: &str = "bert/io";
     let io = Fixture::open(&dir.join("bert/io.safetensors"))?;
-    let encoder = encoder(dir)?;
+    let encoder = encoder(dir, compute)?;
     let depth = encoder.config().num_hidden_layers;
     let sentences = io.sentences("input_ids")?;
     let batch = Batch::padded(&sentences, encoder.config().pad_token_id, Padding::Keep)?;

@@ -7,18 +7,18 @@ use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 use micse_losses::{InfoNce, InfoNceForm, MiForm, ami_loss, mutual_information};
 use micse_model::{
-    AttentionPosition, AttentionStage, AttentionValues, Batch, Encoder, Pass, Pooling, TanhMlp, Taps,
-    Trainable,
+    AttentionPosition, AttentionStage, AttentionValues, Batch, Compute, Encoder, Pass, Pooling, TanhMlp,
+    Taps, Trainable,
 };
 
 use super::fixture::{Fixture, entries};
 use super::{GRADIENT, Report, bert, losses};
 
-pub(super) fn check(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn check(dir: &Path, compute: &Compute, report: &mut Report) -> Result<()> {
     const FILE: &str = "e2e/io";
     let io = Fixture::open(&dir.join("e2e/io.safetensors"))?;
     let lambda = lambda(dir)?;
-    let mut encoder = bert::encoder(dir)?;
+    let mut encoder = bert::encoder(dir, compute)?;
     let mut head = TanhMlp::from_tensors(io.tensor("mlp.dense.weight")?, io.tensor("mlp.dense.bias")?)?;
 
     let config = encoder.config();

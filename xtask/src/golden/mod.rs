@@ -19,15 +19,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
+use micse_model::Compute;
+use micse_model::options::EngineOptions;
 
 /// Recompute a folder of reference values; exit 1 if one is out of tolerance
 #[derive(Args)]
 pub(crate) struct Golden {
     /// The folder, with any of bert/ losses/ e2e/ optim/ stats/ tokenizer/
     dir: PathBuf,
-    /// The engine that computes the encoder
-    #[arg(long, default_value = "tensor", value_parser = ["tensor"])]
-    engine: String,
+    #[command(flatten)]
+    engine: EngineOptions,
     /// Print every tensor, not the largest error of each file only
     #[arg(long)]
     all: bool,
@@ -59,7 +60,7 @@ impl Check {
 }
 
 /// Recomputes one part of the folder.
-type Part = fn(&Path, &mut Report) -> Result<()>;
+type Part = fn(&Path, &Compute, &mut Report) -> Result<()>;
 
 /// All comparisons so far.
 #[derive(Default)]
@@ -108,18 +109,19 @@ impl Report {
 impl Golden {
     pub(crate) fn run(&self) -> Result<()> {
         ensure!(self.dir.is_dir(), "{}: no such folder of reference values", self.dir.display());
+        let compute = self.engine.start("cpu")?;
         let mut report = Report::default();
         let parts: [(&str, Part); 6] = [
             ("bert", bert::check),
-            ("losses", losses::check),
+            ("losses", |dir, _, report| losses::check(dir, report)),
             ("e2e", e2e::check),
-            ("optim", optim::check),
-            ("stats", stats::check),
-            ("tokenizer", tokenizer::check),
+            ("optim", |dir, _, report| optim::check(dir, report)),
+            ("stats", |dir, _, report| stats::check(dir, report)),
+            ("tokenizer", |dir, _, report| tokenizer::check(dir, report)),
         ];
         for (name, check) in parts {
             if self.dir.join(name).is_dir() {
-                check(&self.dir, &mut report)?;
+                check(&self.dir, &compute, &mut report)?;
             } else {
                 report.skipped.push(format!("{name}/: not in this folder"));
             }
@@ -134,7 +136,12 @@ impl Golden {
         if failed > 0 {
             bail!("{failed} of {} tensors are out of tolerance", report.checks.len());
         }
-        println!("all {} tensors are within tolerance ({} engine)", report.checks.len(), self.engine);
+        println!(
+            "all {} tensors are within tolerance ({} engine, {})",
+            report.checks.len(),
+            compute.engine,
+            compute.precision
+        );
         Ok(())
     }
 

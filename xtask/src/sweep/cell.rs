@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 use micse_data::{Corpus, SplitSize, Suite};
+use micse_model::options::ComputeOptions;
 use micse_model::{ModelFolder, Pooling};
 use micse_train::run::CHECKPOINT_STEPS;
 use micse_train::{Event, Recipe, RunInputs, RunResult, TrainText};
@@ -25,7 +26,7 @@ pub(super) struct CellSpec {
     pub(super) work: Work,
     pub(super) encoder: PathBuf,
     pub(super) sts: PathBuf,
-    pub(super) device: String,
+    pub(super) compute: ComputeOptions,
     pub(super) keep_model: bool,
     pub(super) allow_other_cpu: bool,
 }
@@ -86,13 +87,13 @@ impl SweepCell {
 
 impl CellSpec {
     fn run(&self) -> Result<()> {
+        let compute = self.compute.start()?;
         let base = ModelFolder::open(&self.encoder)?;
         let suite = Suite::load(&self.sts, None)?;
-        let device = micse_model::device(&self.device)?;
         let mut lines = Lines::default();
         match &self.work {
             Work::Untrained { pooling } => {
-                micse_train::untrained(&self.folder, &base, *pooling, &suite, &device, &mut |e| {
+                micse_train::untrained(&self.folder, &base, *pooling, &suite, &compute, &mut |e| {
                     lines.tell(&e, 0.0);
                 })?;
             }
@@ -110,7 +111,7 @@ impl CellSpec {
                     text: &text,
                     base: &base,
                     suite: &suite,
-                    device,
+                    compute,
                     keep_model: self.keep_model,
                     allow_other_cpu: self.allow_other_cpu,
                     checkpoint_steps: CHECKPOINT_STEPS,

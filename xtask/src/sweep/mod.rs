@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use micse_data::locate::CorpusSource;
 use micse_data::{Locator, SplitSize, parse_seeds, parse_sizes};
+use micse_model::options::ComputeOptions;
 use micse_train::Recipe;
 
 pub(crate) use cell::SweepCell;
@@ -56,7 +57,7 @@ pub(crate) struct Sweep {
     /// Change a value of every recipe: --set optimizer.lr=1e-4
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// Cells that run at a time, each with its share of the threads [default: one a core]
+    /// Cells that run at a time, each with its share of the threads [default: one a thread]
     #[arg(long)]
     jobs: Option<usize>,
     /// The sweep's folder [default: runs/PRESET]
@@ -65,9 +66,8 @@ pub(crate) struct Sweep {
     /// Which finished encoders stay on disk
     #[arg(long, default_value = "none", value_parser = ["all", "none"])]
     keep_models: String,
-    /// cpu, cuda or metal
-    #[arg(long, default_value = "cpu")]
-    device: String,
+    #[command(flatten)]
+    compute: ComputeOptions,
     /// Go on with checkpoints of another kind of processor
     #[arg(long)]
     allow_other_cpu: bool,
@@ -85,6 +85,8 @@ struct Plan {
 
 impl Sweep {
     pub(crate) fn run(&self) -> Result<()> {
+        // Started here too, so that what does not go together is refused before anything runs.
+        self.compute.start()?;
         let plan = self.plan()?;
         for note in &plan.notes {
             eprintln!("{note}");
@@ -133,12 +135,15 @@ impl Sweep {
         }
         let settings = self.settings(&preset);
         notes.push(settings.clone());
+        // A cell's threads are its share of all, given by the environment.
+        let mut cell_compute = self.compute.clone();
+        cell_compute.engine.threads = None;
         let spec = |work: Work, folder: PathBuf| CellSpec {
             folder: out.join("cells").join(folder),
             work,
             encoder: encoder.place.clone(),
             sts: sts.place.clone(),
-            device: self.device.clone(),
+            compute: cell_compute.clone(),
             keep_model: self.keep_models == "all",
             allow_other_cpu: self.allow_other_cpu,
         };
@@ -167,8 +172,13 @@ impl Sweep {
         if let Some(twice) = cells.iter().find(|cell| !folders.insert(cell.folder.clone())) {
             bail!("{twice} is asked for twice; name each method, size and seed once");
         }
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let jobs = self.jobs.unwrap_or(cores).clamp(1, cells.len());
+        let threads = micse_model::threads();
+        let jobs = self.jobs.unwrap_or(threads).clamp(1, cells.len());
+        if jobs > threads && self.compute.engine.threads.is_some() {
+            bail!(
+                "--jobs {jobs} needs a thread each, but --threads is {threads}; use fewer jobs, or more threads"
+            );
+        }
         Ok(Plan { out, cells, notes, settings, jobs })
     }
 

@@ -35,8 +35,7 @@ pub(super) fn run(cells: &[CellSpec], jobs: usize) -> Result<Vec<Failure>> {
 }
 
 fn work(cells: &[&CellSpec], jobs: usize, progress: Option<&Progress>) -> Result<Vec<Failure>> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = (cores / jobs).max(1);
+    let threads = (micse_model::threads() / jobs).max(1);
     let executable = std::env::current_exe().context("where this program lies")?;
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
@@ -76,7 +75,7 @@ fn run_cell(
 ) -> Result<()> {
     let mut child = Command::new(executable)
         .arg("sweep-cell")
-        .env("RAYON_NUM_THREADS", threads.to_string())
+        .env(micse_model::THREADS_VARIABLE, threads.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

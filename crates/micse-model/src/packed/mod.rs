@@ -28,7 +28,7 @@ use candle_core::{Device, Tensor, Var};
 use crate::encoder::{Encoder, Leaves, ParameterInfo, Pass, Trainable};
 use crate::optimizer::AdamStep;
 use crate::weights::TensorSource;
-use crate::{Batch, BertConfig, Error, Result};
+use crate::{Batch, BertConfig, Error, Precision, Result};
 use buffers::{EmbeddingBuffers, PassBuffers, Pool, Scratch};
 use graph::{EmbedOp, EncodeOp};
 use plan::Plan;
@@ -38,6 +38,7 @@ use store::Store;
 /// What the encoder and the nodes of its passes share.
 struct Core {
     config: BertConfig,
+    precision: Precision,
     store: RwLock<Store>,
     embeddings: Arc<Pool<EmbeddingBuffers>>,
     passes: Arc<Pool<PassBuffers>>,
@@ -70,7 +71,7 @@ impl PackedEncoder {
     ///
     /// # Errors
     /// A tensor is missing or has the wrong shape; the configuration is impossible.
-    pub fn new(config: BertConfig, source: &mut dyn TensorSource) -> Result<Self> {
+    pub fn new(config: BertConfig, source: &mut dyn TensorSource, precision: Precision) -> Result<Self> {
         config.check().map_err(Error::Input)?;
         let slots = Slots::new(&config);
         let mut values = vec![0.0; slots.total];
@@ -78,13 +79,14 @@ impl PackedEncoder {
             let value = source.take(info, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
             values[range.clone()].copy_from_slice(&value);
         }
-        Self::with_values(config, slots, values)
+        Self::with_values(config, slots, values, precision)
     }
 
-    fn with_values(config: BertConfig, slots: Slots, values: Vec<f32>) -> Result<Self> {
+    fn with_values(config: BertConfig, slots: Slots, values: Vec<f32>, precision: Precision) -> Result<Self> {
         let store = Store::new(slots, values, config.vocab_size, config.hidden_size);
         let core = Core {
             config,
+            precision,
             store: RwLock::new(store),
             embeddings: Arc::default(),
             passes: Arc::default(),
@@ -222,7 +224,8 @@ impl Encoder for PackedEncoder {
 
     fn duplicate(&self) -> Result<Box<dyn Encoder>> {
         let store = self.core.read()?;
-        let copy = Self::with_values(self.core.config.clone(), store.slots.clone(), store.values.clone())?;
+        let (config, slots) = (self.core.config.clone(), store.slots.clone());
+        let copy = Self::with_values(config, slots, store.values.clone(), self.core.precision)?;
         Ok(Box::new(copy))
     }
 }

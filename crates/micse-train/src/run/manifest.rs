@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use candle_core::Device;
 use micse_data::{Corpus, Suite};
-use micse_model::{ModelFolder, Pooling, WeightsFile, files::write_whole};
+use micse_model::{Compute, Engine, ModelFolder, Pooling, Precision, WeightsFile, files::write_whole};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -52,7 +51,9 @@ pub struct Manifest {
     /// Version of this crate.
     pub version: String,
     /// The engine that computes the encoder.
-    pub engine: String,
+    pub engine: Engine,
+    /// What the encoder's matrix products are computed in.
+    pub precision: Precision,
     /// `cpu`, `cuda` or `metal`.
     pub device: String,
     /// Vector extensions in use: bits repeat on processors that have the same.
@@ -135,17 +136,13 @@ impl Manifest {
         base: &ModelFolder,
         pooling: Pooling,
         suite: &Suite,
-        device: &Device,
+        compute: &Compute,
     ) -> Result<Self> {
-        let device = match device {
-            Device::Cpu => "cpu",
-            Device::Cuda(_) => "cuda",
-            Device::Metal(_) => "metal",
-        };
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").into(),
-            engine: "tensor".into(),
-            device: device.into(),
+            engine: compute.engine,
+            precision: compute.precision,
+            device: compute.device_name().into(),
             cpu_features: cpu_features(),
             encoder_sha256: hash_of_encoder(base)?,
             evaluation: suite.name.clone(),
@@ -164,7 +161,7 @@ impl Manifest {
             seed: Some(inputs.seed),
             text: Some(inputs.text.described.clone()),
             recipe: Some(inputs.recipe.clone()),
-            ..Self::of_encoder(inputs.base, pooling, inputs.suite, &inputs.device)?
+            ..Self::of_encoder(inputs.base, pooling, inputs.suite, &inputs.compute)?
         })
     }
 

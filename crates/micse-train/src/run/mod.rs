@@ -16,10 +16,10 @@ mod result;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use micse_data::{Corpus, Split, SplitSize, Suite};
 use micse_eval::ModelEmbedder;
-use micse_model::{ModelFolder, Pooling, files::write_json, save_model};
+use micse_model::{Compute, ModelFolder, Pooling, files::write_json, save_model};
 use serde_json::json;
 
 use crate::recipe::{Recipe, Select};
@@ -80,8 +80,8 @@ pub struct RunInputs<'a> {
     pub base: &'a ModelFolder,
     /// What the finished encoder is scored on; its development pairs select where the recipe says so.
     pub suite: &'a Suite,
-    /// Where tensors live.
-    pub device: Device,
+    /// Where and how the encoder is computed.
+    pub compute: Compute,
     /// Whether `model/` is kept.
     pub keep_model: bool,
     /// Go on with a checkpoint that another kind of processor wrote.
@@ -134,11 +134,12 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         return RunResult::load(&result_path);
     }
     let started = Instant::now();
-    let encoder = inputs.base.encoder(&inputs.device)?;
+    let encoder = inputs.base.encoder(&inputs.compute)?;
     let tokenizer = inputs.base.tokenizer()?;
     let sentences = inputs.text.indices.len();
+    let device = &inputs.compute.device;
     let mut trainer =
-        Trainer::new(inputs.recipe.clone(), inputs.seed, encoder, tokenizer, sentences, &inputs.device)?;
+        Trainer::new(inputs.recipe.clone(), inputs.seed, encoder, tokenizer, sentences, device)?;
     let mut selection = Selection::default();
     let checkpoint = folder.join("checkpoint").join("state.safetensors");
     if checkpoint.is_file() {
@@ -194,18 +195,18 @@ pub fn untrained(
     base: &ModelFolder,
     pooling: Pooling,
     suite: &Suite,
-    device: &Device,
+    compute: &Compute,
     tell: &mut dyn FnMut(Event),
 ) -> Result<RunResult> {
     let _lock = lock::Lock::take(folder)?;
     // Scores of one encoder do not need the same processor: they repeat to rounding.
-    Manifest::of_encoder(base, pooling, suite, device)?.claim(folder, true)?;
+    Manifest::of_encoder(base, pooling, suite, compute)?.claim(folder, true)?;
     let result_path = folder.join("result.json");
     if result_path.is_file() {
         return RunResult::load(&result_path);
     }
     let started = Instant::now();
-    let (encoder, tokenizer) = (base.encoder(device)?, base.tokenizer()?);
+    let (encoder, tokenizer) = (base.encoder(compute)?, base.tokenizer()?);
     let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
     let evaluation =
         micse_eval::evaluate(&embedder, suite, &mut |done, total| tell(Event::Evaluating { done, total }))?;

@@ -1,0 +1,199 @@
+//! Where and how an encoder is computed: device, engine, precision.
+
+use candle_core::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::device::device;
+use crate::encoder::Encoder;
+use crate::packed::PackedEncoder;
+use crate::tensor::TensorEncoder;
+use crate::weights::TensorSource;
+use crate::{BertConfig, Error, Result};
+
+/// What runs an encoder's passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// Plain tensor operations with autograd, on any device: the reference.
+    Tensor,
+    /// Kernels on packed tokens with a backward pass written by hand: the fast one, on CPUs only.
+    Packed,
+}
+
+impl Engine {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Tensor, Self::Packed];
+
+    /// The name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tensor => "tensor",
+            Self::Packed => "packed",
+        }
+    }
+}
+
+/// What the encoder's matrix products are computed in. Parameters and sums are f32 in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// Factors are rounded to bfloat16, products are summed in f32.
+    Bf16,
+}
+
+impl Precision {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::F32, Self::Bf16];
+
+    /// The name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+/// Device, engine and precision, checked to go together.
+#[derive(Clone, Debug)]
+pub struct Compute {
+    /// Where tensors live.
+    pub device: Device,
+    /// What runs the encoder.
+    pub engine: Engine,
+    /// What its products are computed in.
+    pub precision: Precision,
+}
+
+impl Compute {
+    /// The fast engine on the CPU, in f32: what commands take unless told otherwise.
+    pub fn cpu() -> Self {
+        Self { device: Device::Cpu, engine: Engine::Packed, precision: Precision::F32 }
+    }
+
+    /// The tensor engine on the CPU, in f32: what other ways to compute are held to.
+    pub fn reference() -> Self {
+        Self { engine: Engine::Tensor, ..Self::cpu() }
+    }
+
+    /// The device named `cpu`, `cuda` or `metal` (`cuda:1` for the second card), with the engine asked for, else
+    /// the fastest one that runs there.
+    ///
+    /// # Errors
+    /// The device is unknown or not there, or the three do not go together.
+    pub fn new(device_name: &str, engine: Option<Engine>, precision: Precision) -> Result<Self> {
+        let device = device(device_name)?;
+        let fastest = if device.is_cpu() { Engine::Packed } else { Engine::Tensor };
+        let compute = Self { device, engine: engine.unwrap_or(fastest), precision };
+        compute.check()?;
+        Ok(compute)
+    }
+
+    /// `cpu`, `cuda` or `metal`.
+    pub fn device_name(&self) -> &'static str {
+        match self.device {
+            Device::Cpu => "cpu",
+            Device::Cuda(_) => "cuda",
+            Device::Metal(_) => "metal",
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.engine == Engine::Packed && !self.device.is_cpu() {
+            return Err(Error::Input(format!(
+                "the packed engine runs on CPUs only, not on {}; use --engine tensor, or --device cpu",
+                self.device_name()
+            )));
+        }
+        if self.engine == Engine::Tensor && self.precision == Precision::Bf16 {
+            return Err(Error::Input(
+                "the tensor engine computes in f32 only; use --precision f32, or --engine packed on a CPU"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Compute {
+    fn default() -> Self {
+        Self::cpu()
+    }
+}
+
+/// An encoder whose parameters come from a source of tensors: a weights file, random values, another encoder.
+///
+/// # Errors
+/// A tensor is missing or has the wrong shape; the configuration is impossible; device, engine and precision
+/// do not go together.
+pub fn build_encoder(
+    config: BertConfig,
+    source: &mut dyn TensorSource,
+    compute: &Compute,
+) -> Result<Box<dyn Encoder>> {
+    compute.check()?;
+    match compute.engine {
+        Engine::Tensor => Ok(Box::new(TensorEncoder::new(config, source, &compute.device)?)),
+        Engine::Packed => Ok(Box::new(PackedEncoder::new(config, source, compute.precision)?)),
+    }
+}
+
+/// Implements `Display` and `FromStr` by `ALL` and `name`.
+macro_rules! named {
+    ($type:ty, $what:literal) => {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> std::result::Result<Self, String> {
+                Self::ALL.into_iter().find(|value| value.name() == text).ok_or_else(|| {
+                    let known = Self::ALL.map(Self::name).join(", ");
+                    format!("unknown {} \"{text}\"; there are {known}", $what)
+                })
+            }
+        }
+    };
+}
+named!(Engine, "engine");
+named!(Precision, "precision");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for engine in Engine::ALL {
+            assert_eq!(engine.to_string().parse(), Ok(engine));
+            assert_eq!(serde_json::to_string(&engine).expect("JSON"), format!("\"{engine}\""));
+        }
+        for precision in Precision::ALL {
+            assert_eq!(precision.to_string().parse(), Ok(precision));
+            assert_eq!(serde_json::to_string(&precision).expect("JSON"), format!("\"{precision}\""));
+        }
+        assert!("onnx".parse::<Engine>().is_err_and(|e| e.contains("tensor, packed")));
+        assert!("f16".parse::<Precision>().is_err_and(|e| e.contains("f32, bf16")));
+    }
+
+    #[test]
+    fn the_default_is_fast_and_what_does_not_go_together_is_refused() {
+        let cpu = Compute::new("cpu", None, Precision::F32).expect("the CPU");
+        assert_eq!((cpu.engine, cpu.device_name()), (Engine::Packed, "cpu"));
+        let tensor = Compute::new("cpu", Some(Engine::Tensor), Precision::F32).expect("the CPU");
+        assert_eq!(tensor.engine, Engine::Tensor);
+        let refused = Compute::new("cpu", Some(Engine::Tensor), Precision::Bf16).err().map(|e| e.to_string());
+        assert!(refused.is_some_and(|e| e.contains("--precision f32") && e.contains("--engine packed")));
+        let by_hand = Compute { precision: Precision::Bf16, ..Compute::reference() };
+        let mut weights = crate::RandomWeights { deviation: 0.02, stream: micse_random::Stream::new(1) };
+        let config = BertConfig::with_sizes(10, 1, 8, 2, 8);
+        assert!(build_encoder(config, &mut weights, &by_hand).is_err());
+    }
+}
