@@ -281,7 +281,7 @@ mod tests {
         let mut set = ParameterSet::new();
         let start = Tensor::new(&[2.0_f32, 3.0], &Device::Cpu).expect("a tensor");
         let weight = set.add("w", Group::Weight, &start).expect("a parameter");
-        let mut pass = |set: &mut ParameterSet, factor: f64| {
+        let pass = |set: &mut ParameterSet, factor: f64| {
             let loss = (&weight * factor).and_then(|l| l.sum_all()).expect("a loss");
             set.collect_gradients(&loss.backward().expect("a backward pass")).expect("gradients");
         };

@@ -21,7 +21,7 @@ use crate::Result;
 
 /// A step's batch in chunks, with the leaves that are wanted of each.
 pub(super) struct Chunks {
-    chunks: Vec<Chunk>,
+    parts: Vec<Chunk>,
     pooling: Pooling,
     /// Where each attention value of the whole batch lies behind one another's chunks; `None`: none is wanted.
     order: Option<Tensor>,
@@ -77,7 +77,7 @@ impl Chunks {
             Ok(Chunk { batch: batch.chunk(i * size..end), at, slots: indices(slots)? })
         };
         Ok(Self {
-            chunks: parts.into_iter().enumerate().map(chunk).collect::<Result<_>>()?,
+            parts: parts.into_iter().enumerate().map(chunk).collect::<Result<_>>()?,
             pooling,
             order: indices(order)?,
         })
@@ -85,9 +85,9 @@ impl Chunks {
 
     /// Encodes a view.
     pub(super) fn encode(&self, encoder: &dyn Encoder, dropout: Dropout) -> Result<View> {
-        let keep = self.chunks.len() == 1;
+        let keep = self.parts.len() == 1;
         let (mut rows, mut values, mut graph) = (Vec::new(), Vec::new(), None);
-        for chunk in &self.chunks {
+        for chunk in &self.parts {
             let leaves = chunk.pass(encoder, self.pooling, dropout, keep)?;
             rows.push(pooled(&leaves)?.detach());
             values.extend(leaves.attention_values.as_ref().map(Tensor::detach));
@@ -105,7 +105,7 @@ impl Chunks {
         let taps = Taps { pooled: Some(self.pooling), ..Taps::default() };
         let pass = Pass { mode, gradients: false, taps };
         let rows: Result<Vec<Tensor>> =
-            self.chunks.iter().map(|chunk| pooled(&encoder.forward(&chunk.batch, &pass)?)).collect();
+            self.parts.iter().map(|chunk| pooled(&encoder.forward(&chunk.batch, &pass)?)).collect();
         Ok(Tensor::cat(&rows?, 0)?)
     }
 
@@ -116,7 +116,7 @@ impl Chunks {
         let values = view.values.as_ref().and_then(|values| leaves.get(values)).map(Tensor::detach);
         let (dropout, mut graph) = (view.dropout, view.graph);
         let mut first = 0;
-        for chunk in &self.chunks {
+        for chunk in &self.parts {
             let count = chunk.batch.sentences();
             let again = match graph.take() {
                 Some(leaves) => leaves,
