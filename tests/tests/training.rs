@@ -1,5 +1,7 @@
 //! Training as a whole: every parameter learns, bits repeat, a resumed run goes on as if nothing had happened.
 
+use std::num::NonZeroUsize;
+
 use candle_core::{Device, Tensor};
 use micse_data::{Corpus, Suite};
 use micse_model::{Compute, ModelFolder, Trainable};
@@ -65,8 +67,8 @@ fn every_trainable_tensor_gets_a_gradient_in_every_recipe() {
         let mut trainer = trainer(&setting, recipe(name, &[]));
         // With an empty queue the first step is the same as without one; the second has negatives from it.
         step(&mut trainer, &setting);
-        let (loss, _) = trainer.loss(&|number| setting.text.sentence(number), false).expect("a loss");
-        trainer.backward(&loss).expect("a backward pass");
+        let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
+        trainer.backward(forward).expect("a backward pass");
         let head = trainer.head().expect("all built-in recipes have a head");
         let parts: [&dyn Trainable; 2] = [trainer.encoder(), head];
         for part in parts {
@@ -79,6 +81,49 @@ fn every_trainable_tensor_gets_a_gradient_in_every_recipe() {
                 let largest = gradient.abs().and_then(|g| g.flatten_all()?.max(0)?.to_scalar::<f32>());
                 let largest = largest.expect("a number");
                 assert!(largest > 0.0 && largest.is_finite(), "{name}: {} has gradient {largest}", info.name);
+            }
+        }
+    }
+}
+
+/// Chunks differ from the whole batch by rounding: also where they do not divide it, with a queue, with attention
+/// values, and with padding.
+#[test]
+fn chunks_give_the_gradients_of_the_whole_batch() {
+    let setting = setting(40);
+    for name in names() {
+        let gradients = |chunk: Option<usize>| {
+            // The queue fills, then the third step's gradients are taken.
+            let mut trainer = trainer(&setting, recipe(name, &[]));
+            (0..2).for_each(|_| step(&mut trainer, &setting));
+            if let Some(chunk) = chunk.and_then(NonZeroUsize::new) {
+                trainer = trainer.in_chunks(chunk).expect("a recipe that can be chunked");
+            }
+            let forward = trainer.forward(&|number| setting.text.sentence(number), true).expect("a loss");
+            let report = trainer.backward(forward).expect("a backward pass");
+            assert_eq!(report.sentences, 12);
+            let parts: [&dyn Trainable; 2] = [trainer.encoder(), trainer.head().expect("a head")];
+            let all: Vec<Option<Tensor>> =
+                parts.iter().flat_map(|part| part.gradients().expect("gradients")).collect();
+            let entries = |t: &Tensor| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("entries");
+            let all: Vec<Vec<f32>> =
+                all.iter().map(|t| t.as_ref().map(entries).unwrap_or_default()).collect();
+            (report.loss, report.alignment, all)
+        };
+        let (loss, alignment, whole) = gradients(None);
+        let largest = whole.iter().flatten().fold(0.0_f32, |m, g| m.max(g.abs()));
+        assert!(largest > 0.0);
+        for chunk in [1, 5, 6, 12, 100] {
+            let (again, aligned, chunked) = gradients(Some(chunk));
+            assert!(
+                (again - loss).abs() < 1e-5 * loss.abs(),
+                "{name}: {again} and {loss} in chunks of {chunk}"
+            );
+            assert!((aligned.expect("a") - alignment.expect("a")).abs() < 1e-5, "{name}");
+            for (a, b) in chunked.iter().zip(&whole) {
+                assert_eq!(a.len(), b.len(), "{name}: the same tensors have gradients");
+                let error = a.iter().zip(b).fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
+                assert!(error < 1e-5 * largest, "{name} in chunks of {chunk}: {error} of {largest}");
             }
         }
     }
@@ -117,6 +162,7 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
         base: &setting.base,
         suite: &setting.suite,
         compute: Compute::cpu(),
+        chunk: None,
         keep_model: true,
         allow_other_cpu: false,
         checkpoint_steps: CHECKPOINT_STEPS,
@@ -147,6 +193,14 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     assert!((again - result.scores.average).abs() < 1e-9, "{again} and {}", result.scores.average);
 
     // The same folder with another recipe is refused, with the difference.
+    let chunked = RunInputs {
+        recipe: recipe("micse", &settings),
+        compute: Compute::cpu(),
+        chunk: NonZeroUsize::new(5),
+        ..inputs
+    };
+    let error = micse_train::run(&folder, &chunked, &mut |_| {}).expect_err("another run").to_string();
+    assert!(error.contains("belongs to another run") && error.contains("chunk = 5"), "{error}");
     let other = RunInputs { recipe: recipe("micse", &[&settings[1..], &["steps=61"]].concat()), ..inputs };
     let error = micse_train::run(&folder, &other, &mut |_| {}).expect_err("another run").to_string();
     assert!(error.contains("belongs to another run") && error.contains("steps"), "{error}");
@@ -163,6 +217,7 @@ fn a_killed_run_ends_as_an_undisturbed_one() {
         base: &setting.base,
         suite: &setting.suite,
         compute: Compute::cpu(),
+        chunk: None,
         keep_model: true,
         allow_other_cpu: false,
         checkpoint_steps: 7,

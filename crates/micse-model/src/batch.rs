@@ -3,6 +3,8 @@
 //! Tokens are packed: row `r` of every token-wise tensor (`[rows, D]`) is one token, the sentences one
 //! after the other. Where padding takes part (see [`Padding`]) each sentence has `width` rows.
 
+use std::ops::Range;
+
 use crate::{BertConfig, Error, Result};
 
 /// What becomes of the places behind the end of a short sentence.
@@ -70,6 +72,29 @@ impl Batch {
     pub fn starting_at(mut self, first: usize) -> Self {
         self.first_sentence = first;
         self
+    }
+
+    /// The given sentences of this batch as a batch of their own, which keeps their numbers in the whole batch.
+    /// Where padding takes part it keeps this batch's width too.
+    ///
+    /// # Panics
+    /// The range is empty, or not within the batch.
+    #[must_use]
+    pub fn chunk(&self, sentences: Range<usize>) -> Self {
+        assert!(!sentences.is_empty() && sentences.end <= self.sentences(), "no chunk {sentences:?}");
+        let start = self.first_row[sentences.start];
+        let end = self.first_row.get(sentences.end).copied().unwrap_or(self.ids.len());
+        let lengths = self.lengths[sentences.clone()].to_vec();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        Self {
+            ids: self.ids[start..end].to_vec(),
+            positions: self.positions[start..end].to_vec(),
+            first_row: self.first_row[sentences.clone()].iter().map(|row| row - start).collect(),
+            lengths,
+            padding: self.padding,
+            width: if self.padding == Padding::Drop { longest } else { self.width },
+            first_sentence: self.first_sentence + sentences.start,
+        }
     }
 
     /// Number of sentences B.
@@ -150,5 +175,28 @@ impl Batch {
             )));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_the_batch_of_its_sentences_with_their_numbers() {
+        let sentences = [vec![2, 8, 9, 3], vec![2, 3], vec![2, 7, 3], vec![2, 5, 3]];
+        let same = |a: &Batch, b: &Batch| format!("{a:?}") == format!("{b:?}");
+        let whole = Batch::new(&sentences).expect("a batch");
+        let alone = Batch::new(&sentences[1..3]).expect("a batch").starting_at(1);
+        assert!(same(&whole.chunk(1..3), &alone));
+        assert!(same(&whole.chunk(1..4).chunk(1..2), &whole.chunk(2..3)));
+        assert!(same(&whole.chunk(0..4), &whole));
+
+        // With padding a sentence's rows do not depend on its chunk.
+        let padded = Batch::padded(&sentences, 0, Padding::Keep).expect("a batch");
+        let chunk = padded.chunk(2..4);
+        assert_eq!((chunk.width(), chunk.rows(), chunk.sentence_number(1)), (4, 8, 3));
+        assert_eq!(chunk.ids(), [2, 7, 3, 0, 2, 5, 3, 0]);
+        assert_eq!(chunk.positions(), [0, 1, 2, 3, 0, 1, 2, 3]);
     }
 }

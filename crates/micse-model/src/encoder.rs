@@ -169,8 +169,13 @@ pub trait Trainable {
     /// Overwrites all parameters, given in the same order.
     fn set_values(&mut self, values: &[Tensor]) -> Result<()>;
 
-    /// Takes this step's gradients out of a finished backward pass.
+    /// Adds the gradients of a finished backward pass to those collected since the last [`Self::step`] or
+    /// [`Self::clear_gradients`]: a step may have several passes. To be called once after each of them, also by
+    /// engines whose passes add up gradients themselves.
     fn collect_gradients(&mut self, gradients: &GradStore) -> Result<()>;
+
+    /// Forgets the collected gradients without a step.
+    fn clear_gradients(&mut self);
 
     /// Adds a term's gradient to a parameter's collected one: a term on parameters themselves, or a network
     /// that uses one of them elsewhere (a masked-LM head's tied word table). The parameter is given by its

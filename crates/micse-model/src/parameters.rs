@@ -99,9 +99,18 @@ impl Trainable for ParameterSet {
 
     fn collect_gradients(&mut self, gradients: &GradStore) -> Result<()> {
         for p in &mut self.entries {
-            p.gradient = gradients.get(&p.var).cloned();
+            if let Some(gradient) = gradients.get(&p.var) {
+                p.gradient = Some(match p.gradient.take() {
+                    Some(sum) => (sum + gradient)?.detach(),
+                    None => gradient.clone(),
+                });
+            }
         }
         Ok(())
+    }
+
+    fn clear_gradients(&mut self) {
+        self.entries.iter_mut().for_each(|p| p.gradient = None);
     }
 
     fn add_gradient(&mut self, parameter: usize, gradient: &Tensor) -> Result<()> {
@@ -233,6 +242,9 @@ macro_rules! trainable_by {
             fn collect_gradients(&mut self, g: &candle_core::backprop::GradStore) -> $crate::Result<()> {
                 self.$field.collect_gradients(g)
             }
+            fn clear_gradients(&mut self) {
+                self.$field.clear_gradients();
+            }
             fn gradients(&self) -> $crate::Result<Vec<Option<candle_core::Tensor>>> {
                 self.$field.gradients()
             }
@@ -258,3 +270,39 @@ macro_rules! trainable_by {
     };
 }
 pub(crate) use trainable_by;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn gradients_of_several_passes_add_up_until_a_step_or_until_they_are_cleared() {
+        let mut set = ParameterSet::new();
+        let start = Tensor::new(&[2.0_f32, 3.0], &Device::Cpu).expect("a tensor");
+        let weight = set.add("w", Group::Weight, &start).expect("a parameter");
+        let pass = |set: &mut ParameterSet, factor: f64| {
+            let loss = (&weight * factor).and_then(|l| l.sum_all()).expect("a loss");
+            set.collect_gradients(&loss.backward().expect("a backward pass")).expect("gradients");
+        };
+        let sum = |set: &ParameterSet| {
+            set.gradients().expect("gradients")[0].as_ref().map(|g| g.to_vec1::<f32>().expect("entries"))
+        };
+        pass(&mut set, 1.0);
+        pass(&mut set, 0.5);
+        assert_eq!(sum(&set), Some(vec![1.5, 1.5]));
+        set.clear_gradients();
+        assert_eq!(sum(&set), None);
+        pass(&mut set, 4.0);
+        let rule = AdamStep {
+            step: 1,
+            learning_rate: 0.1,
+            betas: (0.9, 0.999),
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            gradient_scale: 1.0,
+        };
+        set.step(&rule).expect("a step");
+        assert_eq!(sum(&set), None);
+    }
+}

@@ -30,4 +30,4 @@ pub mod trainer;
 pub use error::{Error, Result};
 pub use recipe::Recipe;
 pub use run::{Event, RunInputs, RunResult, TrainText, run, untrained};
-pub use trainer::{StepReport, Trainer, learning_rate};
+pub use trainer::{Forward, StepReport, StepTimes, Trainer, learning_rate};

@@ -1,5 +1,6 @@
 //! `micse train`: one run on a text file.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -41,6 +42,9 @@ pub(crate) struct Train {
     /// What the finished encoder is scored on: a folder in SentEval's layout, or `demo`
     #[arg(long, default_value = "demo")]
     sts: String,
+    /// Encode batches in chunks of so many sentences: less memory, each sentence is encoded twice
+    #[arg(long, value_name = "SENTENCES")]
+    chunk: Option<NonZeroUsize>,
     #[command(flatten)]
     compute: ComputeOptions,
     /// Go on with a checkpoint of another kind of processor
@@ -65,6 +69,7 @@ impl Train {
             base: &base,
             suite: &suite,
             compute,
+            chunk: self.chunk,
             keep_model: true,
             allow_other_cpu: self.allow_other_cpu,
             checkpoint_steps: CHECKPOINT_STEPS,

@@ -97,6 +97,7 @@ fn compare(
 }
 
 fn gradients(part: &mut dyn Trainable, store: &GradStore) -> Result<Vec<(String, Tensor)>> {
+    part.clear_gradients();
     part.collect_gradients(store)?;
     let values = part.values()?;
     let named = part.parameters().into_iter().zip(part.gradients()?).zip(values);

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ pub(super) struct CellSpec {
     pub(super) encoder: PathBuf,
     pub(super) sts: PathBuf,
     pub(super) compute: ComputeOptions,
+    pub(super) chunk: Option<NonZeroUsize>,
     pub(super) keep_model: bool,
     pub(super) allow_other_cpu: bool,
 }
@@ -112,6 +114,7 @@ impl CellSpec {
                     base: &base,
                     suite: &suite,
                     compute,
+                    chunk: self.chunk,
                     keep_model: self.keep_model,
                     allow_other_cpu: self.allow_other_cpu,
                     checkpoint_steps: CHECKPOINT_STEPS,

@@ -11,6 +11,7 @@ mod progress;
 mod tables;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -66,6 +67,9 @@ pub(crate) struct Sweep {
     /// Which finished encoders stay on disk
     #[arg(long, default_value = "none", value_parser = ["all", "none"])]
     keep_models: String,
+    /// Encode batches in chunks of so many sentences: less memory, each sentence is encoded twice
+    #[arg(long, value_name = "SENTENCES")]
+    chunk: Option<NonZeroUsize>,
     #[command(flatten)]
     compute: ComputeOptions,
     /// Go on with checkpoints of another kind of processor
@@ -131,7 +135,11 @@ impl Sweep {
 
         let mut recipes = Vec::new();
         for method in &methods {
-            recipes.push(self.recipe(method, &preset)?);
+            let recipe = self.recipe(method, &preset)?;
+            if self.chunk.is_some() {
+                recipe.check_chunks()?;
+            }
+            recipes.push(recipe);
         }
         let settings = self.settings(&preset);
         notes.push(settings.clone());
@@ -144,6 +152,7 @@ impl Sweep {
             encoder: encoder.place.clone(),
             sts: sts.place.clone(),
             compute: cell_compute.clone(),
+            chunk: self.chunk,
             keep_model: self.keep_models == "all",
             allow_other_cpu: self.allow_other_cpu,
         };

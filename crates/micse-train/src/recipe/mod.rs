@@ -314,6 +314,21 @@ impl Recipe {
         self.objectives.iter().filter_map(|o| if let Objective::Ami(o) = o { Some(o) } else { None })
     }
 
+    /// Refuses a recipe whose batches cannot be encoded in chunks.
+    ///
+    /// # Errors
+    /// An objective reads token states.
+    pub fn check_chunks(&self) -> Result<()> {
+        let Some(objective) = self.objectives.iter().find(|o| o.needs_tokens()) else { return Ok(()) };
+        Err(Error::Recipe {
+            name: self.name.clone(),
+            reason: format!(
+                "{} reads token states of the whole batch, so it cannot be encoded in chunks; leave --chunk out, or                  make optimizer.batch_size smaller",
+                objective.name()
+            ),
+        })
+    }
+
     /// What *selected on* says in tables, for a run that is scored on `suite`.
     pub fn selected_on(&self, suite: &Suite) -> String {
         match (self.select, suite.name.as_str()) {

@@ -22,6 +22,14 @@ impl Objective {
         }
     }
 
+    /// Whether the term reads token states, which are too large to keep for a whole batch when it is encoded in
+    /// chunks.
+    pub fn needs_tokens(&self) -> bool {
+        match self {
+            Self::Infonce(_) | Self::Ami(_) => false,
+        }
+    }
+
     /// What the term is multiplied by.
     pub fn weight(&self) -> f64 {
         match self {

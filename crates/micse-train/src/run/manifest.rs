@@ -1,6 +1,7 @@
 //! `run.toml`: everything that decided a run. A folder whose `run.toml` says otherwise is another run.
 
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use micse_data::{Corpus, Suite};
@@ -56,6 +57,9 @@ pub struct Manifest {
     pub precision: Precision,
     /// `cpu`, `cuda` or `metal`.
     pub device: String,
+    /// Sentences encoded at a time; none: whole batches. Chunks of other sizes round otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<NonZeroUsize>,
     /// Vector extensions in use: bits repeat on processors that have the same.
     pub cpu_features: Vec<String>,
     /// SHA-256 of the base encoder's configuration, weights and tokenizer files.
@@ -143,6 +147,7 @@ impl Manifest {
             engine: compute.engine,
             precision: compute.precision,
             device: compute.device_name().into(),
+            chunk: None,
             cpu_features: cpu_features(),
             encoder_sha256: hash_of_encoder(base)?,
             evaluation: suite.name.clone(),
@@ -158,6 +163,7 @@ impl Manifest {
     pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Self> {
         let pooling = inputs.recipe.pooling.test;
         Ok(Self {
+            chunk: inputs.chunk,
             seed: Some(inputs.seed),
             text: Some(inputs.text.described.clone()),
             recipe: Some(inputs.recipe.clone()),

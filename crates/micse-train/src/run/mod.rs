@@ -13,6 +13,7 @@ mod manifest;
 mod metrics;
 mod result;
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -82,6 +83,8 @@ pub struct RunInputs<'a> {
     pub suite: &'a Suite,
     /// Where and how the encoder is computed.
     pub compute: Compute,
+    /// Sentences that are encoded at a time; `None`: the whole batch. See [`Trainer::in_chunks`].
+    pub chunk: Option<NonZeroUsize>,
     /// Whether `model/` is kept.
     pub keep_model: bool,
     /// Go on with a checkpoint that another kind of processor wrote.
@@ -140,6 +143,9 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     let device = &inputs.compute.device;
     let mut trainer =
         Trainer::new(inputs.recipe.clone(), inputs.seed, encoder, tokenizer, sentences, device)?;
+    if let Some(sentences) = inputs.chunk {
+        trainer = trainer.in_chunks(sentences)?;
+    }
     let mut selection = Selection::default();
     let checkpoint = folder.join("checkpoint").join("state.safetensors");
     if checkpoint.is_file() {
@@ -169,6 +175,9 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
 /// What could not be done at the end is refused at the start.
 fn check_ends(inputs: &RunInputs<'_>) -> Result<()> {
     let recipe = &inputs.recipe;
+    if inputs.chunk.is_some() {
+        recipe.check_chunks()?;
+    }
     let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
     if recipe.select == Select::StsbDev && inputs.suite.dev.is_none() {
         return invalid(format!(

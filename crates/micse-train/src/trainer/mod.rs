@@ -1,29 +1,32 @@
 //! The trainer: one recipe, one encoder, one split, step by step.
 //!
 //! A step: online passes on every view; the momentum pass on view 1's tokens; the loss against the queue
-//! as it stood; backward, clip, optimizer; the momentum copy follows; its embeddings join the queue.
+//! as it stood; the momentum tower's embeddings join the queue; backward, clip, optimizer; the momentum copy
+//! follows.
 //! Everything random is a function of (seed, step), so a resumed run repeats what it would have done.
 
 mod attention;
 mod checkpoint;
+mod chunks;
 mod momentum;
 mod report;
 mod schedule;
 
+use std::num::NonZeroUsize;
+
 use candle_core::{Device, Tensor};
 use micse_data::EpochOrder;
 use micse_losses::{Selection, check_finite};
-use micse_model::{
-    AdamStep, AttentionStage, AttentionValues, Batch, Dropout, Encoder, Leaves, Mode, Pass, TanhMlp, Taps,
-    Tokenizer, Trainable, clip_factor,
-};
+use micse_model::{AdamStep, Batch, Dropout, Encoder, TanhMlp, Tokenizer, Trainable, clip_factor};
 use micse_random::Stream;
 
 use crate::recipe::{Head, InfoNce, MomentumUpdate, Negatives, Objective, Recipe};
 use crate::{Error, Result};
-use attention::{AmiTerm, positions};
+use attention::AmiTerm;
+use chunks::{Chunks, View};
 use momentum::MomentumTower;
-pub use report::StepReport;
+use report::Clock;
+pub use report::{StepReport, StepTimes};
 pub use schedule::learning_rate;
 
 /// What the coordinates of the run's streams mean; a purpose never shares its draws with another.
@@ -47,7 +50,23 @@ pub struct Trainer {
     ami: Vec<AmiTerm>,
     order: EpochOrder,
     device: Device,
+    chunk: Option<NonZeroUsize>,
     step: usize,
+}
+
+/// The forward half of a step: its loss, and what the backward half needs.
+pub struct Forward {
+    loss: Tensor,
+    chunks: Chunks,
+    views: Vec<View>,
+    report: StepReport,
+}
+
+impl Forward {
+    /// The step's figures so far; those of the backward half are not numbers yet.
+    pub fn report(&self) -> &StepReport {
+        &self.report
+    }
 }
 
 impl Trainer {
@@ -101,7 +120,18 @@ impl Trainer {
             recipe.ami().map(|a| AmiTerm::new(&recipe.name, a, encoder.config())).collect::<Result<_>>()?;
         let order = EpochOrder::new(sentences, recipe.optimizer.batch_size, seed);
         let device = device.clone();
-        Ok(Self { recipe, stream, tokenizer, encoder, head, momentum, ami, order, device, step: 0 })
+        let chunk = None;
+        Ok(Self { recipe, stream, tokenizer, encoder, head, momentum, ami, order, device, chunk, step: 0 })
+    }
+
+    /// Encodes batches in chunks of so many sentences, each twice: memory is that of a chunk, gradients are
+    /// those of the whole batch but for rounding.
+    ///
+    /// # Errors
+    /// The recipe has an objective that needs the whole batch's token states.
+    pub fn in_chunks(self, sentences: NonZeroUsize) -> Result<Self> {
+        self.recipe.check_chunks()?;
+        Ok(Self { chunk: Some(sentences), ..self })
     }
 
     /// Finished steps.
@@ -145,8 +175,9 @@ impl Trainer {
     /// # Errors
     /// A loss that is NaN or infinite, named with its step and objective; sentences that do not fit.
     pub fn step<'a>(&mut self, sentence: &dyn Fn(u32) -> &'a str, measure: bool) -> Result<StepReport> {
-        let (loss, mut report) = self.loss(sentence, measure)?;
-        self.backward(&loss)?;
+        let forward = self.forward(sentence, measure)?;
+        let mut report = self.backward(forward)?;
+        let mut clock = Clock::start();
         let k = self.step;
         let optimizer = &self.recipe.optimizer;
         let norm = self.gradient_norm()?;
@@ -173,73 +204,83 @@ impl Trainer {
         self.step += 1;
         report.learning_rate = rule.learning_rate;
         report.gradient_norm = norm;
+        report.times.update += clock.lap();
         Ok(report)
     }
 
-    /// The forward half of a step: the loss as a tensor of the graph. The momentum tower's embeddings
-    /// have joined the queue when it returns.
+    /// The forward half of a step. The momentum tower's embeddings have joined the queue when it returns.
     ///
     /// # Errors
     /// As [`Self::step`].
-    pub fn loss<'a>(
-        &mut self,
-        sentence: &dyn Fn(u32) -> &'a str,
-        measure: bool,
-    ) -> Result<(Tensor, StepReport)> {
+    pub fn forward<'a>(&mut self, sentence: &dyn Fn(u32) -> &'a str, measure: bool) -> Result<Forward> {
+        let mut clock = Clock::start();
         let numbers = self.order.batch(self.step);
         let sentences: Vec<&str> = numbers.iter().map(|&i| sentence(i)).collect();
         let ids = self.tokenizer.encode_all(&sentences, self.recipe.max_length)?;
         let pad = self.encoder.config().pad_token_id;
         let batch = Batch::padded(&ids, pad, self.recipe.padding.into())?;
+        let mut report = StepReport::new(self.step + 1, &batch);
+        report.times.tokenize = clock.lap();
         if let Some(tower) = self.momentum.as_mut().filter(|m| m.rule.update == MomentumUpdate::BeforeStep) {
             tower.follow(self.encoder.as_ref(), self.head.as_ref())?;
         }
+        report.times.update = clock.lap();
 
         let dropout: Vec<Dropout> = (0..self.recipe.views.len())
             .map(|v| self.dropout(ONLINE, v, self.recipe.views[v].dropout))
             .collect();
         let selections = self.selections(&batch, [dropout[0], dropout[1]])?;
-        let mut rows = Vec::new();
-        let mut values = Vec::new();
-        for view in &dropout {
-            let leaves = self.online_pass(&batch, *view, &selections)?;
-            values.push(leaves.attention_values.clone());
-            let pooled = pooled(leaves)?;
-            rows.push(match &self.head {
-                Some(head) => head.forward(&pooled, true)?,
-                None => pooled,
-            });
-        }
+        let pooling = self.recipe.pooling.train;
+        let chunks = Chunks::new(&batch, self.chunk, pooling, &selections, &self.device)?;
+        report.times.objectives = clock.lap();
+        let views: Vec<View> =
+            dropout.iter().map(|view| chunks.encode(self.encoder.as_ref(), *view)).collect::<Result<_>>()?;
         let slow = match &self.momentum {
             Some(tower) => {
                 let dropout = self.dropout(MOMENTUM, 0, tower.rule.dropout);
-                Some(tower.embed(&batch, self.recipe.pooling.train, dropout, self.head.as_ref())?)
+                Some(tower.embed(&chunks, dropout, self.head.as_ref())?)
             }
             None => None,
         };
+        report.times.encode = clock.lap();
 
-        let mut report = StepReport::new(self.step + 1, &batch);
+        let rows: Vec<Tensor> = views
+            .iter()
+            .map(|view| match &self.head {
+                Some(head) => Ok(head.forward(&view.rows, true)?),
+                None => Ok(view.rows.as_tensor().clone()),
+            })
+            .collect::<Result<_>>()?;
         if measure {
             report.measure(&rows[0], &rows[1])?;
         }
-        let loss = self.objectives(&rows, &values, &selections, &numbers, &mut report)?;
+        let loss = self.objectives(&rows, &views, &selections, &numbers, &mut report)?;
         if let (Some(tower), Some(slow)) = (&mut self.momentum, &slow) {
             tower.queue.push(slow, &numbers)?;
         }
-        Ok((loss, report))
+        report.times.objectives += clock.lap();
+        Ok(Forward { loss, chunks, views, report })
     }
 
     /// The backward half: gradients of all parameters are collected in encoder and head.
     ///
     /// # Errors
     /// The tensor library fails.
-    pub fn backward(&mut self, loss: &Tensor) -> Result<()> {
-        let gradients = loss.backward()?;
-        self.encoder.collect_gradients(&gradients)?;
+    pub fn backward(&mut self, forward: Forward) -> Result<StepReport> {
+        let mut clock = Clock::start();
+        let Forward { loss, chunks, views, mut report } = forward;
+        let leaves = loss.backward()?;
+        // The objectives' graph is done with: its memory is the encoder's now.
+        drop(loss);
         if let Some(head) = &mut self.head {
-            head.collect_gradients(&gradients)?;
+            head.collect_gradients(&leaves)?;
         }
-        Ok(())
+        report.times.objectives += clock.lap();
+        for view in views {
+            chunks.backward(self.encoder.as_mut(), view, &leaves)?;
+        }
+        report.times.backward = clock.lap();
+        Ok(report)
     }
 
     fn gradient_norm(&self) -> Result<f64> {
@@ -265,20 +306,11 @@ impl Trainer {
         self.ami.iter().enumerate().map(draw).collect()
     }
 
-    fn online_pass(&self, batch: &Batch, dropout: Dropout, selections: &[Selection]) -> Result<Leaves> {
-        let at: Vec<_> = selections.iter().flat_map(positions).collect();
-        let attention_values =
-            (!at.is_empty()).then_some(AttentionValues { stage: AttentionStage::BeforeDropout, at });
-        let taps = Taps { pooled: Some(self.recipe.pooling.train), attention_values, ..Taps::default() };
-        let pass = Pass { mode: Mode::Training(dropout), gradients: true, taps };
-        Ok(self.encoder.forward(batch, &pass)?)
-    }
-
     /// The weighted sum of all terms; each term's value goes into the report.
     fn objectives(
         &self,
         rows: &[Tensor],
-        values: &[Option<Tensor>],
+        views: &[View],
         selections: &[Selection],
         numbers: &[u32],
         report: &mut StepReport,
@@ -291,7 +323,7 @@ impl Trainer {
                 Objective::Ami(_) => {
                     let selection = &selections[ami];
                     let count = selection.positions.len();
-                    let (Some(x), Some(y)) = (&values[0], &values[1]) else {
+                    let (Some(x), Some(y)) = (&views[0].values, &views[1].values) else {
                         return Err(self.failed("the encoder gave no attention values".into()));
                     };
                     let pair = [&x.narrow(0, first, count)?, &y.narrow(0, first, count)?];
@@ -334,8 +366,4 @@ fn infonce(
         }
         (_, negatives) => Ok(loss.loss(&rows[0], &rows[1], negatives)?),
     }
-}
-
-fn pooled(leaves: Leaves) -> Result<Tensor> {
-    leaves.pooled.ok_or_else(|| Error::Training { step: 0, reason: "the encoder gave no pooled rows".into() })
 }

@@ -2,8 +2,9 @@
 
 use candle_core::Tensor;
 use micse_losses::NegativeQueue;
-use micse_model::{Batch, Dropout, Encoder, Mode, Pass, Pooling, TanhMlp, Taps, Trainable};
+use micse_model::{Dropout, Encoder, Mode, TanhMlp, Trainable};
 
+use super::chunks::Chunks;
 use crate::Result;
 use crate::recipe::{Momentum, MomentumMode};
 
@@ -31,8 +32,7 @@ impl MomentumTower {
     /// Embeddings `[B, D]` of the batch, as constants.
     pub(super) fn embed(
         &self,
-        batch: &Batch,
-        pooling: Pooling,
+        chunks: &Chunks,
         dropout: Dropout,
         online_head: Option<&TanhMlp>,
     ) -> Result<Tensor> {
@@ -40,8 +40,7 @@ impl MomentumTower {
             MomentumMode::Train => Mode::Training(dropout),
             MomentumMode::Eval => Mode::Evaluation,
         };
-        let taps = Taps { pooled: Some(pooling), ..Taps::default() };
-        let rows = super::pooled(self.encoder.forward(batch, &Pass { mode, gradients: false, taps })?)?;
+        let rows = chunks.rows(self.encoder.as_ref(), mode)?;
         match self.head.as_ref().or(online_head) {
             Some(head) => Ok(head.forward(&rows, false)?),
             None => Ok(rows),

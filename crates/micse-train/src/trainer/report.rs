@@ -1,5 +1,7 @@
 //! What a step tells.
 
+use std::time::{Duration, Instant};
+
 use candle_core::{D, Tensor};
 use micse_losses::{cosine_matrix, normalize_rows};
 use micse_model::Batch;
@@ -34,6 +36,39 @@ pub struct StepReport {
     /// Mean cosine of different sentences: near 1 where the encoder collapses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean_cosine: Option<f64>,
+    /// Where the step's time went.
+    #[serde(skip)]
+    pub times: StepTimes,
+}
+
+/// How long the parts of a step took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StepTimes {
+    /// Tokenizing the batch's sentences.
+    pub tokenize: Duration,
+    /// Encoding the views, and the batch by the momentum tower.
+    pub encode: Duration,
+    /// Drawing positions, heads, objectives and their backward pass down to the leaves.
+    pub objectives: Duration,
+    /// The encoder's backward pass; in chunks: with the second encoding.
+    pub backward: Duration,
+    /// The gradient's norm, the optimizer's step, the momentum tower's average.
+    pub update: Duration,
+}
+
+/// Measures laps.
+pub(super) struct Clock(Instant);
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since the last lap, or since the start.
+    pub(super) fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now - std::mem::replace(&mut self.0, now)
+    }
 }
 
 fn as_map<S: serde::Serializer>(
@@ -56,6 +91,7 @@ impl StepReport {
             alignment: None,
             uniformity: None,
             mean_cosine: None,
+            times: StepTimes::default(),
         }
     }
 
