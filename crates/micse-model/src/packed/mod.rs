@@ -118,6 +118,13 @@ impl Trainable for PackedEncoder {
         Ok(())
     }
 
+    fn clear_gradients(&mut self) {
+        // A store that a panic left behind is refused by whatever reads it next.
+        if let Ok(mut store) = self.core.store.write() {
+            store.clear_gradients();
+        }
+    }
+
     fn add_gradient(&mut self, parameter: usize, gradient: &Tensor) -> Result<()> {
         self.core.write()?.add_gradient(parameter, gradient)
     }
