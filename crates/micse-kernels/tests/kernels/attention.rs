@@ -1,0 +1,172 @@
+//! Attention against its formula in f64, and gradients against finite differences.
+
+use crate::common::{check_gradient, dot, normal};
+use micse_kernels::attention::{AttentionDropout, Layout, Taps, attention, attention_backward};
+use micse_random::{Stream, dropout_threshold};
+
+const RATE: f64 = 0.25;
+
+struct Case {
+    heads: usize,
+    size: usize,
+    /// (rows, keys) of each sentence.
+    sentences: Vec<(usize, usize)>,
+    streams: Option<Vec<Stream>>,
+}
+
+impl Case {
+    fn layout(&self) -> Layout {
+        Layout::new(self.heads, self.size, self.sentences.iter().copied())
+    }
+
+    fn dropout(&self) -> Option<AttentionDropout<'_>> {
+        self.streams.as_ref().map(|streams| AttentionDropout {
+            streams,
+            threshold: dropout_threshold(RATE),
+            scale: (1.0 / (1.0 - RATE)) as f32,
+        })
+    }
+
+    fn factor(&self, sentence: usize, head: usize, query: usize, key: usize) -> f64 {
+        let Some(d) = self.dropout() else { return 1.0 };
+        let lane = d.streams[sentence].with(head as u64).with(query as u64).lane();
+        if lane.draw(key as u32) >= d.threshold { 1.0 / (1.0 - RATE) } else { 0.0 }
+    }
+
+    fn run(&self, layout: &Layout, qkv: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let hidden = self.heads * self.size;
+        let (mut context, mut maps) =
+            (vec![0.0; layout.queries() * hidden], vec![0.0; layout.map_elements()]);
+        attention(&mut context, &mut maps, qkv, layout, self.dropout());
+        (context, maps)
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let streams = |n: u64| Some((0..n).map(|s| Stream::new(3).with(s)).collect());
+    vec![
+        Case { heads: 1, size: 1, sentences: vec![(1, 1)], streams: None },
+        Case { heads: 3, size: 5, sentences: vec![(4, 4), (1, 1), (7, 7)], streams: streams(3) },
+        Case { heads: 2, size: 16, sentences: vec![(3, 3), (18, 18)], streams: None },
+        Case { heads: 1, size: 20, sentences: vec![(6, 4), (6, 6)], streams: streams(2) },
+    ]
+}
+
+#[test]
+fn values() {
+    for case in cases() {
+        let (layout, hidden) = (case.layout(), case.heads * case.size);
+        let qkv = normal(1, layout.rows() * 3 * hidden);
+        let (context, maps) = case.run(&layout, &qkv);
+        let mut first = 0;
+        for (s, &(rows, keys)) in case.sentences.iter().enumerate() {
+            for (head, query) in (0..case.heads).flat_map(|h| (0..rows).map(move |q| (h, q))) {
+                let at = |part: usize, row: usize, c: usize| {
+                    f64::from(qkv[(first + row) * 3 * hidden + part * hidden + head * case.size + c])
+                };
+                let score = |key: usize| {
+                    let sum: f64 = (0..case.size).map(|c| at(0, query, c) * at(1, key, c)).sum();
+                    sum / (case.size as f64).sqrt()
+                };
+                let total: f64 = (0..keys).map(|key| score(key).exp()).sum();
+                let p: Vec<f64> = (0..keys).map(|key| score(key).exp() / total).collect();
+                for (key, want) in p.iter().enumerate() {
+                    let got = f64::from(maps[layout.place(s, head, query, key)]);
+                    assert!((got - want).abs() < 2e-6, "P {got} {want}");
+                }
+                for c in 0..case.size {
+                    let want: f64 =
+                        (0..keys).map(|key| p[key] * case.factor(s, head, query, key) * at(2, key, c)).sum();
+                    let got = f64::from(context[(first + query) * hidden + head * case.size + c]);
+                    assert!((got - want).abs() < 1e-5, "context {got} {want}");
+                }
+            }
+            first += rows;
+        }
+    }
+}
+
+#[test]
+fn gradients_with_taps() {
+    for case in cases() {
+        for after_dropout in [false, true] {
+            let (layout, hidden) = (case.layout(), case.heads * case.size);
+            let qkv = normal(1, layout.rows() * 3 * hidden);
+            let dy = normal(2, layout.queries() * hidden);
+            // Taps, two of them at one place.
+            let mut at = Vec::new();
+            for (s, &(rows, keys)) in case.sentences.iter().enumerate() {
+                for head in 0..case.heads {
+                    at.push((s, head, rows - 1, 0));
+                    at.push((s, head, 0, keys - 1));
+                    at.push((s, head, 0, keys - 1));
+                }
+            }
+            let weights = normal(3, at.len());
+            let place = |&(s, h, q, k): &(usize, usize, usize, usize)| layout.place(s, h, q, k);
+            let mut entries: Vec<(u32, f32)> =
+                at.iter().zip(&weights).map(|(a, w)| (place(a) as u32, *w)).collect();
+            entries.sort_by_key(|e| e.0);
+            let taps = Taps { after_dropout, entries };
+            let mut forward = |qkv: &[f32]| {
+                let (context, maps) = case.run(&layout, qkv);
+                let tapped = at.iter().zip(&weights).map(|(a, w)| {
+                    let factor = if after_dropout { case.factor(a.0, a.1, a.2, a.3) } else { 1.0 };
+                    f64::from(maps[place(a)]) * factor * f64::from(*w)
+                });
+                dot(&context, &dy) + tapped.sum::<f64>()
+            };
+            let (_, maps) = case.run(&layout, &qkv);
+            let mut out = vec![f32::NAN; qkv.len()];
+            attention_backward(&mut out, &dy, &maps, &qkv, &layout, case.dropout(), &taps);
+            check_gradient("dqkv", &qkv, &out, 5e-3, &mut forward);
+        }
+    }
+}
+
+#[test]
+fn only_some_rows_ask() {
+    let case = Case {
+        heads: 2,
+        size: 6,
+        sentences: vec![(4, 4), (3, 3), (9, 9)],
+        streams: Some((0..3).map(|s| Stream::new(8).with(s)).collect()),
+    };
+    let (all, hidden) = (case.layout(), 12);
+    let qkv = normal(1, all.rows() * 3 * hidden);
+    for rows in [vec![0, 4, 7], vec![1, 2, 8, 15], vec![5], vec![]] {
+        let some = all.asking(&rows);
+        let ((context, maps), (full, full_maps)) = (case.run(&some, &qkv), case.run(&all, &qkv));
+        for (i, &row) in rows.iter().enumerate() {
+            let row = row as usize;
+            assert_eq!(context[i * hidden..(i + 1) * hidden], full[row * hidden..(row + 1) * hidden]);
+        }
+        // The gradients are those of a full gradient that is zero in all other rows.
+        let dy = normal(2, rows.len() * hidden);
+        let mut wide = vec![0.0; all.rows() * hidden];
+        for (i, &row) in rows.iter().enumerate() {
+            wide[row as usize * hidden..][..hidden].copy_from_slice(&dy[i * hidden..(i + 1) * hidden]);
+        }
+        let (mut got, mut want) = (vec![f32::NAN; qkv.len()], vec![f32::NAN; qkv.len()]);
+        let taps = Taps::default();
+        attention_backward(&mut got, &dy, &maps, &qkv, &some, case.dropout(), &taps);
+        attention_backward(&mut want, &wide, &full_maps, &qkv, &all, case.dropout(), &taps);
+        for (got, want) in got.iter().zip(&want) {
+            assert!((got - want).abs() < 1e-6, "{got} {want}");
+        }
+    }
+}
+
+#[test]
+fn scores_far_apart_stay_finite() {
+    let case = Case { heads: 1, size: 2, sentences: vec![(3, 3)], streams: None };
+    let layout = case.layout();
+    let mut qkv = normal(1, 3 * 6);
+    qkv.iter_mut().for_each(|x| *x *= 300.0);
+    let (context, maps) = case.run(&layout, &qkv);
+    assert!(context.iter().chain(&maps).all(|x| x.is_finite()));
+    for query in 0..3 {
+        let sum: f32 = (0..3).map(|key| maps[layout.place(0, 0, query, key)]).sum();
+        assert!((sum - 1.0).abs() < 1e-6, "{sum}");
+    }
+}

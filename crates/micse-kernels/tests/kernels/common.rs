@@ -1,0 +1,39 @@
+//! Numbers to test with, and finite differences.
+
+use micse_random::Stream;
+
+/// `count` normal numbers.
+pub(crate) fn normal(seed: u64, count: usize) -> Vec<f32> {
+    let mut draws = Stream::new(seed).draws();
+    (0..count).map(|_| draws.normal() as f32).collect()
+}
+
+/// `sum x y` in f64.
+pub(crate) fn dot(x: &[f32], y: &[f32]) -> f64 {
+    assert_eq!(x.len(), y.len());
+    x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+}
+
+/// Holds a gradient to central differences of `f` at `x`, in every entry: within `tolerance` of the largest.
+pub(crate) fn check_gradient(
+    name: &str,
+    x: &[f32],
+    gradient: &[f32],
+    tolerance: f64,
+    f: &mut dyn FnMut(&[f32]) -> f64,
+) {
+    assert_eq!(x.len(), gradient.len());
+    let step = 2e-3_f32;
+    let largest = gradient.iter().fold(1e-3_f32, |m, g| m.max(g.abs()));
+    for i in 0..x.len() {
+        let mut moved = x.to_vec();
+        moved[i] = x[i] + step;
+        let up = f(&moved);
+        let high = moved[i];
+        moved[i] = x[i] - step;
+        let down = f(&moved);
+        let slope = (up - down) / f64::from(high - moved[i]);
+        let error = (slope - f64::from(gradient[i])).abs() / f64::from(largest);
+        assert!(error < tolerance, "{name}[{i}]: {} against {slope} ({error:e})", gradient[i]);
+    }
+}

@@ -1,0 +1,7 @@
+//! Kernels against their formulas in f64, and gradients against finite differences.
+
+mod activation;
+mod attention;
+mod common;
+mod norm;
+mod plain;
