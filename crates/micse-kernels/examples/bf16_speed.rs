@@ -96,7 +96,8 @@ mod peak {
     #[target_feature(enable = "avx512f,avx512bf16")]
     fn on_registers(count: usize) -> f32 {
         // SAFETY: both are 512 bits without invalid patterns.
-        let ones = unsafe { std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(black_box(0x3f80_3f80))) };
+        let ones =
+            unsafe { std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(black_box(0x3f80_3f80))) };
         let other = black_box(ones);
         let mut sums = [_mm512_setzero_ps(); SUMS];
         for _ in 0..count {
@@ -118,7 +119,9 @@ fn main() {
         "{:>20} {:>6} {:>9} {:>8} {:>9} {:>9} {:>8}",
         "m x k x n", "bf16", "with lhs", "portable", "gemm f32", "pack lhs", "pack rhs"
     );
-    for (m, k, n) in [(1100, 384, 384), (2700, 384, 384), (2700, 384, 1152), (1100, 384, 1536), (2700, 384, 1536)] {
+    for (m, k, n) in
+        [(1100, 384, 384), (2700, 384, 384), (2700, 384, 1152), (1100, 384, 1536), (2700, 384, 1536)]
+    {
         line(rounds, "Y = X W^T", m, k, n);
     }
     for (m, k, n) in [(1100, 1536, 384), (2700, 1536, 384), (1100, 256, 1024), (1100, 1024, 256)] {
@@ -127,7 +130,9 @@ fn main() {
     for (m, k, n) in [(1100, 768, 768), (1100, 768, 3072), (1100, 3072, 768)] {
         line(rounds, "Y = X W^T", m, k, n);
     }
-    for (m, k, n) in [(384, 1101, 384), (384, 2701, 384), (1152, 2701, 384), (1536, 2701, 384), (384, 2701, 1536)] {
+    for (m, k, n) in
+        [(384, 1101, 384), (384, 2701, 384), (1152, 2701, 384), (1536, 2701, 384), (384, 2701, 1536)]
+    {
         line(rounds, "dW = dY^T X", m, k, n);
     }
 }

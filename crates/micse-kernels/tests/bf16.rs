@@ -38,7 +38,9 @@ impl Matrix {
         };
         let stride = if matches!(layout, WideRows | WideColumns) { width + 5 } else { width };
         let mut data = vec![f32::NAN; lines * stride];
-        for (line, values) in data.chunks_mut(stride.max(1)).zip(normal(seed, lines * width).chunks(width.max(1))) {
+        for (line, values) in
+            data.chunks_mut(stride.max(1)).zip(normal(seed, lines * width).chunks(width.max(1)))
+        {
             line[..width].copy_from_slice(values);
         }
         Self { data, rows, columns, layout }
@@ -290,7 +292,9 @@ fn conversion_rounds_to_nearest_even_and_keeps_nan_and_infinity() {
     }
     // All 2^16 upper halves with telling lower ones, through the vector code and the portable code.
     let values: Vec<f32> = (0..=u16::MAX)
-        .flat_map(|high| [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff].map(|low| f32::from_bits(u32::from(high) << 16 | low)))
+        .flat_map(|high| {
+            [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff].map(|low| f32::from_bits(u32::from(high) << 16 | low))
+        })
         .collect();
     let (rows, columns) = (384, values.len() / 384);
     let want: Vec<u16> = values.iter().map(|&x| round(x)).collect();

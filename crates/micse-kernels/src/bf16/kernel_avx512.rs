@@ -6,8 +6,7 @@ use super::product::{Start, TILE_ROWS, Tile};
 use super::rhs::PANEL;
 use std::arch::x86_64::{
     __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_load_si512,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_epi32, _mm512_setzero_ps,
-    _mm512_storeu_ps,
+    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
 /// Vectors of sums in a row of the tile.
@@ -15,12 +14,12 @@ const VECTORS: usize = PANEL / WORDS;
 
 /// See [`Tile`].
 #[allow(unsafe_code)]
-pub(super) fn run(_: Avx512Bf16, tile: &mut Tile<'_>) {
+pub(super) fn run(_: Avx512Bf16, mut tile: Tile<'_>) {
     macro_rules! by_rows {
         ($($rows:literal)*) => {
             match tile.rows {
                 // SAFETY: the token says that the processor has the features.
-                $($rows => unsafe { rows::<$rows>(tile) },)*
+                $($rows => unsafe { rows::<$rows>(&mut tile) },)*
                 _ => unreachable!("a tile has 1 to {TILE_ROWS} rows"),
             }
         };
@@ -40,9 +39,10 @@ unsafe fn rows<const R: usize>(tile: &mut Tile<'_>) {
     let pairs = depth / 2;
     assert!((R - 1) * lhs_stride + depth <= lhs.len() && VECTORS * depth.div_ceil(2) <= rhs.len());
     assert!((R - 1) * out_stride + width <= out.len() && width <= PANEL);
+    assert!(!matches!(add, Start::Bias(bias) if bias.len() < width));
     let (lhs, rhs, out) = (lhs.as_ptr(), rhs.as_ptr(), out.as_mut_ptr());
 
-    // SAFETY of every access below: the two assertions.
+    // SAFETY of every access below: the assertions.
     for i in 0..R {
         let row = out.wrapping_add(i * out_stride);
         _mm_prefetch::<_MM_HINT_T0>(row.cast());
@@ -73,6 +73,8 @@ unsafe fn rows<const R: usize>(tile: &mut Tile<'_>) {
         }
     }
 
+    // A copy: indexed by the loops below, the sums themselves would live in memory, in the loop above too.
+    let done = sums;
     for v in 0..VECTORS {
         let first = v * WORDS;
         let mask = ones(width.saturating_sub(first));
@@ -80,7 +82,7 @@ unsafe fn rows<const R: usize>(tile: &mut Tile<'_>) {
             Start::Bias(bias) => unsafe { _mm512_maskz_loadu_ps(mask, bias.as_ptr().wrapping_add(first)) },
             Start::Zero | Start::Out => _mm512_setzero_ps(),
         };
-        for (i, sums) in sums.iter().enumerate() {
+        for (i, sums) in done.iter().enumerate() {
             let at = out.wrapping_add(i * out_stride + first);
             let before = match add {
                 Start::Out => unsafe { _mm512_maskz_loadu_ps(mask, at) },

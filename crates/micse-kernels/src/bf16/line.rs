@@ -21,3 +21,10 @@ pub(super) fn as_halves(lines: &[Line]) -> &[u16] {
     // SAFETY: `Line` is 64 bytes of plain integers without padding, and its alignment exceeds that of `u16`.
     unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 2 * WORDS) }
 }
+
+/// The same memory as single words.
+#[allow(unsafe_code)]
+pub(super) fn as_words(lines: &[Line]) -> &[u32] {
+    // SAFETY: as above.
+    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * WORDS) }
+}

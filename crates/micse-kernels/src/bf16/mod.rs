@@ -32,6 +32,9 @@
 //! processors run a portable kernel that agrees within f32 rounding of the same bfloat16 inputs. Packed operands
 //! have the same bits everywhere.
 
+// Portable code becomes vector code by being inlined into functions compiled for the vectors.
+#![allow(clippy::inline_always)]
+
 mod isa;
 mod kernel_portable;
 mod lhs;

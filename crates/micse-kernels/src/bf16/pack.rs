@@ -64,9 +64,8 @@ impl<'a> Source<'a, u16> {
 
 impl<'a, T: Element> Source<'a, T> {
     fn new(data: &'a [T], depth: usize, width: usize, depth_stride: usize, width_stride: usize) -> Self {
-        let inside = depth == 0
-            || width == 0
-            || (depth - 1) * depth_stride + (width - 1) * width_stride < data.len();
+        let inside =
+            depth == 0 || width == 0 || (depth - 1) * depth_stride + (width - 1) * width_stride < data.len();
         assert!(inside, "a {depth} x {width} matrix does not fit into {} elements", data.len());
         Self { data, depth, width, depth_stride, width_stride }
     }

@@ -10,8 +10,8 @@ use super::pack::{Block, Element, Source};
 use std::arch::x86_64::{
     __m512bh, __m512i, _mm256_maskz_loadu_epi16, _mm512_castsi256_si512, _mm512_cvtne2ps_pbh,
     _mm512_inserti64x4, _mm512_maskz_loadu_epi16, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16,
-    _mm512_set_epi64, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_storeu_si512,
-    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm512_set_epi64, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_storeu_si512, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
 /// Loads of 16 words.
@@ -153,7 +153,7 @@ unsafe fn fill_with_features<T: Element>(source: &Source<'_, T>, out: &mut [Line
                     for (i, vector) in square.iter_mut().enumerate() {
                         *vector = along(p, w + i);
                     }
-                    for (i, vector) in transposed(square).into_iter().enumerate().take(pairs - p) {
+                    for (i, vector) in transposed(&square).into_iter().enumerate().take(pairs - p) {
                         store(p + i, w, vector);
                     }
                 }
@@ -173,7 +173,7 @@ unsafe fn fill_with_features<T: Element>(source: &Source<'_, T>, out: &mut [Line
                     for (i, vector) in square.iter_mut().enumerate() {
                         *vector = across(p + i, w);
                     }
-                    for (i, vector) in transposed(square).into_iter().enumerate().take(widths - w) {
+                    for (i, vector) in transposed(&square).into_iter().enumerate().take(widths - w) {
                         store(p, w + i, vector);
                     }
                 }
@@ -185,10 +185,10 @@ unsafe fn fill_with_features<T: Element>(source: &Source<'_, T>, out: &mut [Line
 /// The 16 x 16 words with rows and columns exchanged.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn transposed(rows: [__m512i; WORDS]) -> [__m512i; WORDS] {
+fn transposed(rows: &[__m512i; WORDS]) -> [__m512i; WORDS] {
     // Within each 128-bit lane: words of two rows, then of four; after this, vector 4 i + j holds in lane l the
     // words of column 4 l + j in rows 4 i .. 4 i + 4.
-    let mut lanes = rows;
+    let mut lanes = *rows;
     for i in 0..4 {
         let [a, b, c, d] = [rows[4 * i], rows[4 * i + 1], rows[4 * i + 2], rows[4 * i + 3]];
         let (ab_low, ab_high) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
@@ -199,7 +199,7 @@ fn transposed(rows: [__m512i; WORDS]) -> [__m512i; WORDS] {
         lanes[4 * i + 3] = _mm512_unpackhi_epi64(ab_high, cd_high);
     }
     // Then the lanes themselves: a 4 x 4 transpose of lanes for each j.
-    let mut columns = rows;
+    let mut columns = *rows;
     for j in 0..4 {
         let [a, b, c, d] = [lanes[j], lanes[4 + j], lanes[8 + j], lanes[12 + j]];
         let (ab_even, ab_odd) =

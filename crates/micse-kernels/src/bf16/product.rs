@@ -111,7 +111,7 @@ fn multiply(out: &mut [f32], out_stride: usize, rows: usize, lhs: Bf16View<'_>, 
                 start => start,
             };
             for first_row in (0..rows).step_by(TILE_ROWS) {
-                let mut tile = Tile {
+                let tile = Tile {
                     rows: (rows - first_row).min(TILE_ROWS),
                     lhs: &lhs.data[first_row * lhs.row_stride + first_depth..],
                     lhs_stride: lhs.row_stride,
@@ -124,8 +124,8 @@ fn multiply(out: &mut [f32], out_stride: usize, rows: usize, lhs: Bf16View<'_>, 
                 };
                 match rhs.isa() {
                     #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512Bf16(token) => kernel_avx512::run(token, &mut tile),
-                    Isa::Portable => kernel_portable::run(&mut tile),
+                    Isa::Avx512Bf16(token) => kernel_avx512::run(token, tile),
+                    Isa::Portable => kernel_portable::run(tile),
                 }
             }
         }

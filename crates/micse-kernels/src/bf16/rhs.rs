@@ -11,7 +11,7 @@ use rayon::prelude::*;
 pub(super) const PANEL: usize = 2 * WORDS;
 
 /// The most pairs of rows in a block of the depth: a panel's block then lies in the first-level cache.
-const BLOCK_PAIRS: usize = 192;
+const BLOCK_PAIRS: usize = 256;
 
 /// Panels of one packing task.
 const TASK_PANELS: usize = 2;
