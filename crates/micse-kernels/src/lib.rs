@@ -17,7 +17,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`matmul`] | matrix products in f32 |
+//! | [`matmul`], [`mod@bf16`] | matrix products in f32, and in bfloat16 with f32 sums |
 //! | [`attention`] | attention at true length, with taps |
 //! | [`activation`] | bias and non-linearity |
 //! | [`norm`], [`dropout`] | LayerNorm with residual and dropout |
@@ -27,6 +27,7 @@
 pub mod activation;
 pub mod adam;
 pub mod attention;
+pub mod bf16;
 pub mod dropout;
 mod exp;
 pub mod matmul;

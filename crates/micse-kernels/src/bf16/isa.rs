@@ -1,0 +1,31 @@
+//! Which instructions the kernels run on.
+
+/// Proof that the processor has AVX512_BF16 and the AVX-512 parts used beside it: only [`Isa::best`] makes one.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Avx512Bf16(());
+
+/// The instructions of packing and product.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Isa {
+    /// `vdpbf16ps` on 512-bit vectors.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16(Avx512Bf16),
+    /// Plain Rust, compiled for the widest vectors that the processor has.
+    Portable,
+}
+
+impl Isa {
+    /// The fastest that this processor has.
+    pub(super) fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512vl")
+            && std::arch::is_x86_feature_detected!("avx512bf16")
+        {
+            return Self::Avx512Bf16(Avx512Bf16(()));
+        }
+        Self::Portable
+    }
+}

@@ -1,0 +1,30 @@
+//! Buffers of whole cache lines.
+
+/// Pairs of bfloat16 in one line.
+pub(super) const WORDS: usize = 16;
+
+/// A cache line of 16 words; a word is two bfloat16 neighbours along the depth, the first in the low half.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Line(pub(super) [u32; WORDS]);
+
+impl Line {
+    pub(super) const ZERO: Self = Self([0; WORDS]);
+}
+
+/// The same memory as single bfloat16 values.
+///
+/// A word's low half comes first in memory on little-endian machines only, the ones this crate is for.
+#[allow(unsafe_code)]
+pub(super) fn as_halves(lines: &[Line]) -> &[u16] {
+    const { assert!(cfg!(target_endian = "little"), "words are read as two halves, the low one first") };
+    // SAFETY: `Line` is 64 bytes of plain integers without padding, and its alignment exceeds that of `u16`.
+    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 2 * WORDS) }
+}
+
+/// The same memory as single words.
+#[allow(unsafe_code)]
+pub(super) fn as_words(lines: &[Line]) -> &[u32] {
+    // SAFETY: as above.
+    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * WORDS) }
+}

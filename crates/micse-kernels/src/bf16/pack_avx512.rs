@@ -1,0 +1,215 @@
+//! Packing with AVX-512 for sources that are contiguous one way.
+//!
+//! A vector of 16 words comes from the source either along the depth (16 pairs of one width) or across it (one
+//! pair of 16 widths). Where the packed operand wants it the same way it is stored as it is; where it wants it the
+//! other way, 16 of them are transposed.
+
+use super::isa::Avx512Bf16;
+use super::line::{Line, WORDS};
+use super::pack::{Block, Element, Source};
+use std::arch::x86_64::{
+    __m512bh, __m512i, _mm256_maskz_loadu_epi16, _mm512_castsi256_si512, _mm512_cvtne2ps_pbh,
+    _mm512_inserti64x4, _mm512_maskz_loadu_epi16, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16,
+    _mm512_set_epi64, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_storeu_si512, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+};
+
+/// Loads of 16 words.
+#[allow(unsafe_code)]
+pub(super) trait Vectors: Sized {
+    /// The 32 elements from `from` on where `mask` has ones, zero elsewhere, as 16 words.
+    ///
+    /// # Safety
+    /// The processor has the features of [`Avx512Bf16`]; elements under ones are readable.
+    unsafe fn along(from: *const Self, mask: u32) -> __m512i;
+
+    /// 16 words, each an element of `low` (low half) and one of `high` where their masks have ones.
+    ///
+    /// # Safety
+    /// As for [`Vectors::along`].
+    unsafe fn across(low: *const Self, low_mask: u16, high: *const Self, high_mask: u16) -> __m512i;
+}
+
+/// (low halves, high halves) to words.
+#[target_feature(enable = "avx512f,avx512bw")]
+fn interleave(halves: __m512i) -> __m512i {
+    let index = const {
+        let mut quads = [0i64; 8];
+        let mut i = 0;
+        while i < 8 {
+            let first = 2 * i as i64;
+            quads[i] = first | (first + 16) << 16 | (first + 1) << 32 | (first + 17) << 48;
+            i += 1;
+        }
+        quads
+    };
+    let [a, b, c, d, e, f, g, h] = index;
+    _mm512_permutexvar_epi16(_mm512_set_epi64(h, g, f, e, d, c, b, a), halves)
+}
+
+#[allow(unsafe_code)]
+fn as_integers(halves: __m512bh) -> __m512i {
+    // SAFETY: both are 512 bits without invalid patterns.
+    unsafe { std::mem::transmute(halves) }
+}
+
+#[allow(unsafe_code)]
+impl Vectors for f32 {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    unsafe fn along(from: *const Self, mask: u32) -> __m512i {
+        // SAFETY: the caller's promise; masked loads do not touch what lies under zeros.
+        let (low, high) = unsafe {
+            let high = _mm512_maskz_loadu_ps((mask >> 16) as u16, from.wrapping_add(WORDS));
+            (_mm512_maskz_loadu_ps(mask as u16, from), high)
+        };
+        as_integers(_mm512_cvtne2ps_pbh(high, low))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    unsafe fn across(low: *const Self, low_mask: u16, high: *const Self, high_mask: u16) -> __m512i {
+        // SAFETY: as above.
+        let (low, high) =
+            unsafe { (_mm512_maskz_loadu_ps(low_mask, low), _mm512_maskz_loadu_ps(high_mask, high)) };
+        interleave(as_integers(_mm512_cvtne2ps_pbh(high, low)))
+    }
+}
+
+#[allow(unsafe_code)]
+impl Vectors for u16 {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn along(from: *const Self, mask: u32) -> __m512i {
+        // SAFETY: as for f32.
+        unsafe { _mm512_maskz_loadu_epi16(mask, from.cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn across(low: *const Self, low_mask: u16, high: *const Self, high_mask: u16) -> __m512i {
+        // SAFETY: as for f32.
+        let (low, high) = unsafe {
+            (_mm256_maskz_loadu_epi16(low_mask, low.cast()), _mm256_maskz_loadu_epi16(high_mask, high.cast()))
+        };
+        interleave(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high))
+    }
+}
+
+/// See [`Source::fill`], which checks that the block lies inside `out`; the source is contiguous one way.
+#[allow(unsafe_code)]
+pub(super) fn fill<T: Element>(_: Avx512Bf16, source: &Source<'_, T>, out: &mut [Line], block: Block) {
+    // SAFETY: the token says that the processor has the features.
+    unsafe { fill_with_features(source, out, block) }
+}
+
+/// Ones for the elements `from..from + N` of 0..count, N being the bits of the mask.
+fn ones(from: usize, count: usize) -> u32 {
+    match count.saturating_sub(from) {
+        32.. => u32::MAX,
+        n => (1 << n) - 1,
+    }
+}
+
+/// # Safety
+/// The processor has the features.
+#[allow(unsafe_code)]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+unsafe fn fill_with_features<T: Element>(source: &Source<'_, T>, out: &mut [Line], block: Block) {
+    let Block { first_pair, pairs, first_width, widths, pair_step, width_step } = block;
+    let words: *mut u32 = out.as_mut_ptr().cast();
+    let along = |pair: usize, width: usize| {
+        let (depth, width) = (2 * (first_pair + pair), first_width + width);
+        let mask = if width < source.width() { ones(depth, source.depth()) } else { 0 };
+        let from = source.data().as_ptr().wrapping_add(depth + width * source.width_stride());
+        // SAFETY: the mask has ones only inside the source, whose depth stride is 1 where this is called.
+        unsafe { T::along(from, mask) }
+    };
+    let across = |pair: usize, width: usize| {
+        let (depth, width) = (2 * (first_pair + pair), first_width + width);
+        let mask = ones(width, source.width()) as u16;
+        let low = source.data().as_ptr().wrapping_add(depth * source.depth_stride() + width);
+        let high = low.wrapping_add(source.depth_stride());
+        let of = |depth| if depth < source.depth() { mask } else { 0 };
+        // SAFETY: likewise, the width stride being 1.
+        unsafe { T::across(low, of(depth), high, of(depth + 1)) }
+    };
+    let store = |pair: usize, width: usize, vector: __m512i| {
+        // SAFETY: a line of the block, which `Source::fill` has found inside `out`.
+        unsafe { _mm512_storeu_si512(words.add(pair * pair_step + width * width_step).cast(), vector) };
+    };
+    match (source.depth_stride() == 1, pair_step == 1) {
+        (true, true) => {
+            for w in 0..widths {
+                for p in (0..pairs).step_by(WORDS) {
+                    store(p, w, along(p, w));
+                }
+            }
+        }
+        (true, false) => {
+            for w in (0..widths).step_by(WORDS) {
+                for p in (0..pairs).step_by(WORDS) {
+                    let mut square = [_mm512_setzero_si512(); WORDS];
+                    for (i, vector) in square.iter_mut().enumerate() {
+                        *vector = along(p, w + i);
+                    }
+                    for (i, vector) in transposed(&square).into_iter().enumerate().take(pairs - p) {
+                        store(p + i, w, vector);
+                    }
+                }
+            }
+        }
+        (false, false) => {
+            for p in 0..pairs {
+                for w in (0..widths).step_by(WORDS) {
+                    store(p, w, across(p, w));
+                }
+            }
+        }
+        (false, true) => {
+            for p in (0..pairs).step_by(WORDS) {
+                for w in (0..widths).step_by(WORDS) {
+                    let mut square = [_mm512_setzero_si512(); WORDS];
+                    for (i, vector) in square.iter_mut().enumerate() {
+                        *vector = across(p + i, w);
+                    }
+                    for (i, vector) in transposed(&square).into_iter().enumerate().take(widths - w) {
+                        store(p, w + i, vector);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The 16 x 16 words with rows and columns exchanged.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transposed(rows: &[__m512i; WORDS]) -> [__m512i; WORDS] {
+    // Within each 128-bit lane: words of two rows, then of four; after this, vector 4 i + j holds in lane l the
+    // words of column 4 l + j in rows 4 i .. 4 i + 4.
+    let mut lanes = *rows;
+    for i in 0..4 {
+        let [a, b, c, d] = [rows[4 * i], rows[4 * i + 1], rows[4 * i + 2], rows[4 * i + 3]];
+        let (ab_low, ab_high) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+        let (cd_low, cd_high) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+        lanes[4 * i] = _mm512_unpacklo_epi64(ab_low, cd_low);
+        lanes[4 * i + 1] = _mm512_unpackhi_epi64(ab_low, cd_low);
+        lanes[4 * i + 2] = _mm512_unpacklo_epi64(ab_high, cd_high);
+        lanes[4 * i + 3] = _mm512_unpackhi_epi64(ab_high, cd_high);
+    }
+    // Then the lanes themselves: a 4 x 4 transpose of lanes for each j.
+    let mut columns = *rows;
+    for j in 0..4 {
+        let [a, b, c, d] = [lanes[j], lanes[4 + j], lanes[8 + j], lanes[12 + j]];
+        let (ab_even, ab_odd) =
+            (_mm512_shuffle_i32x4::<0b10_00_10_00>(a, b), _mm512_shuffle_i32x4::<0b11_01_11_01>(a, b));
+        let (cd_even, cd_odd) =
+            (_mm512_shuffle_i32x4::<0b10_00_10_00>(c, d), _mm512_shuffle_i32x4::<0b11_01_11_01>(c, d));
+        columns[j] = _mm512_shuffle_i32x4::<0b10_00_10_00>(ab_even, cd_even);
+        columns[4 + j] = _mm512_shuffle_i32x4::<0b10_00_10_00>(ab_odd, cd_odd);
+        columns[8 + j] = _mm512_shuffle_i32x4::<0b11_01_11_01>(ab_even, cd_even);
+        columns[12 + j] = _mm512_shuffle_i32x4::<0b11_01_11_01>(ab_odd, cd_odd);
+    }
+    columns
+}

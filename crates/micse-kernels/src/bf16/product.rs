@@ -1,0 +1,144 @@
+//! The product: blocks, tasks, and which kernel computes a tile.
+
+use super::isa::Isa;
+#[cfg(target_arch = "x86_64")]
+use super::kernel_avx512;
+use super::kernel_portable;
+use super::line::Line;
+use super::rhs::{PANEL, Rhs};
+use super::view::Bf16View;
+use rayon::prelude::*;
+
+/// The most rows of a tile.
+pub(super) const TILE_ROWS: usize = 12;
+
+/// The most rows of a task: enough to use each panel several times while it lies in the first-level cache.
+const TASK_ROWS: usize = 4 * TILE_ROWS;
+
+/// Tasks wanted where there are rows enough.
+const TASKS: usize = 16;
+
+/// What the sums of a product start from.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// Zero: the product takes the place of what the output held.
+    Zero,
+    /// One value for each column, n of them.
+    Bias(&'a [f32]),
+    /// What the output holds: the product is added to it.
+    Out,
+}
+
+/// Up to 12 rows and one panel of the output: the sums over one block of the depth.
+pub(super) struct Tile<'a> {
+    /// 1 to [`TILE_ROWS`].
+    pub(super) rows: usize,
+    /// Row i of the left operand is `lhs[i * lhs_stride..][..depth]`.
+    pub(super) lhs: &'a [u16],
+    pub(super) lhs_stride: usize,
+    pub(super) depth: usize,
+    /// The panel's pairs of rows.
+    pub(super) rhs: &'a [Line],
+    /// Row i of the tile is `out[i * out_stride..][..width]`.
+    pub(super) out: &'a mut [f32],
+    pub(super) out_stride: usize,
+    /// 1 to [`PANEL`] columns.
+    pub(super) width: usize,
+    /// What the sums are added to; a bias of `width` values.
+    pub(super) add: Start<'a>,
+}
+
+/// `out = start + lhs . rhs`, m x n, row i at `out[i * out_stride..][..n]`; other elements are left alone.
+///
+/// Runs on rayon's current pool.
+///
+/// # Panics
+/// The shapes do not fit: `lhs` has other than k columns or its columns are not contiguous, the bias has other
+/// than n values, or `out` is too short.
+pub fn product(out: &mut [f32], out_stride: usize, lhs: Bf16View<'_>, rhs: &Rhs, start: Start<'_>) {
+    product_then(out, out_stride, lhs, rhs, start, |_, _| {});
+}
+
+/// [`product`], and `then(i, rows)` for each finished block of whole rows while it is in the cache: `rows` begins
+/// at row i's first element, and its rows are `out_stride` apart. The blocks cover each row once, in any order.
+///
+/// # Panics
+/// As [`product`].
+pub fn product_then(
+    out: &mut [f32],
+    out_stride: usize,
+    lhs: Bf16View<'_>,
+    rhs: &Rhs,
+    start: Start<'_>,
+    then: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    let (rows, depth, columns) = (lhs.rows, rhs.depth(), rhs.columns());
+    assert_eq!(lhs.columns, depth, "the left operand's columns must be the right operand's rows");
+    assert!(lhs.column_stride == 1 || depth <= 1, "the left operand's rows are not contiguous: pack it");
+    if let Start::Bias(bias) = start {
+        assert_eq!(bias.len(), columns, "a bias needs a value for each column");
+    }
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    assert!(
+        columns <= out_stride && (rows - 1) * out_stride + columns <= out.len(),
+        "{rows} x {columns} with stride {out_stride} does not fit into {} elements",
+        out.len()
+    );
+    let out = &mut out[..(rows - 1) * out_stride + columns];
+    let task_rows = rows.div_ceil(TASKS).next_multiple_of(TILE_ROWS).min(TASK_ROWS);
+    out.par_chunks_mut(task_rows * out_stride).enumerate().for_each(|(task, out)| {
+        let first = task * task_rows;
+        let lhs = Bf16View { data: lhs.data.get(first * lhs.row_stride..).unwrap_or(&[]), ..lhs };
+        multiply(out, out_stride, task_rows.min(rows - first), lhs, rhs, start);
+        then(first, out);
+    });
+}
+
+/// One task's rows.
+fn multiply(out: &mut [f32], out_stride: usize, rows: usize, lhs: Bf16View<'_>, rhs: &Rhs, start: Start<'_>) {
+    if rhs.depth() == 0 {
+        return fill(out, out_stride, rhs.columns(), start);
+    }
+    for (first_depth, depth, panels) in rhs.blocks() {
+        for (panel, panel_lines) in panels.enumerate() {
+            let first_column = panel * PANEL;
+            let width = (rhs.columns() - first_column).min(PANEL);
+            let add = match start {
+                _ if first_depth > 0 => Start::Out,
+                Start::Bias(bias) => Start::Bias(&bias[first_column..first_column + width]),
+                start => start,
+            };
+            for first_row in (0..rows).step_by(TILE_ROWS) {
+                let tile = Tile {
+                    rows: (rows - first_row).min(TILE_ROWS),
+                    lhs: &lhs.data[first_row * lhs.row_stride + first_depth..],
+                    lhs_stride: lhs.row_stride,
+                    depth,
+                    rhs: panel_lines,
+                    out: &mut out[first_row * out_stride + first_column..],
+                    out_stride,
+                    width,
+                    add,
+                };
+                match rhs.isa() {
+                    #[cfg(target_arch = "x86_64")]
+                    Isa::Avx512Bf16(token) => kernel_avx512::run(token, tile),
+                    Isa::Portable => kernel_portable::run(tile),
+                }
+            }
+        }
+    }
+}
+
+/// The sums over no depth at all.
+fn fill(out: &mut [f32], out_stride: usize, columns: usize, start: Start<'_>) {
+    for row in out.chunks_mut(out_stride) {
+        match start {
+            Start::Zero => row[..columns].fill(0.0),
+            Start::Bias(bias) => row[..columns].copy_from_slice(bias),
+            Start::Out => {}
+        }
+    }
+}
