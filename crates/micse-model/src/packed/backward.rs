@@ -10,9 +10,9 @@ use micse_kernels::sums::add_column_sums;
 use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratch};
 use super::forward::kernel;
 use super::plan::{Plan, row_dropout};
-use super::products;
+use super::products::{self, Operands, Weight};
 use super::slots::{LinearSlot, POSITIONS, TYPES, WORDS};
-use super::store::{Gradients, Store};
+use super::store::{Gradients, Store, weight};
 use crate::dropout::Site;
 use crate::{BertConfig, Pooling};
 
@@ -85,11 +85,12 @@ struct LayerPass<'a> {
 impl LayerPass<'_> {
     /// `upper` `[S, D]`, the gradient of the layer's output, becomes that of the attention block's output.
     fn feed_forward(&self, store: &mut Store, upper: &mut [f32], scratch: &mut Scratch) {
-        let Store { slots, values, gradients, .. } = store;
+        let Store { slots, values, gradients, rounded, version, .. } = store;
+        let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
         let layer = &slots.layers[self.index];
         let inner_width = self.config.intermediate_size;
         let rows = upper.len() / self.plan.hidden;
-        let Scratch { rows: masked, inner, inner_gradient, parts, .. } = scratch;
+        let Scratch { rows: masked, inner, inner_gradient, parts, operands, .. } = scratch;
 
         let masked = masked.room(upper.len());
         let kept = Kept { normed: self.kept.output_normed.get(), inverse: self.kept.output_inverse.get() };
@@ -101,7 +102,7 @@ impl LayerPass<'_> {
         self.add_sums(gradients, slots, &sums, [gain, offset, layer.output.biases[0]]);
 
         let inner_gradient = inner_gradient.room(rows * inner_width);
-        products::backward(inner_gradient, masked, weight(values, &layer.output), Write::Replace);
+        products::backward(inner_gradient, masked, weight_of(&layer.output), Write::Replace, operands);
         let activated = inner.room(rows * inner_width);
         activation_backward(
             kernel(self.config.hidden_act),
@@ -111,16 +112,24 @@ impl LayerPass<'_> {
             gradients.part(slots, layer.intermediate.biases[0]),
             parts,
         );
-        weight_gradient(gradients, &layer.output, masked, activated);
-        weight_gradient(gradients, &layer.intermediate, inner_gradient, self.kept.attended.get());
-        products::backward(upper, inner_gradient, weight(values, &layer.intermediate), Write::Add);
+        weight_gradient(gradients, &layer.output, weight_of(&layer.output), masked, activated, operands);
+        weight_gradient(
+            gradients,
+            &layer.intermediate,
+            weight_of(&layer.intermediate),
+            inner_gradient,
+            self.kept.attended.get(),
+            operands,
+        );
+        products::backward(upper, inner_gradient, weight_of(&layer.intermediate), Write::Add, operands);
     }
 
     /// `upper` `[S, D]` becomes the gradient of the residual; the context's goes to `scratch.context` `[S, D]`.
     fn attention_output(&self, store: &mut Store, upper: &mut [f32], scratch: &mut Scratch) {
-        let Store { slots, values, gradients, .. } = store;
+        let Store { slots, values, gradients, rounded, version, .. } = store;
+        let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
         let layer = &slots.layers[self.index];
-        let Scratch { rows: masked, context, parts, .. } = scratch;
+        let Scratch { rows: masked, context, parts, operands, .. } = scratch;
         let masked = masked.room(upper.len());
         let kept =
             Kept { normed: self.kept.attention_normed.get(), inverse: self.kept.attention_inverse.get() };
@@ -130,9 +139,16 @@ impl LayerPass<'_> {
         add_norm_backward(upper, masked, &mut sums, kept, gain, row_dropout(lanes.as_ref()), parts);
         let [gain, offset] = layer.attention_norm.numbers;
         self.add_sums(gradients, slots, &sums, [gain, offset, layer.attention_output.biases[0]]);
-        weight_gradient(gradients, &layer.attention_output, masked, self.kept.context.get());
+        weight_gradient(
+            gradients,
+            &layer.attention_output,
+            weight_of(&layer.attention_output),
+            masked,
+            self.kept.context.get(),
+            operands,
+        );
         let context = context.room(upper.len());
-        products::backward(context, masked, weight(values, &layer.attention_output), Write::Replace);
+        products::backward(context, masked, weight_of(&layer.attention_output), Write::Replace, operands);
     }
 
     /// Where only some rows went on behind the attention: from those `[S, D]` to all rows `[M, D]`.
@@ -161,9 +177,10 @@ impl LayerPass<'_> {
         leaves: &[f32],
         scratch: &mut Scratch,
     ) {
-        let Store { slots, values, gradients, .. } = store;
+        let Store { slots, values, gradients, rounded, version, .. } = store;
+        let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
         let (plan, layer, width) = (self.plan, &slots.layers[self.index], self.plan.hidden);
-        let Scratch { qkv, context, parts, .. } = scratch;
+        let Scratch { qkv, context, parts, operands, .. } = scratch;
         let qkv = qkv.room(plan.rows * 3 * width);
         let streams = plan.attention_streams(self.index);
         let dropout = streams.as_ref().map(|(streams, threshold, scale)| AttentionDropout {
@@ -191,8 +208,8 @@ impl LayerPass<'_> {
         let [query, _, value] = layer.qkv.biases[..] else { unreachable!("three biases") };
         add(gradients.part(slots, query), &sums[..width]);
         add(gradients.part(slots, value), &sums[2 * width..]);
-        weight_gradient(gradients, &layer.qkv, qkv, x);
-        products::backward(upper, qkv, weight(values, &layer.qkv), Write::Add);
+        weight_gradient(gradients, &layer.qkv, weight_of(&layer.qkv), qkv, x, operands);
+        products::backward(upper, qkv, weight_of(&layer.qkv), Write::Add, operands);
     }
 
     fn add_sums(
@@ -208,14 +225,16 @@ impl LayerPass<'_> {
     }
 }
 
-fn weight<'a>(values: &'a [f32], slot: &LinearSlot) -> products::Weight<'a> {
-    products::Weight { values: &values[slot.weight.clone()], outputs: slot.outputs, inputs: slot.inputs }
-}
-
-fn weight_gradient(gradients: &mut Gradients, slot: &LinearSlot, dy: &[f32], x: &[f32]) {
+fn weight_gradient(
+    gradients: &mut Gradients,
+    slot: &LinearSlot,
+    weight: Weight<'_>,
+    dy: &[f32],
+    x: &[f32],
+    operands: &mut Operands,
+) {
     let write = if gradients.begin(&slot.weights) { Write::Add } else { Write::Replace };
-    let dw = &mut gradients.values[slot.weight.clone()];
-    products::weight_gradient(dw, dy, x, slot.outputs, slot.inputs, write);
+    products::weight_gradient(&mut gradients.values[slot.weight.clone()], dy, x, weight, write, operands);
 }
 
 /// Adds what the leaves give to the gradient of a layer's state.

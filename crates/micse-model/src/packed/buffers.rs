@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::products::Operands;
+
 /// A buffer that grows to the largest size asked for.
 #[derive(Default)]
 pub(super) struct Buffer {
@@ -77,6 +79,7 @@ pub(super) struct Scratch {
     /// `[M, 3 D]`.
     pub(super) qkv: Buffer,
     pub(super) parts: Vec<f32>,
+    pub(super) operands: Operands,
 }
 
 /// What the embeddings keep: `[M, D]` and `[M]`.

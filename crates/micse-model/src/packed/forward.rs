@@ -1,22 +1,22 @@
 //! The forward pass: embeddings, layers, leaves.
 
+use micse_kernels::activation;
 use micse_kernels::activation::{activate, activate_keeping};
 use micse_kernels::attention::{AttentionDropout, attention};
 use micse_kernels::norm::{Keep, Norm, add_norm, norm_drop};
-use micse_kernels::rows::{add, fill_rows, gather_rows};
-use micse_kernels::{Write, activation};
+use micse_kernels::rows::{add, gather_rows};
 
 use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratch};
 use super::plan::{Plan, row_dropout};
 use super::products::{self, Weight};
 use super::slots::{LinearSlot, NormSlot, POSITIONS, TYPES, WORDS};
-use super::store::Store;
+use super::store::{Store, weight};
 use crate::dropout::Site;
 use crate::{Activation, BertConfig, Pooling};
 
 impl Store {
     pub(super) fn weight(&self, slot: &LinearSlot) -> Weight<'_> {
-        Weight { values: &self.values[slot.weight.clone()], outputs: slot.outputs, inputs: slot.inputs }
+        weight(&self.values, (&self.rounded, self.version), slot)
     }
 
     fn bias(&self, slot: &LinearSlot) -> &[f32] {
@@ -113,8 +113,8 @@ impl LayerPass<'_> {
         let (slots, width, inner_width) = (&store.slots.layers[index], plan.hidden, config.intermediate_size);
 
         let qkv = kept.qkv.room(plan.rows * 3 * width);
-        fill_rows(qkv, store.bias(&slots.qkv));
-        products::forward(qkv, x, store.weight(&slots.qkv), Write::Add);
+        let (weight, bias) = (store.weight(&slots.qkv), store.bias(&slots.qkv));
+        products::forward(qkv, x, weight, Some(bias), &mut scratch.operands);
         let layout = plan.layout_of(index);
         let maps = kept.maps.room(layout.map_elements());
         let streams = plan.attention_streams(index);
@@ -142,7 +142,13 @@ impl LayerPass<'_> {
         };
 
         let wide = scratch.wide.room(rows * width);
-        products::forward(wide, kept.context.get(), store.weight(&slots.attention_output), Write::Replace);
+        products::forward(
+            wide,
+            kept.context.get(),
+            store.weight(&slots.attention_output),
+            None,
+            &mut scratch.operands,
+        );
         let lanes = plan.hidden_lanes(index, Site::AttentionOutput);
         let attended = kept.attended.room(rows * width);
         let keeping = keep.then(|| Keep {
@@ -160,7 +166,7 @@ impl LayerPass<'_> {
         );
 
         let inner = kept.inner.room(rows * inner_width);
-        products::forward(inner, attended, store.weight(&slots.intermediate), Write::Replace);
+        products::forward(inner, attended, store.weight(&slots.intermediate), None, &mut scratch.operands);
         let bias = store.bias(&slots.intermediate);
         let activated = if keep {
             let activated = scratch.inner.room(rows * inner_width);
@@ -170,7 +176,7 @@ impl LayerPass<'_> {
             activate(kernel(config.hidden_act), inner, bias);
             &*inner
         };
-        products::forward(wide, activated, store.weight(&slots.output), Write::Replace);
+        products::forward(wide, activated, store.weight(&slots.output), None, &mut scratch.operands);
         let lanes = plan.hidden_lanes(index, Site::Output);
         let keeping = keep.then(|| Keep {
             normed: kept.output_normed.room(rows * width),

@@ -83,7 +83,7 @@ impl PackedEncoder {
     }
 
     fn with_values(config: BertConfig, slots: Slots, values: Vec<f32>, precision: Precision) -> Result<Self> {
-        let store = Store::new(slots, values, config.vocab_size, config.hidden_size);
+        let store = Store::new(slots, values, &config, precision);
         let core = Core {
             config,
             precision,

@@ -1,10 +1,36 @@
-//! The three products of a linear layer, whatever the precision.
+//! The three products of a linear layer, in f32 or with factors rounded to bfloat16; sums are f32 in both.
 //!
 //! ```text
-//! Y = X W^T        dX (+)= dY W        dW (+)= dY^T X
+//! Y = X W^T + b        dX (+)= dY W        dW (+)= dY^T X
 //! ```
 
+use std::sync::{Mutex, PoisonError};
+
+use micse_kernels::bf16::{self, Lhs, Rhs, Start};
+use micse_kernels::rows::fill_rows;
 use micse_kernels::{View, Write, product};
+
+/// A weight in bfloat16, rounded again when the weights have changed.
+#[derive(Default)]
+struct Rounded {
+    /// The version of the weights that it was made of.
+    version: Option<u64>,
+    rhs: Rhs,
+}
+
+/// Both orders in which a weight is multiplied with.
+#[derive(Default)]
+pub(super) struct RoundedWeight {
+    forward: Mutex<Rounded>,
+    backward: Mutex<Rounded>,
+}
+
+/// Operands in bfloat16 on their way to a product.
+#[derive(Default)]
+pub(super) struct Operands {
+    lhs: Lhs,
+    rhs: Rhs,
+}
 
 /// A weight matrix `[outputs, inputs]`.
 #[derive(Clone, Copy)]
@@ -12,6 +38,8 @@ pub(super) struct Weight<'a> {
     pub(super) values: &'a [f32],
     pub(super) outputs: usize,
     pub(super) inputs: usize,
+    /// Where its rounded form is kept, and the version of the weights; `None` in f32.
+    pub(super) rounded: Option<(&'a RoundedWeight, u64)>,
 }
 
 impl<'a> Weight<'a> {
@@ -24,24 +52,88 @@ fn rows_of(matrix: &[f32], width: usize) -> View<'_> {
     View::new(matrix, matrix.len() / width, width, width)
 }
 
-/// `y (+)= x W^T`: `[rows, outputs]` from `[rows, inputs]`.
-pub(super) fn forward(y: &mut [f32], x: &[f32], weight: Weight<'_>, write: Write) {
-    product(y, rows_of(x, weight.inputs), weight.view().transposed(), write);
+fn multiply(
+    out: &mut [f32],
+    x: View<'_>,
+    weight: View<'_>,
+    (rounded, version): (&Mutex<Rounded>, u64),
+    start: Start<'_>,
+    operands: &mut Operands,
+) {
+    let mut rounded = rounded.lock().unwrap_or_else(PoisonError::into_inner);
+    if rounded.version != Some(version) {
+        rounded.rhs.pack(weight);
+        rounded.version = Some(version);
+    }
+    operands.lhs.pack(x);
+    bf16::product(out, weight.columns(), operands.lhs.view(), &rounded.rhs, start);
+}
+
+/// `y = x W^T + b`: `[rows, outputs]` from `[rows, inputs]`; without a bias where `bias` is `None`.
+pub(super) fn forward(
+    y: &mut [f32],
+    x: &[f32],
+    weight: Weight<'_>,
+    bias: Option<&[f32]>,
+    operands: &mut Operands,
+) {
+    let (x, turned) = (rows_of(x, weight.inputs), weight.view().transposed());
+    match weight.rounded {
+        Some((rounded, version)) => {
+            let start = bias.map_or(Start::Zero, Start::Bias);
+            multiply(y, x, turned, (&rounded.forward, version), start, operands);
+        }
+        None => {
+            let write = match bias {
+                Some(bias) => {
+                    fill_rows(y, bias);
+                    Write::Add
+                }
+                None => Write::Replace,
+            };
+            product(y, x, turned, write);
+        }
+    }
 }
 
 /// `dx (+)= dy W`: `[rows, inputs]` from `[rows, outputs]`.
-pub(super) fn backward(dx: &mut [f32], dy: &[f32], weight: Weight<'_>, write: Write) {
-    product(dx, rows_of(dy, weight.outputs), weight.view(), write);
+pub(super) fn backward(
+    dx: &mut [f32],
+    dy: &[f32],
+    weight: Weight<'_>,
+    write: Write,
+    operands: &mut Operands,
+) {
+    let dy = rows_of(dy, weight.outputs);
+    match weight.rounded {
+        Some((rounded, version)) => {
+            multiply(dx, dy, weight.view(), (&rounded.backward, version), start(write), operands);
+        }
+        None => product(dx, dy, weight.view(), write),
+    }
 }
 
-/// `dW (+)= dy^T x`: `[outputs, inputs]` from `[rows, outputs]` and `[rows, inputs]`.
+/// `dW (+)= dy^T x` of a weight: `[outputs, inputs]` from `[rows, outputs]` and `[rows, inputs]`.
 pub(super) fn weight_gradient(
     dw: &mut [f32],
     dy: &[f32],
     x: &[f32],
-    outputs: usize,
-    inputs: usize,
+    weight: Weight<'_>,
     write: Write,
+    operands: &mut Operands,
 ) {
-    product(dw, rows_of(dy, outputs).transposed(), rows_of(x, inputs), write);
+    let (dy, x) = (rows_of(dy, weight.outputs).transposed(), rows_of(x, weight.inputs));
+    if weight.rounded.is_none() {
+        return product(dw, dy, x, write);
+    }
+    operands.lhs.pack(dy);
+    operands.rhs.pack(x);
+    bf16::product(dw, weight.inputs, operands.lhs.view(), &operands.rhs, start(write));
+}
+
+fn start(write: Write) -> Start<'static> {
+    match write {
+        Write::Replace => Start::Zero,
+        Write::Add => Start::Out,
+    }
 }

@@ -8,6 +8,8 @@ use crate::weights::parameter_layout;
 
 /// Parameters of one layer in the order of [`parameter_layout`].
 const LAYER: usize = 16;
+/// Linear layers of one layer, queries, keys and values counted as one.
+pub(super) const LINEAR: usize = 4;
 /// Parameters before the first layer.
 const EMBEDDINGS: usize = 5;
 /// How a layer's parameters follow each other in the buffers: query, key and value weights side by side, then
@@ -21,6 +23,8 @@ pub(super) struct LinearSlot {
     pub(super) bias: Range<usize>,
     pub(super) outputs: usize,
     pub(super) inputs: usize,
+    /// Its number among the linear layers.
+    pub(super) number: usize,
     /// Numbers of the parameters that make up its weight and its bias.
     pub(super) weights: Vec<usize>,
     pub(super) biases: Vec<usize>,
@@ -76,20 +80,20 @@ impl Slots {
         for layer in 0..config.num_hidden_layers {
             ORDER.iter().for_each(|&o| place(EMBEDDINGS + layer * LAYER + o));
         }
-        let layers = (0..config.num_hidden_layers)
-            .map(|layer| Self::layer(config, &ranges, EMBEDDINGS + layer * LAYER))
-            .collect();
+        let layers = (0..config.num_hidden_layers).map(|layer| Self::layer(config, &ranges, layer)).collect();
         let embedding_norm = norm(&ranges, 3);
         Self { embedding_norm, layers, total, parameters, ranges }
     }
 
-    fn layer(config: &BertConfig, ranges: &[Range<usize>], base: usize) -> LayerSlots {
+    fn layer(config: &BertConfig, ranges: &[Range<usize>], layer: usize) -> LayerSlots {
+        let base = EMBEDDINGS + layer * LAYER;
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let linear = |at: usize, outputs: usize, inputs: usize| LinearSlot {
+        let linear = |number: usize, at: usize, outputs: usize, inputs: usize| LinearSlot {
             weight: ranges[base + at].clone(),
             bias: ranges[base + at + 1].clone(),
             outputs,
             inputs,
+            number: layer * LINEAR + number,
             weights: vec![base + at],
             biases: vec![base + at + 1],
         };
@@ -99,13 +103,14 @@ impl Slots {
                 bias: ranges[base + 1].start..ranges[base + 5].end,
                 outputs: 3 * hidden,
                 inputs: hidden,
+                number: layer * LINEAR,
                 weights: vec![base, base + 2, base + 4],
                 biases: vec![base + 1, base + 3, base + 5],
             },
-            attention_output: linear(6, hidden, hidden),
+            attention_output: linear(1, 6, hidden, hidden),
             attention_norm: norm(ranges, base + 8),
-            intermediate: linear(10, inner, hidden),
-            output: linear(12, hidden, inner),
+            intermediate: linear(2, 10, inner, hidden),
+            output: linear(3, 12, hidden, inner),
             output_norm: norm(ranges, base + 14),
         }
     }

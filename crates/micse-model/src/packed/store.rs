@@ -4,9 +4,10 @@ use candle_core::{Device, Tensor};
 use micse_kernels::adam::{AdamRule, adam, average, square_norm};
 use rayon::prelude::*;
 
-use super::slots::{Slots, WORDS};
+use super::products::{RoundedWeight, Weight};
+use super::slots::{LINEAR, LinearSlot, Slots, WORDS};
 use crate::optimizer::{AdamStep, Group, bias_corrections};
-use crate::{Error, Result};
+use crate::{BertConfig, Error, Precision, Result};
 
 /// Rows of the word table in one task.
 const TASK_ROWS: usize = 64;
@@ -39,6 +40,10 @@ pub(super) struct Store {
     /// weight decay, would not move.
     moved_words: Vec<bool>,
     hidden: usize,
+    /// Weights in bfloat16, where products are computed in it.
+    pub(super) rounded: Option<Vec<RoundedWeight>>,
+    /// Grows when values change.
+    pub(super) version: u64,
 }
 
 impl Gradients {
@@ -68,13 +73,25 @@ impl Gradients {
 }
 
 impl Store {
-    pub(super) fn new(slots: Slots, values: Vec<f32>, vocabulary: usize, hidden: usize) -> Self {
+    pub(super) fn new(slots: Slots, values: Vec<f32>, config: &BertConfig, precision: Precision) -> Self {
+        let (vocabulary, hidden) = (config.vocab_size, config.hidden_size);
+        let rounded = (precision == Precision::Bf16)
+            .then(|| (0..config.num_hidden_layers * LINEAR).map(|_| RoundedWeight::default()).collect());
         let gradients = Gradients {
             values: vec![0.0; slots.total],
             present: vec![false; slots.parameters.len()],
             word_rows: vec![false; vocabulary],
         };
-        Self { slots, values, gradients, moments: None, moved_words: vec![false; vocabulary], hidden }
+        Self {
+            slots,
+            values,
+            gradients,
+            moments: None,
+            moved_words: vec![false; vocabulary],
+            hidden,
+            rounded,
+            version: 0,
+        }
     }
 
     fn tensor(&self, number: usize, buffer: &[f32]) -> Result<Tensor> {
@@ -91,6 +108,7 @@ impl Store {
     }
 
     pub(super) fn set_values(&mut self, values: &[Tensor]) -> Result<()> {
+        self.version += 1;
         copy_all(&self.slots, &mut self.values, values.iter(), "value")
     }
 
@@ -154,6 +172,7 @@ impl Store {
 
     /// One AdamW step over everything that has a gradient.
     pub(super) fn step(&mut self, step: &AdamStep) {
+        self.version += 1;
         let total = self.slots.total;
         let moments =
             self.moments.get_or_insert_with(|| Moments { first: vec![0.0; total], second: vec![0.0; total] });
@@ -220,6 +239,7 @@ impl Store {
     /// `own <- own + (1 - decay) (leader - own)`. Rows of the word table that the leader never moved are those
     /// that the copy started with: the formula would leave them as they are.
     pub(super) fn follow(&mut self, leader: &Self, decay: f64) {
+        self.version += 1;
         let words = self.slots.ranges[WORDS].clone();
         let (width, task) = (self.hidden, TASK_ROWS * self.hidden);
         self.values[words.clone()]
@@ -235,10 +255,25 @@ impl Store {
 
     /// [`Self::follow`] for a leader of another engine.
     pub(super) fn follow_values(&mut self, leader: &[Tensor], decay: f64) -> Result<()> {
+        self.version += 1;
         let mut values = vec![0.0; self.slots.total];
         copy_all(&self.slots, &mut values, leader.iter(), "leader's value")?;
         average(&mut self.values, &values, decay);
         Ok(())
+    }
+}
+
+/// The weight of a linear layer.
+pub(super) fn weight<'a>(
+    values: &'a [f32],
+    (rounded, version): (&'a Option<Vec<RoundedWeight>>, u64),
+    slot: &LinearSlot,
+) -> Weight<'a> {
+    Weight {
+        values: &values[slot.weight.clone()],
+        outputs: slot.outputs,
+        inputs: slot.inputs,
+        rounded: rounded.as_ref().map(|all| (&all[slot.number], version)),
     }
 }
 
