@@ -39,6 +39,7 @@ mod error;
 pub mod files;
 pub mod folder;
 mod head;
+mod mlm_head;
 pub mod optimizer;
 mod parameters;
 mod pooling;
@@ -60,6 +61,7 @@ pub use encoder::{
 pub use error::{Error, Result};
 pub use folder::{ModelFolder, save_model};
 pub use head::TanhMlp;
+pub use mlm_head::{MaskedLmHead, WORD_TABLE};
 pub use optimizer::{AdamStep, Group, clip_factor};
 pub use parameters::ParameterSet;
 pub use pooling::Pooling;
