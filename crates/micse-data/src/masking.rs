@@ -31,13 +31,14 @@ enum Kind {
 
 impl MaskVocabulary {
     /// The vocabulary whose token of id `i` is `tokens[i]`. A token in square brackets (`[CLS]`, `[unused7]`; not a
-    /// bracket alone) is special, one that begins with `##` continues a word.
+    /// bracket alone) is special, and so is an empty one (an id without a token); one that begins with `##`
+    /// continues a word.
     ///
     /// `None` if there is no `[MASK]`, or no ordinary token.
     pub fn new<S: AsRef<str>>(tokens: &[S]) -> Option<Self> {
         let kind = |token: &S| {
             let token = token.as_ref();
-            if token.len() > 2 && token.starts_with('[') && token.ends_with(']') {
+            if token.is_empty() || (token.len() > 2 && token.starts_with('[') && token.ends_with(']')) {
                 Kind::Special
             } else if token.len() > 2 && token.starts_with("##") {
                 Kind::Continues
