@@ -99,7 +99,11 @@ fn hexadecimal(hash: Sha256) -> String {
     text
 }
 
-fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
+/// SHA-256 of an encoder's configuration, weights and tokenizer files.
+///
+/// # Errors
+/// There are no weights, or a file cannot be read.
+pub fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
     let mut hash = Sha256::new();
     let weights = WeightsFile::in_folder(base.path())?.path().to_path_buf();
     let others = ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];

@@ -26,7 +26,7 @@ use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result};
 pub use lock::Lock;
-pub use manifest::{Manifest, SplitText, claim, cpu_features};
+pub use manifest::{Manifest, SplitText, claim, cpu_features, hash_of_encoder};
 use metrics::Metrics;
 pub use metrics::open_metrics;
 pub use result::RunResult;
