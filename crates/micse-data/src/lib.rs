@@ -1,6 +1,6 @@
 //! The data of sentence embeddings: corpora of unlabelled sentences, seeded low-shot splits and epoch orders, sets
 //! for semantic textual similarity, the rule of where all that is found, and a generated demo that needs no
-//! download. The crate yields text and indices; it knows neither tokens nor tensors.
+//! download. The crate yields text and indices; it knows neither tokenizers nor tensors.
 //!
 //! ```
 //! use micse_data::{Corpus, EpochOrder, Split};
@@ -19,6 +19,7 @@
 //! * [`corpus`]: files of one sentence a line, plain or Zstandard, in one buffer.
 //! * [`split`]: nested low-shot splits by count or fraction; the published split files.
 //! * [`order`]: which sentences come at which step.
+//! * [`masking`]: masked copies of tokenized sentences, for masked language modelling.
 //! * [`sts`]: test sets of scored pairs, in `SentEval`'s layout or the demo's.
 //! * [`locate`]: a flag, else `MICSE_DATA`, else an error that helps.
 //! * [`demo`]: a seeded grammar's corpus and graded pairs.
@@ -26,6 +27,7 @@ pub mod corpus;
 pub mod demo;
 mod error;
 pub mod locate;
+pub mod masking;
 pub mod order;
 pub mod split;
 pub mod sts;
@@ -33,6 +35,7 @@ pub mod sts;
 pub use corpus::{Corpus, CorpusInfo};
 pub use error::{Error, Result};
 pub use locate::{CorpusSource, Located, Locator};
+pub use masking::{MaskVocabulary, Masked, Masking};
 pub use order::EpochOrder;
 pub use split::{Split, SplitFiles, SplitSize, parse_seeds, parse_sizes};
 pub use sts::{Pair, Subset, Suite, Task};

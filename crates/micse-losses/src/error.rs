@@ -61,6 +61,16 @@ pub enum Error {
         /// The group's size.
         group: usize,
     },
+    /// A true id that the word table has no row for.
+    #[error(
+        "the true id {id} is beyond the word table of {vocabulary} rows; use the encoder's own tokenizer"
+    )]
+    Target {
+        /// The id.
+        id: u32,
+        /// Rows of the table.
+        vocabulary: usize,
+    },
     /// Arguments of a sampler or a selection that do not fit together.
     #[error("AMI sampling: {0}")]
     Sampling(String),

@@ -34,13 +34,14 @@
 //! ```
 //!
 //! Modules: [`infonce`] the contrastive loss; [`queue`] its queue of negatives; [`ami`] attention mutual
-//! information: slices, samples, the loss. [`cosine_matrix`] and [`normalize_rows`] are the similarity that
+//! information: slices, samples, the loss; [`masked_lm`] masked language modelling. [`cosine_matrix`] and [`normalize_rows`] are the similarity that
 //! they share.
 pub mod ami;
 mod checks;
 mod cosine;
 mod error;
 pub mod infonce;
+pub mod masked_lm;
 pub mod queue;
 
 pub use ami::{
@@ -51,4 +52,5 @@ pub use checks::check_finite;
 pub use cosine::{cosine_matrix, normalize_rows};
 pub use error::{Error, Result};
 pub use infonce::{InfoNce, InfoNceForm};
+pub use masked_lm::{MaskedLm, masked_lm_loss};
 pub use queue::{NegativeQueue, QueueState};

@@ -42,6 +42,7 @@ mod error;
 pub mod files;
 pub mod folder;
 mod head;
+mod mlm_head;
 pub mod optimizer;
 #[cfg(feature = "clap")]
 pub mod options;
@@ -64,6 +65,7 @@ pub use encoder::{
 pub use error::{Error, Result};
 pub use folder::{ModelFolder, save_model};
 pub use head::TanhMlp;
+pub use mlm_head::{MaskedLmHead, WORD_TABLE};
 pub use optimizer::{AdamStep, Group, clip_factor};
 pub use packed::PackedEncoder;
 pub use parameters::ParameterSet;

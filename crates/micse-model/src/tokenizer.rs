@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Deserialize;
+use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
 use tokenizers::{AddedToken, Tokenizer as HfTokenizer};
 
+use crate::files::write_whole;
 use crate::{Error, Result};
 
 /// Turns sentences into ids with `[CLS]` in front and `[SEP]` behind.
@@ -99,6 +101,7 @@ impl Tokenizer {
             .map_err(|e| invalid(e.to_string()))?;
         inner.with_pre_tokenizer(Some(BertPreTokenizer));
         inner.with_post_processor(Some(BertProcessing::new(sep, cls)));
+        inner.with_decoder(Some(WordPieceDecoder::default()));
         let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
         let special: Vec<_> = special
             .iter()
@@ -117,9 +120,35 @@ impl Tokenizer {
         Ok(Self { inner, path })
     }
 
+    /// Writes a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let text = self.inner.to_string(true).map_err(|e| Error::Tokenizer {
+            path: path.into(),
+            reason: format!("cannot be written as JSON: {e}"),
+        })?;
+        write_whole(path, text.as_bytes())
+    }
+
     /// Number of ids, added tokens counted: one more than the largest id if ids have no holes.
     pub fn vocabulary_size(&self) -> usize {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+    }
+
+    /// The tokens by id; an id that no token has gives an empty one.
+    pub fn tokens(&self) -> Vec<String> {
+        let mut tokens = vec![String::new(); self.vocabulary_size()];
+        for (token, id) in self.inner.get_vocab(true) {
+            tokens[id as usize] = token;
+        }
+        tokens
+    }
+
+    /// The file that it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The id of a token of the vocabulary.

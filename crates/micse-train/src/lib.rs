@@ -20,9 +20,13 @@
 //! |---|---|
 //! | [`recipe`] | what a method is; the built-in ones |
 //! | [`trainer`] | one step after the other; checkpoints |
+//! | [`masked_lm`] | a pass of masked language modelling |
+//! | [`checkpoint`] | what a run needs to go on, in one file |
 //! | [`mod@run`] | a run's folder: manifest, metrics, model, result |
 
+pub mod checkpoint;
 mod error;
+pub mod masked_lm;
 pub mod recipe;
 pub mod run;
 pub mod trainer;

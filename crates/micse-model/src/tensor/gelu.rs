@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::Result;
 
 /// GELU of every entry.
-pub(super) fn gelu(x: &Tensor) -> Result<Tensor> {
+pub(crate) fn gelu(x: &Tensor) -> Result<Tensor> {
     if !x.device().is_cpu() {
         return Ok(x.gelu_erf()?);
     }

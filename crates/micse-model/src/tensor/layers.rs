@@ -9,28 +9,28 @@ use crate::encoder::Mode;
 use crate::{Batch, Result};
 
 /// y = x W^T + b, with W `[out, in]`.
-pub(super) struct Linear {
-    pub(super) weight: Tensor,
-    pub(super) bias: Tensor,
+pub(crate) struct Linear {
+    pub(crate) weight: Tensor,
+    pub(crate) bias: Tensor,
 }
 
 impl Linear {
     /// `[rows, in]` to `[rows, out]`.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?)
     }
 }
 
 /// y = (x - mean) / sqrt(var + eps) * gain + offset over the last dimension (Ba et al. 2016).
-pub(super) struct LayerNorm {
-    pub(super) gain: Tensor,
-    pub(super) offset: Tensor,
-    pub(super) epsilon: f64,
+pub(crate) struct LayerNorm {
+    pub(crate) gain: Tensor,
+    pub(crate) offset: Tensor,
+    pub(crate) epsilon: f64,
 }
 
 impl LayerNorm {
     /// `[rows, D]` to `[rows, D]`.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
         let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
         let normed = centred.broadcast_div(&(variance + self.epsilon)?.sqrt()?)?;
@@ -39,10 +39,10 @@ impl LayerNorm {
 }
 
 /// The rows that a token-wise computation runs on: (sentence of the batch, position) of each.
-pub(super) type Rows = [(usize, usize)];
+pub(crate) type Rows = [(usize, usize)];
 
 /// Dropout of `x` `[rows, D]` at a site of a layer.
-pub(super) fn hidden_dropout(
+pub(crate) fn hidden_dropout(
     x: Tensor,
     mode: Mode,
     place: (usize, Site),
@@ -61,15 +61,15 @@ pub(super) fn hidden_dropout(
 }
 
 /// The feed-forward block: W_2 act(W_1 x + b_1) + b_2.
-pub(super) struct FeedForward {
-    pub(super) intermediate: Linear,
-    pub(super) output: Linear,
-    pub(super) activation: Activation,
+pub(crate) struct FeedForward {
+    pub(crate) intermediate: Linear,
+    pub(crate) output: Linear,
+    pub(crate) activation: Activation,
 }
 
 impl FeedForward {
     /// `[rows, D]` to `[rows, D]`.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let inner = self.intermediate.forward(x)?;
         let inner = match self.activation {
             Activation::Gelu => gelu(&inner)?,

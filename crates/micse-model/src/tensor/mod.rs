@@ -5,8 +5,8 @@
 //! without a word.
 
 mod attention;
-mod gelu;
-mod layers;
+pub(crate) mod gelu;
+pub(crate) mod layers;
 mod network;
 
 use candle_core::{Device, Tensor};

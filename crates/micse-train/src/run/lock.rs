@@ -6,13 +6,16 @@ use std::path::Path;
 use crate::{Error, Result};
 
 /// Held while a process works on a run; the system lets go of it when the process ends, however it ends.
-pub(super) struct Lock {
+pub struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Takes the folder, making it if it is not there.
-    pub(super) fn take(folder: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Another process holds it, or it cannot be written.
+    pub fn take(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
         let path = folder.join(".lock");
         let file =

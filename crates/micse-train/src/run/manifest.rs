@@ -104,7 +104,11 @@ fn hexadecimal(hash: Sha256) -> String {
     text
 }
 
-fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
+/// SHA-256 of an encoder's configuration, weights and tokenizer files.
+///
+/// # Errors
+/// There are no weights, or a file cannot be read.
+pub fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
     let mut hash = Sha256::new();
     let weights = WeightsFile::in_folder(base.path())?.path().to_path_buf();
     let others = ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
@@ -170,58 +174,64 @@ impl Manifest {
             ..Self::of_encoder(inputs.base, pooling, inputs.suite, &inputs.compute)?
         })
     }
+}
 
-    /// Makes `folder` the folder of this run, or checks that it is.
-    pub(super) fn claim(&self, folder: &Path, allow_other_cpu: bool) -> Result<()> {
-        let path = folder.join("run.toml");
-        if !path.is_file() {
-            let text = toml::to_string(self).map_err(|e| Error::run(&path, e.to_string()))?;
-            return Ok(write_whole(&path, text.as_bytes())?);
-        }
-        let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
-        let mut found: Self =
-            toml::from_str(&text).map_err(|e| Error::run(&path, format!("not a run's description: {e}")))?;
-        if found.cpu_features != self.cpu_features {
-            if !allow_other_cpu {
-                return Err(Error::run(
-                    &path,
-                    format!(
-                        "this run began on a processor with {:?}, this one has {:?}, and would not give the same \
-                         bits; start anew in another folder, or go on with --allow-other-cpu",
-                        found.cpu_features, self.cpu_features
-                    ),
-                ));
-            }
-            found.cpu_features.clone_from(&self.cpu_features);
-        }
-        match self.difference(&found) {
-            None => Ok(()),
-            Some(difference) => Err(Error::run(
+/// The key under which a manifest says what processor it was.
+const CPU: &str = "cpu_features";
+
+/// Makes `folder` the folder of the run that `manifest` describes, by writing its `run.toml`, or checks that it is.
+///
+/// # Errors
+/// The folder belongs to another run (the first difference is named), or to another kind of processor (by the key
+/// `cpu_features`) and that is not allowed.
+pub fn claim(folder: &Path, manifest: &impl Serialize, allow_other_cpu: bool) -> Result<()> {
+    let path = folder.join("run.toml");
+    let mine = toml::Table::try_from(manifest).map_err(|e| Error::run(&path, e.to_string()))?;
+    if !path.is_file() {
+        let text = toml::to_string(manifest).map_err(|e| Error::run(&path, e.to_string()))?;
+        return Ok(write_whole(&path, text.as_bytes())?);
+    }
+    let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+    let mut found: toml::Table =
+        text.parse().map_err(|e| Error::run(&path, format!("not a run's description: {e}")))?;
+    if let (Some(theirs), Some(own)) = (found.get(CPU), mine.get(CPU))
+        && theirs != own
+    {
+        if !allow_other_cpu {
+            return Err(Error::run(
                 &path,
                 format!(
-                    "this folder belongs to another run ({difference}); give another --out, or delete it"
+                    "this run began on a processor with {theirs}, this one has {own}, and would not give the same \
+                     bits; start anew in another folder, or go on with --allow-other-cpu"
                 ),
-            )),
+            ));
         }
+        let own = own.clone();
+        found.insert(CPU.into(), own);
     }
+    match difference(&mine, &found) {
+        None => Ok(()),
+        Some(difference) => Err(Error::run(
+            &path,
+            format!("this folder belongs to another run ({difference}); give another --out, or delete it"),
+        )),
+    }
+}
 
-    /// The first key that two manifests differ in, with both values.
-    fn difference(&self, other: &Self) -> Option<String> {
-        let flat = |manifest: &Self| {
-            let mut lines = Vec::new();
-            if let Ok(value) = toml::Value::try_from(manifest) {
-                flatten("", &value, &mut lines);
-            }
-            lines
-        };
-        let (mine, theirs) = (flat(self), flat(other));
-        let missing = ("nothing".to_owned(), "nothing".to_owned());
-        let count = mine.len().max(theirs.len());
-        (0..count)
-            .map(|i| (mine.get(i).unwrap_or(&missing), theirs.get(i).unwrap_or(&missing)))
-            .find(|(a, b)| a != b)
-            .map(|(a, b)| format!("it has {} = {}, this one {} = {}", b.0, b.1, a.0, a.1))
-    }
+/// The first key that two manifests differ in, with both values.
+fn difference(mine: &toml::Table, theirs: &toml::Table) -> Option<String> {
+    let flat = |table: &toml::Table| {
+        let mut lines = Vec::new();
+        flatten("", &toml::Value::Table(table.clone()), &mut lines);
+        lines
+    };
+    let (mine, theirs) = (flat(mine), flat(theirs));
+    let missing = ("nothing".to_owned(), "nothing".to_owned());
+    let count = mine.len().max(theirs.len());
+    (0..count)
+        .map(|i| (mine.get(i).unwrap_or(&missing), theirs.get(i).unwrap_or(&missing)))
+        .find(|(a, b)| a != b)
+        .map(|(a, b)| format!("it has {} = {}, this one {} = {}", b.0, b.1, a.0, a.1))
 }
 
 fn flatten(prefix: &str, value: &toml::Value, lines: &mut Vec<(String, String)>) {

@@ -18,21 +18,9 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Opens the file for the steps after `step`. Lines of later steps, left by a start that was killed
-    /// after its last checkpoint, go: those steps will be done again.
+    /// See [`open_metrics`].
     pub(super) fn open(path: &Path, step: usize) -> Result<Self> {
-        let old = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(e) => return Err(Error::io(path)(e)),
-        };
-        let done = |line: &&str| {
-            let value: Option<serde_json::Value> = serde_json::from_str(line).ok();
-            value.and_then(|v| v["step"].as_u64()).is_some_and(|s| s as usize <= step)
-        };
-        let kept: String = old.lines().filter(done).flat_map(|line| [line, "\n"]).collect();
-        write_whole(path, kept.as_bytes())?;
-        let file = File::options().append(true).open(path).map_err(Error::io(path))?;
+        let file = open_metrics(path, step)?;
         Ok(Self { path: path.into(), file, since: Instant::now(), sentences: 0 })
     }
 
@@ -51,4 +39,24 @@ impl Metrics {
         (self.since, self.sentences) = (Instant::now(), 0);
         writeln!(self.file, "{line}").map_err(Error::io(&self.path))
     }
+}
+
+/// Opens a `metrics.jsonl`, whose lines are JSON objects with a `step`, to add the steps after `step`. Lines of
+/// later steps, left by a start that was killed after its last checkpoint, go: those steps will be done again.
+///
+/// # Errors
+/// The file cannot be read or written.
+pub fn open_metrics(path: &Path, step: usize) -> Result<File> {
+    let old = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(e) => return Err(Error::io(path)(e)),
+    };
+    let done = |line: &&str| {
+        let value: Option<serde_json::Value> = serde_json::from_str(line).ok();
+        value.and_then(|v| v["step"].as_u64()).is_some_and(|s| s as usize <= step)
+    };
+    let kept: String = old.lines().filter(done).flat_map(|line| [line, "\n"]).collect();
+    write_whole(path, kept.as_bytes())?;
+    File::options().append(true).open(path).map_err(Error::io(path))
 }

@@ -26,8 +26,10 @@ use serde_json::json;
 use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result};
-pub use manifest::{Manifest, SplitText, cpu_features};
+pub use lock::Lock;
+pub use manifest::{Manifest, SplitText, claim, cpu_features, hash_of_encoder};
 use metrics::Metrics;
+pub use metrics::open_metrics;
 pub use result::RunResult;
 
 /// Steps between two checkpoints, if five minutes did not pass before.
@@ -130,8 +132,8 @@ pub enum Event {
 /// The folder belongs to another run or cannot be written; training or scoring fails.
 pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -> Result<RunResult> {
     check_ends(inputs)?;
-    let _lock = lock::Lock::take(folder)?;
-    Manifest::of_run(inputs)?.claim(folder, inputs.allow_other_cpu)?;
+    let _lock = Lock::take(folder)?;
+    claim(folder, &Manifest::of_run(inputs)?, inputs.allow_other_cpu)?;
     let result_path = folder.join("result.json");
     if result_path.is_file() {
         return RunResult::load(&result_path);
@@ -207,9 +209,9 @@ pub fn untrained(
     compute: &Compute,
     tell: &mut dyn FnMut(Event),
 ) -> Result<RunResult> {
-    let _lock = lock::Lock::take(folder)?;
+    let _lock = Lock::take(folder)?;
     // Scores of one encoder do not need the same processor: they repeat to rounding.
-    Manifest::of_encoder(base, pooling, suite, compute)?.claim(folder, true)?;
+    claim(folder, &Manifest::of_encoder(base, pooling, suite, compute)?, true)?;
     let result_path = folder.join("result.json");
     if result_path.is_file() {
         return RunResult::load(&result_path);

@@ -1,0 +1,171 @@
+//! Masking for masked language modelling (Devlin et al. 2019, section 3.1): which tokens of a sentence are to be
+//! predicted, and what stands in their place.
+//!
+//! Of the ordinary tokens (no `[CLS]`, `[SEP]`, `[UNK]`, ...) a share `rate` is chosen. Of those chosen, 80 % become
+//! `[MASK]`, 10 % an ordinary token drawn at random, 10 % stay as they are. All of them are to be predicted.
+
+use micse_random::{Draws, Stream};
+
+/// Of chosen tokens, the share that becomes `[MASK]`.
+const MASKED: f64 = 0.8;
+/// Of chosen tokens, the share that becomes `[MASK]` or a random token.
+const CHANGED: f64 = 0.9;
+
+/// What masking has to know of a WordPiece vocabulary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaskVocabulary {
+    mask: u32,
+    kinds: Vec<Kind>,
+    ordinary: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Never chosen, never drawn.
+    Special,
+    /// Begins a word.
+    Begins,
+    /// Continues the word of the token before it.
+    Continues,
+}
+
+impl MaskVocabulary {
+    /// The vocabulary whose token of id `i` is `tokens[i]`. A token in square brackets (`[CLS]`, `[unused7]`; not a
+    /// bracket alone) is special, and so is an empty one (an id without a token); one that begins with `##`
+    /// continues a word.
+    ///
+    /// `None` if there is no `[MASK]`, or no ordinary token.
+    pub fn new<S: AsRef<str>>(tokens: &[S]) -> Option<Self> {
+        let kind = |token: &S| {
+            let token = token.as_ref();
+            if token.is_empty() || (token.len() > 2 && token.starts_with('[') && token.ends_with(']')) {
+                Kind::Special
+            } else if token.len() > 2 && token.starts_with("##") {
+                Kind::Continues
+            } else {
+                Kind::Begins
+            }
+        };
+        let kinds: Vec<Kind> = tokens.iter().map(kind).collect();
+        let mask = tokens.iter().position(|token| token.as_ref() == "[MASK]")? as u32;
+        let ordinary: Vec<u32> =
+            (0..kinds.len() as u32).filter(|&id| kinds[id as usize] != Kind::Special).collect();
+        (!ordinary.is_empty()).then_some(Self { mask, kinds, ordinary })
+    }
+
+    /// The number of ids.
+    pub fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Whether there are no ids; never, since there is a `[MASK]`.
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// The id of `[MASK]`.
+    pub fn mask(&self) -> u32 {
+        self.mask
+    }
+
+    fn kind(&self, id: u32) -> Kind {
+        // An id beyond the vocabulary is the caller's error; as a special token it at least stays as it is.
+        self.kinds.get(id as usize).copied().unwrap_or(Kind::Special)
+    }
+}
+
+/// How tokens are chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Masking {
+    /// The share of ordinary tokens that is chosen; 0.15 as a rule.
+    pub rate: f64,
+    /// True: words are chosen, with all their tokens (whole-word masking). False: tokens, each for itself.
+    pub whole_words: bool,
+}
+
+/// A sentence with masks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Masked {
+    /// The ids, with masks and random tokens in place; as many as before.
+    pub ids: Vec<u32>,
+    /// Positions of the chosen tokens, ascending.
+    pub positions: Vec<u32>,
+    /// The tokens that stood there.
+    pub targets: Vec<u32>,
+}
+
+impl Masking {
+    /// Masks the sentence `ids`: a pure function of its arguments.
+    ///
+    /// Of `n` ordinary tokens, `rate n` are chosen, rounded up or down at random so that the mean is exact, but at
+    /// least one if there is one. With whole words, words come in random order; one that would exceed that number is
+    /// passed over, unless none has been chosen at the end: then it is the first.
+    ///
+    /// ```
+    /// use micse_data::{MaskVocabulary, Masking};
+    /// use micse_random::Stream;
+    ///
+    /// let vocabulary = MaskVocabulary::new(&["[CLS]", "[SEP]", "[MASK]", "the", "sheep", "##dog", "barks"]).unwrap();
+    /// let masking = Masking { rate: 0.15, whole_words: true };
+    /// let masked = masking.apply(&[0, 3, 4, 5, 6, 1], &vocabulary, Stream::new(48).with(7));
+    /// assert_eq!(masked.ids.len(), 6);
+    /// assert_eq!((masked.ids[0], masked.ids[5]), (0, 1));
+    /// assert!(!masked.positions.is_empty());
+    /// ```
+    pub fn apply(&self, ids: &[u32], vocabulary: &MaskVocabulary, stream: Stream) -> Masked {
+        let mut draws = stream.draws();
+        let mut positions = self.choose(ids, vocabulary, &mut draws);
+        positions.sort_unstable();
+        let mut masked = Masked { ids: ids.to_vec(), positions, targets: Vec::new() };
+        for &position in &masked.positions {
+            let id = &mut masked.ids[position as usize];
+            masked.targets.push(*id);
+            let draw = draws.unit();
+            if draw < MASKED {
+                *id = vocabulary.mask;
+            } else if draw < CHANGED {
+                *id = vocabulary.ordinary[draws.below(vocabulary.ordinary.len() as u64) as usize];
+            }
+        }
+        masked
+    }
+
+    fn choose(&self, ids: &[u32], vocabulary: &MaskVocabulary, draws: &mut Draws) -> Vec<u32> {
+        let units = self.units(ids, vocabulary);
+        let tokens: usize = units.iter().map(|&(_, length)| length as usize).sum();
+        if tokens == 0 {
+            return Vec::new();
+        }
+        let count = ((tokens as f64 * self.rate + draws.unit()) as usize).clamp(1, tokens);
+        let order = draws.distinct(units.len(), if self.whole_words { units.len() } else { count });
+        let unit = |&place: &u32| units[place as usize];
+        let mut chosen = Vec::new();
+        for (first, length) in order.iter().map(unit) {
+            if chosen.len() + length as usize <= count {
+                chosen.extend(first..first + length);
+            }
+        }
+        if chosen.is_empty() {
+            let (first, length) = unit(&order[0]);
+            chosen.extend(first..first + length);
+        }
+        chosen
+    }
+
+    /// First position and length of what is chosen as one: words, or single tokens.
+    fn units(&self, ids: &[u32], vocabulary: &MaskVocabulary) -> Vec<(u32, u32)> {
+        let mut units: Vec<(u32, u32)> = Vec::new();
+        for (position, &id) in (0_u32..).zip(ids) {
+            match (vocabulary.kind(id), units.last_mut()) {
+                (Kind::Special, _) => {}
+                (Kind::Continues, Some((first, length)))
+                    if self.whole_words && *first + *length == position =>
+                {
+                    *length += 1;
+                }
+                _ => units.push((position, 1)),
+            }
+        }
+        units
+    }
+}

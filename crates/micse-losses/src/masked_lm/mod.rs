@@ -1,0 +1,245 @@
+//! The masked-LM loss: cross-entropy of a prediction over the whole vocabulary, with the output layer in it.
+//!
+//! For hidden states `h_m` of `M` masked positions, word table `W` `[V, D]`, bias `b` and true ids `t_m`:
+//!
+//! ```text
+//! x_m = W h_m + b        loss = 1/M sum_m ( ln sum_v exp x_mv - x_m,t_m )
+//! dloss/dx_mv = (softmax(x_m)_v - [v = t_m]) / M
+//! ```
+//!
+//! The scores `x` are by far the largest tensor of a masked-LM step (600 x 8,192 numbers for a batch of 4,000
+//! tokens). As an operation on them in the autograd graph the loss would walk and copy them a dozen times. Here
+//! they exist once, outside the graph: a row is turned into its gradient while it is in the cache, and the
+//! gradients of states, table and bias follow by matrix products at once, for the backward pass to hand out.
+
+mod row;
+
+use std::cell::RefCell;
+
+use candle_core::{CpuStorage, CustomOp3, DType, InplaceOp2, Layout, Shape, Tensor, WithDType, bail};
+use rayon::prelude::*;
+
+use crate::checks::{matrix, same_shape};
+use crate::{Error, Result};
+use row::Real;
+
+/// What [`masked_lm_loss`] gives.
+#[derive(Clone, Debug)]
+pub struct MaskedLm {
+    /// The mean cross-entropy in nats, a scalar in the graph.
+    pub loss: Tensor,
+    /// Positions where no id scores higher than the true one.
+    pub correct: usize,
+}
+
+/// The masked-LM loss of states `[M, D]` under the word table `[V, D]` and the bias `[V]`, against the true ids
+/// of the M positions.
+///
+/// **Inputs**: the states of the masked positions alone, after the prediction head's transform; the table is
+/// BERT's own word embeddings (tied).
+///
+/// **Requirements**: f32 or f64, all of one type; ids below V; at least one position.
+///
+/// **Relations**: pre-training by itself; an auxiliary term beside a contrastive loss, with weight 0.1 in
+/// `SimCSE`'s code.
+///
+/// **Citation**: Devlin et al. 2019, section 3.1.
+///
+/// # Errors
+/// Shapes that do not fit, another type, an id beyond the table, no position.
+///
+/// ```
+/// use candle_core::{Device, Tensor, Var};
+/// use micse_losses::masked_lm_loss;
+///
+/// // Two positions, a vocabulary of three. Every score is 0, so the loss is ln 3.
+/// let states = Var::from_tensor(&Tensor::zeros((2, 4), candle_core::DType::F32, &Device::Cpu)?)?;
+/// let table = Tensor::ones((3, 4), candle_core::DType::F32, &Device::Cpu)?;
+/// let bias = Tensor::zeros(3, candle_core::DType::F32, &Device::Cpu)?;
+/// let masked = masked_lm_loss(&states, &table, &bias, &[0, 2])?;
+/// assert!((masked.loss.to_scalar::<f32>()? - 3_f32.ln()).abs() < 1e-6);
+/// assert!(masked.loss.backward()?.get(&states).is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn masked_lm_loss(states: &Tensor, table: &Tensor, bias: &Tensor, targets: &[u32]) -> Result<MaskedLm> {
+    let (_, dim) = matrix(states, "states")?;
+    let (vocabulary, _) = matrix(table, "word table")?;
+    same_shape(table, "word table", &[vocabulary, dim])?;
+    same_shape(bias, "bias", &[vocabulary])?;
+    same_shape(states, "states", &[targets.len(), dim])?;
+    for (x, name) in [(table, "word table"), (bias, "bias")] {
+        if x.dtype() != states.dtype() {
+            return Err(Error::DType { name, found: x.dtype() });
+        }
+    }
+    if let Some(&id) = targets.iter().find(|&&id| id as usize >= vocabulary) {
+        return Err(Error::Target { id, vocabulary });
+    }
+    if !states.device().is_cpu() {
+        return plain(states, table, bias, targets);
+    }
+
+    let wanted = [states, table, bias].map(Tensor::track_op);
+    let (h, w) = (states.detach(), table.detach());
+    let scores = h.matmul(&w.t()?)?;
+    let walk = Walk { targets, gradient: wanted.contains(&true), outcome: RefCell::default() };
+    scores.inplace_op2(&bias.detach().contiguous()?, &walk)?;
+    let (loss, correct) = walk.outcome.into_inner();
+    // From here on `scores` is the gradient with respect to the scores.
+    let gradients = [
+        wanted[0].then(|| scores.matmul(&w)).transpose()?,
+        wanted[1].then(|| scores.t()?.matmul(&h)).transpose()?,
+        wanted[2].then(|| column_sums(&scores)).transpose()?,
+    ];
+    let op = Computed { loss, gradients };
+    Ok(MaskedLm {
+        loss: states.contiguous()?.apply_op3(&table.contiguous()?, &bias.contiguous()?, op)?,
+        correct,
+    })
+}
+
+/// `sum_m x_mv`, as a matrix product: the tensor library's own sum over rows is far slower.
+fn column_sums(x: &Tensor) -> candle_core::Result<Tensor> {
+    Tensor::ones((1, x.dim(0)?), x.dtype(), x.device())?.matmul(x)?.squeeze(0)
+}
+
+/// The same in plain tensor operations, for devices other than the CPU.
+fn plain(states: &Tensor, table: &Tensor, bias: &Tensor, targets: &[u32]) -> Result<MaskedLm> {
+    let scores = states.matmul(&table.t()?)?.broadcast_add(bias)?;
+    let ids = Tensor::new(targets, states.device())?.unsqueeze(1)?;
+    let largest = scores.detach().max_keepdim(1)?;
+    let sums = scores.broadcast_sub(&largest)?.exp()?.sum_keepdim(1)?;
+    let own = scores.gather(&ids, 1)?;
+    let losses = sums.log()?.add(&largest)?.sub(&own)?;
+    let right = own.detach().ge(&largest)?.to_dtype(DType::F32)?.sum_all()?.to_scalar::<f32>()?;
+    Ok(MaskedLm { loss: losses.mean_all()?, correct: right as usize })
+}
+
+/// Walks the scores once, in place: adds the bias, takes loss and hits, and leaves the gradient behind if it is
+/// wanted.
+struct Walk<'a> {
+    targets: &'a [u32],
+    gradient: bool,
+    /// The mean loss, and the number of hits.
+    outcome: RefCell<(f64, usize)>,
+}
+
+impl Walk<'_> {
+    fn rows<T: Real>(&self, scores: &mut [T], bias: &[T]) {
+        let share = self.gradient.then(|| 1.0 / self.targets.len() as f64);
+        // One task a row: some ten thousand numbers. Rows are independent, so the bits do not depend on threads.
+        let rows: Vec<(f64, bool)> = scores
+            .par_chunks_mut(bias.len())
+            .zip(self.targets)
+            .map(|(row, &target)| T::walk(row, bias, target as usize, share))
+            .collect();
+        let mean = rows.iter().map(|(loss, _)| loss).sum::<f64>() / rows.len() as f64;
+        *self.outcome.borrow_mut() = (mean, rows.iter().filter(|(_, hit)| *hit).count());
+    }
+}
+
+impl InplaceOp2 for Walk<'_> {
+    fn name(&self) -> &'static str {
+        "masked-lm"
+    }
+
+    fn cpu_fwd(
+        &self,
+        scores: &mut CpuStorage,
+        scores_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        let (Some((start, end)), Some((first, last))) =
+            (scores_layout.contiguous_offsets(), bias_layout.contiguous_offsets())
+        else {
+            bail!("the masked-LM loss needs contiguous scores, got the layout {scores_layout:?}")
+        };
+        match (scores, bias) {
+            (CpuStorage::F32(scores), CpuStorage::F32(bias)) => {
+                self.rows(&mut scores[start..end], &bias[first..last]);
+            }
+            (CpuStorage::F64(scores), CpuStorage::F64(bias)) => {
+                self.rows(&mut scores[start..end], &bias[first..last]);
+            }
+            _ => bail!("the masked-LM loss needs f32 or f64"),
+        }
+        Ok(())
+    }
+}
+
+/// A loss with its gradients, as a node of the graph.
+struct Computed {
+    loss: f64,
+    gradients: [Option<Tensor>; 3],
+}
+
+impl CustomOp3 for Computed {
+    fn name(&self) -> &'static str {
+        "masked-lm"
+    }
+
+    fn cpu_fwd(
+        &self,
+        states: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let storage = match states {
+            CpuStorage::F64(_) => f64::to_cpu_storage(&[self.loss]),
+            _ => f32::to_cpu_storage(&[self.loss as f32]),
+        };
+        Ok((storage, Shape::from(())))
+    }
+
+    fn bwd(
+        &self,
+        _: &Tensor,
+        _: &Tensor,
+        _: &Tensor,
+        _: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let factor = gradient.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        let scaled = |own: &Option<Tensor>| match own {
+            Some(own) if factor == 1.0 => Ok(Some(own.clone())),
+            Some(own) => own.affine(factor, 0.0).map(Some),
+            None => Ok(None),
+        };
+        let [states, table, bias] = &self.gradients;
+        Ok((scaled(states)?, scaled(table)?, scaled(bias)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+    use micse_random::Stream;
+
+    use super::*;
+
+    /// Other devices take the plain form; here both run on the CPU.
+    #[test]
+    fn both_forms_agree() {
+        let normal = |seed: u64, shape: &[usize]| {
+            let mut draws = Stream::new(seed).draws();
+            let values: Vec<f64> = (0..shape.iter().product()).map(|_| draws.normal()).collect();
+            Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu).unwrap()).unwrap()
+        };
+        let (states, table, bias) = (normal(1, &[6, 4]), normal(2, &[9, 4]), normal(3, &[9]));
+        let targets = [0, 8, 3, 3, 1, 5];
+        let fused = masked_lm_loss(&states, &table, &bias, &targets).unwrap();
+        let plain = plain(&states, &table, &bias, &targets).unwrap();
+        assert_eq!(fused.correct, plain.correct);
+        let value = |loss: &Tensor| loss.to_scalar::<f64>().unwrap();
+        assert!((value(&fused.loss) - value(&plain.loss)).abs() < 1e-13);
+        let (a, b) = (fused.loss.backward().unwrap(), plain.loss.backward().unwrap());
+        for input in [&states, &table, &bias] {
+            let difference = (a.get(input).unwrap() - b.get(input).unwrap()).unwrap().abs().unwrap();
+            assert!(difference.sum_all().unwrap().to_scalar::<f64>().unwrap() < 1e-12);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The masked-LM loss against its plain form, finite differences and values known by hand.
+
+mod common;
+
+use candle_core::{D, DType, Device, Tensor, Var};
+use common::{gradient_error, normal, values};
+use micse_losses::{Error, masked_lm_loss};
+
+/// The textbook form: mean over positions of minus the log-softmax at the true id.
+fn plain(states: &Tensor, table: &Tensor, bias: &Tensor, targets: &[u32]) -> Tensor {
+    let scores = states.matmul(&table.t().unwrap()).unwrap().broadcast_add(bias).unwrap();
+    let shifted = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1).unwrap()).unwrap();
+    let sums = shifted.exp().unwrap().sum_keepdim(D::Minus1).unwrap().log().unwrap();
+    let ids = Tensor::new(targets, &Device::Cpu).unwrap().unsqueeze(1).unwrap();
+    let own = shifted.broadcast_sub(&sums).unwrap().gather(&ids, 1).unwrap();
+    own.mean_all().unwrap().neg().unwrap()
+}
+
+fn to(x: &Var, dtype: DType) -> Var {
+    Var::from_tensor(&x.to_dtype(dtype).unwrap()).unwrap()
+}
+
+#[test]
+fn agrees_with_the_plain_form() {
+    // 70 positions, so that threads have several rows each; 53 and 1000 ids, so that rows have a rest beyond 16.
+    for (vocabulary, spread) in [(53, 1.0), (1000, 4.0)] {
+        let (states, table, bias) =
+            (normal(1, &[70, 24]), normal(2, &[vocabulary, 24]), normal(3, &[vocabulary]));
+        let states = Var::from_tensor(&(states.as_tensor() * spread).unwrap()).unwrap();
+        let targets: Vec<u32> = (0..70).map(|m| (m * 37 + 11) % vocabulary as u32).collect();
+        let want = plain(&states, &table, &bias, &targets);
+        let want_gradients = want.backward().unwrap();
+        for (dtype, tolerance) in [(DType::F64, 1e-13), (DType::F32, 2e-6)] {
+            let inputs = [to(&states, dtype), to(&table, dtype), to(&bias, dtype)];
+            let got = masked_lm_loss(&inputs[0], &inputs[1], &inputs[2], &targets).unwrap();
+            let (value, reference) = (values(&got.loss)[0], values(&want)[0]);
+            assert!((value / reference - 1.0).abs() < tolerance, "{dtype:?}: {value} and {reference}");
+            let gradients = got.loss.backward().unwrap();
+            for (input, original) in inputs.iter().zip([&states, &table, &bias]) {
+                let (a, b) =
+                    (values(gradients.get(input).unwrap()), values(want_gradients.get(original).unwrap()));
+                let largest = b.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+                let worst = a.iter().zip(&b).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
+                assert!(
+                    worst <= 4.0 * tolerance * largest,
+                    "{dtype:?} {:?}: {worst:e} of {largest:e}",
+                    input.dims()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    let (states, table, bias) = (normal(4, &[3, 5]), normal(5, &[19, 5]), normal(6, &[19]));
+    // A weight on the loss: the upstream gradient is not 1.
+    let loss = || (masked_lm_loss(&states, &table, &bias, &[0, 18, 7]).unwrap().loss * 0.1).unwrap();
+    let error = gradient_error(&[&states, &table, &bias], &loss);
+    assert!(error < 1e-6, "{error:e}");
+}
+
+#[test]
+fn only_what_is_tracked_gets_a_gradient() {
+    let (states, table, bias) = (normal(4, &[3, 5]), normal(5, &[19, 5]), normal(6, &[19]));
+    let loss = masked_lm_loss(&states, &table.detach(), &bias.detach(), &[0, 18, 7]).unwrap().loss;
+    let gradients = loss.backward().unwrap();
+    assert!(gradients.get(&states).is_some() && gradients.get(&table).is_none());
+    let constant = masked_lm_loss(&states.detach(), &table.detach(), &bias.detach(), &[0, 18, 7]).unwrap();
+    assert!(!constant.loss.track_op());
+    assert_eq!(values(&constant.loss), values(&loss), "the value does not depend on what is tracked");
+}
+
+#[test]
+fn hits_are_counted() {
+    // Identity states and table: position m scores 1 for id m, 0 for all others.
+    let eye = Tensor::eye(4, DType::F32, &Device::Cpu).unwrap();
+    let bias = Tensor::new(&[0_f32, 0.0, 0.0, 2.0], &Device::Cpu).unwrap();
+    // The bias wins for position 0; a tie with the largest counts as right.
+    let got = masked_lm_loss(&eye, &eye, &bias, &[0, 3, 3, 3]).unwrap();
+    assert_eq!(got.correct, 3);
+    let none = (bias * 0.0).unwrap();
+    assert_eq!(masked_lm_loss(&eye, &eye, &none, &[0, 1, 2, 0]).unwrap().correct, 3);
+}
+
+#[test]
+fn extreme_scores_are_finite_and_nan_is_not_hidden() {
+    let states = Var::from_tensor(&Tensor::new(&[[1e4_f32], [-1e4]], &Device::Cpu).unwrap()).unwrap();
+    let table = Tensor::new(&[[1_f32], [-1.0], [0.0]], &Device::Cpu).unwrap();
+    let bias = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
+    let loss = masked_lm_loss(&states, &table, &bias, &[0, 0]).unwrap().loss;
+    // The first position is certain and right, the second certain and wrong by 2e4.
+    assert_eq!(loss.to_scalar::<f32>().unwrap(), 1e4);
+    assert!(values(loss.backward().unwrap().get(&states).unwrap()).iter().all(|g| g.is_finite()));
+
+    let table = Tensor::new(&[[1_f32], [f32::NAN], [0.0]], &Device::Cpu).unwrap();
+    assert!(
+        masked_lm_loss(&states, &table, &bias, &[0, 0]).unwrap().loss.to_scalar::<f32>().unwrap().is_nan()
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let (states, table, bias) = (normal(1, &[2, 4]), normal(2, &[9, 4]), normal(3, &[9]));
+    let refused = |states: &Tensor, table: &Tensor, bias: &Tensor, targets: &[u32]| {
+        masked_lm_loss(states, table, bias, targets).unwrap_err()
+    };
+    assert!(matches!(refused(&states, &table, &bias, &[0, 9]), Error::Target { id: 9, vocabulary: 9 }));
+    assert!(matches!(refused(&states, &table, &bias, &[0]), Error::Shape { name: "states", .. }));
+    assert!(matches!(
+        refused(&states, &normal(2, &[9, 5]), &bias, &[0, 1]),
+        Error::Shape { name: "word table", .. }
+    ));
+    assert!(matches!(refused(&states, &table, &normal(3, &[8]), &[0, 1]), Error::Shape { name: "bias", .. }));
+    assert!(matches!(
+        refused(&states, &table, &to(&bias, DType::F32), &[0, 1]),
+        Error::DType { name: "bias", .. }
+    ));
+}

@@ -1,0 +1,273 @@
+//! The masked-LM head: from token states to scores over the vocabulary, BERT's `cls.predictions`.
+
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use micse_random::Stream;
+
+use crate::encoder::ParameterInfo;
+use crate::optimizer::Group;
+use crate::parameters::{ParameterSet, trainable_by};
+use crate::tensor::gelu::gelu;
+use crate::tensor::layers::{LayerNorm, Linear};
+use crate::weights::{RandomWeights, TensorSource, WeightsFile, save_safetensors};
+use crate::{BertConfig, Error, Result};
+
+/// The file in a model folder that holds the head alone.
+const FILE: &str = "mlm_head.safetensors";
+
+/// The number of `embeddings.word_embeddings.weight` among an encoder's parameters: the table that scores are taken
+/// with, and to which [`crate::Trainable::add_gradient`] brings its gradient.
+pub const WORD_TABLE: usize = 0;
+
+/// BERT's head of masked language modelling (Devlin et al. 2019), whose output matrix is the encoder's own word
+/// table E:
+///
+/// ```text
+/// scores = E LayerNorm(GELU(W h + c)) + b
+/// ```
+///
+/// Head and table are trained together: [`Self::transform`] gives the states that the table multiplies, the loss (with
+/// [`Self::bias`]) takes the product itself, and the table's gradient goes to the encoder by
+/// [`crate::Trainable::add_gradient`] with [`WORD_TABLE`].
+pub struct MaskedLmHead {
+    dense: Linear,
+    norm: LayerNorm,
+    bias: Tensor,
+    parameters: ParameterSet,
+}
+
+/// Name, shape and group of the head's tensors: those of `BertForMaskedLM`.
+fn layout(config: &BertConfig) -> [ParameterInfo; 5] {
+    let (d, v) = (config.hidden_size, config.vocab_size);
+    let info = |name: &str, shape: &[usize], group| ParameterInfo {
+        name: format!("cls.predictions.{name}"),
+        shape: shape.to_vec(),
+        group,
+    };
+    [
+        info("transform.dense.weight", &[d, d], Group::Weight),
+        info("transform.dense.bias", &[d], Group::Bias),
+        info("transform.LayerNorm.weight", &[d], Group::LayerNorm),
+        info("transform.LayerNorm.bias", &[d], Group::LayerNorm),
+        info("bias", &[v], Group::Bias),
+    ]
+}
+
+impl MaskedLmHead {
+    /// A new head: W ~ N(0, `initializer_range`), the rest as if it were not there.
+    ///
+    /// # Errors
+    /// The device cannot hold it.
+    pub fn new(config: &BertConfig, stream: Stream, device: &Device) -> Result<Self> {
+        Self::from_source(config, &mut RandomWeights { deviation: config.initializer_range, stream }, device)
+    }
+
+    /// A head of the tensors that a source has under the names of `BertForMaskedLM`
+    /// (`cls.predictions.transform.dense.weight`, ..., `cls.predictions.bias`).
+    ///
+    /// # Errors
+    /// A tensor is missing or has another shape.
+    pub fn from_source(config: &BertConfig, source: &mut dyn TensorSource, device: &Device) -> Result<Self> {
+        let mut parameters = ParameterSet::new();
+        let mut next = |info: &ParameterInfo| {
+            let value = source.take(info, device)?;
+            parameters.add(info.name.clone(), info.group, &value)
+        };
+        let [weight, dense_bias, gain, offset, bias] = &layout(config);
+        Ok(Self {
+            dense: Linear { weight: next(weight)?, bias: next(dense_bias)? },
+            norm: LayerNorm { gain: next(gain)?, offset: next(offset)?, epsilon: config.layer_norm_eps },
+            bias: next(bias)?,
+            parameters,
+        })
+    }
+
+    /// The head in a model folder: in its `mlm_head.safetensors`, else among the weights of the encoder (as
+    /// `BertForMaskedLM` stores it); `None` if it is in neither.
+    ///
+    /// # Errors
+    /// A file cannot be read, or has a part of the head only.
+    pub fn in_folder(folder: &Path, config: &BertConfig, device: &Device) -> Result<Option<Self>> {
+        let own = folder.join(FILE);
+        let file = if own.is_file() { WeightsFile::open(&own)? } else { WeightsFile::in_folder(folder)? };
+        if !own.is_file() && file.get(&layout(config)[0].name).is_none() {
+            return Ok(None);
+        }
+        Self::from_source(config, &mut HeadFile(file), device).map(Some)
+    }
+
+    /// Writes `mlm_head.safetensors` into a model folder.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn save(&self, folder: &Path, dtype: DType) -> Result<()> {
+        let tensors: Vec<(String, Tensor)> = self
+            .parameters
+            .iter()
+            .map(|(name, value)| {
+                Ok((name.to_owned(), value.detach().to_device(&Device::Cpu)?.to_dtype(dtype)?))
+            })
+            .collect::<Result<_>>()?;
+        save_safetensors(&folder.join(FILE), &tensors)
+    }
+
+    /// States `[M, D]` to the states `[M, D]` that the word table multiplies: `LayerNorm(GELU(W h + c))`. In the graph
+    /// of the states and of the head's parameters.
+    ///
+    /// # Errors
+    /// The width does not fit.
+    pub fn transform(&self, states: &Tensor) -> Result<Tensor> {
+        self.norm.forward(&gelu(&self.dense.forward(states)?)?)
+    }
+
+    /// b `[V]`, in the graph.
+    pub fn bias(&self) -> &Tensor {
+        &self.bias
+    }
+
+    /// Scores `[M, V]` of states `[M, D]` under the word table `[V, D]`, for looking at predictions. (A loss would
+    /// rather not hold them: see [`Self::transform`].)
+    ///
+    /// # Errors
+    /// The table is not the encoder's.
+    pub fn scores(&self, states: &Tensor, table: &Tensor) -> Result<Tensor> {
+        if table.dims() != [self.bias.dim(0)?, self.dense.weight.dim(0)?] {
+            return Err(Error::Input(format!(
+                "a word table of shape {:?} does not fit a masked-LM head of {} ids and width {}",
+                table.dims(),
+                self.bias.dim(0)?,
+                self.dense.weight.dim(0)?
+            )));
+        }
+        Ok(self.transform(states)?.matmul(&table.t()?)?.broadcast_add(&self.bias)?)
+    }
+}
+
+trainable_by!(MaskedLmHead, parameters);
+
+/// A weights file that may name the head's tensors in short: `dense.weight`, `norm.bias`, `bias`.
+struct HeadFile(WeightsFile);
+
+impl TensorSource for HeadFile {
+    fn take(&mut self, info: &ParameterInfo, device: &Device) -> Result<Tensor> {
+        if self.0.get(&info.name).is_none() {
+            let name = info.name.replace("cls.predictions.", "").replace("transform.", "");
+            let short = ParameterInfo { name: name.replace("LayerNorm", "norm"), ..info.clone() };
+            if self.0.get(&short.name).is_some() {
+                return self.0.take(&short, device);
+            }
+        }
+        self.0.take(info, device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Trainable;
+
+    fn values(x: &Tensor) -> Vec<f64> {
+        x.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    fn config() -> BertConfig {
+        BertConfig::with_sizes(11, 1, 8, 2, 16)
+    }
+
+    fn random_head() -> MaskedLmHead {
+        let mut head = MaskedLmHead::new(&config(), Stream::new(1), &Device::Cpu).unwrap();
+        let mut draws = Stream::new(2).draws();
+        let normal = |t: &Tensor| {
+            let numbers: Vec<f32> = (0..t.elem_count()).map(|_| draws.normal() as f32).collect();
+            Tensor::from_vec(numbers, t.shape(), &Device::Cpu).unwrap()
+        };
+        let values: Vec<Tensor> = head.values().unwrap().iter().map(normal).collect();
+        head.set_values(&values).unwrap();
+        head
+    }
+
+    /// The formula of the documentation, number by number in f64, with the error function by its series.
+    #[test]
+    fn scores_follow_the_formula() {
+        let head = random_head();
+        let [weight, dense_bias, gain, offset, bias]: [Vec<f64>; 5] =
+            head.values().unwrap().iter().map(values).collect::<Vec<_>>().try_into().unwrap();
+        let mut draws = Stream::new(3).draws();
+        let mut normal = |rows: usize| {
+            let numbers: Vec<f32> = (0..rows * 8).map(|_| draws.normal() as f32).collect();
+            Tensor::from_vec(numbers, (rows, 8), &Device::Cpu).unwrap()
+        };
+        let (states, table) = (normal(3), normal(11));
+        let (h, e) = (values(&states), values(&table));
+        let erf = |x: f64| {
+            let (mut term, mut sum) = (x, x);
+            for n in 1..200 {
+                term *= -x * x / f64::from(n);
+                sum += term / f64::from(2 * n + 1);
+            }
+            sum * 2.0 / std::f64::consts::PI.sqrt()
+        };
+        let mut want = Vec::new();
+        for row in h.chunks(8) {
+            let dense = (0..8).map(|i| {
+                let x = dense_bias[i] + (0..8).map(|j| weight[8 * i + j] * row[j]).sum::<f64>();
+                x * 0.5 * (1.0 + erf(x / 2_f64.sqrt()))
+            });
+            let dense: Vec<f64> = dense.collect();
+            let mean = dense.iter().sum::<f64>() / 8.0;
+            let deviation = (dense.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 8.0 + 1e-12).sqrt();
+            let normed: Vec<f64> =
+                (0..8).map(|i| (dense[i] - mean) / deviation * gain[i] + offset[i]).collect();
+            want.extend((0..11).map(|v| bias[v] + (0..8).map(|i| e[8 * v + i] * normed[i]).sum::<f64>()));
+        }
+        let got = values(&head.scores(&states, &table).unwrap());
+        assert_eq!(got.len(), 33);
+        for (got, want) in got.iter().zip(&want) {
+            assert!((got - want).abs() < 2e-5, "{got} and {want}");
+        }
+        let error = head.scores(&states, &states).err().unwrap().to_string();
+        assert!(error.contains("[3, 8]") && error.contains("11 ids"), "{error}");
+    }
+
+    #[test]
+    fn every_parameter_gets_a_gradient() {
+        let mut head = random_head();
+        let states = Tensor::new(&[[1_f32, -2.0, 0.5, 3.0, 0.0, 1.5, -1.0, 2.0]], &Device::Cpu).unwrap();
+        let sum = head.scores(&states, &Tensor::ones((11, 8), DType::F32, &Device::Cpu).unwrap()).unwrap();
+        let gradients = sum.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+        head.collect_gradients(&gradients).unwrap();
+        assert!(head.gradients().unwrap().iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn comes_back_from_its_file_and_under_short_names() {
+        let head = random_head();
+        let folder = tempfile::tempdir().unwrap();
+        head.save(folder.path(), DType::F32).unwrap();
+        let same = |folder: &Path| {
+            let again = MaskedLmHead::in_folder(folder, &config(), &Device::Cpu).unwrap().unwrap();
+            for (a, b) in again.values().unwrap().iter().zip(&head.values().unwrap()) {
+                assert_eq!(values(a), values(b));
+            }
+        };
+        same(folder.path());
+        let names = ["dense.weight", "dense.bias", "norm.weight", "norm.bias", "bias"].map(str::to_owned);
+        let tensors: Vec<_> = names.into_iter().zip(head.values().unwrap()).collect();
+        let short = tempfile::tempdir().unwrap();
+        save_safetensors(&short.path().join(FILE), &tensors).unwrap();
+        same(short.path());
+        // Among an encoder's weights; and a folder without it.
+        let (whole, without) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let long = head.parameters.iter().map(|(name, value)| (name.to_owned(), value.detach()));
+        save_safetensors(&whole.path().join("model.safetensors"), &long.collect::<Vec<_>>()).unwrap();
+        same(whole.path());
+        save_safetensors(&without.path().join("model.safetensors"), &tensors[..1]).unwrap();
+        assert!(MaskedLmHead::in_folder(without.path(), &config(), &Device::Cpu).unwrap().is_none());
+        // Half a head is an error that names what is missing.
+        save_safetensors(&without.path().join(FILE), &tensors[..3]).unwrap();
+        let error =
+            MaskedLmHead::in_folder(without.path(), &config(), &Device::Cpu).err().unwrap().to_string();
+        assert!(error.contains("cls.predictions.transform.LayerNorm.bias"), "{error}");
+    }
+}

@@ -1,0 +1,123 @@
+//! One pass of masked language modelling: masked copies of sentences through encoder and head to the loss.
+
+use candle_core::backprop::GradStore;
+use candle_core::{Tensor, Var};
+use micse_data::{MaskVocabulary, Masking};
+use micse_losses::masked_lm_loss;
+use micse_model::{Batch, Encoder, MaskedLmHead, Mode, Padding, Pass, Taps, Tokenizer, WORD_TABLE};
+use micse_random::Stream;
+
+use crate::{Error, Result};
+
+/// What masking has to know of a tokenizer's vocabulary.
+///
+/// # Errors
+/// The vocabulary has no `[MASK]`.
+pub fn mask_vocabulary(tokenizer: &Tokenizer) -> Result<MaskVocabulary> {
+    MaskVocabulary::new(&tokenizer.tokens()).ok_or_else(|| {
+        micse_model::Error::Tokenizer {
+            path: tokenizer.path().into(),
+            reason: "the vocabulary has no [MASK], which masked language modelling needs".into(),
+        }
+        .into()
+    })
+}
+
+/// Sentences with masks, as one batch.
+#[derive(Clone, Debug)]
+pub struct MaskedBatch {
+    /// The masked copies.
+    pub batch: Batch,
+    /// Rows of the batch whose tokens are to be predicted.
+    pub rows: Vec<u32>,
+    /// The tokens that stood there.
+    pub targets: Vec<u32>,
+}
+
+impl MaskedBatch {
+    /// Masks sentence i with the stream `stream.with(i)`.
+    ///
+    /// # Errors
+    /// No sentences, or a sentence without tokens.
+    pub fn new(
+        sentences: &[impl AsRef<[u32]>],
+        masking: Masking,
+        vocabulary: &MaskVocabulary,
+        padding: (Padding, u32),
+        stream: Stream,
+    ) -> Result<Self> {
+        let masked: Vec<_> = (0_u64..)
+            .zip(sentences)
+            .map(|(i, ids)| masking.apply(ids.as_ref(), vocabulary, stream.with(i)))
+            .collect();
+        let ids: Vec<&[u32]> = masked.iter().map(|m| m.ids.as_slice()).collect();
+        let batch = Batch::padded(&ids, padding.1, padding.0)?;
+        let rows = masked
+            .iter()
+            .zip(batch.first_rows())
+            .flat_map(|(m, &first)| m.positions.iter().map(move |&position| first as u32 + position))
+            .collect();
+        Ok(Self { batch, rows, targets: masked.into_iter().flat_map(|m| m.targets).collect() })
+    }
+
+    /// The loss of a training pass, in the graph of encoder and head; `None` if there is nothing to predict (no
+    /// ordinary token in the batch).
+    ///
+    /// # Errors
+    /// The batch does not fit the encoder, or the head is another encoder's.
+    pub fn loss(&self, encoder: &dyn Encoder, head: &MaskedLmHead, mode: Mode) -> Result<Option<Predicted>> {
+        let Some(states) = self.states(encoder, mode, true)? else { return Ok(None) };
+        let table = Var::from_tensor(&word_table(encoder)?)?;
+        let masked = masked_lm_loss(&head.transform(&states)?, &table, head.bias(), &self.targets)?;
+        Ok(Some(Predicted { loss: masked.loss, correct: masked.correct, table }))
+    }
+
+    /// The mean loss in evaluation mode, and the number of right predictions; `None` as in [`Self::loss`].
+    ///
+    /// # Errors
+    /// As [`Self::loss`].
+    pub fn evaluate(&self, encoder: &dyn Encoder, head: &MaskedLmHead) -> Result<Option<(f64, usize)>> {
+        let Some(states) = self.states(encoder, Mode::Evaluation, false)? else { return Ok(None) };
+        let states = head.transform(&states)?.detach();
+        let masked = masked_lm_loss(&states, &word_table(encoder)?, &head.bias().detach(), &self.targets)?;
+        Ok(Some((f64::from(masked.loss.to_scalar::<f32>()?), masked.correct)))
+    }
+
+    fn states(&self, encoder: &dyn Encoder, mode: Mode, gradients: bool) -> Result<Option<Tensor>> {
+        if self.rows.is_empty() {
+            return Ok(None);
+        }
+        let taps = Taps { tokens: self.rows.clone(), ..Taps::default() };
+        let leaves = encoder.forward(&self.batch, &Pass { mode, gradients, taps })?;
+        let missing = || Error::Model(micse_model::Error::Input("the encoder gave no token states".into()));
+        leaves.tokens.ok_or_else(missing).map(Some)
+    }
+}
+
+fn word_table(encoder: &dyn Encoder) -> Result<Tensor> {
+    let none = || micse_model::Error::Input("the encoder has no parameters".into());
+    Ok(encoder.values()?.into_iter().nth(WORD_TABLE).ok_or_else(none)?)
+}
+
+/// A masked-LM loss whose backward pass reaches encoder and head.
+pub struct Predicted {
+    /// The mean cross-entropy, a scalar in the graph.
+    pub loss: Tensor,
+    /// Right predictions.
+    pub correct: usize,
+    /// The word table as the output layer saw it.
+    table: Var,
+}
+
+impl Predicted {
+    /// Adds the output layer's share to the gradient of the encoder's word table, after the encoder has collected
+    /// its own: the table is used twice.
+    ///
+    /// # Errors
+    /// The gradients are not those of this loss.
+    pub fn add_table_gradient(&self, encoder: &mut dyn Encoder, gradients: &GradStore) -> Result<()> {
+        let missing = || micse_model::Error::Input("the word table got no gradient".into());
+        let gradient = gradients.get(self.table.as_tensor()).ok_or_else(missing)?;
+        Ok(encoder.add_gradient(WORD_TABLE, gradient)?)
+    }
+}

@@ -1,0 +1,108 @@
+//! The model card of a finished pre-training.
+
+use std::fmt::Write as _;
+
+use super::run::Outcome;
+use super::text::Source;
+use super::{Decay, Manifest, MaskingKind};
+
+/// The text of `README.md`.
+pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome: &Outcome) -> String {
+    let (m, e) = (manifest, &manifest.encoder);
+    let mut card = String::from(
+        "---\nlanguage: en\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\n---\n",
+    );
+    let mut line = |text: String| {
+        card.push_str(&text);
+        card.push('\n');
+    };
+    line(format!(
+        "# A small BERT\n\n{} layers, hidden size {}, {} heads, intermediate size {}, a WordPiece vocabulary of {}, \
+         {} positions; {:.1} million parameters. Pre-trained by masked language modelling{}; weights in half \
+         precision. `mlm_head.safetensors` is the prediction head, whose output matrix is the word table.\n",
+        e.num_hidden_layers,
+        e.hidden_size,
+        e.num_attention_heads,
+        e.intermediate_size,
+        grouped(e.vocab_size),
+        e.max_position_embeddings,
+        outcome.parameters as f64 / 1e6,
+        if from { " on from another model" } else { " from random weights" },
+    ));
+    line(format!(
+        "- **Text**: {} sentences, {:.1} million tokens.",
+        grouped(outcome.sentences),
+        outcome.text_tokens as f64 / 1e6
+    ));
+    for source in sources {
+        let licence = source.licence.as_deref().unwrap_or("licence not given");
+        line(format!("  - `{}`: {licence}", source.name));
+    }
+    line(format!(
+        "- **Training**: {} masking of {:.0} % (of these 80 % [MASK], 10 % random, 10 % kept), sentences cut at {} \
+         tokens, batches of {} tokens of like length, {}, AdamW ({}, {}), learning rate {:e} with {} warm-up steps \
+         and {} decay to zero, weight decay {}, clip {}, seed {}; {} steps, {:.1} million tokens ({:.1} epochs), {} \
+         by `cargo xtask pretrain`.",
+        match m.masking {
+            MaskingKind::Plain => "plain",
+            MaskingKind::WholeWord => "whole-word",
+        },
+        100.0 * m.mask_rate,
+        m.max_length,
+        grouped(m.batch_tokens),
+        if m.dropout > 0.0 { format!("dropout {}", m.dropout) } else { "no dropout".into() },
+        m.betas[0],
+        m.betas[1],
+        m.lr,
+        grouped(m.warmup_steps),
+        match m.decay {
+            Decay::Linear => "linear",
+            Decay::Cosine => "cosine",
+        },
+        m.weight_decay,
+        m.clip,
+        m.seed,
+        grouped(m.steps),
+        outcome.tokens as f64 / 1e6,
+        outcome.tokens as f64 / outcome.text_tokens as f64,
+        super::progress::duration(outcome.seconds as u64),
+    ));
+    line(format!(
+        "- **Held-out masked-LM loss**: {:.3} ({:.1} % of the masked tokens predicted right; {} sentences).",
+        outcome.scores.held_out_loss,
+        100.0 * outcome.scores.held_out_accuracy,
+        grouped(outcome.held_out_sentences)
+    ));
+    if let Some(first) = outcome.scores.sts.first() {
+        let names: Vec<&str> = first.tasks.iter().map(|(name, _)| name.as_str()).collect();
+        line(format!(
+            "\nSTS scores without any contrastive training (Spearman x 100 over all pairs of a task):\n\n\
+             | pooling | {} | average | dev |\n|---|{}",
+            names.join(" | "),
+            "---:|".repeat(names.len() + 2)
+        ));
+        for scores in &outcome.scores.sts {
+            let mut row = format!("| {} |", scores.pooling);
+            for (_, score) in &scores.tasks {
+                // Writing into a String cannot fail.
+                let _ = write!(row, " {score:.2} |");
+            }
+            let dev = scores.dev.map_or("".into(), |dev| format!("{dev:.2}"));
+            line(format!("{row} {:.2} | {dev} |", scores.average));
+        }
+    }
+    card
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

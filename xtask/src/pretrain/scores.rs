@@ -1,0 +1,115 @@
+//! What a pre-training is judged by: the loss on held-out sentences, and STS scores without further training.
+
+use anyhow::{Context, Result};
+use micse_data::{MaskVocabulary, Suite};
+use micse_eval::{ModelEmbedder, dev_spearman, evaluate};
+use micse_model::{Encoder, MaskedLmHead, Padding, Pooling, Tokenizer};
+use micse_random::Stream;
+use micse_train::masked_lm::MaskedBatch;
+use serde::{Deserialize, Serialize};
+
+use super::Manifest;
+use super::text::Sentences;
+
+/// Sets the masks of held-out sentences apart from those of training.
+const HELD_OUT_MASKS: u64 = 0x6865_6c64_6d61;
+
+/// Held-out sentences with masks that are the same at every evaluation.
+pub(super) struct HeldOut(Vec<MaskedBatch>);
+
+impl HeldOut {
+    pub(super) fn new(
+        sentences: &Sentences,
+        manifest: &Manifest,
+        vocabulary: &MaskVocabulary,
+    ) -> Result<Self> {
+        let stream = Stream::new(manifest.seed).with(HELD_OUT_MASKS);
+        let mut order: Vec<usize> = (0..sentences.len()).collect();
+        order.sort_by_key(|&i| sentences.length(i));
+        let batches = order.chunks(64).enumerate().map(|(b, chunk)| {
+            let ids: Vec<Vec<u32>> = chunk.iter().map(|&i| sentences.get(i)).collect();
+            let stream = stream.with(b as u64);
+            Ok(MaskedBatch::new(&ids, manifest.masking(), vocabulary, (Padding::Drop, 0), stream)?)
+        });
+        Ok(Self(batches.collect::<Result<_>>()?))
+    }
+
+    /// Mean loss and share of right predictions over all masked tokens.
+    fn score(&self, encoder: &dyn Encoder, head: &MaskedLmHead) -> Result<(f64, f64)> {
+        let (mut sum, mut right, mut count) = (0.0, 0, 0);
+        for batch in &self.0 {
+            if let Some((loss, correct)) = batch.evaluate(encoder, head)? {
+                sum += loss * batch.targets.len() as f64;
+                right += correct;
+                count += batch.targets.len();
+            }
+        }
+        Ok((sum / count as f64, right as f64 / count as f64))
+    }
+}
+
+/// The scores after some step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Scores {
+    /// Finished steps.
+    pub(super) step: usize,
+    /// Mean cross-entropy of masked held-out tokens, in nats.
+    pub(super) held_out_loss: f64,
+    /// Share of them that is predicted right.
+    pub(super) held_out_accuracy: f64,
+    /// STS scores by pooling.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) sts: Vec<StsScores>,
+}
+
+/// STS scores of one pooling: Spearman times 100 over all pairs of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct StsScores {
+    pub(super) pooling: Pooling,
+    /// The development pairs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dev: Option<f64>,
+    /// The mean of the tasks.
+    pub(super) average: f64,
+    /// Each task.
+    pub(super) tasks: Vec<(String, f64)>,
+}
+
+impl Scores {
+    pub(super) fn of(
+        step: usize,
+        held_out: &HeldOut,
+        suite: Option<&Suite>,
+        encoder: &dyn Encoder,
+        head: &MaskedLmHead,
+        tokenizer: &Tokenizer,
+    ) -> Result<Self> {
+        let (held_out_loss, held_out_accuracy) =
+            held_out.score(encoder, head).context("the held-out loss")?;
+        let mut sts = Vec::new();
+        for pooling in [Pooling::Cls, Pooling::Mean] {
+            let Some(suite) = suite else { continue };
+            let embedder = ModelEmbedder::new(encoder, tokenizer, pooling);
+            let dev = suite.dev.as_ref().map(|task| dev_spearman(&embedder, task)).transpose()?;
+            let evaluation = evaluate(&embedder, suite, &mut |_, _| {})?;
+            let tasks = evaluation.tasks.iter().map(|(name, task)| (name.to_owned(), task.spearman.all));
+            sts.push(StsScores { pooling, dev, average: evaluation.average, tasks: tasks.collect() });
+        }
+        Ok(Self { step, held_out_loss, held_out_accuracy, sts })
+    }
+
+    /// One line for the user.
+    pub(super) fn line(&self) -> String {
+        let mut line = format!(
+            "step {}: held-out loss {:.3}, {:.1} % right",
+            self.step,
+            self.held_out_loss,
+            100.0 * self.held_out_accuracy
+        );
+        for scores in &self.sts {
+            let dev = scores.dev.map_or(String::new(), |dev| format!("dev {dev:.2}, "));
+            line += &format!("; {}: {dev}STS average {:.2}", scores.pooling, scores.average);
+        }
+        line
+    }
+}
