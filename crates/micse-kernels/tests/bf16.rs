@@ -94,6 +94,8 @@ fn check(lhs: &Matrix, rhs: &Matrix, start: &str, portable: bool) -> Vec<f32> {
         _ => Start::Out,
     };
     product(&mut out, stride, a.view(), &b, from);
+    let left: Vec<f64> = (0..m * k).map(|i| lhs.rounded(i / k, i % k)).collect();
+    let right: Vec<f64> = (0..n * k).map(|i| rhs.rounded(i % k, i / k)).collect();
     for i in 0..m {
         for j in 0..n {
             let first = match start {
@@ -101,7 +103,7 @@ fn check(lhs: &Matrix, rhs: &Matrix, start: &str, portable: bool) -> Vec<f32> {
                 "bias" => f64::from(bias[j]),
                 _ => f64::from(before[i * stride + j]),
             };
-            let terms = (0..k).map(|l| lhs.rounded(i, l) * rhs.rounded(l, j));
+            let terms = left[i * k..][..k].iter().zip(&right[j * k..][..k]).map(|(x, y)| x * y);
             let (sum, size) = terms.fold((first, first.abs()), |(sum, size), x| (sum + x, size + x.abs()));
             let got = f64::from(out[i * stride + j]);
             assert!(

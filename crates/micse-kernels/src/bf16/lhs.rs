@@ -10,6 +10,10 @@ use rayon::prelude::*;
 /// Rows of one packing task.
 const TASK_ROWS: usize = 64;
 
+/// Lines of each row that are packed before those that follow: a transposed source then lies in so few pages at a
+/// time that the processor keeps their addresses.
+const CHUNK_LINES: usize = 32;
+
 /// A left operand, m x k: bfloat16 rows at a stride of whole cache lines. The buffer is kept between packings.
 #[derive(Clone, Debug)]
 pub struct Lhs {
@@ -61,19 +65,23 @@ impl Lhs {
         if self.lines.is_empty() {
             return;
         }
+        // By rows there is no reason to leave a row before its end.
+        let chunk = if source.depth_stride() == 1 { row_lines } else { CHUNK_LINES };
         let isa = self.isa;
-        self.lines.par_chunks_mut(TASK_ROWS * row_lines).enumerate().for_each(|(task, lines)| {
-            let widths = lines.len() / row_lines;
-            let block = Block {
-                first_pair: 0,
-                pairs: row_lines * WORDS,
-                first_width: task * TASK_ROWS,
-                widths,
-                pair_step: 1,
-                width_step: row_lines * WORDS,
-            };
-            source.fill(isa, lines, block);
-        });
+        for first in (0..row_lines).step_by(chunk) {
+            let pairs = chunk.min(row_lines - first) * WORDS;
+            self.lines.par_chunks_mut(TASK_ROWS * row_lines).enumerate().for_each(|(task, lines)| {
+                let block = Block {
+                    first_pair: first * WORDS,
+                    pairs,
+                    first_width: task * TASK_ROWS,
+                    widths: lines.len() / row_lines,
+                    pair_step: 1,
+                    width_step: row_lines * WORDS,
+                };
+                source.fill(isa, &mut lines[first..], block);
+            });
+        }
     }
 }
 
