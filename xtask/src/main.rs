@@ -1,5 +1,6 @@
-//! The project's own commands: `cargo xtask sweep` and `cargo xtask golden`.
+//! The project's own commands: `cargo xtask sweep`, `golden` and `bench`.
 
+mod bench;
 mod golden;
 mod sweep;
 
@@ -14,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Sweeps and checks of the micse workspace")]
+#[command(name = "cargo xtask", about = "Sweeps, checks and measurements of the micse workspace")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -30,6 +31,7 @@ struct Cli {
 enum Command {
     Sweep(Box<sweep::Sweep>),
     Golden(golden::Golden),
+    Bench(Box<bench::Bench>),
     #[command(hide = true)]
     SweepCell(sweep::SweepCell),
 }
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Sweep(sweep) => sweep.run(),
         Command::Golden(golden) => golden.run(),
+        Command::Bench(bench) => bench.run(),
         Command::SweepCell(cell) => cell.run(),
     };
     match done {
