@@ -8,7 +8,7 @@ pub(super) struct Work {
     /// Of the layers' weights on all tokens: `24 d^2` a token and layer in a forward pass where the feed-forward
     /// layer is four times as wide, three times that with the backward pass.
     pub(super) floor: f64,
-    /// Those really done: with [CLS] pooling the last layer's output projection and feed-forward layer run for [CLS]
+    /// Those really done: with `[CLS]` pooling the last layer's output projection and feed-forward layer run for `[CLS]`
     /// rows only; the attention's own products count.
     pub(super) done: f64,
 }
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(mean.floor, 24.0 * 64.0 * 5.0 * 2.0);
         // QK^T and PV: 4 n^2 d a layer.
         assert_eq!(mean.done - mean.floor, 4.0 * (9.0 + 4.0) * 8.0 * 2.0);
-        // Three of five tokens are not [CLS], and spare 9 d^2 in the last layer.
+        // Three of five tokens are not `[CLS]`, and spare 9 d^2 in the last layer.
         let cls = Work::forward(&config, Pooling::Cls, &[3, 2]);
         assert_eq!(mean.done - cls.done, 2.0 * 9.0 * 64.0 * 3.0);
         assert_eq!(cls.times(3.0).plus(mean).floor, 4.0 * mean.floor);
