@@ -102,6 +102,27 @@ fn old_names_prefixes_and_unused_heads_are_understood() {
 }
 
 #[test]
+fn a_folder_that_asks_for_unit_length_gets_it() {
+    let folder = small();
+    let load = || {
+        let model = ModelFolder::open(folder.path()).expect("the model");
+        let encoder = SentenceEncoder::load(&model, Pooling::Mean, &Compute::cpu()).expect("the model");
+        encoder.encode(&["the old farmer"]).expect("an embedding").swap_remove(0)
+    };
+    let plain = load();
+    let norm = plain.iter().map(|v| v * v).sum::<f32>().sqrt();
+    assert!((norm - 1.0).abs() > 0.1, "the test needs a row of another length, not {norm}");
+    let modules = r#"[{"type": "sentence_transformers.models.Pooling"},
+                      {"type": "sentence_transformers.models.Normalize"}]"#;
+    std::fs::write(folder.path().join("modules.json"), modules).expect("modules.json");
+    for (unit, plain) in load().into_iter().zip(plain) {
+        assert!((unit - plain / norm).abs() < 1e-6);
+    }
+    std::fs::write(folder.path().join("modules.json"), "{}").expect("modules.json");
+    assert!(error_of(folder.path()).contains("modules.json"));
+}
+
+#[test]
 fn a_token_beyond_the_vocabulary_is_named_with_its_place() {
     let folder = small();
     let encoder =

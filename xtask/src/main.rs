@@ -1,5 +1,6 @@
-//! The project's own commands: `cargo xtask sweep`, `cargo xtask golden` and `cargo xtask pretrain`.
+//! The project's own commands: `cargo xtask sweep`, `golden`, `bench` and `pretrain`.
 
+mod bench;
 mod golden;
 mod pretrain;
 mod sweep;
@@ -15,7 +16,10 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Sweeps, pre-training and checks of the micse workspace")]
+#[command(
+    name = "cargo xtask",
+    about = "Sweeps, pre-training, measurements and checks of the micse workspace"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -32,6 +36,7 @@ enum Command {
     Sweep(Box<sweep::Sweep>),
     Golden(golden::Golden),
     Pretrain(Box<pretrain::Pretrain>),
+    Bench(Box<bench::Bench>),
     #[command(hide = true)]
     SweepCell(sweep::SweepCell),
 }
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
         Command::Sweep(sweep) => sweep.run(),
         Command::Golden(golden) => golden.run(),
         Command::Pretrain(pretrain) => pretrain.run(),
+        Command::Bench(bench) => bench.run(),
         Command::SweepCell(cell) => cell.run(),
     };
     match done {

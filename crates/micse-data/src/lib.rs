@@ -38,4 +38,4 @@ pub use locate::{CorpusSource, Located, Locator};
 pub use masking::{MaskVocabulary, Masked, Masking};
 pub use order::EpochOrder;
 pub use split::{Split, SplitFiles, SplitSize, parse_seeds, parse_sizes};
-pub use sts::{Pair, Subset, Suite, Task};
+pub use sts::{DEMO_FILES, Pair, Subset, Suite, Task};

@@ -87,6 +87,22 @@ impl ModelFolder {
         Ok(keys["max_seq_length"].as_u64().map(|n| n as usize))
     }
 
+    /// Whether `modules.json` asks for embeddings of unit length; false without that file.
+    ///
+    /// # Errors
+    /// The file is not valid.
+    pub fn normalizes(&self) -> Result<bool> {
+        let path = self.path.join("modules.json");
+        if !path.is_file() {
+            return Ok(false);
+        }
+        let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let modules: Vec<serde_json::Value> = serde_json::from_str(&text)
+            .map_err(|e| Error::Config { path, reason: format!("not a list of modules: {e}") })?;
+        let is_normalize = |kind: &str| kind.rsplit('.').next() == Some("Normalize");
+        Ok(modules.iter().any(|module| module["type"].as_str().is_some_and(is_normalize)))
+    }
+
     /// The pooling that `1_Pooling/config.json` asks for; `None` without that file.
     ///
     /// # Errors

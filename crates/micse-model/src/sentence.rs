@@ -59,24 +59,31 @@ pub struct SentenceEncoder {
     tokenizer: Tokenizer,
     pooling: Pooling,
     max_length: usize,
+    unit: bool,
 }
 
 impl SentenceEncoder {
     /// Puts the parts together. Sentences are cut at the encoder's position limit.
     pub fn new(encoder: Box<dyn Encoder>, tokenizer: Tokenizer, pooling: Pooling) -> Self {
         let max_length = encoder.config().max_position_embeddings;
-        Self { encoder, tokenizer, pooling, max_length }
+        Self { encoder, tokenizer, pooling, max_length, unit: false }
     }
 
-    /// Loads a model folder. Sentences are cut at the `max_seq_length` that the folder asks for, as
-    /// sentence-transformers does, and at the encoder's position limit.
+    /// Loads a model folder. As sentence-transformers does, sentences are cut at the `max_seq_length` that the folder
+    /// asks for (and at the encoder's position limit), and embeddings get unit length if its modules say so.
     ///
     /// # Errors
     /// The folder is not a model.
     pub fn load(folder: &ModelFolder, pooling: Pooling, compute: &Compute) -> Result<Self> {
         let mut encoder = Self::new(folder.encoder(compute)?, folder.tokenizer()?, pooling);
         encoder.max_length = folder.max_length()?.map_or(encoder.max_length, |n| n.min(encoder.max_length));
+        encoder.unit = folder.normalizes()?;
         Ok(encoder)
+    }
+
+    /// The most tokens of a sentence; what is longer is cut.
+    pub fn max_length(&self) -> usize {
+        self.max_length
     }
 
     /// The encoder.
@@ -100,6 +107,22 @@ impl SentenceEncoder {
     /// A sentence cannot be tokenized.
     pub fn encode<S: AsRef<str> + Sync>(&self, sentences: &[S]) -> Result<Vec<Vec<f32>>> {
         let ids = self.tokenizer.encode_all(sentences, self.max_length)?;
-        encode_ids(self.encoder.as_ref(), &ids, self.pooling)
+        let mut rows = encode_ids(self.encoder.as_ref(), &ids, self.pooling)?;
+        if self.unit {
+            for row in &mut rows {
+                scale_to_unit(row);
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Scales a vector to length 1; a zero vector stays zero.
+fn scale_to_unit(row: &mut [f32]) {
+    let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+    if norm > 0.0 {
+        for value in row {
+            *value /= norm;
+        }
     }
 }

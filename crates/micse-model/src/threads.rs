@@ -30,6 +30,12 @@ pub fn threads() -> usize {
     rayon::current_num_threads()
 }
 
+/// Runs work inside the pool. From outside, each parallel loop would wake and await the pool for itself, a
+/// few hundred times a step.
+pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
+}
+
 fn choose(asked: Option<NonZeroUsize>, variable: Option<&str>) -> Result<usize> {
     if let Some(asked) = asked {
         return Ok(asked.get());

@@ -7,20 +7,25 @@ use crate::simd::{LANES, fold, padded, vectorised};
 use crate::small::{Left, small_product};
 
 /// Gradients that reach single entries of the maps from outside (attention values that a loss reads).
-#[derive(Clone, Debug, Default)]
-pub struct Taps {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Taps<'a> {
     /// Whether the values were read after dropout.
     pub after_dropout: bool,
-    /// (place in the buffer of maps, gradient), the places ascending; equal places add up.
-    pub entries: Vec<(u32, f32)>,
+    /// (place in the buffer of maps, gradient), the entries of one map after the other; equal places add up in
+    /// their order.
+    pub entries: &'a [(u32, f32)],
+    /// Where the entries of each map begin, the maps counted by sentence and head, and where the last ones end.
+    /// Empty where there are no entries.
+    pub maps: &'a [u32],
 }
 
-impl Taps {
-    /// Those within a part of the buffer.
-    fn within(&self, start: usize, end: usize) -> &[(u32, f32)] {
-        let from = self.entries.partition_point(|&(place, _)| (place as usize) < start);
-        let to = from + self.entries[from..].partition_point(|&(place, _)| (place as usize) < end);
-        &self.entries[from..to]
+impl<'a> Taps<'a> {
+    /// Those of one map.
+    fn of(&self, map: usize) -> &'a [(u32, f32)] {
+        match self.maps {
+            [] => &[],
+            maps => &self.entries[maps[map] as usize..maps[map + 1] as usize],
+        }
     }
 }
 
@@ -145,7 +150,7 @@ pub fn attention_backward(
     qkv: &[f32],
     layout: &Layout,
     dropout: Option<AttentionDropout<'_>>,
-    taps: &Taps,
+    taps: Taps<'_>,
 ) {
     let hidden = layout.hidden();
     let outs = parts(out, layout.places.iter().map(|p| p.rows * 3 * hidden));
@@ -168,7 +173,7 @@ pub fn attention_backward(
                         [place.first_query * hidden..(place.first_query + place.queries) * hidden],
                     map: &maps[map_start..map_end],
                     map_start,
-                    taps: taps.within(map_start, map_end),
+                    taps: taps.of(sentence * layout.heads + h),
                     taps_after_dropout: taps.after_dropout,
                     place,
                     positions: layout.positions(&place),

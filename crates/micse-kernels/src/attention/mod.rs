@@ -131,6 +131,11 @@ impl Layout {
         self.maps
     }
 
+    /// Number of maps: sentences times heads.
+    pub fn maps(&self) -> usize {
+        self.places.len() * self.heads
+    }
+
     /// Where P of (sentence, head, query, key) is in the buffer of maps; the query is counted among the
     /// sentence's queries.
     pub fn place(&self, sentence: usize, head: usize, query: usize, key: usize) -> usize {

@@ -107,7 +107,9 @@ fn gradients_with_taps() {
             let mut entries: Vec<(u32, f32)> =
                 at.iter().zip(&weights).map(|(a, w)| (place(a) as u32, *w)).collect();
             entries.sort_by_key(|e| e.0);
-            let taps = Taps { after_dropout, entries };
+            // Three of each map, whose places ascend from map to map.
+            let maps: Vec<u32> = (0..=layout.maps() as u32).map(|map| 3 * map).collect();
+            let taps = Taps { after_dropout, entries: &entries, maps: &maps };
             let mut forward = |qkv: &[f32]| {
                 let (context, maps) = case.run(&layout, qkv);
                 let tapped = at.iter().zip(&weights).map(|(a, w)| {
@@ -118,7 +120,7 @@ fn gradients_with_taps() {
             };
             let (_, maps) = case.run(&layout, &qkv);
             let mut out = vec![f32::NAN; qkv.len()];
-            attention_backward(&mut out, &dy, &maps, &qkv, &layout, case.dropout(), &taps);
+            attention_backward(&mut out, &dy, &maps, &qkv, &layout, case.dropout(), taps);
             check_gradient("dqkv", &qkv, &out, 5e-3, &mut forward);
         }
     }
@@ -149,8 +151,8 @@ fn only_some_rows_ask() {
         }
         let (mut got, mut want) = (vec![f32::NAN; qkv.len()], vec![f32::NAN; qkv.len()]);
         let taps = Taps::default();
-        attention_backward(&mut got, &dy, &maps, &qkv, &some, case.dropout(), &taps);
-        attention_backward(&mut want, &wide, &full_maps, &qkv, &all, case.dropout(), &taps);
+        attention_backward(&mut got, &dy, &maps, &qkv, &some, case.dropout(), taps);
+        attention_backward(&mut want, &wide, &full_maps, &qkv, &all, case.dropout(), taps);
         for (got, want) in got.iter().zip(&want) {
             assert!((got - want).abs() < 1e-6, "{got} {want}");
         }

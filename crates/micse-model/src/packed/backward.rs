@@ -177,8 +177,8 @@ impl LayerPass<'_> {
         leaves: &[f32],
         scratch: &mut Scratch,
     ) {
-        let Store { slots, values, gradients, rounded, version, .. } = store;
-        let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
+        let Store { slots, values: parameters, gradients, rounded, version, .. } = store;
+        let weight_of = |slot: &LinearSlot| weight(parameters, (rounded, *version), slot);
         let (plan, layer, width) = (self.plan, &slots.layers[self.index], self.plan.hidden);
         let Scratch { qkv, context, parts, operands, .. } = scratch;
         let qkv = qkv.room(plan.rows * 3 * width);
@@ -188,9 +188,11 @@ impl LayerPass<'_> {
             threshold: *threshold,
             scale: *scale,
         });
-        let slots_of_values = &leaves[plan.leaves.values.clone()];
-        let entries = plan.taps[self.index].iter().map(|t| (t.place, slots_of_values[t.slot as usize]));
-        let taps = Taps { after_dropout: plan.taps_after_dropout, entries: entries.collect() };
+        let tapped = &plan.taps[self.index];
+        let values = &leaves[plan.leaves.values.clone()];
+        let entries: Vec<(u32, f32)> =
+            tapped.taps.iter().map(|t| (t.place, values[t.slot as usize])).collect();
+        let taps = Taps { after_dropout: plan.taps_after_dropout, entries: &entries, maps: &tapped.maps };
         let layout = plan.layout_of(self.index);
         attention_backward(
             qkv,
@@ -199,7 +201,7 @@ impl LayerPass<'_> {
             self.kept.qkv.get(),
             layout,
             dropout,
-            &taps,
+            taps,
         );
         let mut sums = vec![0.0; 3 * width];
         add_column_sums(&mut sums, qkv, parts);

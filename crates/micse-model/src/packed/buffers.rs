@@ -15,9 +15,9 @@ impl Buffer {
     /// Room for `len` values; what they are is left over from before.
     pub(super) fn room(&mut self, len: usize) -> &mut [f32] {
         if self.data.len() < len {
-            // Not `resize`: it would copy what nobody reads.
+            // Not `resize`: it would copy what nobody reads. A little more than asked, since batches differ in size.
             self.data = Vec::new();
-            self.data = vec![0.0; len];
+            self.data = vec![0.0; len + len / 8];
         }
         self.len = len;
         &mut self.data[..len]

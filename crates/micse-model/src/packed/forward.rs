@@ -227,7 +227,7 @@ fn emit_state(plan: &Plan, layer: usize, state: &[f32], leaves: &mut [f32]) {
 /// Writes the attention values that are wanted of a layer.
 fn emit_values(plan: &Plan, layer: usize, maps: &[f32], leaves: &mut [f32]) {
     let values = &mut leaves[plan.leaves.values.clone()];
-    for tap in &plan.taps[layer] {
+    for tap in &plan.taps[layer].taps {
         let factor = if plan.taps_after_dropout { plan.attention_factor(layer, tap) } else { 1.0 };
         values[tap.slot as usize] = maps[tap.place as usize] * factor;
     }

@@ -7,6 +7,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 use super::buffers::{EmbeddingBuffers, Lent, PassBuffers};
 use super::plan::Plan;
 use super::{Core, backward, forward};
+use crate::threads::in_pool;
 
 fn failed(error: crate::Error) -> candle_core::Error {
     candle_core::Error::wrap(error)
@@ -33,7 +34,8 @@ impl CustomOp1 for EmbedOp {
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
         let store = self.core.read().map_err(failed)?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let rows = forward::embed(&store, &self.core.config, &self.plan, Some(&mut kept));
+        let kept = &mut *kept;
+        let rows = in_pool(|| forward::embed(&store, &self.core.config, &self.plan, Some(kept)));
         Ok((CpuStorage::F32(rows), Shape::from((self.plan.rows, self.plan.hidden))))
     }
 
@@ -41,7 +43,8 @@ impl CustomOp1 for EmbedOp {
         let mut gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
         let mut store = self.core.write().map_err(failed)?;
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        backward::embed(&mut store, &self.plan, &kept, &mut gradient, &mut self.core.scratch.take());
+        let (store, scratch) = (&mut *store, &mut *self.core.scratch.take());
+        in_pool(|| backward::embed(store, &self.plan, &kept, &mut gradient, scratch));
         Ok(Some(anchor.zeros_like()?))
     }
 }
@@ -71,8 +74,9 @@ impl CustomOp1 for EncodeOp {
         let embeddings = &storage.as_slice::<f32>()?[start..end];
         let store = self.core.read().map_err(failed)?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let (core, scratch) = (&self.core, &mut self.core.scratch.take());
-        let leaves = forward::encode(&store, &core.config, &self.plan, embeddings, true, &mut kept, scratch);
+        let (core, kept, scratch) = (&self.core, &mut *kept, &mut *self.core.scratch.take());
+        let leaves =
+            in_pool(|| forward::encode(&store, &core.config, &self.plan, embeddings, true, kept, scratch));
         Ok((CpuStorage::F32(leaves), Shape::from(self.plan.output)))
     }
 
@@ -80,8 +84,9 @@ impl CustomOp1 for EncodeOp {
         let gradient = gradient.flatten_all()?.to_vec1::<f32>()?;
         let mut store = self.core.write().map_err(failed)?;
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let scratch = &mut self.core.scratch.take();
-        let down = backward::encode(&mut store, &self.core.config, &self.plan, &gradient, &kept, scratch);
+        let (store, scratch) = (&mut *store, &mut *self.core.scratch.take());
+        let config = &self.core.config;
+        let down = in_pool(|| backward::encode(store, config, &self.plan, &gradient, &kept, scratch));
         Ok(Some(Tensor::from_vec(down, embeddings.shape(), embeddings.device())?))
     }
 }

@@ -27,6 +27,7 @@ use candle_core::{Device, Tensor, Var};
 
 use crate::encoder::{Encoder, Leaves, ParameterInfo, Pass, Trainable};
 use crate::optimizer::AdamStep;
+use crate::threads::in_pool;
 use crate::weights::TensorSource;
 use crate::{Batch, BertConfig, Error, Precision, Result};
 use buffers::{EmbeddingBuffers, PassBuffers, Pool, Scratch};
@@ -138,11 +139,14 @@ impl Trainable for PackedEncoder {
     }
 
     fn gradient_square_norm(&self) -> Result<f64> {
-        Ok(self.core.read()?.gradient_square_norm())
+        let store = self.core.read()?;
+        Ok(in_pool(|| store.gradient_square_norm()))
     }
 
     fn step(&mut self, rule: &AdamStep) -> Result<()> {
-        self.core.write()?.step(rule);
+        let mut store = self.core.write()?;
+        let store = &mut *store;
+        in_pool(|| store.step(rule));
         Ok(())
     }
 
@@ -162,7 +166,8 @@ impl Trainable for PackedEncoder {
                 if own.slots.total != leader.slots.total {
                     return Err(Error::Input("an encoder can only follow one of its own shape".into()));
                 }
-                own.follow(&leader, decay);
+                let (own, leader) = (&mut *own, &*leader);
+                in_pool(|| own.follow(leader, decay));
                 Ok(())
             }
             Some(_) => Ok(()),
@@ -186,7 +191,8 @@ impl Encoder for PackedEncoder {
         if pass.gradients {
             return Ok(self.anchor.apply_op1(EmbedOp::new(&self.core, plan))?);
         }
-        let rows = forward::embed(&*self.core.read()?, &self.core.config, &plan, None);
+        let store = self.core.read()?;
+        let rows = in_pool(|| forward::embed(&store, &self.core.config, &plan, None));
         Ok(Tensor::from_vec(rows, shape, &Device::Cpu)?)
     }
 
@@ -211,10 +217,10 @@ impl Encoder for PackedEncoder {
             embeddings.contiguous()?.apply_op1(EncodeOp::new(&self.core, plan))?
         } else {
             let x = embeddings.flatten_all()?.to_vec1::<f32>()?;
-            let (mut buffers, mut scratch) = (self.core.passes.take(), self.core.scratch.take());
+            let (buffers, scratch) = (&mut *self.core.passes.take(), &mut *self.core.scratch.take());
             let store = self.core.read()?;
             let config = &self.core.config;
-            let leaves = forward::encode(&store, config, &plan, &x, false, &mut buffers, &mut scratch);
+            let leaves = in_pool(|| forward::encode(&store, config, &plan, &x, false, buffers, scratch));
             Tensor::from_vec(leaves, output, &Device::Cpu)?
         };
         let part = |range: &std::ops::Range<usize>| flat.narrow(0, range.start, range.len());

@@ -8,11 +8,11 @@ use micse_kernels::dropout::RowDropout;
 use micse_random::{Lane, Stream, dropout_threshold};
 
 use crate::dropout::{Site, attention_stream, hidden_lane};
-use crate::encoder::{AttentionStage, Mode, Pass};
+use crate::encoder::{AttentionPosition, AttentionStage, Mode, Pass};
 use crate::{Batch, BertConfig, Dropout, Pooling};
 
 /// One attention value that is asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tap {
     /// Its place in the layer's buffer of maps.
     pub(super) place: u32,
@@ -22,6 +22,14 @@ pub(super) struct Tap {
     pub(super) head: u32,
     pub(super) query: u32,
     pub(super) key: u32,
+}
+
+/// The attention values of a layer, those of one map after the other, in the order asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LayerTaps {
+    pub(super) taps: Vec<Tap>,
+    /// Where those of each map begin, and where the last ones end; empty if there are none.
+    pub(super) maps: Vec<u32>,
 }
 
 /// Where each kind of leaf stands in the flat output.
@@ -57,8 +65,8 @@ pub(super) struct Plan {
     pooled_layers: Vec<usize>,
     pub(super) states: Vec<usize>,
     pub(super) tokens: Vec<u32>,
-    /// For each layer the attention values, by place.
-    pub(super) taps: Vec<Vec<Tap>>,
+    /// For each layer its attention values.
+    pub(super) taps: Vec<LayerTaps>,
     pub(super) taps_after_dropout: bool,
     pub(super) leaves: LeafRanges,
     pub(super) output: usize,
@@ -85,9 +93,9 @@ impl Plan {
             rows.dedup();
             rows
         });
-        let layer_taps = attention_taps(pass, &layout, depth);
+        let layer_taps = attention_taps(pass, &layout, config);
         let last_layout = match &selected {
-            Some(rows) if layer_taps[depth - 1].is_empty() => Some(layout.asking(rows)),
+            Some(rows) if layer_taps[depth - 1].taps.is_empty() => Some(layout.asking(rows)),
             _ => None,
         };
         let (leaves, output) = leaf_ranges(batch, pass, hidden);
@@ -202,20 +210,39 @@ pub(super) fn row_dropout(lanes: Option<&(Vec<Lane>, u32, f32)>) -> Option<RowDr
     lanes.map(|(lanes, threshold, scale)| RowDropout { lanes, threshold: *threshold, scale: *scale })
 }
 
-fn attention_taps(pass: &Pass, layout: &Layout, depth: usize) -> Vec<Vec<Tap>> {
-    let mut taps = vec![Vec::new(); depth];
-    for (slot, p) in pass.taps.attention_values.iter().flat_map(|v| &v.at).enumerate() {
+/// The values asked for by layer and map: a counting sort, which keeps the order asked for, so that sums of
+/// gradients repeat bit for bit.
+fn attention_taps(pass: &Pass, layout: &Layout, config: &BertConfig) -> Vec<LayerTaps> {
+    let (depth, heads, maps) = (config.num_hidden_layers, config.num_attention_heads, layout.maps());
+    let mut layers = vec![LayerTaps::default(); depth];
+    let Some(values) = pass.taps.attention_values.as_ref().filter(|v| !v.at.is_empty()) else {
+        return layers;
+    };
+    let map = |p: &AttentionPosition| p.sentence as usize * heads + p.head as usize;
+    let mut starts = vec![vec![0_u32; maps + 1]; depth];
+    for p in &values.at {
+        starts[p.layer as usize][map(p) + 1] += 1;
+    }
+    for (layer, starts) in layers.iter_mut().zip(&mut starts) {
+        for i in 0..maps {
+            starts[i + 1] += starts[i];
+        }
+        if starts[maps] > 0 {
+            layer.maps = starts.clone();
+            layer.taps = vec![Tap::default(); starts[maps] as usize];
+        }
+    }
+    for (slot, p) in values.at.iter().enumerate() {
         let place =
             layout.place(p.sentence as usize, p.head as usize, p.query as usize, p.key as usize) as u32;
-        let tap =
-            Tap { place, slot: slot as u32, sentence: p.sentence, head: p.head, query: p.query, key: p.key };
-        taps[p.layer as usize].push(tap);
+        let AttentionPosition { sentence, head, query, key, .. } = *p;
+        // The start of a map moves on as its values are placed.
+        let next = &mut starts[p.layer as usize][map(p)];
+        layers[p.layer as usize].taps[*next as usize] =
+            Tap { place, slot: slot as u32, sentence, head, query, key };
+        *next += 1;
     }
-    for taps in &mut taps {
-        // Equal places keep the order asked for, so that sums of gradients repeat bit for bit.
-        taps.sort_by_key(|t| (t.place, t.slot));
-    }
-    taps
+    layers
 }
 
 fn leaf_ranges(batch: &Batch, pass: &Pass, hidden: usize) -> (LeafRanges, usize) {

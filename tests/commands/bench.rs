@@ -1,0 +1,67 @@
+//! `cargo xtask bench`: the figures are there and fit one another. How large they are is not tested.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use micse_tests::{run, sentences, write_small_model, write_small_sts};
+
+fn bench(folder: &Path, arguments: &[&str]) -> serde_json::Value {
+    let model = folder.join("model");
+    let mut all: Vec<&OsStr> = vec!["bench".as_ref()];
+    all.extend(arguments.iter().map(OsStr::new));
+    all.extend([
+        "--model".as_ref(),
+        model.as_os_str(),
+        "--threads".as_ref(),
+        "1".as_ref(),
+        "--json".as_ref(),
+    ]);
+    let text = run(env!("CARGO_BIN_EXE_xtask"), None, &all).output();
+    serde_json::from_str(text.lines().last().expect("a line")).expect("a JSON object")
+}
+
+fn number(report: &serde_json::Value, key: &str) -> f64 {
+    let value = report[key].as_f64().unwrap_or_else(|| panic!("{key} is no number in {report}"));
+    assert!(value > 0.0, "{key} in {report}");
+    value
+}
+
+#[test]
+fn training_and_encoding_are_measured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_small_model(&folder.path().join("model"));
+    write_small_sts(&folder.path().join("sts"));
+    let (text, sts) = (folder.path().join("text.txt"), folder.path().join("sts"));
+    std::fs::write(&text, sentences(64).join("\n")).expect("text.txt");
+    let (text, sts) = (text.to_str().expect("UTF-8"), sts.to_str().expect("UTF-8"));
+
+    let plain = ["train", "--corpus", text, "--recipe", "micse", "--batch", "16", "--steps", "2"];
+    let report = bench(folder.path(), &plain);
+    for key in ["sentences_per_s", "real_tokens_per_s", "gemm_gflops", "floor_share", "done_share"] {
+        number(&report, key);
+    }
+    assert_eq!((&report["threads"], &report["steps"]), (&1.into(), &2.into()));
+    assert_eq!((report["engine"].as_str(), report["precision"].as_str()), (Some("packed"), Some("f32")));
+    let step = &report["ms_per_step"];
+    let (median, min, max) = (number(step, "median"), number(step, "min"), number(step, "max"));
+    assert!(min <= median && median <= max, "{report}");
+    let parts: f64 = ["encode", "objectives", "backward", "update"]
+        .iter()
+        .map(|part| number(&report["ms_of_step"], part))
+        .sum();
+    // Two steps: their mean is their median. What the parts leave out is moving a few numbers.
+    assert!(parts <= median * 1.001, "{report}");
+    let outside = number(&report, "outside_engine_share");
+    assert!(outside < 1.0, "{report}");
+
+    // The same two steps in chunks: the same loss, the same useful work.
+    let chunked = bench(folder.path(), &[&plain[..], &["--chunk", "5"]].concat());
+    let loss = |report: &serde_json::Value| number(report, "loss");
+    assert!((loss(&chunked) - loss(&report)).abs() < 1e-4, "{chunked} and {report}");
+    assert_eq!(chunked["real_tokens_per_step"], report["real_tokens_per_step"]);
+
+    let report = bench(folder.path(), &["encode", "--sts", sts, "--repeats", "2"]);
+    assert_eq!(report["sentences"], 80, "two columns of forty pairs");
+    assert_eq!(report["seconds"].as_array().map(Vec::len), Some(2));
+    assert!(number(&report, "sentences_per_s") >= number(&report, "sentences_per_s_median"));
+}

@@ -1,0 +1,132 @@
+//! `cargo xtask bench encode`: text to embeddings.
+//!
+//! Sentences are sorted by length and batched without padding; tokenizing is inside the clock.
+
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use micse_data::{Locator, Suite};
+use micse_model::options::ComputeOptions;
+use serde_json::json;
+
+use super::work::Work;
+use super::{Subject, corpus, machine, median, print_table, round};
+
+/// Time the encoding of sentences
+#[derive(Args)]
+pub(super) struct Encode {
+    #[command(flatten)]
+    subject: Subject,
+    /// Encode both columns of this folder's STS benchmark test pairs, or of the shipped ones with `demo` [default:
+    /// `MICSE_DATA`'s, else `demo`]
+    #[arg(long, conflicts_with = "corpus")]
+    sts: Option<String>,
+    /// Encode the first sentences of these files instead, or of the generated corpus with `demo`
+    #[arg(long, num_args = 1..)]
+    corpus: Vec<String>,
+    /// How many sentences of a corpus
+    #[arg(long, default_value_t = 10_000)]
+    sentences: usize,
+    /// Times that all sentences are encoded, after one to warm up
+    #[arg(long, default_value = "3")]
+    repeats: NonZeroUsize,
+    #[command(flatten)]
+    compute: ComputeOptions,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Encode {
+    pub(super) fn run(&self) -> Result<()> {
+        let compute = self.compute.start()?;
+        let locator = Locator::from_env()?;
+        let name = self.subject.name(&locator)?;
+        let sentences = self.texts(&locator)?;
+        ensure!(!sentences.is_empty(), "there are no sentences to encode");
+        let encoder = self.subject.sentence_encoder(&locator, &compute)?;
+        let (config, pooling) = (encoder.encoder().config(), encoder.pooling());
+
+        let threads = micse_model::threads();
+        let mut rates = machine::product_rates(threads);
+        encoder.encode(&sentences[..sentences.len().min(256)])?;
+        let mut seconds = Vec::new();
+        for _ in 0..self.repeats.get() {
+            let begun = Instant::now();
+            let rows = encoder.encode(&sentences)?;
+            seconds.push(begun.elapsed().as_secs_f64());
+            ensure!(rows.len() == sentences.len(), "{} rows for {} sentences", rows.len(), sentences.len());
+        }
+        let memory = machine::peak_memory();
+        rates.extend(machine::product_rates(threads));
+        let rate = median(&rates);
+
+        let begun = Instant::now();
+        let ids = encoder.tokenizer().encode_all(&sentences, encoder.max_length())?;
+        let tokenize = begun.elapsed().as_secs_f64();
+        let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
+        let tokens = lengths.iter().sum::<usize>() as f64;
+        let work = Work::forward(config, pooling, &lengths);
+        let count = sentences.len() as f64;
+        let best = seconds.iter().copied().fold(f64::INFINITY, f64::min);
+        let middle = median(&seconds);
+        let report = json!({
+            "bench": "encode",
+            "encoder": name,
+            "pooling": pooling,
+            "sentences": sentences.len(),
+            "engine": compute.engine,
+            "precision": compute.precision,
+            "device": compute.device_name(),
+            "threads": threads,
+            "sentences_per_s": round(count / best, 1),
+            "sentences_per_s_median": round(count / middle, 1),
+            "real_tokens_per_s": round(tokens / best, 1),
+            "seconds": seconds.iter().map(|s| round(*s, 4)).collect::<Vec<f64>>(),
+            "tokenize_share": round(tokenize / middle, 4),
+            "peak_rss_mb": memory.map(|mb| round(mb, 1)),
+            "gemm_gflops": round(rate, 1),
+            "floor_share": round(work.floor / (rate * 1e9) / best, 4),
+            "done_share": round(work.done / (rate * 1e9) / best, 4),
+        });
+        if self.json {
+            println!("{report}");
+            return Ok(());
+        }
+        let percent = |key: &str| format!("{:.1} %", 100.0 * report[key].as_f64().unwrap_or(f64::NAN));
+        let plain = |key: &str| report[key].to_string().trim_matches('"').to_owned();
+        print_table(&[
+            ("encoder", name),
+            ("pooling", pooling.to_string()),
+            ("engine", format!("{}, {}, {threads} threads", compute.engine, compute.precision)),
+            ("sentences", plain("sentences")),
+            ("sentences a second (best)", plain("sentences_per_s")),
+            ("sentences a second (median)", plain("sentences_per_s_median")),
+            ("real tokens a second", plain("real_tokens_per_s")),
+            ("tokenizing, share of the time", percent("tokenize_share")),
+            ("peak memory, MB", plain("peak_rss_mb")),
+            ("gemm f32, GFLOP/s", plain("gemm_gflops")),
+            ("floor, share of the time", percent("floor_share")),
+            ("done operations, share of the time", percent("done_share")),
+        ]);
+        Ok(())
+    }
+
+    /// The sentences in the order of the file: first columns, then second columns of pairs.
+    fn texts(&self, locator: &Locator) -> Result<Vec<String>> {
+        if !self.corpus.is_empty() {
+            let corpus = corpus(locator, &self.corpus)?;
+            return Ok(corpus.iter().take(self.sentences).map(str::to_owned).collect());
+        }
+        let demo = self.sts.is_none() && locator.micse_data.is_none();
+        let sts = locator.sts(if demo { Some("demo") } else { self.sts.as_deref() })?;
+        eprintln!("{}", sts.note);
+        let benchmark = ["STSBenchmark".to_owned()];
+        let is_demo = sts.place.join(micse_data::DEMO_FILES[0]).is_file();
+        let suite = Suite::load(&sts.place, if is_demo { None } else { Some(&benchmark) })?;
+        let pairs = || suite.tasks.iter().flat_map(micse_data::Task::pairs);
+        Ok(pairs().map(|p| &p.first).chain(pairs().map(|p| &p.second)).cloned().collect())
+    }
+}

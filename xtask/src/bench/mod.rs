@@ -1,0 +1,192 @@
+//! `cargo xtask bench`: how fast training and encoding are, beside what the processor could do.
+//!
+//! The floor of a piece of work is the time that its matrix products would take at the rate that the `gemm`
+//! crate reaches on large f32 matrices, with the same threads, measured in the same run.
+
+mod encode;
+mod machine;
+mod train;
+mod work;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::{CellAlignment, Table, presets};
+use micse_data::{Corpus, Locator};
+use micse_model::{
+    BertConfig, Compute, Encoder, ModelFolder, Pooling, RandomWeights, SentenceEncoder, Tokenizer,
+    build_encoder,
+};
+use micse_random::Stream;
+
+/// Measure the speed of training or encoding
+#[derive(Args)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Train(train::Train),
+    Encode(encode::Encode),
+}
+
+impl Bench {
+    pub(crate) fn run(&self) -> Result<()> {
+        match &self.what {
+            What::Train(train) => train.run(),
+            What::Encode(encode) => encode.run(),
+        }
+    }
+}
+
+/// Sizes of an encoder with random weights; the vocabulary has 30522 word pieces, the feed-forward layer four times
+/// the hidden size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Architecture {
+    /// 2 layers, hidden size 128, 2 heads
+    Tiny,
+    /// 4 layers, hidden size 256, 4 heads
+    Mini,
+    /// 6 layers, hidden size 384, 12 heads
+    Minilm,
+    /// 12 layers, hidden size 768, 12 heads
+    Base,
+}
+
+impl Architecture {
+    fn config(self) -> BertConfig {
+        let (layers, hidden, heads) = match self {
+            Self::Tiny => (2, 128, 2),
+            Self::Mini => (4, 256, 4),
+            Self::Minilm => (6, 384, 12),
+            Self::Base => (12, 768, 12),
+        };
+        BertConfig::with_sizes(30522, layers, hidden, heads, 512)
+    }
+}
+
+/// What is measured.
+#[derive(Args)]
+struct Subject {
+    /// An encoder with random weights [default: minilm]
+    #[arg(long, value_enum, conflicts_with = "model")]
+    arch: Option<Architecture>,
+    /// A model folder instead, or `demo` for the shipped encoder
+    #[arg(long)]
+    model: Option<String>,
+    /// A folder with a tokenizer, or a vocab.txt [default: the model's, else `MICSE_DATA`/bert-base-uncased, else the
+    /// shipped encoder's]
+    #[arg(long)]
+    tokenizer: Option<PathBuf>,
+}
+
+impl Subject {
+    /// The name in tables.
+    fn name(&self, locator: &Locator) -> Result<String> {
+        match &self.model {
+            Some(_) => Ok(self.folder(locator)?.map_or_else(String::new, |f| f.path().display().to_string())),
+            None => Ok(format!("{:?}", self.architecture()).to_lowercase()),
+        }
+    }
+
+    fn architecture(&self) -> Architecture {
+        self.arch.unwrap_or(Architecture::Minilm)
+    }
+
+    fn folder(&self, locator: &Locator) -> Result<Option<ModelFolder>> {
+        let Some(model) = &self.model else { return Ok(None) };
+        Ok(Some(ModelFolder::open(&locator.model(Some(model))?.place)?))
+    }
+
+    fn encoder(&self, locator: &Locator, compute: &Compute) -> Result<Box<dyn Encoder>> {
+        if let Some(folder) = self.folder(locator)? {
+            return Ok(folder.encoder(compute)?);
+        }
+        let config = self.architecture().config();
+        let mut weights = RandomWeights { deviation: config.initializer_range, stream: Stream::new(48) };
+        Ok(build_encoder(config, &mut weights, compute)?)
+    }
+
+    /// The encoder with tokenizer and pooling; a folder's own pooling and length, else mean and the position limit.
+    fn sentence_encoder(&self, locator: &Locator, compute: &Compute) -> Result<SentenceEncoder> {
+        match self.folder(locator)? {
+            Some(folder) if self.tokenizer.is_none() => {
+                let pooling = folder.pooling()?.unwrap_or(Pooling::Mean);
+                Ok(SentenceEncoder::load(&folder, pooling, compute)?)
+            }
+            _ => {
+                let encoder = self.encoder(locator, compute)?;
+                let tokenizer = self.tokenizer(locator, encoder.config())?;
+                Ok(SentenceEncoder::new(encoder, tokenizer, Pooling::Mean))
+            }
+        }
+    }
+
+    fn tokenizer(&self, locator: &Locator, config: &BertConfig) -> Result<Tokenizer> {
+        let path = match (&self.tokenizer, self.folder(locator)?) {
+            (Some(path), _) => path.clone(),
+            (None, Some(folder)) => folder.path().to_path_buf(),
+            (None, None) if locator.micse_data.is_some() => locator.encoder(None)?.place,
+            (None, None) => locator.encoder(Some("demo"))?.place,
+        };
+        eprintln!("tokenizer: {}", path.display());
+        let tokenizer = if path.is_dir() { Tokenizer::load(&path)? } else { Tokenizer::from_vocab(&path)? };
+        tokenizer.check_fits(config.vocab_size)?;
+        Ok(tokenizer)
+    }
+}
+
+/// The corpus asked for; else that of `MICSE_DATA`; else the demo's.
+fn corpus(locator: &Locator, asked: &[String]) -> Result<Corpus> {
+    let demo = ["demo".to_owned()];
+    let corpus =
+        locator.corpus(if asked.is_empty() && locator.micse_data.is_none() { &demo } else { asked })?;
+    eprintln!("{}", corpus.note);
+    Ok(corpus.place.open()?)
+}
+
+/// Median of the values, which need not be in order.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        n if n % 2 == 0 => f64::midpoint(sorted[middle - 1], sorted[middle]),
+        _ => sorted[middle],
+    }
+}
+
+/// Rounded for people and files.
+fn round(value: f64, digits: i32) -> f64 {
+    let scale = 10.0_f64.powi(digits);
+    (value * scale).round() / scale
+}
+
+fn print_table(rows: &[(&str, String)]) {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    for (name, value) in rows {
+        table.add_row([*name, value]);
+    }
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    println!("{table}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_or_between_two() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(&[]).is_nan());
+        assert_eq!(round(2.345_67, 2), 2.35);
+    }
+}

@@ -1,0 +1,218 @@
+//! `cargo xtask bench train`: optimization steps of a recipe, one after the other.
+//!
+//! The clock covers everything of a step but tokenizing, which is told separately. An encoder with random
+//! weights takes the attention of its last four layers in pairs of layers, 150 samples a slice, so that the work
+//! is that of the common PyTorch implementations.
+
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::Args;
+use micse_data::Locator;
+use micse_model::options::ComputeOptions;
+use micse_train::{Recipe, StepTimes, Trainer};
+use serde_json::json;
+
+use super::work::Work;
+use super::{Subject, corpus, machine, median, print_table, round};
+
+/// Time optimization steps
+#[derive(Args)]
+pub(super) struct Train {
+    #[command(flatten)]
+    subject: Subject,
+    /// A built-in recipe or a file.toml
+    #[arg(long, default_value = "ami-simcse")]
+    recipe: String,
+    /// Sentences of a batch
+    #[arg(long, default_value_t = 50)]
+    batch: usize,
+    /// Tokens that a sentence is cut to
+    #[arg(long, default_value_t = 32)]
+    max_length: usize,
+    /// Text files, one sentence a line, plain or zstd, or `demo` [default: `MICSE_DATA`'s, else `demo`]
+    #[arg(long, num_args = 1..)]
+    corpus: Vec<String>,
+    /// Steps that are timed, after two to warm up
+    #[arg(long, default_value = "20")]
+    steps: NonZeroUsize,
+    /// Encode batches in chunks of so many sentences
+    #[arg(long, value_name = "SENTENCES")]
+    chunk: Option<NonZeroUsize>,
+    #[command(flatten)]
+    compute: ComputeOptions,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Steps before the clock counts.
+const WARM_UP: usize = 2;
+
+/// What the timed steps gave.
+#[derive(Default)]
+struct Measured {
+    /// Seconds of each step without tokenizing.
+    seconds: Vec<f64>,
+    parts: Vec<StepTimes>,
+    /// Tokens of both views of each step.
+    tokens: usize,
+    sentences: usize,
+    work: Work,
+    loss: f64,
+}
+
+impl Train {
+    pub(super) fn run(&self) -> Result<()> {
+        let compute = self.compute.start()?;
+        let locator = Locator::from_env()?;
+        let name = self.subject.name(&locator)?;
+        let corpus = corpus(&locator, &self.corpus)?;
+        let encoder = self.subject.encoder(&locator, &compute)?;
+        let tokenizer = self.subject.tokenizer(&locator, encoder.config())?;
+        let recipe = self.recipe()?;
+        let recipe_name = recipe.name.clone();
+        let shapes = encoder.parameters().into_iter().map(|info| info.shape.iter().product::<usize>());
+        let parameters: usize = shapes.sum();
+
+        let threads = micse_model::threads();
+        let mut rates = machine::product_rates(threads);
+        let mut trainer = Trainer::new(recipe, 48, encoder, tokenizer, corpus.len(), &compute.device)?;
+        if let Some(sentences) = self.chunk {
+            trainer = trainer.in_chunks(sentences)?;
+        }
+        let measured = self.measure(&mut trainer, &|number| corpus.get(number as usize))?;
+        let memory = machine::peak_memory();
+        rates.extend(machine::product_rates(threads));
+        let rate = median(&rates);
+
+        let steps = measured.seconds.len() as f64;
+        let step = median(&measured.seconds);
+        let extreme =
+            |f: fn(f64, f64) -> f64| 1e3 * measured.seconds.iter().copied().reduce(f).unwrap_or(step);
+        let total: f64 = measured.seconds.iter().sum();
+        let part = |of: fn(&StepTimes) -> Duration| {
+            measured.parts.iter().map(|times| of(times).as_secs_f64()).sum::<f64>()
+        };
+        let per_step = |seconds: f64| round(1e3 * seconds / steps, 3);
+        let engine = part(|t| t.encode) + part(|t| t.backward) + part(|t| t.update);
+        let share = |operations: f64| round(operations / steps / (rate * 1e9) / step, 4);
+        let sentences = measured.sentences as f64 / steps;
+        let real_tokens = measured.tokens as f64 / steps;
+        let report = json!({
+            "bench": "train",
+            "encoder": name,
+            "parameters": parameters,
+            "recipe": recipe_name,
+            "batch": self.batch,
+            "max_length": self.max_length,
+            "steps": measured.seconds.len(),
+            "chunk": self.chunk,
+            "engine": compute.engine,
+            "precision": compute.precision,
+            "device": compute.device_name(),
+            "threads": threads,
+            "sentences_per_s": round(sentences / step, 2),
+            "real_tokens_per_s": round(real_tokens / step, 1),
+            "real_tokens_per_step": round(real_tokens, 1),
+            "ms_per_step": {
+                "median": round(1e3 * step, 3),
+                "min": round(extreme(f64::min), 3),
+                "max": round(extreme(f64::max), 3),
+            },
+            "ms_of_step": {
+                "encode": per_step(part(|t| t.encode)),
+                "objectives": per_step(part(|t| t.objectives)),
+                "backward": per_step(part(|t| t.backward)),
+                "update": per_step(part(|t| t.update)),
+            },
+            "tokenize_ms_per_step": per_step(part(|t| t.tokenize)),
+            "outside_engine_share": round((total - engine) / total, 4),
+            "peak_rss_mb": memory.map(|mb| round(mb, 1)),
+            "gemm_gflops": round(rate, 1),
+            "floor_share": share(measured.work.floor),
+            "done_share": share(measured.work.done),
+            "loss": measured.loss,
+        });
+        if !self.json {
+            print_table(&rows(&report));
+            return Ok(());
+        }
+        println!("{report}");
+        Ok(())
+    }
+
+    fn recipe(&self) -> Result<Recipe> {
+        let has_ami = Recipe::load(&self.recipe, &[])?.ami().next().is_some();
+        let mut settings = vec![
+            format!("optimizer.batch_size={}", self.batch),
+            format!("max_length={}", self.max_length),
+            "optimizer.warmup_steps=0".to_owned(),
+        ];
+        if has_ami && self.subject.model.is_none() {
+            let of_ami = ["layers=\"last-4\"", "slicing=\"head-and-layer-parity\"", "samples=150"];
+            settings.extend(of_ami.map(|setting| format!("objectives.ami.{setting}")));
+        }
+        Ok(Recipe::load_for(&self.recipe, &settings, Some(self.steps.get() + WARM_UP))?)
+    }
+
+    fn measure<'a>(&self, trainer: &mut Trainer, sentence: &dyn Fn(u32) -> &'a str) -> Result<Measured> {
+        let mut measured = Measured::default();
+        let recipe = trainer.recipe().clone();
+        let views = recipe.views.len() as f64;
+        // A backward pass is two forward passes; in chunks there is one forward pass more.
+        let passes = if self.chunk.is_some_and(|chunk| chunk.get() < self.batch) { 4.0 } else { 3.0 };
+        for step in 0..WARM_UP + self.steps.get() {
+            let numbers = trainer.batch_of(step);
+            let sentences: Vec<&str> = numbers.iter().map(|&number| sentence(number)).collect();
+            let ids = trainer.tokenizer().encode_all(&sentences, recipe.max_length)?;
+            let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
+
+            let begun = Instant::now();
+            let report = trainer.step(sentence, false)?;
+            let taken = begun.elapsed();
+            if step < WARM_UP {
+                continue;
+            }
+            measured.seconds.push((taken.saturating_sub(report.times.tokenize)).as_secs_f64());
+            measured.parts.push(report.times);
+            measured.tokens += report.tokens * recipe.views.len();
+            measured.sentences += report.sentences;
+            measured.loss = report.loss;
+            let pass = Work::forward(trainer.encoder().config(), recipe.pooling.train, &lengths);
+            let momentum = if recipe.momentum.is_some() { 1.0 } else { 0.0 };
+            let floor = pass.times(3.0 * views + momentum).floor;
+            measured.work = measured.work.plus(Work { floor, ..pass.times(passes * views + momentum) });
+        }
+        Ok(measured)
+    }
+}
+
+/// The report's lines for people.
+fn rows(report: &serde_json::Value) -> Vec<(&'static str, String)> {
+    let number =
+        |value: &serde_json::Value| value.as_f64().map_or_else(|| "unknown".to_owned(), |v| v.to_string());
+    let percent = |key: &str| format!("{:.1} %", 100.0 * report[key].as_f64().unwrap_or(f64::NAN));
+    let text = |key: &str| report[key].as_str().unwrap_or_default().to_owned();
+    let (step, part) = (&report["ms_per_step"], &report["ms_of_step"]);
+    vec![
+        ("encoder", text("encoder")),
+        ("recipe", text("recipe")),
+        ("engine", format!("{}, {}, {} threads", text("engine"), text("precision"), report["threads"])),
+        ("sentences a second", number(&report["sentences_per_s"])),
+        ("real tokens a second", number(&report["real_tokens_per_s"])),
+        ("ms a step (median)", number(&step["median"])),
+        ("ms a step (min to max)", format!("{} to {}", number(&step["min"]), number(&step["max"]))),
+        ("  encode", number(&part["encode"])),
+        ("  objectives", number(&part["objectives"])),
+        ("  backward", number(&part["backward"])),
+        ("  update", number(&part["update"])),
+        ("tokenizing, ms a step (not counted)", number(&report["tokenize_ms_per_step"])),
+        ("outside the engine", percent("outside_engine_share")),
+        ("peak memory, MB", number(&report["peak_rss_mb"])),
+        ("gemm f32, GFLOP/s", number(&report["gemm_gflops"])),
+        ("floor, share of the step", percent("floor_share")),
+        ("done operations, share of the step", percent("done_share")),
+    ]
+}
