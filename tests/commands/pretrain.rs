@@ -1,1 +1,151 @@
-fn main() {}
+//! `cargo xtask pretrain` on generated sentences: a model folder comes out, a stopped training goes on to the same
+//! bits at any number of threads, and what cannot be done is refused.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use micse_data::Corpus;
+use micse_model::{Compute, MaskedLmHead, ModelFolder, Pooling, Trainable};
+use micse_tests::{Ended, run, write_small_sts};
+
+/// 2,000 of the demo corpus's sentences.
+fn set_up(folder: &Path) {
+    let text: String = Corpus::demo().iter().take(2000).flat_map(|sentence| [sentence, "\n"]).collect();
+    std::fs::write(folder.join("text.txt"), text).expect("text.txt");
+    write_small_sts(&folder.join("sts"));
+}
+
+/// A pre-training of 60 steps of a tiny encoder, with further options or other values for some of these.
+fn pretrain(folder: &Path, out: &str, extra: &[&str]) -> Ended {
+    let sizes = [("--vocab-size", "600"), ("--layers", "2"), ("--hidden", "32"), ("--positions", "32")];
+    let training = [
+        ("--licence", "generated"),
+        ("--steps", "60"),
+        ("--eval-every", "30"),
+        ("--lr", "3e-3"),
+        ("--max-length", "24"),
+        ("--batch-tokens", "400"),
+    ];
+    let sizes = sizes.iter().filter(|_| !extra.contains(&"--from"));
+    let usual = training.iter().chain(sizes).filter(|(option, _)| !extra.contains(option));
+    let mut arguments: Vec<OsString> = vec!["pretrain".into()];
+    arguments.extend(usual.flat_map(|(option, value)| [option.into(), value.into()]));
+    for (option, name) in [("--text", "text.txt"), ("--sts", "sts"), ("--out", out)] {
+        arguments.extend([option.into(), folder.join(name).into_os_string()]);
+    }
+    arguments.extend(extra.iter().map(Into::into));
+    let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
+    run(env!("CARGO_BIN_EXE_xtask"), None, &arguments)
+}
+
+fn lines(folder: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(folder.join("metrics.jsonl")).expect("metrics.jsonl");
+    text.lines()
+        .map(|line| {
+            let mut line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            // Times differ.
+            line["tokens_per_s"] = serde_json::Value::Null;
+            line
+        })
+        .collect()
+}
+
+#[test]
+fn a_stopped_training_ends_as_an_undisturbed_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set_up(folder.path());
+    let told = pretrain(folder.path(), "whole", &["--threads", "1"]).output();
+    assert!(told.contains("step 60: held-out loss") && told.contains("STS average"), "{told}");
+    let whole = folder.path().join("whole");
+    assert!(!whole.join("checkpoint").exists(), "a finished training needs no checkpoint");
+
+    // Stopped after step 7, then killed somewhere behind step 41 with that same checkpoint as its last.
+    let parts = folder.path().join("parts");
+    let (checkpoint, kept) = (parts.join("checkpoint/state.safetensors"), parts.join("kept"));
+    for last in ["7", "41"] {
+        let stopped = pretrain(folder.path(), "parts", &["--threads", "2", "--stop-after", last]);
+        assert!(stopped.success && stopped.stderr.contains(&format!("stopped after step {last}")));
+        if last == "7" {
+            std::fs::copy(&checkpoint, &kept).expect("a copy");
+        }
+    }
+    std::fs::rename(&kept, &checkpoint).expect("the earlier checkpoint");
+    assert!(!parts.join("model").exists());
+    pretrain(folder.path(), "parts", &["--threads", "2"]).output();
+    for name in ["model.safetensors", "mlm_head.safetensors", "tokenizer.json", "vocab.txt"] {
+        let read = |folder: &Path| std::fs::read(folder.join("model").join(name)).expect(name);
+        assert!(read(&parts) == read(&whole), "{name} differs");
+    }
+    assert_eq!(lines(&parts), lines(&whole));
+
+    // The loss falls, training's and that of held-out sentences.
+    let all = lines(&whole);
+    let value = |key: &str| -> Vec<f64> { all.iter().filter_map(|line| line[key].as_f64()).collect() };
+    let (loss, held_out) = (value("loss"), value("held_out_loss"));
+    assert!(loss[0] > 6.0 && loss[2] < loss[0] - 0.5, "{loss:?}");
+    assert!(held_out.len() == 2 && held_out[1] < held_out[0], "{held_out:?}");
+
+    // A finished training is told again, not done again; another one is refused the folder.
+    let again = pretrain(folder.path(), "whole", &[]);
+    assert!(again.output().contains("done already: step 60"));
+    pretrain(folder.path(), "whole", &["--seed", "49"]).refused(&["belongs to another run", "seed"]);
+}
+
+#[test]
+fn the_model_folder_loads_and_training_goes_on_from_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set_up(folder.path());
+    pretrain(folder.path(), "first", &[]).output();
+    let path = folder.path().join("first/model");
+    let model = ModelFolder::open(&path).expect("the model");
+    let config = model.config().expect("its configuration");
+    assert_eq!((config.vocab_size, config.hidden_size, config.max_position_embeddings), (600, 32, 32));
+    assert_eq!(model.pooling().expect("its pooling"), Some(Pooling::Mean));
+    let encoder = model.encoder(&Compute::cpu()).expect("the encoder");
+    let head = MaskedLmHead::in_folder(&path, &config, &candle_core::Device::Cpu).expect("the head's file");
+    assert_eq!(head.expect("a head").values().expect("values").len(), 5);
+    assert_eq!(encoder.values().expect("values")[0].dims(), [600, 32]);
+    let tokenizer = model.tokenizer().expect("the tokenizer");
+    assert_eq!(
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(|t| tokenizer.id(t)),
+        [0, 1, 2, 3, 4].map(Some)
+    );
+    let card = std::fs::read_to_string(path.join("README.md")).expect("the card");
+    for part in ["plain masking of 15 %", "`text.txt`: generated", "60 steps", "| cls |", "| mean |"] {
+        assert!(card.contains(part), "{part} is not in:\n{card}");
+    }
+
+    // On from the model: nearly without training, it scores as at its end but for half precision.
+    let from = path.to_str().expect("a path");
+    let little =
+        ["--from", from, "--steps", "3", "--eval-every", "1", "--lr", "1e-8", "--masking", "whole-word"];
+    pretrain(folder.path(), "second", &little).output();
+    let accuracy = |name: &str, first: bool| {
+        let lines = lines(&folder.path().join(name));
+        let mut found = lines.iter().filter_map(|line| line["sts"][1]["average"].as_f64());
+        if first { found.next() } else { found.last() }.expect("an average")
+    };
+    let (end, begin) = (accuracy("first", false), accuracy("second", true));
+    assert!((begin - end).abs() < 0.5, "{begin} after {end}");
+    let losses = lines(&folder.path().join("second"));
+    let losses: Vec<f64> = losses.iter().filter_map(|line| line["held_out_loss"].as_f64()).collect();
+    let new = lines(&folder.path().join("first"))[0]["loss"].as_f64().expect("a loss");
+    assert!(losses.len() == 3 && losses.iter().all(|&loss| loss < new - 0.3), "{losses:?} after {new}");
+    // Its vocabulary is the model's own.
+    let read = |name: &str| std::fs::read(folder.path().join(name)).expect(name);
+    assert!(read("second/model/vocab.txt") == read("first/model/vocab.txt"));
+}
+
+#[test]
+fn what_cannot_be_done_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set_up(folder.path());
+    let refused = |extra: &[&str], reasons: &[&str]| pretrain(folder.path(), "out", extra).refused(reasons);
+    refused(&["--mask-rate", "1.5"], &["--mask-rate 1.5"]);
+    refused(&["--warmup", "60"], &["--warmup 60", "60 steps"]);
+    refused(&["--heads", "5"], &["hidden_size 32 does not divide"]);
+    refused(&["--from", "missing"], &["config.json"]);
+    refused(&["--licence", "one", "--licence", "too many"], &["2 --licence for 1 --text"]);
+    let none = run(env!("CARGO_BIN_EXE_xtask"), None, &["pretrain", "--steps", "1"].map(AsRef::as_ref));
+    none.refused(&["--text FILE", "MICSE_DATA", "--text demo"]);
+}

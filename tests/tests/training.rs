@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 
 use candle_core::{Device, Tensor};
 use micse_data::{Corpus, Suite};
-use micse_model::{Compute, ModelFolder, Trainable};
+use micse_model::{Compute, MaskedLmHead, ModelFolder, Trainable};
+use micse_random::Stream;
 use micse_tests::{sentences, write_small_model, write_small_sts};
 use micse_train::recipe::names;
 use micse_train::run::CHECKPOINT_STEPS;
@@ -70,7 +71,9 @@ fn every_trainable_tensor_gets_a_gradient_in_every_recipe() {
         let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
         trainer.backward(forward).expect("a backward pass");
         let head = trainer.head().expect("all built-in recipes have a head");
-        let parts: [&dyn Trainable; 2] = [trainer.encoder(), head];
+        let mut parts: Vec<&dyn Trainable> = vec![trainer.encoder(), head];
+        assert_eq!(trainer.masked_lm_head().is_some(), name.contains("mlm"));
+        parts.extend(trainer.masked_lm_head().map(|head| head as &dyn Trainable));
         for part in parts {
             for (info, gradient) in part.parameters().into_iter().zip(part.gradients().expect("gradients")) {
                 if info.name.ends_with("key.bias") {
@@ -92,6 +95,12 @@ fn every_trainable_tensor_gets_a_gradient_in_every_recipe() {
 fn chunks_give_the_gradients_of_the_whole_batch() {
     let setting = setting(40);
     for name in names() {
+        if recipe(name, &[]).masked_lm().is_some() {
+            let chunked = trainer(&setting, recipe(name, &[])).in_chunks(NonZeroUsize::MIN);
+            let error = chunked.err().expect("token states are not kept in chunks").to_string();
+            assert!(error.contains("masked-lm") && error.contains("--chunk"), "{error}");
+            continue;
+        }
         let gradients = |chunk: Option<usize>| {
             // The queue fills, then the third step's gradients are taken.
             let mut trainer = trainer(&setting, recipe(name, &[]));
@@ -145,10 +154,83 @@ fn a_resumed_run_has_the_bits_of_an_undisturbed_one() {
         assert_eq!(second.steps_done(), 3);
         (0..3).for_each(|_| step(&mut second, &setting));
 
-        let values = |t: &Trainer| bits(&t.encoder().values().expect("values"));
+        let values = |t: &Trainer| {
+            let mut values = t.encoder().values().expect("values");
+            values.extend(t.head().expect("a head").values().expect("values"));
+            values.extend(t.masked_lm_head().iter().flat_map(|head| head.values().expect("values")));
+            bits(&values)
+        };
         assert_eq!(values(&second), values(&straight), "{name}");
         assert_ne!(values(&first), values(&straight), "{name} did not move");
     }
+}
+
+/// The output layer gives every row of the word table a gradient; the contrastive terms only those of the batch.
+#[test]
+fn masked_lm_trains_the_whole_word_table_with_its_weight() {
+    let setting = setting(40);
+    let word_rows = |weight: &str| {
+        let weight = format!("objectives.masked-lm.weight={weight}");
+        let mut trainer = trainer(&setting, recipe("simcse-mlm", &[&weight]));
+        let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
+        let terms = forward.report().terms.clone();
+        let loss = forward.report().loss;
+        trainer.backward(forward).expect("a backward pass");
+        let table = trainer.encoder().gradients().expect("gradients")[0].clone().expect("the table's");
+        let sums = table.abs().and_then(|t| t.sum(1)?.to_vec1::<f32>()).expect("rows");
+        (terms, loss, sums)
+    };
+    let (terms, loss, sums) = word_rows("0.5");
+    assert_eq!((terms[0].0, terms[1].0), ("infonce", "masked-lm"));
+    assert!((loss - terms[0].1 - 0.5 * terms[1].1).abs() < 1e-9, "{loss} of {terms:?}");
+    assert!(sums.iter().all(|&sum| sum > 0.0), "{sums:?}");
+    // Half the weight, half the gradient, where no other term has any: [PAD], [UNK] are in no sentence.
+    let (_, _, half) = word_rows("0.25");
+    for row in 0..2 {
+        assert!((sums[row] / half[row] - 2.0).abs() < 1e-4, "row {row}: {} and {}", sums[row], half[row]);
+    }
+    let (_, _, none) = word_rows("0.0");
+    assert_eq!(none[..2], [0.0, 0.0]);
+}
+
+/// A head in the base's folder is taken, and makes another run.
+#[test]
+fn a_masked_lm_head_beside_the_encoder_is_trained_on() {
+    let setting = setting(40);
+    let inputs = RunInputs {
+        recipe: recipe("simcse-mlm", &["steps=2", "optimizer.lr=1e-9"]),
+        seed: 48,
+        text: &setting.text,
+        base: &setting.base,
+        suite: &setting.suite,
+        compute: Compute::reference(),
+        chunk: None,
+        keep_model: false,
+        allow_other_cpu: false,
+        checkpoint_steps: CHECKPOINT_STEPS,
+    };
+    let first_loss = |name: &str| {
+        let folder = setting.runs.join(name);
+        micse_train::run(&folder, &inputs, &mut |_| {}).expect("a run");
+        let metrics = std::fs::read_to_string(folder.join("metrics.jsonl")).expect("metrics.jsonl");
+        let line: serde_json::Value =
+            serde_json::from_str(metrics.lines().next().expect("a line")).expect("JSON");
+        line["terms"]["masked-lm"].as_f64().expect("the term")
+    };
+    let new = first_loss("new");
+    let config = setting.base.config().expect("the configuration");
+    let mut head = MaskedLmHead::new(&config, Stream::new(5), &Device::Cpu).expect("a head");
+    let copies =
+        head.values().and_then(|values| Ok(values.iter().map(Tensor::copy).collect::<Result<_, _>>()?));
+    let mut values: Vec<Tensor> = copies.expect("values");
+    let uniform: Vec<f32> = (0..config.vocab_size).map(|id| if id < 5 { -100.0 } else { 0.0 }).collect();
+    values[4] = Tensor::new(uniform, &Device::Cpu).expect("the bias");
+    head.set_values(&values).expect("values");
+    head.save(setting.base.path(), candle_core::DType::F32).expect("the head's file");
+    let own = first_loss("own");
+    assert!((own - new).abs() > 1e-3, "{own} and {new}");
+    let error = micse_train::run(&setting.runs.join("new"), &inputs, &mut |_| {}).expect_err("another run");
+    assert!(error.to_string().contains("masked_lm_head_sha256"), "{error}");
 }
 
 #[test]

@@ -13,9 +13,6 @@ use crate::tensor::layers::{LayerNorm, Linear};
 use crate::weights::{RandomWeights, TensorSource, WeightsFile, save_safetensors};
 use crate::{BertConfig, Error, Result};
 
-/// The file in a model folder that holds the head alone.
-const FILE: &str = "mlm_head.safetensors";
-
 /// The number of `embeddings.word_embeddings.weight` among an encoder's parameters: the table that scores are taken
 /// with, and to which [`crate::Trainable::add_gradient`] brings its gradient.
 pub const WORD_TABLE: usize = 0;
@@ -55,6 +52,9 @@ fn layout(config: &BertConfig) -> [ParameterInfo; 5] {
 }
 
 impl MaskedLmHead {
+    /// The file in a model folder that holds the head alone.
+    pub const FILE: &str = "mlm_head.safetensors";
+
     /// A new head: W ~ N(0, `initializer_range`), the rest as if it were not there.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl MaskedLmHead {
     /// # Errors
     /// A file cannot be read, or has a part of the head only.
     pub fn in_folder(folder: &Path, config: &BertConfig, device: &Device) -> Result<Option<Self>> {
-        let own = folder.join(FILE);
+        let own = folder.join(Self::FILE);
         let file = if own.is_file() { WeightsFile::open(&own)? } else { WeightsFile::in_folder(folder)? };
         if !own.is_file() && file.get(&layout(config)[0].name).is_none() {
             return Ok(None);
@@ -109,7 +109,7 @@ impl MaskedLmHead {
                 Ok((name.to_owned(), value.detach().to_device(&Device::Cpu)?.to_dtype(dtype)?))
             })
             .collect::<Result<_>>()?;
-        save_safetensors(&folder.join(FILE), &tensors)
+        save_safetensors(&folder.join(Self::FILE), &tensors)
     }
 
     /// States `[M, D]` to the states `[M, D]` that the word table multiplies: `LayerNorm(GELU(W h + c))`. In the graph
@@ -255,7 +255,7 @@ mod tests {
         let names = ["dense.weight", "dense.bias", "norm.weight", "norm.bias", "bias"].map(str::to_owned);
         let tensors: Vec<_> = names.into_iter().zip(head.values().unwrap()).collect();
         let short = tempfile::tempdir().unwrap();
-        save_safetensors(&short.path().join(FILE), &tensors).unwrap();
+        save_safetensors(&short.path().join(MaskedLmHead::FILE), &tensors).unwrap();
         same(short.path());
         // Among an encoder's weights; and a folder without it.
         let (whole, without) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -265,7 +265,7 @@ mod tests {
         save_safetensors(&without.path().join("model.safetensors"), &tensors[..1]).unwrap();
         assert!(MaskedLmHead::in_folder(without.path(), &config(), &Device::Cpu).unwrap().is_none());
         // Half a head is an error that names what is missing.
-        save_safetensors(&without.path().join(FILE), &tensors[..3]).unwrap();
+        save_safetensors(&without.path().join(MaskedLmHead::FILE), &tensors[..3]).unwrap();
         let error =
             MaskedLmHead::in_folder(without.path(), &config(), &Device::Cpu).err().unwrap().to_string();
         assert!(error.contains("cls.predictions.transform.LayerNorm.bias"), "{error}");

@@ -1,7 +1,8 @@
 //! The recipes that the library carries.
 
-const RECIPES: [(&str, &str); 5] = [
+const RECIPES: [(&str, &str); 6] = [
     ("simcse", include_str!("../../recipes/simcse.toml")),
+    ("simcse-mlm", include_str!("../../recipes/simcse-mlm.toml")),
     ("ami-simcse", include_str!("../../recipes/ami-simcse.toml")),
     ("ami-simcse@released-code", include_str!("../../recipes/ami-simcse@released-code.toml")),
     ("moco-simcse", include_str!("../../recipes/moco-simcse.toml")),

@@ -1,6 +1,6 @@
 //! Mixes that cannot work are refused before anything runs, with a sentence that says why.
 
-use super::{Negatives, Recipe};
+use super::{Negatives, Objective, Recipe};
 
 impl Recipe {
     /// Says what makes this recipe impossible, if anything does.
@@ -16,6 +16,19 @@ impl Recipe {
         }
         if self.objectives.is_empty() {
             return Err("no objectives: a recipe needs at least one [[objectives]]".into());
+        }
+        let masked = self.objectives.iter().filter(|o| matches!(o, Objective::MaskedLm(_))).count();
+        if masked > 1 {
+            return Err(format!(
+                "{masked} objectives are masked-lm; give one, with the sum of their weights"
+            ));
+        }
+        if masked == self.objectives.len() {
+            return Err(
+                "masked-lm stands beside infonce or ami, not alone: `cargo xtask pretrain` trains by it \
+                        alone"
+                    .into(),
+            );
         }
         if self.views.len() != 2 {
             return Err(format!(
@@ -97,6 +110,9 @@ impl Recipe {
                     ami.samples
                 ));
             }
+        }
+        if let Some(masked) = self.masked_lm() {
+            rate("objectives.masked-lm.rate", masked.rate)?;
         }
         for objective in &self.objectives {
             if !objective.weight().is_finite() {

@@ -15,7 +15,7 @@ use micse_model::{Padding, Pooling};
 use serde::{Deserialize, Serialize};
 
 pub use built_in::names;
-pub use objectives::{Ami, AmiLayers, InfoNce, Negatives, Objective};
+pub use objectives::{Ami, AmiLayers, InfoNce, MaskedLm, Negatives, Objective};
 
 use crate::{Error, Result};
 
@@ -312,6 +312,11 @@ impl Recipe {
     /// The AMI terms.
     pub fn ami(&self) -> impl Iterator<Item = &Ami> {
         self.objectives.iter().filter_map(|o| if let Objective::Ami(o) = o { Some(o) } else { None })
+    }
+
+    /// The masked-LM term; there is at most one.
+    pub fn masked_lm(&self) -> Option<&MaskedLm> {
+        self.objectives.iter().find_map(|o| if let Objective::MaskedLm(o) = o { Some(o) } else { None })
     }
 
     /// Refuses a recipe whose batches cannot be encoded in chunks.

@@ -11,6 +11,8 @@ pub enum Objective {
     Infonce(InfoNce),
     /// Mutual information of the first two views' attention maps.
     Ami(Ami),
+    /// Masked language modelling of the batch's sentences, in a pass of its own.
+    MaskedLm(MaskedLm),
 }
 
 impl Objective {
@@ -19,6 +21,7 @@ impl Objective {
         match self {
             Self::Infonce(_) => "infonce",
             Self::Ami(_) => "ami",
+            Self::MaskedLm(_) => "masked-lm",
         }
     }
 
@@ -27,6 +30,7 @@ impl Objective {
     pub fn needs_tokens(&self) -> bool {
         match self {
             Self::Infonce(_) | Self::Ami(_) => false,
+            Self::MaskedLm(_) => true,
         }
     }
 
@@ -35,6 +39,7 @@ impl Objective {
         match self {
             Self::Infonce(o) => o.weight,
             Self::Ami(o) => o.weight,
+            Self::MaskedLm(o) => o.weight,
         }
     }
 }
@@ -94,6 +99,30 @@ pub struct Ami {
     /// The mean over slices, or the released code's share-squared scaling.
     #[serde(default)]
     pub scaling: Scaling,
+}
+
+/// Masked language modelling (Devlin et al. 2019) beside the other terms, as SimCSE's code offers it: an extra pass
+/// on masked copies of the batch's sentences. The head is that of the encoder's folder if it has one, else new, and is
+/// trained along.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaskedLm {
+    /// What the term is multiplied by.
+    #[serde(default = "tenth")]
+    pub weight: f64,
+    /// The share of tokens that is to be predicted.
+    #[serde(default = "mask_rate")]
+    pub rate: f64,
+    /// Whether words are masked whole.
+    #[serde(default)]
+    pub whole_words: bool,
+}
+
+fn tenth() -> f64 {
+    0.1
+}
+fn mask_rate() -> f64 {
+    0.15
 }
 
 /// Which layers' attention maps take part.

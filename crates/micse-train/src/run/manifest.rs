@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use micse_data::{Corpus, Suite};
-use micse_model::{Compute, Engine, ModelFolder, Pooling, Precision, WeightsFile, files::write_whole};
+use micse_model::{
+    Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision, WeightsFile, files::write_whole,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -64,6 +66,10 @@ pub struct Manifest {
     pub cpu_features: Vec<String>,
     /// SHA-256 of the base encoder's configuration, weights and tokenizer files.
     pub encoder_sha256: String,
+    /// SHA-256 of the base's own file of a masked-LM head, where the recipe trains one on; none: it is among the
+    /// weights, or new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked_lm_head_sha256: Option<String>,
     /// Name of the evaluation sets.
     pub evaluation: String,
     /// SHA-256 of their pairs and scores.
@@ -124,6 +130,16 @@ pub fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
     Ok(hexadecimal(hash))
 }
 
+/// SHA-256 of a folder's own file of a masked-LM head, if it has one.
+fn hash_of_head(base: &ModelFolder) -> Result<Option<String>> {
+    let path = base.path().join(MaskedLmHead::FILE);
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok(Some(hexadecimal(Sha256::new_with_prefix(bytes)))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io(&path)(e)),
+    }
+}
+
 fn hash_of_pairs(suite: &Suite) -> String {
     let mut hash = Sha256::new();
     for task in suite.tasks.iter().chain(&suite.dev) {
@@ -154,6 +170,7 @@ impl Manifest {
             chunk: None,
             cpu_features: cpu_features(),
             encoder_sha256: hash_of_encoder(base)?,
+            masked_lm_head_sha256: None,
             evaluation: suite.name.clone(),
             evaluation_sha256: hash_of_pairs(suite),
             pooling,
@@ -170,6 +187,10 @@ impl Manifest {
             chunk: inputs.chunk,
             seed: Some(inputs.seed),
             text: Some(inputs.text.described.clone()),
+            masked_lm_head_sha256: match inputs.recipe.masked_lm() {
+                Some(_) => hash_of_head(inputs.base)?,
+                None => None,
+            },
             recipe: Some(inputs.recipe.clone()),
             ..Self::of_encoder(inputs.base, pooling, inputs.suite, &inputs.compute)?
         })

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use candle_core::{DType, Tensor};
 use micse_data::{Corpus, Split, SplitSize, Suite};
 use micse_eval::ModelEmbedder;
-use micse_model::{Compute, ModelFolder, Pooling, files::write_json, save_model};
+use micse_model::{Compute, MaskedLmHead, ModelFolder, Pooling, files::write_json, save_model};
 use serde_json::json;
 
 use crate::recipe::{Recipe, Select};
@@ -147,6 +147,12 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         Trainer::new(inputs.recipe.clone(), inputs.seed, encoder, tokenizer, sentences, device)?;
     if let Some(sentences) = inputs.chunk {
         trainer = trainer.in_chunks(sentences)?;
+    }
+    if inputs.recipe.masked_lm().is_some() {
+        let config = inputs.base.config()?;
+        if let Some(head) = MaskedLmHead::in_folder(inputs.base.path(), &config, device)? {
+            trainer = trainer.with_masked_lm_head(head);
+        }
     }
     let mut selection = Selection::default();
     let checkpoint = folder.join("checkpoint").join("state.safetensors");

@@ -1,5 +1,5 @@
 //! The trainer's checkpoint. Tensors: `online.NAME`, `head.NAME`, their moments (`first.`, `second.`),
-//! `momentum.NAME`, `momentum-head.NAME`, `queue.rows`. Facts: the step, the queue's sentence numbers, and what
+//! `masked-lm-head.NAME` with moments, `momentum.NAME`, `momentum-head.NAME`, `queue.rows`. Facts: the step, the queue's sentence numbers, and what
 //! the run adds.
 
 use std::path::Path;
@@ -35,6 +35,9 @@ impl Trainer {
         if let Some(head) = &self.head {
             file.part("head", head)?;
         }
+        if let Some(term) = &self.masked_lm {
+            file.part("masked-lm-head", &term.head)?;
+        }
         let mut queue_sentences = Vec::new();
         if let Some(tower) = &self.momentum {
             file.values("momentum", tower.encoder.as_ref())?;
@@ -65,6 +68,9 @@ impl Trainer {
         file.restore("online", self.encoder.as_mut(), moved)?;
         if let Some(head) = &mut self.head {
             file.restore("head", head, moved)?;
+        }
+        if let Some(term) = &mut self.masked_lm {
+            file.restore("masked-lm-head", &mut term.head, moved)?;
         }
         if let Some(tower) = &mut self.momentum {
             file.restore("momentum", tower.encoder.as_mut(), false)?;

@@ -8,6 +8,7 @@
 mod attention;
 mod checkpoint;
 mod chunks;
+mod masked;
 mod momentum;
 mod report;
 mod schedule;
@@ -17,13 +18,16 @@ use std::num::NonZeroUsize;
 use candle_core::{Device, Tensor};
 use micse_data::EpochOrder;
 use micse_losses::{Selection, check_finite};
-use micse_model::{AdamStep, Batch, Dropout, Encoder, TanhMlp, Tokenizer, Trainable, clip_factor};
+use micse_model::{
+    AdamStep, Batch, Dropout, Encoder, MaskedLmHead, TanhMlp, Tokenizer, Trainable, clip_factor,
+};
 use micse_random::Stream;
 
 use crate::recipe::{Head, InfoNce, MomentumUpdate, Negatives, Objective, Recipe};
 use crate::{Error, Result};
 use attention::AmiTerm;
 use chunks::{Chunks, View};
+use masked::{MaskedLoss, MaskedTerm};
 use momentum::MomentumTower;
 use report::Clock;
 pub use report::{StepReport, StepTimes};
@@ -34,6 +38,8 @@ mod purpose {
     pub(super) const DROPOUT: u64 = 1;
     pub(super) const ATTENTION_SAMPLES: u64 = 2;
     pub(super) const HEAD: u64 = 3;
+    pub(super) const MASKED_LM_HEAD: u64 = 4;
+    pub(super) const MASKS: u64 = 5;
 }
 /// Towers in the dropout key.
 const ONLINE: u64 = 0;
@@ -48,6 +54,7 @@ pub struct Trainer {
     head: Option<TanhMlp>,
     momentum: Option<MomentumTower>,
     ami: Vec<AmiTerm>,
+    masked_lm: Option<MaskedTerm>,
     order: EpochOrder,
     device: Device,
     chunk: Option<NonZeroUsize>,
@@ -57,6 +64,7 @@ pub struct Trainer {
 /// The forward half of a step: its loss, and what the backward half needs.
 pub struct Forward {
     loss: Tensor,
+    masked: Option<MaskedLoss>,
     chunks: Chunks,
     views: Vec<View>,
     report: StepReport,
@@ -118,10 +126,39 @@ impl Trainer {
         };
         let ami =
             recipe.ami().map(|a| AmiTerm::new(&recipe.name, a, encoder.config())).collect::<Result<_>>()?;
+        let masked_lm = match recipe.masked_lm() {
+            Some(term) => {
+                let stream = stream.with(purpose::MASKED_LM_HEAD);
+                Some(MaskedTerm::new(term, encoder.as_ref(), &tokenizer, stream, device)?)
+            }
+            None => None,
+        };
         let order = EpochOrder::new(sentences, recipe.optimizer.batch_size, seed);
         let device = device.clone();
         let chunk = None;
-        Ok(Self { recipe, stream, tokenizer, encoder, head, momentum, ami, order, device, chunk, step: 0 })
+        Ok(Self {
+            recipe,
+            stream,
+            tokenizer,
+            encoder,
+            head,
+            momentum,
+            ami,
+            masked_lm,
+            order,
+            device,
+            chunk,
+            step: 0,
+        })
+    }
+
+    /// Takes a trained masked-LM head in place of the new one, where the recipe has that objective.
+    #[must_use]
+    pub fn with_masked_lm_head(mut self, head: MaskedLmHead) -> Self {
+        if let Some(term) = &mut self.masked_lm {
+            term.head = head;
+        }
+        self
     }
 
     /// Encodes batches in chunks of so many sentences, each twice: memory is that of a chunk, gradients are
@@ -164,6 +201,11 @@ impl Trainer {
         self.head.as_ref()
     }
 
+    /// The masked-LM head, where the recipe has that objective.
+    pub fn masked_lm_head(&self) -> Option<&MaskedLmHead> {
+        self.masked_lm.as_ref().map(|term| &term.head)
+    }
+
     /// Sentence numbers (in the split) of a step, counted from 0.
     pub fn batch_of(&mut self, step: usize) -> Vec<u32> {
         self.order.batch(step)
@@ -197,6 +239,9 @@ impl Trainer {
         self.encoder.step(&rule)?;
         if let Some(head) = &mut self.head {
             head.step(&rule)?;
+        }
+        if let Some(term) = &mut self.masked_lm {
+            term.head.step(&rule)?;
         }
         if let Some(tower) = self.momentum.as_mut().filter(|m| m.rule.update == MomentumUpdate::AfterStep) {
             tower.follow(self.encoder.as_ref(), self.head.as_ref())?;
@@ -242,6 +287,7 @@ impl Trainer {
             }
             None => None,
         };
+        let masked = self.masked(&ids)?;
         report.times.encode = clock.lap();
 
         let rows: Vec<Tensor> = views
@@ -255,11 +301,15 @@ impl Trainer {
             report.measure(&rows[0], &rows[1])?;
         }
         let loss = self.objectives(&rows, &views, &selections, &numbers, &mut report)?;
+        if let Some(masked) = &masked {
+            report.terms.push(("masked-lm", masked.value));
+            report.loss += masked.weighted();
+        }
         if let (Some(tower), Some(slow)) = (&mut self.momentum, &slow) {
             tower.queue.push(slow, &numbers)?;
         }
         report.times.objectives += clock.lap();
-        Ok(Forward { loss, chunks, views, report })
+        Ok(Forward { loss, masked, chunks, views, report })
     }
 
     /// The backward half: gradients of all parameters are collected in encoder and head.
@@ -268,7 +318,7 @@ impl Trainer {
     /// The tensor library fails.
     pub fn backward(&mut self, forward: Forward) -> Result<StepReport> {
         let mut clock = Clock::start();
-        let Forward { loss, chunks, views, mut report } = forward;
+        let Forward { loss, masked, chunks, views, mut report } = forward;
         let leaves = loss.backward()?;
         // The objectives' graph is done with: its memory is the encoder's now.
         drop(loss);
@@ -279,6 +329,9 @@ impl Trainer {
         for view in views {
             chunks.backward(self.encoder.as_mut(), view, &leaves)?;
         }
+        if let (Some(term), Some(masked)) = (&mut self.masked_lm, &masked) {
+            term.backward(self.encoder.as_mut(), masked)?;
+        }
         report.times.backward = clock.lap();
         Ok(report)
     }
@@ -287,6 +340,9 @@ impl Trainer {
         let mut square = self.encoder.gradient_square_norm()?;
         if let Some(head) = &self.head {
             square += head.gradient_square_norm()?;
+        }
+        if let Some(term) = &self.masked_lm {
+            square += term.head.gradient_square_norm()?;
         }
         Ok(square.sqrt())
     }
@@ -306,7 +362,19 @@ impl Trainer {
         self.ami.iter().enumerate().map(draw).collect()
     }
 
-    /// The weighted sum of all terms; each term's value goes into the report.
+    /// The masked-LM loss of the batch's sentences, with the dropout rate of view 1 and draws of its own.
+    fn masked(&self, ids: &[Vec<u32>]) -> Result<Option<MaskedLoss>> {
+        let Some(term) = &self.masked_lm else { return Ok(None) };
+        let dropout = self.dropout(ONLINE, self.recipe.views.len(), self.recipe.views[0].dropout);
+        let masks = self.stream.with(purpose::MASKS).with(self.step as u64);
+        let padding = self.recipe.padding.into();
+        term.loss(self.encoder.as_ref(), ids, padding, dropout, masks).map_err(|e| match e {
+            Error::Loss(e @ micse_losses::Error::NotFinite { .. }) => self.failed(e.to_string()),
+            other => other,
+        })
+    }
+
+    /// The weighted sum of all terms but masked-lm, which has a pass of its own; each term's value goes into the report.
     fn objectives(
         &self,
         rows: &[Tensor],
@@ -331,6 +399,7 @@ impl Trainer {
                     (ami, first) = (ami + 1, first + count);
                     loss
                 }
+                Objective::MaskedLm(_) => continue,
             };
             let value = check_finite(&term, objective.name()).map_err(|e| {
                 self.failed(format!("{e}; lower optimizer.lr, or look at the sentences of this step"))
