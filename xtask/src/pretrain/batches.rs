@@ -97,7 +97,9 @@ mod tests {
             let lengths: Vec<usize> = batch.iter().map(|&i| sentences.length(i as usize)).collect();
             spread += lengths.iter().max().unwrap() - lengths.iter().min().unwrap();
             sizes.push(lengths.iter().sum::<usize>());
-            batch.iter().for_each(|&i| seen[i as usize] += 1);
+            for &i in batch {
+                seen[i as usize] += 1;
+            }
         }
         assert!(seen.iter().all(|&count| count == 1));
         assert!(sizes.iter().all(|size| (900..=1064).contains(size)), "{sizes:?}");

@@ -87,7 +87,7 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
                 // Writing into a String cannot fail.
                 let _ = write!(row, " {score:.2} |");
             }
-            let dev = scores.dev.map_or("".into(), |dev| format!("{dev:.2}"));
+            let dev = scores.dev.map_or(String::new(), |dev| format!("{dev:.2}"));
             line(format!("{row} {:.2} | {dev} |", scores.average));
         }
     }

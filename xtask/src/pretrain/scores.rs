@@ -1,5 +1,7 @@
 //! What a pre-training is judged by: the loss on held-out sentences, and STS scores without further training.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context, Result};
 use micse_data::{MaskVocabulary, Suite};
 use micse_eval::{ModelEmbedder, dev_spearman, evaluate};
@@ -108,7 +110,8 @@ impl Scores {
         );
         for scores in &self.sts {
             let dev = scores.dev.map_or(String::new(), |dev| format!("dev {dev:.2}, "));
-            line += &format!("; {}: {dev}STS average {:.2}", scores.pooling, scores.average);
+            // Writing into a String cannot fail.
+            let _ = write!(line, "; {}: {dev}STS average {:.2}", scores.pooling, scores.average);
         }
         line
     }

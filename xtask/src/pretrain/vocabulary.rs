@@ -86,7 +86,7 @@ fn alphabet(counts: &Counts, size: usize) -> Vec<char> {
 pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>> {
     let counts = characters(corpus)?;
     let alphabet = alphabet(&counts, size);
-    let begin = alphabet.iter().map(|c| c.to_string());
+    let begin = alphabet.iter().map(char::to_string);
     let continued = alphabet.iter().filter(|c| counts[c].1 > 0).map(|c| format!("##{c}"));
     let first: Vec<String> = SPECIAL.iter().map(|&s| s.to_owned()).chain(begin).chain(continued).collect();
     if first.len() >= size {
