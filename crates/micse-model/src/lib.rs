@@ -45,6 +45,8 @@ mod head;
 mod mlm_head;
 pub mod optimizer;
 #[cfg(feature = "clap")]
+mod memory;
+#[cfg(feature = "clap")]
 pub mod options;
 pub mod packed;
 mod parameters;
