@@ -42,10 +42,10 @@ mod error;
 pub mod files;
 pub mod folder;
 mod head;
-mod mlm_head;
-pub mod optimizer;
 #[cfg(feature = "clap")]
 mod memory;
+mod mlm_head;
+pub mod optimizer;
 #[cfg(feature = "clap")]
 pub mod options;
 pub mod packed;
