@@ -52,5 +52,5 @@ pub use checks::check_finite;
 pub use cosine::{cosine_matrix, normalize_rows};
 pub use error::{Error, Result};
 pub use infonce::{InfoNce, InfoNceForm};
-pub use masked_lm::{MaskedLm, masked_lm_loss};
+pub use masked_lm::{MaskedLm, Products, masked_lm_loss};
 pub use queue::{NegativeQueue, QueueState};

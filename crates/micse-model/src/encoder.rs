@@ -166,6 +166,17 @@ pub trait Trainable {
     /// The parameters' values in that order; they share memory with the parameters where the engine can.
     fn values(&self) -> Result<Vec<Tensor>>;
 
+    /// The value of one parameter, by its number in [`Self::parameters`].
+    ///
+    /// # Errors
+    /// There is no such parameter.
+    fn value(&self, parameter: usize) -> Result<Tensor> {
+        let values = self.values()?;
+        let count = values.len();
+        let none = || crate::Error::Input(format!("there is no parameter {parameter} among {count}"));
+        values.into_iter().nth(parameter).ok_or_else(none)
+    }
+
     /// Overwrites all parameters, given in the same order.
     fn set_values(&mut self, values: &[Tensor]) -> Result<()>;
 

@@ -1,10 +1,12 @@
 //! One pass of masked language modelling: masked copies of sentences through encoder and head to the loss.
 
+use candle_core::Tensor;
 use candle_core::backprop::GradStore;
-use candle_core::{Tensor, Var};
 use micse_data::{MaskVocabulary, Masking};
-use micse_losses::masked_lm_loss;
-use micse_model::{Batch, Encoder, MaskedLmHead, Mode, Padding, Pass, Taps, Tokenizer, WORD_TABLE};
+use micse_losses::{MaskedLm, Products, masked_lm_loss};
+use micse_model::{
+    Batch, Encoder, MaskedLmHead, Mode, Padding, Pass, Precision, Taps, Tokenizer, WORD_TABLE,
+};
 use micse_random::Stream;
 
 use crate::{Error, Result};
@@ -61,25 +63,31 @@ impl MaskedBatch {
     }
 
     /// The loss of a training pass, in the graph of encoder and head; `None` if there is nothing to predict (no
-    /// ordinary token in the batch).
+    /// ordinary token in the batch). After its backward pass [`add_table_gradient`] is due.
     ///
     /// # Errors
     /// The batch does not fit the encoder, or the head is another encoder's.
-    pub fn loss(&self, encoder: &dyn Encoder, head: &MaskedLmHead, mode: Mode) -> Result<Option<Predicted>> {
+    pub fn loss(
+        &self,
+        encoder: &dyn Encoder,
+        head: &MaskedLmHead,
+        mode: Mode,
+        precision: Precision,
+    ) -> Result<Option<MaskedLm>> {
         let Some(states) = self.states(encoder, mode, true)? else { return Ok(None) };
-        let table = Var::from_tensor(&word_table(encoder)?)?;
-        let masked = masked_lm_loss(&head.transform(&states)?, &table, head.bias(), &self.targets)?;
-        Ok(Some(Predicted { loss: masked.loss, correct: masked.correct, table }))
+        let (states, table) = (head.transform(&states)?, encoder.value(WORD_TABLE)?);
+        Ok(Some(masked_lm_loss(&states, &table, head.bias(), &self.targets, products(precision))?))
     }
 
-    /// The mean loss in evaluation mode, and the number of right predictions; `None` as in [`Self::loss`].
+    /// The mean loss in evaluation mode, in f32, and the number of right predictions; `None` as in [`Self::loss`].
     ///
     /// # Errors
     /// As [`Self::loss`].
     pub fn evaluate(&self, encoder: &dyn Encoder, head: &MaskedLmHead) -> Result<Option<(f64, usize)>> {
         let Some(states) = self.states(encoder, Mode::Evaluation, false)? else { return Ok(None) };
-        let states = head.transform(&states)?.detach();
-        let masked = masked_lm_loss(&states, &word_table(encoder)?, &head.bias().detach(), &self.targets)?;
+        let (states, bias) = (head.transform(&states)?.detach(), head.bias().detach());
+        let table = encoder.value(WORD_TABLE)?;
+        let masked = masked_lm_loss(&states, &table, &bias, &self.targets, Products::Full)?;
         Ok(Some((f64::from(masked.loss.to_scalar::<f32>()?), masked.correct)))
     }
 
@@ -94,30 +102,20 @@ impl MaskedBatch {
     }
 }
 
-fn word_table(encoder: &dyn Encoder) -> Result<Tensor> {
-    let none = || micse_model::Error::Input("the encoder has no parameters".into());
-    Ok(encoder.values()?.into_iter().nth(WORD_TABLE).ok_or_else(none)?)
-}
-
-/// A masked-LM loss whose backward pass reaches encoder and head.
-pub struct Predicted {
-    /// The mean cross-entropy, a scalar in the graph.
-    pub loss: Tensor,
-    /// Right predictions.
-    pub correct: usize,
-    /// The word table as the output layer saw it.
-    table: Var,
-}
-
-impl Predicted {
-    /// Adds the output layer's share to the gradient of the encoder's word table, after the encoder has collected
-    /// its own: the table is used twice.
-    ///
-    /// # Errors
-    /// The gradients are not those of this loss.
-    pub fn add_table_gradient(&self, encoder: &mut dyn Encoder, gradients: &GradStore) -> Result<()> {
-        let missing = || micse_model::Error::Input("the word table got no gradient".into());
-        let gradient = gradients.get(self.table.as_tensor()).ok_or_else(missing)?;
-        Ok(encoder.add_gradient(WORD_TABLE, gradient)?)
+fn products(precision: Precision) -> Products {
+    match precision {
+        Precision::F32 => Products::Full,
+        Precision::Bf16 => Products::Bf16,
     }
+}
+
+/// Adds the output layer's share to the gradient of the encoder's word table, after the encoder has collected its
+/// own: the table is used twice.
+///
+/// # Errors
+/// `gradients` are not those of this loss.
+pub fn add_table_gradient(encoder: &mut dyn Encoder, masked: &MaskedLm, gradients: &GradStore) -> Result<()> {
+    let missing = || micse_model::Error::Input("the word table got no gradient".into());
+    let gradient = masked.table_gradient(gradients).ok_or_else(missing)?;
+    Ok(encoder.add_gradient(WORD_TABLE, &gradient)?)
 }

@@ -14,7 +14,7 @@ use micse_model::{
 };
 use micse_random::Stream;
 use micse_train::checkpoint::{Checkpoint, CheckpointWriter};
-use micse_train::masked_lm::{MaskedBatch, mask_vocabulary};
+use micse_train::masked_lm::{MaskedBatch, add_table_gradient, mask_vocabulary};
 use micse_train::run::open_metrics;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -157,17 +157,18 @@ impl<'a> Training<'a> {
         let sentences = self.next_batch();
         let batch = MaskedBatch::new(&sentences, m.masking(), &self.vocabulary, (Padding::Drop, 0), masks)?;
         let mode = Mode::Training(Dropout { hidden: m.dropout, attention: m.dropout, stream: dropout });
-        let predicted = batch.loss(self.encoder.as_ref(), &self.head, mode)?;
-        let predicted = predicted.with_context(|| format!("step {}: the batch has no words", k + 1))?;
-        let loss = f64::from(predicted.loss.to_scalar::<f32>()?);
+        let masked = batch.loss(self.encoder.as_ref(), &self.head, mode, m.precision)?;
+        let masked = masked.with_context(|| format!("step {}: the batch has no words", k + 1))?;
+        let loss = f64::from(masked.loss.to_scalar::<f32>()?);
         if !loss.is_finite() {
             bail!("step {}: the loss is {loss}; lower --lr", k + 1);
         }
-        let gradients = predicted.loss.backward()?;
+        let gradients = masked.loss.backward()?;
         self.encoder.collect_gradients(&gradients)?;
         self.head.collect_gradients(&gradients)?;
-        predicted.add_table_gradient(self.encoder.as_mut(), &gradients)?;
-        drop(gradients);
+        add_table_gradient(self.encoder.as_mut(), &masked, &gradients)?;
+        let right = masked.correct;
+        drop((masked, gradients));
         let norm = (self.encoder.gradient_square_norm()? + self.head.gradient_square_norm()?).sqrt();
         if !norm.is_finite() {
             bail!("step {}: the gradient's norm is {norm}; lower --lr", k + 1);
@@ -188,7 +189,7 @@ impl<'a> Training<'a> {
         let count = batch.targets.len();
         facts.sums.loss += loss * count as f64;
         facts.sums.predicted += count;
-        facts.sums.right += predicted.correct;
+        facts.sums.right += right;
         Ok(Step { tokens, loss, learning_rate: rule.learning_rate, gradient_norm: norm })
     }
 

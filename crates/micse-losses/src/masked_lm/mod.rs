@@ -12,31 +12,57 @@
 //! they exist once, outside the graph: a row is turned into its gradient while it is in the cache, and the
 //! gradients of states, table and bias follow by matrix products at once, for the backward pass to hand out.
 
+mod products;
 mod row;
 
 use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp3, DType, InplaceOp2, Layout, Shape, Tensor, WithDType, bail};
+use candle_core::{CpuStorage, CustomOp2, DType, InplaceOp2, Layout, Shape, Tensor, Var, WithDType, bail};
 use rayon::prelude::*;
 
 use crate::checks::{matrix, same_shape};
 use crate::{Error, Result};
+pub use products::Products;
 use row::Real;
 
 /// What [`masked_lm_loss`] gives.
 #[derive(Clone, Debug)]
 pub struct MaskedLm {
-    /// The mean cross-entropy in nats, a scalar in the graph.
+    /// The mean cross-entropy in nats, a scalar in the graph of states and bias.
     pub loss: Tensor,
     /// Positions where no id scores higher than the true one.
     pub correct: usize,
+    table: TableGradient,
+}
+
+/// Where the table's gradient is put down.
+#[derive(Clone, Debug)]
+enum TableGradient {
+    /// By the loss's own node, when the backward pass comes by.
+    Node(Arc<Mutex<Option<Tensor>>>),
+    /// By the graph (devices other than the CPU).
+    Graph(Var),
+}
+
+impl MaskedLm {
+    /// The gradient of the word table `[V, D]` from the backward pass that gave `gradients`; `None` before it, or if
+    /// neither states nor bias were in a graph. The table belongs to an encoder, which has a gradient of its own for
+    /// it: the two are to be added.
+    pub fn table_gradient(&self, gradients: &candle_core::backprop::GradStore) -> Option<Tensor> {
+        match &self.table {
+            TableGradient::Node(cell) => cell.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            TableGradient::Graph(table) => gradients.get(table.as_tensor()).cloned(),
+        }
+    }
 }
 
 /// The masked-LM loss of states `[M, D]` under the word table `[V, D]` and the bias `[V]`, against the true ids
 /// of the M positions.
 ///
 /// **Inputs**: the states of the masked positions alone, after the prediction head's transform; the table is
-/// BERT's own word embeddings (tied).
+/// BERT's own word embeddings (tied). The table is no part of the graph: its gradient is that of
+/// [`MaskedLm::table_gradient`].
 ///
 /// **Requirements**: f32 or f64, all of one type; ids below V; at least one position.
 ///
@@ -46,22 +72,31 @@ pub struct MaskedLm {
 /// **Citation**: Devlin et al. 2019, section 3.1.
 ///
 /// # Errors
-/// Shapes that do not fit, another type, an id beyond the table, no position.
+/// Shapes that do not fit, another type, an id beyond the table, no position; bfloat16 asked for elsewhere than of
+/// f32 on the CPU.
 ///
 /// ```
-/// use candle_core::{Device, Tensor, Var};
-/// use micse_losses::masked_lm_loss;
+/// use candle_core::{DType, Device, Tensor, Var};
+/// use micse_losses::{Products, masked_lm_loss};
 ///
 /// // Two positions, a vocabulary of three. Every score is 0, so the loss is ln 3.
-/// let states = Var::from_tensor(&Tensor::zeros((2, 4), candle_core::DType::F32, &Device::Cpu)?)?;
-/// let table = Tensor::ones((3, 4), candle_core::DType::F32, &Device::Cpu)?;
-/// let bias = Tensor::zeros(3, candle_core::DType::F32, &Device::Cpu)?;
-/// let masked = masked_lm_loss(&states, &table, &bias, &[0, 2])?;
+/// let states = Var::from_tensor(&Tensor::zeros((2, 4), DType::F32, &Device::Cpu)?)?;
+/// let table = Tensor::ones((3, 4), DType::F32, &Device::Cpu)?;
+/// let bias = Tensor::zeros(3, DType::F32, &Device::Cpu)?;
+/// let masked = masked_lm_loss(&states, &table, &bias, &[0, 2], Products::Full)?;
 /// assert!((masked.loss.to_scalar::<f32>()? - 3_f32.ln()).abs() < 1e-6);
-/// assert!(masked.loss.backward()?.get(&states).is_some());
+/// let gradients = masked.loss.backward()?;
+/// assert!(gradients.get(&states).is_some());
+/// assert_eq!(masked.table_gradient(&gradients).unwrap().dims(), [3, 4]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn masked_lm_loss(states: &Tensor, table: &Tensor, bias: &Tensor, targets: &[u32]) -> Result<MaskedLm> {
+pub fn masked_lm_loss(
+    states: &Tensor,
+    table: &Tensor,
+    bias: &Tensor,
+    targets: &[u32],
+    products: Products,
+) -> Result<MaskedLm> {
     let (_, dim) = matrix(states, "states")?;
     let (vocabulary, _) = matrix(table, "word table")?;
     same_shape(table, "word table", &[vocabulary, dim])?;
@@ -75,36 +110,25 @@ pub fn masked_lm_loss(states: &Tensor, table: &Tensor, bias: &Tensor, targets: &
     if let Some(&id) = targets.iter().find(|&&id| id as usize >= vocabulary) {
         return Err(Error::Target { id, vocabulary });
     }
+    products.check(states)?;
     if !states.device().is_cpu() {
         return plain(states, table, bias, targets);
     }
 
-    let wanted = [states, table, bias].map(Tensor::track_op);
-    let (h, w) = (states.detach(), table.detach());
-    let scores = h.matmul(&w.t()?)?;
-    let walk = Walk { targets, gradient: wanted.contains(&true), outcome: RefCell::default() };
+    let table = table.detach();
+    let scores = products.scores(&states.detach(), &table)?;
+    let walk = Walk { targets, gradient: states.track_op() || bias.track_op(), outcome: RefCell::default() };
     scores.inplace_op2(&bias.detach().contiguous()?, &walk)?;
     let (loss, correct) = walk.outcome.into_inner();
     // From here on `scores` is the gradient with respect to the scores.
-    let gradients = [
-        wanted[0].then(|| scores.matmul(&w)).transpose()?,
-        wanted[1].then(|| scores.t()?.matmul(&h)).transpose()?,
-        wanted[2].then(|| column_sums(&scores)).transpose()?,
-    ];
-    let op = Computed { loss, gradients };
-    Ok(MaskedLm {
-        loss: states.contiguous()?.apply_op3(&table.contiguous()?, &bias.contiguous()?, op)?,
-        correct,
-    })
-}
-
-/// `sum_m x_mv`, as a matrix product: the tensor library's own sum over rows is far slower.
-fn column_sums(x: &Tensor) -> candle_core::Result<Tensor> {
-    Tensor::ones((1, x.dim(0)?), x.dtype(), x.device())?.matmul(x)?.squeeze(0)
+    let cell = Arc::default();
+    let node = Node { loss, scores, table, products, table_gradient: Arc::clone(&cell) };
+    Ok(MaskedLm { loss: states.apply_op2(bias, node)?, correct, table: TableGradient::Node(cell) })
 }
 
 /// The same in plain tensor operations, for devices other than the CPU.
 fn plain(states: &Tensor, table: &Tensor, bias: &Tensor, targets: &[u32]) -> Result<MaskedLm> {
+    let table = Var::from_tensor(&table.detach())?;
     let scores = states.matmul(&table.t()?)?.broadcast_add(bias)?;
     let ids = Tensor::new(targets, states.device())?.unsqueeze(1)?;
     let largest = scores.detach().max_keepdim(1)?;
@@ -112,7 +136,7 @@ fn plain(states: &Tensor, table: &Tensor, bias: &Tensor, targets: &[u32]) -> Res
     let own = scores.gather(&ids, 1)?;
     let losses = sums.log()?.add(&largest)?.sub(&own)?;
     let right = own.detach().ge(&largest)?.to_dtype(DType::F32)?.sum_all()?.to_scalar::<f32>()?;
-    Ok(MaskedLm { loss: losses.mean_all()?, correct: right as usize })
+    Ok(MaskedLm { loss: losses.mean_all()?, correct: right as usize, table: TableGradient::Graph(table) })
 }
 
 /// Walks the scores once, in place: adds the bias, takes loss and hits, and leaves the gradient behind if it is
@@ -168,13 +192,17 @@ impl InplaceOp2 for Walk<'_> {
     }
 }
 
-/// A loss with its gradients, as a node of the graph.
-struct Computed {
+/// The loss as a node of the graph.
+struct Node {
     loss: f64,
-    gradients: [Option<Tensor>; 3],
+    /// The gradient with respect to the scores.
+    scores: Tensor,
+    table: Tensor,
+    products: Products,
+    table_gradient: Arc<Mutex<Option<Tensor>>>,
 }
 
-impl CustomOp3 for Computed {
+impl CustomOp2 for Node {
     fn name(&self) -> &'static str {
         "masked-lm"
     }
@@ -182,8 +210,6 @@ impl CustomOp3 for Computed {
     fn cpu_fwd(
         &self,
         states: &CpuStorage,
-        _: &Layout,
-        _: &CpuStorage,
         _: &Layout,
         _: &CpuStorage,
         _: &Layout,
@@ -197,20 +223,19 @@ impl CustomOp3 for Computed {
 
     fn bwd(
         &self,
-        _: &Tensor,
-        _: &Tensor,
+        states: &Tensor,
         _: &Tensor,
         _: &Tensor,
         gradient: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
         let factor = gradient.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-        let scaled = |own: &Option<Tensor>| match own {
-            Some(own) if factor == 1.0 => Ok(Some(own.clone())),
-            Some(own) => own.affine(factor, 0.0).map(Some),
-            None => Ok(None),
-        };
-        let [states, table, bias] = &self.gradients;
-        Ok((scaled(states)?, scaled(table)?, scaled(bias)?))
+        let scaled = |own: Tensor| if factor == 1.0 { Ok(own) } else { own.affine(factor, 0.0) };
+        let table = scaled(self.products.table_gradient(&self.scores, &states.detach())?)?;
+        *self.table_gradient.lock().unwrap_or_else(PoisonError::into_inner) = Some(table);
+        // The column sums as a matrix product: the tensor library's own sum over rows is far slower.
+        let ones = Tensor::ones((1, self.scores.dim(0)?), self.scores.dtype(), self.scores.device())?;
+        let bias = scaled(ones.matmul(&self.scores)?.squeeze(0)?)?;
+        Ok((Some(scaled(self.products.states_gradient(&self.scores, &self.table)?)?), Some(bias)))
     }
 }
 
@@ -231,15 +256,19 @@ mod tests {
         };
         let (states, table, bias) = (normal(1, &[6, 4]), normal(2, &[9, 4]), normal(3, &[9]));
         let targets = [0, 8, 3, 3, 1, 5];
-        let fused = masked_lm_loss(&states, &table, &bias, &targets).unwrap();
+        let fused = masked_lm_loss(&states, &table, &bias, &targets, Products::Full).unwrap();
         let plain = plain(&states, &table, &bias, &targets).unwrap();
         assert_eq!(fused.correct, plain.correct);
         let value = |loss: &Tensor| loss.to_scalar::<f64>().unwrap();
         assert!((value(&fused.loss) - value(&plain.loss)).abs() < 1e-13);
         let (a, b) = (fused.loss.backward().unwrap(), plain.loss.backward().unwrap());
-        for input in [&states, &table, &bias] {
-            let difference = (a.get(input).unwrap() - b.get(input).unwrap()).unwrap().abs().unwrap();
-            assert!(difference.sum_all().unwrap().to_scalar::<f64>().unwrap() < 1e-12);
+        let same = |a: &Tensor, b: &Tensor| {
+            let difference = (a - b).unwrap().abs().unwrap().sum_all().unwrap();
+            assert!(value(&difference) < 1e-12);
+        };
+        for input in [&states, &bias] {
+            same(a.get(input).unwrap(), b.get(input).unwrap());
         }
+        same(&fused.table_gradient(&a).unwrap(), &plain.table_gradient(&b).unwrap());
     }
 }

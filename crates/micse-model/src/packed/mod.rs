@@ -110,6 +110,10 @@ impl Trainable for PackedEncoder {
         self.core.read()?.value_tensors()
     }
 
+    fn value(&self, parameter: usize) -> Result<Tensor> {
+        self.core.read()?.value_tensor(parameter)
+    }
+
     fn set_values(&mut self, values: &[Tensor]) -> Result<()> {
         self.core.write()?.set_values(values)
     }

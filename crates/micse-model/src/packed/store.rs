@@ -107,6 +107,14 @@ impl Store {
         self.tensors(&self.values)
     }
 
+    pub(super) fn value_tensor(&self, number: usize) -> Result<Tensor> {
+        let count = self.slots.parameters.len();
+        if number >= count {
+            return Err(Error::Input(format!("there is no parameter {number} among {count}")));
+        }
+        self.tensor(number, &self.values)
+    }
+
     pub(super) fn set_values(&mut self, values: &[Tensor]) -> Result<()> {
         self.version += 1;
         copy_all(&self.slots, &mut self.values, values.iter(), "value")
