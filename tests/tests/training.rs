@@ -45,7 +45,11 @@ fn recipe(name: &str, settings: &[&str]) -> Recipe {
 }
 
 fn trainer(setting: &Setting, recipe: Recipe) -> Trainer {
-    let encoder = setting.base.encoder(&Compute::cpu()).expect("the encoder");
+    trainer_on(setting, recipe, &Compute::cpu())
+}
+
+fn trainer_on(setting: &Setting, recipe: Recipe, compute: &Compute) -> Trainer {
+    let encoder = setting.base.encoder(compute).expect("the encoder");
     let tokenizer = setting.base.tokenizer().expect("the tokenizer");
     Trainer::new(recipe, 48, encoder, tokenizer, setting.text.indices.len(), &Device::Cpu).expect("a trainer")
 }
@@ -58,6 +62,45 @@ fn bits(values: &[Tensor]) -> Vec<Vec<u32>> {
     let bits =
         |t: &Tensor| t.flatten_all()?.to_vec1::<f32>().map(|v| v.into_iter().map(f32::to_bits).collect());
     values.iter().map(|t| bits(t).expect("values")).collect()
+}
+
+/// Loss, and the gradients of encoder and head, of a trainer's next step.
+fn gradients(trainer: &mut Trainer, setting: &Setting) -> (f64, Vec<(String, Vec<f32>)>) {
+    let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
+    let loss = trainer.backward(forward).expect("a backward pass").loss;
+    let mut named = Vec::new();
+    let parts: [&dyn Trainable; 2] = [trainer.encoder(), trainer.head().expect("a head")];
+    for part in parts {
+        for (info, gradient) in part.parameters().into_iter().zip(part.gradients().expect("gradients")) {
+            let numbers = gradient.map(|g| g.flatten_all().and_then(|g| g.to_vec1()).expect("numbers"));
+            named.push((info.name, numbers.unwrap_or_default()));
+        }
+    }
+    (loss, named)
+}
+
+/// The same masks are dropped, so the same loss and the same gradients come out.
+#[test]
+fn both_engines_agree_in_every_recipe() {
+    let setting = setting(40);
+    for name in names() {
+        let mut reference = trainer_on(&setting, recipe(name, &[]), &Compute::reference());
+        step(&mut reference, &setting);
+        let state = setting.runs.join(format!("{name}.safetensors"));
+        reference.save(&state, &[], serde_json::Value::Null).expect("a checkpoint");
+        let mut packed = trainer(&setting, recipe(name, &[]));
+        packed.restore(&state, "best.").expect("the checkpoint");
+        let (want_loss, want) = gradients(&mut reference, &setting);
+        let (got_loss, got) = gradients(&mut packed, &setting);
+        assert!((got_loss - want_loss).abs() < 1e-5 * want_loss.abs(), "{name}: {got_loss} {want_loss}");
+        let floor = 1e-3 * want.iter().flat_map(|(_, g)| g).fold(0.0_f32, |m, g| m.max(g.abs()));
+        for ((tensor, want), (_, got)) in want.iter().zip(&got) {
+            assert_eq!(want.len(), got.len(), "{name}: {tensor}");
+            let scale = want.iter().fold(floor, |m, g| m.max(g.abs()));
+            let worst = want.iter().zip(got).fold(0.0_f32, |m, (w, g)| m.max((w - g).abs())) / scale;
+            assert!(worst < 1e-4, "{name}: gradient of {tensor}: {worst:e}");
+        }
+    }
 }
 
 /// Candle's operations without a backward pass cut the gradient in silence; this finds them.

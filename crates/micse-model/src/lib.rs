@@ -42,6 +42,8 @@ mod error;
 pub mod files;
 pub mod folder;
 mod head;
+#[cfg(feature = "clap")]
+mod memory;
 mod mlm_head;
 pub mod optimizer;
 #[cfg(feature = "clap")]

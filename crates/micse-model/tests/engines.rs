@@ -229,6 +229,35 @@ fn rule(step: usize, gradient_scale: f64) -> AdamStep {
     }
 }
 
+/// bfloat16 has 8 bits of mantissa: the same leaves and gradients to some per cent, and in the same direction.
+#[test]
+fn bfloat16_is_close_to_f32() {
+    let config = config(3, 96, 6, 200);
+    let batch = batch(&[30, 1, 17, 9, 22], Padding::Drop);
+    let at = positions(&batch, &config, 200);
+    let values = AttentionValues { stage: AttentionStage::BeforeDropout, at };
+    for pooling in [Pooling::Cls, Pooling::Mean] {
+        let taps = Taps { attention_values: Some(values.clone()), ..pooled(pooling) };
+        let pass = Pass { mode: training(0.1), gradients: true, taps };
+        let ran = [Precision::F32, Precision::Bf16].map(|precision| {
+            let mut weights = RandomWeights { deviation: 0.05, stream: Stream::new(48) };
+            let mut encoder =
+                PackedEncoder::new(config.clone(), &mut weights, precision).expect("an encoder");
+            run(&mut encoder, &batch, &pass)
+        });
+        for ((name, want), (_, got)) in ran[0].leaves.iter().zip(&ran[1].leaves) {
+            let worst = difference(got, want);
+            assert!(worst > 0.0 && worst < 0.03, "{name}: {worst:e}");
+        }
+        for ((name, want), (_, got)) in ran[0].gradients.iter().zip(&ran[1].gradients) {
+            let (Some(want), Some(got)) = (want, got) else { continue };
+            let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+            let cosine = dot(want, got) / (dot(want, want) * dot(got, got)).sqrt();
+            assert!(cosine > 0.995, "{name}: cosine {cosine}");
+        }
+    }
+}
+
 #[test]
 fn steps_and_moving_averages() {
     let config = config(2, 32, 4, 64);
