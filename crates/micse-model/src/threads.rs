@@ -7,6 +7,9 @@ use std::num::NonZeroUsize;
 
 use crate::{Error, Result};
 
+/// candle's own pool for elementwise operations on the CPU, which spins while it waits, reads this.
+const CANDLE_VARIABLE: &str = "CANDLE_NUM_THREADS";
+
 /// The variable that rayon reads, and that a process gives to those it starts.
 pub const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 
@@ -18,11 +21,22 @@ pub const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 pub fn start_threads(asked: Option<NonZeroUsize>) -> Result<usize> {
     let variable = std::env::var(THREADS_VARIABLE).ok();
     let threads = choose(asked, variable.as_deref())?;
+    no_second_pool();
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
         .map_err(|e| Error::Input(format!("cannot compute with {threads} threads: {e}")))?;
     Ok(threads)
+}
+
+/// Keeps candle from starting a pool of its own beside rayon's: it would compute with more threads than asked
+/// for, and where the cores are busy its spinning cost more than it brought.
+#[allow(unsafe_code)] // a variable of the environment
+fn no_second_pool() {
+    if std::env::var_os(CANDLE_VARIABLE).is_none() {
+        // SAFETY: commands call this at their start, before they or their libraries have started a thread.
+        unsafe { std::env::set_var(CANDLE_VARIABLE, "1") };
+    }
 }
 
 /// The threads of the pool that computes.

@@ -1,0 +1,99 @@
+"""Encoding speed of a sentence-transformers folder, for comparison with `cargo xtask bench encode`.
+
+    python xtask/peers/encode.py MODEL_FOLDER st|onnx STS_TEST.csv [--threads 2] [--batch 64] [--onnx FILE]
+
+st is sentence-transformers (PyTorch, f32), onnx is onnxruntime on an f32 graph (exported to FILE if it is not
+there). Both columns of STS-B test, sorted by length, tokenizing inside the clock; the better of three rounds.
+Prints one line of JSON. Needs sentence-transformers, and onnx and onnxruntime for the second.
+"""
+
+import argparse
+import json
+import os
+import time
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from transformers import AutoModel, AutoTokenizer
+
+INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
+
+
+class Mean(torch.nn.Module):
+    def __init__(self, folder):
+        super().__init__()
+        self.model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        out = self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
+        weights = attention_mask[:, :, None].to(torch.float32)
+        mean = (out.last_hidden_state * weights).sum(1) / weights.sum(1)
+        return torch.nn.functional.normalize(mean, dim=1)
+
+
+def session(folder, path, threads):
+    import onnxruntime
+
+    if not os.path.exists(path):
+        tokens, mask = torch.full((2, 9), 1000), torch.ones(2, 9, dtype=torch.long)
+        axes = {name: {0: "sentences", 1: "tokens"} for name in INPUTS} | {"rows": {0: "sentences"}}
+        example = (tokens, mask, torch.zeros_like(tokens))
+        torch.onnx.export(
+            Mean(folder),
+            example,
+            path,
+            input_names=INPUTS,
+            output_names=["rows"],
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model")
+    parser.add_argument("engine", choices=["st", "onnx"])
+    parser.add_argument("sts")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--onnx", default="model.onnx")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    with open(args.sts, encoding="utf-8") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file]
+    sentences = [row[column].strip() for column in (5, 6) for row in rows]
+
+    if args.engine == "st":
+        model = SentenceTransformer(args.model, device="cpu")
+
+        def encode(batch):
+            return model.encode(batch, batch_size=args.batch, show_progress_bar=False)
+    else:
+        run, tokenizer = session(args.model, args.onnx, args.threads), AutoTokenizer.from_pretrained(args.model)
+
+        def encode(batch):
+            order = sorted(range(len(batch)), key=lambda i: -len(batch[i]))
+            parts = []
+            for start in range(0, len(order), args.batch):
+                chosen = [batch[i] for i in order[start : start + args.batch]]
+                fed = tokenizer(chosen, padding=True, truncation=True, max_length=256, return_tensors="np")
+                parts.append(run.run(None, {name: fed[name].astype(np.int64) for name in INPUTS})[0])
+            out = np.concatenate(parts)
+            return out[np.argsort(order)]
+
+    encode(sentences[:256])
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        encode(sentences)
+        times.append(time.perf_counter() - start)
+    print(json.dumps({"engine": args.engine, "sentences_per_s": len(sentences) / min(times), "seconds": times}))
+
+
+if __name__ == "__main__":
+    main()
