@@ -89,6 +89,7 @@ fn a_stopped_training_ends_as_an_undisturbed_one() {
     let again = pretrain(folder.path(), "whole", &[]);
     assert!(again.output().contains("done already: step 60"));
     pretrain(folder.path(), "whole", &["--seed", "49"]).refused(&["belongs to another run", "seed"]);
+    pretrain(folder.path(), "whole", &["--vocab-size", "601"]).refused(&["another run", "new_vocabulary"]);
 }
 
 #[test]

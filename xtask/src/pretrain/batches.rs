@@ -102,7 +102,11 @@ mod tests {
             }
         }
         assert!(seen.iter().all(|&count| count == 1));
-        assert!(sizes.iter().all(|size| (900..=1064).contains(size)), "{sizes:?}");
+        assert!(sizes.iter().all(|&size| size <= 1064), "{sizes:?}");
+        // Only the last pool's batches can be smaller, by the share that is missing to one more.
+        let whole = epoch.len() - epoch.len() % POOL;
+        assert!(sizes[..whole].iter().all(|&size| size >= 900), "{sizes:?}");
+        assert!(sizes[whole..].iter().all(|&size| size >= 500 - 64), "{sizes:?}");
         assert!(
             (spread as f64) < 5.0 * epoch.len() as f64,
             "a batch spreads over {spread} / {}",

@@ -151,6 +151,9 @@ struct Manifest {
     mask_rate: f64,
     dropout: f64,
     eval_every: usize,
+    /// The size that was asked for of a new vocabulary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    new_vocabulary: Option<usize>,
     /// SHA-256 of the weights that training starts from; without, they are random.
     #[serde(skip_serializing_if = "Option::is_none")]
     from_sha256: Option<String>,
@@ -267,7 +270,8 @@ impl Pretrain {
         config.check().map_err(anyhow::Error::msg)?;
         self.check_positions(&config)?;
         let start = self.out.join("start");
-        if !start.join("config.json").is_file() {
+        // Before there is a run.toml, what lies here may be of another text.
+        if !(start.join("config.json").is_file() && self.out.join("run.toml").is_file()) {
             eprintln!("training a vocabulary of {} on {} sentences", self.vocab_size, corpus.len());
             let tokens = vocabulary::train(corpus, self.vocab_size)?;
             config.vocab_size = tokens.len();
@@ -329,6 +333,7 @@ impl Pretrain {
             mask_rate: self.mask_rate,
             dropout: self.dropout,
             eval_every: 0,
+            new_vocabulary: self.from.is_none().then_some(self.vocab_size),
             from_sha256: self.from.as_ref().map(|_| micse_train::run::hash_of_encoder(base)).transpose()?,
             text,
             encoder,

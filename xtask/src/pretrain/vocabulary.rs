@@ -26,8 +26,8 @@ const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 /// Characters that get pieces of their own: of every this many of a text, the rarer ones are left out, and words with
 /// them are unknown. A vocabulary of 8,192 has better uses for a thousand places than scripts of other languages.
 const LEFT_OUT: u64 = 20_000;
-/// The alphabet takes no more than this share of the vocabulary.
-const LARGEST_ALPHABET: usize = 4;
+/// Special tokens and characters may take one place in this many: a vocabulary is there for words.
+const CHARACTERS: usize = 4;
 
 /// The words of a sentence as an uncased BERT sees them: cleaned, lower-cased, accents stripped, punctuation apart.
 fn words(sentence: &str) -> tokenizers::Result<Vec<String>> {
@@ -65,14 +65,14 @@ fn characters(corpus: &Corpus) -> Result<Counts> {
 }
 
 /// The characters worth a piece, in the order of their code points.
-fn alphabet(counts: &Counts, size: usize) -> Vec<char> {
+fn alphabet(counts: &Counts) -> Vec<char> {
     let total = |c: char| counts[&c].0 + counts[&c].1;
     let mut order: Vec<char> = counts.keys().copied().collect();
     order.sort_by_key(|&c| (std::cmp::Reverse(total(c)), c));
     let all: u64 = order.iter().map(|&c| total(c)).sum();
     let (mut kept, mut seen) = (Vec::new(), 0);
     for c in order {
-        if seen >= all - all / LEFT_OUT || 2 * (kept.len() + 1) > size / LARGEST_ALPHABET {
+        if seen >= all - all / LEFT_OUT {
             break;
         }
         seen += total(c);
@@ -85,12 +85,16 @@ fn alphabet(counts: &Counts, size: usize) -> Vec<char> {
 /// Trains a vocabulary of at most `size` tokens on a text: the tokens in the order of their ids.
 pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>> {
     let counts = characters(corpus)?;
-    let alphabet = alphabet(&counts, size);
+    let alphabet = alphabet(&counts);
     let begin = alphabet.iter().map(char::to_string);
     let continued = alphabet.iter().filter(|c| counts[c].1 > 0).map(|c| format!("##{c}"));
     let first: Vec<String> = SPECIAL.iter().map(|&s| s.to_owned()).chain(begin).chain(continued).collect();
-    if first.len() >= size {
-        bail!("--vocab-size {size} is too small: special tokens and characters take {}", first.len());
+    if first.len() > size / CHARACTERS {
+        bail!(
+            "--vocab-size {size} is too small: special tokens and this text's characters take {}; give at least {}",
+            first.len(),
+            CHARACTERS * first.len()
+        );
     }
     let mut trainer = WordPieceTrainer::builder()
         .vocab_size(size)
@@ -171,6 +175,6 @@ mod tests {
         let tokens = train(&Corpus::from_sentences("rare", &sentences), 200).expect("a vocabulary");
         assert!(tokens.iter().any(|t| t == "plain") && !tokens.iter().any(|t| t.contains('ω')), "{tokens:?}");
         let small = train(&Corpus::from_sentences("rare", &sentences), 8).expect_err("too small").to_string();
-        assert!(small.contains("--vocab-size 8"), "{small}");
+        assert!(small.contains("--vocab-size 8") && small.contains("give at least"), "{small}");
     }
 }
