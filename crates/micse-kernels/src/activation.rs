@@ -84,7 +84,8 @@ fn gelu_tanh(x: f32) -> (f32, f32) {
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
 fn relu(x: f32) -> (f32, f32) {
-    if x > 0.0 { (x, 1.0) } else { (0.0, 0.0) }
+    // NaN stays NaN.
+    if x <= 0.0 { (0.0, 0.0) } else { (x, 1.0) }
 }
 
 /// Rows of one task.
@@ -153,12 +154,13 @@ pub fn activate_keeping(activation: Activation, y: &mut [f32], x: &mut [f32], bi
         Activation::GeluTanh => gelu_tanh_keep,
         Activation::Relu => relu_keep,
     };
+    assert!(y.len() == x.len() && x.len().is_multiple_of(bias.len()));
     let task = TASK_ROWS * bias.len();
     y.par_chunks_mut(task).zip(x.par_chunks_mut(task)).for_each(|(y, x)| kernel(y, x, bias));
 }
 
 /// From x (bias included) and dy in `gradient`: `y <- f(x)` once more, `gradient <- dx`, and the bias's
-/// gradient `[width]`, which is the column sum of dx.
+/// gradient `[width]` grows by the column sum of dx.
 ///
 /// `parts` is a buffer for partial sums. The sums run over tasks of fixed size, in order.
 pub fn activation_backward(
@@ -175,6 +177,7 @@ pub fn activation_backward(
         Activation::Relu => relu_backward,
     };
     let width = bias_gradient.len();
+    assert!(y.len() == x.len() && gradient.len() == x.len() && x.len().is_multiple_of(width));
     let task = TASK_ROWS * width;
     parts.resize(x.len().div_ceil(task) * width, 0.0);
     y.par_chunks_mut(task)

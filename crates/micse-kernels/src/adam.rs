@@ -45,6 +45,7 @@ vectorised! {
 
 /// One step: parameters, gradients, first and second moments, all of one length.
 pub fn adam(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], rule: &AdamRule) {
+    assert!(g.len() == p.len() && m.len() == p.len() && v.len() == p.len());
     p.par_chunks_mut(TASK)
         .zip(g.par_chunks(TASK))
         .zip(m.par_chunks_mut(TASK))
@@ -82,6 +83,7 @@ vectorised! {
 
 /// `slow <- decay slow + (1 - decay) fast`, written so that equal values stay equal.
 pub fn average(slow: &mut [f32], fast: &[f32], decay: f64) {
+    assert_eq!(slow.len(), fast.len());
     let rest = (1.0 - decay) as f32;
     slow.par_chunks_mut(TASK)
         .zip(fast.par_chunks(TASK))

@@ -6,7 +6,8 @@
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
 pub(crate) fn exp_not_positive(x: f32) -> f32 {
-    let x = x.max(-87.0);
+    // NaN stays NaN.
+    let x = if x < -87.0 { -87.0 } else { x };
     // Adding and subtracting 1.5 * 2^23 rounds to the nearest whole number.
     let n = x.mul_add(std::f32::consts::LOG2_E, 12_582_912.0) - 12_582_912.0;
     // ln 2 in two parts, the first with enough zero bits for the product to be exact.

@@ -22,7 +22,8 @@ pub enum Write {
 pub fn product(out: &mut [f32], lhs: View<'_>, rhs: View<'_>, write: Write) {
     let (m, k, n) = (lhs.rows(), lhs.columns(), rhs.columns());
     assert_eq!(k, rhs.rows(), "a product of {m} x {k} and {} x {n}", rhs.rows());
-    assert!(out.len() >= m * n, "{} elements for a product of {m} x {n}", out.len());
+    let size = m.checked_mul(n).filter(|&size| size <= out.len());
+    assert!(size.is_some(), "{} elements for a product of {m} x {n}", out.len());
     if m == 0 || n == 0 {
         return;
     }

@@ -152,6 +152,7 @@ pub fn add_norm(
     norm: Norm<'_>,
     dropout: Option<RowDropout<'_>>,
 ) {
+    assert!(x.len() == y.len() && residual.len() == y.len() && y.len().is_multiple_of(bias.len()));
     let task = TASK_ROWS * bias.len();
     let work = |index: usize, y: &mut [f32], normed: &mut [f32], inverse: &mut [f32]| {
         let (at, end) = (index * task, index * task + y.len());
@@ -257,6 +258,7 @@ pub fn add_norm_backward(
     let width = gain.len();
     let task = TASK_ROWS * width;
     let Kept { normed, inverse } = kept;
+    assert!(dx.len() == dy.len() && normed.len() == dy.len() && sums.len() == 3 * width);
     parts.resize(dy.len().div_ceil(task) * 3 * width, 0.0);
     dy.par_chunks_mut(task)
         .zip(dx.par_chunks_mut(task))

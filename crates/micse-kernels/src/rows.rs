@@ -17,6 +17,7 @@ pub fn fill_rows(out: &mut [f32], row: &[f32]) {
 
 /// Row i of `out` becomes row `rows[i]` of `matrix`; both have `width` columns.
 pub fn gather_rows(out: &mut [f32], matrix: &[f32], rows: &[u32], width: usize) {
+    assert_eq!(out.len(), rows.len() * width);
     for (out, &row) in out.chunks_exact_mut(width).zip(rows) {
         out.copy_from_slice(&matrix[row as usize * width..][..width]);
     }
@@ -24,6 +25,7 @@ pub fn gather_rows(out: &mut [f32], matrix: &[f32], rows: &[u32], width: usize) 
 
 /// Row `rows[i]` of `matrix` grows by row i of `values`, in the order of i.
 pub fn scatter_add_rows(matrix: &mut [f32], values: &[f32], rows: &[u32], width: usize) {
+    assert_eq!(values.len(), rows.len() * width);
     for (values, &row) in values.chunks_exact(width).zip(rows) {
         add(&mut matrix[row as usize * width..][..width], values);
     }
@@ -31,6 +33,7 @@ pub fn scatter_add_rows(matrix: &mut [f32], values: &[f32], rows: &[u32], width:
 
 /// `sum += values`.
 pub fn add(sum: &mut [f32], values: &[f32]) {
+    assert_eq!(sum.len(), values.len());
     for (sum, &value) in sum.iter_mut().zip(values) {
         *sum += value;
     }

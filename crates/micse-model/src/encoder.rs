@@ -216,7 +216,7 @@ pub trait Trainable {
 }
 
 /// A transformer encoder.
-pub trait Encoder: Trainable + Send {
+pub trait Encoder: Trainable + Send + Sync {
     /// Sizes and constants.
     fn config(&self) -> &BertConfig;
 

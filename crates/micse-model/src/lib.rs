@@ -74,6 +74,6 @@ pub use parameters::ParameterSet;
 pub use pooling::Pooling;
 pub use sentence::{SentenceEncoder, encode_ids, encode_sentences};
 pub use tensor::TensorEncoder;
-pub use threads::{THREADS_VARIABLE, start_threads, threads};
+pub use threads::{THREADS_VARIABLE, threads};
 pub use tokenizer::Tokenizer;
 pub use weights::{RandomWeights, TensorSource, WeightsFile, save_safetensors};

@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::{Compute, Engine, Precision, Result, start_threads};
+use crate::threads::start_threads;
+use crate::{Compute, Engine, Precision, Result};
 
 /// `--engine`, `--precision` and `--threads`.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
@@ -29,8 +30,9 @@ impl EngineOptions {
     /// # Errors
     /// The device is not there, or the options do not go together.
     pub fn start(&self, device: &str) -> Result<Compute> {
-        let compute = Compute::new(device, self.engine, self.precision)?;
+        // Before the device: its driver may start threads.
         start_threads(self.threads)?;
+        let compute = Compute::new(device, self.engine, self.precision)?;
         crate::memory::keep_freed_memory();
         Ok(compute)
     }

@@ -1,6 +1,7 @@
 //! From sentences to embeddings: the one encode path of development scores, test scores and export.
 
 use candle_core::Device;
+use rayon::prelude::*;
 
 use crate::encoder::{Encoder, Pass, Taps};
 use crate::{Batch, Compute, ModelFolder, Pooling, Result, Tokenizer};
@@ -19,7 +20,7 @@ pub fn encode_ids(encoder: &dyn Encoder, sentences: &[Vec<u32>], pooling: Poolin
     let mut order: Vec<usize> = (0..sentences.len()).collect();
     order.sort_by_key(|&i| sentences[i].len());
     let pass = Pass { taps: Taps { pooled: Some(pooling), ..Taps::default() }, ..Pass::default() };
-    let mut rows = vec![Vec::new(); sentences.len()];
+    let mut batches = Vec::new();
     let mut start = 0;
     while start < order.len() {
         let mut end = start + 1;
@@ -27,14 +28,23 @@ pub fn encode_ids(encoder: &dyn Encoder, sentences: &[Vec<u32>], pooling: Poolin
         while end < order.len() && (end + 1 - start) * sentences[order[end]].len() <= BATCH_TOKENS {
             end += 1;
         }
-        let members = &order[start..end];
+        batches.push(&order[start..end]);
+        start = end;
+    }
+    let encode = |members: &&[usize]| -> Result<Vec<Vec<f32>>> {
         let ids: Vec<&Vec<u32>> = members.iter().map(|&i| &sentences[i]).collect();
         let leaves = encoder.forward(&Batch::new(&ids)?, &pass)?;
         let pooled = leaves.pooled.map(|p| p.to_device(&Device::Cpu)?.to_vec2::<f32>()).transpose()?;
-        for (&i, row) in members.iter().zip(pooled.into_iter().flatten()) {
+        Ok(pooled.unwrap_or_default())
+    };
+    // Threads take whole batches: they hardly ever wait for each other.
+    let encoded: Vec<Vec<Vec<f32>>> =
+        batches.par_iter().with_max_len(1).map(encode).collect::<Result<_>>()?;
+    let mut rows = vec![Vec::new(); sentences.len()];
+    for (members, encoded) in batches.iter().zip(encoded) {
+        for (&i, row) in members.iter().zip(encoded) {
             rows[i] = row;
         }
-        start = end;
     }
     Ok(rows)
 }

@@ -3,11 +3,14 @@
 //! The kernels, candle's matrix products and the tokenizers all work in rayon's global pool, so its size
 //! bounds what the process computes with. Results do not depend on it.
 
+#[cfg(any(feature = "clap", test))]
 use std::num::NonZeroUsize;
 
+#[cfg(any(feature = "clap", test))]
 use crate::{Error, Result};
 
 /// candle's own pool for elementwise operations on the CPU, which spins while it waits, reads this.
+#[cfg(feature = "clap")]
 const CANDLE_VARIABLE: &str = "CANDLE_NUM_THREADS";
 
 /// The variable that rayon reads, and that a process gives to those it starts.
@@ -18,7 +21,8 @@ pub const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 ///
 /// # Errors
 /// The variable is no number of at least 1, or the pool is at work already.
-pub fn start_threads(asked: Option<NonZeroUsize>) -> Result<usize> {
+#[cfg(feature = "clap")]
+pub(crate) fn start_threads(asked: Option<NonZeroUsize>) -> Result<usize> {
     let variable = std::env::var(THREADS_VARIABLE).ok();
     let threads = choose(asked, variable.as_deref())?;
     no_second_pool();
@@ -31,6 +35,7 @@ pub fn start_threads(asked: Option<NonZeroUsize>) -> Result<usize> {
 
 /// Keeps candle from starting a pool of its own beside rayon's: it would compute with more threads than asked
 /// for, and where the cores are busy its spinning cost more than it brought.
+#[cfg(feature = "clap")]
 #[allow(unsafe_code)] // a variable of the environment
 fn no_second_pool() {
     if std::env::var_os(CANDLE_VARIABLE).is_none() {
@@ -50,6 +55,7 @@ pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
 }
 
+#[cfg(any(feature = "clap", test))]
 fn choose(asked: Option<NonZeroUsize>, variable: Option<&str>) -> Result<usize> {
     if let Some(asked) = asked {
         return Ok(asked.get());
@@ -83,6 +89,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "clap")]
     #[test]
     fn the_pool_has_the_threads_asked_for_and_is_set_once() {
         // The one test of this crate's unit tests that may start the pool.

@@ -218,15 +218,8 @@ fn every_activation() {
     }
 }
 
-fn rule(step: usize, gradient_scale: f64) -> AdamStep {
-    AdamStep {
-        step,
-        learning_rate: 0.01,
-        betas: (0.9, 0.999),
-        epsilon: 1e-8,
-        weight_decay: 0.0,
-        gradient_scale,
-    }
+fn rule(step: usize, gradient_scale: f64, weight_decay: f64) -> AdamStep {
+    AdamStep { step, learning_rate: 0.01, betas: (0.9, 0.999), epsilon: 1e-8, weight_decay, gradient_scale }
 }
 
 /// bfloat16 has 8 bits of mantissa: the same leaves and gradients to some per cent, and in the same direction.
@@ -260,6 +253,12 @@ fn bfloat16_is_close_to_f32() {
 
 #[test]
 fn steps_and_moving_averages() {
+    for weight_decay in [0.0, 0.1] {
+        steps_with(weight_decay);
+    }
+}
+
+fn steps_with(weight_decay: f64) {
     let config = config(2, 32, 4, 64);
     let (tensor, packed) = both(&config);
     let mut slow = [tensor.duplicate().expect("a copy"), packed.duplicate().expect("a copy")];
@@ -273,7 +272,7 @@ fn steps_and_moving_averages() {
             let extra = Tensor::full(0.25_f32, 32, &Device::Cpu).expect("a tensor");
             fast.add_gradient(3, &extra).expect("a gradient");
             let norm = fast.gradient_square_norm().expect("a norm").sqrt();
-            fast.step(&rule(step, 1.0 / norm)).expect("a step");
+            fast.step(&rule(step, 1.0 / norm, weight_decay)).expect("a step");
             slow.follow(fast.as_ref(), 0.9).expect("a step");
         }
     }
@@ -291,26 +290,92 @@ fn steps_and_moving_averages() {
 
 #[test]
 fn moments_put_back_go_on_with_the_same_bits() {
-    let config = config(2, 32, 4, 64);
-    let (_, mut encoder) = both(&config);
-    let pass = Pass { mode: training(0.1), gradients: true, taps: pooled(Pooling::Cls) };
-    let mut other = None;
-    for step in 1..=4 {
-        run(encoder.as_mut(), &batch(&[step + 2, 4], Padding::Drop), &pass);
-        encoder.step(&rule(step, 1.0)).expect("a step");
-        if step == 2 {
-            let mut copy = encoder.duplicate().expect("a copy");
-            copy.set_moments(&encoder.moments().expect("moments")).expect("moments");
-            other = Some(copy);
-        } else if let Some(copy) = &mut other {
-            run(copy.as_mut(), &batch(&[step + 2, 4], Padding::Drop), &pass);
-            copy.step(&rule(step, 1.0)).expect("a step");
+    for weight_decay in [0.0, 0.1] {
+        let config = config(2, 32, 4, 64);
+        let (_, mut encoder) = both(&config);
+        let mut slow = encoder.duplicate().expect("a copy");
+        let pass = Pass { mode: training(0.1), gradients: true, taps: pooled(Pooling::Cls) };
+        let mut other: Option<[Box<dyn Encoder>; 2]> = None;
+        for step in 1..=4 {
+            let batch = batch(&[step + 2, 4], Padding::Drop);
+            run(encoder.as_mut(), &batch, &pass);
+            encoder.step(&rule(step, 1.0, weight_decay)).expect("a step");
+            slow.follow(encoder.as_ref(), 0.9).expect("a step");
+            if step == 2 {
+                let mut copy = encoder.duplicate().expect("a copy");
+                copy.set_moments(&encoder.moments().expect("moments")).expect("moments");
+                other = Some([copy, slow.duplicate().expect("a copy")]);
+            } else if let Some([copy, slow]) = &mut other {
+                run(copy.as_mut(), &batch, &pass);
+                copy.step(&rule(step, 1.0, weight_decay)).expect("a step");
+                slow.follow(copy.as_ref(), 0.9).expect("a step");
+            }
+        }
+        let other = other.expect("a copy");
+        for (undisturbed, other) in [&encoder, &slow].into_iter().zip(&other) {
+            let values = undisturbed.values().expect("values");
+            for (a, b) in values.iter().zip(other.values().expect("values")) {
+                assert_eq!(numbers(a), numbers(&b));
+            }
         }
     }
-    let other = other.expect("a copy");
-    for (a, b) in encoder.values().expect("values").iter().zip(other.values().expect("values")) {
-        assert_eq!(numbers(a), numbers(&b));
+}
+
+/// A term on parameters may add its gradient before or behind the backward pass.
+#[test]
+fn gradients_add_up_in_any_order() {
+    let config = config(1, 16, 2, 20);
+    let batch = batch(&[4, 6], Padding::Drop);
+    let pass = Pass { mode: Mode::Evaluation, gradients: true, taps: pooled(Pooling::Mean) };
+    let ran = [true, false].map(|before| {
+        let (_, mut encoder) = both(&config);
+        // Something stale in the buffers.
+        run(encoder.as_mut(), &batch, &pass);
+        encoder.clear_gradients();
+        let extra = Tensor::full(0.5_f32, (16, 16), &Device::Cpu).expect("a tensor");
+        let key = encoder.parameters().iter().position(|p| p.name.ends_with("key.weight")).expect("a key");
+        if before {
+            encoder.add_gradient(key, &extra).expect("a gradient");
+        }
+        run(encoder.as_mut(), &batch, &pass);
+        if !before {
+            encoder.add_gradient(key, &extra).expect("a gradient");
+        }
+        let gradients = encoder.gradients().expect("gradients");
+        gradients.into_iter().map(|g| g.map(|g| numbers(&g)).unwrap_or_default()).collect::<Vec<_>>()
+    });
+    for (a, b) in ran[0].iter().zip(&ran[1]) {
+        assert!(a.is_empty() == b.is_empty() && (a.is_empty() || difference(a, b) < 1e-6));
     }
+}
+
+#[test]
+fn constant_embeddings_still_give_the_parameters_gradients() {
+    let config = config(1, 16, 2, 20);
+    let batch = batch(&[4, 6], Padding::Drop);
+    let pass = Pass { mode: Mode::Evaluation, gradients: true, taps: pooled(Pooling::Mean) };
+    let (tensor, packed) = both(&config);
+    for mut encoder in [tensor, packed] {
+        let embeddings = encoder.embed(&batch, &pass).expect("embeddings").detach();
+        let leaves = encoder.encode(&embeddings, &batch, &pass).expect("leaves");
+        let store = loss(&leaves).backward().expect("gradients");
+        encoder.collect_gradients(&store).expect("gradients");
+        let gradients = encoder.gradients().expect("gradients");
+        assert!(gradients[0].is_none(), "the embeddings were constants");
+        assert!(gradients[5].is_some(), "the first layer's queries were not");
+    }
+}
+
+#[test]
+fn weights_that_changed_before_the_backward_pass_are_refused() {
+    let config = config(1, 16, 2, 20);
+    let (_, mut encoder) = both(&config);
+    let pass = Pass { mode: Mode::Evaluation, gradients: true, taps: pooled(Pooling::Mean) };
+    let leaves = encoder.forward(&batch(&[4, 6], Padding::Drop), &pass).expect("leaves");
+    let values = encoder.values().expect("values");
+    encoder.set_values(&values).expect("values");
+    let error = loss(&leaves).backward().err().expect("a refusal").to_string();
+    assert!(error.contains("weights changed"), "{error}");
 }
 
 #[test]

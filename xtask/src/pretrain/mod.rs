@@ -226,10 +226,14 @@ impl Pretrain {
                 bail!("{name} {rate} is not in [0, 1)");
             }
         }
+        if self.mask_rate == 0.0 {
+            bail!("--mask-rate 0 leaves nothing to predict; it must be above 0");
+        }
         for (name, value) in [
             ("--steps", self.steps),
             ("--batch-tokens", Some(self.batch_tokens)),
             ("--eval-every", self.eval_every),
+            ("--stop-after", self.stop_after),
         ] {
             if value == Some(0) {
                 bail!("{name} 0: it must be at least 1");
@@ -364,6 +368,7 @@ impl Pretrain {
             let earlier = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
             let earlier: Manifest = toml::from_str(&earlier)
                 .with_context(|| format!("{}: not a run's description", path.display()))?;
+            eprintln!("{} steps, as this folder began", earlier.steps);
             return Ok(earlier.steps);
         }
         let minutes = self.minutes.unwrap_or_default();

@@ -203,8 +203,10 @@ impl<'a> Training<'a> {
     fn restore(&mut self, path: &Path) -> Result<()> {
         let file = Checkpoint::read(path, &candle_core::Device::Cpu)?;
         self.facts = file.facts()?;
-        file.restore("encoder", self.encoder.as_mut(), true)?;
-        file.restore("head", &mut self.head, true)?;
+        // There are no moments before the first step.
+        let moments = self.facts.step > 0;
+        file.restore("encoder", self.encoder.as_mut(), moments)?;
+        file.restore("head", &mut self.head, moments)?;
         Ok(())
     }
 }

@@ -17,7 +17,12 @@ impl<'a> Bf16View<'a> {
     /// The slice is too short.
     pub fn new(data: &'a [u16], rows: usize, columns: usize, row_stride: usize) -> Self {
         assert!(
-            rows == 0 || columns == 0 || (rows - 1) * row_stride + columns <= data.len(),
+            rows == 0
+                || columns == 0
+                || (rows - 1)
+                    .checked_mul(row_stride)
+                    .and_then(|start| start.checked_add(columns))
+                    .is_some_and(|end| end <= data.len()),
             "{rows} x {columns} with stride {row_stride} does not fit into {} elements",
             data.len()
         );

@@ -76,3 +76,12 @@ fn gradients() {
         }
     }
 }
+
+#[test]
+fn nan_is_not_hidden() {
+    for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu] {
+        let mut y = [f32::NAN, 1.0];
+        activate(activation, &mut y, &[0.0; 2]);
+        assert!(y[0].is_nan() && y[1].is_finite(), "{activation:?}: {y:?}");
+    }
+}

@@ -172,3 +172,14 @@ fn scores_far_apart_stay_finite() {
         assert!((sum - 1.0).abs() < 1e-6, "{sum}");
     }
 }
+
+#[test]
+fn nan_is_not_hidden() {
+    let case = Case { heads: 1, size: 2, sentences: vec![(3, 3)], streams: None };
+    let layout = case.layout();
+    let mut qkv = normal(1, 3 * 6);
+    // A component of the second token's query.
+    qkv[6] = f32::NAN;
+    let (context, _) = case.run(&layout, &qkv);
+    assert!(context[2..4].iter().all(|x| x.is_nan()) && context[..2].iter().all(|x| x.is_finite()));
+}

@@ -11,7 +11,7 @@ use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratc
 use super::forward::kernel;
 use super::plan::{Plan, row_dropout};
 use super::products::{self, Operands, Weight};
-use super::slots::{LinearSlot, POSITIONS, TYPES, WORDS};
+use super::slots::{LinearSlot, POSITIONS, Slots, TYPES, WORDS};
 use super::store::{Gradients, Store, weight};
 use crate::dropout::Site;
 use crate::{BertConfig, Pooling};
@@ -112,9 +112,18 @@ impl LayerPass<'_> {
             gradients.part(slots, layer.intermediate.biases[0]),
             parts,
         );
-        weight_gradient(gradients, &layer.output, weight_of(&layer.output), masked, activated, operands);
         weight_gradient(
             gradients,
+            slots,
+            &layer.output,
+            weight_of(&layer.output),
+            masked,
+            activated,
+            operands,
+        );
+        weight_gradient(
+            gradients,
+            slots,
             &layer.intermediate,
             weight_of(&layer.intermediate),
             inner_gradient,
@@ -141,6 +150,7 @@ impl LayerPass<'_> {
         self.add_sums(gradients, slots, &sums, [gain, offset, layer.attention_output.biases[0]]);
         weight_gradient(
             gradients,
+            slots,
             &layer.attention_output,
             weight_of(&layer.attention_output),
             masked,
@@ -210,17 +220,11 @@ impl LayerPass<'_> {
         let [query, _, value] = layer.qkv.biases[..] else { unreachable!("three biases") };
         add(gradients.part(slots, query), &sums[..width]);
         add(gradients.part(slots, value), &sums[2 * width..]);
-        weight_gradient(gradients, &layer.qkv, weight_of(&layer.qkv), qkv, x, operands);
+        weight_gradient(gradients, slots, &layer.qkv, weight_of(&layer.qkv), qkv, x, operands);
         products::backward(upper, qkv, weight_of(&layer.qkv), Write::Add, operands);
     }
 
-    fn add_sums(
-        &self,
-        gradients: &mut Gradients,
-        slots: &super::slots::Slots,
-        sums: &[f32],
-        numbers: [usize; 3],
-    ) {
+    fn add_sums(&self, gradients: &mut Gradients, slots: &Slots, sums: &[f32], numbers: [usize; 3]) {
         for (number, sum) in numbers.into_iter().zip(sums.chunks_exact(self.plan.hidden)) {
             add(gradients.part(slots, number), sum);
         }
@@ -229,13 +233,14 @@ impl LayerPass<'_> {
 
 fn weight_gradient(
     gradients: &mut Gradients,
+    slots: &Slots,
     slot: &LinearSlot,
     weight: Weight<'_>,
     dy: &[f32],
     x: &[f32],
     operands: &mut Operands,
 ) {
-    let write = if gradients.begin(&slot.weights) { Write::Add } else { Write::Replace };
+    let write = if gradients.begin(slots, &slot.weights) { Write::Add } else { Write::Replace };
     products::weight_gradient(&mut gradients.values[slot.weight.clone()], dy, x, weight, write, operands);
 }
 

@@ -89,6 +89,9 @@ pub(super) struct EmbeddingBuffers {
     pub(super) inverse: Buffer,
 }
 
+/// Buffers that a pool keeps: the two views of a step, and as many of an evaluation beside them.
+const KEPT: usize = 4;
+
 /// Buffers that wait to be used again.
 #[derive(Default)]
 pub(super) struct Pool<T> {
@@ -124,7 +127,10 @@ impl<T> std::ops::DerefMut for Lent<T> {
 impl<T> Drop for Lent<T> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
-            self.pool.free.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+            let mut free = self.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
+            if free.len() < KEPT {
+                free.push(value);
+            }
         }
     }
 }

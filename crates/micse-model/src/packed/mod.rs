@@ -20,12 +20,12 @@ mod slots;
 mod store;
 
 use std::any::Any;
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 
-use crate::encoder::{Encoder, Leaves, ParameterInfo, Pass, Trainable};
+use crate::encoder::{Encoder, Leaves, ParameterInfo, Pass, Taps, Trainable};
 use crate::optimizer::AdamStep;
 use crate::threads::in_pool;
 use crate::weights::TensorSource;
@@ -48,16 +48,27 @@ struct Core {
 
 impl Core {
     fn read(&self) -> Result<RwLockReadGuard<'_, Store>> {
-        self.store.read().map_err(|_| poisoned())
+        self.store.try_read().map_err(|e| in_use(&e))
     }
 
     fn write(&self) -> Result<RwLockWriteGuard<'_, Store>> {
-        self.store.write().map_err(|_| poisoned())
+        self.store.try_write().map_err(|e| in_use(&e))
     }
 }
 
-fn poisoned() -> Error {
-    Error::Input("an earlier pass of this encoder ended in a panic; load the encoder again".into())
+/// Waiting is no choice: a thread that waits for a part of its work may be given a pass of another thread, which
+/// would then wait for the first one's lock.
+fn in_use<T>(error: &TryLockError<T>) -> Error {
+    Error::Input(match error {
+        TryLockError::Poisoned(_) => {
+            "an earlier pass of this encoder ended in a panic; load the encoder again".into()
+        }
+        TryLockError::WouldBlock => {
+            "another thread is in a backward pass or a step of this encoder, or reads it meanwhile; let one end \
+             before the other begins, or give each thread a `duplicate`"
+                .into()
+        }
+    })
 }
 
 /// BERT on packed rows and plain buffers.
@@ -186,7 +197,9 @@ impl Encoder for PackedEncoder {
 
     fn embed(&self, batch: &Batch, pass: &Pass) -> Result<Tensor> {
         batch.check(&self.core.config)?;
-        let plan = Plan::new(batch, pass, &self.core.config);
+        // The leaves are encode's.
+        let own = Pass { mode: pass.mode, gradients: pass.gradients, taps: Taps::default() };
+        let plan = Plan::new(batch, &own, &self.core.config);
         let shape = (plan.rows, plan.hidden);
         if pass.gradients {
             return Ok(self.anchor.apply_op1(EmbedOp::new(&self.core, plan))?);
@@ -211,10 +224,18 @@ impl Encoder for PackedEncoder {
                 plan.hidden
             )));
         }
+        if plan.layout.map_elements() > u32::MAX as usize {
+            return Err(Error::Input(format!(
+                "the attention maps of {} sentences have {} entries a layer, more than an engine can number; encode \
+                 fewer sentences at a time (--chunk)",
+                batch.sentences(),
+                plan.layout.map_elements()
+            )));
+        }
         let (ranges, sentences) = (plan.leaves.clone(), batch.sentences());
         let (rows, hidden, output) = (plan.rows, plan.hidden, plan.output);
         let flat = if pass.gradients {
-            embeddings.contiguous()?.apply_op1(EncodeOp::new(&self.core, plan))?
+            embeddings.contiguous()?.apply_op2(&self.anchor, EncodeOp::new(&self.core, plan))?
         } else {
             let x = embeddings.flatten_all()?.to_vec1::<f32>()?;
             let (buffers, scratch) = (&mut *self.core.passes.take(), &mut *self.core.scratch.take());

@@ -4,7 +4,7 @@
 //! Y = X W^T + b        dX (+)= dY W        dW (+)= dY^T X
 //! ```
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use micse_kernels::bf16::{self, Lhs, Rhs, Start};
 use micse_kernels::rows::fill_rows;
@@ -12,17 +12,45 @@ use micse_kernels::{View, Write, product};
 
 /// A weight in bfloat16, rounded again when the weights have changed.
 #[derive(Default)]
-struct Rounded {
+struct Rounded(Mutex<Slot>);
+
+#[derive(Default)]
+struct Slot {
     /// The version of the weights that it was made of.
     version: Option<u64>,
-    rhs: Rhs,
+    rhs: Arc<Rhs>,
+}
+
+impl Rounded {
+    /// The rounded form of `weight` at a version. Nothing is computed while the lock is held: a thread that waits
+    /// for a part of its work may take up another pass, which would wait for the lock for ever.
+    fn of(&self, weight: View<'_>, version: u64) -> Arc<Rhs> {
+        let old = {
+            let mut slot = self.lock();
+            if slot.version == Some(version) {
+                return Arc::clone(&slot.rhs);
+            }
+            slot.version = None;
+            std::mem::take(&mut slot.rhs)
+        };
+        // The buffers are used again unless another pass still reads them.
+        let mut rhs = Arc::try_unwrap(old).unwrap_or_default();
+        rhs.pack(weight);
+        let rhs = Arc::new(rhs);
+        *self.lock() = Slot { version: Some(version), rhs: Arc::clone(&rhs) };
+        rhs
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Both orders in which a weight is multiplied with.
 #[derive(Default)]
 pub(super) struct RoundedWeight {
-    forward: Mutex<Rounded>,
-    backward: Mutex<Rounded>,
+    forward: Rounded,
+    backward: Rounded,
 }
 
 /// Operands in bfloat16 on their way to a product.
@@ -56,17 +84,13 @@ fn multiply(
     out: &mut [f32],
     x: View<'_>,
     weight: View<'_>,
-    (rounded, version): (&Mutex<Rounded>, u64),
+    (rounded, version): (&Rounded, u64),
     start: Start<'_>,
     operands: &mut Operands,
 ) {
-    let mut rounded = rounded.lock().unwrap_or_else(PoisonError::into_inner);
-    if rounded.version != Some(version) {
-        rounded.rhs.pack(weight);
-        rounded.version = Some(version);
-    }
+    let rhs = rounded.of(weight, version);
     operands.lhs.pack(x);
-    bf16::product(out, weight.columns(), operands.lhs.view(), &rounded.rhs, start);
+    bf16::product(out, weight.columns(), operands.lhs.view(), &rhs, start);
 }
 
 /// `y = x W^T + b`: `[rows, outputs]` from `[rows, inputs]`; without a bias where `bias` is `None`.

@@ -39,6 +39,8 @@ pub(super) struct Store {
     /// Rows of the word table whose gradient was ever non-zero: the others have moments of zero and, without
     /// weight decay, would not move.
     moved_words: Vec<bool>,
+    /// Whether other rows of it may have changed too: by weight decay, or by values and moments put back.
+    any_word_moved: bool,
     hidden: usize,
     /// Weights in bfloat16, where products are computed in it.
     pub(super) rounded: Option<Vec<RoundedWeight>>,
@@ -59,11 +61,17 @@ impl Gradients {
         slice
     }
 
-    /// Whether the parameters (of one linear layer) have a gradient already; they have one from now on.
-    pub(super) fn begin(&mut self, numbers: &[usize]) -> bool {
-        let before = self.present[numbers[0]];
+    /// Whether the parameters (of one linear layer) have a gradient already, to be added to; they have one from
+    /// now on.
+    pub(super) fn begin(&mut self, slots: &Slots, numbers: &[usize]) -> bool {
+        let any = numbers.iter().any(|&n| self.present[n]);
+        if any {
+            numbers.iter().for_each(|&n| {
+                self.part(slots, n);
+            });
+        }
         numbers.iter().for_each(|&n| self.present[n] = true);
-        before
+        any
     }
 
     /// Marks rows of the word table.
@@ -88,6 +96,7 @@ impl Store {
             gradients,
             moments: None,
             moved_words: vec![false; vocabulary],
+            any_word_moved: false,
             hidden,
             rounded,
             version: 0,
@@ -117,6 +126,7 @@ impl Store {
 
     pub(super) fn set_values(&mut self, values: &[Tensor]) -> Result<()> {
         self.version += 1;
+        self.any_word_moved = true;
         copy_all(&self.slots, &mut self.values, values.iter(), "value")
     }
 
@@ -194,6 +204,7 @@ impl Store {
             let g = &self.gradients.values[range.clone()];
             let (m, v) = (&mut moments.first[range.clone()], &mut moments.second[range]);
             if number != WORDS || rule.lost != 0.0 {
+                self.any_word_moved |= number == WORDS;
                 adam(p, g, m, v, &rule);
             } else {
                 let (width, task) = (self.hidden, TASK_ROWS * self.hidden);
@@ -225,6 +236,7 @@ impl Store {
 
     pub(super) fn set_moments(&mut self, tensors: &[(Tensor, Tensor)]) -> Result<()> {
         self.moved_words.fill(false);
+        self.any_word_moved = true;
         if tensors.is_empty() {
             self.moments = None;
             return Ok(());
@@ -245,9 +257,12 @@ impl Store {
     }
 
     /// `own <- own + (1 - decay) (leader - own)`. Rows of the word table that the leader never moved are those
-    /// that the copy started with: the formula would leave them as they are.
+    /// that the copy started with: the formula would leave them as they are, to the bit.
     pub(super) fn follow(&mut self, leader: &Self, decay: f64) {
         self.version += 1;
+        if leader.any_word_moved || self.any_word_moved {
+            return average(&mut self.values, &leader.values, decay);
+        }
         let words = self.slots.ranges[WORDS].clone();
         let (width, task) = (self.hidden, TASK_ROWS * self.hidden);
         self.values[words.clone()]

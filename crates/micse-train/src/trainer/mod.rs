@@ -224,6 +224,10 @@ impl Trainer {
         let optimizer = &self.recipe.optimizer;
         let norm = self.gradient_norm()?;
         if !norm.is_finite() {
+            self.encoder.clear_gradients();
+            if let Some(head) = &mut self.head {
+                head.clear_gradients();
+            }
             return Err(self.failed(format!(
                 "the gradient's norm is {norm}; lower optimizer.lr, or raise objectives.infonce.temperature"
             )));
