@@ -14,7 +14,7 @@ pub struct RowDropout<'a> {
     pub scale: f32,
 }
 
-impl<'a> RowDropout<'a> {
+impl RowDropout<'_> {
     /// That of `count` rows from `first` on; `None` stays `None`.
     pub(crate) fn rows(this: Option<Self>, first: usize, count: usize) -> Option<Self> {
         this.map(|d| Self { lanes: &d.lanes[first..first + count], ..d })

@@ -73,14 +73,14 @@ fn tile<const R: usize, const W: usize>(
     let mut sums = [[0.0_f32; W]; R];
     for k in 0..depth {
         let row: &[f32; W] = right[k * right_stride + j..][..W].try_into().expect("W columns");
-        for r in 0..R {
+        for (r, sums) in sums.iter_mut().enumerate() {
             let factor = left.data[(i + r) * left.row + k * left.column];
-            for (sum, &value) in sums[r].iter_mut().zip(row) {
+            for (sum, &value) in sums.iter_mut().zip(row) {
                 *sum = factor.mul_add(value, *sum);
             }
         }
     }
-    for r in 0..R {
-        out[(i + r) * out_stride + j..][..W].copy_from_slice(&sums[r]);
+    for (r, sums) in sums.iter().enumerate() {
+        out[(i + r) * out_stride + j..][..W].copy_from_slice(sums);
     }
 }

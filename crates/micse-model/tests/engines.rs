@@ -374,7 +374,7 @@ fn weights_that_changed_before_the_backward_pass_are_refused() {
     let leaves = encoder.forward(&batch(&[4, 6], Padding::Drop), &pass).expect("leaves");
     let values = encoder.values().expect("values");
     encoder.set_values(&values).expect("values");
-    let error = loss(&leaves).backward().err().expect("a refusal").to_string();
+    let error = loss(&leaves).backward().expect_err("a refusal").to_string();
     assert!(error.contains("weights changed"), "{error}");
 }
 

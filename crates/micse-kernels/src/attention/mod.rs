@@ -253,7 +253,7 @@ thread_local! {
 }
 
 /// Cuts a buffer into the parts of the sentences, of the given lengths.
-fn parts<'a>(mut buffer: &'a mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&'a mut [f32]> {
+fn parts(mut buffer: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [f32]> {
     let mut parts = Vec::new();
     for length in lengths {
         let (part, rest) = buffer.split_at_mut(length);

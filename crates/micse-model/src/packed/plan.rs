@@ -228,7 +228,7 @@ fn attention_taps(pass: &Pass, layout: &Layout, config: &BertConfig) -> Vec<Laye
             starts[i + 1] += starts[i];
         }
         if starts[maps] > 0 {
-            layer.maps = starts.clone();
+            layer.maps.clone_from(starts);
             layer.taps = vec![Tap::default(); starts[maps] as usize];
         }
     }

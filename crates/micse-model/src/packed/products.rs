@@ -102,22 +102,15 @@ pub(super) fn forward(
     operands: &mut Operands,
 ) {
     let (x, turned) = (rows_of(x, weight.inputs), weight.view().transposed());
-    match weight.rounded {
-        Some((rounded, version)) => {
-            let start = bias.map_or(Start::Zero, Start::Bias);
-            multiply(y, x, turned, (&rounded.forward, version), start, operands);
-        }
-        None => {
-            let write = match bias {
-                Some(bias) => {
-                    fill_rows(y, bias);
-                    Write::Add
-                }
-                None => Write::Replace,
-            };
-            product(y, x, turned, write);
-        }
+    if let Some((rounded, version)) = weight.rounded {
+        let start = bias.map_or(Start::Zero, Start::Bias);
+        return multiply(y, x, turned, (&rounded.forward, version), start, operands);
     }
+    let write = bias.map_or(Write::Replace, |bias| {
+        fill_rows(y, bias);
+        Write::Add
+    });
+    product(y, x, turned, write);
 }
 
 /// `dx (+)= dy W`: `[rows, inputs]` from `[rows, outputs]`.

@@ -78,11 +78,13 @@ impl Slots {
         };
         (0..EMBEDDINGS).for_each(&mut place);
         for layer in 0..config.num_hidden_layers {
-            ORDER.iter().for_each(|&o| place(EMBEDDINGS + layer * LAYER + o));
+            for o in ORDER {
+                place(EMBEDDINGS + layer * LAYER + o);
+            }
         }
         let layers = (0..config.num_hidden_layers).map(|layer| Self::layer(config, &ranges, layer)).collect();
         let embedding_norm = norm(&ranges, 3);
-        Self { embedding_norm, layers, total, parameters, ranges }
+        Self { parameters, ranges, embedding_norm, layers, total }
     }
 
     fn layer(config: &BertConfig, ranges: &[Range<usize>], layer: usize) -> LayerSlots {

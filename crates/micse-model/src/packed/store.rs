@@ -66,11 +66,13 @@ impl Gradients {
     pub(super) fn begin(&mut self, slots: &Slots, numbers: &[usize]) -> bool {
         let any = numbers.iter().any(|&n| self.present[n]);
         if any {
-            numbers.iter().for_each(|&n| {
+            for &n in numbers {
                 self.part(slots, n);
-            });
+            }
         }
-        numbers.iter().for_each(|&n| self.present[n] = true);
+        for &n in numbers {
+            self.present[n] = true;
+        }
         any
     }
 
