@@ -164,7 +164,9 @@ fn scores_far_apart_stay_finite() {
     let case = Case { heads: 1, size: 2, sentences: vec![(3, 3)], streams: None };
     let layout = case.layout();
     let mut qkv = normal(1, 3 * 6);
-    qkv.iter_mut().for_each(|x| *x *= 300.0);
+    for x in &mut qkv {
+        *x *= 300.0;
+    }
     let (context, maps) = case.run(&layout, &qkv);
     assert!(context.iter().chain(&maps).all(|x| x.is_finite()));
     for query in 0..3 {

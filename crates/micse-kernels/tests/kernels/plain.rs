@@ -63,7 +63,9 @@ fn adam_follows_its_formula() {
     let n = 40_000;
     let (start, g) = (normal(1, n), normal(2, n));
     let (mut p, mut m, mut v) = (start.clone(), normal(3, n), normal(4, n));
-    v.iter_mut().for_each(|v| *v = v.abs());
+    for v in &mut v {
+        *v = v.abs();
+    }
     let (m0, v0) = (m.clone(), v.clone());
     let rule = AdamRule {
         betas: (0.9, 0.99),
