@@ -25,15 +25,32 @@ pub(crate) fn keep_freed_memory() {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
+    /// A delay that is nobody's default.
+    const ODD: &str = "12345";
+
     #[test]
     #[allow(unsafe_code)] // a setting of a C library
     fn the_option_is_the_one_that_is_meant() {
         // SAFETY: reading an option has no conditions.
         let read = || unsafe { libmimalloc_sys::mi_option_get(super::PURGE_DELAY) };
-        // The default is a number of milliseconds, which no option beside this one has.
-        let before = read();
-        assert!(before == 10 || before == 1000, "{before}");
-        super::keep_freed_memory();
-        assert_eq!(read(), super::NEVER);
+        if std::env::var(super::VARIABLE).is_ok_and(|value| value == ODD) {
+            // In the process started below: the library read the variable into the option of that name, and
+            // what the user set stays.
+            super::keep_freed_memory();
+            assert_eq!(read().to_string(), ODD);
+            return;
+        }
+        let test = "memory::tests::the_option_is_the_one_that_is_meant";
+        let own = std::env::current_exe().expect("this program");
+        let child = Command::new(own).args(["--exact", test]).env(super::VARIABLE, ODD).output();
+        let child = child.expect("a process");
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && said.contains("1 passed"), "{said}");
+        if std::env::var_os(super::VARIABLE).is_none() {
+            super::keep_freed_memory();
+            assert_eq!(read(), super::NEVER);
+        }
     }
 }
