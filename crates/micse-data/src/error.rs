@@ -145,6 +145,14 @@ pub enum Error {
         /// How to get it.
         remedy: String,
     },
+    /// An augmentation cannot be drawn with its settings.
+    #[error("{operation}: {problem}")]
+    Augmentation {
+        /// The operation, as recipes name it.
+        operation: &'static str,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// The value of a flag cannot be used.
     #[error("{flag} {value}: {problem}")]
     Flag {

@@ -20,9 +20,11 @@
 //! * [`split`]: nested low-shot splits by count or fraction; the published split files.
 //! * [`order`]: which sentences come at which step.
 //! * [`masking`]: masked copies of tokenized sentences, for masked language modelling.
+//! * [`augment`]: other views of a sentence, and pairs of sentences.
 //! * [`sts`]: test sets of scored pairs, in `SentEval`'s layout or the demo's.
 //! * [`locate`]: a flag, else `MICSE_DATA`, else an error that helps.
 //! * [`demo`]: a seeded grammar's corpus and graded pairs.
+pub mod augment;
 pub mod corpus;
 pub mod demo;
 mod error;
@@ -32,6 +34,7 @@ pub mod order;
 pub mod split;
 pub mod sts;
 
+pub use augment::{TextOp, TokenOp};
 pub use corpus::{Corpus, CorpusInfo};
 pub use error::{Error, Result};
 pub use locate::{CorpusSource, Located, Locator};

@@ -1,0 +1,98 @@
+//! An operation on token ids as a recipe names it.
+
+use micse_random::Stream;
+use serde::{Deserialize, Serialize};
+
+use super::tokens::cut;
+use super::{Form, delete, is_rate, repeat, repeat_subwords, reverse, shuffle};
+use crate::{Error, Result};
+
+/// An operation on the token ids of a sentence, with its settings.
+///
+/// In a recipe: `{ kind = "repeat-subwords", rate = 0.32 }`, `{ kind = "shuffle" }`, `{ kind = "reverse" }`,
+/// `{ kind = "delete", rate = 0.2 }`, `{ kind = "repeat", rate = 0.2 }`.
+///
+/// ```
+/// use micse_data::augment::TokenOp;
+/// use micse_random::Stream;
+///
+/// let ids = [101, 7, 8, 9, 102];
+/// assert_eq!(TokenOp::Reverse {}.apply(&ids, 32, Stream::new(48)), [101, 9, 8, 7, 102]);
+/// ```
+// Variants without settings have braces because serde lets unknown keys pass beside a plain name.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum TokenOp {
+    /// [`repeat_subwords`]: `ESimCSE`.
+    RepeatSubwords {
+        /// Bounds the share of sub-words that stand twice.
+        rate: f64,
+        /// The paper's count of repetitions or the released code's.
+        #[serde(default)]
+        form: Form,
+    },
+    /// [`shuffle`]: PCL.
+    Shuffle {},
+    /// [`reverse`]: PCL.
+    Reverse {},
+    /// [`delete`]: PCL.
+    Delete {
+        /// The share of tokens that goes.
+        rate: f64,
+        /// Whether the token drawn goes or the first one equal to it.
+        #[serde(default)]
+        form: Form,
+    },
+    /// [`repeat`]: PCL.
+    Repeat {
+        /// The share of tokens that comes twice.
+        rate: f64,
+    },
+}
+
+impl TokenOp {
+    /// The name in recipes and errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RepeatSubwords { .. } => "repeat-subwords",
+            Self::Shuffle {} => "shuffle",
+            Self::Reverse {} => "reverse",
+            Self::Delete { .. } => "delete",
+            Self::Repeat { .. } => "repeat",
+        }
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Augmentation`] if a rate is not in `[0, 1]`.
+    pub fn check(&self) -> Result<()> {
+        match *self {
+            Self::RepeatSubwords { rate, .. } | Self::Delete { rate, .. } | Self::Repeat { rate }
+                if !is_rate(rate) =>
+            {
+                Err(Error::Augmentation {
+                    operation: self.name(),
+                    problem: format!("rate {rate} is not in [0, 1]; it is a share of a sentence's tokens"),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Another view of the sentence `ids` (first `[CLS]`, last `[SEP]`), of at most `max_length` ids (but always the
+    /// two special ones); what is too much goes before the last id.
+    ///
+    /// # Panics
+    /// If [`check`](Self::check) finds an error.
+    pub fn apply(&self, ids: &[u32], max_length: usize, stream: Stream) -> Vec<u32> {
+        let view = match *self {
+            Self::RepeatSubwords { rate, form } => repeat_subwords(ids, rate, max_length, form, stream),
+            Self::Shuffle {} => shuffle(ids, stream),
+            Self::Reverse {} => reverse(ids),
+            Self::Delete { rate, form } => delete(ids, rate, form, stream),
+            Self::Repeat { rate } => repeat(ids, rate, max_length, stream),
+        };
+        cut(view, max_length)
+    }
+}
