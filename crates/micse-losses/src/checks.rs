@@ -44,6 +44,38 @@ pub(crate) fn same_shape(x: &Tensor, name: &'static str, expected: &[usize]) -> 
     Err(Error::Shape { name, expected: format!("{expected:?}"), found: x.dims().to_vec() })
 }
 
+/// The sizes `[N, D]` of two f32 or f64 matrices of one shape and type.
+pub(crate) fn pair(
+    a: &Tensor,
+    a_name: &'static str,
+    b: &Tensor,
+    b_name: &'static str,
+) -> Result<(usize, usize)> {
+    let (rows, columns) = matrix(a, a_name)?;
+    same_matrix(b, b_name, a)?;
+    Ok((rows, columns))
+}
+
+/// An error unless `x` has the shape and the type of the matrix `like`.
+pub(crate) fn same_matrix(x: &Tensor, name: &'static str, like: &Tensor) -> Result<()> {
+    matrix(x, name)?;
+    same_shape(x, name, like.dims())?;
+    same_type(x, name, like)
+}
+
+/// An error unless `x` has the type of `like`.
+pub(crate) fn same_type(x: &Tensor, name: &'static str, like: &Tensor) -> Result<()> {
+    if x.dtype() == like.dtype() {
+        return Ok(());
+    }
+    Err(Error::MixedTypes { name, expected: like.dtype(), found: x.dtype() })
+}
+
+/// An error unless the temperature is a positive number.
+pub(crate) fn positive_temperature(temperature: f64) -> Result<()> {
+    if temperature > 0.0 && temperature.is_finite() { Ok(()) } else { Err(Error::Temperature(temperature)) }
+}
+
 /// A constant tensor of the type and device of `like`.
 pub(crate) fn constant(value: f64, shape: impl Into<Shape>, like: &Tensor) -> Result<Tensor> {
     // Only f64 tensors go through f64: some devices know no other float than f32.

@@ -23,6 +23,16 @@ pub enum Error {
         /// The type that was given.
         found: DType,
     },
+    /// A tensor has another type than the one that it goes with.
+    #[error("{name}: expected {expected:?} as the tensor that it goes with, found {found:?}")]
+    MixedTypes {
+        /// The argument.
+        name: &'static str,
+        /// The other tensor's type.
+        expected: DType,
+        /// The type that was given.
+        found: DType,
+    },
     /// A temperature that is not a positive number.
     #[error("the temperature must be a positive number, found {0}; 0.05 is usual")]
     Temperature(f64),
@@ -31,6 +41,50 @@ pub enum Error {
         "a contrastive loss as printed needs a negative for each row: give at least 2 sentences, or a queue"
     )]
     NoNegatives,
+    /// An objective over a batch got a single sentence.
+    #[error("{objective} needs a batch of at least 2, found 1: {why}; take a larger batch")]
+    OneSentence {
+        /// The objective, or the part of one.
+        objective: &'static str,
+        /// What one sentence lacks.
+        why: &'static str,
+    },
+    /// A token that belongs to a sentence outside the batch.
+    #[error("token {token} is said to belong to sentence {sentence} of a batch of {sentences}")]
+    TokenSentence {
+        /// The token's row.
+        token: usize,
+        /// The sentence's number.
+        sentence: u32,
+        /// Sentences of the batch.
+        sentences: usize,
+    },
+    /// A guided objective without a view of the guide.
+    #[error("the guide has no views; give at least one, such as the mean of its last layer")]
+    NoGuide,
+    /// A number outside its range.
+    #[error("{name} must be {expected}, found {found}")]
+    Number {
+        /// The argument.
+        name: &'static str,
+        /// The range, in words.
+        expected: &'static str,
+        /// The number that was given.
+        found: f64,
+    },
+    /// The two networks of PCL did not give the same number of views.
+    #[error("PCL needs as many views of the peer network as of the online one, found {peer} and {online}")]
+    PeerViews {
+        /// Views of the online network.
+        online: usize,
+        /// Views of the peer network.
+        peer: usize,
+    },
+    /// A head whose output does not depend on its input, as far as a backward pass can see.
+    #[error(
+        "the head passes no gradient to its input, so that no virtual view can be found; build it of operations with a backward pass"
+    )]
+    HeadWithoutGradient,
     /// A queue without room.
     #[error(
         "a queue needs a capacity and a dimension of at least 1, found capacity {capacity}, dimension {dim}"
