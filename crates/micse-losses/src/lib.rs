@@ -34,23 +34,53 @@
 //! ```
 //!
 //! Modules: [`infonce`] the contrastive loss; [`queue`] its queue of negatives; [`ami`] attention mutual
-//! information: slices, samples, the loss; [`masked_lm`] masked language modelling. [`cosine_matrix`] and [`normalize_rows`] are the similarity that
-//! they share.
+//! information: slices, samples, the loss; [`masked_lm`] masked language modelling. Functions of other published
+//! methods: [`nt_xent`] (Mirror-BERT, VaSCL, ConSERT), [`contrastive_tension`] (CT), [`jensen_shannon`] (IS-BERT),
+//! [`guide_contrast`] (SG-OPT), [`self_contrast`] and [`decorrelation`] (SCD), [`information_minimising`]
+//! (InforMin-CL), [`replaced_tokens`] (DiffCSE), [`peer`] (PCL), [`neighbourhood`] (VaSCL),
+//! [`fgsm`] and [`cosine_ramp`] (MoCoSE). [`cosine_matrix`] and [`normalize_rows`] are the similarity that
+//! they share, [`batch_norm`] the normalisation over a batch.
 pub mod ami;
+mod batch_norm;
 mod checks;
 mod cosine;
 mod error;
+mod fgsm;
+mod guide;
 pub mod infonce;
+mod logits;
 pub mod masked_lm;
+pub mod neighbourhood;
+mod nt_xent;
+mod pairs;
+pub mod peer;
 pub mod queue;
+mod ramp;
+mod replaced;
+mod self_contrast;
+mod tokens;
 
 pub use ami::{
     AmiSampler, MiForm, MiRows, Pool, Position, Scaling, Selection, Slice, Slicing, ami_loss,
     mutual_information,
 };
+pub use batch_norm::batch_norm;
 pub use checks::check_finite;
 pub use cosine::{cosine_matrix, normalize_rows};
 pub use error::{Error, Result};
+pub use fgsm::fgsm;
+pub use guide::guide_contrast;
 pub use infonce::{InfoNce, InfoNceForm};
 pub use masked_lm::{MaskedLm, Products, masked_lm_loss};
+pub use neighbourhood::{
+    Head, VirtualForm, VirtualOptions, adversarial_directions, nearest_neighbours, neighbourhood_contrast,
+    virtual_contrast, virtual_contrast_from,
+};
+pub use nt_xent::nt_xent;
+pub use pairs::{contrastive_tension, information_minimising};
+pub use peer::{PeerForm, PeerTerms, peer_positives, peer_terms};
 pub use queue::{NegativeQueue, QueueState};
+pub use ramp::cosine_ramp;
+pub use replaced::replaced_tokens;
+pub use self_contrast::{decorrelation, self_contrast};
+pub use tokens::jensen_shannon;
