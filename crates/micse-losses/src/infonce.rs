@@ -11,8 +11,9 @@
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::checks::{constant, matrix, same_shape};
+use crate::checks::{matrix, positive_temperature, same_shape};
 use crate::cosine::normalize_rows;
+use crate::logits::{exclude, log_sum_exp};
 use crate::{Error, Result};
 
 /// Which of the two contrastive losses of the [module](self).
@@ -63,9 +64,7 @@ impl InfoNce {
     }
 
     fn value(&self, z1: &Tensor, z2: &Tensor, queue: Option<(&Tensor, Option<&Tensor>)>) -> Result<Tensor> {
-        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
-            return Err(Error::Temperature(self.temperature));
-        }
+        positive_temperature(self.temperature)?;
         let (batch, dim) = matrix(z1, "z1")?;
         matrix(z2, "z2")?;
         same_shape(z2, "z2", &[batch, dim])?;
@@ -106,16 +105,4 @@ impl InfoNce {
             InfoNceForm::AsPrinted => Err(Error::NoNegatives),
         }
     }
-}
-
-/// `scores` with minus infinity (so no share in a sum of exponentials, and no gradient) where `mask` is 1.
-fn exclude(scores: &Tensor, mask: &Tensor) -> Result<Tensor> {
-    Ok(mask.where_cond(&constant(f64::NEG_INFINITY, scores.shape(), scores)?, scores)?)
-}
-
-/// `ln sum_j exp x_ij` of each row of `x` `[N, M]`: `[N]`. Shifted by the row's largest entry, as a constant.
-fn log_sum_exp(x: &Tensor) -> Result<Tensor> {
-    let largest = x.detach().max_keepdim(1)?;
-    let sums = x.broadcast_sub(&largest)?.exp()?.sum(1)?;
-    Ok(sums.log()?.add(&largest.squeeze(1)?)?)
 }

@@ -2,9 +2,13 @@
 
 mod common;
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, Var};
 use common::{attention, gradient_error, normal};
-use micse_losses::{AmiSampler, InfoNce, InfoNceForm, MiForm, Pool, Scaling, Selection, Slicing, ami_loss};
+use micse_losses::{
+    AmiSampler, InfoNce, InfoNceForm, MiForm, Pool, Scaling, Selection, Slicing, ami_loss, batch_norm,
+    contrastive_tension, decorrelation, guide_contrast, information_minimising, jensen_shannon, nt_xent,
+    replaced_tokens, self_contrast,
+};
 use micse_random::Stream;
 
 const TOLERANCE: f64 = 1e-6;
@@ -73,4 +77,33 @@ fn ami_as_released() {
     let selection = sampler.draw(&slices, &[3, 4], Some(4), &kept, Stream::new(3)).unwrap();
     assert!(selection.weight < 1.0);
     check_ami(&selection, &[2, 4, 2, 4, 4]);
+}
+
+/// A name, the variables, and the function of them.
+type Differentiable<'a> = (&'a str, &'a [&'a Var], &'a dyn Fn() -> Tensor);
+
+#[test]
+fn objectives_of_published_methods() {
+    let (a, b, c) = (normal(6, &[6, 5]), normal(7, &[6, 5]), normal(8, &[6, 5]));
+    let (rows, logits) = (normal(9, &[4, 5]), normal(10, &[6, 2]));
+    let flags = [true, false, false, true, true, false];
+    let own = [3, 1, 1, 0, 2, 3];
+    let views = || [b.as_tensor().clone(), c.as_tensor().clone()];
+    let normalised = |x: &Tensor| batch_norm(x, 0.1).unwrap().mul(&c).unwrap().sum_all().unwrap();
+    let losses: [Differentiable; 9] = [
+        ("NT-Xent", &[&a, &b], &|| nt_xent(&a, &b, 0.4).unwrap()),
+        ("contrastive tension", &[&a, &b], &|| contrastive_tension(&a, &b, &flags).unwrap()),
+        ("Jensen-Shannon", &[&a, &rows], &|| jensen_shannon(&a, &rows, &own).unwrap()),
+        ("guide", &[&a, &b, &c], &|| guide_contrast(&a, &views(), 0.4).unwrap()),
+        ("self-contrast", &[&a, &b], &|| self_contrast(&a, &b, 0.4).unwrap()),
+        ("decorrelation", &[&a, &b], &|| decorrelation(&a, &b, 0.3).unwrap()),
+        ("information-minimising", &[&a, &b], &|| information_minimising(&a, &b).unwrap()),
+        ("replaced tokens", &[&logits], &|| replaced_tokens(&logits, &flags).unwrap()),
+        ("batch normalisation", &[&a], &|| normalised(&a)),
+    ];
+    for (name, variables, loss) in losses {
+        let error = gradient_error(variables, loss);
+        println!("{name}: {error:.1e}");
+        assert!(error < TOLERANCE, "{name}: {error:e}");
+    }
 }
