@@ -38,7 +38,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Modules: `embedder` what is known of a model, `model` the encoders of micse-model; `protocol` the evaluation; `evaluation` its result, `report`
+//! Modules: `embedder` what is known of a model, `model` the encoders of micse-model, `vectors` word vectors; `protocol` the evaluation; `evaluation` its result, `report`
 //! that result as table and CSV; `correlation` and `geometry` the figures; `named` a map that keeps its order.
 mod correlation;
 mod embedder;
@@ -49,6 +49,7 @@ mod model;
 mod named;
 mod protocol;
 mod report;
+mod vectors;
 
 pub use correlation::{pearson, spearman};
 pub use embedder::Embedder;
@@ -58,3 +59,4 @@ pub use geometry::{alignment, uniformity};
 pub use model::ModelEmbedder;
 pub use named::Named;
 pub use protocol::{dev_spearman, evaluate};
+pub use vectors::VectorEmbedder;

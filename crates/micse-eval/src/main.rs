@@ -1,16 +1,17 @@
 //! `micse-eval`: scores an encoder on STS sets by `SentEval`'s protocol.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use micse_data::{Locator, Suite};
-use micse_eval::{Evaluation, ModelEmbedder, evaluate};
+use micse_data::{Locator, Suite, Task};
+use micse_eval::{Embedder, Evaluation, ModelEmbedder, VectorEmbedder, evaluate};
 use micse_model::options::ComputeOptions;
 use micse_model::{ModelFolder, Pooling};
+use micse_vectors::{Selection, WordVectors};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -24,6 +25,12 @@ struct Cli {
     /// A model folder (config.json, weights, tokenizer), or `demo` for the shipped encoder
     #[arg(long)]
     model: Option<String>,
+    /// A file of word vectors in place of a model: GloVe's text, word2vec's text or binary
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "pooling"])]
+    vectors: Option<PathBuf>,
+    /// With --vectors: average every token, function words and punctuation too
+    #[arg(long, requires = "vectors")]
+    all_tokens: bool,
     /// A folder in `SentEval`'s layout, or `demo` for the shipped pairs [default: $`MICSE_DATA`/senteval]
     #[arg(long)]
     sts: Option<String>,
@@ -77,6 +84,9 @@ impl Cli {
     fn run(&self) -> Result<()> {
         let compute = self.compute.start()?;
         let locator = Locator::from_env()?;
+        if let Some(vectors) = &self.vectors {
+            return self.run_vectors(vectors, &locator);
+        }
         // Nothing given at all: what the repository ships.
         let (model, sts) = match (&self.model, &self.sts) {
             (None, None) => (Some("demo"), Some("demo")),
@@ -99,15 +109,37 @@ impl Cli {
         let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
         let (encoder, tokenizer) = (folder.encoder(&compute)?, folder.tokenizer()?);
         let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
-        let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
-            "{bar:30} {human_pos}/{human_len} sentences, {per_sec}, {eta} left",
-        )?);
-        let evaluation = evaluate(&embedder, &suite, &mut |done, total| {
-            bar.set_length(total as u64);
-            bar.set_position(done as u64);
+        let evaluation = score(&embedder, &suite)?;
+        self.write(&evaluation.of_model(model.place.display().to_string(), pooling.to_string()))
+    }
+
+    /// The mean of word vectors as a model.
+    fn run_vectors(&self, path: &Path, locator: &Locator) -> Result<()> {
+        let sts = locator.sts(self.sts.as_deref())?;
+        eprintln!("word vectors: {}\n{}", path.display(), sts.note);
+        let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
+        let bar = ProgressBar::new(0)
+            .with_style(ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}, {eta} left")?);
+        let vectors = WordVectors::open_with(path, &mut |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
         })?;
         bar.finish_and_clear();
-        self.write(&evaluation.of_model(model.place.display().to_string(), pooling.to_string()))
+        let selection = if self.all_tokens { Selection::AllTokens } else { Selection::ContentWords };
+        let pairs = suite.tasks.iter().flat_map(Task::pairs);
+        let coverage = vectors.coverage(pairs.flat_map(|pair| [&pair.first, &pair.second]), selection);
+        eprintln!(
+            "{} words ({} given again), dimension {}; {:.2} % of {} tokens known, {} of {} sentences zero",
+            vectors.len(),
+            vectors.duplicates(),
+            vectors.dimension(),
+            100.0 * coverage.share(),
+            coverage.tokens,
+            coverage.zero,
+            coverage.sentences
+        );
+        let evaluation = score(&VectorEmbedder::new(&vectors, selection), &suite)?;
+        self.write(&evaluation.of_model(path.display().to_string(), selection.to_string()))
     }
 
     fn write(&self, evaluation: &Evaluation) -> Result<()> {
@@ -122,4 +154,17 @@ impl Cli {
         }
         Ok(())
     }
+}
+
+/// Scores an embedder, with a bar.
+fn score(embedder: &dyn Embedder, suite: &Suite) -> Result<Evaluation> {
+    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
+        "{bar:30} {human_pos}/{human_len} sentences, {per_sec}, {eta} left",
+    )?);
+    let evaluation = evaluate(embedder, suite, &mut |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    Ok(evaluation)
 }

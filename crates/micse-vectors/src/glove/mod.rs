@@ -42,7 +42,8 @@ pub struct Options {
     pub min_count: usize,
     /// At most so many words, the most frequent ones.
     pub vocabulary: Option<usize>,
-    /// The count from which on a pair has weight 1.
+    /// The count from which on a pair has weight 1. The default suits texts of billions of tokens; GloVe's own
+    /// demonstration on 17 million takes 10.
     pub x_max: f64,
     /// The exponent of the weights.
     pub alpha: f64,

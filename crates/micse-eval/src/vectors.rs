@@ -1,0 +1,29 @@
+//! Word vectors as an [`Embedder`].
+
+use micse_vectors::{Selection, WordVectors};
+
+use crate::Embedder;
+
+/// Sentences as the mean of the vectors of their known words (`micse_vectors`, which says what counts as one). A
+/// sentence without a known word is the zero vector.
+pub struct VectorEmbedder<'a> {
+    vectors: &'a WordVectors,
+    selection: Selection,
+}
+
+impl<'a> VectorEmbedder<'a> {
+    /// Puts the parts together.
+    pub fn new(vectors: &'a WordVectors, selection: Selection) -> Self {
+        Self { vectors, selection }
+    }
+}
+
+impl Embedder for VectorEmbedder<'_> {
+    fn dimension(&self) -> usize {
+        self.vectors.dimension()
+    }
+
+    fn embed(&self, sentences: &[&str]) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(sentences.iter().map(|sentence| self.vectors.average(sentence, self.selection)).collect())
+    }
+}
