@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask sweep`, `golden`, `bench` and `pretrain`.
+//! The project's own commands: `cargo xtask sweep`, `golden`, `bench`, `pretrain` and `vectors`.
 
 mod bench;
 mod golden;
 mod pretrain;
 mod sweep;
+mod vectors;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ enum Command {
     Golden(golden::Golden),
     Pretrain(Box<pretrain::Pretrain>),
     Bench(Box<bench::Bench>),
+    Vectors(vectors::Vectors),
     #[command(hide = true)]
     SweepCell(sweep::SweepCell),
 }
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Golden(golden) => golden.run(),
         Command::Pretrain(pretrain) => pretrain.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Vectors(vectors) => vectors.run(),
         Command::SweepCell(cell) => cell.run(),
     };
     match done {
