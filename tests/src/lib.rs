@@ -8,6 +8,8 @@ use std::process::Command;
 use micse_model::{BertConfig, Encoder, RandomWeights, TensorEncoder, Trainable, files, save_safetensors};
 use micse_random::Stream;
 
+pub mod setting;
+
 /// The repository's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

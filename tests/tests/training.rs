@@ -1,212 +1,13 @@
-//! Training as a whole: every parameter learns, bits repeat, a resumed run goes on as if nothing had happened.
+//! Training as a whole: a run's folder, what a killed run leaves, what is refused.
 
 use std::num::NonZeroUsize;
 
 use candle_core::{Device, Tensor};
-use micse_data::{Corpus, Suite};
 use micse_model::{Compute, MaskedLmHead, ModelFolder, Trainable};
 use micse_random::Stream;
-use micse_tests::{sentences, write_small_model, write_small_sts};
-use micse_train::recipe::names;
+use micse_tests::setting::{recipe, setting, step, trainer};
 use micse_train::run::CHECKPOINT_STEPS;
-use micse_train::{Event, Recipe, RunInputs, TrainText, Trainer};
-
-struct Setting {
-    _folder: tempfile::TempDir,
-    base: ModelFolder,
-    suite: Suite,
-    text: TrainText,
-    runs: std::path::PathBuf,
-}
-
-fn setting(count: usize) -> Setting {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (model, sts) = (folder.path().join("model"), folder.path().join("sts"));
-    write_small_model(&model);
-    write_small_sts(&sts);
-    Setting {
-        base: ModelFolder::open(&model).expect("the small model"),
-        suite: Suite::load(&sts, None).expect("the small pairs"),
-        text: TrainText::whole(Corpus::from_sentences("small", sentences(count)), "100%"),
-        runs: folder.path().join("runs"),
-        _folder: folder,
-    }
-}
-
-fn recipe(name: &str, settings: &[&str]) -> Recipe {
-    let mut all = vec!["optimizer.batch_size=12", "optimizer.lr=1e-3", "optimizer.warmup_steps=0"];
-    // A split of 40 sentences has slices with fewer than 150 kept positions, which the released code drops.
-    if name.contains("ami") || name == "micse" {
-        all.push("objectives.ami.samples=8");
-    }
-    all.extend(settings);
-    let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
-    Recipe::load(name, &all).expect(name)
-}
-
-fn trainer(setting: &Setting, recipe: Recipe) -> Trainer {
-    trainer_on(setting, recipe, &Compute::cpu())
-}
-
-fn trainer_on(setting: &Setting, recipe: Recipe, compute: &Compute) -> Trainer {
-    let encoder = setting.base.encoder(compute).expect("the encoder");
-    let tokenizer = setting.base.tokenizer().expect("the tokenizer");
-    Trainer::new(recipe, 48, encoder, tokenizer, setting.text.indices.len(), &Device::Cpu).expect("a trainer")
-}
-
-fn step(trainer: &mut Trainer, setting: &Setting) {
-    trainer.step(&|number| setting.text.sentence(number), false).expect("a step");
-}
-
-fn bits(values: &[Tensor]) -> Vec<Vec<u32>> {
-    let bits =
-        |t: &Tensor| t.flatten_all()?.to_vec1::<f32>().map(|v| v.into_iter().map(f32::to_bits).collect());
-    values.iter().map(|t| bits(t).expect("values")).collect()
-}
-
-/// Loss, and the gradients of encoder and head, of a trainer's next step.
-fn gradients(trainer: &mut Trainer, setting: &Setting) -> (f64, Vec<(String, Vec<f32>)>) {
-    let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
-    let loss = trainer.backward(forward).expect("a backward pass").loss;
-    let mut named = Vec::new();
-    let parts: [&dyn Trainable; 2] = [trainer.encoder(), trainer.head().expect("a head")];
-    for part in parts {
-        for (info, gradient) in part.parameters().into_iter().zip(part.gradients().expect("gradients")) {
-            let numbers = gradient.map(|g| g.flatten_all().and_then(|g| g.to_vec1()).expect("numbers"));
-            named.push((info.name, numbers.unwrap_or_default()));
-        }
-    }
-    (loss, named)
-}
-
-/// The same masks are dropped, so the same loss and the same gradients come out.
-#[test]
-fn both_engines_agree_in_every_recipe() {
-    let setting = setting(40);
-    for name in names() {
-        let mut reference = trainer_on(&setting, recipe(name, &[]), &Compute::reference());
-        step(&mut reference, &setting);
-        let state = setting.runs.join(format!("{name}.safetensors"));
-        reference.save(&state, &[], serde_json::Value::Null).expect("a checkpoint");
-        let mut packed = trainer(&setting, recipe(name, &[]));
-        packed.restore(&state, "best.").expect("the checkpoint");
-        let (want_loss, want) = gradients(&mut reference, &setting);
-        let (got_loss, got) = gradients(&mut packed, &setting);
-        assert!((got_loss - want_loss).abs() < 1e-5 * want_loss.abs(), "{name}: {got_loss} {want_loss}");
-        let floor = 1e-3 * want.iter().flat_map(|(_, g)| g).fold(0.0_f32, |m, g| m.max(g.abs()));
-        for ((tensor, want), (_, got)) in want.iter().zip(&got) {
-            assert_eq!(want.len(), got.len(), "{name}: {tensor}");
-            let scale = want.iter().fold(floor, |m, g| m.max(g.abs()));
-            let worst = want.iter().zip(got).fold(0.0_f32, |m, (w, g)| m.max((w - g).abs())) / scale;
-            assert!(worst < 1e-4, "{name}: gradient of {tensor}: {worst:e}");
-        }
-    }
-}
-
-/// Candle's operations without a backward pass cut the gradient in silence; this finds them.
-#[test]
-fn every_trainable_tensor_gets_a_gradient_in_every_recipe() {
-    let setting = setting(40);
-    for name in names() {
-        let mut trainer = trainer(&setting, recipe(name, &[]));
-        // With an empty queue the first step is the same as without one; the second has negatives from it.
-        step(&mut trainer, &setting);
-        let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
-        trainer.backward(forward).expect("a backward pass");
-        let head = trainer.head().expect("all built-in recipes have a head");
-        let mut parts: Vec<&dyn Trainable> = vec![trainer.encoder(), head];
-        assert_eq!(trainer.masked_lm_head().is_some(), name.contains("mlm"));
-        parts.extend(trainer.masked_lm_head().map(|head| head as &dyn Trainable));
-        for part in parts {
-            for (info, gradient) in part.parameters().into_iter().zip(part.gradients().expect("gradients")) {
-                if info.name.ends_with("key.bias") {
-                    assert!(gradient.is_none(), "{name}: softmax cancels {}, it has no gradient", info.name);
-                    continue;
-                }
-                let gradient = gradient.unwrap_or_else(|| panic!("{name}: {} got no gradient", info.name));
-                let largest = gradient.abs().and_then(|g| g.flatten_all()?.max(0)?.to_scalar::<f32>());
-                let largest = largest.expect("a number");
-                assert!(largest > 0.0 && largest.is_finite(), "{name}: {} has gradient {largest}", info.name);
-            }
-        }
-    }
-}
-
-/// Chunks differ from the whole batch by rounding: also where they do not divide it, with a queue, with attention
-/// values, and with padding.
-#[test]
-fn chunks_give_the_gradients_of_the_whole_batch() {
-    let setting = setting(40);
-    for name in names() {
-        if recipe(name, &[]).masked_lm().is_some() {
-            let chunked = trainer(&setting, recipe(name, &[])).in_chunks(NonZeroUsize::MIN);
-            let error = chunked.err().expect("token states are not kept in chunks").to_string();
-            assert!(error.contains("masked-lm") && error.contains("--chunk"), "{error}");
-            continue;
-        }
-        let gradients = |chunk: Option<usize>| {
-            // The queue fills, then the third step's gradients are taken.
-            let mut trainer = trainer(&setting, recipe(name, &[]));
-            (0..2).for_each(|_| step(&mut trainer, &setting));
-            if let Some(chunk) = chunk.and_then(NonZeroUsize::new) {
-                trainer = trainer.in_chunks(chunk).expect("a recipe that can be chunked");
-            }
-            let forward = trainer.forward(&|number| setting.text.sentence(number), true).expect("a loss");
-            let report = trainer.backward(forward).expect("a backward pass");
-            assert_eq!(report.sentences, 12);
-            let parts: [&dyn Trainable; 2] = [trainer.encoder(), trainer.head().expect("a head")];
-            let all: Vec<Option<Tensor>> =
-                parts.iter().flat_map(|part| part.gradients().expect("gradients")).collect();
-            let entries = |t: &Tensor| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("entries");
-            let all: Vec<Vec<f32>> =
-                all.iter().map(|t| t.as_ref().map(entries).unwrap_or_default()).collect();
-            (report.loss, report.alignment, all)
-        };
-        let (loss, alignment, whole) = gradients(None);
-        let largest = whole.iter().flatten().fold(0.0_f32, |m, g| m.max(g.abs()));
-        assert!(largest > 0.0);
-        for chunk in [1, 5, 6, 12, 100] {
-            let (again, aligned, chunked) = gradients(Some(chunk));
-            assert!(
-                (again - loss).abs() < 1e-5 * loss.abs(),
-                "{name}: {again} and {loss} in chunks of {chunk}"
-            );
-            assert!((aligned.expect("a") - alignment.expect("a")).abs() < 1e-5, "{name}");
-            for (a, b) in chunked.iter().zip(&whole) {
-                assert_eq!(a.len(), b.len(), "{name}: the same tensors have gradients");
-                let error = a.iter().zip(b).fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
-                assert!(error < 1e-5 * largest, "{name} in chunks of {chunk}: {error} of {largest}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_resumed_run_has_the_bits_of_an_undisturbed_one() {
-    let setting = setting(40);
-    let checkpoint = setting.runs.join("state.safetensors");
-    for name in names() {
-        let mut straight = trainer(&setting, recipe(name, &["steps=6"]));
-        (0..6).for_each(|_| step(&mut straight, &setting));
-
-        let mut first = trainer(&setting, recipe(name, &["steps=6"]));
-        (0..3).for_each(|_| step(&mut first, &setting));
-        first.save(&checkpoint, &[], serde_json::Value::Null).expect("a checkpoint");
-        let mut second = trainer(&setting, recipe(name, &["steps=6"]));
-        second.restore(&checkpoint, "best.").expect("the checkpoint");
-        assert_eq!(second.steps_done(), 3);
-        (0..3).for_each(|_| step(&mut second, &setting));
-
-        let values = |t: &Trainer| {
-            let mut values = t.encoder().values().expect("values");
-            values.extend(t.head().expect("a head").values().expect("values"));
-            values.extend(t.masked_lm_head().iter().flat_map(|head| head.values().expect("values")));
-            bits(&values)
-        };
-        assert_eq!(values(&second), values(&straight), "{name}");
-        assert_ne!(values(&first), values(&straight), "{name} did not move");
-    }
-}
+use micse_train::{Event, RunInputs, Trainer};
 
 /// The output layer gives every row of the word table a gradient; the contrastive terms only those of the batch.
 #[test]
@@ -313,7 +114,8 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     let model = ModelFolder::open(&folder.join("model")).expect("the model");
     assert_eq!(model.pooling().expect("its pooling"), Some(micse_model::Pooling::Cls));
     let (cls, scored) = (micse_model::Pooling::Cls, setting.runs.join("scored"));
-    let again = micse_train::untrained(&scored, &model, cls, &setting.suite, &Compute::cpu(), &mut |_| {});
+    let again =
+        micse_train::untrained(&scored, "kept", &model, cls, &setting.suite, &Compute::cpu(), &mut |_| {});
     let again = again.expect("scores").scores.average;
     assert!((again - result.scores.average).abs() < 1e-9, "{again} and {}", result.scores.average);
 
@@ -384,6 +186,7 @@ fn two_processes_do_not_share_a_run() {
     lock.lock().expect("the lock");
     let scored = micse_train::untrained(
         &folder,
+        "held",
         &setting.base,
         micse_model::Pooling::Cls,
         &setting.suite,

@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask sweep`, `golden`, `bench`, `pretrain` and `vectors`.
+//! The project's own commands: `cargo xtask sweep`, `golden`, `methods`, `bench`, `pretrain` and `vectors`.
 
 mod bench;
 mod golden;
+mod methods;
 mod pretrain;
 mod sweep;
 mod vectors;
@@ -36,6 +37,7 @@ struct Cli {
 enum Command {
     Sweep(Box<sweep::Sweep>),
     Golden(golden::Golden),
+    Methods(methods::Methods),
     Pretrain(Box<pretrain::Pretrain>),
     Bench(Box<bench::Bench>),
     Vectors(vectors::Vectors),
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Sweep(sweep) => sweep.run(),
         Command::Golden(golden) => golden.run(),
+        Command::Methods(methods) => methods.run(),
         Command::Pretrain(pretrain) => pretrain.run(),
         Command::Bench(bench) => bench.run(),
         Command::Vectors(vectors) => vectors.run(),

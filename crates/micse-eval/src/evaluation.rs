@@ -27,6 +27,9 @@ pub struct Evaluation {
     /// The mean over tasks of the unrounded [`Aggregates::all`] of Spearman's correlation.
     #[serde(with = "number")]
     pub average: f64,
+    /// Spearman's correlation on the dev pairs, times 100: what settings are chosen by; none without a dev set.
+    #[serde(default)]
+    pub dev_spearman: Option<f64>,
     /// Mean squared distance of the unit vectors of dev pairs with a score of at least 4; none without such.
     pub alignment: Option<f64>,
     /// Uniformity (`t = 2`) of the unit vectors of all dev sentences; none without a dev set.

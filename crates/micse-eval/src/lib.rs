@@ -56,7 +56,7 @@ pub use embedder::Embedder;
 pub use error::{Error, Result};
 pub use evaluation::{Aggregates, Evaluation, SubsetScores, TaskScores};
 pub use geometry::{alignment, uniformity};
-pub use model::ModelEmbedder;
+pub use model::{ModelEmbedder, PostEmbedder};
 pub use named::Named;
 pub use protocol::{dev_spearman, evaluate};
 pub use vectors::VectorEmbedder;

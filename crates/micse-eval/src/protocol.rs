@@ -40,10 +40,15 @@ pub fn evaluate(
     let spread = |task: &Task| {
         uniformity(&sentences(task.pairs()).map(|sentence| embeddings.unit(sentence)).collect::<Vec<_>>())
     };
+    let of_dev = |task: &Task| {
+        let (cosines, scores) = columns(&embeddings, task.pairs());
+        100.0 * spearman(&cosines, &scores)
+    };
     Ok(Evaluation {
         model: String::new(),
         pooling: String::new(),
         average,
+        dev_spearman: dev.map(of_dev).filter(|value| value.is_finite()),
         alignment: dev.and_then(positives),
         uniformity: dev.and_then(spread),
         tasks: tasks.into_iter().collect(),

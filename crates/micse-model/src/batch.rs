@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::{BertConfig, Error, Result};
+use crate::{BertConfig, Error, Pooling, Result};
 
 /// What becomes of the places behind the end of a short sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -46,12 +46,26 @@ impl Batch {
     /// # Errors
     /// No sentences, or a sentence without tokens.
     pub fn padded(sentences: &[impl AsRef<[u32]>], pad_id: u32, padding: Padding) -> Result<Self> {
+        Self::padded_to(sentences, pad_id, padding, 0)
+    }
+
+    /// [`Self::padded`] to at least `width` rows a sentence, as code does that pads to its length limit.
+    ///
+    /// # Errors
+    /// As [`Self::padded`].
+    pub fn padded_to(
+        sentences: &[impl AsRef<[u32]>],
+        pad_id: u32,
+        padding: Padding,
+        width: usize,
+    ) -> Result<Self> {
         let lengths: Vec<usize> = sentences.iter().map(|s| s.as_ref().len()).collect();
-        let width = lengths.iter().copied().max().unwrap_or(0);
+        let longest = lengths.iter().copied().max().unwrap_or(0);
         if let Some(empty) = lengths.iter().position(|&n| n == 0) {
             return Err(Error::Input(format!("sentence {empty} of the batch has no tokens, not even [CLS]")));
         }
-        if width == 0 {
+        let width = if padding == Padding::Drop { longest } else { longest.max(width) };
+        if longest == 0 {
             return Err(Error::Input("a batch needs at least one sentence".into()));
         }
         let (mut ids, mut positions, mut first_row) = (Vec::new(), Vec::new(), Vec::new());
@@ -95,6 +109,23 @@ impl Batch {
             width: if self.padding == Padding::Drop { longest } else { self.width },
             first_sentence: self.first_sentence + sentences.start,
         }
+    }
+
+    /// Other position ids, one for each row (see [`Self::positions`]): `ConSERT`'s shuffled positions. Where a token
+    /// stands in its sentence, which dropout and attention positions go by, stays.
+    ///
+    /// # Errors
+    /// Not one for each row.
+    pub fn with_positions(mut self, positions: Vec<u32>) -> Result<Self> {
+        if positions.len() != self.ids.len() {
+            return Err(Error::Input(format!(
+                "{} position ids were given for a batch of {} rows",
+                positions.len(),
+                self.ids.len()
+            )));
+        }
+        self.positions = positions;
+        Ok(self)
     }
 
     /// Number of sentences B.
@@ -147,6 +178,14 @@ impl Batch {
         if self.padding == Padding::Attend { self.width } else { self.lengths[b] }
     }
 
+    /// The rows of sentence b that a pooling's mean is over.
+    pub(crate) fn averaged_rows(&self, b: usize, pooling: Pooling) -> usize {
+        match pooling {
+            Pooling::MeanWithPads => self.rows_of(b),
+            _ => self.keys_of(b),
+        }
+    }
+
     /// The number of sentence b in the whole batch of the step.
     pub fn sentence_number(&self, b: usize) -> usize {
         self.first_sentence + b
@@ -167,6 +206,15 @@ impl Batch {
                 row - self.first_row[sentence],
                 config.vocab_size
             )));
+        }
+        if let Some(position) = self.positions.iter().find(|&&p| p as usize >= config.max_position_embeddings)
+        {
+            let positions = config.max_position_embeddings;
+            if self.width <= positions {
+                return Err(Error::Input(format!(
+                    "position id {position} is beyond the encoder's {positions} positions"
+                )));
+            }
         }
         if self.width > config.max_position_embeddings {
             return Err(Error::Input(format!(

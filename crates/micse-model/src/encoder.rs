@@ -196,6 +196,12 @@ pub trait Trainable {
     /// There is no such parameter, or the gradient has another shape.
     fn add_gradient(&mut self, parameter: usize, gradient: &Tensor) -> Result<()>;
 
+    /// Forgets what was collected for one parameter, so that the next step leaves it as it is: a frozen one.
+    ///
+    /// # Errors
+    /// There is no such parameter.
+    fn drop_gradient(&mut self, parameter: usize) -> Result<()>;
+
     /// The collected gradients in parameter order; `None` where no gradient arrived.
     fn gradients(&self) -> Result<Vec<Option<Tensor>>>;
 

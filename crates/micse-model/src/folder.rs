@@ -211,3 +211,22 @@ pub fn save_model(
     // Last: a folder with weights is a whole folder.
     save_safetensors(&folder.join("model.safetensors"), &tensors)
 }
+
+/// Adds modules that only this project knows to a folder's `modules.json`. Other libraries then refuse the folder by the
+/// module's name, instead of loading a model without the part.
+///
+/// # Errors
+/// The folder has no `modules.json`, or cannot be written.
+pub fn add_own_modules(folder: &Path, names: &[&str]) -> Result<()> {
+    let path = folder.join("modules.json");
+    let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+    let mut modules: Vec<serde_json::Value> = serde_json::from_str(&text)
+        .map_err(|e| Error::Config { path: path.clone(), reason: format!("not a list of modules: {e}") })?;
+    for name in names {
+        let index = modules.len();
+        modules.push(
+            json!({"idx": index, "name": index.to_string(), "path": "", "type": format!("micse.{name}")}),
+        );
+    }
+    write_json(&path, &modules)
+}

@@ -41,7 +41,7 @@ pub mod encoder;
 mod error;
 pub mod files;
 pub mod folder;
-mod head;
+pub mod head;
 #[cfg(feature = "clap")]
 mod memory;
 mod mlm_head;
@@ -66,13 +66,13 @@ pub use encoder::{
 };
 pub use error::{Error, Result};
 pub use folder::{ModelFolder, save_model};
-pub use head::TanhMlp;
+pub use head::{Head, HeadLayer, HeadPass, TokenConvolution, mean_of_tokens};
 pub use mlm_head::{MaskedLmHead, WORD_TABLE};
 pub use optimizer::{AdamStep, Group, clip_factor};
 pub use packed::PackedEncoder;
 pub use parameters::ParameterSet;
 pub use pooling::Pooling;
-pub use sentence::{SentenceEncoder, encode_ids, encode_sentences};
+pub use sentence::{Reading, SentenceEncoder, encode_ids, encode_sentences};
 pub use tensor::TensorEncoder;
 pub use threads::{THREADS_VARIABLE, threads};
 pub use tokenizer::Tokenizer;

@@ -44,6 +44,9 @@ pub struct AdamStep {
     pub weight_decay: f64,
     /// What gradients are multiplied by: see [`clip_factor`].
     pub gradient_scale: f64,
+    /// Whether the moments are divided by 1 - b^t. Without it and with b1 = 0 the rule is RMSprop (Tieleman & Hinton
+    /// 2012): `v <- b2 v + (1 - b2) g^2`, `p <- p - lr g / (sqrt(v) + eps)`.
+    pub bias_correction: bool,
 }
 
 /// The factor that brings a gradient of the given norm down to `limit`: min(1, limit / (norm + 1e-6)).
@@ -118,6 +121,9 @@ pub(crate) fn adam_step(
 }
 
 pub(crate) fn bias_corrections(rule: &AdamStep) -> (f64, f64) {
+    if !rule.bias_correction {
+        return (1.0, 1.0);
+    }
     let t = rule.step as f64;
     (1.0 - rule.betas.0.powf(t), 1.0 - rule.betas.1.powf(t))
 }

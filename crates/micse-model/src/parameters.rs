@@ -134,6 +134,13 @@ impl Trainable for ParameterSet {
         Ok(())
     }
 
+    fn drop_gradient(&mut self, parameter: usize) -> Result<()> {
+        let count = self.entries.len();
+        let none = || Error::Input(format!("there is no parameter {parameter} among {count}"));
+        self.entries.get_mut(parameter).ok_or_else(none)?.gradient = None;
+        Ok(())
+    }
+
     fn gradients(&self) -> Result<Vec<Option<Tensor>>> {
         Ok(self.entries.iter().map(|p| p.gradient.clone()).collect())
     }
@@ -245,6 +252,9 @@ macro_rules! trainable_by {
             fn clear_gradients(&mut self) {
                 self.$field.clear_gradients();
             }
+            fn drop_gradient(&mut self, p: usize) -> $crate::Result<()> {
+                self.$field.drop_gradient(p)
+            }
             fn gradients(&self) -> $crate::Result<Vec<Option<candle_core::Tensor>>> {
                 self.$field.gradients()
             }
@@ -301,6 +311,7 @@ mod tests {
             epsilon: 1e-8,
             weight_decay: 0.0,
             gradient_scale: 1.0,
+            bias_correction: true,
         };
         set.step(&rule).expect("a step");
         assert_eq!(sum(&set), None);

@@ -1,6 +1,6 @@
 //! Pooling: from token states to one row a sentence.
 //!
-//! All means are over the tokens of the sentence with `[CLS]` and `[SEP]`, padding never counted. Layers are
+//! All means but one are over the tokens of the sentence with `[CLS]` and `[SEP]`, padding not counted. Layers are
 //! named by number, because published code means different things by "first": h_0 is the embeddings'
 //! output (after LayerNorm), h_l the output of layer l, h_L the last.
 
@@ -20,11 +20,15 @@ pub enum Pooling {
     EmbLastAvg,
     /// Mean of (h_{L-1} + h_L) / 2.
     Top2Avg,
+    /// Mean of h_L over all rows of a padded batch, pads among them: what some released code computes. It needs a batch
+    /// with [`crate::Padding::Keep`], and depends on its width.
+    MeanWithPads,
 }
 
 impl Pooling {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 5] = [Self::Cls, Self::Mean, Self::FirstLastAvg, Self::EmbLastAvg, Self::Top2Avg];
+    pub const ALL: [Self; 6] =
+        [Self::Cls, Self::Mean, Self::FirstLastAvg, Self::EmbLastAvg, Self::Top2Avg, Self::MeanWithPads];
 
     /// The name in recipes and on the command line.
     pub fn name(self) -> &'static str {
@@ -34,13 +38,14 @@ impl Pooling {
             Self::FirstLastAvg => "first-last-avg",
             Self::EmbLastAvg => "emb-last-avg",
             Self::Top2Avg => "top2-avg",
+            Self::MeanWithPads => "mean-with-pads",
         }
     }
 
     /// The layers whose states are averaged, for an encoder of `layers` layers.
     pub(crate) fn layers(self, layers: usize) -> Vec<usize> {
         match self {
-            Self::Cls | Self::Mean => vec![layers],
+            Self::Cls | Self::Mean | Self::MeanWithPads => vec![layers],
             Self::FirstLastAvg => vec![1, layers],
             Self::EmbLastAvg => vec![0, layers],
             Self::Top2Avg => vec![layers - 1, layers],

@@ -1,13 +1,52 @@
 //! From sentences to embeddings: the one encode path of development scores, test scores and export.
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use crate::encoder::{Encoder, Pass, Taps};
-use crate::{Batch, Compute, ModelFolder, Pooling, Result, Tokenizer};
+use crate::encoder::{Encoder, Leaves, Pass, Taps};
+use crate::head::TokenConvolution;
+use crate::{Batch, BertConfig, Compute, Error, ModelFolder, Padding, Pooling, Result, Tokenizer};
 
 /// Tokens in one evaluation batch: enough to keep the matrix products busy, few enough for the caches.
 const BATCH_TOKENS: usize = 2048;
+
+/// What becomes of token states at test.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// The pooling, where there is no convolution.
+    pub pooling: Pooling,
+    /// A convolution over token states, whose mean is the embedding.
+    pub convolution: Option<&'a TokenConvolution>,
+    /// Sentences are padded to so many tokens, for a pooling that counts pads; else 0.
+    pub pad_to: usize,
+}
+
+impl From<Pooling> for Reading<'_> {
+    fn from(pooling: Pooling) -> Self {
+        Self { pooling, convolution: None, pad_to: 0 }
+    }
+}
+
+impl Reading<'_> {
+    fn taps(&self, config: &BertConfig) -> Taps {
+        match self.convolution {
+            Some(_) => TokenConvolution::taps(config),
+            None => Taps { pooled: Some(self.pooling), ..Taps::default() },
+        }
+    }
+
+    fn batch(&self, ids: &[&Vec<u32>], config: &BertConfig) -> Result<Batch> {
+        let padding = if self.pad_to > 0 { Padding::Keep } else { Padding::Drop };
+        Batch::padded_to(ids, config.pad_token_id, padding, self.pad_to)
+    }
+
+    fn rows(&self, leaves: Leaves, batch: &Batch) -> Result<Tensor> {
+        match self.convolution {
+            Some(convolution) => convolution.embeddings(&leaves, batch),
+            None => leaves.pooled.ok_or_else(|| Error::Input("the encoder gave no pooled rows".into())),
+        }
+    }
+}
 
 /// Encodes tokenized sentences in evaluation mode: one row each, in the order given.
 ///
@@ -16,16 +55,22 @@ const BATCH_TOKENS: usize = 2048;
 ///
 /// # Errors
 /// A sentence does not fit the encoder.
-pub fn encode_ids(encoder: &dyn Encoder, sentences: &[Vec<u32>], pooling: Pooling) -> Result<Vec<Vec<f32>>> {
+pub fn encode_ids<'a>(
+    encoder: &dyn Encoder,
+    sentences: &[Vec<u32>],
+    reading: impl Into<Reading<'a>>,
+) -> Result<Vec<Vec<f32>>> {
+    let reading = reading.into();
     let mut order: Vec<usize> = (0..sentences.len()).collect();
     order.sort_by_key(|&i| sentences[i].len());
-    let pass = Pass { taps: Taps { pooled: Some(pooling), ..Taps::default() }, ..Pass::default() };
+    let pass = Pass { taps: reading.taps(encoder.config()), ..Pass::default() };
     let mut batches = Vec::new();
     let mut start = 0;
     while start < order.len() {
         let mut end = start + 1;
         // The batch's width is its last sentence's length, since lengths ascend.
-        while end < order.len() && (end + 1 - start) * sentences[order[end]].len() <= BATCH_TOKENS {
+        let tokens = |i: usize| sentences[i].len().max(reading.pad_to);
+        while end < order.len() && (end + 1 - start) * tokens(order[end]) <= BATCH_TOKENS {
             end += 1;
         }
         batches.push(&order[start..end]);
@@ -33,9 +78,9 @@ pub fn encode_ids(encoder: &dyn Encoder, sentences: &[Vec<u32>], pooling: Poolin
     }
     let encode = |members: &&[usize]| -> Result<Vec<Vec<f32>>> {
         let ids: Vec<&Vec<u32>> = members.iter().map(|&i| &sentences[i]).collect();
-        let leaves = encoder.forward(&Batch::new(&ids)?, &pass)?;
-        let pooled = leaves.pooled.map(|p| p.to_device(&Device::Cpu)?.to_vec2::<f32>()).transpose()?;
-        Ok(pooled.unwrap_or_default())
+        let batch = reading.batch(&ids, encoder.config())?;
+        let rows = reading.rows(encoder.forward(&batch, &pass)?, &batch)?;
+        Ok(rows.to_device(&Device::Cpu)?.to_vec2::<f32>()?)
     };
     // Threads take whole batches: they hardly ever wait for each other.
     let encoded: Vec<Vec<Vec<f32>>> =
@@ -49,18 +94,22 @@ pub fn encode_ids(encoder: &dyn Encoder, sentences: &[Vec<u32>], pooling: Poolin
     Ok(rows)
 }
 
-/// Embeddings of sentences, cut only at the encoder's position limit: one row each, in order.
+/// Embeddings of sentences, cut only at the encoder's position limit (and at what they are padded to): one row each,
+/// in order.
 ///
 /// # Errors
 /// A sentence cannot be tokenized.
-pub fn encode_sentences<S: AsRef<str> + Sync>(
+pub fn encode_sentences<'a, S: AsRef<str> + Sync>(
     encoder: &dyn Encoder,
     tokenizer: &Tokenizer,
-    pooling: Pooling,
+    reading: impl Into<Reading<'a>>,
     sentences: &[S],
 ) -> Result<Vec<Vec<f32>>> {
-    let ids = tokenizer.encode_all(sentences, encoder.config().max_position_embeddings)?;
-    encode_ids(encoder, &ids, pooling)
+    let reading = reading.into();
+    let limit = encoder.config().max_position_embeddings;
+    let limit = if reading.pad_to > 0 { limit.min(reading.pad_to) } else { limit };
+    let ids = tokenizer.encode_all(sentences, limit)?;
+    encode_ids(encoder, &ids, reading)
 }
 
 /// An encoder with its tokenizer and pooling: text in, embeddings out.
@@ -68,6 +117,7 @@ pub struct SentenceEncoder {
     encoder: Box<dyn Encoder>,
     tokenizer: Tokenizer,
     pooling: Pooling,
+    convolution: Option<TokenConvolution>,
     max_length: usize,
     unit: bool,
 }
@@ -76,11 +126,12 @@ impl SentenceEncoder {
     /// Puts the parts together. Sentences are cut at the encoder's position limit.
     pub fn new(encoder: Box<dyn Encoder>, tokenizer: Tokenizer, pooling: Pooling) -> Self {
         let max_length = encoder.config().max_position_embeddings;
-        Self { encoder, tokenizer, pooling, max_length, unit: false }
+        Self { encoder, tokenizer, pooling, convolution: None, max_length, unit: false }
     }
 
     /// Loads a model folder. As sentence-transformers does, sentences are cut at the `max_seq_length` that the folder
-    /// asks for (and at the encoder's position limit), and embeddings get unit length if its modules say so.
+    /// asks for (and at the encoder's position limit), and embeddings get unit length if its modules say so. A
+    /// convolution in the folder is applied.
     ///
     /// # Errors
     /// The folder is not a model.
@@ -88,12 +139,20 @@ impl SentenceEncoder {
         let mut encoder = Self::new(folder.encoder(compute)?, folder.tokenizer()?, pooling);
         encoder.max_length = folder.max_length()?.map_or(encoder.max_length, |n| n.min(encoder.max_length));
         encoder.unit = folder.normalizes()?;
+        encoder.convolution =
+            TokenConvolution::in_folder(folder.path(), encoder.encoder.config(), &compute.device)?;
         Ok(encoder)
     }
 
     /// The most tokens of a sentence; what is longer is cut.
     pub fn max_length(&self) -> usize {
         self.max_length
+    }
+
+    /// Entries of an embedding.
+    pub fn dimension(&self) -> usize {
+        let hidden = self.encoder.config().hidden_size;
+        self.convolution.as_ref().map_or(hidden, TokenConvolution::columns)
     }
 
     /// The encoder.
@@ -117,7 +176,8 @@ impl SentenceEncoder {
     /// A sentence cannot be tokenized.
     pub fn encode<S: AsRef<str> + Sync>(&self, sentences: &[S]) -> Result<Vec<Vec<f32>>> {
         let ids = self.tokenizer.encode_all(sentences, self.max_length)?;
-        let mut rows = encode_ids(self.encoder.as_ref(), &ids, self.pooling)?;
+        let reading = Reading { convolution: self.convolution.as_ref(), ..self.pooling.into() };
+        let mut rows = encode_ids(self.encoder.as_ref(), &ids, reading)?;
         if self.unit {
             for row in &mut rows {
                 scale_to_unit(row);

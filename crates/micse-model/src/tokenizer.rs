@@ -156,6 +156,11 @@ impl Tokenizer {
         self.inner.token_to_id(token)
     }
 
+    /// The text that stands for a masked token, `[MASK]` or `<mask>`, if the vocabulary has it.
+    pub fn mask_token(&self) -> Option<String> {
+        ["[MASK]", "<mask>"].into_iter().find(|token| self.id(token).is_some()).map(str::to_owned)
+    }
+
     /// Checks that every id fits an embedding table of `vocab_size` rows.
     ///
     /// # Errors

@@ -219,7 +219,15 @@ fn every_activation() {
 }
 
 fn rule(step: usize, gradient_scale: f64, weight_decay: f64) -> AdamStep {
-    AdamStep { step, learning_rate: 0.01, betas: (0.9, 0.999), epsilon: 1e-8, weight_decay, gradient_scale }
+    AdamStep {
+        step,
+        learning_rate: 0.01,
+        betas: (0.9, 0.999),
+        epsilon: 1e-8,
+        weight_decay,
+        gradient_scale,
+        bias_correction: true,
+    }
 }
 
 /// bfloat16 has 8 bits of mantissa: the same leaves and gradients to some per cent, and in the same direction.

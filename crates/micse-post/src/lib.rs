@@ -1,1 +1,44 @@
-//! Post-processing of sentence embeddings.
+//! Post-processing of sentence embeddings, fitted without labels.
+//!
+//! Embeddings of pre-trained encoders lie in a narrow cone, so that cosines of any two sentences are high.
+//! A stage maps them to a distribution that has no preferred direction:
+//!
+//! * [`Whitening`]: the linear map after which the fit's rows have mean 0 and covariance 1;
+//! * [`Flow`]: an invertible network after which they are as likely as possible under N(0, 1).
+//!
+//! Both are fitted on rows alone, know no encoder and no text, and can be one [`Stage`] of a model folder,
+//! which keeps in words what it was fitted on.
+//!
+//! ```
+//! use micse_post::{Stage, Whitening};
+//! use micse_random::Stream;
+//!
+//! // 50 rows of dimension 4, all of them near one direction.
+//! let mut draws = Stream::new(48).draws();
+//! let rows: Vec<Vec<f32>> =
+//!     (0..50).map(|_| (0..4).map(|_| (3.0 + draws.normal()) as f32).collect()).collect();
+//!
+//! let whitening = Whitening::fit(&rows, Some(2))?;
+//! let stage = Stage::Whitening { whitening, fitted_on: "50 sentences of the corpus".into() };
+//! assert_eq!((stage.input_dimension(), stage.output_dimension()), (4, 2));
+//! let whitened = stage.transform(&rows)?;
+//! assert!(whitened.iter().map(|row| row[0]).sum::<f32>().abs() < 1e-3);
+//! # Ok::<(), micse_post::Error>(())
+//! ```
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`whitening`] | mean, covariance, eigenvectors |
+//! | [`flow`] | the network, its fit, the fitted flow |
+//! | [`stage`] | one stage and its files |
+
+mod error;
+pub mod flow;
+mod rows;
+pub mod stage;
+pub mod whitening;
+
+pub use error::{Error, Result};
+pub use flow::{Flow, FlowOptions, FlowTrainer};
+pub use stage::Stage;
+pub use whitening::Whitening;

@@ -115,8 +115,8 @@ impl Checkpoint {
         found
     }
 
-    /// Puts back what [`CheckpointWriter::part`] added after at least one optimizer step, or, with `moments`
-    /// false, what [`CheckpointWriter::values`] did.
+    /// Puts back what [`CheckpointWriter::part`] added after at least one optimizer step (a part that no gradient ever
+    /// reached has no moments), or, with `moments` false, what [`CheckpointWriter::values`] did.
     ///
     /// # Errors
     /// A tensor is missing or has another shape.
@@ -131,7 +131,8 @@ impl Checkpoint {
             names.iter().map(take).collect()
         };
         part.set_values(&all("")?)?;
-        if moments {
+        let first = format!("first.{prefix}.");
+        if moments && self.tensors.keys().any(|name| name.starts_with(&first)) {
             let pairs: Vec<(Tensor, Tensor)> = all("first.")?.into_iter().zip(all("second.")?).collect();
             part.set_moments(&pairs)?;
         }

@@ -47,6 +47,9 @@ pub enum Error {
     /// A corpus, split or STS set.
     #[error(transparent)]
     Data(#[from] micse_data::Error),
+    /// Whitening or a flow.
+    #[error(transparent)]
+    Post(#[from] micse_post::Error),
     /// Scoring.
     #[error(transparent)]
     Evaluation(#[from] micse_eval::Error),

@@ -46,7 +46,7 @@ impl Encode {
         let bar = ProgressBar::new(sentences.len() as u64).with_style(ProgressStyle::with_template(
             "{bar:30} {pos}/{len} sentences, {per_sec}, {eta} left",
         )?);
-        let mut bytes = npy_header(sentences.len(), encoder.encoder().config().hidden_size);
+        let mut bytes = npy_header(sentences.len(), encoder.dimension());
         for chunk in sentences.chunks(CHUNK) {
             for row in encoder.encode(chunk)? {
                 bytes.extend(row.iter().flat_map(|value| value.to_le_bytes()));

@@ -36,6 +36,9 @@ pub(crate) struct Train {
     /// Seed of split, order, dropout and initialisation
     #[arg(long, default_value_t = 48)]
     seed: u64,
+    /// Add a term to the recipe: `--with ami`
+    #[arg(long, value_delimiter = ',')]
+    with: Vec<String>,
     /// Change a value of the recipe: --set optimizer.lr=1e-4
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -61,7 +64,7 @@ impl Train {
         let base = ModelFolder::open(&model.place)?;
         let suite = Suite::load(&sts.place, None)?;
         let text = TrainText::split(Corpus::open(&self.sentences)?, self.size, self.seed)?;
-        let recipe = Recipe::load_for(&self.recipe, &self.settings, self.steps)?;
+        let recipe = Recipe::load_for(&self.recipe, &self.with, &self.settings, self.steps)?;
         let inputs = RunInputs {
             recipe,
             seed: self.seed,
@@ -88,6 +91,11 @@ impl Train {
             }
             Event::Development { step, spearman } => {
                 bar.suspend(|| eprintln!("step {step}: development {spearman:.2}"));
+            }
+            Event::Fitting { step, steps, bits } => {
+                bar.set_length(steps as u64);
+                bar.set_position(step as u64);
+                bar.set_message(format!("steps of the fit, {bits:.3} bits a dimension"));
             }
             Event::Evaluating { done, total } => {
                 bar.set_length(total as u64);

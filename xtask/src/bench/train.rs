@@ -154,13 +154,13 @@ impl Train {
             let of_ami = ["layers=\"last-4\"", "slicing=\"head-and-layer-parity\"", "samples=150"];
             settings.extend(of_ami.map(|setting| format!("objectives.ami.{setting}")));
         }
-        Ok(Recipe::load_for(&self.recipe, &settings, Some(self.steps.get() + WARM_UP))?)
+        Ok(Recipe::load_for(&self.recipe, &[], &settings, Some(self.steps.get() + WARM_UP))?)
     }
 
     fn measure<'a>(&self, trainer: &mut Trainer, sentence: &dyn Fn(u32) -> &'a str) -> Result<Measured> {
         let mut measured = Measured::default();
         let recipe = trainer.recipe().clone();
-        let views = recipe.views.len() as f64;
+        let views = recipe.passes() as f64;
         // A backward pass is two forward passes; in chunks there is one forward pass more.
         let passes = if self.chunk.is_some_and(|chunk| chunk.get() < self.batch) { 4.0 } else { 3.0 };
         for step in 0..WARM_UP + self.steps.get() {
@@ -177,7 +177,7 @@ impl Train {
             }
             measured.seconds.push((taken.saturating_sub(report.times.tokenize)).as_secs_f64());
             measured.parts.push(report.times);
-            measured.tokens += report.tokens * recipe.views.len();
+            measured.tokens += report.tokens * recipe.passes();
             measured.sentences += report.sentences;
             measured.loss = report.loss;
             let pass = Work::forward(trainer.encoder().config(), recipe.pooling.train, &lengths);

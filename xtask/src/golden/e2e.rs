@@ -7,8 +7,8 @@ use candle_core::Tensor;
 use candle_core::backprop::GradStore;
 use micse_losses::{InfoNce, InfoNceForm, MiForm, ami_loss, mutual_information};
 use micse_model::{
-    AttentionPosition, AttentionStage, AttentionValues, Batch, Compute, Encoder, Pass, Pooling, TanhMlp,
-    Taps, Trainable,
+    AttentionPosition, AttentionStage, AttentionValues, Batch, Compute, Encoder, Head, HeadPass, Pass,
+    Pooling, Taps, Trainable,
 };
 
 use super::fixture::{Fixture, entries};
@@ -19,7 +19,7 @@ pub(super) fn check(dir: &Path, compute: &Compute, report: &mut Report) -> Resul
     let io = Fixture::open(&dir.join("e2e/io.safetensors"))?;
     let lambda = lambda(dir)?;
     let mut encoder = bert::encoder(dir, compute)?;
-    let mut head = TanhMlp::from_tensors(io.tensor("mlp.dense.weight")?, io.tensor("mlp.dense.bias")?)?;
+    let mut head = Head::tanh_mlp(io.tensor("mlp.dense.weight")?, io.tensor("mlp.dense.bias")?)?;
 
     let config = encoder.config();
     let taken = config.num_hidden_layers.min(4);
@@ -44,10 +44,11 @@ pub(super) fn check(dir: &Path, compute: &Compute, report: &mut Report) -> Resul
         ..Taps::default()
     };
     let pass = Pass { gradients: true, taps, ..Pass::default() };
+    let through = HeadPass { gradients: true, dropout: None };
     let (mut rows, mut values) = (Vec::new(), Vec::new());
     for ids in ["input_ids_1", "input_ids_2"] {
         let leaves = encoder.forward(&Batch::new(&io.sentences(ids)?)?, &pass)?;
-        rows.push(head.forward(&leaves.pooled.context("no pooled rows")?, true)?);
+        rows.push(head.forward(&leaves.pooled.context("no pooled rows")?, through)?);
         let tapped = leaves.attention_values.context("no attention values")?;
         values.push(tapped.reshape((selection.rows, selection.samples))?);
     }
@@ -83,13 +84,14 @@ fn compare(
     file: &'static str,
     store: &GradStore,
     encoder: &mut dyn Encoder,
-    head: &mut TanhMlp,
+    head: &mut Head,
     want: &Fixture,
     report: &mut Report,
 ) -> Result<()> {
     let floor = 1e-3 * want.largest(|_| true)?;
-    let mut named = gradients(encoder, store)?;
-    named.extend(gradients(head, store)?);
+    let mut named = gradients(encoder, store, "")?;
+    // The reference calls the head's linear layer so.
+    named.extend(gradients(head, store, "mlp.dense")?);
     // Every reference tensor is compared: one that this project does not know must not pass unseen.
     for name in want.names() {
         let got = named.iter().find(|(n, _)| n == name).map(|(_, gradient)| entries(gradient)).transpose()?;
@@ -98,7 +100,7 @@ fn compare(
     Ok(())
 }
 
-fn gradients(part: &mut dyn Trainable, store: &GradStore) -> Result<Vec<(String, Tensor)>> {
+fn gradients(part: &mut dyn Trainable, store: &GradStore, head: &str) -> Result<Vec<(String, Tensor)>> {
     part.collect_gradients(store)?;
     let values = part.values()?;
     let named = part.parameters().into_iter().zip(part.gradients()?).zip(values);
@@ -108,7 +110,8 @@ fn gradients(part: &mut dyn Trainable, store: &GradStore) -> Result<Vec<(String,
                 Some(gradient) => gradient,
                 None => value.zeros_like()?,
             };
-            Ok((info.name, gradient))
+            let name = if head.is_empty() { info.name } else { info.name.replacen('0', head, 1) };
+            Ok((name, gradient))
         })
         .collect()
 }

@@ -70,6 +70,7 @@ fn adamw(fixture: &Fixture, run: &str, report: &mut Report) -> Result<()> {
             epsilon: 1e-8,
             weight_decay: wd,
             gradient_scale: clip_factor(norm, 1.0),
+            bias_correction: true,
         })?;
         record(&set, &mut after)?;
     }
@@ -115,10 +116,13 @@ fn schedule(fixture: &Fixture, report: &mut Report) -> Result<()> {
         batch_size: 50,
         schedule: Schedule::Linear,
         warmup_steps: 250,
+        milestones: Vec::new(),
         clip: 1.0,
         weight_decay: 0.0,
         betas: [0.9, 0.999],
         eps: 1e-8,
+        bias_correction: true,
+        groups: Vec::new(),
     };
     let got: Vec<f64> = (0..want.len()).map(|k| learning_rate(&optimizer, k, want.len() - 1)).collect();
     report.value("optim/schedule", "lr", &got, &want);

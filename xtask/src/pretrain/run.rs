@@ -180,6 +180,7 @@ impl<'a> Training<'a> {
             epsilon: m.eps,
             weight_decay: m.weight_decay,
             gradient_scale: clip_factor(norm, m.clip),
+            bias_correction: true,
         };
         self.encoder.step(&rule)?;
         self.head.step(&rule)?;

@@ -8,8 +8,8 @@ use super::cell::{CellSpec, Work};
 
 /// The finished cells of a sweep.
 pub(super) struct Results {
-    /// Long form, a row a score: method, size, sentences, seed, train text, selected on, task, subset,
-    /// metric, aggregation, value.
+    /// Long form, a row a score: method, size, sentences, seed, steps, seconds of training, pooling, train text,
+    /// selected on, task, subset, metric, aggregation, value.
     pub(super) long: DataFrame,
     /// Mean, standard deviation (n - 1) and n over seeds of Spearman `all`, a row a (method, size, task);
     /// the task `Avg.` is the mean of the tasks.
@@ -27,6 +27,8 @@ pub(super) struct Method {
     pub(super) name: String,
     pub(super) train_text: String,
     pub(super) selected_on: String,
+    /// Mean seconds of training over seeds, for each size in the sweep's order; none without training.
+    pub(super) train_seconds: Vec<Option<f64>>,
 }
 
 /// The name of the mean over tasks.
@@ -48,9 +50,19 @@ pub(super) fn collect(cells: &[CellSpec]) -> Result<Results> {
                 name: result.method.clone(),
                 train_text: result.train_text.clone(),
                 selected_on: result.selected_on.clone(),
+                train_seconds: Vec::new(),
             });
         }
         results.push(result);
+    }
+    for method in &mut methods {
+        let seconds = |size: &String| {
+            let of = |r: &&RunResult| r.method == method.name && r.size.as_ref() == Some(size) && r.steps > 0;
+            let all: Vec<f64> = results.iter().filter(of).map(|r| r.train_seconds).collect();
+            (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+        };
+        let of_sizes = sizes.iter().map(seconds).collect();
+        method.train_seconds = of_sizes;
     }
     let mut tasks: Vec<String> = Vec::new();
     for result in &results {
@@ -89,8 +101,11 @@ fn scores(result: &RunResult) -> Vec<Score<'_>> {
         }
     }
     rows.push((AVERAGE, None, "spearman", Some("all"), result.scores.average));
-    for (metric, value) in [("alignment", result.scores.alignment), ("uniformity", result.scores.uniformity)]
-    {
+    for (metric, value) in [
+        ("spearman", result.scores.dev_spearman),
+        ("alignment", result.scores.alignment),
+        ("uniformity", result.scores.uniformity),
+    ] {
         rows.extend(value.map(|value| ("dev", None, metric, None, value)));
     }
     rows
@@ -108,6 +123,7 @@ fn long_form(results: &[RunResult]) -> Result<DataFrame> {
         "sentences" => rows.iter().map(|(r, _)| r.sentences as u64).collect::<Vec<_>>(),
         "seed" => rows.iter().map(|(r, _)| r.seed).collect::<Vec<_>>(),
         "steps" => rows.iter().map(|(r, _)| r.steps as u64).collect::<Vec<_>>(),
+        "train_seconds" => rows.iter().map(|(r, _)| r.train_seconds).collect::<Vec<_>>(),
         "pooling" => text(&|(r, _)| r.pooling.to_string()),
         "train_text" => text(&|(r, _)| r.train_text.clone()),
         "selected_on" => text(&|(r, _)| r.selected_on.clone()),

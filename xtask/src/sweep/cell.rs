@@ -36,8 +36,8 @@ pub(super) struct CellSpec {
 /// What a cell does.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) enum Work {
-    /// Scores the encoder as it is.
-    Untrained { pooling: Pooling },
+    /// Scores the encoder as it is, under a name.
+    Untrained { method: String, pooling: Pooling },
     /// Trains, then scores.
     Train { recipe: Box<Recipe>, size: SplitSize, seed: u64, text: TextSpec },
 }
@@ -72,7 +72,7 @@ impl CellSpec {
 impl fmt::Display for CellSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.work {
-            Work::Untrained { pooling } => write!(f, "untrained ({pooling})"),
+            Work::Untrained { method, .. } => f.write_str(method),
             Work::Train { recipe, size, seed, .. } => write!(f, "{} {size} seed {seed}", recipe.name),
         }
     }
@@ -94,8 +94,8 @@ impl CellSpec {
         let suite = Suite::load(&self.sts, None)?;
         let mut lines = Lines::default();
         match &self.work {
-            Work::Untrained { pooling } => {
-                micse_train::untrained(&self.folder, &base, *pooling, &suite, &compute, &mut |e| {
+            Work::Untrained { method, pooling } => {
+                micse_train::untrained(&self.folder, method, &base, *pooling, &suite, &compute, &mut |e| {
                     lines.tell(&e, 0.0);
                 })?;
             }
@@ -144,6 +144,10 @@ impl Lines {
             Event::Step(report) => Line::Progress {
                 share: training * report.step as f64 / self.steps.max(1) as f64,
                 doing: format!("step {}/{}, loss {:.3}", report.step, self.steps, report.loss),
+            },
+            Event::Fitting { step, steps, bits } => Line::Progress {
+                share: training * *step as f64 / (*steps).max(1) as f64,
+                doing: format!("fit {step}/{steps}, {bits:.3} bits a dimension"),
             },
             Event::Evaluating { done, total } => Line::Progress {
                 share: training + (1.0 - training) * *done as f64 / (*total).max(1) as f64,

@@ -8,6 +8,7 @@ mod cell;
 mod pool;
 mod preset;
 mod progress;
+mod sheets;
 mod tables;
 
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use micse_data::locate::CorpusSource;
 use micse_data::{Locator, SplitSize, parse_seeds, parse_sizes};
+use micse_model::Pooling;
 use micse_model::options::ComputeOptions;
 use micse_train::Recipe;
 
@@ -29,7 +31,7 @@ use preset::Preset;
 #[derive(Args)]
 pub(crate) struct Sweep {
     /// Methods, sizes, seeds and settings under one name; other options change single values of it
-    #[arg(long, default_value = "demo", value_parser = ["demo", "quick", "paper"])]
+    #[arg(long, default_value = "demo", value_parser = ["demo", "quick", "methods", "paper"])]
     preset: String,
     /// Recipes: built-in names or files.toml
     #[arg(long, value_delimiter = ',')]
@@ -55,7 +57,10 @@ pub(crate) struct Sweep {
     /// Optimizer steps a run, instead of the recipes' own
     #[arg(long)]
     steps: Option<usize>,
-    /// Change a value of every recipe: --set optimizer.lr=1e-4
+    /// Add a term to every recipe that trains: `--with ami`
+    #[arg(long, value_delimiter = ',')]
+    with: Vec<String>,
+    /// Change a value of every recipe that trains: --set optimizer.lr=1e-4
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     /// Cells that run at a time, each with its share of the threads [default: one a thread]
@@ -141,7 +146,7 @@ impl Sweep {
             }
             recipes.push(recipe);
         }
-        let settings = self.settings(&preset);
+        let settings = self.settings(&preset, &methods);
         notes.push(settings.clone());
         // A cell's threads are its share of all, given by the environment.
         let mut cell_compute = self.compute.clone();
@@ -157,11 +162,24 @@ impl Sweep {
             allow_other_cpu: self.allow_other_cpu,
         };
         let mut cells = Vec::new();
+        // What neither trains nor fits anything has one row, whatever the size and seed.
+        let (fixed, recipes): (Vec<Recipe>, Vec<Recipe>) =
+            recipes.into_iter().partition(|r| r.steps == 0 && r.post.is_none());
         let mut poolings: Vec<_> = recipes.iter().map(|r| r.pooling.test).collect();
         poolings.sort_by_key(|pooling| pooling.name());
         poolings.dedup();
+        // Padding says nothing to an encoder that nobody trained for it.
+        poolings.retain(|p| *p != Pooling::MeanWithPads && fixed.iter().all(|r| r.pooling.test != *p));
         for pooling in poolings {
-            cells.push(spec(Work::Untrained { pooling }, PathBuf::from(format!("untrained-{pooling}"))));
+            let method = format!("untrained ({pooling})");
+            cells.push(spec(
+                Work::Untrained { method, pooling },
+                PathBuf::from(format!("untrained-{pooling}")),
+            ));
+        }
+        for recipe in fixed {
+            let (method, pooling) = (recipe.name.clone(), recipe.pooling.test);
+            cells.push(spec(Work::Untrained { method, pooling }, PathBuf::from(recipe.name)));
         }
         // Seed by seed, so that a sweep which is stopped early has whole columns.
         for &seed in &seeds {
@@ -192,20 +210,23 @@ impl Sweep {
     }
 
     fn recipe(&self, method: &str, preset: &Preset) -> Result<Recipe> {
-        let has_ami = Recipe::load(method, &[])?.ami().next().is_some();
-        let mut settings = preset.set.clone();
-        if has_ami {
-            settings.extend(preset.set_ami.iter().cloned());
+        let plain = Recipe::load(method, &[])?;
+        let with: &[String] = if plain.steps > 0 { &self.with } else { &[] };
+        let mut settings = preset.settings(method, &Recipe::load_with(method, with, &[])?);
+        if plain.steps > 0 {
+            settings.extend(self.settings.iter().cloned());
         }
-        settings.extend(self.settings.iter().cloned());
-        Ok(Recipe::load_for(method, &settings, self.steps.or(preset.steps))?)
+        Ok(Recipe::load_for(method, with, &settings, self.steps.or(preset.steps))?)
     }
 
     /// One line on what differs from the recipes as they stand: tables of changed methods have to say so.
-    fn settings(&self, preset: &Preset) -> String {
+    fn settings(&self, preset: &Preset, methods: &[String]) -> String {
         let steps = self.steps.or(preset.steps).map(|steps| format!("steps={steps}"));
         let mut parts: Vec<String> = steps.into_iter().chain(preset.set.iter().cloned()).collect();
         parts.extend(preset.set_ami.iter().map(|setting| format!("{setting} (methods with AMI)")));
+        for (method, settings) in preset.set_method.iter().filter(|(method, _)| methods.contains(method)) {
+            parts.extend(settings.iter().map(|setting| format!("{setting} ({method})")));
+        }
         parts.extend(self.settings.iter().cloned());
         if parts.is_empty() {
             "settings: the recipes' own".into()

@@ -1,6 +1,9 @@
 //! Presets: methods, sizes, seeds and settings under one name.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
+use micse_train::Recipe;
 use serde::Deserialize;
 
 /// A preset's file. What is absent is the recipes' or the command line's.
@@ -21,15 +24,32 @@ pub(super) struct Preset {
     /// Settings of the recipes that have an AMI term.
     #[serde(default)]
     pub(super) set_ami: Vec<String>,
+    /// Settings of single recipes.
+    #[serde(default)]
+    pub(super) set_method: BTreeMap<String, Vec<String>>,
 }
 
-const PRESETS: [(&str, &str); 3] = [
+const PRESETS: [(&str, &str); 4] = [
     ("demo", include_str!("../../presets/demo.toml")),
     ("quick", include_str!("../../presets/quick.toml")),
+    ("methods", include_str!("../../presets/methods.toml")),
     ("paper", include_str!("../../presets/paper.toml")),
 ];
 
 impl Preset {
+    /// The preset's settings of a recipe, those of single recipes last.
+    pub(super) fn settings(&self, method: &str, recipe: &Recipe) -> Vec<String> {
+        if recipe.steps == 0 {
+            return self.set_method.get(method).cloned().unwrap_or_default();
+        }
+        let mut settings = self.set.clone();
+        if recipe.ami().next().is_some() {
+            settings.extend(self.set_ami.iter().cloned());
+        }
+        settings.extend(self.set_method.get(method).into_iter().flatten().cloned());
+        settings
+    }
+
     pub(super) fn load(name: &str) -> Result<Self> {
         let (_, text) =
             PRESETS.iter().find(|(n, _)| *n == name).with_context(|| format!("there is no preset {name}"))?;
@@ -40,7 +60,6 @@ impl Preset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use micse_train::Recipe;
 
     #[test]
     fn presets_name_recipes_and_sizes_that_exist() {
@@ -49,10 +68,14 @@ mod tests {
             micse_data::parse_sizes(&preset.sizes).expect(name);
             micse_data::parse_seeds(&preset.seeds).expect(name);
             for method in &preset.methods {
-                let recipe = Recipe::load(method, &preset.set).expect(method);
-                if recipe.ami().next().is_some() {
-                    Recipe::load(method, &preset.set_ami).expect(method);
-                }
+                let plain = Recipe::load(method, &[]).expect(method);
+                Recipe::load(method, &preset.settings(method, &plain)).expect(method);
+            }
+            for method in preset.set_method.keys() {
+                assert!(
+                    preset.methods.contains(method),
+                    "{name} has settings of {method}, which it does not run"
+                );
             }
         }
     }

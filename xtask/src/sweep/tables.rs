@@ -10,13 +10,14 @@ use comfy_table::{CellAlignment, Table, presets};
 use micse_model::files::write_whole;
 use polars::prelude::*;
 
-use super::aggregate::{AVERAGE, Results};
+use super::aggregate::Results;
+use super::sheets::{by_size, by_task, effect_of_ami};
 
 /// A table before it is text or Markdown.
-struct Sheet {
-    title: String,
-    header: Vec<String>,
-    rows: Vec<Vec<String>>,
+pub(super) struct Sheet {
+    pub(super) title: String,
+    pub(super) header: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
 }
 
 /// Writes every form into the sweep's folder and prints the text.
@@ -26,6 +27,7 @@ pub(super) fn write(out: &Path, results: &Results, settings: &str) -> Result<()>
     if results.tasks.len() > 1 {
         sheets.extend(results.sizes.iter().map(|size| by_task(results, &scores, size)));
     }
+    sheets.extend(effect_of_ami(results, &scores));
     let text: String = sheets.iter().map(Sheet::text).chain([format!("{settings}\n")]).collect();
     let markdown: String = sheets.iter().map(Sheet::markdown).chain([format!("{settings}\n")]).collect();
     println!("{text}");
@@ -47,7 +49,7 @@ pub(super) fn write(out: &Path, results: &Results, settings: &str) -> Result<()>
 type Key = (String, Option<String>, String);
 
 /// Mean, deviation and n.
-struct Scores(HashMap<Key, (f64, Option<f64>, u32)>);
+pub(super) struct Scores(HashMap<Key, (f64, Option<f64>, u32)>);
 
 impl Scores {
     fn new(summary: &DataFrame) -> Result<Self> {
@@ -72,7 +74,7 @@ impl Scores {
     }
 
     /// `61.23±0.45`; without a deviation where there is one run; `-` where there is none.
-    fn cell(&self, method: &str, size: Option<&str>, task: &str) -> String {
+    pub(super) fn cell(&self, method: &str, size: Option<&str>, task: &str) -> String {
         match self.0.get(&(method.to_owned(), size.map(str::to_owned), task.to_owned())) {
             None => "-".into(),
             Some((mean, Some(std), n)) if *n > 1 => format!("{mean:.2}±{std:.2}"),
@@ -80,8 +82,13 @@ impl Scores {
         }
     }
 
+    /// The mean alone.
+    pub(super) fn mean(&self, method: &str, size: &str, task: &str) -> Option<f64> {
+        self.0.get(&(method.to_owned(), Some(size.to_owned()), task.to_owned())).map(|(mean, _, _)| *mean)
+    }
+
     /// How many runs stand behind the cells of a table: `5`, or `3 to 5`.
-    fn runs(&self, size: Option<&str>) -> String {
+    pub(super) fn runs(&self, size: Option<&str>) -> String {
         let counts =
             self.0.iter().filter(|((_, s, _), _)| s.is_some() && (size.is_none() || s.as_deref() == size));
         let counts: Vec<u32> = counts.map(|(_, (_, _, n))| *n).collect();
@@ -90,60 +97,6 @@ impl Scores {
             (Some(n), _) => n.to_string(),
             _ => "0".into(),
         }
-    }
-}
-
-fn by_size(results: &Results, scores: &Scores) -> Sheet {
-    let task =
-        if results.tasks.len() > 1 { AVERAGE } else { results.tasks.first().map_or("", String::as_str) };
-    let mut header = vec!["method".to_owned()];
-    header.extend(results.sizes.iter().cloned());
-    header.extend(["train text".into(), "selected on".into()]);
-    let row = |method: &super::aggregate::Method| {
-        let mut row = vec![method.name.clone()];
-        for size in &results.sizes {
-            // An untrained encoder has one score, whatever the size.
-            let untrained = scores.cell(&method.name, None, task);
-            row.push(if untrained == "-" { scores.cell(&method.name, Some(size), task) } else { untrained });
-        }
-        row.extend([method.train_text.clone(), method.selected_on.clone()]);
-        row
-    };
-    let what = if task == AVERAGE {
-        format!("average of {} tasks", results.tasks.len() - 1)
-    } else {
-        task.to_owned()
-    };
-    Sheet {
-        title: format!(
-            "Methods by training-set size: Spearman x 100, {what}, mean±std over {} seeds",
-            scores.runs(None)
-        ),
-        header,
-        rows: results.methods.iter().map(row).collect(),
-    }
-}
-
-fn by_task(results: &Results, scores: &Scores, size: &str) -> Sheet {
-    let mut header = vec!["method".to_owned()];
-    header.extend(results.tasks.iter().cloned());
-    header.extend(["train text".into(), "selected on".into()]);
-    let row = |method: &super::aggregate::Method| {
-        let mut row = vec![method.name.clone()];
-        for task in &results.tasks {
-            let untrained = scores.cell(&method.name, None, task);
-            row.push(if untrained == "-" { scores.cell(&method.name, Some(size), task) } else { untrained });
-        }
-        row.extend([method.train_text.clone(), method.selected_on.clone()]);
-        row
-    };
-    Sheet {
-        title: format!(
-            "Methods by task, trained on {size}: Spearman x 100, mean±std over {} seeds",
-            scores.runs(Some(size))
-        ),
-        header,
-        rows: results.methods.iter().map(row).collect(),
     }
 }
 

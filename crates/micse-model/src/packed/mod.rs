@@ -145,6 +145,10 @@ impl Trainable for PackedEncoder {
         self.core.write()?.add_gradient(parameter, gradient)
     }
 
+    fn drop_gradient(&mut self, parameter: usize) -> Result<()> {
+        self.core.write()?.drop_gradient(parameter)
+    }
+
     fn gradients(&self) -> Result<Vec<Option<Tensor>>> {
         self.core.read()?.gradient_tensors()
     }

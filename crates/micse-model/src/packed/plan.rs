@@ -111,7 +111,11 @@ impl Plan {
                 .map(|(b, t)| (sentences[b], t))
                 .collect(),
             sentences,
-            spans: (0..batch.sentences()).map(|b| (batch.first_rows()[b], batch.keys_of(b))).collect(),
+            spans: (0..batch.sentences())
+                .map(|b| {
+                    (batch.first_rows()[b], batch.averaged_rows(b, taps.pooled.unwrap_or(Pooling::Mean)))
+                })
+                .collect(),
             dropout: match pass.mode {
                 Mode::Training(dropout) => Some(dropout),
                 Mode::Evaluation => None,

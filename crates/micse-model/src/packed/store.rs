@@ -76,6 +76,15 @@ impl Gradients {
         any
     }
 
+    /// Clears the rows of the word table that have a gradient.
+    fn clear_words(&mut self, range: std::ops::Range<usize>, width: usize) {
+        for (row, marked) in self.values[range].chunks_exact_mut(width).zip(&mut self.word_rows) {
+            if std::mem::take(marked) {
+                row.fill(0.0);
+            }
+        }
+    }
+
     /// Marks rows of the word table.
     pub(super) fn mark_words(&mut self, rows: impl Iterator<Item = usize>) {
         rows.for_each(|row| self.word_rows[row] = true);
@@ -160,6 +169,18 @@ impl Store {
         Ok(())
     }
 
+    pub(super) fn drop_gradient(&mut self, number: usize) -> Result<()> {
+        let count = self.slots.parameters.len();
+        if number >= count {
+            return Err(Error::Input(format!("there is no parameter {number} among {count}")));
+        }
+        if number == WORDS {
+            self.gradients.clear_words(self.slots.ranges[WORDS].clone(), self.hidden);
+        }
+        self.gradients.present[number] = false;
+        Ok(())
+    }
+
     /// Sum of squares of all gradients.
     pub(super) fn gradient_square_norm(&self) -> f64 {
         let mut total = 0.0;
@@ -180,14 +201,8 @@ impl Store {
 
     /// Forgets the gradients.
     pub(super) fn clear_gradients(&mut self) {
-        let Gradients { values, present, word_rows } = &mut self.gradients;
-        let words = &mut values[self.slots.ranges[WORDS].clone()];
-        for (row, marked) in words.chunks_exact_mut(self.hidden).zip(word_rows.iter_mut()) {
-            if std::mem::take(marked) {
-                row.fill(0.0);
-            }
-        }
-        present.fill(false);
+        self.gradients.clear_words(self.slots.ranges[WORDS].clone(), self.hidden);
+        self.gradients.present.fill(false);
     }
 
     /// One AdamW step over everything that has a gradient.

@@ -5,7 +5,7 @@ use candle_core::{D, DType, Device, Tensor};
 use super::layers::Linear;
 use crate::dropout::attention_mask;
 use crate::encoder::{AttentionStage, Mode};
-use crate::{Batch, Error, Result};
+use crate::{Batch, Error, Pooling, Result};
 
 /// How packed rows and the padded form `[B, n, ...]`, in which attention is computed, map to each other.
 pub(super) struct Packing {
@@ -133,11 +133,16 @@ fn softmax(scores: &Tensor) -> Result<Tensor> {
 }
 
 /// Rows of the mean over each sentence's tokens as a matrix `[B, rows]`: 1 / length at its tokens.
-pub(super) fn averaging_matrix(batch: &Batch, dtype: DType, device: &Device) -> Result<Tensor> {
+pub(super) fn averaging_matrix(
+    batch: &Batch,
+    pooling: Pooling,
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor> {
     let rows = batch.rows();
     let mut matrix = vec![0.0_f32; batch.sentences() * rows];
     for (b, &first) in batch.first_rows().iter().enumerate() {
-        let length = batch.keys_of(b);
+        let length = batch.averaged_rows(b, pooling);
         if length == 0 {
             return Err(Error::Input(format!("sentence {b} has no tokens to average")));
         }

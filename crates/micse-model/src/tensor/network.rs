@@ -176,7 +176,7 @@ fn pool(
         let first: Vec<u32> = batch.first_rows().iter().map(|&r| r as u32).collect();
         return Ok(x.index_select(&Tensor::new(first, device)?, 0)?);
     }
-    Ok(averaging_matrix(batch, DType::F32, device)?.matmul(&x)?)
+    Ok(averaging_matrix(batch, pooling, DType::F32, device)?.matmul(&x)?)
 }
 
 /// Collects attention values layer by layer and gives them in the order asked for.

@@ -5,17 +5,28 @@
 
 mod built_in;
 mod check;
+mod extend;
+mod network;
 mod objectives;
+mod optimizer;
 mod set;
+mod view;
 
 use std::path::Path;
 
 use micse_data::Suite;
-use micse_model::{Padding, Pooling};
+use micse_model::head::ConvolutionShape;
+use micse_model::{HeadLayer, Padding, Pooling};
 use serde::{Deserialize, Serialize};
 
 pub use built_in::names;
-pub use objectives::{Ami, AmiLayers, InfoNce, MaskedLm, Negatives, Objective};
+pub use network::{Head, HeadRows, Momentum, MomentumMode, MomentumUpdate, NamedHead, Second, SecondKind};
+pub use objectives::{
+    Ami, AmiLayers, Contrast, Decorrelation, InfoNce, MaskedLm, Needs, Negatives, Objective, Peer, Plain,
+    ReplacedTokens, Virtual,
+};
+pub use optimizer::{Optimizer, OptimizerKind, ParameterGroup, Schedule};
+pub use view::{CutOff, Pairs, Positions, Tower, View};
 
 use crate::{Error, Result};
 
@@ -27,11 +38,23 @@ pub struct Recipe {
     pub name: String,
     /// Where the method and its values come from.
     pub source: String,
+    /// What the source did.
+    #[serde(default)]
+    pub published: Published,
     /// From token states to rows, in training and at test.
     pub pooling: TrainTest,
     /// The network on the pooled rows, in training only.
     #[serde(default)]
     pub head: Head,
+    /// Which rows the head sees at a time.
+    #[serde(default)]
+    pub head_rows: HeadRows,
+    /// Layers behind the head, on the online encoder's views alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub predictor: Vec<HeadLayer>,
+    /// Convolutions over token states, whose mean is the embedding, in training and at test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub convolution: Option<ConvolutionShape>,
     /// Training sentences are cut to so many tokens, `[CLS]` and `[SEP]` included.
     pub max_length: usize,
     /// Optimizer steps; the same at every size.
@@ -46,14 +69,22 @@ pub struct Recipe {
     #[serde(default)]
     pub padding: PaddingRule,
     /// The views of each sentence, in order.
+    #[serde(default)]
     pub views: Vec<View>,
     /// A momentum copy of the encoder, and its queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub momentum: Option<Momentum>,
+    /// A second encoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second: Option<Second>,
     /// The weighted terms of the loss.
+    #[serde(default)]
     pub objectives: Vec<Objective>,
     /// How parameters move.
     pub optimizer: Optimizer,
+    /// What is done to finished embeddings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post: Option<Post>,
 }
 
 fn eval_every() -> usize {
@@ -68,17 +99,6 @@ pub struct TrainTest {
     pub train: Pooling,
     /// What the finished model gives.
     pub test: Pooling,
-}
-
-/// The network between pooled rows and objectives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Head {
-    /// Rows go to the objectives as they are.
-    #[default]
-    None,
-    /// tanh(W h + b), new: W ~ N(0, 0.02), b = 0.
-    TanhMlp,
 }
 
 /// Which weights a run keeps.
@@ -115,121 +135,40 @@ impl From<PaddingRule> for Padding {
     }
 }
 
-/// One view of a sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct View {
-    /// Dropout rate of hidden states and attention.
-    pub dropout: f64,
-}
-
-/// A copy of the encoder that follows it slowly (He et al. 2020), and the queue of its embeddings.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Momentum {
-    /// Every step: slow = decay * slow + (1 - decay) * online.
-    pub decay: f64,
-    /// Its dropout rate.
-    pub dropout: f64,
-    /// When it follows.
-    #[serde(default)]
-    pub update: MomentumUpdate,
-    /// Whether its dropout acts.
-    #[serde(default)]
-    pub mode: MomentumMode,
-    /// Rows that the queue holds.
-    pub queue: usize,
-    /// Its head is the online head; false: a head of its own that follows with the same decay.
-    #[serde(default = "yes")]
-    pub share_head: bool,
-    /// A sentence's own queued copies are no negatives for it.
-    #[serde(default)]
-    pub mask_same_sentence: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// When the momentum copy follows the encoder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MomentumUpdate {
-    /// After the optimizer's step.
-    #[default]
-    AfterStep,
-    /// Before the forward pass (ESimCSE's code).
-    BeforeStep,
-}
-
-/// Whether dropout acts in the momentum copy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MomentumMode {
-    /// It does.
-    #[default]
-    Train,
-    /// It does not.
-    Eval,
-}
-
-/// How parameters move.
+/// How finished embeddings are changed, after a fit on the training text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Post {
+    /// Whitening (Su et al. 2021; Huang et al. 2021).
+    Whitening {
+        /// Columns that stay; all by default.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        components: Option<usize>,
+    },
+    /// A normalising flow (Li et al. 2020, BERT-flow), trained by its likelihood.
+    Flow {
+        /// Optimizer steps of the fit.
+        steps: usize,
+        /// Sentences a step.
+        batch_size: usize,
+        /// Its learning rate.
+        lr: f64,
+        /// Dropout of the encoder while it is fitted.
+        dropout: f64,
+    },
+}
+
+/// What the method's source did, where a table of results has to say it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Optimizer {
-    /// The rule.
-    pub kind: OptimizerKind,
-    /// The largest learning rate.
-    pub lr: f64,
-    /// Sentences a step.
-    pub batch_size: usize,
-    /// The learning rate over the steps.
+pub struct Published {
+    /// The text that it trained on.
+    pub text: String,
+    /// What chose its weights.
+    pub selection: String,
+    /// What is different here, and why.
     #[serde(default)]
-    pub schedule: Schedule,
-    /// Steps over which the rate grows from 0.
-    #[serde(default)]
-    pub warmup_steps: usize,
-    /// Gradients are scaled down to this norm; 0 switches it off.
-    #[serde(default = "one")]
-    pub clip: f64,
-    /// Decoupled decay, never on biases and LayerNorm.
-    #[serde(default)]
-    pub weight_decay: f64,
-    /// Decay of the moments.
-    #[serde(default = "betas")]
-    pub betas: [f64; 2],
-    /// Added to the root of the second moment.
-    #[serde(default = "epsilon")]
-    pub eps: f64,
-}
-
-fn one() -> f64 {
-    1.0
-}
-fn betas() -> [f64; 2] {
-    [0.9, 0.999]
-}
-fn epsilon() -> f64 {
-    1e-8
-}
-
-/// The optimizer's rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OptimizerKind {
-    /// Adam with decoupled weight decay.
-    Adamw,
-}
-
-/// The learning rate over the steps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// Up during the warm-up, then down to 0 in a straight line.
-    #[default]
-    Linear,
-    /// Up during the warm-up, then level.
-    Constant,
+    pub notes: Vec<String>,
 }
 
 impl Recipe {
@@ -238,17 +177,25 @@ impl Recipe {
     /// # Errors
     /// No TOML of this form, unknown keys, or a mix that cannot work.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
-        Self::parse_with(name, text, &[])
+        Self::parse_with(name, text, &[], &[])
     }
 
-    /// [`Self::parse`] after some values were changed: `settings` are `key.path=value`, where a list of
-    /// tables is entered by index or by its `kind`, as in `objectives.ami.weight=1e-3`.
+    /// [`Self::parse`] after the terms `with` were added (`ami`; the name gets `ami-` before it) and some values
+    /// changed: `settings` are `key.path=value`, where a list of tables is entered by index or by its `kind`, as in
+    /// `objectives.ami.weight=1e-3`.
     ///
     /// # Errors
     /// As [`Self::parse`]; also a setting whose path leads nowhere.
-    pub fn parse_with(name: &str, text: &str, settings: &[String]) -> Result<Self> {
+    pub fn parse_with(name: &str, text: &str, with: &[String], settings: &[String]) -> Result<Self> {
         let invalid = |reason: String| Error::Recipe { name: name.into(), reason };
-        let mut table: toml::Table = text.parse().map_err(|e| invalid(format!("{e}")))?;
+        let table: toml::Table = text.parse().map_err(|e| invalid(format!("{e}")))?;
+        let mut table = extend::resolve(table).map_err(&invalid)?;
+        for term in with {
+            extend::add(&mut table, term).map_err(&invalid)?;
+            if let Some(toml::Value::String(name)) = table.get_mut("name") {
+                *name = format!("{term}-{name}");
+            }
+        }
         for setting in settings {
             set::apply(&mut table, setting).map_err(&invalid)?;
         }
@@ -262,28 +209,47 @@ impl Recipe {
     /// # Errors
     /// There is none of that name; the error lists those that there are.
     pub fn load(name: &str, settings: &[String]) -> Result<Self> {
+        Self::load_with(name, &[], settings)
+    }
+
+    /// [`Self::load`] with terms added, see [`Self::parse_with`].
+    ///
+    /// # Errors
+    /// As [`Self::load`]; also a term that the recipe has already, or that does not exist.
+    pub fn load_with(name: &str, with: &[String], settings: &[String]) -> Result<Self> {
         if Path::new(name).extension().is_some_and(|e| e == "toml") {
             let text = std::fs::read_to_string(name).map_err(Error::io(Path::new(name)))?;
-            return Self::parse_with(name, &text, settings);
+            return Self::parse_with(name, &text, with, settings);
         }
         let text = built_in::text(name).ok_or_else(|| Error::Recipe {
             name: name.into(),
             reason: format!("there is no such recipe; there are {}, or give a file.toml", names().join(", ")),
         })?;
-        Self::parse_with(name, text, settings)
+        Self::parse_with(name, text, with, settings)
     }
 
-    /// [`Self::load`] for another number of steps: the warm-up keeps its share unless a setting names it, and
+    /// [`Self::load_with`] for another number of steps: the warm-up keeps its share unless a setting names it, and
     /// never takes more than a tenth of the steps.
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub fn load_for(name: &str, settings: &[String], steps: Option<usize>) -> Result<Self> {
+    pub fn load_for(name: &str, with: &[String], settings: &[String], steps: Option<usize>) -> Result<Self> {
         let named = settings.iter().any(|s| s.trim_start().starts_with("optimizer.warmup_steps"));
-        Ok(Self::load(name, settings)?.with_steps(steps, named))
+        Ok(Self::load_with(name, with, settings)?.with_steps(steps, named))
     }
 
     fn with_steps(mut self, steps: Option<usize>, keep_warmup: bool) -> Self {
+        // What trains nothing has no steps to change.
+        if self.steps == 0 {
+            return self;
+        }
+        if let Some(steps) = steps {
+            let scaled = |at: usize| (at as f64 / self.steps as f64 * steps as f64).round() as usize;
+            self.optimizer.milestones.iter_mut().for_each(|(at, _)| *at = scaled(*at));
+            if let Some(momentum) = &mut self.momentum {
+                momentum.ramp_steps = scaled(momentum.ramp_steps);
+            }
+        }
         if let Some(steps) = steps.filter(|_| keep_warmup) {
             self.steps = steps;
         } else if let Some(steps) = steps {
@@ -319,23 +285,48 @@ impl Recipe {
         self.objectives.iter().find_map(|o| if let Objective::MaskedLm(o) = o { Some(o) } else { None })
     }
 
+    /// The replaced-token term.
+    pub fn replaced_tokens(&self) -> Option<&ReplacedTokens> {
+        self.objectives.iter().find_map(|o| if let Objective::ReplacedTokens(o) = o { Some(o) } else { None })
+    }
+
+    /// Whether a masked-LM head of the encoder's folder decides what comes out.
+    pub fn uses_masked_lm_head(&self) -> bool {
+        self.masked_lm().is_some() || self.replaced_tokens().is_some()
+    }
+
+    /// Passes of a batch at a step, views and towers together; that of masked-lm and of the queue not counted.
+    pub fn passes(&self) -> usize {
+        let towers = |view: &View| if view.tower == Tower::Both { 2 } else { 1 };
+        self.views.iter().map(|view| view.copies * towers(view)).sum()
+    }
+
     /// Refuses a recipe whose batches cannot be encoded in chunks.
     ///
     /// # Errors
-    /// An objective reads token states.
+    /// It reads token states of the whole batch, or perturbs embeddings.
     pub fn check_chunks(&self) -> Result<()> {
-        let Some(objective) = self.objectives.iter().find(|o| o.needs_tokens()) else { return Ok(()) };
+        let tokens = self
+            .objectives
+            .iter()
+            .find(|o| o.needs().tokens)
+            .map(|o| format!("{} reads token states of the whole batch", o.name()));
+        let perturbed = self.views.iter().any(|v| v.perturbation.is_some());
+        let perturbed = perturbed.then(|| "views.perturbation needs the whole batch's gradient".to_owned());
+        let Some(reason) = tokens.or(perturbed) else { return Ok(()) };
         Err(Error::Recipe {
             name: self.name.clone(),
             reason: format!(
-                "{} reads token states of the whole batch, so it cannot be encoded in chunks; leave --chunk out, or                  make optimizer.batch_size smaller",
-                objective.name()
+                "{reason}, so it cannot be encoded in chunks; leave --chunk out, or make optimizer.batch_size smaller"
             ),
         })
     }
 
     /// What *selected on* says in tables, for a run that is scored on `suite`.
     pub fn selected_on(&self, suite: &Suite) -> String {
+        if self.steps == 0 {
+            return "none".into();
+        }
         match (self.select, suite.name.as_str()) {
             (Select::Last, _) => "last step".into(),
             (Select::StsbDev, "demo") => "demo dev".into(),

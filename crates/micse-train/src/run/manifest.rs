@@ -66,7 +66,7 @@ pub struct Manifest {
     pub cpu_features: Vec<String>,
     /// SHA-256 of the base encoder's configuration, weights and tokenizer files.
     pub encoder_sha256: String,
-    /// SHA-256 of the base's own file of a masked-LM head, where the recipe trains one on; none: it is among the
+    /// SHA-256 of the base's own file of a masked-LM head, where the recipe uses one; none: it is among the
     /// weights, or new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masked_lm_head_sha256: Option<String>,
@@ -188,9 +188,10 @@ impl Manifest {
             chunk: inputs.chunk,
             seed: Some(inputs.seed),
             text: Some(inputs.text.described.clone()),
-            masked_lm_head_sha256: match inputs.recipe.masked_lm() {
-                Some(_) => hash_of_head(inputs.base)?,
-                None => None,
+            masked_lm_head_sha256: if inputs.recipe.uses_masked_lm_head() {
+                hash_of_head(inputs.base)?
+            } else {
+                None
             },
             recipe: Some(inputs.recipe.clone()),
             ..Self::of_encoder(inputs.base, pooling, inputs.suite, &inputs.compute)?

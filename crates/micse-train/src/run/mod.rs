@@ -11,6 +11,7 @@
 mod lock;
 mod manifest;
 mod metrics;
+mod post;
 mod result;
 
 use std::num::NonZeroUsize;
@@ -19,8 +20,9 @@ use std::time::{Duration, Instant};
 
 use candle_core::{DType, Tensor};
 use micse_data::{Corpus, Split, SplitSize, Suite};
-use micse_eval::ModelEmbedder;
-use micse_model::{Compute, MaskedLmHead, ModelFolder, Pooling, files::write_json, save_model};
+use micse_eval::{Embedder, ModelEmbedder, PostEmbedder};
+use micse_model::{Compute, MaskedLmHead, ModelFolder, Pooling, Trainable, files::write_json, save_model};
+use micse_post::Stage;
 use serde_json::json;
 
 use crate::recipe::{Recipe, Select};
@@ -30,6 +32,7 @@ pub use lock::Lock;
 pub use manifest::{Manifest, SplitText, claim, cpu_features, hash_of_encoder};
 use metrics::Metrics;
 pub use metrics::open_metrics;
+use post::Finished;
 pub use result::RunResult;
 
 /// Steps between two checkpoints, if five minutes did not pass before.
@@ -114,6 +117,15 @@ pub enum Event {
         /// Spearman times 100.
         spearman: f64,
     },
+    /// A step of the fit of what is done to finished embeddings.
+    Fitting {
+        /// The step, from 1.
+        step: usize,
+        /// All steps of the fit.
+        steps: usize,
+        /// The flow's bits per dimension.
+        bits: f64,
+    },
     /// Evaluation: sentences embedded so far, and in all.
     Evaluating {
         /// Embedded so far.
@@ -139,8 +151,32 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         return RunResult::load(&result_path);
     }
     let started = Instant::now();
-    let encoder = inputs.base.encoder(&inputs.compute)?;
-    let tokenizer = inputs.base.tokenizer()?;
+    let checkpoint = folder.join("checkpoint").join("state.safetensors");
+    let mut selection = Selection::default();
+    let result = if inputs.recipe.steps == 0 {
+        let (encoder, tokenizer) = (inputs.base.encoder(&inputs.compute)?, inputs.base.tokenizer()?);
+        let model = Finished { encoder: encoder.as_ref(), tokenizer: &tokenizer, convolution: None };
+        finish(folder, inputs, &model, None, started, tell)?
+    } else {
+        let mut trainer = start(inputs)?;
+        if checkpoint.is_file() {
+            let (best, facts) = trainer.restore(&checkpoint, "best.")?;
+            selection.restore(best, &facts);
+        }
+        train(folder, inputs, &mut trainer, &mut selection, &checkpoint, tell)?;
+        selection.take(&mut trainer)?;
+        finish(folder, inputs, &finished(&trainer), selection.step, started, tell)?
+    };
+    write_json(&folder.join("result.json"), &result)?;
+    if let Some(parent) = checkpoint.parent().filter(|p| p.exists()) {
+        std::fs::remove_dir_all(parent).map_err(Error::io(parent))?;
+    }
+    Ok(result)
+}
+
+/// A trainer at step 0.
+fn start(inputs: &RunInputs<'_>) -> Result<Trainer> {
+    let (encoder, tokenizer) = (inputs.base.encoder(&inputs.compute)?, inputs.base.tokenizer()?);
     let sentences = inputs.text.indices.len();
     let device = &inputs.compute.device;
     let mut trainer =
@@ -148,36 +184,82 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     if let Some(sentences) = inputs.chunk {
         trainer = trainer.in_chunks(sentences)?;
     }
-    if inputs.recipe.masked_lm().is_some() {
-        let config = inputs.base.config()?;
-        if let Some(head) = MaskedLmHead::in_folder(inputs.base.path(), &config, device)? {
-            trainer = trainer.with_masked_lm_head(head);
-        }
+    let config = inputs.base.config()?;
+    let head = || MaskedLmHead::in_folder(inputs.base.path(), &config, device);
+    if inputs.recipe.masked_lm().is_some()
+        && let Some(head) = head()?
+    {
+        trainer = trainer.with_masked_lm_head(head);
     }
-    let mut selection = Selection::default();
-    let checkpoint = folder.join("checkpoint").join("state.safetensors");
-    if checkpoint.is_file() {
-        let (best, facts) = trainer.restore(&checkpoint, "best.")?;
-        selection.restore(best, &facts);
+    if inputs.recipe.replaced_tokens().is_some() {
+        let missing = || Error::Recipe {
+            name: inputs.recipe.name.clone(),
+            reason: format!(
+                "replaced-tokens needs a masked-LM to fill tokens in, but {} has no head for it \
+                 (mlm_head.safetensors, or cls.predictions among its weights); take an encoder that was saved with it",
+                inputs.base.path().display()
+            ),
+        };
+        trainer = trainer.with_generator_head(head()?.ok_or_else(missing)?);
     }
-    train(folder, inputs, &mut trainer, &mut selection, &checkpoint, tell)?;
-    if let Some(best) = selection.values.take() {
-        trainer.encoder_mut().set_values(&best)?;
+    Ok(trainer)
+}
+
+fn finished(trainer: &Trainer) -> Finished<'_> {
+    Finished {
+        encoder: trainer.encoder(),
+        tokenizer: trainer.tokenizer(),
+        convolution: trainer.convolution(),
     }
-    let pooling = inputs.recipe.pooling.test;
+}
+
+/// Fits what comes behind the encoder, keeps the model, and scores it.
+fn finish(
+    folder: &Path,
+    inputs: &RunInputs<'_>,
+    model: &Finished<'_>,
+    selected: Option<usize>,
+    started: Instant,
+    tell: &mut dyn FnMut(Event),
+) -> Result<RunResult> {
+    let trained = started.elapsed();
+    let stage = post::fit(inputs, model, tell)?;
     if inputs.keep_model {
-        save_model(&folder.join("model"), trainer.encoder(), inputs.base, pooling, DType::F32)?;
+        save(&folder.join("model"), inputs, model, stage.as_ref())?;
     }
-    let embedder = ModelEmbedder::new(trainer.encoder(), trainer.tokenizer(), pooling);
-    let evaluation = micse_eval::evaluate(&embedder, inputs.suite, &mut |done, total| {
+    let embedder = embedder(inputs, model);
+    let with_stage = stage.as_ref().map(|stage| PostEmbedder::new(&embedder, stage));
+    let embedder: &dyn Embedder = with_stage.as_ref().map_or(&embedder, |e| e);
+    let evaluation = micse_eval::evaluate(embedder, inputs.suite, &mut |done, total| {
         tell(Event::Evaluating { done, total });
     })?;
-    let result = RunResult::new(inputs, evaluation, selection.step, started.elapsed());
-    write_json(&result_path, &result)?;
-    if let Some(parent) = checkpoint.parent().filter(|p| p.exists()) {
-        std::fs::remove_dir_all(parent).map_err(Error::io(parent))?;
+    Ok(RunResult::new(inputs, evaluation, selected, trained, started.elapsed()))
+}
+
+fn embedder<'a>(inputs: &RunInputs<'_>, model: &Finished<'a>) -> ModelEmbedder<'a> {
+    ModelEmbedder::new(model.encoder, model.tokenizer, inputs.recipe.pooling.test)
+        .with_convolution(model.convolution)
+        .padded_to(inputs.recipe.max_length)
+}
+
+/// The model folder, with what stands behind the encoder. sentence-transformers has no module for that: the folder names
+/// one that it does not find, so that it refuses the folder instead of leaving the part out.
+fn save(folder: &Path, inputs: &RunInputs<'_>, model: &Finished<'_>, stage: Option<&Stage>) -> Result<()> {
+    let pooling = inputs.recipe.pooling.test;
+    save_model(folder, model.encoder, inputs.base, pooling, DType::F32)?;
+    let mut parts = Vec::new();
+    if let Some(convolution) = model.convolution {
+        convolution.save(folder)?;
+        parts.push("TokenConvolution");
     }
-    Ok(result)
+    if let Some(stage) = stage {
+        stage.save(folder)?;
+        parts.push("PostProcessing");
+    }
+    if !parts.is_empty() {
+        micse_model::folder::add_own_modules(folder, &parts)?;
+    }
+    Ok(())
 }
 
 /// What could not be done at the end is refused at the start.
@@ -186,6 +268,7 @@ fn check_ends(inputs: &RunInputs<'_>) -> Result<()> {
     if inputs.chunk.is_some() {
         recipe.check_chunks()?;
     }
+    post::check(inputs)?;
     let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
     if recipe.select == Select::StsbDev && inputs.suite.dev.is_none() {
         return invalid(format!(
@@ -203,12 +286,13 @@ fn check_ends(inputs: &RunInputs<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Scores an encoder as it is, the row without training, into a run folder.
+/// Scores an encoder as it is, the row without training, into a run folder. `method` is its name in tables.
 ///
 /// # Errors
 /// The folder is not a model, or scoring fails.
 pub fn untrained(
     folder: &Path,
+    method: &str,
     base: &ModelFolder,
     pooling: Pooling,
     suite: &Suite,
@@ -227,7 +311,7 @@ pub fn untrained(
     let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
     let evaluation =
         micse_eval::evaluate(&embedder, suite, &mut |done, total| tell(Event::Evaluating { done, total }))?;
-    let result = RunResult::untrained(pooling, suite, evaluation, started.elapsed());
+    let result = RunResult::untrained(method, pooling, suite, evaluation, started.elapsed());
     write_json(&result_path, &result)?;
     Ok(result)
 }
@@ -240,7 +324,27 @@ struct Selection {
     values: Option<Vec<Tensor>>,
 }
 
+/// Copies of what the finished model consists of.
+fn kept_values(trainer: &Trainer) -> Result<Vec<Tensor>> {
+    let mut values = trainer.encoder().values()?;
+    if let Some(convolution) = trainer.convolution() {
+        values.extend(convolution.values()?);
+    }
+    Ok(values.iter().map(Tensor::copy).collect::<candle_core::Result<_>>()?)
+}
+
 impl Selection {
+    /// Puts the best values, if any were kept, into the trainer.
+    fn take(&mut self, trainer: &mut Trainer) -> Result<()> {
+        let Some(best) = self.values.take() else { return Ok(()) };
+        let (encoder, rest) = best.split_at(trainer.encoder().parameters().len());
+        trainer.encoder_mut().set_values(encoder)?;
+        if let Some(convolution) = trainer.convolution_mut() {
+            convolution.set_values(rest)?;
+        }
+        Ok(())
+    }
+
     /// Checkpoint names sort in the order of the values.
     fn tensors(&self) -> Vec<(String, Tensor)> {
         let values = self.values.iter().flatten().enumerate();
@@ -303,8 +407,7 @@ fn train(
 fn develop(inputs: &RunInputs<'_>, trainer: &Trainer, selection: &mut Selection) -> Result<f64> {
     let failed = |reason: &str| Error::Training { step: trainer.steps_done(), reason: reason.into() };
     let dev = inputs.suite.dev.as_ref().ok_or_else(|| failed("there are no development pairs"))?;
-    let embedder = ModelEmbedder::new(trainer.encoder(), trainer.tokenizer(), inputs.recipe.pooling.test);
-    let spearman = micse_eval::dev_spearman(&embedder, dev)?;
+    let spearman = micse_eval::dev_spearman(&embedder(inputs, &finished(trainer)), dev)?;
     if spearman.is_nan() {
         return Err(failed(
             "the development score is not defined: all cosines are equal; lower optimizer.lr",
@@ -313,9 +416,7 @@ fn develop(inputs: &RunInputs<'_>, trainer: &Trainer, selection: &mut Selection)
     if selection.step.is_none() || spearman > selection.score {
         selection.step = Some(trainer.steps_done());
         selection.score = spearman;
-        let copies: candle_core::Result<Vec<Tensor>> =
-            trainer.encoder().values()?.iter().map(Tensor::copy).collect();
-        selection.values = Some(copies?);
+        selection.values = Some(kept_values(trainer)?);
     }
     Ok(spearman)
 }

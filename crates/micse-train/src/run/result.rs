@@ -14,7 +14,7 @@ use crate::{Error, Result};
 /// Method, data and scores of one finished run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunResult {
-    /// The recipe's name, or `untrained (POOLING)`.
+    /// The recipe's name, or that of the row without training.
     pub method: String,
     /// The split's size as it was asked for; `None` without training.
     pub size: Option<String>,
@@ -36,6 +36,8 @@ pub struct RunResult {
     pub evaluated_on: String,
     /// The scores.
     pub scores: Evaluation,
+    /// Seconds of training since this run's last start.
+    pub train_seconds: f64,
     /// Seconds from this run's last start to its end.
     pub seconds: f64,
 }
@@ -45,6 +47,7 @@ impl RunResult {
         inputs: &RunInputs<'_>,
         mut scores: Evaluation,
         selected_step: Option<usize>,
+        train_time: Duration,
         time: Duration,
     ) -> Self {
         let recipe = &inputs.recipe;
@@ -62,12 +65,19 @@ impl RunResult {
             pooling: recipe.pooling.test,
             evaluated_on: inputs.suite.name.clone(),
             scores,
+            train_seconds: train_time.as_secs_f64(),
             seconds: time.as_secs_f64(),
         }
     }
 
-    pub(super) fn untrained(pooling: Pooling, suite: &Suite, mut scores: Evaluation, time: Duration) -> Self {
-        let method = format!("untrained ({pooling})");
+    pub(super) fn untrained(
+        method: &str,
+        pooling: Pooling,
+        suite: &Suite,
+        mut scores: Evaluation,
+        time: Duration,
+    ) -> Self {
+        let method = method.to_owned();
         scores.model.clone_from(&method);
         scores.pooling = pooling.to_string();
         Self {
@@ -82,6 +92,7 @@ impl RunResult {
             pooling,
             evaluated_on: suite.name.clone(),
             scores,
+            train_seconds: 0.0,
             seconds: time.as_secs_f64(),
         }
     }

@@ -7,9 +7,10 @@
 use candle_core::Tensor;
 use micse_losses::{AmiSampler, MiForm, Selection, Slice, ami_loss};
 use micse_model::dropout::attention_kept;
-use micse_model::{AttentionPosition, Batch, BertConfig, Dropout, Padding};
+use micse_model::{AttentionPosition, BertConfig, Dropout, Padding};
 use micse_random::Stream;
 
+use super::views::Input;
 use crate::recipe::Ami;
 use crate::{Error, Result};
 
@@ -37,15 +38,19 @@ impl AmiTerm {
         })
     }
 
-    /// Draws this step's positions. `dropout` is that of the two views.
-    pub(super) fn select(&self, batch: &Batch, dropout: [Dropout; 2], stream: Stream) -> Result<Selection> {
+    /// Draws this step's positions in the sentences that both views have: where one of them has pairs, in the
+    /// positive ones. A position is there where both views' sentences have it.
+    pub(super) fn select(&self, views: [(&Input, Dropout); 2], stream: Stream) -> Result<Selection> {
+        let batches = views.map(|(input, _)| &input.batch);
+        let same = |b: &usize| views.iter().all(|(input, _)| input.positive.as_ref().is_none_or(|p| p[*b]));
+        let sentences: Vec<usize> = (0..batches[0].sentences()).filter(same).collect();
         let kept = |p: &micse_losses::Position| {
-            dropout.iter().all(|view| {
+            views.iter().all(|(input, dropout)| {
                 attention_kept(
-                    view.stream,
-                    view.attention,
+                    dropout.stream,
+                    dropout.attention,
                     p.layer as usize,
-                    batch.sentence_number(p.sentence as usize),
+                    input.batch.sentence_number(sentences[p.sentence as usize]),
                     p.head as usize,
                     p.query as usize,
                     p.key as usize,
@@ -53,9 +58,15 @@ impl AmiTerm {
             })
         };
         // Where pad rows are computed they take part as queries, as in the released code.
-        let width = (batch.padding() != Padding::Drop).then_some(batch.width());
-        let lengths: Vec<usize> = (0..batch.sentences()).map(|b| batch.keys_of(b)).collect();
-        Ok(self.sampler.draw(&self.slices, &lengths, width, &kept, stream)?)
+        let padded = batches.iter().all(|batch| batch.padding() != Padding::Drop);
+        let width = padded.then(|| batches[0].width().min(batches[1].width()));
+        let shorter = |&b: &usize| batches[0].keys_of(b).min(batches[1].keys_of(b));
+        let lengths: Vec<usize> = sentences.iter().map(shorter).collect();
+        let mut selection = self.sampler.draw(&self.slices, &lengths, width, &kept, stream)?;
+        for position in &mut selection.positions {
+            position.sentence = sentences[position.sentence as usize] as u32;
+        }
+        Ok(selection)
     }
 
     /// The loss on the values `[rows * samples]` that both views' encoders gave at the selection.

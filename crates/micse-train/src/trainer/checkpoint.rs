@@ -1,6 +1,6 @@
-//! The trainer's checkpoint. Tensors: `online.NAME`, `head.NAME`, their moments (`first.`, `second.`),
-//! `masked-lm-head.NAME` with moments, `momentum.NAME`, `momentum-head.NAME`, `queue.rows`. Facts: the step, the queue's sentence numbers, and what
-//! the run adds.
+//! The trainer's checkpoint. Tensors: `NETWORK.NAME` of every network that learns (`encoder`, `head`, `second`, ...) and
+//! their moments (`first.`, `second.` before that), `momentum.NAME`, `momentum-head.NAME`, `queue.rows`. Facts: the
+//! step, the queue's sentence numbers, and what the run adds.
 
 use std::path::Path;
 
@@ -31,19 +31,9 @@ impl Trainer {
         for (name, tensor) in extra {
             file.tensor(name, tensor.clone());
         }
-        file.part("online", self.encoder.as_ref())?;
-        if let Some(head) = &self.head {
-            file.part("head", head)?;
-        }
-        if let Some(term) = &self.masked_lm {
-            file.part("masked-lm-head", &term.head)?;
-        }
+        self.networks.save(&mut file)?;
         let mut queue_sentences = Vec::new();
-        if let Some(tower) = &self.momentum {
-            file.values("momentum", tower.encoder.as_ref())?;
-            if let Some(head) = &tower.head {
-                file.values("momentum-head", head)?;
-            }
+        if let Some(tower) = &self.networks.momentum {
             let state = tower.queue.state();
             queue_sentences = state.sentences;
             if let Some(rows) = state.rows {
@@ -64,19 +54,8 @@ impl Trainer {
     ) -> Result<(Vec<(String, Tensor)>, serde_json::Value)> {
         let file = Checkpoint::read(path, &self.device)?;
         let facts: Facts = file.facts()?;
-        let moved = facts.step > 0;
-        file.restore("online", self.encoder.as_mut(), moved)?;
-        if let Some(head) = &mut self.head {
-            file.restore("head", head, moved)?;
-        }
-        if let Some(term) = &mut self.masked_lm {
-            file.restore("masked-lm-head", &mut term.head, moved)?;
-        }
-        if let Some(tower) = &mut self.momentum {
-            file.restore("momentum", tower.encoder.as_mut(), false)?;
-            if let Some(head) = &mut tower.head {
-                file.restore("momentum-head", head, false)?;
-            }
+        self.networks.restore(&file, facts.step > 0)?;
+        if let Some(tower) = &mut self.networks.momentum {
             let rows = file.tensor("queue.rows").cloned();
             tower.queue.restore(&QueueState { rows, sentences: facts.queue_sentences })?;
         }

@@ -1,62 +1,116 @@
 //! The encoder's passes over a step's batch, in chunks (gradient caching, Gao et al. 2021).
 //!
-//! The objectives read a few leaves: pooled rows, attention values. So a step encodes each view, puts its
-//! leaves into variables, and takes the objectives and their backward pass on these alone. A leaf's gradient
-//! g then goes on into the encoder as that of sum(leaf * g). Where the batch is one chunk, the view's
-//! graph is still there. Where there are several, they are encoded without one first, and once more, with the
-//! same dropout, chunk by chunk for the backward pass: memory is that of one chunk.
+//! The objectives read a few leaves: pooled rows, attention values, for some methods token states. So a step encodes
+//! each view, puts its leaves into variables, and takes the objectives and their backward pass on these alone. A leaf's
+//! gradient g then goes on into the encoder as that of sum(leaf * g). Where the batch is one chunk, the view's graph is
+//! still there. Where there are several, they are encoded without one first, and once more, with the same dropout,
+//! chunk by chunk for the backward pass: memory is that of one chunk.
 
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Device, Tensor, Var};
-use micse_losses::Selection;
+use candle_core::{Device, Tensor, Var};
 use micse_model::{
-    AttentionPosition, AttentionStage, AttentionValues, Batch, Dropout, Encoder, Leaves, Mode, Pass, Pooling,
-    Taps,
+    AttentionPosition, AttentionStage, AttentionValues, Batch, Encoder, Leaves, Mode, Pass, Pooling, Taps,
 };
 
-use super::attention::positions;
+use super::views::Input;
 use crate::Result;
+
+/// What the objectives read of a pass.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    pub(super) pooling: Option<Pooling>,
+    /// Token states of these layers.
+    pub(super) states: Vec<usize>,
+    /// Attention values before dropout at these positions of the whole batch.
+    pub(super) attention: Rc<Vec<AttentionPosition>>,
+}
 
 /// A step's batch in chunks, with the leaves that are wanted of each.
 pub(super) struct Chunks {
     parts: Vec<Chunk>,
-    pooling: Pooling,
+    pooling: Option<Pooling>,
+    states: Vec<usize>,
     /// Where each attention value of the whole batch lies behind one another's chunks; `None`: none is wanted.
     order: Option<Tensor>,
 }
 
 struct Chunk {
     batch: Batch,
+    /// The part of the input's mask.
+    mask: Option<Tensor>,
     at: Vec<AttentionPosition>,
     /// Where the values at these positions lie among those of the whole batch.
     slots: Option<Tensor>,
 }
 
-/// One view's leaves over the whole batch, as variables at which the objectives' backward pass ends.
+/// The networks of a pass.
+#[derive(Clone, Copy)]
+pub(super) struct Towers<'a> {
+    pub(super) embeds: &'a dyn Encoder,
+    pub(super) encodes: &'a dyn Encoder,
+}
+
+/// How a pass is made.
+#[derive(Clone, Copy, Default)]
+pub(super) struct How<'a> {
+    pub(super) mode: Mode,
+    /// Whether a backward pass is to come.
+    pub(super) trained: bool,
+    /// What is added to the embeddings `[rows, D]`; only for a batch of one chunk.
+    pub(super) noise: Option<&'a Tensor>,
+}
+
+/// One view's leaves over the whole batch. Those of a trained pass are variables, at which the objectives' backward
+/// pass ends; others are constants.
 pub(super) struct View {
-    dropout: Dropout,
+    mode: Mode,
+    trained: bool,
+    noise: Option<Tensor>,
     /// `[B, D]`.
-    pub(super) rows: Var,
-    /// `[positions]`, in the selections' order.
-    pub(super) values: Option<Var>,
+    pub(super) rows: Option<Tensor>,
+    /// `[rows, D]` for each layer that is wanted.
+    pub(super) states: Vec<Tensor>,
+    /// `[positions]`, in the order asked for.
+    pub(super) values: Option<Tensor>,
     /// The leaves in the encoder's graph, where the batch is one chunk.
     graph: Option<Leaves>,
+}
+
+impl View {
+    /// Whether a backward pass is to come.
+    pub(super) fn trained(&self) -> bool {
+        self.trained
+    }
+
+    /// A view whose leaves are in the graph themselves: its backward pass is the objectives' own.
+    pub(super) fn connected(leaves: Leaves) -> Self {
+        Self {
+            mode: Mode::Evaluation,
+            trained: false,
+            noise: None,
+            rows: leaves.pooled,
+            states: leaves.states,
+            values: leaves.attention_values,
+            graph: None,
+        }
+    }
 }
 
 impl Chunks {
     /// Cuts the batch into chunks of `size` sentences, the last one shorter; `None`: one chunk.
     pub(super) fn new(
-        batch: &Batch,
+        input: &Input,
         size: Option<NonZeroUsize>,
-        pooling: Pooling,
-        selections: &[Selection],
+        wanted: &Wanted,
         device: &Device,
     ) -> Result<Self> {
+        let batch = &input.batch;
         let count = batch.sentences();
         let size = size.map_or(count, |size| size.get().min(count));
-        let all: Vec<AttentionPosition> = selections.iter().flat_map(positions).collect();
+        let all = &wanted.attention;
         let mut parts: Vec<(Vec<AttentionPosition>, Vec<u32>)> =
             vec![Default::default(); count.div_ceil(size)];
         for (slot, position) in all.iter().enumerate() {
@@ -73,86 +127,145 @@ impl Chunks {
             Ok(if values.is_empty() { None } else { Some(Tensor::new(values, device)?) })
         };
         let chunk = |(i, (at, slots)): (usize, (Vec<_>, Vec<u32>))| {
-            let end = ((i + 1) * size).min(count);
-            Ok(Chunk { batch: batch.chunk(i * size..end), at, slots: indices(slots)? })
+            let sentences = i * size..((i + 1) * size).min(count);
+            let first = batch.first_rows()[sentences.start];
+            let part = batch.chunk(sentences);
+            let mask = input.mask.as_ref().map(|mask| mask.narrow(0, first, part.rows())).transpose()?;
+            Ok(Chunk { batch: part, mask, at, slots: indices(slots)? })
         };
         Ok(Self {
             parts: parts.into_iter().enumerate().map(chunk).collect::<Result<_>>()?,
-            pooling,
+            pooling: wanted.pooling,
+            states: wanted.states.clone(),
             order: indices(order)?,
         })
     }
 
-    /// Encodes a view.
-    pub(super) fn encode(&self, encoder: &dyn Encoder, dropout: Dropout) -> Result<View> {
-        let keep = self.parts.len() == 1;
-        let (mut rows, mut values, mut graph) = (Vec::new(), Vec::new(), None);
-        for chunk in &self.parts {
-            let leaves = chunk.pass(encoder, self.pooling, dropout, keep)?;
-            rows.push(pooled(&leaves)?.detach());
-            values.extend(leaves.attention_values.as_ref().map(Tensor::detach));
-            graph = keep.then_some(leaves);
-        }
-        let values = match &self.order {
-            Some(order) => Some(Var::from_tensor(&Tensor::cat(&values, 0)?.index_select(order, 0)?)?),
-            None => None,
-        };
-        Ok(View { dropout, rows: Var::from_tensor(&Tensor::cat(&rows, 0)?)?, values, graph })
+    /// Whether no token states are wanted.
+    pub(super) fn plain(&self) -> bool {
+        self.states.is_empty()
     }
 
-    /// The batch's pooled rows `[B, D]` in the given mode, as constants.
-    pub(super) fn rows(&self, encoder: &dyn Encoder, mode: Mode) -> Result<Tensor> {
-        let taps = Taps { pooled: Some(self.pooling), ..Taps::default() };
-        let pass = Pass { mode, gradients: false, taps };
-        let rows: Result<Vec<Tensor>> =
-            self.parts.iter().map(|chunk| pooled(&encoder.forward(&chunk.batch, &pass)?)).collect();
-        Ok(Tensor::cat(&rows?, 0)?)
+    /// Encodes a view.
+    pub(super) fn encode(&self, towers: Towers<'_>, how: How<'_>) -> Result<View> {
+        let keep = how.trained && self.parts.len() == 1;
+        let (mut rows, mut values, mut graph) = (Vec::new(), Vec::new(), None);
+        let mut states = vec![Vec::new(); self.states.len()];
+        for chunk in &self.parts {
+            let leaves = chunk.pass(towers, self, how, keep)?;
+            rows.extend(leaves.pooled.as_ref().map(Tensor::detach));
+            values.extend(leaves.attention_values.as_ref().map(Tensor::detach));
+            for (all, own) in states.iter_mut().zip(&leaves.states) {
+                all.push(own.detach());
+            }
+            graph = keep.then_some(leaves);
+        }
+        let leaf = |tensor: Tensor| -> Result<Tensor> {
+            Ok(if how.trained { Var::from_tensor(&tensor)?.into_inner() } else { tensor })
+        };
+        let joined = |parts: &[Tensor]| -> Result<Option<Tensor>> {
+            if parts.is_empty() { Ok(None) } else { Ok(Some(leaf(Tensor::cat(parts, 0)?)?)) }
+        };
+        let values = match &self.order {
+            Some(order) => Some(leaf(Tensor::cat(&values, 0)?.index_select(order, 0)?)?),
+            None => None,
+        };
+        Ok(View {
+            mode: how.mode,
+            trained: how.trained,
+            noise: how.noise.cloned(),
+            rows: joined(&rows)?,
+            states: states.iter().filter_map(|parts| joined(parts).transpose()).collect::<Result<_>>()?,
+            values,
+            graph,
+        })
     }
 
     /// Takes the gradients of a view's leaves on into the encoder's parameters, which collect them.
     pub(super) fn backward(&self, encoder: &mut dyn Encoder, view: View, leaves: &GradStore) -> Result<()> {
         // The leaves' gradients are constants here: their own graph is done with.
-        let rows = leaves.get(&view.rows).map(Tensor::detach);
-        let values = view.values.as_ref().and_then(|values| leaves.get(values)).map(Tensor::detach);
-        let (dropout, mut graph) = (view.dropout, view.graph);
-        let mut first = 0;
+        let gradient = |leaf: &Tensor| leaves.get(leaf).map(Tensor::detach);
+        let rows = view.rows.as_ref().and_then(gradient);
+        let values = view.values.as_ref().and_then(gradient);
+        let states: Vec<Option<Tensor>> = view.states.iter().map(gradient).collect();
+        let how = How { mode: view.mode, trained: true, noise: view.noise.as_ref() };
+        let mut graph = view.graph;
+        let (mut first, mut first_row) = (0, 0);
         for chunk in &self.parts {
-            let count = chunk.batch.sentences();
+            let (count, count_rows) = (chunk.batch.sentences(), chunk.batch.rows());
             let again = match graph.take() {
                 Some(leaves) => leaves,
-                None => chunk.pass(encoder, self.pooling, dropout, true)?,
+                None => chunk.pass(Towers { embeds: encoder, encodes: encoder }, self, how, true)?,
             };
-            let mut sum = match &rows {
-                Some(gradient) => (pooled(&again)? * gradient.narrow(0, first, count)?)?.sum_all()?,
-                None => Tensor::zeros((), DType::F32, pooled(&again)?.device())?,
-            };
+            let mut products = Vec::new();
+            if let (Some(gradient), Some(own)) = (&rows, &again.pooled) {
+                products.push((own * gradient.narrow(0, first, count)?)?.sum_all()?);
+            }
             if let (Some(gradient), Some(slots), Some(own)) = (&values, &chunk.slots, &again.attention_values)
             {
-                sum = (sum + (own * gradient.index_select(slots, 0)?)?.sum_all()?)?;
+                products.push((own * gradient.index_select(slots, 0)?)?.sum_all()?);
             }
-            encoder.collect_gradients(&sum.backward()?)?;
+            for (gradient, own) in states.iter().zip(&again.states) {
+                if let Some(gradient) = gradient {
+                    products.push((own * gradient.narrow(0, first_row, count_rows)?)?.sum_all()?);
+                }
+            }
+            if let Some(sum) = sum_of(products)? {
+                encoder.collect_gradients(&sum.backward()?)?;
+            }
             first += count;
+            first_row += count_rows;
         }
         Ok(())
+    }
+
+    /// The leaves of a pass whose embeddings are the variable that comes back with them: for the loss's gradient by
+    /// the embeddings. The batch must be one chunk.
+    pub(super) fn probe(&self, towers: Towers<'_>, mode: Mode) -> Result<(Var, View)> {
+        let chunk = &self.parts[0];
+        let taps = chunk.taps(self);
+        let constants = Pass { mode, gradients: false, taps: Taps::default() };
+        let embeddings = Var::from_tensor(&towers.embeds.embed(&chunk.batch, &constants)?)?;
+        let seen = chunk.masked(embeddings.as_tensor().clone())?;
+        let leaves = towers.encodes.encode(&seen, &chunk.batch, &Pass { mode, gradients: true, taps })?;
+        Ok((embeddings, View::connected(leaves)))
     }
 }
 
 impl Chunk {
-    fn pass(
-        &self,
-        encoder: &dyn Encoder,
-        pooling: Pooling,
-        dropout: Dropout,
-        gradients: bool,
-    ) -> Result<Leaves> {
+    fn taps(&self, chunks: &Chunks) -> Taps {
         let values = AttentionValues { stage: AttentionStage::BeforeDropout, at: self.at.clone() };
-        let attention_values = (!self.at.is_empty()).then_some(values);
-        let taps = Taps { pooled: Some(pooling), attention_values, ..Taps::default() };
-        Ok(encoder.forward(&self.batch, &Pass { mode: Mode::Training(dropout), gradients, taps })?)
+        Taps {
+            pooled: chunks.pooling,
+            states: chunks.states.clone(),
+            attention_values: (!self.at.is_empty()).then_some(values),
+            ..Taps::default()
+        }
+    }
+
+    fn masked(&self, embeddings: Tensor) -> Result<Tensor> {
+        Ok(match &self.mask {
+            Some(mask) => embeddings.broadcast_mul(mask)?,
+            None => embeddings,
+        })
+    }
+
+    fn pass(&self, towers: Towers<'_>, chunks: &Chunks, how: How<'_>, gradients: bool) -> Result<Leaves> {
+        let pass = Pass { mode: how.mode, gradients, taps: self.taps(chunks) };
+        let mut embeddings = self.masked(towers.embeds.embed(&self.batch, &pass)?)?;
+        if let Some(noise) = how.noise {
+            embeddings = (embeddings + noise)?;
+        }
+        Ok(towers.encodes.encode(&embeddings, &self.batch, &pass)?)
     }
 }
 
-fn pooled(leaves: &Leaves) -> Result<Tensor> {
-    let missing = || micse_model::Error::Input("the encoder gave no pooled rows".into());
-    Ok(leaves.pooled.clone().ok_or_else(missing)?)
+/// The sum of scalars; `None` of none.
+fn sum_of(scalars: Vec<Tensor>) -> Result<Option<Tensor>> {
+    let mut scalars = scalars.into_iter();
+    let Some(mut sum) = scalars.next() else { return Ok(None) };
+    for next in scalars {
+        sum = (sum + next)?;
+    }
+    Ok(Some(sum))
 }

@@ -95,12 +95,14 @@ impl StepReport {
         }
     }
 
-    /// Alignment, uniformity (Wang & Isola 2020, t = 2) and mean cosine of the batch's two views.
-    pub(super) fn measure(&mut self, z1: &Tensor, z2: &Tensor) -> Result<()> {
-        let (z1, z2) = (z1.detach(), z2.detach());
-        let (u1, u2) = (normalize_rows(&z1)?, normalize_rows(&z2)?);
-        let distances = (u1 - u2)?.sqr()?.sum(D::Minus1)?;
-        self.alignment = Some(f64::from(distances.mean_all()?.to_scalar::<f32>()?));
+    /// Alignment (where there are two views), uniformity (Wang & Isola 2020, t = 2) and mean cosine of the batch.
+    pub(super) fn measure(&mut self, z1: &Tensor, z2: Option<&Tensor>) -> Result<()> {
+        let z1 = z1.detach();
+        if let Some(z2) = z2 {
+            let (u1, u2) = (normalize_rows(&z1)?, normalize_rows(&z2.detach())?);
+            let distances = (u1 - u2)?.sqr()?.sum(D::Minus1)?;
+            self.alignment = Some(f64::from(distances.mean_all()?.to_scalar::<f32>()?));
+        }
         let cosines = cosine_matrix(&z1, &z1)?.to_vec2::<f32>()?;
         let pairs: Vec<f64> =
             cosines.iter().enumerate().flat_map(|(i, row)| row[..i].iter().map(|&c| f64::from(c))).collect();

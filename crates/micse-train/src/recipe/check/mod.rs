@@ -1,0 +1,262 @@
+//! Mixes that cannot work are refused before anything runs, with a sentence that says why.
+
+mod numbers;
+
+use super::optimizer::NETWORKS;
+use super::{AmiLayers, Negatives, Objective, Recipe, SecondKind, Tower, View};
+use micse_data::augment::TokenOp;
+
+impl Recipe {
+    /// Says what makes this recipe impossible, if anything does.
+    ///
+    /// # Errors
+    /// A sentence that names the keys and what to do.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.check_numbers()?;
+        // The name becomes a folder's.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_+@.".contains(c);
+        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
+            return Err(format!("name is {:?}; use letters, digits and - _ + @ .", self.name));
+        }
+        if self.steps == 0 {
+            return if self.objectives.is_empty() {
+                Ok(())
+            } else {
+                Err("steps is 0, but there are objectives to train by: give steps, or leave the objectives out".into())
+            };
+        }
+        if self.objectives.is_empty() {
+            return Err("no objectives: a recipe that trains needs at least one [[objectives]]".into());
+        }
+        self.check_masked_lm()?;
+        for objective in &self.objectives {
+            self.check_needs(objective)?;
+        }
+        self.check_second()?;
+        self.check_momentum()?;
+        self.check_views()?;
+        self.check_ami()?;
+        self.check_groups()
+    }
+
+    fn check_masked_lm(&self) -> Result<(), String> {
+        let masked = self.objectives.iter().filter(|o| matches!(o, Objective::MaskedLm(_))).count();
+        if masked > 1 {
+            return Err(format!(
+                "{masked} objectives are masked-lm; give one, with the sum of their weights"
+            ));
+        }
+        if masked == self.objectives.len() {
+            return Err(
+                "masked-lm stands beside another objective, not alone: `cargo xtask pretrain` trains by it \
+                        alone"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    fn check_needs(&self, objective: &Objective) -> Result<(), String> {
+        let (name, needs) = (objective.name(), objective.needs());
+        let passes = self.passes();
+        if passes < needs.passes {
+            let times = if needs.passes == 2 { "twice" } else { "once" };
+            return Err(format!(
+                "{passes} view(s), but {name} reads {}: write [[views]] {times}",
+                needs.passes
+            ));
+        }
+        match (needs.second, self.second.map(|s| s.kind)) {
+            (Some(SecondKind::Trained), Some(SecondKind::Trained))
+            | (Some(SecondKind::Frozen), Some(SecondKind::Frozen))
+            | (None, _) => {}
+            (Some(SecondKind::Trained), _) => {
+                return Err(format!(
+                    "{name} needs a second network that learns: [second] with kind = \"trained\""
+                ));
+            }
+            (Some(SecondKind::Frozen), _) => {
+                return Err(format!("{name} needs a guide that stays: [second] with kind = \"frozen\""));
+            }
+        }
+        if needs.pairs && !self.views.iter().any(|v| v.pairs.is_some()) {
+            return Err(format!("{name} tells pairs apart: give a view pairs = {{ negatives = 7 }}"));
+        }
+        if needs.convolution && self.convolution.is_none() {
+            return Err(format!(
+                "{name} reads tokens behind convolutions: give [convolution] widths and channels"
+            ));
+        }
+        if needs.head && self.head.layers().is_empty() {
+            return Err(format!("{name} works on the rows of a head: give head its layers"));
+        }
+        match objective {
+            Objective::Infonce(_)
+            | Objective::NtXent(_)
+            | Objective::Virtual(_)
+            | Objective::SelfContrast(_)
+            | Objective::Decorrelation(_)
+            | Objective::InformationMinimising(_)
+                if self.views.iter().any(|v| v.pairs.is_some()) =>
+            {
+                Err(format!(
+                    "{name} takes the views of a batch for views of the same sentences, but pairs makes most of \
+                             them different; use contrastive-tension"
+                ))
+            }
+            Objective::ContrastiveTension(_) if !self.head.layers().is_empty() => {
+                Err("contrastive-tension is defined on pooled rows: use head = \"none\"".into())
+            }
+            Objective::GuideContrast(_) if !self.two_towers([Tower::Online, Tower::Second]) => {
+                Err("guide-contrast reads view 1 from tower = \"online\" and view 2 from tower = \"second\""
+                    .into())
+            }
+            Objective::ContrastiveTension(_) if !self.two_towers([Tower::Online, Tower::Second]) => Err(
+                "contrastive-tension reads view 1 from tower = \"online\" and view 2 from tower = \"second\""
+                    .into(),
+            ),
+            Objective::Peer(_) if self.views.iter().any(|v| v.tower != Tower::Both) => {
+                Err("peer compares the same views of both networks: give every view tower = \"both\"".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn two_towers(&self, towers: [Tower; 2]) -> bool {
+        self.views.len() == 2 && self.views.iter().map(|v| v.tower).eq(towers) && self.passes() == 2
+    }
+
+    fn check_second(&self) -> Result<(), String> {
+        let used = self.views.iter().any(|v| matches!(v.tower, Tower::Second | Tower::Both));
+        match (self.second, used) {
+            (None, true) => {
+                Err("a view goes through tower = \"second\" or \"both\", but there is no [second]".into())
+            }
+            (Some(second), false)
+                if second.kind == SecondKind::Trained
+                    || !self.objectives.iter().any(|o| matches!(o, Objective::ParameterDistance(_))) =>
+            {
+                Err("[second] is there, but no view goes through it: give one tower = \"second\"".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_momentum(&self) -> Result<(), String> {
+        let wants_queue = self.infonce().any(|o| o.negatives.contains(&Negatives::Queue));
+        let viewed = self.views.iter().any(|v| v.tower == Tower::Momentum);
+        match &self.momentum {
+            None if wants_queue => {
+                return Err(
+                    "infonce asks for negatives from the queue, but there is no [momentum] to fill it".into(),
+                );
+            }
+            None if viewed => {
+                return Err("a view goes through tower = \"momentum\", but there is no [momentum]".into());
+            }
+            Some(momentum) if momentum.queue > 0 && !wants_queue => {
+                return Err(
+                    "[momentum] fills a queue that no objective uses: add \"queue\" to infonce's negatives"
+                        .into(),
+                );
+            }
+            Some(momentum) if momentum.queue == 0 && wants_queue => {
+                return Err("infonce asks for negatives from the queue, but momentum.queue is 0".into());
+            }
+            Some(momentum) if momentum.queue == 0 && !viewed => {
+                return Err(
+                    "momentum.queue is 0: a momentum encoder is there to fill a queue or to encode a view"
+                        .into(),
+                );
+            }
+            _ => {}
+        }
+        if self.views.iter().any(|v| v.online_embeddings && v.tower != Tower::Momentum) {
+            return Err(
+                "online_embeddings is for views with tower = \"momentum\"; others have their own".into()
+            );
+        }
+        for term in self.infonce() {
+            if term.negatives.is_empty() {
+                return Err(
+                    "infonce without negatives has a constant loss: name in-batch, queue or both".into()
+                );
+            }
+            if !term.negatives.contains(&Negatives::InBatch) {
+                return Err(
+                    "infonce with negatives from the queue alone is not supported: add in-batch".into()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn check_views(&self) -> Result<(), String> {
+        if self.views.first().is_some_and(|v| !matches!(v.tower, Tower::Online | Tower::Both)) {
+            return Err(
+                "view 1 goes through the online encoder, which is the one that is kept; change the order"
+                    .into(),
+            );
+        }
+        if self.views.first().is_some_and(|v| v.pairs.is_some()) {
+            return Err("view 1 has the batch's own sentences: give pairs to view 2".into());
+        }
+        let plain = |v: &View| {
+            v.dropout == 0.0
+                && v.tower == Tower::Online
+                && !v.changes_tokens()
+                && v.cut_off.is_none()
+                && v.perturbation.is_none()
+                && v.positions == super::Positions::InOrder
+        };
+        let plain_views: usize = self.views.iter().filter(|v| plain(v)).map(|v| v.copies).sum();
+        if plain_views > 1 {
+            return Err("both views have dropout 0 and the same tokens: they would be equal".into());
+        }
+        if self.predictor.is_empty() || self.views.iter().any(|v| v.tower == Tower::Momentum) {
+            return Ok(());
+        }
+        Err("a predictor stands on the online side only: give view 2 tower = \"momentum\"".into())
+    }
+
+    fn check_ami(&self) -> Result<(), String> {
+        for ami in self.ami() {
+            // An encoder of a thousand layers has every layer that a name can mean.
+            if let AmiLayers::Named(_) = ami.layers {
+                ami.layers.resolve(1000)?;
+            }
+            let moved = |v: &View| matches!(v.tokens, Some(TokenOp::Shuffle {} | TokenOp::Reverse {}));
+            if self.views.iter().take(2).any(moved) {
+                return Err(
+                    "ami compares attention position by position, but views that are permutations of each other have \
+                     other tokens there: leave tokens = shuffle or reverse out of the first two views"
+                        .into(),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn check_groups(&self) -> Result<(), String> {
+        for group in &self.optimizer.groups {
+            let network = group.matches.split('.').next().unwrap_or_default();
+            if !NETWORKS.contains(&network) {
+                return Err(format!(
+                    "optimizer.groups: `{}` begins with no network; there are {}",
+                    group.matches,
+                    NETWORKS.join(", ")
+                ));
+            }
+            if group.lr_factor != 1.0 && !NETWORKS.contains(&group.matches.as_str()) {
+                return Err(format!(
+                    "optimizer.groups: lr_factor is for whole networks, `{}` is a part of one",
+                    group.matches
+                ));
+            }
+            if !(group.lr_factor.is_finite() && group.lr_factor >= 0.0) {
+                return Err(format!("optimizer.groups: lr_factor is {}", group.lr_factor));
+            }
+        }
+        Ok(())
+    }
+}

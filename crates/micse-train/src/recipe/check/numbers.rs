@@ -1,0 +1,120 @@
+//! Values that are out of their range.
+
+use crate::recipe::{Objective, Post, Recipe, Schedule};
+
+impl Recipe {
+    pub(super) fn check_numbers(&self) -> Result<(), String> {
+        let rate = |key: &str, value: f64| {
+            if (0.0..1.0).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!("{key} is {value}; it must be in [0, 1)"))
+            }
+        };
+        let positive = |key: &str, value: f64| {
+            if value > 0.0 && value.is_finite() {
+                Ok(())
+            } else {
+                Err(format!("{key} is {value}; it must be above 0"))
+            }
+        };
+        for view in &self.views {
+            rate("views.dropout", view.dropout)?;
+            if view.copies == 0 {
+                return Err("views.copies is 0; leave the view out instead".into());
+            }
+            if let Some(op) = &view.text {
+                op.check().map_err(|e| e.to_string())?;
+            }
+            if let Some(op) = &view.tokens {
+                op.check().map_err(|e| e.to_string())?;
+            }
+            if let Some(cut) = view.cut_off {
+                rate("views.cut_off", cut.rate())?;
+            }
+            if let Some(epsilon) = view.perturbation {
+                positive("views.perturbation", epsilon)?;
+            }
+            if let Some(pairs) =
+                view.pairs.filter(|p| p.negatives == 0 || p.negatives >= self.optimizer.batch_size)
+            {
+                return Err(format!(
+                    "views.pairs.negatives is {}; it must be from 1 to optimizer.batch_size - 1 ({})",
+                    pairs.negatives,
+                    self.optimizer.batch_size.saturating_sub(1)
+                ));
+            }
+        }
+        if let Some(momentum) = self.momentum {
+            rate("momentum.dropout", momentum.dropout)?;
+            if momentum.queue_start > momentum.queue {
+                return Err(format!(
+                    "momentum.queue_start is {}, more than the queue's {} rows",
+                    momentum.queue_start, momentum.queue
+                ));
+            }
+            if !(0.0..=1.0).contains(&momentum.decay) {
+                return Err(format!("momentum.decay is {}; it must be in [0, 1]", momentum.decay));
+            }
+        }
+        for objective in &self.objectives {
+            if let Some(temperature) = objective.temperature() {
+                positive(&format!("objectives.{}.temperature", objective.name()), temperature)?;
+            }
+            if let Objective::ReplacedTokens(term) = objective {
+                rate("objectives.replaced-tokens.rate", term.rate)?;
+            }
+        }
+        for ami in self.ami() {
+            if ami.samples < 3 {
+                return Err(format!(
+                    "objectives.ami.samples is {}; a correlation needs at least 3",
+                    ami.samples
+                ));
+            }
+        }
+        if let Some(masked) = self.masked_lm() {
+            rate("objectives.masked-lm.rate", masked.rate)?;
+        }
+        for objective in &self.objectives {
+            if !objective.weight().is_finite() {
+                return Err(format!("objectives.{}.weight is {}", objective.name(), objective.weight()));
+            }
+        }
+        let o = &self.optimizer;
+        positive("optimizer.lr", o.lr)?;
+        positive("optimizer.eps", o.eps)?;
+        rate("optimizer.betas[0]", o.betas[0])?;
+        rate("optimizer.betas[1]", o.betas[1])?;
+        if o.clip < 0.0 || o.weight_decay < 0.0 {
+            return Err("optimizer.clip and optimizer.weight_decay cannot be negative".into());
+        }
+        for (key, value) in [("optimizer.batch_size", o.batch_size), ("eval_every", self.eval_every)] {
+            if value == 0 {
+                return Err(format!("{key} is 0; it must be at least 1"));
+            }
+        }
+        if self.steps > 0 && o.batch_size < 2 && self.momentum.is_none() {
+            return Err("optimizer.batch_size is 1: without a queue a sentence alone has no negatives".into());
+        }
+        if o.milestones.is_empty() == (o.schedule == Schedule::Milestones) {
+            return Err(
+                "optimizer.milestones and schedule = \"milestones\" go together: give both or none".into()
+            );
+        }
+        if o.milestones.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+            return Err("optimizer.milestones must be in the order of their steps".into());
+        }
+        if let Some(Post::Flow { steps, batch_size, lr, dropout }) = &self.post {
+            rate("post.dropout", *dropout)?;
+            positive("post.lr", *lr)?;
+            if *steps == 0 || *batch_size < 2 {
+                return Err("post.steps must be at least 1, and post.batch_size at least 2".into());
+            }
+        }
+        if self.max_length < 3 {
+            return Err(format!("max_length is {}; [CLS], one token and [SEP] need 3", self.max_length));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! The networks beside the online encoder: heads, a momentum copy, a second tower.
+
+use micse_model::HeadLayer;
+use serde::{Deserialize, Serialize};
+
+/// The network between pooled rows and objectives, in training only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Head {
+    /// `"none"`: rows go to the objectives as they are. `"tanh-mlp"`: tanh(W h + b).
+    Named(NamedHead),
+    /// The layers, one text each (see [`HeadLayer`]).
+    Layers(Vec<HeadLayer>),
+}
+
+/// Heads with a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamedHead {
+    /// Nothing.
+    None,
+    /// `["linear", "tanh"]`: `SimCSE`'s.
+    TanhMlp,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self::Named(NamedHead::None)
+    }
+}
+
+impl Head {
+    /// Its layers; none: rows are not changed.
+    pub fn layers(&self) -> Vec<HeadLayer> {
+        match self {
+            Self::Named(NamedHead::None) => Vec::new(),
+            Self::Named(NamedHead::TanhMlp) => {
+                vec![
+                    HeadLayer::Linear { outputs: micse_model::head::Width::Hidden(1), bias: true },
+                    HeadLayer::Tanh,
+                ]
+            }
+            Self::Layers(layers) => layers.clone(),
+        }
+    }
+}
+
+/// Which rows a head sees at a time; batch normalisation depends on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadRows {
+    /// Those of one view.
+    #[default]
+    EachView,
+    /// Those of all views of the online encoder together.
+    AllViews,
+}
+
+/// A copy of the encoder that follows it slowly (He et al. 2020), and the queue of its embeddings.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Momentum {
+    /// Every step: slow = decay * slow + (1 - decay) * online.
+    pub decay: f64,
+    /// Steps in which the decay rises to 1 along half a cosine (Grill et al. 2020); 0: it stays. Changes with the number
+    /// of steps as the warm-up does.
+    #[serde(default)]
+    pub ramp_steps: usize,
+    /// Its dropout rate, where it encodes view 1 for the queue alone.
+    pub dropout: f64,
+    /// When it follows.
+    #[serde(default)]
+    pub update: MomentumUpdate,
+    /// Whether its dropout acts.
+    #[serde(default)]
+    pub mode: MomentumMode,
+    /// Rows that the queue holds.
+    pub queue: usize,
+    /// Random unit rows in the queue before the first step.
+    #[serde(default)]
+    pub queue_start: usize,
+    /// Its head is the online head; false: a head of its own that follows with the same decay.
+    #[serde(default = "yes")]
+    pub share_head: bool,
+    /// A sentence's own queued copies are no negatives for it.
+    #[serde(default)]
+    pub mask_same_sentence: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// When the momentum copy follows the encoder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MomentumUpdate {
+    /// After the optimizer's step.
+    #[default]
+    AfterStep,
+    /// Before the forward pass (ESimCSE's code).
+    BeforeStep,
+}
+
+/// Whether dropout acts in the momentum copy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MomentumMode {
+    /// It does.
+    #[default]
+    Train,
+    /// It does not.
+    Eval,
+}
+
+/// A second encoder that starts as a copy of the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Second {
+    /// Whether it learns.
+    pub kind: SecondKind,
+}
+
+/// Whether a second encoder learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecondKind {
+    /// It is trained beside the first: CT's other tower, PCL's peer.
+    Trained,
+    /// It stays as it was: SG-OPT's guide.
+    Frozen,
+}

@@ -1,0 +1,106 @@
+//! How parameters move.
+
+use serde::{Deserialize, Serialize};
+
+/// How parameters move.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Optimizer {
+    /// The rule.
+    pub kind: OptimizerKind,
+    /// The largest learning rate.
+    pub lr: f64,
+    /// Sentences a step; of pair batches: pairs.
+    pub batch_size: usize,
+    /// The learning rate over the steps.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Steps over which the rate grows from 0.
+    #[serde(default)]
+    pub warmup_steps: usize,
+    /// With `schedule = "milestones"`: (steps done, share of `lr` from there on), in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub milestones: Vec<(usize, f64)>,
+    /// Gradients are scaled down to this norm; 0 switches it off.
+    #[serde(default = "one")]
+    pub clip: f64,
+    /// Decoupled decay, never on biases and LayerNorm.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Decay of the moments; `rmsprop` has the second only.
+    #[serde(default = "betas")]
+    pub betas: [f64; 2],
+    /// Added to the root of the second moment.
+    #[serde(default = "epsilon")]
+    pub eps: f64,
+    /// Whether Adam's moments are divided by 1 - beta^t; some published code does not.
+    #[serde(default = "yes")]
+    pub bias_correction: bool,
+    /// Networks, or parts of the encoder, that move differently.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<ParameterGroup>,
+}
+
+fn one() -> f64 {
+    1.0
+}
+fn betas() -> [f64; 2] {
+    [0.9, 0.999]
+}
+fn epsilon() -> f64 {
+    1e-8
+}
+fn yes() -> bool {
+    true
+}
+
+/// Parameters that move differently. Names are `NETWORK.PARAMETER`: `encoder.embeddings.word_embeddings.weight`,
+/// `head.0.weight`; networks are `encoder`, `second`, `head`, `predictor`, `convolution`, `masked-lm-head`,
+/// `discriminator`, `discriminator-head`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterGroup {
+    /// What their names begin with.
+    pub matches: String,
+    /// Their learning rate is so many times the others'; only for whole networks.
+    #[serde(default = "one")]
+    pub lr_factor: f64,
+    /// True: they do not move, and do not count in the gradient's norm.
+    #[serde(default)]
+    pub frozen: bool,
+}
+
+/// The names of networks in [`ParameterGroup::matches`].
+pub(crate) const NETWORKS: [&str; 8] = [
+    "encoder",
+    "second",
+    "head",
+    "predictor",
+    "convolution",
+    "masked-lm-head",
+    "discriminator",
+    "discriminator-head",
+];
+
+/// The optimizer's rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// Adam with decoupled weight decay.
+    Adamw,
+    /// RMSprop: the gradient over the root of its running mean square (with decay `betas[1]`).
+    Rmsprop,
+}
+
+/// The learning rate over the steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Up during the warm-up, then down to 0 in a straight line.
+    #[default]
+    Linear,
+    /// Up during the warm-up, then level.
+    Constant,
+    /// Up during the warm-up, then level, with the shares of `milestones`.
+    Milestones,
+}

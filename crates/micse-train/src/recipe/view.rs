@@ -1,0 +1,113 @@
+//! A view of a sentence: which copy of the text, through which network, with which noise.
+
+use micse_data::augment::{TextOp, TokenOp};
+use serde::{Deserialize, Serialize};
+
+use super::PaddingRule;
+
+/// One view of a sentence. Without other keys it is the sentence as it is, through the online encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct View {
+    /// Dropout rate of hidden states and attention.
+    pub dropout: f64,
+    /// The network that encodes it.
+    #[serde(default)]
+    pub tower: Tower,
+    /// So many views of this kind, each with draws of its own.
+    #[serde(default = "one")]
+    pub copies: usize,
+    /// A change of the text, before it is tokenized.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextOp>,
+    /// A change of the tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokenOp>,
+    /// True: the change is drawn once for each sentence, not anew at every step.
+    #[serde(default)]
+    pub drawn_once: bool,
+    /// Another sentence in place of most: pair batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<Pairs>,
+    /// Which position embeddings the tokens get.
+    #[serde(default)]
+    pub positions: Positions,
+    /// Entries of the embeddings' output that are set to 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_off: Option<CutOff>,
+    /// FGSM (Goodfellow et al. 2015): the embeddings' output is moved by so much along the sign of the loss's
+    /// gradient, which a pass of its own finds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perturbation: Option<f64>,
+    /// True: a momentum view whose embedding layer is the online encoder's.
+    #[serde(default)]
+    pub online_embeddings: bool,
+    /// How short sentences of this view are treated, where it is not as in the rest of the recipe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding: Option<PaddingRule>,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl View {
+    /// Whether its tokens can differ from the sentence's.
+    pub fn changes_tokens(&self) -> bool {
+        self.text.is_some() || self.tokens.is_some() || self.pairs.is_some()
+    }
+}
+
+/// The network that encodes a view.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tower {
+    /// The encoder that is trained and kept.
+    #[default]
+    Online,
+    /// The recipe's `[second]` network.
+    Second,
+    /// Both, each with dropout of its own: two passes.
+    Both,
+    /// The recipe's `[momentum]` copy: a constant.
+    Momentum,
+}
+
+/// Pair batches (Carlsson et al. 2021, CT): of each `negatives` + 1 sentences of the batch the first is its own
+/// partner, the others get one that is drawn from the split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pairs {
+    /// K.
+    pub negatives: usize,
+}
+
+/// Which position embeddings tokens get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Positions {
+    /// 0, 1, 2, ...
+    #[default]
+    InOrder,
+    /// A random permutation of these for each sentence (Yan et al. 2021, `ConSERT`).
+    Shuffled,
+}
+
+/// Cut-off (Shen et al. 2020; Yan et al. 2021): entries of the embeddings' output that are 0, drawn for each sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CutOff {
+    /// This share of the columns, the same for all tokens of a sentence.
+    Features(f64),
+    /// This share of the tokens.
+    Tokens(f64),
+}
+
+impl CutOff {
+    /// The share.
+    pub fn rate(self) -> f64 {
+        match self {
+            Self::Features(rate) | Self::Tokens(rate) => rate,
+        }
+    }
+}

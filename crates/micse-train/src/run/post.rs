@@ -1,0 +1,84 @@
+//! Fitting what is done to finished embeddings: on the run's own training text, never on evaluation sentences.
+
+use micse_data::EpochOrder;
+use micse_model::{
+    Batch, Dropout, Encoder, Mode, Pass, Reading, Taps, TokenConvolution, Tokenizer, encode_ids,
+};
+use micse_post::{FlowOptions, FlowTrainer, Stage, Whitening};
+use micse_random::Stream;
+
+use super::{Event, RunInputs};
+use crate::recipe::Post;
+use crate::{Error, Result};
+
+/// The finished encoder, as post-processing and evaluation see it.
+pub(super) struct Finished<'a> {
+    pub(super) encoder: &'a dyn Encoder,
+    pub(super) tokenizer: &'a Tokenizer,
+    pub(super) convolution: Option<&'a TokenConvolution>,
+}
+
+/// Coordinates of the fit's streams, apart from the trainer's.
+const DROPOUT: u64 = 101;
+const FLOW: u64 = 102;
+
+/// Fits the recipe's stage, if it has one.
+pub(super) fn fit(
+    inputs: &RunInputs<'_>,
+    model: &Finished<'_>,
+    tell: &mut dyn FnMut(Event),
+) -> Result<Option<Stage>> {
+    let Some(post) = &inputs.recipe.post else { return Ok(None) };
+    let count = inputs.text.indices.len();
+    let texts: Vec<&str> = (0..count as u32).map(|number| inputs.text.sentence(number)).collect();
+    let ids = model.tokenizer.encode_all(&texts, inputs.recipe.max_length)?;
+    let fitted_on = format!("{} sentences of {}", count, inputs.text.described.name());
+    let stage = match *post {
+        Post::Whitening { components } => {
+            let reading = Reading { convolution: model.convolution, ..inputs.recipe.pooling.test.into() };
+            let whitening = Whitening::fit(&encode_ids(model.encoder, &ids, reading)?, components)?;
+            if whitening.dropped() > 0 {
+                tell(Event::Notice(format!(
+                    "whitening: {} of {} directions have no spread in {count} sentences and are left out",
+                    whitening.dropped(),
+                    whitening.input_dimension()
+                )));
+            }
+            Stage::Whitening { whitening, fitted_on }
+        }
+        Post::Flow { steps, batch_size, lr, dropout } => {
+            let options = FlowOptions { learning_rate: lr, ..FlowOptions::default() };
+            let seed = Stream::new(inputs.seed);
+            let dimension = model.encoder.config().hidden_size;
+            let mut trainer = FlowTrainer::new(options, dimension, seed.with(FLOW))?;
+            let mut order = EpochOrder::new(count, batch_size, inputs.seed);
+            tell(Event::Started { step: 0, steps });
+            for step in 0..steps {
+                let batch: Vec<&Vec<u32>> =
+                    order.batch(step).into_iter().map(|number| &ids[number as usize]).collect();
+                let stream = seed.with(DROPOUT).with(step as u64);
+                let mode = Mode::Training(Dropout { hidden: dropout, attention: dropout, stream });
+                let taps = Taps { pooled: Some(inputs.recipe.pooling.test), ..Taps::default() };
+                let leaves =
+                    model.encoder.forward(&Batch::new(&batch)?, &Pass { mode, gradients: false, taps })?;
+                let missing = || micse_model::Error::Input("the encoder gave no pooled rows".into());
+                let bits = trainer.step(&leaves.pooled.ok_or_else(missing)?)?;
+                tell(Event::Fitting { step: step + 1, steps, bits });
+            }
+            Stage::Flow { flow: trainer.finish()?, fitted_on }
+        }
+    };
+    Ok(Some(stage))
+}
+
+/// Refuses at the start what the fit would refuse at the end.
+pub(super) fn check(inputs: &RunInputs<'_>) -> Result<()> {
+    let invalid = |reason: String| Err(Error::Recipe { name: inputs.recipe.name.clone(), reason });
+    if inputs.recipe.post.is_some() && inputs.text.indices.len() < 2 {
+        return invalid("a fit on fewer than 2 sentences has no spread; give a larger split".into());
+    }
+    if matches!(inputs.recipe.post, Some(Post::Flow { .. })) && inputs.recipe.convolution.is_some() {
+        return invalid("a flow behind a convolution is not supported; leave one of them out".into());
+    }
+    Ok(())
+}

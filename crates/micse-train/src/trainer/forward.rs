@@ -1,0 +1,357 @@
+//! The two halves of a step: from sentences to the loss, and back to the gradients.
+
+use std::rc::Rc;
+
+use candle_core::{Tensor, Var};
+use micse_losses::{Selection, fgsm};
+use micse_model::{Dropout, Head, HeadPass, Mode, Padding};
+
+use super::attention::{AmiTerm, positions};
+use super::chunks::{Chunks, How, Towers, View, Wanted};
+use super::masked::MaskedLoss;
+use super::objectives::Seen;
+use super::replaced::Filled;
+use super::report::Clock;
+use super::views::{Encodes, Input, InputMaker, PassSpec, Sentences};
+use super::{Forward, StepReport, Trainer, purpose};
+use crate::recipe::{HeadRows, MomentumUpdate, Objective, SecondKind};
+use crate::{Error, Result};
+
+/// The leaves that a pass has to give, and the batch in chunks, for every pass.
+struct Prepared {
+    inputs: Vec<Input>,
+    chunks: Vec<Rc<Chunks>>,
+    dropout: Vec<Dropout>,
+    selections: Vec<Selection>,
+    filled: Vec<(Filled, Dropout)>,
+}
+
+impl Trainer {
+    /// The forward half of a step. The momentum tower's embeddings have joined the queue when it returns.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn forward<'a>(&mut self, sentence: &dyn Fn(u32) -> &'a str, measure: bool) -> Result<Forward> {
+        let mut clock = Clock::start();
+        let numbers = self.order.batch(self.step);
+        let texts: Vec<&str> = numbers.iter().map(|&i| sentence(i)).collect();
+        let ids = self.tokenizer.encode_all(&texts, self.recipe.max_length)?;
+        let sentences = Sentences { numbers: &numbers, texts: &texts, ids: &ids };
+        let maker = InputMaker {
+            recipe: &self.recipe,
+            tokenizer: &self.tokenizer,
+            config: self.networks.encoder.config(),
+            device: &self.device,
+            split: self.sentences,
+            stream: self.stream.with(purpose::CHANGES),
+            step: self.step,
+        };
+        let inputs = maker.make(&self.inputs, &sentences, sentence)?;
+        let mut report = StepReport::new(self.step + 1, &inputs[0].batch);
+        report.times.tokenize = clock.lap();
+        self.follow(MomentumUpdate::BeforeStep)?;
+        report.times.update = clock.lap();
+
+        let prepared = self.prepare(inputs, &ids)?;
+        report.times.objectives = clock.lap();
+        let noise = self.noise(&prepared, &numbers)?;
+        let mut views = Vec::with_capacity(self.passes.len());
+        for (number, pass) in self.passes.iter().enumerate() {
+            let how = How {
+                mode: self.mode(pass, prepared.dropout[number]),
+                trained: self.is_trained(pass),
+                noise: noise.iter().find(|(n, _)| *n == number).map(|(_, noise)| noise),
+            };
+            views.push(prepared.chunks[number].encode(self.towers(pass), how)?);
+        }
+        let keys = self.queue_rows(&prepared)?;
+        let masked = self.masked(&ids)?;
+        report.times.encode = clock.lap();
+
+        let (rows, tokens) = self.rows(&views, &prepared)?;
+        if measure {
+            report.measure(&rows[0], rows.get(1))?;
+        }
+        report.loss = 0.0;
+        let loss =
+            self.objectives(&prepared.seen(self, &views, &rows, tokens.as_ref(), &numbers), &mut report)?;
+        if let Some(masked) = &masked {
+            report.terms.push(("masked-lm", masked.value));
+            report.loss += masked.weighted();
+        }
+        let momentum_view = self.passes.iter().position(|pass| pass.encodes == Encodes::Momentum);
+        let keys = keys.or_else(|| momentum_view.map(|pass| rows[pass].detach()));
+        if let (Some(tower), Some(keys)) = (&mut self.networks.momentum, &keys)
+            && tower.rule.queue > 0
+        {
+            tower.queue.push(keys, &numbers)?;
+        }
+        report.times.objectives += clock.lap();
+        let views = prepared.chunks.into_iter().zip(views).collect();
+        Ok(Forward { loss, masked, views, report })
+    }
+
+    /// The backward half: gradients of all parameters are collected in the networks.
+    ///
+    /// # Errors
+    /// The tensor library fails.
+    pub fn backward(&mut self, forward: Forward) -> Result<StepReport> {
+        let mut clock = Clock::start();
+        let Forward { loss, masked, views, mut report } = forward;
+        let leaves = loss.backward()?;
+        // The objectives' graph is done with: its memory is the encoder's now.
+        drop(loss);
+        self.networks.collect_from_objectives(&leaves)?;
+        report.times.objectives += clock.lap();
+        for (pass, (chunks, view)) in self.passes.iter().zip(views) {
+            if !view.trained() {
+                continue;
+            }
+            let encoder = match (pass.encodes, &mut self.networks.second) {
+                (Encodes::Second, Some(second)) => second.encoder.as_mut(),
+                _ => self.networks.encoder.as_mut(),
+            };
+            chunks.backward(encoder, view, &leaves)?;
+        }
+        if let (Some(term), Some(masked)) = (&mut self.networks.masked_lm, &masked) {
+            term.backward(self.networks.encoder.as_mut(), masked)?;
+        }
+        self.parameter_distance_backward()?;
+        report.times.backward = clock.lap();
+        Ok(report)
+    }
+
+    /// What the passes need to know before they start.
+    fn prepare(&self, inputs: Vec<Input>, ids: &[Vec<u32>]) -> Result<Prepared> {
+        let rate = |pass: &PassSpec| self.recipe.views[pass.view].dropout;
+        let dropout: Vec<Dropout> = self
+            .passes
+            .iter()
+            .map(|pass| self.dropout(pass.encodes.coordinate(), pass.number, rate(pass)))
+            .collect();
+        let selections: Vec<Selection> = match (self.passes.as_slice(), self.ami.as_slice()) {
+            (_, []) | ([] | [_], _) => Vec::new(),
+            ([a, b, ..], terms) => {
+                let views = [(&inputs[a.input], dropout[0]), (&inputs[b.input], dropout[1])];
+                let stream = self.step_stream(purpose::ATTENTION_SAMPLES);
+                let draw = |(term, ami): (usize, &AmiTerm)| ami.select(views, stream.with(term as u64));
+                terms.iter().enumerate().map(draw).collect::<Result<_>>()?
+            }
+        };
+        let attention = Rc::new(selections.iter().flat_map(positions).collect::<Vec<_>>());
+        let depth = self.networks.encoder.config().num_hidden_layers;
+        let guided = self.recipe.objectives.iter().any(|o| matches!(o, Objective::GuideContrast(_)));
+        let mut chunks: Vec<Rc<Chunks>> = Vec::with_capacity(self.passes.len());
+        for (number, pass) in self.passes.iter().enumerate() {
+            let wanted = Wanted {
+                pooling: Some(self.recipe.pooling.train),
+                states: if number == 0 && self.networks.convolution.is_some() {
+                    vec![depth]
+                } else if number == 1 && guided {
+                    (0..=depth).collect()
+                } else {
+                    Vec::new()
+                },
+                attention: if number < 2 { Rc::clone(&attention) } else { Rc::default() },
+            };
+            // Passes that read the same and give the same share their chunks.
+            let same = |other: &PassSpec| {
+                Rc::ptr_eq(&inputs[other.input].batch, &inputs[pass.input].batch)
+                    && inputs[other.input].mask.is_none()
+                    && inputs[pass.input].mask.is_none()
+            };
+            let shared =
+                number == 1 && wanted.states.is_empty() && same(&self.passes[0]) && chunks[0].plain();
+            if shared {
+                chunks.push(Rc::clone(&chunks[0]));
+            } else {
+                chunks.push(Rc::new(Chunks::new(&inputs[pass.input], self.chunk, &wanted, &self.device)?));
+            }
+        }
+        let filled = self.filled(ids)?;
+        Ok(Prepared { inputs, chunks, dropout, selections, filled })
+    }
+
+    /// The sentences with replaced tokens, for each of the first two passes.
+    fn filled(&self, ids: &[Vec<u32>]) -> Result<Vec<(Filled, Dropout)>> {
+        let Some(detector) = &self.networks.replaced else { return Ok(Vec::new()) };
+        let stream = self.step_stream(purpose::REPLACED);
+        self.passes
+            .iter()
+            .take(2)
+            .enumerate()
+            .map(|(number, pass)| {
+                let rate = self.recipe.views[pass.view].dropout;
+                // The discriminator is a tower of its own, behind those that views go through.
+                let dropout = self.dropout(DISCRIMINATOR, number, rate);
+                Ok((detector.fill(ids, stream.with(number as u64))?, dropout))
+            })
+            .collect()
+    }
+
+    fn mode(&self, pass: &PassSpec, dropout: Dropout) -> Mode {
+        match (pass.encodes, &self.networks.momentum) {
+            (Encodes::Momentum, Some(tower)) => tower.mode(dropout),
+            _ => Mode::Training(dropout),
+        }
+    }
+
+    fn is_trained(&self, pass: &PassSpec) -> bool {
+        match pass.encodes {
+            Encodes::Online => true,
+            Encodes::Momentum => false,
+            Encodes::Second => self.networks.second.as_ref().is_some_and(|s| s.kind == SecondKind::Trained),
+        }
+    }
+
+    fn towers(&self, pass: &PassSpec) -> Towers<'_> {
+        let online = self.networks.encoder.as_ref();
+        let encodes = match (pass.encodes, &self.networks.second, &self.networks.momentum) {
+            (Encodes::Second, Some(second), _) => second.encoder.as_ref(),
+            (Encodes::Momentum, _, Some(tower)) => tower.encoder.as_ref(),
+            _ => online,
+        };
+        let shared = self.recipe.views[pass.view].online_embeddings;
+        Towers { embeds: if shared { online } else { encodes }, encodes }
+    }
+
+    /// The momentum tower's rows of view 1's tokens, where it has a queue to fill and no view of its own.
+    fn queue_rows(&self, prepared: &Prepared) -> Result<Option<Tensor>> {
+        let Some(tower) = &self.networks.momentum else { return Ok(None) };
+        if tower.rule.queue == 0 || self.passes.iter().any(|pass| pass.encodes == Encodes::Momentum) {
+            return Ok(None);
+        }
+        let dropout = self.dropout(Encodes::Momentum.coordinate(), 0, tower.rule.dropout);
+        let plain = Wanted { pooling: Some(self.recipe.pooling.train), ..Wanted::default() };
+        let chunks = Chunks::new(&prepared.inputs[0], self.chunk, &plain, &self.device)?;
+        let rows = tower.rows(&chunks, dropout)?;
+        let noise = self.step_stream(purpose::HEAD_DROPOUT).with(QUEUE_PASS);
+        tower.head_rows(&rows, self.networks.head.as_ref(), noise).map(Some)
+    }
+
+    /// The rows of every pass behind the heads, and the first pass's tokens behind the convolution.
+    fn rows(&self, views: &[View], prepared: &Prepared) -> Result<(Vec<Tensor>, Option<Tensor>)> {
+        let missing = || micse_model::Error::Input("the encoder gave no pooled rows".into());
+        let pooled = views
+            .iter()
+            .map(|view| Ok(view.rows.clone().ok_or_else(missing)?))
+            .collect::<Result<Vec<_>>>()?;
+        let dropout = self.step_stream(purpose::HEAD_DROPOUT);
+        let through = |head: &Option<Head>, rows: &Tensor, pass: u64| -> Result<Tensor> {
+            match head {
+                Some(head) => {
+                    let dropout = Some(dropout.with(pass));
+                    Ok(head.forward(rows, HeadPass { gradients: true, dropout })?)
+                }
+                None => Ok(rows.clone()),
+            }
+        };
+        if let Some(convolution) = &self.networks.convolution {
+            let batch = &prepared.inputs[self.passes[0].input].batch;
+            let lengths: Vec<usize> = (0..batch.sentences()).map(|b| batch.rows_of(b)).collect();
+            let states = views[0].states.first().ok_or_else(missing)?;
+            let tokens = convolution.tokens(states, &lengths)?;
+            let rows = micse_model::mean_of_tokens(&tokens, &lengths)?;
+            return Ok((vec![rows], Some(tokens)));
+        }
+        let head = &self.networks.head;
+        let mut rows = match self.recipe.head_rows {
+            HeadRows::EachView => self
+                .passes
+                .iter()
+                .zip(&pooled)
+                .zip(0_u64..)
+                .map(|((pass, rows), number)| match (pass.encodes, &self.networks.momentum) {
+                    (Encodes::Momentum, Some(tower)) => {
+                        tower.head_rows(rows, head.as_ref(), dropout.with(number))
+                    }
+                    _ => through(head, rows, number),
+                })
+                .collect::<Result<Vec<_>>>()?,
+            HeadRows::AllViews => {
+                let together = through(head, &Tensor::cat(&pooled, 0)?, 0)?;
+                together.chunk(pooled.len(), 0)?
+            }
+        };
+        for ((pass, rows), number) in self.passes.iter().zip(&mut rows).zip(PREDICTOR_PASS..) {
+            if pass.encodes == Encodes::Online {
+                *rows = through(&self.networks.predictor, rows, number)?;
+            }
+        }
+        Ok((rows, None))
+    }
+
+    /// What FGSM adds to the embeddings of the passes that want it, by the pass's number: a forward and a backward
+    /// pass of the loss by the embeddings, after which no gradient is left in any network.
+    fn noise(&mut self, prepared: &Prepared, numbers: &[u32]) -> Result<Vec<(usize, Tensor)>> {
+        let epsilon = |pass: &PassSpec| self.recipe.views[pass.view].perturbation;
+        if self.passes.iter().all(|pass| epsilon(pass).is_none()) {
+            return Ok(Vec::new());
+        }
+        let mut probes: Vec<Var> = Vec::with_capacity(self.passes.len());
+        let mut views = Vec::with_capacity(self.passes.len());
+        for (number, pass) in self.passes.iter().enumerate() {
+            let mode = self.mode(pass, prepared.dropout[number]);
+            let (embeddings, view) = prepared.chunks[number].probe(self.towers(pass), mode)?;
+            probes.push(embeddings);
+            views.push(view);
+        }
+        let (rows, tokens) = self.rows(&views, prepared)?;
+        let seen = prepared.seen(self, &views, &rows, tokens.as_ref(), numbers);
+        let mut unused = StepReport::new(self.step + 1, &prepared.inputs[0].batch);
+        let gradients = self.objectives(&seen, &mut unused)?.backward()?;
+        let mut noise = Vec::new();
+        for (number, (pass, probe)) in self.passes.iter().zip(&probes).enumerate() {
+            if let (Some(epsilon), Some(gradient)) = (epsilon(pass), gradients.get(probe)) {
+                noise.push((number, fgsm(&gradient.detach(), epsilon)?));
+            }
+        }
+        drop(views);
+        self.networks.clear_gradients();
+        if let Some(tower) = &mut self.networks.momentum {
+            tower.encoder.clear_gradients();
+        }
+        Ok(noise)
+    }
+
+    /// The masked-LM loss of the batch's sentences, with the dropout rate of view 1 and draws of its own.
+    fn masked(&self, ids: &[Vec<u32>]) -> Result<Option<MaskedLoss>> {
+        let Some(term) = &self.networks.masked_lm else { return Ok(None) };
+        let rate = self.recipe.views[0].dropout;
+        let dropout = self.dropout(Encodes::Online.coordinate(), self.recipe.views.len(), rate);
+        let masks = self.step_stream(purpose::MASKS);
+        let padding: Padding = self.recipe.padding.into();
+        term.loss(self.networks.encoder.as_ref(), ids, padding, dropout, masks).map_err(|e| match e {
+            Error::Loss(e @ micse_losses::Error::NotFinite { .. }) => self.failed(e.to_string()),
+            other => other,
+        })
+    }
+}
+
+/// The discriminator's coordinate in the dropout key.
+const DISCRIMINATOR: u64 = 3;
+/// Coordinates of head dropout beyond those of the passes.
+const QUEUE_PASS: u64 = 1 << 32;
+const PREDICTOR_PASS: u64 = 1 << 33;
+
+impl Prepared {
+    fn seen<'a>(
+        &'a self,
+        trainer: &'a Trainer,
+        views: &'a [View],
+        rows: &'a [Tensor],
+        tokens: Option<&'a Tensor>,
+        numbers: &'a [u32],
+    ) -> Seen<'a> {
+        Seen {
+            passes: &trainer.passes,
+            inputs: &self.inputs,
+            views,
+            rows,
+            tokens,
+            selections: &self.selections,
+            filled: &self.filled,
+            numbers,
+        }
+    }
+}

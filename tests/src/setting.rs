@@ -1,0 +1,102 @@
+//! A small model, its sentences and pairs, and trainers of any recipe on them.
+
+use candle_core::{Device, Tensor};
+use micse_data::{Corpus, Suite};
+use micse_model::{Compute, MaskedLmHead, ModelFolder};
+use micse_random::Stream;
+use micse_train::{Recipe, TrainText, Trainer};
+
+use crate::{sentences, write_small_model, write_small_sts};
+
+/// What a small run needs, in a folder of its own.
+pub struct Setting {
+    _folder: tempfile::TempDir,
+    /// The small model.
+    pub base: ModelFolder,
+    /// The small pairs.
+    pub suite: Suite,
+    /// The sentences, all of them in the split.
+    pub text: TrainText,
+    /// Where runs can lie.
+    pub runs: std::path::PathBuf,
+}
+
+/// A setting with `count` sentences.
+///
+/// # Panics
+/// The folder cannot be written.
+pub fn setting(count: usize) -> Setting {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (model, sts) = (folder.path().join("model"), folder.path().join("sts"));
+    write_small_model(&model);
+    write_small_sts(&sts);
+    Setting {
+        base: ModelFolder::open(&model).expect("the small model"),
+        suite: Suite::load(&sts, None).expect("the small pairs"),
+        text: TrainText::whole(Corpus::from_sentences("small", sentences(count)), "100%"),
+        runs: folder.path().join("runs"),
+        _folder: folder,
+    }
+}
+
+/// A built-in recipe for so small a setting, with some values changed.
+///
+/// # Panics
+/// There is none of that name, or a value does not fit.
+pub fn recipe(name: &str, settings: &[&str]) -> Recipe {
+    let plain = Recipe::load(name, &[]).expect(name);
+    let mut all = vec!["optimizer.batch_size=12", "optimizer.lr=1e-3", "optimizer.warmup_steps=0"];
+    // A split of 40 sentences has slices with fewer than 150 kept positions, which the released code drops.
+    if plain.ami().next().is_some() {
+        all.push("objectives.ami.samples=8");
+    }
+    // Projectors of 4,096 columns are for larger encoders.
+    let base = name.split('@').next().unwrap_or_default();
+    match base {
+        "scd" => all.push("head=[\"linear 24\", \"batch norm\", \"relu\", \"linear 16 no bias\"]"),
+        "sg-opt" => all.push("head=[\"linear 24\", \"gelu\", \"linear 16\", \"gelu\"]"),
+        _ => {}
+    }
+    all.extend(settings);
+    let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
+    Recipe::load(name, &all).expect(name)
+}
+
+/// A trainer on the default engine.
+///
+/// # Panics
+/// The recipe does not fit the setting.
+pub fn trainer(setting: &Setting, recipe: Recipe) -> Trainer {
+    trainer_on(setting, recipe, &Compute::cpu())
+}
+
+/// A trainer on a given engine; what fills tokens in is a random head.
+///
+/// # Panics
+/// The recipe does not fit the setting.
+pub fn trainer_on(setting: &Setting, recipe: Recipe, compute: &Compute) -> Trainer {
+    let encoder = setting.base.encoder(compute).expect("the encoder");
+    let tokenizer = setting.base.tokenizer().expect("the tokenizer");
+    let head = MaskedLmHead::new(encoder.config(), Stream::new(5), &Device::Cpu).expect("a head");
+    let sentences = setting.text.indices.len();
+    let trainer = Trainer::new(recipe, 48, encoder, tokenizer, sentences, &Device::Cpu).expect("a trainer");
+    trainer.with_generator_head(head)
+}
+
+/// One step.
+///
+/// # Panics
+/// It fails.
+pub fn step(trainer: &mut Trainer, setting: &Setting) {
+    trainer.step(&|number| setting.text.sentence(number), false).expect("a step");
+}
+
+/// The bits of tensors' entries.
+///
+/// # Panics
+/// A tensor is not of f32.
+pub fn bits(values: &[Tensor]) -> Vec<Vec<u32>> {
+    let bits =
+        |t: &Tensor| t.flatten_all()?.to_vec1::<f32>().map(|v| v.into_iter().map(f32::to_bits).collect());
+    values.iter().map(|t| bits(t).expect("values")).collect()
+}

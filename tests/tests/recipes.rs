@@ -1,0 +1,145 @@
+//! Every built-in recipe that trains: engines agree, every parameter learns, chunks and resumption change nothing.
+
+use std::num::NonZeroUsize;
+
+use candle_core::Tensor;
+use micse_model::Compute;
+use micse_tests::setting::{Setting, bits, recipe, setting, step, trainer, trainer_on};
+use micse_train::recipe::names;
+use micse_train::{Recipe, Trainer};
+
+/// The built-in recipes that train.
+fn trained() -> impl Iterator<Item = &'static str> {
+    names().into_iter().filter(|name| Recipe::load(name, &[]).expect(name).steps > 0)
+}
+
+/// Loss, and the gradients of all networks, of a trainer's next step.
+fn gradients(trainer: &mut Trainer, setting: &Setting) -> (f64, Vec<(String, Vec<f32>)>) {
+    let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
+    let loss = trainer.backward(forward).expect("a backward pass").loss;
+    let mut named = Vec::new();
+    for (network, part) in trainer.networks() {
+        for (info, gradient) in part.parameters().into_iter().zip(part.gradients().expect("gradients")) {
+            let numbers = gradient.map(|g| g.flatten_all().and_then(|g| g.to_vec1()).expect("numbers"));
+            named.push((format!("{network}.{}", info.name), numbers.unwrap_or_default()));
+        }
+    }
+    (loss, named)
+}
+
+/// The same masks are dropped, so the same loss and the same gradients come out.
+#[test]
+fn both_engines_agree_in_every_recipe() {
+    let setting = setting(40);
+    for name in trained() {
+        let mut reference = trainer_on(&setting, recipe(name, &[]), &Compute::reference());
+        step(&mut reference, &setting);
+        let state = setting.runs.join(format!("{name}.safetensors"));
+        reference.save(&state, &[], serde_json::Value::Null).expect("a checkpoint");
+        let mut packed = trainer(&setting, recipe(name, &[]));
+        packed.restore(&state, "best.").expect("the checkpoint");
+        let (want_loss, want) = gradients(&mut reference, &setting);
+        let (got_loss, got) = gradients(&mut packed, &setting);
+        assert!((got_loss - want_loss).abs() < 1e-5 * want_loss.abs(), "{name}: {got_loss} {want_loss}");
+        let floor = 1e-3 * want.iter().flat_map(|(_, g)| g).fold(0.0_f32, |m, g| m.max(g.abs()));
+        for ((tensor, want), (_, got)) in want.iter().zip(&got) {
+            assert_eq!(want.len(), got.len(), "{name}: {tensor}");
+            let scale = want.iter().fold(floor, |m, g| m.max(g.abs()));
+            let worst = want.iter().zip(got).fold(0.0_f32, |m, (w, g)| m.max((w - g).abs())) / scale;
+            assert!(worst < 1e-4, "{name}: gradient of {tensor}: {worst:e}");
+        }
+    }
+}
+
+/// Candle's operations without a backward pass cut the gradient in silence; this finds them.
+#[test]
+fn every_trainable_tensor_gets_a_gradient_in_every_recipe() {
+    let setting = setting(40);
+    for name in trained() {
+        let mut trainer = trainer(&setting, recipe(name, &[]));
+        // With an empty queue the first step is the same as without one; the second has negatives from it.
+        step(&mut trainer, &setting);
+        let (_, gradients) = gradients(&mut trainer, &setting);
+        for (tensor, gradient) in gradients {
+            if tensor.ends_with("key.bias") {
+                assert!(gradient.is_empty(), "{name}: softmax cancels {tensor}, it has no gradient");
+                continue;
+            }
+            assert!(!gradient.is_empty(), "{name}: {tensor} got no gradient");
+            let largest = gradient.iter().fold(0.0_f32, |m, g| m.max(g.abs()));
+            assert!(largest > 0.0 && largest.is_finite(), "{name}: {tensor} has gradient {largest}");
+        }
+    }
+}
+
+/// Chunks differ from the whole batch by rounding: also where they do not divide it, with a queue, with attention
+/// values, and with padding.
+#[test]
+fn chunks_give_the_gradients_of_the_whole_batch() {
+    let setting = setting(40);
+    let (mut chunked, mut refused) = (0, 0);
+    for name in trained() {
+        if recipe(name, &[]).check_chunks().is_err() {
+            let error = trainer(&setting, recipe(name, &[])).in_chunks(NonZeroUsize::MIN);
+            let error = error.err().expect("what needs the whole batch is refused").to_string();
+            assert!(error.contains("--chunk"), "{name}: {error}");
+            refused += 1;
+            continue;
+        }
+        let of = |chunk: Option<usize>| {
+            // The queue fills, then the third step's gradients are taken.
+            let mut trainer = trainer(&setting, recipe(name, &[]));
+            (0..2).for_each(|_| step(&mut trainer, &setting));
+            if let Some(chunk) = chunk.and_then(NonZeroUsize::new) {
+                trainer = trainer.in_chunks(chunk).expect("a recipe that can be chunked");
+            }
+            gradients(&mut trainer, &setting)
+        };
+        let (loss, whole) = of(None);
+        let largest = whole.iter().flat_map(|(_, g)| g).fold(0.0_f32, |m, g| m.max(g.abs()));
+        assert!(largest > 0.0);
+        for chunk in [1, 5, 12] {
+            let (again, parts) = of(Some(chunk));
+            assert!(
+                (again - loss).abs() < 1e-5 * loss.abs(),
+                "{name}: {again} and {loss} in chunks of {chunk}"
+            );
+            for ((tensor, a), (_, b)) in parts.iter().zip(&whole) {
+                assert_eq!(a.len(), b.len(), "{name}: {tensor} has a gradient in both");
+                let error = a.iter().zip(b).fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
+                assert!(
+                    error < 1e-5 * largest,
+                    "{name}, {tensor} in chunks of {chunk}: {error} of {largest}"
+                );
+            }
+        }
+        chunked += 1;
+    }
+    assert!(chunked > 10 && refused > 5, "{chunked} in chunks, {refused} refused");
+}
+
+#[test]
+fn a_resumed_run_has_the_bits_of_an_undisturbed_one() {
+    let setting = setting(40);
+    let checkpoint = setting.runs.join("state.safetensors");
+    for name in trained() {
+        let mut straight = trainer(&setting, recipe(name, &["steps=6"]));
+        (0..6).for_each(|_| step(&mut straight, &setting));
+
+        let mut first = trainer(&setting, recipe(name, &["steps=6"]));
+        (0..3).for_each(|_| step(&mut first, &setting));
+        first.save(&checkpoint, &[], serde_json::Value::Null).expect("a checkpoint");
+        let mut second = trainer(&setting, recipe(name, &["steps=6"]));
+        second.restore(&checkpoint, "best.").expect("the checkpoint");
+        assert_eq!(second.steps_done(), 3);
+        (0..3).for_each(|_| step(&mut second, &setting));
+
+        let values = |t: &Trainer| {
+            let all: Vec<Tensor> =
+                t.networks().iter().flat_map(|(_, network)| network.values().expect("values")).collect();
+            bits(&all)
+        };
+        assert_eq!(values(&second), values(&straight), "{name}");
+        assert_ne!(values(&first), values(&straight), "{name} did not move");
+    }
+}

@@ -1,0 +1,163 @@
+//! A recipe's parts in words.
+
+use micse_train::Recipe;
+use micse_train::recipe::{
+    CutOff, Objective, OptimizerKind, Positions, Post, Schedule, SecondKind, Select, Tower, View,
+};
+
+/// The views, copies of one kind once.
+pub(super) fn views(r: &Recipe) -> String {
+    if r.views.is_empty() {
+        return "none".into();
+    }
+    let all: Vec<String> = r.views.iter().map(view).collect();
+    all.join("; ")
+}
+
+fn view(v: &View) -> String {
+    let mut parts = Vec::new();
+    if let Some(pairs) = v.pairs {
+        parts.push(format!("1 in {} the same sentence, else another", pairs.negatives + 1));
+    }
+    if let Some(op) = &v.text {
+        parts.push(op.name().to_owned());
+    }
+    if let Some(op) = &v.tokens {
+        parts.push(op.name().to_owned());
+    }
+    if v.drawn_once {
+        parts.push("drawn once".into());
+    }
+    match v.cut_off {
+        Some(CutOff::Features(rate)) => parts.push(format!("features cut off {rate}")),
+        Some(CutOff::Tokens(rate)) => parts.push(format!("tokens cut off {rate}")),
+        None => {}
+    }
+    if v.positions == Positions::Shuffled {
+        parts.push("positions shuffled".into());
+    }
+    if let Some(epsilon) = v.perturbation {
+        parts.push(format!("FGSM {epsilon:e}"));
+    }
+    parts.push(if v.dropout == 0.0 { "no dropout".into() } else { format!("dropout {}", v.dropout) });
+    match v.tower {
+        Tower::Online => {}
+        Tower::Second => parts.push("second encoder".into()),
+        Tower::Both => parts.push("both encoders".into()),
+        Tower::Momentum => parts.push("momentum encoder".into()),
+    }
+    let text = parts.join(", ");
+    if v.copies > 1 { format!("{} x ({text})", v.copies) } else { text }
+}
+
+/// What stands beside the encoder.
+pub(super) fn networks(r: &Recipe) -> String {
+    let mut parts = Vec::new();
+    let list = |layers: Vec<micse_model::HeadLayer>| {
+        layers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let head = r.head.layers();
+    if !head.is_empty() {
+        parts.push(format!("head ({})", list(head)));
+    }
+    if !r.predictor.is_empty() {
+        parts.push(format!("predictor ({})", list(r.predictor.clone())));
+    }
+    if let Some(shape) = &r.convolution {
+        let widths: Vec<String> = shape.widths.iter().map(ToString::to_string).collect();
+        let relu = if shape.relu { ", relu" } else { "" };
+        parts.push(format!(
+            "convolutions of widths {} x {}{relu}, kept at test",
+            widths.join(", "),
+            shape.channels
+        ));
+    }
+    match r.second.map(|s| s.kind) {
+        Some(SecondKind::Trained) => parts.push("second encoder, trained".into()),
+        Some(SecondKind::Frozen) => parts.push("frozen copy".into()),
+        None => {}
+    }
+    if let Some(m) = r.momentum {
+        let ramp = if m.ramp_steps > 0 { format!(" to 1 in {} steps", m.ramp_steps) } else { String::new() };
+        parts.push(format!("momentum copy (decay {}{ramp}), queue of {}", m.decay, m.queue));
+    }
+    if r.replaced_tokens().is_some() {
+        parts.push("frozen generator, discriminator".into());
+    }
+    match &r.post {
+        Some(Post::Whitening { components }) => {
+            parts
+                .push(components.map_or_else(|| "whitening".into(), |k| format!("whitening to {k} columns")));
+        }
+        Some(Post::Flow { steps, .. }) => parts.push(format!("flow, fitted in {steps} steps")),
+        None => {}
+    }
+    if parts.is_empty() { "none".into() } else { parts.join("; ") }
+}
+
+/// The terms with weights and temperatures.
+pub(super) fn terms(r: &Recipe) -> String {
+    let term = |o: &Objective| {
+        let weight = if o.weight() == 1.0 { String::new() } else { format!("{} x ", o.weight()) };
+        let temperature = o.temperature().map_or_else(String::new, |t| format!(" ({t})"));
+        format!("{weight}{}{temperature}", o.name())
+    };
+    if r.objectives.is_empty() {
+        return "none".into();
+    }
+    r.objectives.iter().map(term).collect::<Vec<_>>().join(" + ")
+}
+
+/// Pooling in training and at test, once where they are the same.
+pub(super) fn pooling(r: &Recipe) -> String {
+    if r.pooling.train == r.pooling.test {
+        r.pooling.test.to_string()
+    } else {
+        format!("{}, {}", r.pooling.train, r.pooling.test)
+    }
+}
+
+/// Optimizer, rate, batch, steps, length, selection.
+pub(super) fn training(r: &Recipe) -> Vec<String> {
+    if r.steps == 0 {
+        let none = || "-".to_owned();
+        let length = r.post.as_ref().map_or_else(none, |_| r.max_length.to_string());
+        return vec!["none".into(), none(), none(), none(), length, "none".into()];
+    }
+    let o = &r.optimizer;
+    let mut kind = match o.kind {
+        OptimizerKind::Adamw => "AdamW".to_owned(),
+        OptimizerKind::Rmsprop => "RMSprop".to_owned(),
+    };
+    if o.weight_decay > 0.0 {
+        kind += &format!(", decay {}", o.weight_decay);
+    }
+    if o.kind == OptimizerKind::Adamw && !o.bias_correction {
+        kind += ", no bias correction";
+    }
+    for group in &o.groups {
+        kind += &if group.frozen {
+            format!(", {} frozen", group.matches)
+        } else {
+            format!(", {} x {}", group.matches, group.lr_factor)
+        };
+    }
+    let schedule = match o.schedule {
+        Schedule::Linear => "linear to 0",
+        Schedule::Constant => "constant",
+        Schedule::Milestones => "in steps",
+    };
+    let warmup = if o.warmup_steps > 0 { format!(", {} steps up", o.warmup_steps) } else { String::new() };
+    let selected = match r.select {
+        Select::Last => "last step".to_owned(),
+        Select::StsbDev => format!("STS-B dev every {} steps", r.eval_every),
+    };
+    vec![
+        kind,
+        format!("{:e}, {schedule}{warmup}", o.lr),
+        o.batch_size.to_string(),
+        r.steps.to_string(),
+        r.max_length.to_string(),
+        selected,
+    ]
+}
