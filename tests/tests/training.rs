@@ -7,7 +7,7 @@ use micse_model::{Compute, MaskedLmHead, ModelFolder, Trainable};
 use micse_random::Stream;
 use micse_tests::setting::{recipe, setting, step, trainer};
 use micse_train::run::CHECKPOINT_STEPS;
-use micse_train::{Event, RunInputs, Trainer};
+use micse_train::{Event, RunInputs, Terms, Trainer};
 
 /// The output layer gives every row of the word table a gradient; the contrastive terms only those of the batch.
 #[test]
@@ -47,6 +47,7 @@ fn a_masked_lm_head_beside_the_encoder_is_trained_on() {
         text: &setting.text,
         base: &setting.base,
         suite: &setting.suite,
+        terms: Terms::none(),
         compute: Compute::reference(),
         chunk: None,
         keep_model: false,
@@ -87,6 +88,7 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
         text: &setting.text,
         base: &setting.base,
         suite: &setting.suite,
+        terms: Terms::none(),
         compute: Compute::cpu(),
         chunk: None,
         keep_model: true,
@@ -122,6 +124,7 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     // The same folder with another recipe is refused, with the difference.
     let chunked = RunInputs {
         recipe: recipe("micse", &settings),
+        terms: Terms::none(),
         compute: Compute::cpu(),
         chunk: NonZeroUsize::new(5),
         ..inputs
@@ -143,6 +146,7 @@ fn a_killed_run_ends_as_an_undisturbed_one() {
         text: &setting.text,
         base: &setting.base,
         suite: &setting.suite,
+        terms: Terms::none(),
         compute: Compute::cpu(),
         chunk: None,
         keep_model: true,

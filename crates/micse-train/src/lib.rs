@@ -29,9 +29,11 @@ mod error;
 pub mod masked_lm;
 pub mod recipe;
 pub mod run;
+mod term;
 pub mod trainer;
 
 pub use error::{Error, Result};
 pub use recipe::Recipe;
 pub use run::{Event, RunInputs, RunResult, TrainText, run, untrained};
+pub use term::{Term, Terms};
 pub use trainer::{Forward, StepReport, StepTimes, Trainer, learning_rate};

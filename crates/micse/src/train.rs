@@ -10,7 +10,7 @@ use micse::data::{Corpus, Locator, SplitSize, Suite};
 use micse::model::ModelFolder;
 use micse::model::options::ComputeOptions;
 use micse::train::run::CHECKPOINT_STEPS;
-use micse::train::{Event, Recipe, RunInputs, TrainText, run};
+use micse::train::{Event, Recipe, RunInputs, Terms, TrainText, run};
 
 /// Train an encoder on a text file; the finished model lies in OUT/model
 #[derive(Args)]
@@ -71,6 +71,7 @@ impl Train {
             text: &text,
             base: &base,
             suite: &suite,
+            terms: Terms::none(),
             compute,
             chunk: self.chunk,
             keep_model: true,

@@ -1,5 +1,6 @@
 //! A recipe's parts in words.
 
+use micse_losses::{PeerForm, VirtualForm};
 use micse_train::Recipe;
 use micse_train::recipe::{
     CutOff, Objective, OptimizerKind, Positions, Post, Schedule, SecondKind, Select, Tower, View,
@@ -100,7 +101,12 @@ pub(super) fn terms(r: &Recipe) -> String {
     let term = |o: &Objective| {
         let weight = if o.weight() == 1.0 { String::new() } else { format!("{} x ", o.weight()) };
         let temperature = o.temperature().map_or_else(String::new, |t| format!(" ({t})"));
-        format!("{weight}{}{temperature}", o.name())
+        let released = match o {
+            Objective::Virtual(v) if v.form == VirtualForm::ReleasedCode => " as released",
+            Objective::Peer(p) if p.form == PeerForm::ReleasedCode => " as released",
+            _ => "",
+        };
+        format!("{weight}{}{temperature}{released}", o.name())
     };
     if r.objectives.is_empty() {
         return "none".into();

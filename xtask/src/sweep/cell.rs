@@ -13,7 +13,7 @@ use micse_data::{Corpus, SplitSize, Suite};
 use micse_model::options::ComputeOptions;
 use micse_model::{ModelFolder, Pooling};
 use micse_train::run::CHECKPOINT_STEPS;
-use micse_train::{Event, Recipe, RunInputs, RunResult, TrainText};
+use micse_train::{Event, Recipe, RunInputs, RunResult, Terms, TrainText};
 use serde::{Deserialize, Serialize};
 
 /// Run one cell of a sweep (the sweep starts this)
@@ -113,6 +113,7 @@ impl CellSpec {
                     text: &text,
                     base: &base,
                     suite: &suite,
+                    terms: Terms::none(),
                     compute,
                     chunk: self.chunk,
                     keep_model: self.keep_model,

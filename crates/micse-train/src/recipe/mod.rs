@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 pub use built_in::names;
 pub use network::{Head, HeadRows, Momentum, MomentumMode, MomentumUpdate, NamedHead, Second, SecondKind};
 pub use objectives::{
-    Ami, AmiLayers, Contrast, Decorrelation, InfoNce, MaskedLm, Needs, Negatives, Objective, Peer, Plain,
-    ReplacedTokens, Virtual,
+    Ami, AmiLayers, Contrast, Custom, Decorrelation, InfoNce, MaskedLm, Needs, Negatives, Objective, Peer,
+    Plain, ReplacedTokens, Virtual,
 };
 pub use optimizer::{Optimizer, OptimizerKind, ParameterGroup, Schedule};
 pub use view::{CutOff, Pairs, Positions, Tower, View};

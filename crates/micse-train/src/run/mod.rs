@@ -27,7 +27,7 @@ use serde_json::json;
 
 use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
-use crate::{Error, Result};
+use crate::{Error, Result, Terms};
 pub use lock::Lock;
 pub use manifest::{Manifest, SplitText, claim, cpu_features, hash_of_encoder};
 use metrics::Metrics;
@@ -86,6 +86,8 @@ pub struct RunInputs<'a> {
     pub base: &'a ModelFolder,
     /// What the finished encoder is scored on; its development pairs select where the recipe says so.
     pub suite: &'a Suite,
+    /// Terms that the recipe names as custom, usually [`Terms::none`].
+    pub terms: Terms,
     /// Where and how the encoder is computed.
     pub compute: Compute,
     /// Sentences that are encoded at a time; `None`: the whole batch. See [`Trainer::in_chunks`].
@@ -180,7 +182,8 @@ fn start(inputs: &RunInputs<'_>) -> Result<Trainer> {
     let sentences = inputs.text.indices.len();
     let device = &inputs.compute.device;
     let mut trainer =
-        Trainer::new(inputs.recipe.clone(), inputs.seed, encoder, tokenizer, sentences, device)?;
+        Trainer::new(inputs.recipe.clone(), inputs.seed, encoder, tokenizer, sentences, device)?
+            .with_terms(inputs.terms.clone())?;
     if let Some(sentences) = inputs.chunk {
         trainer = trainer.in_chunks(sentences)?;
     }
@@ -269,6 +272,7 @@ fn check_ends(inputs: &RunInputs<'_>) -> Result<()> {
         recipe.check_chunks()?;
     }
     post::check(inputs)?;
+    inputs.terms.check(recipe)?;
     let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
     if recipe.select == Select::StsbDev && inputs.suite.dev.is_none() {
         return invalid(format!(

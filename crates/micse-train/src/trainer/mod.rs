@@ -30,7 +30,7 @@ use micse_model::{
 use micse_random::Stream;
 
 use crate::recipe::{MomentumUpdate, OptimizerKind, Recipe};
-use crate::{Error, Result};
+use crate::{Error, Result, Terms};
 use attention::AmiTerm;
 use chunks::{Chunks, View};
 use masked::MaskedLoss;
@@ -62,6 +62,7 @@ pub struct Trainer {
     /// The view of each thing that passes read.
     inputs: Vec<usize>,
     ami: Vec<AmiTerm>,
+    terms: Terms,
     sentences: usize,
     order: EpochOrder,
     device: Device,
@@ -135,6 +136,7 @@ impl Trainer {
             passes,
             inputs,
             ami,
+            terms: Terms::none(),
             sentences,
             order,
             device,
@@ -159,6 +161,15 @@ impl Trainer {
             detector.set_generator_head(head);
         }
         self
+    }
+
+    /// Takes the terms that the recipe names as custom.
+    ///
+    /// # Errors
+    /// It names one that is not among them, or one that reads more passes than it makes.
+    pub fn with_terms(self, terms: Terms) -> Result<Self> {
+        terms.check(&self.recipe)?;
+        Ok(Self { terms, ..self })
     }
 
     /// Encodes batches in chunks of so many sentences, each twice: memory is that of a chunk, gradients are

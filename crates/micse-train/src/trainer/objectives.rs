@@ -110,12 +110,20 @@ impl Trainer {
                     report.loss += o.weight * value;
                     continue;
                 }
+                Objective::Custom(o) => {
+                    let term = self.terms.find(&self.recipe, o)?;
+                    term.loss(rows, &o.values).map_err(|e| self.failed(format!("term {}: {e}", o.term)))?
+                }
                 Objective::MaskedLm(_) => continue,
             };
-            let value = check_finite(&term, objective.name()).map_err(|e| {
+            let name = match objective {
+                Objective::Custom(o) => self.terms.find(&self.recipe, o)?.name(),
+                known => known.name(),
+            };
+            let value = check_finite(&term, name).map_err(|e| {
                 self.failed(format!("{e}; lower optimizer.lr, or look at the sentences of this step"))
             })?;
-            report.terms.push((objective.name(), value));
+            report.terms.push((name, value));
             let weighted = (term * objective.weight())?;
             total = Some(match total {
                 Some(total) => (total + weighted)?,

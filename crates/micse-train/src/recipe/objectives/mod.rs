@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::SecondKind;
 pub use ami::{Ami, AmiLayers};
 pub use terms::{
-    Contrast, Decorrelation, InfoNce, MaskedLm, Negatives, Peer, Plain, ReplacedTokens, Virtual,
+    Contrast, Custom, Decorrelation, InfoNce, MaskedLm, Negatives, Peer, Plain, ReplacedTokens, Virtual,
 };
 
 /// One weighted term of the loss. "The first two views" are the recipe's, whatever network encodes them.
@@ -43,6 +43,8 @@ pub enum Objective {
     ReplacedTokens(ReplacedTokens),
     /// Masked language modelling of the batch's sentences, in a pass of its own.
     MaskedLm(MaskedLm),
+    /// A term of the caller's own.
+    Custom(Custom),
 }
 
 /// What a term cannot do without.
@@ -80,6 +82,7 @@ impl Objective {
             Self::Peer(_) => "peer",
             Self::ReplacedTokens(_) => "replaced-tokens",
             Self::MaskedLm(_) => "masked-lm",
+            Self::Custom(_) => "custom",
         }
     }
 
@@ -98,6 +101,7 @@ impl Objective {
             Self::Peer(o) => o.weight,
             Self::ReplacedTokens(o) => o.weight,
             Self::MaskedLm(o) => o.weight,
+            Self::Custom(o) => o.weight,
         }
     }
 
@@ -130,6 +134,8 @@ impl Objective {
             Self::Peer(_) => Needs { second: Some(SecondKind::Trained), ..two },
             Self::ReplacedTokens(_) => Needs { tokens: true, ..one },
             Self::MaskedLm(_) => Needs { tokens: true, ..Needs::default() },
+            // What it needs its own code knows: see `crate::Term`.
+            Self::Custom(_) => one,
         }
     }
 }

@@ -136,3 +136,17 @@ pub struct Peer {
     /// The equations, or what the released code computes.
     pub form: PeerForm,
 }
+
+/// A term that the caller brings, by its name (see [`crate::Term`]).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Custom {
+    /// What the term is multiplied by.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// Its name.
+    pub term: String,
+    /// Values of its own.
+    #[serde(default)]
+    pub values: toml::Table,
+}
