@@ -143,3 +143,69 @@ fn a_resumed_run_has_the_bits_of_an_undisturbed_one() {
         assert_ne!(values(&first), values(&straight), "{name} did not move");
     }
 }
+
+fn values(encoder: &dyn micse_model::Encoder) -> Vec<Vec<u32>> {
+    bits(&encoder.values().expect("values"))
+}
+
+/// Both of CT's towers learn, and not the same.
+#[test]
+fn the_two_towers_differ_after_a_step() {
+    let setting = setting(40);
+    for name in ["ct", "ami-ct", "pcl"] {
+        let mut trainer = trainer(&setting, recipe(name, &[]));
+        let start = values(trainer.encoder());
+        assert_eq!(values(trainer.second().expect("a second tower")), start, "{name}");
+        step(&mut trainer, &setting);
+        let (online, second) = (values(trainer.encoder()), values(trainer.second().expect("a second tower")));
+        assert!(online != start && second != start && online != second, "{name}");
+    }
+}
+
+#[test]
+fn a_frozen_guide_and_frozen_embeddings_stay() {
+    let setting = setting(40);
+    let mut trainer = trainer(&setting, recipe("sg-opt", &[]));
+    let start = values(trainer.encoder());
+    (0..3).for_each(|_| step(&mut trainer, &setting));
+    let guide = trainer.second().expect("a guide");
+    assert_eq!(values(guide), start);
+    assert!(guide.gradients().expect("gradients").iter().all(Option::is_none), "a guide has no gradient");
+    let now = values(trainer.encoder());
+    for (info, (before, after)) in trainer.encoder().parameters().iter().zip(start.iter().zip(&now)) {
+        let stays = info.name.starts_with("embeddings.") || info.name.ends_with("key.bias");
+        assert_eq!(before == after, stays, "{}", info.name);
+    }
+}
+
+/// `--with ami`, on every recipe: it trains, or says why it cannot.
+#[test]
+fn terms_attach_to_methods_that_have_two_passes() {
+    let with = ["ami".to_owned()];
+    let setting = setting(40);
+    for name in trained() {
+        let plain = Recipe::load(name, &[]).expect(name);
+        let added = Recipe::load_with(name, &with, &[]);
+        if plain.ami().next().is_some() {
+            assert!(added.expect_err(name).to_string().contains("already"), "{name}");
+            continue;
+        }
+        if plain.passes() < 2 {
+            assert!(added.expect_err(name).to_string().contains("1 view(s), but ami reads 2"), "{name}");
+            continue;
+        }
+        let added = added.expect(name);
+        assert_eq!(added.name, format!("ami-{name}"));
+        let mut small = added.clone();
+        small.optimizer.batch_size = 12;
+        if let micse_train::recipe::Head::Layers(_) = &small.head {
+            small.head = recipe(name, &[]).head;
+        }
+        let mut trainer = trainer(&setting, small);
+        let report = trainer.step(&|number| setting.text.sentence(number), false).expect(name);
+        assert!(
+            report.terms.iter().any(|(term, value)| *term == "ami" && *value < 0.0),
+            "{name}: {report:?}"
+        );
+    }
+}

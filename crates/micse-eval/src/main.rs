@@ -8,9 +8,10 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use micse_data::{Locator, Suite, Task};
-use micse_eval::{Embedder, Evaluation, ModelEmbedder, VectorEmbedder, evaluate};
+use micse_eval::{Embedder, Evaluation, ModelEmbedder, PostEmbedder, VectorEmbedder, evaluate};
 use micse_model::options::ComputeOptions;
-use micse_model::{ModelFolder, Pooling};
+use micse_model::{ModelFolder, Pooling, TokenConvolution};
+use micse_post::Stage;
 use micse_vectors::{Selection, WordVectors};
 
 #[global_allocator]
@@ -108,8 +109,18 @@ impl Cli {
         };
         let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
         let (encoder, tokenizer) = (folder.encoder(&compute)?, folder.tokenizer()?);
-        let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
-        let evaluation = score(&embedder, &suite)?;
+        // What training put behind the encoder is part of the model.
+        let convolution = TokenConvolution::in_folder(folder.path(), encoder.config(), &compute.device)?;
+        let stage = Stage::load(folder.path())?;
+        let embedder =
+            ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling).with_convolution(convolution.as_ref());
+        let evaluation = match &stage {
+            Some(stage) => {
+                eprintln!("{} fitted on {}", stage.kind(), stage.fitted_on());
+                score(&PostEmbedder::new(&embedder, stage), &suite)?
+            }
+            None => score(&embedder, &suite)?,
+        };
         self.write(&evaluation.of_model(model.place.display().to_string(), pooling.to_string()))
     }
 

@@ -26,11 +26,12 @@ impl<'a> ModelEmbedder<'a> {
         self
     }
 
-    /// For a pooling that counts pads: sentences are cut at and padded to `length` tokens.
+    /// For a pooling that counts pads: sentences are cut at and padded to `length` tokens (the encoder's positions, if
+    /// it has fewer).
     #[must_use]
     pub fn padded_to(mut self, length: usize) -> Self {
         if self.reading.pooling == Pooling::MeanWithPads {
-            self.reading.pad_to = length;
+            self.reading.pad_to = length.min(self.encoder.config().max_position_embeddings);
         }
         self
     }

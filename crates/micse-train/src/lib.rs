@@ -34,6 +34,6 @@ pub mod trainer;
 
 pub use error::{Error, Result};
 pub use recipe::Recipe;
-pub use run::{Event, RunInputs, RunResult, TrainText, run, untrained};
+pub use run::{Event, RunInputs, RunResult, TrainText, run, scored_file, untrained};
 pub use term::{Term, Terms};
 pub use trainer::{Forward, StepReport, StepTimes, Trainer, learning_rate};

@@ -5,6 +5,7 @@
 
 mod encode;
 mod machine;
+mod methods;
 mod train;
 mod work;
 
@@ -31,6 +32,7 @@ pub(crate) struct Bench {
 enum What {
     Train(train::Train),
     Encode(encode::Encode),
+    Methods(methods::Methods),
 }
 
 impl Bench {
@@ -38,6 +40,7 @@ impl Bench {
         match &self.what {
             What::Train(train) => train.run(),
             What::Encode(encode) => encode.run(),
+            What::Methods(methods) => methods.run(),
         }
     }
 }

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 use micse_data::{Corpus, SplitSize, Suite};
+use micse_eval::VectorEmbedder;
 use micse_model::options::ComputeOptions;
 use micse_model::{ModelFolder, Pooling};
 use micse_train::run::CHECKPOINT_STEPS;
 use micse_train::{Event, Recipe, RunInputs, RunResult, Terms, TrainText};
+use micse_vectors::{Selection, WordVectors};
 use serde::{Deserialize, Serialize};
 
 /// Run one cell of a sweep (the sweep starts this)
@@ -38,6 +40,8 @@ pub(super) struct CellSpec {
 pub(super) enum Work {
     /// Scores the encoder as it is, under a name.
     Untrained { method: String, pooling: Pooling },
+    /// Scores the mean of word vectors from a file.
+    Vectors { method: String, file: PathBuf },
     /// Trains, then scores.
     Train { recipe: Box<Recipe>, size: SplitSize, seed: u64, text: TextSpec },
 }
@@ -72,7 +76,7 @@ impl CellSpec {
 impl fmt::Display for CellSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.work {
-            Work::Untrained { method, .. } => f.write_str(method),
+            Work::Untrained { method, .. } | Work::Vectors { method, .. } => f.write_str(method),
             Work::Train { recipe, size, seed, .. } => write!(f, "{} {size} seed {seed}", recipe.name),
         }
     }
@@ -98,6 +102,21 @@ impl CellSpec {
                 micse_train::untrained(&self.folder, method, &base, *pooling, &suite, &compute, &mut |e| {
                     lines.tell(&e, 0.0);
                 })?;
+            }
+            Work::Vectors { method, file } => {
+                let vectors = WordVectors::open(file)?;
+                let embedder = VectorEmbedder::new(&vectors, Selection::default());
+                micse_train::scored_file(
+                    &self.folder,
+                    method,
+                    file,
+                    &embedder,
+                    &suite,
+                    &compute,
+                    &mut |e| {
+                        lines.tell(&e, 0.0);
+                    },
+                )?;
             }
             Work::Train { recipe, size, seed, text } => {
                 let text = match text {

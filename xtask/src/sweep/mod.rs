@@ -51,6 +51,9 @@ pub(crate) struct Sweep {
     /// A folder of split files that were drawn elsewhere, taken instead of splits of the corpus
     #[arg(long, conflicts_with = "corpus")]
     split_files: Option<PathBuf>,
+    /// Word vectors (GloVe's or word2vec's form; `cargo xtask vectors` trains some): one more row, their mean
+    #[arg(long, value_name = "FILE")]
+    vectors: Option<PathBuf>,
     /// A folder in SentEval's layout, or `demo` for the shipped pairs [default: `MICSE_DATA`]
     #[arg(long)]
     sts: Option<String>,
@@ -81,6 +84,9 @@ pub(crate) struct Sweep {
     #[arg(long)]
     allow_other_cpu: bool,
 }
+
+/// The row of averaged word vectors.
+const GLOVE: &str = "glove-avg";
 
 /// What a sweep does, with every default filled in.
 struct Plan {
@@ -162,6 +168,12 @@ impl Sweep {
             allow_other_cpu: self.allow_other_cpu,
         };
         let mut cells = Vec::new();
+        if let Some(file) = &self.vectors {
+            let work = Work::Vectors { method: GLOVE.into(), file: file.clone() };
+            cells.push(spec(work, PathBuf::from(GLOVE)));
+        } else if self.preset == "methods" {
+            notes.push(format!("{GLOVE}: left out, since there is no --vectors FILE"));
+        }
         // What neither trains nor fits anything has one row, whatever the size and seed.
         let (fixed, recipes): (Vec<Recipe>, Vec<Recipe>) =
             recipes.into_iter().partition(|r| r.steps == 0 && r.post.is_none());

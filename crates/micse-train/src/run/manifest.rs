@@ -1,6 +1,7 @@
 //! `run.toml`: everything that decided a run. A folder whose `run.toml` says otherwise is another run.
 
 use std::fmt::Write as _;
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
@@ -64,7 +65,7 @@ pub struct Manifest {
     pub chunk: Option<NonZeroUsize>,
     /// Vector extensions in use: bits repeat on processors that have the same.
     pub cpu_features: Vec<String>,
-    /// SHA-256 of the base encoder's configuration, weights and tokenizer files.
+    /// SHA-256 of the base encoder's configuration, weights and tokenizer files, or of the word vectors.
     pub encoder_sha256: String,
     /// SHA-256 of the base's own file of a masked-LM head, where the recipe uses one; none: it is among the
     /// weights, or new.
@@ -163,14 +164,33 @@ impl Manifest {
         suite: &Suite,
         compute: &Compute,
     ) -> Result<Self> {
-        Ok(Self {
+        Ok(Self::of_model(hash_of_encoder(base)?, pooling, suite, compute))
+    }
+
+    /// Of a file of word vectors.
+    pub(super) fn of_file(file: &Path, suite: &Suite, compute: &Compute) -> Result<Self> {
+        let mut hash = Sha256::new();
+        let mut reader = std::fs::File::open(file).map_err(Error::io(file))?;
+        let mut part = vec![0; 1 << 20];
+        loop {
+            let count = reader.read(&mut part).map_err(Error::io(file))?;
+            if count == 0 {
+                break;
+            }
+            hash.update(&part[..count]);
+        }
+        Ok(Self::of_model(hexadecimal(hash), Pooling::Mean, suite, compute))
+    }
+
+    fn of_model(encoder_sha256: String, pooling: Pooling, suite: &Suite, compute: &Compute) -> Self {
+        Self {
             version: env!("CARGO_PKG_VERSION").into(),
             engine: compute.engine,
             precision: compute.precision,
             device: compute.device_name().into(),
             chunk: None,
             cpu_features: cpu_features(),
-            encoder_sha256: hash_of_encoder(base)?,
+            encoder_sha256,
             masked_lm_head_sha256: None,
             evaluation: suite.name.clone(),
             evaluation_sha256: hash_of_pairs(suite),
@@ -178,7 +198,7 @@ impl Manifest {
             seed: None,
             text: None,
             recipe: None,
-        })
+        }
     }
 
     /// Of a training run.

@@ -320,6 +320,34 @@ pub fn untrained(
     Ok(result)
 }
 
+/// Scores an embedder that is a file of its own, word vectors, into a run folder. `method` is its name in tables.
+///
+/// # Errors
+/// The file cannot be read, or scoring fails.
+pub fn scored_file(
+    folder: &Path,
+    method: &str,
+    file: &Path,
+    embedder: &dyn Embedder,
+    suite: &Suite,
+    compute: &Compute,
+    tell: &mut dyn FnMut(Event),
+) -> Result<RunResult> {
+    let _lock = Lock::take(folder)?;
+    claim(folder, &Manifest::of_file(file, suite, compute)?, true)?;
+    let result_path = folder.join("result.json");
+    if result_path.is_file() {
+        return RunResult::load(&result_path);
+    }
+    let started = Instant::now();
+    let evaluation =
+        micse_eval::evaluate(embedder, suite, &mut |done, total| tell(Event::Evaluating { done, total }))?;
+    let mut result = RunResult::untrained(method, Pooling::Mean, suite, evaluation, started.elapsed());
+    result.train_text = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    write_json(&result_path, &result)?;
+    Ok(result)
+}
+
 /// The best weights so far, where the recipe selects on development pairs.
 #[derive(Default)]
 struct Selection {

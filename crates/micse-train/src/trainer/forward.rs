@@ -12,7 +12,7 @@ use super::masked::MaskedLoss;
 use super::objectives::Seen;
 use super::replaced::Filled;
 use super::report::Clock;
-use super::views::{Encodes, Input, InputMaker, PassSpec, Sentences};
+use super::views::{self, Encodes, Input, InputMaker, PassSpec, Sentences};
 use super::{Forward, StepReport, Trainer, purpose};
 use crate::recipe::{HeadRows, MomentumUpdate, Objective, SecondKind};
 use crate::{Error, Result};
@@ -129,14 +129,16 @@ impl Trainer {
             .iter()
             .map(|pass| self.dropout(pass.encodes.coordinate(), pass.number, rate(pass)))
             .collect();
-        let selections: Vec<Selection> = match (self.passes.as_slice(), self.ami.as_slice()) {
-            (_, []) | ([] | [_], _) => Vec::new(),
-            ([a, b, ..], terms) => {
-                let views = [(&inputs[a.input], dropout[0]), (&inputs[b.input], dropout[1])];
+        let partner = views::partner(&self.passes);
+        let selections: Vec<Selection> = match partner {
+            Some(partner) if !self.ami.is_empty() => {
+                let view = |pass: usize| (&inputs[self.passes[pass].input], dropout[pass]);
+                let views = [view(0), view(partner)];
                 let stream = self.step_stream(purpose::ATTENTION_SAMPLES);
                 let draw = |(term, ami): (usize, &AmiTerm)| ami.select(views, stream.with(term as u64));
-                terms.iter().enumerate().map(draw).collect::<Result<_>>()?
+                self.ami.iter().enumerate().map(draw).collect::<Result<_>>()?
             }
+            _ => Vec::new(),
         };
         let attention = Rc::new(selections.iter().flat_map(positions).collect::<Vec<_>>());
         let depth = self.networks.encoder.config().num_hidden_layers;
@@ -152,7 +154,11 @@ impl Trainer {
                 } else {
                     Vec::new()
                 },
-                attention: if number < 2 { Rc::clone(&attention) } else { Rc::default() },
+                attention: if number == 0 || Some(number) == partner {
+                    Rc::clone(&attention)
+                } else {
+                    Rc::default()
+                },
             };
             // Passes that read the same and give the same share their chunks.
             let same = |other: &PassSpec| {

@@ -10,7 +10,7 @@ use micse_model::{Dropout, HeadPass, mean_of_tokens};
 use super::chunks::View;
 use super::momentum::MomentumTower;
 use super::replaced::Filled;
-use super::views::{Encodes, Input, PassSpec};
+use super::views::{self, Encodes, Input, PassSpec};
 use super::{StepReport, Trainer};
 use crate::Result;
 use crate::recipe::{InfoNce, Negatives, Objective, Virtual};
@@ -63,7 +63,8 @@ impl Trainer {
                 Objective::Ami(_) => {
                     let selection = &seen.selections[ami];
                     let count = selection.positions.len();
-                    let (Some(x), Some(y)) = (&seen.views[0].values, &seen.views[1].values) else {
+                    let partner = views::partner(seen.passes).unwrap_or(0);
+                    let (Some(x), Some(y)) = (&seen.views[0].values, &seen.views[partner].values) else {
                         return Err(self.failed("the encoder gave no attention values".into()));
                     };
                     let pair = [&x.narrow(0, first, count)?, &y.narrow(0, first, count)?];

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use candle_core::{Device, Tensor};
 use micse_data::augment::{cut_off, pair_partners, shuffle_positions};
-use micse_model::{Batch, BertConfig, Tokenizer};
+use micse_model::{Batch, BertConfig, Pooling, Tokenizer};
 use micse_random::Stream;
 
 use crate::recipe::{CutOff, Positions, Recipe, Tower, View};
@@ -62,6 +62,13 @@ pub(super) fn passes(recipe: &Recipe) -> (Vec<PassSpec>, Vec<usize>) {
         }
     }
     (passes, inputs)
+}
+
+/// The pass that the first one is compared with, view for view: the online encoder's next one, else another network's.
+pub(super) fn partner(passes: &[PassSpec]) -> Option<usize> {
+    let online = |pass: &PassSpec| pass.encodes == Encodes::Online;
+    let later = passes.iter().skip(1).position(online).map(|place| place + 1);
+    later.or_else(|| (passes.len() > 1).then_some(1))
 }
 
 /// What a pass reads.
@@ -123,7 +130,12 @@ impl InputMaker<'_> {
                 Some((_, batch)) => (Rc::clone(batch), None),
                 None => {
                     let (ids, positive) = self.changed(number, view, sentences, other)?;
-                    let mut batch = Batch::padded(&ids, self.config.pad_token_id, padding.into())?;
+                    // A mean over pads depends on their number: code that computes it pads to its limit.
+                    let counts_pads = self.recipe.pooling.train == Pooling::MeanWithPads;
+                    let limit = self.recipe.max_length.min(self.config.max_position_embeddings);
+                    let width = if counts_pads { limit } else { 0 };
+                    let pad = self.config.pad_token_id;
+                    let mut batch = Batch::padded_to(&ids, pad, padding.into(), width)?;
                     if view.positions == Positions::Shuffled {
                         batch = self.shuffled(batch, number)?;
                     }

@@ -3,8 +3,9 @@
 mod numbers;
 
 use super::optimizer::NETWORKS;
-use super::{AmiLayers, Negatives, Objective, Recipe, SecondKind, Tower, View};
+use super::{AmiLayers, Negatives, Objective, PaddingRule, Recipe, SecondKind, Tower, View};
 use micse_data::augment::TokenOp;
+use micse_model::Pooling;
 
 impl Recipe {
     /// Says what makes this recipe impossible, if anything does.
@@ -192,6 +193,13 @@ impl Recipe {
     }
 
     fn check_views(&self) -> Result<(), String> {
+        let counts_pads = self.pooling.train == Pooling::MeanWithPads;
+        if counts_pads && self.padding == PaddingRule::Drop {
+            return Err(
+                "pooling mean-with-pads counts pads, which padding = \"drop\" leaves out: use \"keep\""
+                    .into(),
+            );
+        }
         if self.views.first().is_some_and(|v| !matches!(v.tower, Tower::Online | Tower::Both)) {
             return Err(
                 "view 1 goes through the online encoder, which is the one that is kept; change the order"
@@ -226,7 +234,9 @@ impl Recipe {
                 ami.layers.resolve(1000)?;
             }
             let moved = |v: &View| matches!(v.tokens, Some(TokenOp::Shuffle {} | TokenOp::Reverse {}));
-            if self.views.iter().take(2).any(moved) {
+            // Copies of one view come one after the other.
+            let compared = if self.views.first().is_some_and(|v| v.copies > 1) { 1 } else { 2 };
+            if self.views.iter().take(compared).any(moved) {
                 return Err(
                     "ami compares attention position by position, but views that are permutations of each other have \
                      other tokens there: leave tokens = shuffle or reverse out of the first two views"
