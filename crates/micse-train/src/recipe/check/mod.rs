@@ -270,3 +270,59 @@ impl Recipe {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Recipe;
+
+    /// (recipe, settings, what the refusal says).
+    const IMPOSSIBLE: [(&str, &[&str], &str); 22] = [
+        ("simcse", &["objectives=[]"], "no objectives"),
+        ("simcse", &["views=[{ dropout = 0.1 }]"], "1 view(s), but infonce reads 2"),
+        ("simcse", &["views=[{ dropout = 0.0 }, { dropout = 0.0 }]"], "would be equal"),
+        (
+            "simcse",
+            &["views=[{ dropout = 0.1 }, { dropout = 0.1, tower = \"second\" }]"],
+            "there is no [second]",
+        ),
+        (
+            "simcse",
+            &["views=[{ dropout = 0.1 }, { dropout = 0.1, tower = \"momentum\" }]"],
+            "there is no [momentum]",
+        ),
+        (
+            "simcse",
+            &["views=[{ dropout = 0.1 }, { dropout = 0.1, pairs = { negatives = 7 } }]"],
+            "contrastive-tension",
+        ),
+        ("simcse", &["views=[{ dropout = 0.1, pairs = { negatives = 7 } }, { dropout = 0.1 }]"], "pairs"),
+        ("simcse", &["predictor=[\"linear\"]"], "predictor"),
+        ("simcse", &["steps=0"], "steps is 0"),
+        ("simcse", &["head=[\"linera\"]"], "head"),
+        ("simcse", &["second={ kind = \"trained\" }"], "no view goes through it"),
+        ("simcse", &["pooling.train=mean-with-pads"], "padding"),
+        ("simcse", &["optimizer.schedule=milestones"], "optimizer.milestones"),
+        ("micse", &["objectives.infonce.negatives=[\"in-batch\"]"], "fills a queue that no objective uses"),
+        ("ct", &["head=tanh-mlp"], "head = \"none\""),
+        ("ct", &["second.kind=frozen"], "kind = \"trained\""),
+        ("ct", &["views=[{ dropout = 0.0 }, { dropout = 0.0, tower = \"second\" }]"], "pairs"),
+        ("sg-opt", &["second.kind=trained"], "kind = \"frozen\""),
+        ("is-bert", &["convolution={ widths = [2], channels = 4 }"], "odd"),
+        ("scd", &["head=none"], "head"),
+        ("vascl", &["optimizer.groups=[{ matches = \"haed\", lr_factor = 2.0 }]"], "begins with no network"),
+        (
+            "sg-opt",
+            &["optimizer.groups=[{ matches = \"encoder.embeddings\", lr_factor = 2.0 }]"],
+            "lr_factor is for whole networks",
+        ),
+    ];
+
+    #[test]
+    fn mixes_that_cannot_work_are_refused_with_the_reason() {
+        for (name, settings, reason) in IMPOSSIBLE {
+            let settings: Vec<String> = settings.iter().map(|&s| s.to_owned()).collect();
+            let error = Recipe::load(name, &settings).expect_err(&format!("{name} {settings:?}")).to_string();
+            assert!(error.contains(reason), "{name} {settings:?}: {error}");
+        }
+    }
+}

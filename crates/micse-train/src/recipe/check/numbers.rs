@@ -29,6 +29,9 @@ impl Recipe {
             if let Some(op) = &view.tokens {
                 op.check().map_err(|e| e.to_string())?;
             }
+            if let Some(shape) = &self.convolution {
+                shape.check()?;
+            }
             if let Some(cut) = view.cut_off {
                 rate("views.cut_off", cut.rate())?;
             }
