@@ -13,10 +13,14 @@ fn set_up(folder: &Path) {
 
 /// A sweep of two methods, two sizes and two seeds, with further arguments or other values for some of these.
 fn sweep(folder: &Path, out: &str, extra: &[&str]) -> Ended {
-    let mut arguments: Vec<OsString> =
-        ["sweep", "--preset", "paper", "--keep-models", "all"].map(Into::into).to_vec();
-    let usual =
-        [("--methods", "simcse,micse"), ("--sizes", "20,100%"), ("--seeds", "48,49"), ("--steps", "4")];
+    let mut arguments: Vec<OsString> = ["sweep", "--preset", "paper"].map(Into::into).to_vec();
+    let usual = [
+        ("--keep-models", "all"),
+        ("--methods", "simcse,micse"),
+        ("--sizes", "20,100%"),
+        ("--seeds", "48,49"),
+        ("--steps", "4"),
+    ];
     for (option, value) in usual {
         if !extra.contains(&option) {
             arguments.extend([option.into(), value.into()]);
@@ -53,7 +57,7 @@ fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
     let cell = one.join("cells/simcse/20/seed-48");
     let scores = || {
         let text = std::fs::read_to_string(cell.join("result.json")).expect("result.json");
-        text.split("\"scores\"").nth(1).expect("scores").split("\"seconds\"").next().map(str::to_owned)
+        text.split("\"scores\"").nth(1).expect("scores").split("\"train_seconds\"").next().map(str::to_owned)
     };
     let before = scores();
     std::fs::remove_dir_all(&cell).expect("the cell's folder");
@@ -119,4 +123,46 @@ fn a_folder_that_cannot_be_written_is_named() {
     // A file where the folder should be: this stops the superuser too.
     std::fs::write(folder.path().join("occupied"), "").expect("a file");
     sweep(folder.path(), "occupied/sweep", &[]).refused(&["occupied"]);
+}
+
+/// Rows that train, fit, or do neither, word vectors, and what AMI adds, in one table.
+#[test]
+fn methods_of_every_kind_stand_in_one_table() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set_up(folder.path());
+    let (text, vectors) = (folder.path().join("text.txt"), folder.path().join("vectors.txt"));
+    let train: [&OsStr; 11] = [
+        "vectors".as_ref(),
+        "--text".as_ref(),
+        text.as_os_str(),
+        "--out".as_ref(),
+        vectors.as_os_str(),
+        "--dimension".as_ref(),
+        "8".as_ref(),
+        "--min-count".as_ref(),
+        "1".as_ref(),
+        "--epochs".as_ref(),
+        "3".as_ref(),
+    ];
+    run(env!("CARGO_BIN_EXE_xtask"), None, &train).output();
+    let methods = "bert-cls,bert-whitening,ct,ami-ct,simcse";
+    let vectors = vectors.to_str().expect("UTF-8");
+    let text =
+        sweep(folder.path(), "kinds", &["--methods", methods, "--vectors", vectors, "--keep-models", "none"]);
+    let text = text.output();
+    for part in ["glove-avg", "bert-cls", "bert-whitening", "What AMI adds", "difference", "cost"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    // One row, whatever the size: nothing is trained.
+    let cells = folder.path().join("kinds/cells");
+    for name in ["glove-avg", "bert-cls"] {
+        assert!(cells.join(name).join("result.json").is_file(), "{name}");
+    }
+    assert!(cells.join("bert-whitening/20/seed-48/result.json").is_file());
+
+    // A term that attaches to every method, by the command line.
+    let text = sweep(folder.path(), "with", &["--methods", "simcse", "--with", "ami"]).output();
+    assert!(text.contains("ami-simcse"), "{text}");
+    let refused = sweep(folder.path(), "again", &["--methods", "micse", "--with", "ami"]);
+    assert!(!refused.success && refused.stderr.contains("already"), "{}", refused.stderr);
 }

@@ -131,23 +131,24 @@ pub(super) fn training(r: &Recipe) -> Vec<String> {
         return vec!["none".into(), none(), none(), none(), length, "none".into()];
     }
     let o = &r.optimizer;
-    let mut kind = match o.kind {
-        OptimizerKind::Adamw => "AdamW".to_owned(),
-        OptimizerKind::Rmsprop => "RMSprop".to_owned(),
+    let kind = match o.kind {
+        OptimizerKind::Adamw => "AdamW",
+        OptimizerKind::Rmsprop => "RMSprop",
     };
+    let mut rule = vec![kind.to_owned()];
     if o.weight_decay > 0.0 {
-        kind += &format!(", decay {}", o.weight_decay);
+        rule.push(format!("decay {}", o.weight_decay));
     }
     if o.kind == OptimizerKind::Adamw && !o.bias_correction {
-        kind += ", no bias correction";
+        rule.push("no bias correction".into());
     }
-    for group in &o.groups {
-        kind += &if group.frozen {
-            format!(", {} frozen", group.matches)
+    rule.extend(o.groups.iter().map(|group| {
+        if group.frozen {
+            format!("{} frozen", group.matches)
         } else {
-            format!(", {} x {}", group.matches, group.lr_factor)
-        };
-    }
+            format!("{} x {}", group.matches, group.lr_factor)
+        }
+    }));
     let schedule = match o.schedule {
         Schedule::Linear => "linear to 0",
         Schedule::Constant => "constant",
@@ -159,7 +160,7 @@ pub(super) fn training(r: &Recipe) -> Vec<String> {
         Select::StsbDev => format!("STS-B dev every {} steps", r.eval_every),
     };
     vec![
-        kind,
+        rule.join(", "),
         format!("{:e}, {schedule}{warmup}", o.lr),
         o.batch_size.to_string(),
         r.steps.to_string(),

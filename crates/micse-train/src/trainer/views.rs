@@ -71,6 +71,9 @@ pub(super) fn partner(passes: &[PassSpec]) -> Option<usize> {
     later.or_else(|| (passes.len() > 1).then_some(1))
 }
 
+/// Which sentences of a batch are those of view 1; `None`: all.
+type Positive = Option<Vec<bool>>;
+
 /// What a pass reads.
 #[derive(Clone)]
 pub(super) struct Input {
@@ -126,25 +129,24 @@ impl InputMaker<'_> {
             let padding = view.padding.unwrap_or(self.recipe.padding);
             let as_they_are = !view.changes_tokens() && view.positions == Positions::InOrder;
             let known = plain.iter().find(|(rule, _)| as_they_are && *rule == padding);
-            let (batch, positive) = match known {
-                Some((_, batch)) => (Rc::clone(batch), None),
-                None => {
-                    let (ids, positive) = self.changed(number, view, sentences, other)?;
-                    // A mean over pads depends on their number: code that computes it pads to its limit.
-                    let counts_pads = self.recipe.pooling.train == Pooling::MeanWithPads;
-                    let limit = self.recipe.max_length.min(self.config.max_position_embeddings);
-                    let width = if counts_pads { limit } else { 0 };
-                    let pad = self.config.pad_token_id;
-                    let mut batch = Batch::padded_to(&ids, pad, padding.into(), width)?;
-                    if view.positions == Positions::Shuffled {
-                        batch = self.shuffled(batch, number)?;
-                    }
-                    let batch = Rc::new(batch);
-                    if as_they_are {
-                        plain.push((padding, Rc::clone(&batch)));
-                    }
-                    (batch, positive.map(Rc::new))
+            let (batch, positive) = if let Some((_, batch)) = known {
+                (Rc::clone(batch), None)
+            } else {
+                let (ids, positive) = self.changed(number, view, sentences, other)?;
+                // A mean over pads depends on their number: code that computes it pads to its limit.
+                let counts_pads = self.recipe.pooling.train == Pooling::MeanWithPads;
+                let limit = self.recipe.max_length.min(self.config.max_position_embeddings);
+                let width = if counts_pads { limit } else { 0 };
+                let pad = self.config.pad_token_id;
+                let mut batch = Batch::padded_to(&ids, pad, padding.into(), width)?;
+                if view.positions == Positions::Shuffled {
+                    batch = self.shuffled(batch, number)?;
                 }
+                let batch = Rc::new(batch);
+                if as_they_are {
+                    plain.push((padding, Rc::clone(&batch)));
+                }
+                (batch, positive.map(Rc::new))
             };
             let mask = view.cut_off.map(|cut| self.mask(&batch, cut, number)).transpose()?;
             inputs.push(Input { batch, mask, positive });
@@ -163,7 +165,7 @@ impl InputMaker<'_> {
         view: &View,
         sentences: &Sentences<'_>,
         other: &dyn Fn(u32) -> &'t str,
-    ) -> Result<(Vec<Vec<u32>>, Option<Vec<bool>>)> {
+    ) -> Result<(Vec<Vec<u32>>, Positive)> {
         let mut ids = sentences.ids.to_vec();
         let mut numbers = sentences.numbers.to_vec();
         let mut texts = sentences.texts.to_vec();

@@ -49,6 +49,7 @@ pub enum Objective {
 
 /// What a term cannot do without.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a need of its own, and any mix is possible")]
 pub struct Needs {
     /// Passes of the batch, views and towers together.
     pub passes: usize,

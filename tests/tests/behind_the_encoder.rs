@@ -1,0 +1,90 @@
+//! What stands behind the encoder in a finished model, convolutions, whitening and flows, is kept in its folder.
+
+use micse_eval::{Embedder, ModelEmbedder, PostEmbedder, evaluate};
+use micse_model::{Compute, ModelFolder, Pooling, TokenConvolution};
+use micse_post::Stage;
+use micse_tests::setting::{Setting, recipe, setting};
+use micse_train::run::CHECKPOINT_STEPS;
+use micse_train::{Recipe, RunInputs, RunResult, Terms};
+
+fn run(setting: &Setting, name: &str, recipe: Recipe) -> Result<RunResult, micse_train::Error> {
+    let inputs = RunInputs {
+        recipe,
+        seed: 48,
+        text: &setting.text,
+        base: &setting.base,
+        suite: &setting.suite,
+        terms: Terms::none(),
+        compute: Compute::cpu(),
+        chunk: None,
+        keep_model: true,
+        allow_other_cpu: false,
+        checkpoint_steps: CHECKPOINT_STEPS,
+    };
+    micse_train::run(&setting.runs.join(name), &inputs, &mut |_| {})
+}
+
+/// The average score of a kept model, read from its folder alone.
+fn score_of_folder(setting: &Setting, name: &str) -> (f64, Vec<String>) {
+    let path = setting.runs.join(name).join("model");
+    let folder = ModelFolder::open(&path).expect("the model");
+    let compute = Compute::cpu();
+    let (encoder, tokenizer) =
+        (folder.encoder(&compute).expect("weights"), folder.tokenizer().expect("a tokenizer"));
+    let convolution =
+        TokenConvolution::in_folder(&path, encoder.config(), &compute.device).expect("a whole folder");
+    let stage = Stage::load(&path).expect("a whole folder");
+    let pooling = folder.pooling().expect("its pooling").expect("a pooling");
+    let plain =
+        ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling).with_convolution(convolution.as_ref());
+    let post = stage.as_ref().map(|stage| PostEmbedder::new(&plain, stage));
+    let embedder: &dyn Embedder = post.as_ref().map_or(&plain, |post| post);
+    let average = evaluate(embedder, &setting.suite, &mut |_, _| {}).expect("scores").average;
+    let modules = std::fs::read_to_string(path.join("modules.json")).expect("modules.json");
+    let modules: Vec<serde_json::Value> = serde_json::from_str(&modules).expect("JSON");
+    (average, modules.iter().map(|m| m["type"].as_str().unwrap_or_default().to_owned()).collect())
+}
+
+#[test]
+fn kept_models_score_as_their_results_say() {
+    let setting = setting(40);
+    let mean = ["pooling.train=mean", "pooling.test=mean"];
+    let whitening = [&mean[..], &["post.components=4"]].concat();
+    let flow = [&mean[..], &["post.steps=5", "post.batch_size=8"]].concat();
+    let of = |name: &str, settings: &[&str]| {
+        let settings: Vec<String> = settings.iter().map(|&s| s.to_owned()).collect();
+        Recipe::load(name, &settings).expect(name)
+    };
+    let cases = [
+        ("bert-whitening", of("bert-whitening", &whitening), Some("micse.PostProcessing")),
+        ("bert-flow", of("bert-flow", &flow), Some("micse.PostProcessing")),
+        ("is-bert", recipe("is-bert", &["steps=4"]), Some("micse.TokenConvolution")),
+        ("simcse", recipe("simcse", &["steps=4"]), None),
+    ];
+    let mut averages = Vec::new();
+    for (name, recipe, module) in cases {
+        let result = run(&setting, name, recipe).expect(name);
+        let (again, modules) = score_of_folder(&setting, name);
+        assert!(
+            (again - result.scores.average).abs() < 1e-9,
+            "{name}: {again} and {}",
+            result.scores.average
+        );
+        assert_eq!(modules.get(2).map(String::as_str), module, "{name}: {modules:?}");
+        averages.push(again);
+    }
+    averages.sort_by(f64::total_cmp);
+    assert!(
+        averages.windows(2).all(|pair| pair[0] != pair[1]),
+        "what stands behind the encoder acts: {averages:?}"
+    );
+}
+
+#[test]
+fn what_a_folder_cannot_say_is_refused_before_anything_runs() {
+    let setting = setting(40);
+    let plain = Recipe::load("bert-whitening", &[]).expect("the recipe");
+    assert_eq!(plain.pooling.test, Pooling::FirstLastAvg);
+    let error = run(&setting, "refused", plain).expect_err("no such module").to_string();
+    assert!(error.contains("first-last-avg"), "{error}");
+}
