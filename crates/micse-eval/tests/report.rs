@@ -7,6 +7,7 @@ const JSON: &str = r#"{
   "model": "toy",
   "pooling": "mean",
   "average": 72.25,
+  "dev_spearman": 70.5,
   "alignment": 0.2,
   "uniformity": -2.125,
   "tasks": {
