@@ -77,6 +77,14 @@ pub(super) fn check(inputs: &RunInputs<'_>) -> Result<()> {
     if inputs.recipe.post.is_some() && inputs.text.indices.len() < 2 {
         return invalid("a fit on fewer than 2 sentences has no spread; give a larger split".into());
     }
+    if let Some(Post::Whitening { components: Some(k) }) = inputs.recipe.post
+        && k >= inputs.text.indices.len()
+    {
+        return invalid(format!(
+            "post.components is {k}, but {} sentences spread in fewer directions; give fewer, or a larger split",
+            inputs.text.indices.len()
+        ));
+    }
     if matches!(inputs.recipe.post, Some(Post::Flow { .. })) && inputs.recipe.convolution.is_some() {
         return invalid("a flow behind a convolution is not supported; leave one of them out".into());
     }

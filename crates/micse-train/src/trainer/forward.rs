@@ -70,7 +70,9 @@ impl Trainer {
 
         let (rows, tokens) = self.rows(&views, &prepared)?;
         if measure {
-            report.measure(&rows[0], rows.get(1))?;
+            // Rows of a pair batch are mostly those of different sentences, which have no alignment.
+            let pairs = prepared.inputs.iter().any(|input| input.positive.is_some());
+            report.measure(&rows[0], rows.get(1).filter(|_| !pairs))?;
         }
         report.loss = 0.0;
         let loss =
@@ -166,9 +168,8 @@ impl Trainer {
                     && inputs[other.input].mask.is_none()
                     && inputs[pass.input].mask.is_none()
             };
-            let shared =
-                number == 1 && wanted.states.is_empty() && same(&self.passes[0]) && chunks[0].plain();
-            if shared {
+            let alike = Some(number) == partner && wanted.states.is_empty() && chunks[0].plain();
+            if alike && same(&self.passes[0]) {
                 chunks.push(Rc::clone(&chunks[0]));
             } else {
                 chunks.push(Rc::new(Chunks::new(&inputs[pass.input], self.chunk, &wanted, &self.device)?));
@@ -324,7 +325,7 @@ impl Trainer {
     fn masked(&self, ids: &[Vec<u32>]) -> Result<Option<MaskedLoss>> {
         let Some(term) = &self.networks.masked_lm else { return Ok(None) };
         let rate = self.recipe.views[0].dropout;
-        let dropout = self.dropout(Encodes::Online.coordinate(), self.recipe.views.len(), rate);
+        let dropout = self.dropout(Encodes::Online.coordinate(), self.passes.len(), rate);
         let masks = self.step_stream(purpose::MASKS);
         let padding: Padding = self.recipe.padding.into();
         term.loss(self.networks.encoder.as_ref(), ids, padding, dropout, masks).map_err(|e| match e {

@@ -3,7 +3,7 @@
 mod numbers;
 
 use super::optimizer::NETWORKS;
-use super::{AmiLayers, Negatives, Objective, PaddingRule, Recipe, SecondKind, Tower, View};
+use super::{AmiLayers, HeadRows, Negatives, Objective, PaddingRule, Recipe, SecondKind, Tower, View};
 use micse_data::augment::TokenOp;
 use micse_model::Pooling;
 
@@ -35,6 +35,7 @@ impl Recipe {
         }
         self.check_second()?;
         self.check_momentum()?;
+        self.check_heads()?;
         self.check_views()?;
         self.check_ami()?;
         self.check_groups()
@@ -192,6 +193,28 @@ impl Recipe {
         Ok(())
     }
 
+    fn check_heads(&self) -> Result<(), String> {
+        let other = |o: &&Objective| !matches!(o, Objective::JensenShannon(_) | Objective::MaskedLm(_));
+        if self.convolution.is_some() {
+            if let Some(objective) = self.objectives.iter().find(other) {
+                return Err(format!(
+                    "{} does not read what convolutions give; [convolution] stands with jensen-shannon",
+                    objective.name()
+                ));
+            }
+            if self.passes() != 1 || !self.head.layers().is_empty() {
+                return Err("[convolution] takes one view, and no head behind it".into());
+            }
+        }
+        if self.head_rows == HeadRows::AllViews && self.views.iter().any(|v| v.tower != Tower::Online) {
+            return Err(
+                "head_rows = \"all-views\" joins views of the online encoder: give no view another tower"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
     fn check_views(&self) -> Result<(), String> {
         let counts_pads = self.pooling.train == Pooling::MeanWithPads;
         if counts_pads && self.padding == PaddingRule::Drop {
@@ -276,7 +299,7 @@ mod tests {
     use crate::Recipe;
 
     /// (recipe, settings, what the refusal says).
-    const IMPOSSIBLE: [(&str, &[&str], &str); 22] = [
+    const IMPOSSIBLE: [(&str, &[&str], &str); 25] = [
         ("simcse", &["objectives=[]"], "no objectives"),
         ("simcse", &["views=[{ dropout = 0.1 }]"], "1 view(s), but infonce reads 2"),
         ("simcse", &["views=[{ dropout = 0.0 }, { dropout = 0.0 }]"], "would be equal"),
@@ -308,6 +331,9 @@ mod tests {
         ("ct", &["views=[{ dropout = 0.0 }, { dropout = 0.0, tower = \"second\" }]"], "pairs"),
         ("sg-opt", &["second.kind=trained"], "kind = \"frozen\""),
         ("is-bert", &["convolution={ widths = [2], channels = 4 }"], "odd"),
+        ("is-bert", &["head=tanh-mlp"], "no head behind it"),
+        ("simcse", &["convolution={ widths = [1], channels = 4 }"], "jensen-shannon"),
+        ("mocose", &["head_rows=all-views"], "all-views"),
         ("scd", &["head=none"], "head"),
         ("vascl", &["optimizer.groups=[{ matches = \"haed\", lr_factor = 2.0 }]"], "begins with no network"),
         (
