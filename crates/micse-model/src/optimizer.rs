@@ -9,14 +9,16 @@
 //! p <- p - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
 //! ```
 //!
-//! On the CPU all three arrays are walked once, in place. Other devices compute the same formula in
+//! On the CPU all three arrays are walked once, in place, by all threads. Other devices compute the same formula in
 //! tensor operations.
 
 use std::cell::RefCell;
 
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var};
+use micse_kernels::adam::{AdamRule, adam, average};
 
 use crate::Result;
+use crate::threads::in_pool;
 
 /// Optimizers treat these groups differently: weight decay acts on weights only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,13 +101,13 @@ pub(crate) fn adam_step(
     gradient: &Tensor,
     moments: &mut Moments,
 ) -> Result<()> {
-    let decay = if group == Group::Weight { rule.weight_decay } else { 0.0 };
     match moments {
         Moments::Slices { first, second } => {
-            let op = FusedAdam { rule, decay, moments: RefCell::new((first, second)) };
+            let op = FusedAdam { rule: kernel_rule(rule, group), moments: RefCell::new((first, second)) };
             parameter.inplace_op2(&gradient.contiguous()?, &op)?;
         }
         Moments::Tensors { first, second } => {
+            let decay = decay(rule, group);
             let (b1, b2) = rule.betas;
             let (c1, c2) = bias_corrections(rule);
             let g = (gradient * rule.gradient_scale)?;
@@ -120,7 +122,25 @@ pub(crate) fn adam_step(
     Ok(())
 }
 
-pub(crate) fn bias_corrections(rule: &AdamStep) -> (f64, f64) {
+fn decay(rule: &AdamStep, group: Group) -> f64 {
+    if group == Group::Weight { rule.weight_decay } else { 0.0 }
+}
+
+/// The step's constants for one group, as the kernels take them.
+pub(crate) fn kernel_rule(rule: &AdamStep, group: Group) -> AdamRule {
+    let (c1, c2) = bias_corrections(rule);
+    AdamRule {
+        betas: (rule.betas.0 as f32, rule.betas.1 as f32),
+        rests: ((1.0 - rule.betas.0) as f32, (1.0 - rule.betas.1) as f32),
+        rate: (rule.learning_rate / c1) as f32,
+        root: (1.0 / c2.sqrt()) as f32,
+        epsilon: rule.epsilon as f32,
+        lost: (rule.learning_rate * decay(rule, group)) as f32,
+        scale: rule.gradient_scale as f32,
+    }
+}
+
+fn bias_corrections(rule: &AdamStep) -> (f64, f64) {
     if !rule.bias_correction {
         return (1.0, 1.0);
     }
@@ -129,8 +149,7 @@ pub(crate) fn bias_corrections(rule: &AdamStep) -> (f64, f64) {
 }
 
 struct FusedAdam<'a> {
-    rule: &'a AdamStep,
-    decay: f64,
+    rule: AdamRule,
     moments: RefCell<(&'a mut Vec<f32>, &'a mut Vec<f32>)>,
 }
 
@@ -150,20 +169,8 @@ impl InplaceOp2 for FusedAdam<'_> {
         let g = contiguous(gradient, gradient_layout)?;
         let mut moments = self.moments.borrow_mut();
         let (first, second) = &mut *moments;
-        let (b1, b2) = (self.rule.betas.0 as f32, self.rule.betas.1 as f32);
-        let (a1, a2) = ((1.0 - self.rule.betas.0) as f32, (1.0 - self.rule.betas.1) as f32);
-        let (c1, c2) = bias_corrections(self.rule);
-        let rate = (self.rule.learning_rate / c1) as f32;
-        let root = (1.0 / c2.sqrt()) as f32;
-        let lost = (self.rule.learning_rate * self.decay) as f32;
-        let (scale, epsilon) = (self.rule.gradient_scale as f32, self.rule.epsilon as f32);
-        for (((p, &g), m), v) in p.iter_mut().zip(g).zip(first.iter_mut()).zip(second.iter_mut()) {
-            let g = g * scale;
-            *m = b1 * *m + a1 * g;
-            *v = b2 * *v + a2 * (g * g);
-            // Decay and step are summed first, so that the parameter itself is rounded once.
-            *p -= lost * *p + rate * *m / (v.sqrt() * root + epsilon);
-        }
+        let rule = &self.rule;
+        in_pool(|| adam(p, g, first, second, rule));
         Ok(())
     }
 }
@@ -187,10 +194,8 @@ impl InplaceOp2 for Average {
     ) -> candle_core::Result<()> {
         let slow = contiguous_mut(slow, sl)?;
         let fast = contiguous(fast, fl)?;
-        let rest = (1.0 - self.decay) as f32;
-        for (s, &f) in slow.iter_mut().zip(fast) {
-            *s += rest * (f - *s);
-        }
+        let decay = self.decay;
+        in_pool(|| average(slow, fast, decay));
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use candle_core::{Tensor, Var};
 
 use crate::encoder::{ParameterInfo, Trainable};
 use crate::optimizer::{AdamStep, Average, Group, Moments, adam_step};
+use crate::threads::in_pool;
 use crate::{Error, Result};
 
 struct Parameter {
@@ -215,16 +216,7 @@ fn square_norm(gradient: &Tensor) -> Result<f64> {
     };
     let start = layout.start_offset();
     let values = &storage.as_slice::<f32>()?[start..start + layout.shape().elem_count()];
-    // Sixteen partial sums let the loop vectorise; their number is fixed, so the bits are too.
-    let mut sums = [0.0_f64; 16];
-    let chunks = values.chunks_exact(16);
-    let rest: f64 = chunks.remainder().iter().map(|&v| f64::from(v).powi(2)).sum();
-    for chunk in chunks {
-        for (sum, &value) in sums.iter_mut().zip(chunk) {
-            *sum += f64::from(value) * f64::from(value);
-        }
-    }
-    Ok(sums.iter().sum::<f64>() + rest)
+    Ok(in_pool(|| micse_kernels::adam::square_norm(values)))
 }
 
 /// Implements [`Trainable`] for a type that keeps all its parameters in a field of type [`ParameterSet`].

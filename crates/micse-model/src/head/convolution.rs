@@ -6,6 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use micse_random::Stream;
 use serde::{Deserialize, Serialize};
 
+use super::linear::linear;
 use super::mean_of_tokens;
 use crate::encoder::{Leaves, ParameterInfo, Taps, Trainable};
 use crate::optimizer::Group;
@@ -179,7 +180,7 @@ impl TokenConvolution {
                 let index = Tensor::from_vec(neighbours(lengths, width, rows as u32), rows * width, device)?;
                 padded.index_select(&index, 0)?.reshape((rows, width * hidden))?
             };
-            let output = seen.matmul(&weight.t()?)?.broadcast_add(bias)?;
+            let output = linear(&seen, weight)?.broadcast_add(bias)?;
             outputs.push(if self.shape.relu { output.relu()? } else { output });
         }
         Ok(Tensor::cat(&outputs, 1)?)

@@ -2,6 +2,7 @@
 
 mod convolution;
 mod layers;
+mod linear;
 
 use candle_core::{DType, Device, Tensor};
 use micse_random::{Stream, dropout_threshold};
@@ -140,7 +141,7 @@ impl Head {
         for (number, layer) in self.layers.iter().enumerate() {
             x = match layer {
                 Built::Linear { weight, bias } => {
-                    let y = x.matmul(&seen(weight, constant).t()?)?;
+                    let y = linear::linear(&x, &seen(weight, constant))?;
                     match bias {
                         Some(bias) => y.broadcast_add(&seen(bias, constant))?,
                         None => y,

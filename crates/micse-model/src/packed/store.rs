@@ -1,12 +1,12 @@
 //! Values, gradients and moments of all parameters in flat buffers.
 
 use candle_core::{Device, Tensor};
-use micse_kernels::adam::{AdamRule, adam, average, square_norm};
+use micse_kernels::adam::{adam, average, square_norm};
 use rayon::prelude::*;
 
 use super::products::{RoundedWeight, Weight};
 use super::slots::{LINEAR, LinearSlot, Slots, WORDS};
-use crate::optimizer::{AdamStep, Group, bias_corrections};
+use crate::optimizer::{AdamStep, kernel_rule};
 use crate::{BertConfig, Error, Precision, Result};
 
 /// Rows of the word table in one task.
@@ -215,7 +215,7 @@ impl Store {
             if !self.gradients.present[number] {
                 continue;
             }
-            let rule = rule(step, self.slots.parameters[number].group);
+            let rule = kernel_rule(step, self.slots.parameters[number].group);
             let range = range.clone();
             let p = &mut self.values[range.clone()];
             let g = &self.gradients.values[range.clone()];
@@ -314,20 +314,6 @@ pub(super) fn weight<'a>(
         outputs: slot.outputs,
         inputs: slot.inputs,
         rounded: rounded.as_ref().map(|all| (&all[slot.number], version)),
-    }
-}
-
-fn rule(step: &AdamStep, group: Group) -> AdamRule {
-    let decay = if group == Group::Weight { step.weight_decay } else { 0.0 };
-    let (c1, c2) = bias_corrections(step);
-    AdamRule {
-        betas: (step.betas.0 as f32, step.betas.1 as f32),
-        rests: ((1.0 - step.betas.0) as f32, (1.0 - step.betas.1) as f32),
-        rate: (step.learning_rate / c1) as f32,
-        root: (1.0 / c2.sqrt()) as f32,
-        epsilon: step.epsilon as f32,
-        lost: (step.learning_rate * decay) as f32,
-        scale: step.gradient_scale as f32,
     }
 }
 
