@@ -13,33 +13,30 @@ mod manifest;
 mod metrics;
 mod post;
 mod result;
+mod selection;
+mod training;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 use micse_data::{Corpus, Split, SplitSize, Suite};
 use micse_eval::{Embedder, ModelEmbedder, PostEmbedder};
-use micse_model::{Compute, MaskedLmHead, ModelFolder, Pooling, Trainable, files::write_json, save_model};
+use micse_model::{Compute, MaskedLmHead, ModelFolder, Pooling, files::write_json, save_model};
 use micse_post::Stage;
-use serde_json::json;
 
 use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result, Terms};
 pub use lock::Lock;
 pub use manifest::{Manifest, SplitText, claim, cpu_features, hash_of_encoder};
-use metrics::Metrics;
 pub use metrics::open_metrics;
 use post::Finished;
 pub use result::RunResult;
-
-/// Steps between two checkpoints, if five minutes did not pass before.
-pub const CHECKPOINT_STEPS: usize = 500;
-const CHECKPOINT_TIME: Duration = Duration::from_mins(5);
-/// Steps between two lines of metrics.
-const LOG_STEPS: usize = 10;
+use selection::Selection;
+pub use training::CHECKPOINT_STEPS;
+use training::train;
 
 /// What a run trains on.
 pub struct TrainText {
@@ -346,109 +343,4 @@ pub fn scored_file(
     result.train_text = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     write_json(&result_path, &result)?;
     Ok(result)
-}
-
-/// The best weights so far, where the recipe selects on development pairs.
-#[derive(Default)]
-struct Selection {
-    step: Option<usize>,
-    score: f64,
-    values: Option<Vec<Tensor>>,
-}
-
-/// Copies of what the finished model consists of.
-fn kept_values(trainer: &Trainer) -> Result<Vec<Tensor>> {
-    let mut values = trainer.encoder().values()?;
-    if let Some(convolution) = trainer.convolution() {
-        values.extend(convolution.values()?);
-    }
-    Ok(values.iter().map(Tensor::copy).collect::<candle_core::Result<_>>()?)
-}
-
-impl Selection {
-    /// Puts the best values, if any were kept, into the trainer.
-    fn take(&mut self, trainer: &mut Trainer) -> Result<()> {
-        let Some(best) = self.values.take() else { return Ok(()) };
-        let (encoder, rest) = best.split_at(trainer.encoder().parameters().len());
-        trainer.encoder_mut().set_values(encoder)?;
-        if let Some(convolution) = trainer.convolution_mut() {
-            convolution.set_values(rest)?;
-        }
-        Ok(())
-    }
-
-    /// Checkpoint names sort in the order of the values.
-    fn tensors(&self) -> Vec<(String, Tensor)> {
-        let values = self.values.iter().flatten().enumerate();
-        values.map(|(i, value)| (format!("best.{i:05}"), value.clone())).collect()
-    }
-
-    fn facts(&self) -> serde_json::Value {
-        json!({"step": self.step, "score": self.score})
-    }
-
-    fn restore(&mut self, tensors: Vec<(String, Tensor)>, facts: &serde_json::Value) {
-        self.step = facts["step"].as_u64().map(|s| s as usize);
-        self.score = facts["score"].as_f64().unwrap_or(0.0);
-        self.values = self.step.map(|_| tensors.into_iter().map(|(_, tensor)| tensor).collect());
-    }
-}
-
-fn train(
-    folder: &Path,
-    inputs: &RunInputs<'_>,
-    trainer: &mut Trainer,
-    selection: &mut Selection,
-    checkpoint: &Path,
-    tell: &mut dyn FnMut(Event),
-) -> Result<()> {
-    let steps = inputs.recipe.steps;
-    let mut metrics = Metrics::open(&folder.join("metrics.jsonl"), trainer.steps_done())?;
-    let mut saved = Instant::now();
-    let mut warned = false;
-    tell(Event::Started { step: trainer.steps_done(), steps });
-    while trainer.steps_done() < steps {
-        let next = trainer.steps_done() + 1;
-        let logged = next == 1 || next.is_multiple_of(LOG_STEPS) || next == steps;
-        let report = trainer.step(&|number| inputs.text.sentence(number), logged)?;
-        if logged {
-            metrics.write(&report)?;
-            if let (false, Some(warning)) = (warned, report.warning()) {
-                tell(Event::Notice(warning));
-                warned = true;
-            }
-        }
-        metrics.count(&report);
-        tell(Event::Step(report));
-        let done = trainer.steps_done();
-        let selects = inputs.recipe.select == Select::StsbDev;
-        if selects && (done.is_multiple_of(inputs.recipe.eval_every) || done == steps) {
-            let spearman = develop(inputs, trainer, selection)?;
-            tell(Event::Development { step: done, spearman });
-        }
-        let due = done.is_multiple_of(inputs.checkpoint_steps) || saved.elapsed() >= CHECKPOINT_TIME;
-        if due && done < steps {
-            trainer.save(checkpoint, &selection.tensors(), selection.facts())?;
-            saved = Instant::now();
-        }
-    }
-    Ok(())
-}
-
-/// Scores the development pairs, and keeps the weights if they are the best so far.
-fn develop(inputs: &RunInputs<'_>, trainer: &Trainer, selection: &mut Selection) -> Result<f64> {
-    let failed = |reason: &str| Error::Training { step: trainer.steps_done(), reason: reason.into() };
-    let dev = inputs.suite.dev.as_ref().ok_or_else(|| failed("there are no development pairs"))?;
-    let spearman = micse_eval::dev_spearman(&embedder(inputs, &finished(trainer)), dev)?;
-    if spearman.is_nan() {
-        return Err(failed(
-            "the development score is not defined: all cosines are equal; lower optimizer.lr",
-        ));
-    }
-    if selection.step.is_none() || spearman > selection.score {
-        selection.step = Some(trainer.steps_done());
-        selection.score = spearman;
-        selection.values = Some(kept_values(trainer)?);
-    }
-    Ok(spearman)
 }

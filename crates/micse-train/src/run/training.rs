@@ -1,0 +1,76 @@
+//! The steps of a run: metrics, development scores and checkpoints on the way.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::metrics::Metrics;
+use super::selection::{Selection, kept_values};
+use super::{Event, RunInputs, embedder, finished};
+use crate::recipe::Select;
+use crate::trainer::Trainer;
+use crate::{Error, Result};
+
+/// Steps between two checkpoints, if five minutes did not pass before.
+pub const CHECKPOINT_STEPS: usize = 500;
+const CHECKPOINT_TIME: Duration = Duration::from_mins(5);
+/// Steps between two lines of metrics.
+const LOG_STEPS: usize = 10;
+
+pub(super) fn train(
+    folder: &Path,
+    inputs: &RunInputs<'_>,
+    trainer: &mut Trainer,
+    selection: &mut Selection,
+    checkpoint: &Path,
+    tell: &mut dyn FnMut(Event),
+) -> Result<()> {
+    let steps = inputs.recipe.steps;
+    let mut metrics = Metrics::open(&folder.join("metrics.jsonl"), trainer.steps_done())?;
+    let mut saved = Instant::now();
+    let mut warned = false;
+    tell(Event::Started { step: trainer.steps_done(), steps });
+    while trainer.steps_done() < steps {
+        let next = trainer.steps_done() + 1;
+        let logged = next == 1 || next.is_multiple_of(LOG_STEPS) || next == steps;
+        let report = trainer.step(&|number| inputs.text.sentence(number), logged)?;
+        if logged {
+            metrics.write(&report)?;
+            if let (false, Some(warning)) = (warned, report.warning()) {
+                tell(Event::Notice(warning));
+                warned = true;
+            }
+        }
+        metrics.count(&report);
+        tell(Event::Step(report));
+        let done = trainer.steps_done();
+        let selects = inputs.recipe.select == Select::StsbDev;
+        if selects && (done.is_multiple_of(inputs.recipe.eval_every) || done == steps) {
+            let spearman = develop(inputs, trainer, selection)?;
+            tell(Event::Development { step: done, spearman });
+        }
+        let due = done.is_multiple_of(inputs.checkpoint_steps) || saved.elapsed() >= CHECKPOINT_TIME;
+        if due && done < steps {
+            trainer.save(checkpoint, &selection.tensors(), selection.facts())?;
+            saved = Instant::now();
+        }
+    }
+    Ok(())
+}
+
+/// Scores the development pairs, and keeps the weights if they are the best so far.
+fn develop(inputs: &RunInputs<'_>, trainer: &Trainer, selection: &mut Selection) -> Result<f64> {
+    let failed = |reason: &str| Error::Training { step: trainer.steps_done(), reason: reason.into() };
+    let dev = inputs.suite.dev.as_ref().ok_or_else(|| failed("there are no development pairs"))?;
+    let spearman = micse_eval::dev_spearman(&embedder(inputs, &finished(trainer)), dev)?;
+    if spearman.is_nan() {
+        return Err(failed(
+            "the development score is not defined: all cosines are equal; lower optimizer.lr",
+        ));
+    }
+    if selection.step.is_none() || spearman > selection.score {
+        selection.step = Some(trainer.steps_done());
+        selection.score = spearman;
+        selection.values = Some(kept_values(trainer)?);
+    }
+    Ok(spearman)
+}
