@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -13,6 +13,7 @@ use micse_data::{Corpus, SplitSize, Suite};
 use micse_eval::VectorEmbedder;
 use micse_model::options::ComputeOptions;
 use micse_model::{ModelFolder, Pooling};
+use micse_report::GridCell;
 use micse_train::run::CHECKPOINT_STEPS;
 use micse_train::{Event, Recipe, RunInputs, RunResult, Terms, TrainText};
 use micse_vectors::{Selection, WordVectors};
@@ -67,6 +68,21 @@ pub(super) enum Line {
 const TRAINING_SHARE: f64 = 0.85;
 
 impl CellSpec {
+    /// The cell in the sweep's file.
+    pub(super) fn grid_cell(&self, sweep: &Path) -> Result<GridCell> {
+        let (method, size, seed) = match &self.work {
+            Work::Untrained { method, .. } | Work::Vectors { method, .. } => (method, None, None),
+            Work::Train { recipe, size, seed, .. } => (&recipe.name, Some(size.to_string()), Some(*seed)),
+        };
+        Ok(GridCell {
+            folder: self.folder.strip_prefix(sweep)?.to_path_buf(),
+            method: method.clone(),
+            size,
+            seed,
+            spec: serde_json::to_value(self)?,
+        })
+    }
+
     /// Where the result will stand.
     pub(super) fn result(&self) -> PathBuf {
         self.folder.join("result.json")

@@ -3,13 +3,10 @@
 //! A sweep is a folder of runs, one a cell; a cell whose `result.json` stands is done. Each cell runs in a
 //! process of its own. Killing the sweep and starting it again goes on where it stopped.
 
-mod aggregate;
 mod cell;
 mod pool;
 mod preset;
 mod progress;
-mod sheets;
-mod tables;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -21,6 +18,7 @@ use micse_data::locate::CorpusSource;
 use micse_data::{Locator, SplitSize, parse_seeds, parse_sizes};
 use micse_model::Pooling;
 use micse_model::options::ComputeOptions;
+use micse_report::{Grid, Results};
 use micse_train::Recipe;
 
 pub(crate) use cell::SweepCell;
@@ -90,12 +88,25 @@ const GLOVE: &str = "glove-avg";
 
 /// What a sweep does, with every default filled in.
 struct Plan {
+    preset: String,
     out: PathBuf,
     cells: Vec<CellSpec>,
     notes: Vec<String>,
     /// What differs from the recipes as they stand.
     settings: String,
     jobs: usize,
+}
+
+impl Plan {
+    fn grid(&self) -> Result<Grid> {
+        let cells = self.cells.iter().map(|cell| cell.grid_cell(&self.out)).collect::<Result<_>>()?;
+        Ok(Grid {
+            preset: self.preset.clone(),
+            settings: self.settings.clone(),
+            notes: self.notes.clone(),
+            cells,
+        })
+    }
 }
 
 impl Sweep {
@@ -109,9 +120,10 @@ impl Sweep {
         std::fs::create_dir_all(&plan.out).with_context(|| {
             format!("{}: cannot make the sweep's folder; give another --out", plan.out.display())
         })?;
+        let grid = plan.grid()?;
+        grid.save(&plan.out)?;
         let failures = pool::run(&plan.cells, plan.jobs)?;
-        let results = aggregate::collect(&plan.cells)?;
-        tables::write(&plan.out, &results, &plan.settings)?;
+        micse_report::write_tables(&plan.out, &Results::collect(&plan.out, &grid)?, &plan.settings)?;
         if failures.is_empty() {
             return Ok(());
         }
@@ -218,7 +230,7 @@ impl Sweep {
                 "--jobs {jobs} needs a thread each, but --threads is {threads}; use fewer jobs, or more threads"
             );
         }
-        Ok(Plan { out, cells, notes, settings, jobs })
+        Ok(Plan { preset: self.preset.clone(), out, cells, notes, settings, jobs })
     }
 
     fn recipe(&self, method: &str, preset: &Preset) -> Result<Recipe> {

@@ -1,7 +1,7 @@
 //! The tables of a sweep: methods by sizes, methods by tasks, and what AMI adds to a method.
 
-use super::aggregate::{AVERAGE, Method, Results};
-use super::tables::{Scores, Sheet};
+use crate::results::{AVERAGE, Method, Results};
+use crate::tables::{Scores, Sheet};
 
 /// The method that costs are relative to.
 const COST_UNIT: &str = "simcse";
@@ -22,7 +22,7 @@ fn cell(scores: &Scores, method: &str, size: &str, task: &str) -> String {
 }
 
 /// Average scores of methods by training-set sizes: the paper's Table 2.
-pub(super) fn by_size(results: &Results, scores: &Scores) -> Sheet {
+pub(crate) fn by_size(results: &Results, scores: &Scores) -> Sheet {
     let (task, what) = headline(results);
     let mut header = vec!["method".to_owned()];
     header.extend(results.sizes.iter().cloned());
@@ -44,7 +44,7 @@ pub(super) fn by_size(results: &Results, scores: &Scores) -> Sheet {
 }
 
 /// Scores of methods by tasks at one size, with the cost of training: the paper's Table 1.
-pub(super) fn by_task(results: &Results, scores: &Scores, size: &str) -> Sheet {
+pub(crate) fn by_task(results: &Results, scores: &Scores, size: &str) -> Sheet {
     let mut header = vec!["method".to_owned()];
     header.extend(results.tasks.iter().cloned());
     let place = results.sizes.iter().position(|s| s == size).unwrap_or(0);
@@ -76,7 +76,7 @@ pub(super) fn by_task(results: &Results, scores: &Scores, size: &str) -> Sheet {
 
 /// What AMI adds to the methods that were run with it and without: the paper's Table 2 in pairs; none if there is no
 /// such pair.
-pub(super) fn effect_of_ami(results: &Results, scores: &Scores) -> Option<Sheet> {
+pub(crate) fn effect_of_ami(results: &Results, scores: &Scores) -> Option<Sheet> {
     let (task, what) = headline(results);
     let has = |name: &str| results.methods.iter().any(|m| m.name == name);
     let mut rows = Vec::new();

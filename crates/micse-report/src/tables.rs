@@ -5,23 +5,29 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 use micse_model::files::write_whole;
 use polars::prelude::*;
 
-use super::aggregate::Results;
-use super::sheets::{by_size, by_task, effect_of_ami};
+use crate::Result;
+use crate::results::Results;
+use crate::sheets::{by_size, by_task, effect_of_ami};
 
 /// A table before it is text or Markdown.
-pub(super) struct Sheet {
-    pub(super) title: String,
-    pub(super) header: Vec<String>,
-    pub(super) rows: Vec<Vec<String>>,
+pub struct Sheet {
+    /// One line above it.
+    pub title: String,
+    /// The columns' names.
+    pub header: Vec<String>,
+    /// The rows, each as long as the header.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// Writes every form into the sweep's folder and prints the text.
-pub(super) fn write(out: &Path, results: &Results, settings: &str) -> Result<()> {
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write_tables(out: &Path, results: &Results, settings: &str) -> Result<()> {
     let scores = Scores::new(&results.summary)?;
     let mut sheets = vec![by_size(results, &scores)];
     if results.tasks.len() > 1 {
@@ -49,7 +55,7 @@ pub(super) fn write(out: &Path, results: &Results, settings: &str) -> Result<()>
 type Key = (String, Option<String>, String);
 
 /// Mean, deviation and n.
-pub(super) struct Scores(HashMap<Key, (f64, Option<f64>, u32)>);
+pub(crate) struct Scores(HashMap<Key, (f64, Option<f64>, u32)>);
 
 impl Scores {
     fn new(summary: &DataFrame) -> Result<Self> {
@@ -74,7 +80,7 @@ impl Scores {
     }
 
     /// `61.23±0.45`; without a deviation where there is one run; `-` where there is none.
-    pub(super) fn cell(&self, method: &str, size: Option<&str>, task: &str) -> String {
+    pub(crate) fn cell(&self, method: &str, size: Option<&str>, task: &str) -> String {
         match self.0.get(&(method.to_owned(), size.map(str::to_owned), task.to_owned())) {
             None => "-".into(),
             Some((mean, Some(std), n)) if *n > 1 => format!("{mean:.2}±{std:.2}"),
@@ -83,12 +89,12 @@ impl Scores {
     }
 
     /// The mean alone.
-    pub(super) fn mean(&self, method: &str, size: &str, task: &str) -> Option<f64> {
+    pub(crate) fn mean(&self, method: &str, size: &str, task: &str) -> Option<f64> {
         self.0.get(&(method.to_owned(), Some(size.to_owned()), task.to_owned())).map(|(mean, _, _)| *mean)
     }
 
     /// How many runs stand behind the cells of a table: `5`, or `3 to 5`.
-    pub(super) fn runs(&self, size: Option<&str>) -> String {
+    pub(crate) fn runs(&self, size: Option<&str>) -> String {
         let counts =
             self.0.iter().filter(|((_, s, _), _)| s.is_some() && (size.is_none() || s.as_deref() == size));
         let counts: Vec<u32> = counts.map(|(_, (_, _, n))| *n).collect();

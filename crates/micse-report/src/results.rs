@@ -1,79 +1,90 @@
 //! From `result.json` files to data frames: one row a score, then mean and deviation over seeds.
 
-use anyhow::Result;
+use std::path::Path;
+
 use micse_train::RunResult;
 use polars::prelude::*;
 
-use super::cell::{CellSpec, Work};
+use crate::{Grid, Result};
 
 /// The finished cells of a sweep.
-pub(super) struct Results {
+pub struct Results {
     /// Long form, a row a score: method, size, sentences, seed, steps, seconds of training, pooling, train text,
     /// selected on, task, subset, metric, aggregation, value.
-    pub(super) long: DataFrame,
+    pub long: DataFrame,
     /// Mean, standard deviation (n - 1) and n over seeds of Spearman `all`, a row a (method, size, task);
     /// the task `Avg.` is the mean of the tasks.
-    pub(super) summary: DataFrame,
+    pub summary: DataFrame,
     /// Methods in the order of the sweep, untrained first.
-    pub(super) methods: Vec<Method>,
+    pub methods: Vec<Method>,
     /// Sizes in the order of the sweep.
-    pub(super) sizes: Vec<String>,
+    pub sizes: Vec<String>,
     /// Tasks in the evaluation's order, with `Avg.` last.
-    pub(super) tasks: Vec<String>,
+    pub tasks: Vec<String>,
 }
 
 /// What the tables say of a method beside its scores.
-pub(super) struct Method {
-    pub(super) name: String,
-    pub(super) train_text: String,
-    pub(super) selected_on: String,
+pub struct Method {
+    /// Its name.
+    pub name: String,
+    /// The text that training saw.
+    pub train_text: String,
+    /// What chose the weights.
+    pub selected_on: String,
     /// Mean seconds of training over seeds, for each size in the sweep's order; none without training.
-    pub(super) train_seconds: Vec<Option<f64>>,
+    pub train_seconds: Vec<Option<f64>>,
 }
 
 /// The name of the mean over tasks.
-pub(super) const AVERAGE: &str = "Avg.";
+pub const AVERAGE: &str = "Avg.";
 
-/// Reads the results that stand; cells without one are holes in the tables.
-pub(super) fn collect(cells: &[CellSpec]) -> Result<Results> {
-    let (mut results, mut sizes, mut methods) = (Vec::new(), Vec::new(), Vec::<Method>::new());
-    for cell in cells {
-        if let Work::Train { size, .. } = &cell.work {
-            push_new(&mut sizes, &size.to_string());
+impl Results {
+    /// Reads the results that stand in a sweep's folder; cells without one are holes in the tables.
+    ///
+    /// # Errors
+    /// A result cannot be read.
+    pub fn collect(folder: &Path, grid: &Grid) -> Result<Self> {
+        let (mut results, mut sizes, mut methods) = (Vec::new(), Vec::new(), Vec::<Method>::new());
+        for cell in &grid.cells {
+            if let Some(size) = &cell.size {
+                push_new(&mut sizes, size);
+            }
+            let path = folder.join(&cell.folder).join("result.json");
+            if !path.is_file() {
+                continue;
+            }
+            let result = RunResult::load(&path)?;
+            if methods.iter().all(|m| m.name != result.method) {
+                methods.push(Method {
+                    name: result.method.clone(),
+                    train_text: result.train_text.clone(),
+                    selected_on: result.selected_on.clone(),
+                    train_seconds: Vec::new(),
+                });
+            }
+            results.push(result);
         }
-        if !cell.result().is_file() {
-            continue;
+        for method in &mut methods {
+            let seconds = |size: &String| {
+                let of =
+                    |r: &&RunResult| r.method == method.name && r.size.as_ref() == Some(size) && r.steps > 0;
+                let all: Vec<f64> = results.iter().filter(of).map(|r| r.train_seconds).collect();
+                (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+            };
+            let of_sizes = sizes.iter().map(seconds).collect();
+            method.train_seconds = of_sizes;
         }
-        let result = RunResult::load(&cell.result())?;
-        if methods.iter().all(|m| m.name != result.method) {
-            methods.push(Method {
-                name: result.method.clone(),
-                train_text: result.train_text.clone(),
-                selected_on: result.selected_on.clone(),
-                train_seconds: Vec::new(),
-            });
+        let mut tasks: Vec<String> = Vec::new();
+        for result in &results {
+            result.scores.tasks.iter().for_each(|(name, _)| push_new(&mut tasks, name));
         }
-        results.push(result);
+        if tasks.len() > 1 {
+            tasks.push(AVERAGE.into());
+        }
+        let long = long_form(&results)?;
+        let summary = summarise(&long)?;
+        Ok(Self { long, summary, methods, sizes, tasks })
     }
-    for method in &mut methods {
-        let seconds = |size: &String| {
-            let of = |r: &&RunResult| r.method == method.name && r.size.as_ref() == Some(size) && r.steps > 0;
-            let all: Vec<f64> = results.iter().filter(of).map(|r| r.train_seconds).collect();
-            (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
-        };
-        let of_sizes = sizes.iter().map(seconds).collect();
-        method.train_seconds = of_sizes;
-    }
-    let mut tasks: Vec<String> = Vec::new();
-    for result in &results {
-        result.scores.tasks.iter().for_each(|(name, _)| push_new(&mut tasks, name));
-    }
-    if tasks.len() > 1 {
-        tasks.push(AVERAGE.into());
-    }
-    let long = long_form(&results)?;
-    let summary = summarise(&long)?;
-    Ok(Results { long, summary, methods, sizes, tasks })
 }
 
 fn push_new(list: &mut Vec<String>, name: &str) {
