@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use micse_data::{Corpus, Suite};
 use micse_model::{Compute, MaskedLmHead, ModelFolder};
 use micse_random::Stream;
-use micse_train::{Recipe, TrainText, Trainer};
+use micse_train::{Recipe, RunInputs, TrainText, Trainer};
 
 use crate::{sentences, write_small_model, write_small_sts};
 
@@ -19,6 +19,14 @@ pub struct Setting {
     pub text: TrainText,
     /// Where runs can lie.
     pub runs: std::path::PathBuf,
+}
+
+impl Setting {
+    /// A run of a recipe with seed 48 on whole batches, on the CPU, that keeps its model.
+    pub fn inputs(&self, recipe: Recipe) -> RunInputs<'_> {
+        let plain = RunInputs::new(recipe, 48, &self.text, &self.base, &self.suite, Compute::cpu());
+        RunInputs { keep_model: true, ..plain }
+    }
 }
 
 /// A setting with `count` sentences.

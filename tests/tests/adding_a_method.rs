@@ -4,10 +4,8 @@
 use std::error::Error;
 
 use candle_core::{Device, Tensor, Var};
-use micse_model::Compute;
 use micse_random::Stream;
 use micse_tests::{root, setting::setting};
-use micse_train::run::CHECKPOINT_STEPS;
 use micse_train::{Recipe, RunInputs, Term, Terms};
 
 /// Mean over columns of max(0, target - s_d), s_d the standard deviation of column d of `[B, D]`.
@@ -62,19 +60,7 @@ fn the_method_of_the_page_trains() -> Result<(), Box<dyn Error>> {
             .map(str::to_owned)
             .into();
     let path = file.to_str().expect("a name in UTF-8");
-    let inputs = RunInputs {
-        recipe: Recipe::load("simcse", &settings)?,
-        seed: 48,
-        text: &setting.text,
-        base: &setting.base,
-        suite: &setting.suite,
-        terms: Terms::none(),
-        compute: Compute::cpu(),
-        chunk: None,
-        keep_model: false,
-        allow_other_cpu: false,
-        checkpoint_steps: CHECKPOINT_STEPS,
-    };
+    let inputs = RunInputs { keep_model: false, ..setting.inputs(Recipe::load("simcse", &settings)?) };
     let recipe = Recipe::load(path, &settings)?; // path: "simcse-variance.toml"
     let inputs = RunInputs { recipe, terms: Terms::none().with(Variance), ..inputs };
     let result = micse_train::run(&folder, &inputs, &mut |_| {})?;

@@ -4,24 +4,10 @@ use micse_eval::{Embedder, ModelEmbedder, PostEmbedder, evaluate};
 use micse_model::{Compute, ModelFolder, Pooling, TokenConvolution};
 use micse_post::Stage;
 use micse_tests::setting::{Setting, recipe, setting};
-use micse_train::run::CHECKPOINT_STEPS;
-use micse_train::{Recipe, RunInputs, RunResult, Terms};
+use micse_train::{Recipe, RunResult};
 
 fn run(setting: &Setting, name: &str, recipe: Recipe) -> Result<RunResult, micse_train::Error> {
-    let inputs = RunInputs {
-        recipe,
-        seed: 48,
-        text: &setting.text,
-        base: &setting.base,
-        suite: &setting.suite,
-        terms: Terms::none(),
-        compute: Compute::cpu(),
-        chunk: None,
-        keep_model: true,
-        allow_other_cpu: false,
-        checkpoint_steps: CHECKPOINT_STEPS,
-    };
-    micse_train::run(&setting.runs.join(name), &inputs, &mut |_| {})
+    micse_train::run(&setting.runs.join(name), &setting.inputs(recipe), &mut |_| {})
 }
 
 /// The average score of a kept model, read from its folder alone.

@@ -6,8 +6,7 @@ use candle_core::{Device, Tensor};
 use micse_model::{Compute, MaskedLmHead, ModelFolder, Trainable};
 use micse_random::Stream;
 use micse_tests::setting::{recipe, setting, step, trainer};
-use micse_train::run::CHECKPOINT_STEPS;
-use micse_train::{Event, RunInputs, Terms, Trainer};
+use micse_train::{Event, RunInputs, Trainer};
 
 /// The output layer gives every row of the word table a gradient; the contrastive terms only those of the batch.
 #[test]
@@ -42,17 +41,9 @@ fn masked_lm_trains_the_whole_word_table_with_its_weight() {
 fn a_masked_lm_head_beside_the_encoder_is_trained_on() {
     let setting = setting(40);
     let inputs = RunInputs {
-        recipe: recipe("simcse-mlm", &["steps=2", "optimizer.lr=1e-9"]),
-        seed: 48,
-        text: &setting.text,
-        base: &setting.base,
-        suite: &setting.suite,
-        terms: Terms::none(),
         compute: Compute::reference(),
-        chunk: None,
         keep_model: false,
-        allow_other_cpu: false,
-        checkpoint_steps: CHECKPOINT_STEPS,
+        ..setting.inputs(recipe("simcse-mlm", &["steps=2", "optimizer.lr=1e-9"]))
     };
     let first_loss = |name: &str| {
         let folder = setting.runs.join(name);
@@ -82,19 +73,7 @@ fn a_masked_lm_head_beside_the_encoder_is_trained_on() {
 fn training_lowers_the_loss_and_writes_a_whole_run() {
     let setting = setting(40);
     let settings = ["steps=60", "select=stsb-dev", "eval_every=20"];
-    let inputs = RunInputs {
-        recipe: recipe("micse", &settings),
-        seed: 48,
-        text: &setting.text,
-        base: &setting.base,
-        suite: &setting.suite,
-        terms: Terms::none(),
-        compute: Compute::cpu(),
-        chunk: None,
-        keep_model: true,
-        allow_other_cpu: false,
-        checkpoint_steps: CHECKPOINT_STEPS,
-    };
+    let inputs = setting.inputs(recipe("micse", &settings));
     let folder = setting.runs.join("one");
     let result = micse_train::run(&folder, &inputs, &mut |_| {}).expect("a run");
     assert_eq!(result.selected_on, "demo dev");
@@ -122,13 +101,7 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     assert!((again - result.scores.average).abs() < 1e-9, "{again} and {}", result.scores.average);
 
     // The same folder with another recipe is refused, with the difference.
-    let chunked = RunInputs {
-        recipe: recipe("micse", &settings),
-        terms: Terms::none(),
-        compute: Compute::cpu(),
-        chunk: NonZeroUsize::new(5),
-        ..inputs
-    };
+    let chunked = RunInputs { chunk: NonZeroUsize::new(5), ..setting.inputs(recipe("micse", &settings)) };
     let error = micse_train::run(&folder, &chunked, &mut |_| {}).expect_err("another run").to_string();
     assert!(error.contains("belongs to another run") && error.contains("chunk = 5"), "{error}");
     let other = RunInputs { recipe: recipe("micse", &[&settings[1..], &["steps=61"]].concat()), ..inputs };
@@ -141,17 +114,8 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
 fn a_killed_run_ends_as_an_undisturbed_one() {
     let setting = setting(40);
     let inputs = RunInputs {
-        recipe: recipe("micse", &["steps=30", "select=stsb-dev", "eval_every=5"]),
-        seed: 48,
-        text: &setting.text,
-        base: &setting.base,
-        suite: &setting.suite,
-        terms: Terms::none(),
-        compute: Compute::cpu(),
-        chunk: None,
-        keep_model: true,
-        allow_other_cpu: false,
         checkpoint_steps: 7,
+        ..setting.inputs(recipe("micse", &["steps=30", "select=stsb-dev", "eval_every=5"]))
     };
     let (straight, killed) = (setting.runs.join("straight"), setting.runs.join("killed"));
     let want = micse_train::run(&straight, &inputs, &mut |_| {}).expect("a run");

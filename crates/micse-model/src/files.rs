@@ -26,7 +26,20 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         file.as_file().set_permissions(permissions).map_err(Error::io(path))?;
     }
     file.persist(path).map_err(|e| Error::Io { path: path.into(), source: e.error })?;
+    // The name too has to outlast a power cut. Where folders cannot be opened, the system sees to it.
+    #[cfg(unix)]
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io(folder))?;
     Ok(())
+}
+
+/// What to do about a system's error, to be said behind it; nothing for most of them.
+pub fn remedy(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    if matches!(error.kind(), StorageFull | QuotaExceeded) {
+        "; make room and start the same command again: what was written before is whole"
+    } else {
+        ""
+    }
 }
 
 /// [`write_whole`] of a value as indented JSON with a final newline.

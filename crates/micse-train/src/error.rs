@@ -30,8 +30,14 @@ pub enum Error {
         /// What does not fit, and what to do.
         reason: String,
     },
+    /// The run was asked to stop, and can go on.
+    #[error("stopped after step {step} as asked; its checkpoint is whole, the same command goes on")]
+    Stopped {
+        /// Finished steps.
+        step: usize,
+    },
     /// A file cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), micse_model::files::remedy(source))]
     Io {
         /// The file or folder.
         path: PathBuf,

@@ -29,11 +29,13 @@ mod error;
 pub mod masked_lm;
 pub mod recipe;
 pub mod run;
+mod stop;
 mod term;
 pub mod trainer;
 
 pub use error::{Error, Result};
 pub use recipe::Recipe;
 pub use run::{Event, RunInputs, RunResult, TrainText, run, scored_file, untrained};
+pub use stop::Stop;
 pub use term::{Term, Terms};
 pub use trainer::{Forward, StepReport, StepTimes, Trainer, learning_rate};

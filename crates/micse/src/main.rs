@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && coloured())
         .with_env_filter(filter.unwrap_or_else(|_| level.into()))
         .without_time()
         .with_target(false)
@@ -45,9 +45,20 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => match error.downcast_ref() {
+            Some(stopped @ micse::train::Error::Stopped { .. }) => {
+                eprintln!("{stopped}");
+                ExitCode::from(micse::train::Stop::STATUS)
+            }
+            _ => {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
     }
+}
+
+/// Whether the user has nothing against colours: <https://no-color.org>.
+fn coloured() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

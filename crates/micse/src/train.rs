@@ -9,8 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use micse::data::{Corpus, Locator, SplitSize, Suite};
 use micse::model::ModelFolder;
 use micse::model::options::ComputeOptions;
-use micse::train::run::CHECKPOINT_STEPS;
-use micse::train::{Event, Recipe, RunInputs, Terms, TrainText, run};
+use micse::train::{Event, Recipe, RunInputs, Stop, TrainText, run};
 
 /// Train an encoder on a text file; the finished model lies in OUT/model
 #[derive(Args)]
@@ -65,18 +64,13 @@ impl Train {
         let suite = Suite::load(&sts.place, None)?;
         let text = TrainText::split(Corpus::open(&self.sentences)?, self.size, self.seed)?;
         let recipe = Recipe::load_for(&self.recipe, &self.with, &self.settings, self.steps)?;
+        let stop = Stop::on_signals()?;
         let inputs = RunInputs {
-            recipe,
-            seed: self.seed,
-            text: &text,
-            base: &base,
-            suite: &suite,
-            terms: Terms::none(),
-            compute,
             chunk: self.chunk,
             keep_model: true,
             allow_other_cpu: self.allow_other_cpu,
-            checkpoint_steps: CHECKPOINT_STEPS,
+            stop: stop.clone(),
+            ..RunInputs::new(recipe, self.seed, &text, &base, &suite, compute)
         };
         let bar = ProgressBar::new(0)
             .with_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}, {per_sec}, {eta} left")?);
@@ -97,6 +91,10 @@ impl Train {
                 bar.set_length(steps as u64);
                 bar.set_position(step as u64);
                 bar.set_message(format!("steps of the fit, {bits:.3} bits a dimension"));
+            }
+            Event::Evaluating { .. } if stop.requested() => {
+                eprintln!("stopped while scoring; the same command goes on");
+                std::process::exit(Stop::STATUS.into());
             }
             Event::Evaluating { done, total } => {
                 bar.set_length(total as u64);

@@ -183,7 +183,7 @@ impl Pretrain {
     pub(crate) fn run(&self) -> Result<()> {
         self.check()?;
         let compute = self.engine.start("cpu")?;
-        let _lock = Lock::take(&self.out)?;
+        let _lock = Lock::take(&self.out, Duration::ZERO)?;
         let locator = Locator::from_env()?;
         let (corpus, sources, note) = text::open(&self.text, &self.licence, &locator)?;
         eprintln!("{note}");

@@ -1,31 +1,101 @@
 //! One process at a time in a run's folder.
 
 use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
-/// Held while a process works on a run; the system lets go of it when the process ends, however it ends.
+/// Held while a process works in a folder; the system lets go of it when the process ends, however it ends.
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the folder, making it if it is not there.
+    /// Its file.
+    pub const FILE: &str = ".lock";
+
+    /// Takes the folder, making it if it is not there; waits for another process at most as long as `patience`.
     ///
     /// # Errors
-    /// Another process holds it, or it cannot be written.
-    pub fn take(folder: &Path) -> Result<Self> {
+    /// Another process holds it (its number, machine and age are told), or it cannot be written.
+    pub fn take(folder: &Path, patience: Duration) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-        let path = folder.join(".lock");
-        let file =
-            File::options().create(true).truncate(false).write(true).open(&path).map_err(Error::io(&path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::run(folder, "another process works on this run; wait for it, or end it"))
+        let path = folder.join(Self::FILE);
+        let mut file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io(&path))?;
+        let since = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if since.elapsed() < patience => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let holder = holder(&mut file);
+                    return Err(Error::run(
+                        folder,
+                        format!("another process works here ({holder}); wait for it, or end it"),
+                    ));
+                }
+                Err(TryLockError::Error(e)) => return Err(Error::io(&path)(e)),
             }
-            Err(TryLockError::Error(e)) => Err(Error::io(&path)(e)),
         }
+        // Who holds it is said for people; that it is held does not depend on it, so that a full disk may keep it out.
+        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
+            write!(file, "process {} on {}", std::process::id(), gethostname::gethostname().to_string_lossy())
+        });
+        Ok(Self { _file: file })
+    }
+
+    /// Whether a process holds the folder, as far as this machine can see.
+    pub fn is_held(folder: &Path) -> bool {
+        let Ok(file) = File::options().read(true).open(folder.join(Self::FILE)) else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+}
+
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    // What cannot be read is not said.
+    let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
+    let age = file.metadata().and_then(|m| m.modified()).ok().and_then(|m| m.elapsed().ok());
+    let text = if text.is_empty() { "it did not say which".to_owned() } else { text };
+    age.map_or_else(|| text.clone(), |age| format!("{text}, for {} min", age.as_secs() / 60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_holds_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!Lock::is_held(folder.path()));
+        let first = Lock::take(folder.path(), Duration::ZERO).unwrap();
+        assert!(Lock::is_held(folder.path()));
+        let Err(error) = Lock::take(folder.path(), Duration::from_millis(80)) else { panic!("taken twice") };
+        assert!(error.to_string().contains(&format!("process {} on ", std::process::id())), "{error}");
+        drop(first);
+        assert!(!Lock::is_held(folder.path()));
+        Lock::take(folder.path(), Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn a_patient_one_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Lock::take(folder.path(), Duration::ZERO).unwrap();
+        let waiting = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(120));
+            drop(first);
+        });
+        Lock::take(folder.path(), Duration::from_secs(30)).unwrap();
+        waiting.join().unwrap();
     }
 }

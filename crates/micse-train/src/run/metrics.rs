@@ -39,6 +39,11 @@ impl Metrics {
         (self.since, self.sentences) = (Instant::now(), 0);
         writeln!(self.file, "{line}").map_err(Error::io(&self.path))
     }
+
+    /// Has the system write all lines to disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(Error::io(&self.path))
+    }
 }
 
 /// Opens a `metrics.jsonl`, whose lines are JSON objects with a `step`, to add the steps after `step`. Lines of
@@ -47,8 +52,9 @@ impl Metrics {
 /// # Errors
 /// The file cannot be read or written.
 pub fn open_metrics(path: &Path, step: usize) -> Result<File> {
-    let old = match std::fs::read_to_string(path) {
-        Ok(text) => text,
+    let old = match std::fs::read(path) {
+        // What a power cut left of a line is no line.
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(e) => return Err(Error::io(path)(e)),
     };

@@ -18,7 +18,7 @@ mod training;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use candle_core::DType;
 use micse_data::{Corpus, Split, SplitSize, Suite};
@@ -28,7 +28,7 @@ use micse_post::Stage;
 
 use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
-use crate::{Error, Result, Terms};
+use crate::{Error, Result, Stop, Terms};
 pub use lock::Lock;
 pub use manifest::{Manifest, SplitText, claim, cpu_features, hash_of_encoder};
 pub use metrics::open_metrics;
@@ -37,6 +37,9 @@ pub use result::RunResult;
 use selection::Selection;
 pub use training::CHECKPOINT_STEPS;
 use training::train;
+
+/// How long a row without training waits for another process that works on it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a run trains on.
 pub struct TrainText {
@@ -95,6 +98,38 @@ pub struct RunInputs<'a> {
     pub allow_other_cpu: bool,
     /// Steps between two checkpoints, usually [`CHECKPOINT_STEPS`].
     pub checkpoint_steps: usize,
+    /// Asks the run to write a checkpoint and end.
+    pub stop: Stop,
+    /// How long to wait for another process that works on this run.
+    pub patience: Duration,
+}
+
+impl<'a> RunInputs<'a> {
+    /// What a run cannot do without; the rest is as usual: no custom terms, whole batches, the model is not kept.
+    pub fn new(
+        recipe: Recipe,
+        seed: u64,
+        text: &'a TrainText,
+        base: &'a ModelFolder,
+        suite: &'a Suite,
+        compute: Compute,
+    ) -> Self {
+        Self {
+            recipe,
+            seed,
+            text,
+            base,
+            suite,
+            terms: Terms::none(),
+            compute,
+            chunk: None,
+            keep_model: false,
+            allow_other_cpu: false,
+            checkpoint_steps: CHECKPOINT_STEPS,
+            stop: Stop::new(),
+            patience: Duration::ZERO,
+        }
+    }
 }
 
 /// What a run tells while it works.
@@ -140,10 +175,10 @@ pub enum Event {
 /// already, it is read and nothing runs.
 ///
 /// # Errors
-/// The folder belongs to another run or cannot be written; training or scoring fails.
+/// The folder belongs to another run or cannot be written; training or scoring fails; it was asked to stop.
 pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -> Result<RunResult> {
     check_ends(inputs)?;
-    let _lock = Lock::take(folder)?;
+    let _lock = Lock::take(folder, inputs.patience)?;
     claim(folder, &Manifest::of_run(inputs)?, inputs.allow_other_cpu)?;
     let result_path = folder.join("result.json");
     if result_path.is_file() {
@@ -300,7 +335,7 @@ pub fn untrained(
     compute: &Compute,
     tell: &mut dyn FnMut(Event),
 ) -> Result<RunResult> {
-    let _lock = Lock::take(folder)?;
+    let _lock = Lock::take(folder, PATIENCE)?;
     // Scores of one encoder do not need the same processor: they repeat to rounding.
     claim(folder, &Manifest::of_encoder(base, pooling, suite, compute)?, true)?;
     let result_path = folder.join("result.json");
@@ -330,7 +365,7 @@ pub fn scored_file(
     compute: &Compute,
     tell: &mut dyn FnMut(Event),
 ) -> Result<RunResult> {
-    let _lock = Lock::take(folder)?;
+    let _lock = Lock::take(folder, PATIENCE)?;
     claim(folder, &Manifest::of_file(file, suite, compute)?, true)?;
     let result_path = folder.join("result.json");
     if result_path.is_file() {

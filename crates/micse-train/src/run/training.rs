@@ -13,6 +13,8 @@ use crate::{Error, Result};
 /// Steps between two checkpoints, if five minutes did not pass before.
 pub const CHECKPOINT_STEPS: usize = 500;
 const CHECKPOINT_TIME: Duration = Duration::from_mins(5);
+/// Steps at the end that took longer than this get a checkpoint of their own.
+const LAST_STRETCH: Duration = Duration::from_secs(30);
 /// Steps between two lines of metrics.
 const LOG_STEPS: usize = 10;
 
@@ -48,10 +50,18 @@ pub(super) fn train(
             let spearman = develop(inputs, trainer, selection)?;
             tell(Event::Development { step: done, spearman });
         }
+        let stopped = inputs.stop.requested();
+        // Scoring takes time too: a long stretch of steps is not left to it.
+        let last = done == steps && saved.elapsed() >= LAST_STRETCH;
         let due = done.is_multiple_of(inputs.checkpoint_steps) || saved.elapsed() >= CHECKPOINT_TIME;
-        if due && done < steps {
+        if stopped || last || (due && done < steps) {
+            // A checkpoint never stands for lines of metrics that a power cut could take.
+            metrics.sync()?;
             trainer.save(checkpoint, &selection.tensors(), selection.facts())?;
             saved = Instant::now();
+        }
+        if stopped {
+            return Err(Error::Stopped { step: done });
         }
     }
     Ok(())
