@@ -39,7 +39,7 @@
 //! ```
 //!
 //! Modules: `embedder` what is known of a model, `model` the encoders of micse-model, `vectors` word vectors; `protocol` the evaluation; `evaluation` its result, `report`
-//! that result as table and CSV; `correlation` and `geometry` the figures; `named` a map that keeps its order.
+//! that result as table and CSV, `pairs` the cosines behind it; `correlation` and `geometry` the figures; `named` a map that keeps its order.
 mod correlation;
 mod embedder;
 mod error;
@@ -47,6 +47,7 @@ mod evaluation;
 mod geometry;
 mod model;
 mod named;
+mod pairs;
 mod protocol;
 mod report;
 mod vectors;
@@ -58,5 +59,6 @@ pub use evaluation::{Aggregates, Evaluation, SubsetScores, TaskScores};
 pub use geometry::{alignment, uniformity};
 pub use model::{ModelEmbedder, PostEmbedder};
 pub use named::Named;
-pub use protocol::{dev_spearman, evaluate};
+pub use pairs::PairScores;
+pub use protocol::{dev_spearman, evaluate, evaluate_pairs};
 pub use vectors::VectorEmbedder;

@@ -8,7 +8,7 @@ use micse_data::sts::{Pair, Suite, Task};
 
 use crate::embedder::Embeddings;
 use crate::evaluation::{Aggregates, Evaluation, SubsetScores, TaskScores};
-use crate::{Embedder, Result, alignment, pearson, spearman, uniformity};
+use crate::{Embedder, Named, PairScores, Result, alignment, pearson, spearman, uniformity};
 
 /// A dev pair with this score or more is a positive pair of [`alignment`].
 const POSITIVE_SCORE: f64 = 4.0;
@@ -27,10 +27,26 @@ pub fn evaluate(
     suite: &Suite,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation> {
+    Ok(evaluate_pairs(embedder, suite, progress)?.0)
+}
+
+/// [`evaluate`], with the cosine and the human score of every pair of each task, in the suite's order: what two models
+/// are compared by, pair by pair.
+///
+/// Errors: those of [`evaluate`].
+pub fn evaluate_pairs(
+    embedder: &dyn Embedder,
+    suite: &Suite,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<(Evaluation, Named<PairScores>)> {
     let pairs = suite.tasks.iter().chain(&suite.dev).flat_map(Task::pairs);
     let embeddings = Embeddings::of(embedder, sentences(pairs), progress)?;
-    let tasks: Vec<(String, TaskScores)> =
-        suite.tasks.iter().map(|task| (task.name.clone(), score(&embeddings, task))).collect();
+    let (mut tasks, mut pair_scores) = (Vec::new(), Vec::new());
+    for task in &suite.tasks {
+        let (cosines, human) = columns(&embeddings, task.pairs());
+        tasks.push((task.name.clone(), score(&embeddings, task, &cosines, &human)));
+        pair_scores.push((task.name.clone(), PairScores::new(&cosines, &human)));
+    }
     let average = tasks.iter().map(|(_, task)| task.spearman.all).sum::<f64>() / tasks.len() as f64;
     let dev = suite.dev.as_ref();
     let positives = |task: &Task| {
@@ -44,7 +60,7 @@ pub fn evaluate(
         let (cosines, scores) = columns(&embeddings, task.pairs());
         100.0 * spearman(&cosines, &scores)
     };
-    Ok(Evaluation {
+    let evaluation = Evaluation {
         model: String::new(),
         pooling: String::new(),
         average,
@@ -52,7 +68,8 @@ pub fn evaluate(
         alignment: dev.and_then(positives),
         uniformity: dev.and_then(spread),
         tasks: tasks.into_iter().collect(),
-    })
+    };
+    Ok((evaluation, pair_scores.into_iter().collect()))
 }
 
 /// Spearman's correlation, times 100, over all pairs of one task: what models are selected by. Errors as in
@@ -72,19 +89,20 @@ fn columns<'a>(embeddings: &Embeddings<'_>, pairs: impl Iterator<Item = &'a Pair
     pairs.map(|pair| (embeddings.cosine(&pair.first, &pair.second), pair.score)).unzip()
 }
 
-fn score(embeddings: &Embeddings<'_>, task: &Task) -> TaskScores {
-    let both = |(cosines, scores): (Vec<f64>, Vec<f64>)| {
-        (100.0 * spearman(&cosines, &scores), 100.0 * pearson(&cosines, &scores))
-    };
+/// Scores of a task, whose pairs have these cosines and human scores.
+fn score(embeddings: &Embeddings<'_>, task: &Task, cosines: &[f64], human: &[f64]) -> TaskScores {
+    let both =
+        |cosines: &[f64], human: &[f64]| (100.0 * spearman(cosines, human), 100.0 * pearson(cosines, human));
     let subsets: Vec<(String, SubsetScores)> = task
         .subsets
         .iter()
         .map(|subset| {
-            let (spearman, pearson) = both(columns(embeddings, subset.pairs.iter()));
+            let (cosines, human) = columns(embeddings, subset.pairs.iter());
+            let (spearman, pearson) = both(&cosines, &human);
             (subset.name.clone(), SubsetScores { pairs: subset.pairs.len(), spearman, pearson })
         })
         .collect();
-    let all = both(columns(embeddings, task.pairs()));
+    let all = both(cosines, human);
     let values = |of: fn(&SubsetScores) -> f64| -> Vec<(usize, f64)> {
         subsets.iter().map(|(_, scores)| (scores.pairs, of(scores))).collect()
     };

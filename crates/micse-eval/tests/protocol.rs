@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use micse_data::sts::{Pair, Subset, Suite, Task};
-use micse_eval::{Embedder, Error, Evaluation, dev_spearman, evaluate};
+use micse_eval::{Embedder, Error, Evaluation, dev_spearman, evaluate, evaluate_pairs};
 use micse_random::permutation;
 
 /// Vectors by sentence; counts how often each was asked for.
@@ -174,6 +174,22 @@ impl Embedder for Wrong {
     fn embed(&self, sentences: &[&str]) -> Rows {
         Ok(vec![vec![1.0; self.1]; sentences.len() + self.0])
     }
+}
+
+#[test]
+fn cosines_stand_in_the_suites_order_and_give_the_scores() {
+    let (evaluation, pairs) = evaluate_pairs(&known(&[]), &suite(), &mut |_, _| {}).unwrap();
+    assert_eq!(pairs.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["Two", "One"]);
+    let two = pairs.get("Two").unwrap();
+    let expected = [1.0, 0.8, 0.0, -1.0, 0.0];
+    for (&found, expected) in two.cosines.iter().zip(expected) {
+        close(f64::from(found), expected);
+    }
+    assert_eq!(two.human, [5.0, 2.0, 3.0, 1.0, 4.0]);
+    for (name, task) in evaluation.tasks.iter() {
+        assert_eq!(pairs.get(name).unwrap().spearman(), task.spearman.all, "{name}");
+    }
+    assert_eq!(evaluation, scores(&suite()), "the two ways to evaluate are one");
 }
 
 #[test]

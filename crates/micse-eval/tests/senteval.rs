@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use micse_data::sts::{SENTEVAL_TASKS, Suite};
-use micse_eval::{Embedder, evaluate};
+use micse_eval::{Embedder, evaluate_pairs};
 
 /// Each word adds a direction of pseudo-random signs: cosines are then about those of word counts.
 struct Words;
@@ -40,7 +40,8 @@ fn word_overlap_scores_between_chance_and_a_model() {
         return;
     };
     let suite = Suite::load(&PathBuf::from(data).join("senteval"), None).unwrap();
-    let evaluation = evaluate(&Words, &suite, &mut |_, _| {}).unwrap().of_model("word counts", "sum");
+    let (evaluation, pairs) = evaluate_pairs(&Words, &suite, &mut |_, _| {}).unwrap();
+    let evaluation = evaluation.of_model("word counts", "sum");
     println!("{}", evaluation.to_table());
     let names: Vec<&str> = evaluation.tasks.iter().map(|(name, _)| name).collect();
     assert_eq!(names, SENTEVAL_TASKS);
@@ -48,6 +49,8 @@ fn word_overlap_scores_between_chance_and_a_model() {
         // Word overlap is worth some 40 to 70 on these tasks in the literature; chance is 0.
         assert!((30.0..80.0).contains(&task.spearman.all), "{name}: {}", task.spearman.all);
         assert_eq!(task.pairs, task.subsets.iter().map(|(_, subset)| subset.pairs).sum::<usize>());
+        // Human scores keep their order and ties as f32.
+        assert_eq!(pairs.get(name).unwrap().spearman(), task.spearman.all, "{name}");
     }
     assert!(evaluation.alignment.unwrap() < 2.0 && evaluation.uniformity.unwrap() < -2.0);
 }

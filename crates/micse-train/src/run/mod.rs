@@ -1,13 +1,15 @@
 //! A run is a folder that a person can read: what decided it, how it went, what came out.
 //!
 //! ```text
-//! run.toml        everything that decided the run
-//! metrics.jsonl   a line per logged step
-//! checkpoint/     enough to go on bit for bit; gone once the result stands
-//! model/          the finished encoder, as sentence-transformers and transformers load it
-//! result.json     scores; its presence means: done
+//! run.toml              everything that decided the run
+//! metrics.jsonl         a line per logged step
+//! checkpoint/           enough to go on bit for bit; gone once the result stands
+//! model/                the finished encoder, as sentence-transformers and transformers load it
+//! cosines.safetensors   cosine and human score of every evaluation pair
+//! result.json           scores; its presence means: done
 //! ```
 
+mod cosines;
 mod lock;
 mod manifest;
 mod metrics;
@@ -29,6 +31,7 @@ use micse_post::Stage;
 use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result, Stop, Terms};
+pub use cosines::{COSINES_FILE, load_cosines, save_cosines};
 pub use lock::Lock;
 pub use manifest::{Manifest, SplitText, claim, cpu_features, hash_of_encoder};
 pub use metrics::open_metrics;
@@ -265,9 +268,10 @@ fn finish(
     let embedder = embedder(inputs, model);
     let with_stage = stage.as_ref().map(|stage| PostEmbedder::new(&embedder, stage));
     let embedder: &dyn Embedder = with_stage.as_ref().map_or(&embedder, |e| e);
-    let evaluation = micse_eval::evaluate(embedder, inputs.suite, &mut |done, total| {
+    let (evaluation, pairs) = micse_eval::evaluate_pairs(embedder, inputs.suite, &mut |done, total| {
         tell(Event::Evaluating { done, total });
     })?;
+    save_cosines(folder, &pairs)?;
     Ok(RunResult::new(inputs, evaluation, selected, trained, started.elapsed()))
 }
 
@@ -345,8 +349,10 @@ pub fn untrained(
     let started = Instant::now();
     let (encoder, tokenizer) = (base.encoder(compute)?, base.tokenizer()?);
     let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
-    let evaluation =
-        micse_eval::evaluate(&embedder, suite, &mut |done, total| tell(Event::Evaluating { done, total }))?;
+    let (evaluation, pairs) = micse_eval::evaluate_pairs(&embedder, suite, &mut |done, total| {
+        tell(Event::Evaluating { done, total });
+    })?;
+    save_cosines(folder, &pairs)?;
     let result = RunResult::untrained(method, pooling, suite, evaluation, started.elapsed());
     write_json(&result_path, &result)?;
     Ok(result)
@@ -372,8 +378,10 @@ pub fn scored_file(
         return RunResult::load(&result_path);
     }
     let started = Instant::now();
-    let evaluation =
-        micse_eval::evaluate(embedder, suite, &mut |done, total| tell(Event::Evaluating { done, total }))?;
+    let (evaluation, pairs) = micse_eval::evaluate_pairs(embedder, suite, &mut |done, total| {
+        tell(Event::Evaluating { done, total });
+    })?;
+    save_cosines(folder, &pairs)?;
     let mut result = RunResult::untrained(method, Pooling::Mean, suite, evaluation, started.elapsed());
     result.train_text = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     write_json(&result_path, &result)?;
