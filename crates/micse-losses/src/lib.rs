@@ -37,7 +37,7 @@
 //! information: slices, samples, the loss; [`masked_lm`] masked language modelling. Functions of other published
 //! methods: [`nt_xent`] (Mirror-BERT, VaSCL, ConSERT), [`contrastive_tension`] (CT), [`jensen_shannon`] (IS-BERT),
 //! [`guide_contrast`] (SG-OPT), [`self_contrast`] and [`decorrelation`] (SCD), [`information_minimising`]
-//! (InforMin-CL), [`replaced_tokens`] (DiffCSE), [`peer`] (PCL), [`neighbourhood`] (VaSCL),
+//! (InforMin-CL), [`alignment`] (positives alone), [`replaced_tokens`] (DiffCSE), [`peer`] (PCL), [`neighbourhood`] (VaSCL),
 //! [`fgsm`] and [`cosine_ramp`] (MoCoSE). [`cosine_matrix`] and [`normalize_rows`] are the similarity that
 //! they share, [`batch_norm`] the normalisation over a batch.
 pub mod ami;
@@ -77,7 +77,7 @@ pub use neighbourhood::{
     virtual_contrast, virtual_contrast_from,
 };
 pub use nt_xent::nt_xent;
-pub use pairs::{contrastive_tension, information_minimising};
+pub use pairs::{alignment, contrastive_tension, information_minimising};
 pub use peer::{PeerForm, PeerTerms, peer_positives, peer_terms};
 pub use queue::{NegativeQueue, QueueState};
 pub use ramp::cosine_ramp;

@@ -8,8 +8,8 @@ mod fixture;
 use candle_core::{DType, Tensor, Var};
 use fixture::{Rows, cases, variable};
 use micse_losses::{
-    Result, batch_norm, contrastive_tension, decorrelation, guide_contrast, information_minimising,
-    jensen_shannon, nt_xent, replaced_tokens, self_contrast,
+    Result, alignment, batch_norm, contrastive_tension, decorrelation, guide_contrast,
+    information_minimising, jensen_shannon, nt_xent, replaced_tokens, self_contrast,
 };
 use serde::Deserialize;
 
@@ -112,6 +112,14 @@ fn guide_contrast_with_layers() {
 #[test]
 fn self_contrast_of_views() {
     compare("self_contrast", |case, x| self_contrast(&x[0], &x[1], case.number("temperature")));
+}
+
+/// ```python
+/// -(F.cosine_similarity(z1, z2) / temperature).mean()
+/// ```
+#[test]
+fn alignment_of_views() {
+    compare("alignment", |case, x| alignment(&x[0], &x[1], case.number("temperature")));
 }
 
 /// ```python

@@ -1,7 +1,7 @@
 //! The recipes that the library carries.
 
 /// Names and texts, in the order of tables: baselines, then methods by their years.
-const RECIPES: [(&str, &str); 39] = [
+const RECIPES: [(&str, &str); 41] = [
     ("bert-cls", include_str!("../../recipes/bert-cls.toml")),
     ("bert-mean", include_str!("../../recipes/bert-mean.toml")),
     ("bert-first-last-avg", include_str!("../../recipes/bert-first-last-avg.toml")),
@@ -40,6 +40,8 @@ const RECIPES: [(&str, &str); 39] = [
     ("ami-simcse", include_str!("../../recipes/ami-simcse.toml")),
     ("ami-simcse@released-code", include_str!("../../recipes/ami-simcse@released-code.toml")),
     ("moco-simcse", include_str!("../../recipes/moco-simcse.toml")),
+    ("simcse-positives", include_str!("../../recipes/simcse-positives.toml")),
+    ("ami-simcse-positives", include_str!("../../recipes/ami-simcse-positives.toml")),
     ("micse", include_str!("../../recipes/micse.toml")),
 ];
 

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use micse_losses::{
-    Selection, VirtualOptions, check_finite, contrastive_tension, decorrelation, guide_contrast,
+    Selection, VirtualOptions, alignment, check_finite, contrastive_tension, decorrelation, guide_contrast,
     information_minimising, jensen_shannon, nt_xent, peer_terms, self_contrast, virtual_contrast,
 };
 use micse_model::{Dropout, HeadPass, mean_of_tokens};
@@ -95,6 +95,7 @@ impl Trainer {
                         .collect::<Result<_>>()?;
                     guide_contrast(&rows[0], &guide, o.temperature)?
                 }
+                Objective::Alignment(o) => alignment(&rows[0], &rows[1], o.temperature)?,
                 Objective::SelfContrast(o) => self_contrast(seen.pooled(0)?, seen.pooled(1)?, o.temperature)?,
                 Objective::Decorrelation(o) => decorrelation(&rows[0], &rows[1], o.off_diagonal)?,
                 Objective::InformationMinimising(_) => information_minimising(&rows[0], &rows[1])?,

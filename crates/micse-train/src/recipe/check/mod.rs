@@ -97,6 +97,7 @@ impl Recipe {
             | Objective::NtXent(_)
             | Objective::Virtual(_)
             | Objective::SelfContrast(_)
+            | Objective::Alignment(_)
             | Objective::Decorrelation(_)
             | Objective::InformationMinimising(_)
                 if self.views.iter().any(|v| v.pairs.is_some()) =>

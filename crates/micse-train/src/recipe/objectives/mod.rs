@@ -33,6 +33,8 @@ pub enum Objective {
     SelfContrast(Contrast),
     /// Columns of the first two views' head rows made independent (SCD).
     Decorrelation(Decorrelation),
+    /// Mean cosine of the first two views, drawn up: contrast without negatives.
+    Alignment(Contrast),
     /// Squared distance of the first two views (InforMin-CL).
     InformationMinimising(Plain),
     /// Contrast with a virtual view in each sentence's neighbourhood (`VaSCL`).
@@ -78,6 +80,7 @@ impl Objective {
             Self::ParameterDistance(_) => "parameter-distance",
             Self::SelfContrast(_) => "self-contrast",
             Self::Decorrelation(_) => "decorrelation",
+            Self::Alignment(_) => "alignment",
             Self::InformationMinimising(_) => "information-minimising",
             Self::Virtual(_) => "virtual",
             Self::Peer(_) => "peer",
@@ -91,7 +94,7 @@ impl Objective {
     pub fn weight(&self) -> f64 {
         match self {
             Self::Infonce(o) => o.weight,
-            Self::NtXent(o) | Self::GuideContrast(o) | Self::SelfContrast(o) => o.weight,
+            Self::NtXent(o) | Self::GuideContrast(o) | Self::SelfContrast(o) | Self::Alignment(o) => o.weight,
             Self::Ami(o) => o.weight,
             Self::ContrastiveTension(o)
             | Self::JensenShannon(o)
@@ -110,7 +113,9 @@ impl Objective {
     pub fn temperature(&self) -> Option<f64> {
         match self {
             Self::Infonce(o) => Some(o.temperature),
-            Self::NtXent(o) | Self::GuideContrast(o) | Self::SelfContrast(o) => Some(o.temperature),
+            Self::NtXent(o) | Self::GuideContrast(o) | Self::SelfContrast(o) | Self::Alignment(o) => {
+                Some(o.temperature)
+            }
             Self::Virtual(o) => Some(o.temperature),
             Self::Peer(o) => Some(o.temperature),
             _ => None,
@@ -126,6 +131,7 @@ impl Objective {
             | Self::NtXent(_)
             | Self::Ami(_)
             | Self::SelfContrast(_)
+            | Self::Alignment(_)
             | Self::InformationMinimising(_) => two,
             Self::Decorrelation(_) | Self::Virtual(_) => Needs { head: true, ..two },
             Self::ContrastiveTension(_) => Needs { second: Some(SecondKind::Trained), pairs: true, ..two },
