@@ -56,25 +56,31 @@ fn main() -> ExitCode {
     let level = ["warn", "info", "debug"][usize::from(cli.verbose.min(2))];
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
-    let log = log.with_ansi(std::io::stderr().is_terminal());
+    let log = log.with_ansi(std::io::stderr().is_terminal() && coloured());
     match cli.log_format {
         LogFormat::Text => log.without_time().with_target(false).init(),
         LogFormat::Json => log.json().init(),
     }
     let done = match cli.command {
         Command::Sweep(sweep) => sweep.run(),
-        Command::Golden(golden) => golden.run(),
-        Command::Methods(methods) => methods.run(),
-        Command::Pretrain(pretrain) => pretrain.run(),
-        Command::Bench(bench) => bench.run(),
-        Command::Vectors(vectors) => vectors.run(),
+        Command::Golden(golden) => golden.run().map(success),
+        Command::Methods(methods) => methods.run().map(success),
+        Command::Pretrain(pretrain) => pretrain.run().map(success),
+        Command::Bench(bench) => bench.run().map(success),
+        Command::Vectors(vectors) => vectors.run().map(success),
         Command::SweepCell(cell) => cell.run(),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn success((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}
+
+/// Whether the user has nothing against colours: <https://no-color.org>.
+fn coloured() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -19,6 +19,23 @@ pub enum Error {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] micse_model::Error),
+    /// The sweep has no such baseline.
+    #[error("baseline {name}: the sweep has no such method; give one of {methods}")]
+    Baseline {
+        /// The name given.
+        name: String,
+        /// The sweep's methods.
+        methods: String,
+    },
+    /// The published figures that are built in are not what they should be.
+    #[error("data/paper.toml: {reason}")]
+    Paper {
+        /// Which figure, and what is wrong.
+        reason: String,
+    },
+    /// A comparison cannot be computed.
+    #[error("a comparison: {0}")]
+    Statistics(#[from] micse_stats::Error),
     /// A data frame operation failed.
     #[error("a table: {0}")]
     Frame(#[from] polars::error::PolarsError),

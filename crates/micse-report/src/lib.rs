@@ -1,15 +1,23 @@
 //! From the folder of a sweep to what a person reads.
 //!
 //! A sweep is a folder: [`Grid`] (`sweep.json`) lists its cells, each cell's `result.json` has its scores.
-//! [`Results::collect`] reads those that stand into data frames, [`write_tables`] writes the tables.
+//! [`Results::collect`] reads those that stand into data frames, [`Comparisons`] holds every method against one
+//! baseline, [`write_tables`] writes the tables.
 
+mod comparison;
 mod error;
+mod failure;
 mod grid;
+mod paper;
 mod results;
+mod scores;
 mod sheets;
 mod tables;
 
+pub use comparison::{Comparison, Comparisons, RESAMPLES, SIGNIFICANCE, USUAL_BASELINE};
 pub use error::{Error, Result};
+pub use failure::Failure;
 pub use grid::{Grid, GridCell};
-pub use results::{AVERAGE, Method, Results};
-pub use tables::{Sheet, write_tables};
+pub use paper::{Figure, Paper};
+pub use results::{AVERAGE, FinishedCell, Method, Results};
+pub use tables::{Sheet, TableOptions, write_tables};

@@ -1,10 +1,11 @@
 //! From `result.json` files to data frames: one row a score, then mean and deviation over seeds.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use micse_train::RunResult;
 use polars::prelude::*;
 
+use crate::scores::Scores;
 use crate::{Grid, Result};
 
 /// The finished cells of a sweep.
@@ -12,8 +13,8 @@ pub struct Results {
     /// Long form, a row a score: method, size, sentences, seed, steps, seconds of training, pooling, train text,
     /// selected on, task, subset, metric, aggregation, value.
     pub long: DataFrame,
-    /// Mean, standard deviation (n - 1) and n over seeds of Spearman `all`, a row a (method, size, task);
-    /// the task `Avg.` is the mean of the tasks.
+    /// Mean, standard deviation (n - 1), n, least and largest over seeds of Spearman `all`, a row a (method, size,
+    /// task); the task `Avg.` is the mean of the tasks.
     pub summary: DataFrame,
     /// Methods in the order of the sweep, untrained first.
     pub methods: Vec<Method>,
@@ -21,6 +22,32 @@ pub struct Results {
     pub sizes: Vec<String>,
     /// Tasks in the evaluation's order, with `Avg.` last.
     pub tasks: Vec<String>,
+    /// The cells that have a result, in the order of the sweep.
+    pub cells: Vec<FinishedCell>,
+    /// Methods that the sweep has, finished or not, in its order, and whether they train.
+    pub(crate) planned: Vec<(String, bool)>,
+    /// The summary, by its keys.
+    pub(crate) scores: Scores,
+}
+
+/// A cell that has a result.
+pub struct FinishedCell {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its result.
+    pub result: RunResult,
+}
+
+impl FinishedCell {
+    /// Spearman's correlation, times 100, over all pairs of a task, or the average for [`AVERAGE`]; none if the cell was
+    /// not scored on the task, NaN if its correlation is not defined.
+    pub fn score(&self, task: &str) -> Option<f64> {
+        let scores = &self.result.scores;
+        if task == AVERAGE {
+            return Some(scores.average);
+        }
+        scores.tasks.get(task).map(|scores| scores.spearman.all)
+    }
 }
 
 /// What the tables say of a method beside its scores.
@@ -44,12 +71,17 @@ impl Results {
     /// # Errors
     /// A result cannot be read.
     pub fn collect(folder: &Path, grid: &Grid) -> Result<Self> {
-        let (mut results, mut sizes, mut methods) = (Vec::new(), Vec::new(), Vec::<Method>::new());
+        let (mut cells, mut sizes, mut methods) = (Vec::new(), Vec::new(), Vec::<Method>::new());
+        let mut planned: Vec<(String, bool)> = Vec::new();
         for cell in &grid.cells {
             if let Some(size) = &cell.size {
                 push_new(&mut sizes, size);
             }
-            let path = folder.join(&cell.folder).join("result.json");
+            if planned.iter().all(|(name, _)| *name != cell.method) {
+                planned.push((cell.method.clone(), cell.size.is_some()));
+            }
+            let folder = folder.join(&cell.folder);
+            let path = folder.join("result.json");
             if !path.is_file() {
                 continue;
             }
@@ -62,28 +94,42 @@ impl Results {
                     train_seconds: Vec::new(),
                 });
             }
-            results.push(result);
+            cells.push(FinishedCell { folder, result });
         }
         for method in &mut methods {
             let seconds = |size: &String| {
                 let of =
                     |r: &&RunResult| r.method == method.name && r.size.as_ref() == Some(size) && r.steps > 0;
-                let all: Vec<f64> = results.iter().filter(of).map(|r| r.train_seconds).collect();
+                let runs = cells.iter().map(|cell| &cell.result).filter(of);
+                let all: Vec<f64> = runs.map(|r| r.train_seconds).collect();
                 (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
             };
             let of_sizes = sizes.iter().map(seconds).collect();
             method.train_seconds = of_sizes;
         }
         let mut tasks: Vec<String> = Vec::new();
-        for result in &results {
-            result.scores.tasks.iter().for_each(|(name, _)| push_new(&mut tasks, name));
+        for cell in &cells {
+            cell.result.scores.tasks.iter().for_each(|(name, _)| push_new(&mut tasks, name));
         }
         if tasks.len() > 1 {
             tasks.push(AVERAGE.into());
         }
-        let long = long_form(&results)?;
-        let summary = summarise(&long)?;
-        Ok(Self { long, summary, methods, sizes, tasks })
+        let long = long_form(&cells)?;
+        let all = cells.iter().flat_map(|cell| {
+            let r = &cell.result;
+            let names = r.scores.tasks.iter().map(|(name, _)| name).chain([AVERAGE]);
+            names
+                .filter_map(move |task| Some((r.method.as_str(), r.size.as_deref(), task, cell.score(task)?)))
+        });
+        let scores = Scores::of(all);
+        let summary = scores.frame()?;
+        Ok(Self { long, summary, methods, sizes, tasks, cells, planned, scores })
+    }
+
+    /// The score that stands for a method in one figure: the average, or the one task that there is; none without
+    /// results.
+    pub fn headline(&self) -> Option<&str> {
+        self.tasks.last().map(String::as_str)
     }
 }
 
@@ -122,9 +168,10 @@ fn scores(result: &RunResult) -> Vec<Score<'_>> {
     rows
 }
 
-fn long_form(results: &[RunResult]) -> Result<DataFrame> {
+fn long_form(cells: &[FinishedCell]) -> Result<DataFrame> {
+    let results = cells.iter().map(|cell| &cell.result);
     let rows: Vec<(&RunResult, Score<'_>)> =
-        results.iter().flat_map(|r| scores(r).into_iter().map(move |score| (r, score))).collect();
+        results.flat_map(|r| scores(r).into_iter().map(move |score| (r, score))).collect();
     let text = |f: &dyn Fn(&(&RunResult, Score<'_>)) -> String| rows.iter().map(f).collect::<Vec<_>>();
     let optional =
         |f: &dyn Fn(&(&RunResult, Score<'_>)) -> Option<String>| rows.iter().map(f).collect::<Vec<_>>();
@@ -144,22 +191,4 @@ fn long_form(results: &[RunResult]) -> Result<DataFrame> {
         "aggregation" => optional(&|(_, s)| s.3.map(str::to_owned)),
         "value" => rows.iter().map(|(_, s)| s.4).collect::<Vec<_>>(),
     )?)
-}
-
-fn summarise(long: &DataFrame) -> Result<DataFrame> {
-    let keys = [col("method"), col("size"), col("task")];
-    let value = || col("value");
-    Ok(long
-        .clone()
-        .lazy()
-        .filter(col("metric").eq(lit("spearman")).and(col("aggregation").eq(lit("all"))))
-        .group_by_stable(keys)
-        .agg([
-            value().mean().alias("mean"),
-            value().std(1).alias("std"),
-            value().count().alias("n"),
-            value().min().alias("min"),
-            value().max().alias("max"),
-        ])
-        .collect()?)
 }

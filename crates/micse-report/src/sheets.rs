@@ -1,84 +1,159 @@
-//! The tables of a sweep: methods by sizes, methods by tasks, and what AMI adds to a method.
+//! The tables of a sweep: methods by sizes, methods by tasks, what AMI adds to a method, methods against a baseline
+//! and against published figures.
 
+mod baseline;
+mod provenance;
+mod published;
+
+use crate::comparison::{Comparison, Comparisons};
+use crate::paper::Paper;
 use crate::results::{AVERAGE, Method, Results};
-use crate::tables::{Scores, Sheet};
+use crate::tables::Sheet;
+use crate::{Grid, Result};
+use provenance::Provenance;
 
 /// The method that costs are relative to.
 const COST_UNIT: &str = "simcse";
 
-/// The score that stands for a method in one figure.
-fn headline(results: &Results) -> (&str, String) {
+/// All tables of a sweep, in the order in which they are printed.
+pub(crate) fn all(
+    results: &Results,
+    grid: &Grid,
+    comparisons: Option<&Comparisons>,
+    against_paper: bool,
+) -> Result<Vec<Sheet>> {
+    let mut sheets = vec![by_size(results, comparisons)];
     if results.tasks.len() > 1 {
-        return (AVERAGE, format!("average of {} tasks", results.tasks.len() - 1));
+        sheets.extend(results.sizes.iter().map(|size| by_task(results, comparisons, size)));
     }
-    let task = results.tasks.first().map_or("", String::as_str);
-    (task, task.to_owned())
+    sheets.extend(effect_of_ami(results));
+    if let Some(comparisons) = comparisons {
+        sheets.extend(results.sizes.iter().filter_map(|size| baseline::against(results, comparisons, size)));
+    }
+    if against_paper {
+        sheets.push(published::against(results, grid, &Paper::load()?));
+    }
+    Ok(sheets)
 }
 
-/// A method's score; one that does not train has the same at every size.
-fn cell(scores: &Scores, method: &str, size: &str, task: &str) -> String {
-    let fixed = scores.cell(method, None, task);
-    if fixed == "-" { scores.cell(method, Some(size), task) } else { fixed }
+/// The score that stands for a method in one figure, and what it is.
+fn headline(results: &Results) -> (&str, String) {
+    match results.headline() {
+        Some(AVERAGE) => (AVERAGE, format!("average of {} tasks", results.tasks.len() - 1)),
+        Some(task) => (task, task.to_owned()),
+        None => ("", "no result yet".into()),
+    }
+}
+
+/// A task's name as the field's tables have it.
+fn short(task: &str) -> &str {
+    match task {
+        "STSBenchmark" => "STS-B",
+        "SICKRelatedness" => "SICK-R",
+        other => other,
+    }
+}
+
+/// `61.23±0.45`, with a star where the method differs from the baseline on this task.
+fn marked(
+    results: &Results,
+    comparisons: Option<&Comparisons>,
+    method: &str,
+    size: &str,
+    task: &str,
+) -> String {
+    let cell = results.scores.cell(method, size, task);
+    let differs = comparisons.and_then(|c| c.get(method, size, task)).is_some_and(Comparison::is_significant);
+    if differs { format!("{cell}*") } else { cell }
+}
+
+/// What the star means; nothing where nothing is compared.
+fn star(comparisons: Option<&Comparisons>) -> Option<String> {
+    let comparisons = comparisons?;
+    let baseline = &comparisons.baseline;
+    Some(if comparisons.all.is_empty() {
+        format!("no method is compared with {baseline}: they have no seed in common yet")
+    } else {
+        format!(
+            "*: differs from {baseline}: paired t test over seeds, p < 0.05 after Holm's correction over the methods \
+             of a size"
+        )
+    })
 }
 
 /// Average scores of methods by training-set sizes: the paper's Table 2.
-pub(crate) fn by_size(results: &Results, scores: &Scores) -> Sheet {
+fn by_size(results: &Results, comparisons: Option<&Comparisons>) -> Sheet {
     let (task, what) = headline(results);
+    let provenance = Provenance::of(&results.methods);
     let mut header = vec!["method".to_owned()];
     header.extend(results.sizes.iter().cloned());
-    header.extend(["train text".into(), "selected on".into()]);
+    header.extend(provenance.header());
     let row = |method: &Method| {
         let mut row = vec![method.name.clone()];
-        row.extend(results.sizes.iter().map(|size| cell(scores, &method.name, size, task)));
-        row.extend([method.train_text.clone(), method.selected_on.clone()]);
+        row.extend(results.sizes.iter().map(|size| marked(results, comparisons, &method.name, size, task)));
+        row.extend(provenance.cells(method));
         row
     };
     Sheet {
         title: format!(
             "Methods by training-set size: Spearman x 100, {what}, mean±std over {} seeds",
-            scores.runs(None)
+            results.scores.runs(None)
         ),
         header,
         rows: results.methods.iter().map(row).collect(),
+        notes: star(comparisons).into_iter().chain(provenance.notes()).collect(),
     }
 }
 
 /// Scores of methods by tasks at one size, with the cost of training: the paper's Table 1.
-pub(crate) fn by_task(results: &Results, scores: &Scores, size: &str) -> Sheet {
+fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> Sheet {
+    let provenance = Provenance::of(&results.methods);
     let mut header = vec!["method".to_owned()];
-    header.extend(results.tasks.iter().cloned());
+    header.extend(results.tasks.iter().map(|task| short(task).to_owned()));
     let place = results.sizes.iter().position(|s| s == size).unwrap_or(0);
     let unit = results.methods.iter().find(|m| m.name == COST_UNIT).and_then(|m| m.train_seconds[place]);
     if unit.is_some() {
         header.push("cost".into());
     }
-    header.extend(["train text".into(), "selected on".into()]);
+    header.extend(provenance.header());
     let row = |method: &Method| {
         let mut row = vec![method.name.clone()];
-        row.extend(results.tasks.iter().map(|task| cell(scores, &method.name, size, task)));
+        row.extend(results.tasks.iter().map(|task| {
+            if task == AVERAGE {
+                marked(results, comparisons, &method.name, size, task)
+            } else {
+                results.scores.cell(&method.name, size, task)
+            }
+        }));
         if let Some(unit) = unit {
             let seconds = method.train_seconds[place];
             row.push(seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{:.1}", seconds / unit)));
         }
-        row.extend([method.train_text.clone(), method.selected_on.clone()]);
+        row.extend(provenance.cells(method));
         row
     };
+    let cost = unit.map(|_| {
+        format!(
+            "cost: time of training over that of {COST_UNIT}; it differs between machines, and with what else they do"
+        )
+    });
     Sheet {
         title: format!(
-            "Methods by task, trained on {size}: Spearman x 100, mean±std over {} seeds{}",
-            scores.runs(Some(size)),
-            if unit.is_some() { "; cost: time of training over that of simcse" } else { "" }
+            "Methods by task, trained on {size}: Spearman x 100, mean±std over {} seeds",
+            results.scores.runs(Some(size))
         ),
         header,
         rows: results.methods.iter().map(row).collect(),
+        notes: star(comparisons).into_iter().chain(cost).chain(provenance.notes()).collect(),
     }
 }
 
 /// What AMI adds to the methods that were run with it and without: the paper's Table 2 in pairs; none if there is no
 /// such pair.
-pub(crate) fn effect_of_ami(results: &Results, scores: &Scores) -> Option<Sheet> {
+fn effect_of_ami(results: &Results) -> Option<Sheet> {
     let (task, what) = headline(results);
     let has = |name: &str| results.methods.iter().any(|m| m.name == name);
+    let scores = &results.scores;
     let mut rows = Vec::new();
     for method in &results.methods {
         let (plain, with) = (method.name.as_str(), format!("ami-{}", method.name));
@@ -87,13 +162,13 @@ pub(crate) fn effect_of_ami(results: &Results, scores: &Scores) -> Option<Sheet>
         }
         for name in [plain, &with] {
             let mut row = vec![name.to_owned()];
-            row.extend(results.sizes.iter().map(|size| cell(scores, name, size, task)));
+            row.extend(results.sizes.iter().map(|size| scores.cell(name, size, task)));
             rows.push(row);
         }
         let mut row = vec!["  difference".to_owned()];
         row.extend(results.sizes.iter().map(|size| {
-            match (scores.mean(plain, size, task), scores.mean(&with, size, task)) {
-                (Some(plain), Some(with)) => format!("{:+.2}", with - plain),
+            match (scores.get(plain, size, task), scores.get(&with, size, task)) {
+                (Some(plain), Some(with)) => format!("{:+.2}", with.mean - plain.mean),
                 _ => "-".into(),
             }
         }));
@@ -102,5 +177,5 @@ pub(crate) fn effect_of_ami(results: &Results, scores: &Scores) -> Option<Sheet>
     let mut header = vec!["method".to_owned()];
     header.extend(results.sizes.iter().cloned());
     let title = format!("What AMI adds: Spearman x 100, {what}, mean±std over {} seeds", scores.runs(None));
-    (!rows.is_empty()).then_some(Sheet { title, header, rows })
+    (!rows.is_empty()).then_some(Sheet { title, header, rows, notes: Vec::new() })
 }

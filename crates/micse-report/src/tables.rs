@@ -1,45 +1,48 @@
-//! Tables in the paper's layout: methods by sizes (its Table 2), methods by tasks (its Table 1), as text,
-//! Markdown, CSV and parquet.
+//! A sweep's tables as files: text, Markdown and LaTeX to read, CSV and parquet to compute with.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
+mod latex;
+mod sheet;
+
 use std::path::Path;
 
-use comfy_table::{CellAlignment, Table, presets};
 use micse_model::files::write_whole;
 use polars::prelude::*;
 
-use crate::Result;
+use crate::comparison::Comparisons;
 use crate::results::Results;
-use crate::sheets::{by_size, by_task, effect_of_ami};
+use crate::{Grid, Result, sheets};
+pub use sheet::Sheet;
 
-/// A table before it is text or Markdown.
-pub struct Sheet {
-    /// One line above it.
-    pub title: String,
-    /// The columns' names.
-    pub header: Vec<String>,
-    /// The rows, each as long as the header.
-    pub rows: Vec<Vec<String>>,
+/// What the tables compare.
+#[derive(Clone, Debug, Default)]
+pub struct TableOptions {
+    /// The method that others are compared with; none: see [`Comparisons::new`].
+    pub baseline: Option<String>,
+    /// One more table: against the figures of the miCSE paper.
+    pub against_paper: bool,
 }
 
 /// Writes every form into the sweep's folder and prints the text.
 ///
+/// `tables.txt`, `tables.md` and `tables.tex` hold the tables; `results` (a row a score), `summary` (mean and deviation
+/// over seeds) and `comparisons` (every method against the baseline), each as `csv` and `parquet`, the numbers.
+///
 /// # Errors
-/// A file cannot be written.
-pub fn write_tables(out: &Path, results: &Results, settings: &str) -> Result<()> {
-    let scores = Scores::new(&results.summary)?;
-    let mut sheets = vec![by_size(results, &scores)];
-    if results.tasks.len() > 1 {
-        sheets.extend(results.sizes.iter().map(|size| by_task(results, &scores, size)));
-    }
-    sheets.extend(effect_of_ami(results, &scores));
+/// The sweep has no such baseline, a run's cosines are damaged, or a file cannot be written.
+pub fn write_tables(out: &Path, results: &Results, grid: &Grid, options: &TableOptions) -> Result<()> {
+    let comparisons = Comparisons::new(results, options.baseline.as_deref())?;
+    let sheets = sheets::all(results, grid, comparisons.as_ref(), options.against_paper)?;
+    let settings = &grid.settings;
     let text: String = sheets.iter().map(Sheet::text).chain([format!("{settings}\n")]).collect();
     let markdown: String = sheets.iter().map(Sheet::markdown).chain([format!("{settings}\n")]).collect();
     println!("{text}");
     write_whole(&out.join("tables.txt"), text.as_bytes())?;
     write_whole(&out.join("tables.md"), markdown.as_bytes())?;
-    for (name, frame) in [("results", &results.long), ("summary", &results.summary)] {
+    write_whole(&out.join("tables.tex"), latex::document(&sheets, settings).as_bytes())?;
+    let compared = Comparisons::frame(comparisons.as_ref())?;
+    for (name, frame) in
+        [("results", &results.long), ("summary", &results.summary), ("comparisons", &compared)]
+    {
         let (mut csv, mut parquet) = (Vec::new(), Vec::new());
         CsvWriter::new(&mut csv).finish(&mut frame.clone())?;
         let writer = ParquetWriter::new(&mut parquet).with_compression(ParquetCompression::Uncompressed);
@@ -47,91 +50,9 @@ pub fn write_tables(out: &Path, results: &Results, settings: &str) -> Result<()>
         write_whole(&out.join(format!("{name}.csv")), &csv)?;
         write_whole(&out.join(format!("{name}.parquet")), &parquet)?;
     }
-    println!("tables.txt, tables.md, summary and results (csv, parquet) are in {}", out.display());
+    println!(
+        "tables (txt, md, tex), results, summary and comparisons (csv, parquet) are in {}",
+        out.display()
+    );
     Ok(())
-}
-
-/// Method, size (none without training), task.
-type Key = (String, Option<String>, String);
-
-/// Mean, deviation and n.
-pub(crate) struct Scores(HashMap<Key, (f64, Option<f64>, u32)>);
-
-impl Scores {
-    fn new(summary: &DataFrame) -> Result<Self> {
-        let (method, size, task) = (
-            summary.column("method")?.str()?,
-            summary.column("size")?.str()?,
-            summary.column("task")?.str()?,
-        );
-        let (mean, std) = (summary.column("mean")?.f64()?, summary.column("std")?.f64()?);
-        let n = summary.column("n")?.cast(&DataType::UInt32)?;
-        let n = n.u32()?;
-        let mut scores = HashMap::new();
-        for row in 0..summary.height() {
-            let (Some(method), Some(task), Some(mean)) = (method.get(row), task.get(row), mean.get(row))
-            else {
-                continue;
-            };
-            let key = (method.to_owned(), size.get(row).map(str::to_owned), task.to_owned());
-            scores.insert(key, (mean, std.get(row), n.get(row).unwrap_or(0)));
-        }
-        Ok(Self(scores))
-    }
-
-    /// `61.23±0.45`; without a deviation where there is one run; `-` where there is none.
-    pub(crate) fn cell(&self, method: &str, size: Option<&str>, task: &str) -> String {
-        match self.0.get(&(method.to_owned(), size.map(str::to_owned), task.to_owned())) {
-            None => "-".into(),
-            Some((mean, Some(std), n)) if *n > 1 => format!("{mean:.2}±{std:.2}"),
-            Some((mean, _, _)) => format!("{mean:.2}"),
-        }
-    }
-
-    /// The mean alone.
-    pub(crate) fn mean(&self, method: &str, size: &str, task: &str) -> Option<f64> {
-        self.0.get(&(method.to_owned(), Some(size.to_owned()), task.to_owned())).map(|(mean, _, _)| *mean)
-    }
-
-    /// How many runs stand behind the cells of a table: `5`, or `3 to 5`.
-    pub(crate) fn runs(&self, size: Option<&str>) -> String {
-        let counts =
-            self.0.iter().filter(|((_, s, _), _)| s.is_some() && (size.is_none() || s.as_deref() == size));
-        let counts: Vec<u32> = counts.map(|(_, (_, _, n))| *n).collect();
-        match (counts.iter().min(), counts.iter().max()) {
-            (Some(least), Some(most)) if least != most => format!("{least} to {most}"),
-            (Some(n), _) => n.to_string(),
-            _ => "0".into(),
-        }
-    }
-}
-
-impl Sheet {
-    fn text(&self) -> String {
-        let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-        table.set_header(&self.header);
-        table.add_rows(&self.rows);
-        for (index, name) in self.header.iter().enumerate() {
-            let words = index == 0 || name == "train text" || name == "selected on";
-            if let (false, Some(column)) = (words, table.column_mut(index)) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        format!("{}\n{table}\n\n", self.title)
-    }
-
-    fn markdown(&self) -> String {
-        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-        let mut text = format!("**{}**\n\n{}", self.title, line(&self.header));
-        let rule: Vec<String> =
-            (0..self.header.len()).map(|i| if i == 0 { "---" } else { "---:" }.to_owned()).collect();
-        text.push_str(&line(&rule));
-        for row in &self.rows {
-            // Writing into a String cannot fail.
-            let _ = write!(text, "{}", line(row));
-        }
-        text.push('\n');
-        text
-    }
 }

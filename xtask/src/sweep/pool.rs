@@ -1,88 +1,222 @@
-//! Runs cells in processes, some at a time.
+//! Runs cells in processes on this machine, some at a time.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use micse_report::Failure;
+use micse_train::Stop;
 
-use super::cell::{CellSpec, Line};
+use super::cell::CellSpec;
+use super::memory::Budget;
+use super::process::Line;
 use super::progress::Progress;
 
 /// A cell that failed, and why.
-pub(super) type Failure = (String, String);
+pub(super) type Failed = (String, String);
 
-/// Checks that every finished cell is of this sweep, then runs the others. Returns those that failed.
-pub(super) fn run(cells: &[CellSpec], jobs: usize) -> Result<Vec<Failure>> {
-    let (done, open): (Vec<&CellSpec>, Vec<&CellSpec>) =
-        cells.iter().partition(|cell| cell.result().is_file());
-    if !done.is_empty() {
-        eprintln!("{} of {} cells are done already", done.len(), cells.len());
-        // A finished cell's process compares its folder with what is asked for, and ends.
-        let foreign = work(&done, jobs, None)?;
-        if let Some((cell, reason)) = foreign.first() {
-            bail!("{cell}: {reason}");
-        }
-    }
-    if open.is_empty() {
-        return Ok(Vec::new());
-    }
-    let progress = Progress::new(open.len(), jobs);
-    let failures = work(&open, jobs, Some(&progress))?;
-    progress.close();
-    Ok(failures)
+/// How the cells of a sweep ended.
+#[derive(Default)]
+pub(super) struct Ended {
+    pub(super) failed: Vec<Failed>,
+    /// Whether the sweep was asked to stop before all cells were done.
+    pub(super) stopped: bool,
 }
 
-fn work(cells: &[&CellSpec], jobs: usize, progress: Option<&Progress>) -> Result<Vec<Failure>> {
-    let threads = (micse_model::threads() / jobs).max(1);
-    let executable = std::env::current_exe().context("where this program lies")?;
-    let next = AtomicUsize::new(0);
-    let failures = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for slot in 0..jobs.min(cells.len()) {
-            let (next, failures, executable) = (&next, &failures, &executable);
-            scope.spawn(move || {
-                while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let name = cell.to_string();
-                    if let Some(p) = progress {
-                        p.start(slot, &name);
-                    }
-                    let tell = |line| {
-                        if let Some(p) = progress {
-                            p.tell(slot, line);
-                        }
-                    };
-                    let ended = run_cell(executable, cell, threads, &tell);
-                    if let Some(p) = progress {
-                        p.finish(slot, &name, ended.is_ok());
-                    }
-                    if let (Err(reason), Ok(mut failures)) = (ended, failures.lock()) {
-                        failures.push((name, format!("{reason:#}")));
-                    }
+/// Where and how cells run.
+pub(super) struct Pool<'a> {
+    pub(super) sweep: &'a Path,
+    pub(super) jobs: usize,
+    pub(super) budget: Budget,
+    pub(super) stop: &'a Stop,
+    pub(super) retry_failed: bool,
+}
+
+/// How one cell's process ended.
+enum End {
+    Done,
+    Stopped,
+    Failed(String),
+}
+
+impl Pool<'_> {
+    /// Checks that every finished cell is of this sweep, then runs the others.
+    pub(super) fn run(&self, cells: &[CellSpec]) -> Result<Ended> {
+        let (done, open): (Vec<&CellSpec>, Vec<&CellSpec>) =
+            cells.iter().partition(|cell| cell.result().is_file());
+        if !done.is_empty() {
+            eprintln!("{} of {} cells are done already", done.len(), cells.len());
+            // A finished cell's process compares its folder with what is asked for, and ends.
+            let checked = self.work(&done, None)?;
+            if let Some((cell, reason)) = checked.failed.first() {
+                bail!("{cell}: {reason}");
+            }
+            if checked.stopped {
+                return Ok(checked);
+            }
+        }
+        let mut failed = Vec::new();
+        let mut ready = Vec::new();
+        for cell in open {
+            match Failure::load(&cell.folder)? {
+                Some(failure) if !self.retry_failed => failed.push((cell.to_string(), failure.reason)),
+                Some(_) => {
+                    Failure::forget(&cell.folder)?;
+                    ready.push(cell);
                 }
-            });
+                None => ready.push(cell),
+            }
         }
-    });
-    failures.into_inner().map_err(|_| anyhow::anyhow!("a worker of the sweep panicked"))
+        if !failed.is_empty() {
+            eprintln!(
+                "{} cells failed before and are left as they are; --retry-failed tries them again",
+                failed.len()
+            );
+        }
+        if ready.is_empty() {
+            return Ok(Ended { failed, stopped: false });
+        }
+        let progress = Progress::new(&ready, self.jobs);
+        let mut ended = self.work(&ready, Some(&progress))?;
+        progress.close(ended.stopped);
+        failed.append(&mut ended.failed);
+        Ok(Ended { failed, stopped: ended.stopped })
+    }
+
+    fn work(&self, cells: &[&CellSpec], progress: Option<&Progress>) -> Result<Ended> {
+        let threads = (micse_model::threads() / self.jobs).max(1);
+        let executable = std::env::current_exe().context("where this program lies")?;
+        let running: Vec<Mutex<Option<ChildStdin>>> = (0..self.jobs).map(|_| Mutex::new(None)).collect();
+        let (next, ended, finished) = (Mutex::new(0), Mutex::new(Ended::default()), AtomicBool::new(false));
+        let take = || {
+            let mut next = next.lock().ok()?;
+            let cell = cells.get(*next).filter(|_| !self.stop.requested())?;
+            // Cells wait for memory in their order: a large one is not passed over for ever.
+            let memory = self.budget.take(cell, self.stop)?;
+            *next += 1;
+            Some((*cell, memory))
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| self.pass_on_the_signal(&running, &finished));
+            let workers: Vec<_> = running
+                .iter()
+                .enumerate()
+                .map(|(slot, input)| {
+                    let (take, executable, ended) = (&take, &executable, &ended);
+                    scope.spawn(move || {
+                        while let Some((cell, memory)) = take() {
+                            let name = cell.to_string();
+                            if let Some(p) = progress {
+                                p.start(slot, cell);
+                            }
+                            let tell = |line| {
+                                if let Some(p) = progress {
+                                    p.tell(slot, line);
+                                }
+                            };
+                            let end = self
+                                .run_cell(executable, cell, threads, input, &tell)
+                                .unwrap_or_else(|error| End::Failed(format!("{error:#}")));
+                            drop(memory);
+                            if let Some(p) = progress {
+                                match &end {
+                                    End::Done => p.finish(slot, "done"),
+                                    End::Stopped => p.finish(slot, "stopped"),
+                                    End::Failed(_) => p.finish(slot, "FAILED"),
+                                }
+                            }
+                            if let Ok(mut ended) = ended.lock() {
+                                match end {
+                                    End::Done => {}
+                                    End::Stopped => ended.stopped = true,
+                                    End::Failed(reason) => ended.failed.push((name, reason)),
+                                }
+                            }
+                        }
+                    })
+                })
+                .collect();
+            for worker in workers {
+                // A worker that panicked is told of below, by the lock that it poisoned or the cell it left.
+                let _ = worker.join();
+            }
+            finished.store(true, Ordering::SeqCst);
+        });
+        let mut ended = ended.into_inner().map_err(|_| anyhow::anyhow!("a worker of the sweep panicked"))?;
+        ended.stopped |= self.stop.requested();
+        Ok(ended)
+    }
+
+    /// Hands a request to stop to the cells' processes: each stops when its standard input is closed.
+    fn pass_on_the_signal(&self, running: &[Mutex<Option<ChildStdin>>], finished: &AtomicBool) {
+        while !finished.load(Ordering::SeqCst) {
+            if self.stop.requested() {
+                for input in running {
+                    set(input, None);
+                }
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn run_cell(
+        &self,
+        executable: &Path,
+        cell: &CellSpec,
+        threads: usize,
+        input: &Mutex<Option<ChildStdin>>,
+        tell: &dyn Fn(Line),
+    ) -> Result<End> {
+        let mut child = Command::new(executable)
+            .args(["sweep-cell", "--child", "--sweep"])
+            .arg(self.sweep)
+            .arg("--cell")
+            .arg(cell.folder.strip_prefix(self.sweep)?)
+            .env(micse_model::THREADS_VARIABLE, threads.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("a cell's process cannot be started")?;
+        set(input, child.stdin.take());
+        let (status, errors) = follow(child, tell)?;
+        set(input, None);
+        let errors = errors.trim();
+        if status.success() {
+            for line in errors.lines() {
+                tell(Line::Notice(line.trim().trim_start_matches("WARN ").to_owned()));
+            }
+            return Ok(End::Done);
+        }
+        if status.code() == Some(Stop::STATUS.into()) || (status.code().is_none() && self.stop.requested()) {
+            return Ok(End::Stopped);
+        }
+        let reason = errors.strip_prefix("error: ").unwrap_or(errors);
+        if status.code().is_some() && !reason.is_empty() {
+            return Ok(End::Failed(reason.to_owned()));
+        }
+        // It could not say why: the system ended it.
+        let reason = format!(
+            "its process ended with {status}{}; if memory ran out, use fewer --jobs or a smaller --chunk",
+            if reason.is_empty() { String::new() } else { format!(": {reason}") }
+        );
+        Failure { reason: reason.clone() }.save(&cell.folder)?;
+        Ok(End::Failed(reason))
+    }
 }
 
-fn run_cell(
-    executable: &std::path::Path,
-    cell: &CellSpec,
-    threads: usize,
-    tell: &dyn Fn(Line),
-) -> Result<()> {
-    let mut child = Command::new(executable)
-        .arg("sweep-cell")
-        .env(micse_model::THREADS_VARIABLE, threads.to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("a cell's process cannot be started")?;
-    let description = serde_json::to_vec(cell)?;
-    child.stdin.take().context("a cell's standard input")?.write_all(&description)?;
+fn set(input: &Mutex<Option<ChildStdin>>, to: Option<ChildStdin>) {
+    if let Ok(mut input) = input.lock() {
+        *input = to;
+    }
+}
+
+/// Reads what a cell's process says until it ends.
+fn follow(mut child: Child, tell: &dyn Fn(Line)) -> Result<(ExitStatus, String)> {
     let mut errors = child.stderr.take().context("a cell's standard error")?;
     let errors = std::thread::spawn(move || {
         let mut text = String::new();
@@ -96,17 +230,5 @@ fn run_cell(
         }
     }
     let status = child.wait()?;
-    let errors = errors.join().unwrap_or_default();
-    let errors = errors.trim();
-    if !status.success() {
-        let reason = errors.strip_prefix("error: ").unwrap_or(errors);
-        bail!(
-            "{}",
-            if reason.is_empty() { format!("its process ended with {status}") } else { reason.to_owned() }
-        );
-    }
-    for line in errors.lines() {
-        tell(Line::Notice(line.trim().trim_start_matches("WARN ").to_owned()));
-    }
-    Ok(())
+    Ok((status, errors.join().unwrap_or_default()))
 }

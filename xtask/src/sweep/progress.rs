@@ -8,25 +8,36 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::cell::Line;
+use super::cell::CellSpec;
+use super::process::Line;
 
 pub(super) struct Progress {
     bars: Option<(MultiProgress, ProgressBar, Vec<ProgressBar>)>,
     cells: usize,
+    /// The weight of all cells.
+    whole: f64,
     started: Instant,
     state: Mutex<State>,
 }
 
 struct State {
     finished: usize,
-    /// The share done of each running cell.
-    running: Vec<f64>,
+    /// The weight of the finished cells.
+    done: f64,
+    running: Vec<Option<Running>>,
     /// Notices already told: many cells have the same to say.
     told: BTreeSet<String>,
 }
 
+/// A cell at work.
+struct Running {
+    name: String,
+    weight: f64,
+    share: f64,
+}
+
 impl Progress {
-    pub(super) fn new(cells: usize, jobs: usize) -> Self {
+    pub(super) fn new(cells: &[&CellSpec], jobs: usize) -> Self {
         let bars = std::io::stderr().is_terminal().then(|| {
             let all = MultiProgress::new();
             let style = |template: &str| {
@@ -38,23 +49,36 @@ impl Progress {
                 .collect();
             (all, whole, cells)
         });
-        let state = State { finished: 0, running: vec![0.0; jobs], told: BTreeSet::new() };
-        Self { bars, cells, started: Instant::now(), state: Mutex::new(state) }
+        let running = (0..jobs).map(|_| None).collect();
+        let state = State { finished: 0, done: 0.0, running, told: BTreeSet::new() };
+        Self {
+            bars,
+            cells: cells.len(),
+            whole: cells.iter().map(|cell| cell.weight()).sum(),
+            started: Instant::now(),
+            state: Mutex::new(state),
+        }
     }
 
-    pub(super) fn start(&self, slot: usize, cell: &str) {
+    pub(super) fn start(&self, slot: usize, cell: &CellSpec) {
+        let name = cell.to_string();
         if let Some((_, _, bars)) = &self.bars {
-            bars[slot].set_prefix(cell.to_owned());
+            bars[slot].set_prefix(name.clone());
             bars[slot].set_message("starting");
             bars[slot].set_position(0);
+        }
+        if let Ok(mut state) = self.state.lock() {
+            state.running[slot] = Some(Running { name, weight: cell.weight(), share: 0.0 });
         }
     }
 
     pub(super) fn tell(&self, slot: usize, line: Line) {
         match line {
             Line::Progress { share, doing } => {
-                if let Ok(mut state) = self.state.lock() {
-                    state.running[slot] = share;
+                if let Ok(mut state) = self.state.lock()
+                    && let Some(running) = &mut state.running[slot]
+                {
+                    running.share = share;
                 }
                 if let Some((_, whole, bars)) = &self.bars {
                     bars[slot].set_position((share * 1000.0) as u64);
@@ -73,21 +97,28 @@ impl Progress {
         }
     }
 
-    pub(super) fn finish(&self, slot: usize, cell: &str, good: bool) {
-        if let Ok(mut state) = self.state.lock() {
+    /// A cell ended: `how` is done, stopped or FAILED.
+    pub(super) fn finish(&self, slot: usize, how: &str) {
+        let mut name = String::new();
+        if let Ok(mut state) = self.state.lock()
+            && let Some(running) = state.running[slot].take()
+        {
             state.finished += 1;
-            state.running[slot] = 0.0;
+            state.done += running.weight;
+            name = running.name;
         }
         let (_, text) = self.whole();
-        self.say(&format!("{text}: {cell} {}", if good { "done" } else { "FAILED" }));
+        self.say(&format!("{text}: {name} {how}"));
     }
 
-    pub(super) fn close(&self) {
+    pub(super) fn close(&self, stopped: bool) {
         if let Some((all, _, _)) = &self.bars {
             // Only the drawing is at stake.
             let _ = all.clear();
         }
-        eprintln!("{} cells in {}", self.cells, duration(self.started.elapsed()));
+        if !stopped {
+            eprintln!("{} cells in {}", self.cells, duration(self.started.elapsed()));
+        }
     }
 
     fn say(&self, text: &str) {
@@ -99,13 +130,17 @@ impl Progress {
         }
     }
 
-    /// The share of all cells' work that is done, and a line on it with the time left.
+    /// The share of all cells' work that is done, and a line on it with the time left. Cells weigh as many passes as
+    /// they have, at the rate that was measured so far.
     fn whole(&self) -> (f64, String) {
-        let (finished, running) = match self.state.lock() {
-            Ok(state) => (state.finished, state.running.iter().sum::<f64>()),
+        let (finished, done) = match self.state.lock() {
+            Ok(state) => {
+                let running = state.running.iter().flatten().map(|r| r.weight * r.share).sum::<f64>();
+                (state.finished, state.done + running)
+            }
             Err(_) => (0, 0.0),
         };
-        let share = ((finished as f64 + running) / self.cells as f64).clamp(0.0, 1.0);
+        let share = (done / self.whole).clamp(0.0, 1.0);
         let elapsed = self.started.elapsed().as_secs_f64();
         let left = if share > 0.0 {
             duration(Duration::from_secs_f64(elapsed / share * (1.0 - share)))

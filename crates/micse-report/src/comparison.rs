@@ -1,0 +1,255 @@
+//! Every method against one baseline, at each size.
+//!
+//! Two sources of chance, two figures. Seeds: the paired t test over the seeds that both have, corrected by Holm over
+//! the methods of a size. Sentence pairs: the paired bootstrap over the pairs of a task, for these seeds' models.
+
+mod pairs;
+
+use std::collections::BTreeMap;
+
+use micse_stats::{BootstrapDifference, Interval, holm, paired_difference};
+use polars::prelude::*;
+
+use crate::results::{FinishedCell, Results};
+use crate::{Error, Grid, Result};
+pub use pairs::RESAMPLES;
+use pairs::Resampled;
+
+/// The baseline where none is named and the sweep has it.
+pub const USUAL_BASELINE: &str = "simcse";
+
+/// Differences below this p, corrected, are marked.
+pub const SIGNIFICANCE: f64 = 0.05;
+
+/// One method against the baseline, at one size, on one task or on average.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The method.
+    pub method: String,
+    /// The training-set size of whichever of the two trains.
+    pub size: String,
+    /// The task, or [`AVERAGE`](crate::AVERAGE).
+    pub task: String,
+    /// The mean over common seeds of the method's Spearman x 100 less the baseline's; NaN where a score is not
+    /// defined.
+    pub difference: f64,
+    /// The 95 % interval of the difference by Student's t over seeds; none for fewer than two seeds.
+    pub interval: Option<Interval>,
+    /// The two-sided p of the paired t test over seeds; none for fewer than two seeds.
+    pub p: Option<f64>,
+    /// [`p`](Self::p) after Holm's correction over the methods of this size and task.
+    pub p_holm: Option<f64>,
+    /// The seeds in common; those of the one side where the other does not train, and is a constant; 1 where
+    /// neither trains.
+    pub n: usize,
+    /// The paired bootstrap over the task's sentence pairs: the same resamples for both methods and all seeds. None for
+    /// the average, and where a run's cosines were not kept.
+    pub pairs: Option<BootstrapDifference>,
+}
+
+impl Comparison {
+    /// Whether the corrected p is below [`SIGNIFICANCE`].
+    pub fn is_significant(&self) -> bool {
+        self.p_holm.is_some_and(|p| p < SIGNIFICANCE)
+    }
+}
+
+/// All comparisons of a sweep with its baseline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparisons {
+    /// The baseline's name.
+    pub baseline: String,
+    /// Size by size, method by method, task by task, in the order of the sweep. A method without a seed in common with
+    /// the baseline at a size is not there.
+    pub all: Vec<Comparison>,
+    /// Methods with runs whose cosines were not kept, because an older version made them: their comparisons, and where
+    /// the baseline is one of them all comparisons, have no [`pairs`](Comparison::pairs).
+    pub without_cosines: Vec<String>,
+}
+
+/// The runs of a method at a size.
+enum Side<'a> {
+    /// It does not train: one result for all seeds.
+    Constant(usize, &'a FinishedCell),
+    /// By seed.
+    Seeds(BTreeMap<u64, (usize, &'a FinishedCell)>),
+}
+
+impl Comparisons {
+    /// Compares every method with `baseline`; if none is named with [`USUAL_BASELINE`], if the sweep has it, else with
+    /// its first method that does not train. None if the sweep has neither.
+    ///
+    /// The bootstrap resamples each task [`RESAMPLES`] times for all cells of the sweep: some seconds.
+    ///
+    /// # Errors
+    /// The sweep has no method of that name; a run's cosines cannot be read, or are not those of its scores.
+    pub fn new(results: &Results, baseline: Option<&str>) -> Result<Option<Self>> {
+        let Some(baseline) = choose(results, baseline)? else { return Ok(None) };
+        let resampled = Resampled::of(results)?;
+        let mut all = Vec::new();
+        for size in &results.sizes {
+            let Some(base) = side(results, &baseline, size) else { continue };
+            let mut of_size = Vec::new();
+            for method in results.methods.iter().filter(|method| method.name != baseline) {
+                if let Some(side) = side(results, &method.name, size) {
+                    let common = common(&side, &base);
+                    for task in &results.tasks {
+                        of_size.extend(compare(&method.name, size, task, &common, &resampled)?);
+                    }
+                }
+            }
+            for task in &results.tasks {
+                correct(&mut of_size, task)?;
+            }
+            all.extend(of_size);
+        }
+        Ok(Some(Self { baseline, all, without_cosines: resampled.without_cosines(results) }))
+    }
+
+    /// Refuses, before a sweep runs, a baseline that is none of its methods.
+    ///
+    /// # Errors
+    /// The sweep has no method of that name.
+    pub fn check_baseline(grid: &Grid, baseline: &str) -> Result<()> {
+        check(baseline, grid.cells.iter().map(|cell| cell.method.as_str()))
+    }
+
+    /// The comparison of a method at a size on a task, or on [`AVERAGE`](crate::AVERAGE).
+    pub fn get(&self, method: &str, size: &str, task: &str) -> Option<&Comparison> {
+        self.all.iter().find(|c| c.method == method && c.size == size && c.task == task)
+    }
+
+    /// The comparisons as a frame: baseline, method, size, task, difference, n, the interval over seeds (low, high), p,
+    /// p_holm, the interval over pairs (pairs_low, pairs_high), pairs_p, resamples.
+    pub(crate) fn frame(comparisons: Option<&Self>) -> Result<DataFrame> {
+        let all: &[Comparison] = comparisons.map_or(&[], |c| &c.all);
+        let text = |of: fn(&Comparison) -> &String| all.iter().map(of).cloned().collect::<Vec<_>>();
+        let optional = |of: &dyn Fn(&Comparison) -> Option<f64>| all.iter().map(of).collect::<Vec<_>>();
+        Ok(df!(
+            "baseline" => comparisons.map_or_else(Vec::new, |c| vec![c.baseline.clone(); all.len()]),
+            "method" => text(|c| &c.method),
+            "size" => text(|c| &c.size),
+            "task" => text(|c| &c.task),
+            "difference" => all.iter().map(|c| c.difference).collect::<Vec<_>>(),
+            "n" => all.iter().map(|c| c.n as u32).collect::<Vec<_>>(),
+            "low" => optional(&|c| c.interval.map(|i| i.low)),
+            "high" => optional(&|c| c.interval.map(|i| i.high)),
+            "p" => optional(&|c| c.p),
+            "p_holm" => optional(&|c| c.p_holm),
+            "pairs_low" => optional(&|c| c.pairs.map(|b| b.interval.low)),
+            "pairs_high" => optional(&|c| c.pairs.map(|b| b.interval.high)),
+            "pairs_p" => optional(&|c| c.pairs.map(|b| b.p)),
+            "resamples" => all.iter().map(|c| c.pairs.map(|b| b.resamples as u32)).collect::<Vec<_>>(),
+        )?)
+    }
+}
+
+/// The baseline that is named, or the usual one.
+fn choose(results: &Results, named: Option<&str>) -> Result<Option<String>> {
+    let planned = || results.planned.iter();
+    let Some(name) = named else {
+        let usual = planned().find(|(name, _)| name == USUAL_BASELINE);
+        let untrained = || planned().find(|(_, trains)| !trains);
+        return Ok(usual.or_else(untrained).map(|(name, _)| name.clone()));
+    };
+    check(name, planned().map(|(method, _)| method.as_str()))?;
+    Ok(Some(name.to_owned()))
+}
+
+/// Refuses a baseline that is none of these methods.
+fn check<'a>(name: &str, methods: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut known: Vec<&str> = Vec::new();
+    for method in methods {
+        if method == name {
+            return Ok(());
+        }
+        if !known.contains(&method) {
+            known.push(method);
+        }
+    }
+    Err(Error::Baseline { name: name.to_owned(), methods: known.join(", ") })
+}
+
+/// The finished runs of a method at a size; none if there are none.
+fn side<'a>(results: &'a Results, method: &str, size: &str) -> Option<Side<'a>> {
+    let mut seeds = BTreeMap::new();
+    for (place, cell) in results.cells.iter().enumerate().filter(|(_, cell)| cell.result.method == method) {
+        match (&cell.result.size, cell.result.seed) {
+            (None, _) => return Some(Side::Constant(place, cell)),
+            (Some(of), Some(seed)) if of == size => {
+                seeds.insert(seed, (place, cell));
+            }
+            _ => {}
+        }
+    }
+    (!seeds.is_empty()).then_some(Side::Seeds(seeds))
+}
+
+/// A cell with its place among the results' cells.
+type Placed<'a> = (usize, &'a FinishedCell);
+
+/// Runs of the method and of the baseline, seed by seed.
+fn common<'a>(method: &Side<'a>, baseline: &Side<'a>) -> Vec<(Placed<'a>, Placed<'a>)> {
+    match (method, baseline) {
+        (&Side::Constant(a, one), &Side::Constant(b, other)) => vec![((a, one), (b, other))],
+        (Side::Seeds(seeds), &Side::Constant(b, other)) => {
+            seeds.values().map(|&cell| (cell, (b, other))).collect()
+        }
+        (&Side::Constant(a, one), Side::Seeds(seeds)) => {
+            seeds.values().map(|&cell| ((a, one), cell)).collect()
+        }
+        (Side::Seeds(seeds), Side::Seeds(others)) => {
+            seeds.iter().filter_map(|(seed, &cell)| Some((cell, *others.get(seed)?))).collect()
+        }
+    }
+}
+
+/// One comparison, not yet corrected; none without a seed in common.
+fn compare(
+    method: &str,
+    size: &str,
+    task: &str,
+    common: &[(Placed<'_>, Placed<'_>)],
+    resampled: &Resampled,
+) -> Result<Option<Comparison>> {
+    let scores =
+        common.iter().filter_map(|((_, one), (_, other))| Some((one.score(task)?, other.score(task)?)));
+    let (first, second): (Vec<f64>, Vec<f64>) = scores.unzip();
+    if first.is_empty() {
+        return Ok(None);
+    }
+    let mut comparison = Comparison {
+        method: method.to_owned(),
+        size: size.to_owned(),
+        task: task.to_owned(),
+        difference: f64::NAN,
+        interval: None,
+        p: None,
+        p_holm: None,
+        n: first.len(),
+        pairs: None,
+    };
+    if first.iter().chain(&second).all(|score| score.is_finite()) {
+        let over_seeds = paired_difference(&first, &second)?;
+        comparison.difference = over_seeds.mean;
+        comparison.interval = over_seeds.interval;
+        comparison.p = over_seeds.p;
+        let places: Vec<(usize, usize)> = common.iter().map(|((a, _), (b, _))| (*a, *b)).collect();
+        comparison.pairs = resampled.difference(task, &places)?;
+    }
+    Ok(Some(comparison))
+}
+
+/// Holm's correction over the comparisons of one size on a task.
+fn correct(comparisons: &mut [Comparison], task: &str) -> Result<()> {
+    let (tested, p): (Vec<usize>, Vec<f64>) = comparisons
+        .iter()
+        .enumerate()
+        .filter(|(_, comparison)| comparison.task == task)
+        .filter_map(|(place, comparison)| Some((place, comparison.p?)))
+        .unzip();
+    for (place, p) in tested.into_iter().zip(holm(&p)?) {
+        comparisons[place].p_holm = Some(p);
+    }
+    Ok(())
+}

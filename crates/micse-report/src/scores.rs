@@ -1,0 +1,88 @@
+//! Mean and deviation over seeds of each method, size and task.
+
+use std::collections::HashMap;
+
+use micse_stats::Summary;
+use polars::prelude::*;
+
+use crate::Result;
+
+/// Method, size (none without training), task.
+type Key = (String, Option<String>, String);
+
+/// Summaries over seeds, in the order of the sweep.
+pub(crate) struct Scores {
+    rows: Vec<(Key, Summary)>,
+    places: HashMap<Key, usize>,
+}
+
+impl Scores {
+    /// Of single scores: method, size, task, Spearman's correlation times 100.
+    pub(crate) fn of<'a>(values: impl Iterator<Item = (&'a str, Option<&'a str>, &'a str, f64)>) -> Self {
+        let mut groups: Vec<(Key, Vec<f64>)> = Vec::new();
+        let mut places = HashMap::new();
+        for (method, size, task, value) in values {
+            let key = (method.to_owned(), size.map(str::to_owned), task.to_owned());
+            let place = *places.entry(key.clone()).or_insert(groups.len());
+            if place == groups.len() {
+                groups.push((key, Vec::new()));
+            }
+            groups[place].1.push(value);
+        }
+        // No group is empty, so that each keeps its place.
+        let rows =
+            groups.into_iter().filter_map(|(key, values)| Some((key, Summary::of(&values)?))).collect();
+        Self { rows, places }
+    }
+
+    /// The summary at this size; a method that does not train has the same at every size.
+    pub(crate) fn get(&self, method: &str, size: &str, task: &str) -> Option<&Summary> {
+        let of = |size: Option<&str>| {
+            let key = (method.to_owned(), size.map(str::to_owned), task.to_owned());
+            self.places.get(&key).map(|&place| &self.rows[place].1)
+        };
+        of(None).or_else(|| of(Some(size)))
+    }
+
+    /// `61.23±0.45`; without a deviation where there is one run; `-` where there is none.
+    pub(crate) fn cell(&self, method: &str, size: &str, task: &str) -> String {
+        self.get(method, size, task).map_or_else(|| "-".into(), mean_and_std)
+    }
+
+    /// How many runs stand behind the cells of a table: `5`, or `3 to 5`.
+    pub(crate) fn runs(&self, size: Option<&str>) -> String {
+        let trained =
+            self.rows.iter().filter(|((_, s, _), _)| s.is_some() && (size.is_none() || s.as_deref() == size));
+        let counts: Vec<usize> = trained.map(|(_, summary)| summary.n).collect();
+        match (counts.iter().min(), counts.iter().max()) {
+            (Some(least), Some(most)) if least != most => format!("{least} to {most}"),
+            (Some(n), _) => n.to_string(),
+            _ => "0".into(),
+        }
+    }
+
+    /// A row a method, size and task: mean, std, n, min, max.
+    pub(crate) fn frame(&self) -> Result<DataFrame> {
+        let keys = |of: &dyn Fn(&Key) -> String| self.rows.iter().map(|(key, _)| of(key)).collect::<Vec<_>>();
+        let values = |of: &dyn Fn(&Summary) -> f64| self.rows.iter().map(|(_, s)| of(s)).collect::<Vec<_>>();
+        Ok(df!(
+            "method" => keys(&|key| key.0.clone()),
+            "size" => self.rows.iter().map(|(key, _)| key.1.clone()).collect::<Vec<_>>(),
+            "task" => keys(&|key| key.2.clone()),
+            "mean" => values(&|s| s.mean),
+            "std" => self.rows.iter().map(|(_, s)| s.std).collect::<Vec<_>>(),
+            "n" => self.rows.iter().map(|(_, s)| s.n as u32).collect::<Vec<_>>(),
+            "min" => values(&|s| s.min),
+            "max" => values(&|s| s.max),
+        )?)
+    }
+}
+
+/// `61.23±0.45`; without a deviation where there is one run.
+pub(crate) fn mean_and_std(summary: &Summary) -> String {
+    match summary.std {
+        _ if summary.mean.is_nan() => "undefined".into(),
+        Some(std) => format!("{:.2}±{std:.2}", summary.mean),
+        None => format!("{:.2}", summary.mean),
+    }
+}

@@ -1,0 +1,102 @@
+//! Methods against the figures of the miCSE paper and of the methods' own publications.
+
+use std::collections::BTreeSet;
+
+use micse_stats::Summary;
+
+use crate::Grid;
+use crate::paper::{Figure, Paper};
+use crate::results::{AVERAGE, FinishedCell, Results};
+use crate::scores::mean_and_std;
+use crate::tables::Sheet;
+
+/// The evaluation that published figures are of.
+const EVALUATION: &str = "SentEval";
+
+/// The table: a row a published figure whose method the sweep has.
+pub(super) fn against(results: &Results, grid: &Grid, paper: &Paper) -> Sheet {
+    let header = ["method", "table", "there", "published", "here, at", "here", "difference", "differs in"];
+    let mut rows = Vec::new();
+    for figure in &paper.figures {
+        // What the authors' code does is the same method.
+        let plain = |name: &str| name.split('@').next() == Some(figure.method.as_str());
+        for method in results.methods.iter().filter(|method| plain(&method.name)) {
+            let cells = nearest(results, &method.name, figure);
+            let Some(Some(here)) = cells.first().map(|_| summary(&cells)) else { continue };
+            let published = figure.std.map_or_else(String::new, |std| format!("±{std:.2}"));
+            let decimals = usize::from(figure.decimals);
+            rows.push(vec![
+                method.name.clone(),
+                figure.table.map_or_else(|| "-".into(), |table| table.to_string()),
+                figure.setting(),
+                format!("{:.decimals$}{published}", figure.average),
+                cells[0].result.size.clone().unwrap_or_else(|| "-".into()),
+                mean_and_std(&here),
+                format!("{:+.2}", here.mean - figure.average),
+                differences(&cells, grid, figure),
+            ]);
+        }
+    }
+    let own = grid.notes.iter().chain([&grid.settings]);
+    let mut notes: Vec<String> = own.map(|note| format!("here: {note}")).collect();
+    notes.push(format!("published figures: {} (Klein & Nabi 2023) where a table is named", paper.title));
+    let sources: BTreeSet<&str> = paper.figures.iter().map(|figure| figure.source.as_str()).collect();
+    notes.push(format!("read in: {}", Vec::from_iter(sources).join("; ")));
+    Sheet {
+        title: "Against published figures: Spearman x 100, average of 7 tasks".into(),
+        header: header.map(str::to_owned).to_vec(),
+        rows,
+        notes,
+    }
+}
+
+/// The method's cells at the size that has as many sentences as the figure; at its largest size if there is none.
+fn nearest<'a>(results: &'a Results, method: &str, figure: &Figure) -> Vec<&'a FinishedCell> {
+    let of_method: Vec<&FinishedCell> =
+        results.cells.iter().filter(|cell| cell.result.method == method).collect();
+    let same: Vec<&FinishedCell> = of_method
+        .iter()
+        .filter(|cell| figure.sentences.is_some_and(|count| count == cell.result.sentences))
+        .copied()
+        .collect();
+    // Of several sizes with as many sentences, the first.
+    let chosen = same.first().or_else(|| of_method.iter().max_by_key(|cell| cell.result.sentences));
+    let size = chosen.map(|cell| &cell.result.size);
+    of_method.into_iter().filter(|cell| Some(&cell.result.size) == size).collect()
+}
+
+fn summary(cells: &[&FinishedCell]) -> Option<Summary> {
+    Summary::of(&cells.iter().filter_map(|cell| cell.score(AVERAGE)).collect::<Vec<_>>())
+}
+
+/// In what the two settings are seen to differ. Encoder and text are judged by their names.
+fn differences(cells: &[&FinishedCell], grid: &Grid, figure: &Figure) -> String {
+    let result = &cells[0].result;
+    let mut parts = Vec::new();
+    let encoder = grid.notes.iter().find(|note| note.starts_with("encoder: "));
+    let same_encoder =
+        encoder.zip(figure.folder()).is_some_and(|(note, folder)| note.to_lowercase().contains(folder));
+    // Word vectors start from no encoder.
+    if figure.folder().is_some() && !same_encoder {
+        parts.push("encoder".to_owned());
+    }
+    let text = figure.text.as_deref();
+    let same_text = match text {
+        None => result.train_text == "none",
+        Some("Wikipedia") => result.train_text.to_lowercase().contains("wiki"),
+        Some(_) => false,
+    };
+    if !same_text {
+        parts.push("text".into());
+    }
+    if let Some(count) = figure.sentences.filter(|&count| count != result.sentences) {
+        parts.push(format!("sentences ({} for {count})", result.sentences));
+    }
+    if result.evaluated_on != EVALUATION {
+        parts.push("pairs".into());
+    }
+    if result.steps > 0 && !grid.settings.ends_with("the recipes' own") {
+        parts.push("settings".into());
+    }
+    if parts.is_empty() { "nothing seen".into() } else { parts.join(", ") }
+}

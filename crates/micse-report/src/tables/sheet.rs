@@ -1,0 +1,83 @@
+//! A table before it has a form, and its forms as text and Markdown.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+/// A table before it is text, Markdown or LaTeX.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sheet {
+    /// One line above it.
+    pub title: String,
+    /// The columns' names.
+    pub header: Vec<String>,
+    /// The rows, each as long as the header.
+    pub rows: Vec<Vec<String>>,
+    /// Lines below it.
+    pub notes: Vec<String>,
+}
+
+/// Marks behind a number.
+const MARKS: [char; 2] = ['*', '†'];
+
+/// What stands in a column of numbers where there is none.
+const NO_NUMBER: [&str; 3] = ["", "-", "undefined"];
+
+/// Whether a cell is a number, with sign, deviation and marks, or an interval.
+pub(super) fn is_number(cell: &str) -> bool {
+    cell.contains(|c: char| c.is_ascii_digit())
+        && cell.chars().all(|c| c.is_ascii_digit() || "+-.±<[], ".contains(c) || MARKS.contains(&c))
+}
+
+impl Sheet {
+    /// Whether a column holds numbers, and stands to the right.
+    pub(super) fn is_numeric(&self, column: usize) -> bool {
+        column > 0
+            && self
+                .rows
+                .iter()
+                .all(|row| is_number(&row[column]) || NO_NUMBER.contains(&row[column].as_str()))
+    }
+
+    /// For a terminal.
+    pub(crate) fn text(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.set_header(&self.header);
+        let numeric: Vec<bool> = (0..self.header.len()).map(|column| self.is_numeric(column)).collect();
+        let is_marked = |column: usize| self.rows.iter().any(|row| row[column].ends_with(MARKS));
+        let marked: Vec<bool> = (0..self.header.len()).map(is_marked).collect();
+        for row in &self.rows {
+            // Where a column has marks, numbers without stand one place to the left, point under point.
+            let place = |(column, cell): (usize, &String)| {
+                let pad = numeric[column] && marked[column] && !cell.ends_with(MARKS);
+                if pad { format!("{cell}\u{a0}") } else { cell.clone() }
+            };
+            table.add_row(row.iter().enumerate().map(place));
+        }
+        for (index, _) in numeric.iter().enumerate().filter(|(_, numeric)| **numeric) {
+            if let Some(column) = table.column_mut(index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let notes: String = self.notes.iter().flat_map(|note| [note.as_str(), "\n"]).collect();
+        format!("{}\n{table}\n{notes}\n", self.title).replace('\u{a0}', " ")
+    }
+
+    /// For a page.
+    pub(crate) fn markdown(&self) -> String {
+        // A star is not emphasis, a bar no column.
+        let plain = |text: &str| text.replace('*', "\\*").replace('|', "\\|");
+        let line = |cells: &[String]| {
+            format!("| {} |\n", cells.iter().map(|cell| plain(cell)).collect::<Vec<_>>().join(" | "))
+        };
+        let rule = |column| if self.is_numeric(column) { "---:" } else { "---" }.to_owned();
+        let mut text = format!("**{}**\n\n{}", self.title, line(&self.header));
+        text.push_str(&line(&(0..self.header.len()).map(rule).collect::<Vec<_>>()));
+        text.extend(self.rows.iter().map(|row| line(row)));
+        if !self.notes.is_empty() {
+            text.push('\n');
+            text.extend(self.notes.iter().map(|note| format!("- {}\n", plain(note))));
+        }
+        text.push('\n');
+        text
+    }
+}

@@ -1,0 +1,79 @@
+//! Which finished encoders stay on disk.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use micse_report::{Grid, GridCell};
+use micse_train::RunResult;
+use serde::{Deserialize, Serialize};
+
+use super::cell::{CellSpec, Work};
+
+/// The rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub(super) enum Keep {
+    /// Those of all runs.
+    All,
+    /// Of each method and size that of the seed with the best score on the development pairs.
+    Best,
+    /// None.
+    None,
+}
+
+/// Where a cell's model lies.
+fn model(cell: &Path) -> PathBuf {
+    cell.join("model")
+}
+
+/// After a cell: takes away the models of its method and size that are not the best so far. The order in which cells
+/// finish does not matter: the best of all is never taken away.
+pub(super) fn prune(sweep: &Path, cell: &GridCell, keep: Keep) -> Result<()> {
+    if keep != Keep::Best {
+        return Ok(());
+    }
+    let grid = Grid::load(sweep)?;
+    prune_group(sweep, grid.cells.iter().filter(|c| c.method == cell.method && c.size == cell.size))
+}
+
+fn prune_group<'a>(sweep: &Path, cells: impl Iterator<Item = &'a GridCell>) -> Result<()> {
+    let mut finished = Vec::new();
+    for cell in cells {
+        let folder = sweep.join(&cell.folder);
+        if folder.join("result.json").is_file() && model(&folder).is_dir() {
+            let score = RunResult::load(&folder.join("result.json"))?.scores.dev_spearman;
+            finished.push((score.unwrap_or(f64::NEG_INFINITY), cell.seed, folder));
+        }
+    }
+    // The best first; of equals the lowest seed.
+    finished.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    for (_, _, folder) in finished.iter().skip(1) {
+        let model = model(folder);
+        match std::fs::remove_dir_all(&model) {
+            // Another cell's process was faster.
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(e).with_context(|| format!("{}: cannot be removed", model.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that the models of the open cells will take.
+pub(super) fn bytes(open: &[&CellSpec], model: u64, jobs: usize) -> u64 {
+    let trained = open.iter().filter(|cell| matches!(cell.work, Work::Train { .. }));
+    let all = trained.clone().filter(|cell| cell.keep == Keep::All).count();
+    let mut groups: Vec<String> =
+        trained.filter(|cell| cell.keep == Keep::Best).map(|cell| group(cell)).collect();
+    groups.sort();
+    groups.dedup();
+    // Those that are finished stand beside the best until they are compared with it.
+    let best = if groups.is_empty() { 0 } else { groups.len() + jobs };
+    (all + best) as u64 * model
+}
+
+fn group(cell: &CellSpec) -> String {
+    let name = cell.to_string();
+    name.rsplit_once(" seed ").map_or(name.clone(), |(group, _)| group.to_owned())
+}

@@ -1,0 +1,158 @@
+//! The process of one cell: `cargo xtask sweep-cell`, which a sweep starts for each of its cells, and schedulers can
+//! start themselves.
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use micse_report::{Failure, Grid};
+use micse_train::{Event, Stop};
+use serde::{Deserialize, Serialize};
+
+use super::cell::CellSpec;
+use super::models;
+
+/// Run one cell of a sweep, as `sweep --launcher print` lists them
+#[derive(Args)]
+pub(crate) struct SweepCell {
+    /// The sweep's folder
+    #[arg(long)]
+    sweep: PathBuf,
+    /// The cell's folder, from the sweep's folder
+    #[arg(long)]
+    cell: PathBuf,
+    /// Tell progress as JSON, a line each, on standard output, and stop when standard input is closed
+    #[arg(long, hide = true)]
+    child: bool,
+}
+
+/// A line of a cell's progress.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Line {
+    /// The share of the cell's work that is done, and what it is at.
+    Progress { share: f64, doing: String },
+    /// Something that the user should know.
+    Notice(String),
+}
+
+impl SweepCell {
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let stop = Stop::on_signals()?;
+        let grid = Grid::load(&self.sweep)?;
+        let cell = grid.cells.iter().find(|cell| cell.folder == self.cell).with_context(|| {
+            format!("{}: there is no cell {}", self.sweep.join(Grid::FILE).display(), self.cell.display())
+        })?;
+        let spec = CellSpec::of_grid(&self.sweep, cell)?;
+        if self.child {
+            stop_with_parent(stop.clone());
+        }
+        let mut lines = Lines::new(&spec, self.child);
+        let ended = spec.run(&stop, &mut |event| {
+            // Steps end with a checkpoint; scoring has nothing to lose but itself.
+            if stop.requested() && matches!(event, Event::Evaluating { .. } | Event::Fitting { .. }) {
+                std::process::exit(Stop::STATUS.into());
+            }
+            lines.tell(&event);
+        });
+        match ended {
+            Ok(()) => {
+                Failure::forget(&spec.folder)?;
+                models::prune(&self.sweep, cell, spec.keep)?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(error) if matches!(error.downcast_ref(), Some(micse_train::Error::Stopped { .. })) => {
+                Ok(ExitCode::from(Stop::STATUS))
+            }
+            Err(error) => {
+                if lasts(&error) {
+                    Failure { reason: format!("{error:#}") }.save(&spec.folder)?;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Whether the same command would fail again. A full disk or a file that is not there is mended outside; another
+/// run in the folder is not this cell's failure.
+fn lasts(error: &anyhow::Error) -> bool {
+    let outside = error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some());
+    !outside && !matches!(error.downcast_ref(), Some(micse_train::Error::Run { .. }))
+}
+
+/// A sweep that dies takes its cells along: they end after the step at hand, with a checkpoint.
+fn stop_with_parent(stop: Stop) {
+    std::thread::spawn(move || {
+        // Nothing is ever sent: this returns when the other end is gone.
+        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+        stop.request();
+    });
+}
+
+/// Writes progress: a few JSON lines a second for a sweep, a plain line now and then for logs.
+struct Lines {
+    json: bool,
+    name: String,
+    training: f64,
+    steps: usize,
+    last: Option<Instant>,
+    pause: Duration,
+}
+
+impl Lines {
+    fn new(spec: &CellSpec, json: bool) -> Self {
+        let seconds = if json || std::io::stderr().is_terminal() { 0.2 } else { 30.0 };
+        Self {
+            json,
+            name: spec.to_string(),
+            training: spec.training_share(),
+            steps: 0,
+            last: None,
+            pause: Duration::from_secs_f64(seconds),
+        }
+    }
+
+    fn tell(&mut self, event: &Event) {
+        let training = self.training;
+        let line = match event {
+            Event::Started { steps, .. } => {
+                self.steps = *steps;
+                return;
+            }
+            Event::Step(report) => Line::Progress {
+                share: training * report.step as f64 / self.steps.max(1) as f64,
+                doing: format!("step {}/{}, loss {:.3}", report.step, self.steps, report.loss),
+            },
+            Event::Fitting { step, steps, bits } => Line::Progress {
+                share: training * *step as f64 / (*steps).max(1) as f64,
+                doing: format!("fit {step}/{steps}, {bits:.3} bits a dimension"),
+            },
+            Event::Evaluating { done, total } => Line::Progress {
+                share: training + (1.0 - training) * *done as f64 / (*total).max(1) as f64,
+                doing: format!("scoring, {done}/{total} sentences"),
+            },
+            Event::Development { .. } => return,
+            Event::Notice(text) => Line::Notice(text.clone()),
+        };
+        if matches!(line, Line::Progress { .. }) && self.last.is_some_and(|last| last.elapsed() < self.pause)
+        {
+            return;
+        }
+        self.last = Some(Instant::now());
+        // A reader that went away is no reason to lose the run.
+        let _ = match (self.json, &line) {
+            (true, line) => serde_json::to_string(line)
+                .map_err(std::io::Error::from)
+                .and_then(|text| writeln!(std::io::stdout().lock(), "{text}")),
+            (false, Line::Progress { doing, .. }) => {
+                writeln!(std::io::stderr().lock(), "{}: {doing}", self.name)
+            }
+            (false, Line::Notice(text)) => {
+                writeln!(std::io::stderr().lock(), "{}: notice: {text}", self.name)
+            }
+        };
+    }
+}
