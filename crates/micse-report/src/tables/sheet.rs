@@ -1,6 +1,6 @@
 //! A table before it has a form, and its forms as text and Markdown.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table, TableComponent, presets};
 
 /// A table before it is text, Markdown or LaTeX.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Sheet {
     /// For a terminal.
     pub(crate) fn text(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).remove_style(TableComponent::HorizontalLines);
         table.set_header(&self.header);
         let numeric: Vec<bool> = (0..self.header.len()).map(|column| self.is_numeric(column)).collect();
         let is_marked = |column: usize| self.rows.iter().any(|row| row[column].ends_with(MARKS));

@@ -1,0 +1,275 @@
+//! Tables of made-up sweeps with known numbers.
+
+mod common;
+
+use common::Sweep;
+use micse_report::{Comparisons, Error, Paper, Results, TableOptions, write_tables};
+
+/// Two tasks, so that there is an average; scores lie around it.
+fn around(average: f64) -> [(&'static str, f64); 2] {
+    [("SICKRelatedness", average + 1.0), ("STSBenchmark", average - 1.0)]
+}
+
+/// One untrained row, and three methods over three seeds at one of two sizes; `ct` has another seed.
+fn sweep() -> Sweep {
+    let mut sweep = Sweep::new();
+    sweep.cell("untrained (cls)", None, None, &around(50.0));
+    for (seed, simcse, micse, scd) in [(1, 60.0, 63.0, 60.5), (2, 61.0, 64.1, 61.0), (3, 62.0, 64.9, 64.0)] {
+        for (method, average) in [("simcse", simcse), ("micse", micse), ("scd", scd)] {
+            sweep.cell(method, Some("10%"), Some(seed), &around(average));
+        }
+    }
+    sweep.cell("ct", Some("10%"), Some(7), &around(58.0));
+    sweep.cell("mocose", Some("10%"), Some(2), &around(66.0));
+    sweep.cell("simcse", Some("100%"), Some(1), &around(70.0));
+    sweep.planned("micse", Some("100%"), Some(1));
+    sweep
+}
+
+/// The line of a table that begins with these cells.
+fn line<'a>(tables: &'a str, title: &str, start: &str) -> &'a str {
+    let table = &tables[tables.find(title).unwrap_or_else(|| panic!("{title} is not in {tables}"))..];
+    table.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start} is not in {table}"))
+}
+
+#[test]
+fn means_stars_and_holes() {
+    let markdown = sweep().tables(&TableOptions::default(), "tables.md");
+    let title =
+        "Methods by training-set size: Spearman x 100, average of 2 tasks, mean±std over 1 to 3 seeds";
+    let row = |start| line(&markdown, title, start);
+    assert_eq!(row("| method"), "| method | 10% | 100% |");
+    assert_eq!(row("| simcse"), "| simcse | 61.00±1.00 | 70.00 |");
+    // std([63, 64.1, 64.9], ddof=1) = 0.954
+    assert_eq!(row("| micse"), "| micse | 64.00±0.95\\* | - |");
+    assert_eq!(row("| untrained"), "| untrained (cls) | 50.00\\* | 50.00 |");
+    // Too much noise, no seed in common, one seed in common.
+    assert_eq!(row("| scd"), "| scd | 61.83±1.89 | - |");
+    assert_eq!(row("| ct"), "| ct | 58.00 | - |");
+    assert_eq!(row("| mocose"), "| mocose | 66.00 | - |");
+    assert!(row("- \\*: differs from simcse").contains("Holm"), "{markdown}");
+    assert_eq!(row("- train text"), "- train text, for all methods that train: wiki_1.txt");
+    assert_eq!(row("- selected on"), "- selected on, for all methods that train: last step");
+
+    let title = "Methods by task, trained on 10%";
+    let row = |start| line(&markdown, title, start);
+    assert_eq!(row("| method"), "| method | SICK-R | STS-B | Avg. | cost |");
+    assert_eq!(row("| micse"), "| micse | 65.00±0.95 | 63.00±0.95 | 64.00±0.95\\* | 1.5 |");
+    assert_eq!(row("| untrained"), "| untrained (cls) | 51.00 | 49.00 | 50.00\\* | - |");
+    assert!(row("- cost").contains("differs between machines"));
+}
+
+/// ```python
+/// scipy.stats.ttest_rel([63, 64.1, 64.9], [60, 61, 62])          # p 0.000370165, [2.751586, 3.248414]
+/// scipy.stats.ttest_1samp([50 - 60, 50 - 61, 50 - 62], 0)        # p 0.002743489, [-13.484138, -8.515862]
+/// scipy.stats.ttest_rel([60.5, 61, 64], [60, 61, 62])            # p 0.299859958, [-1.752239, 3.418906]
+/// statsmodels.stats.multitest.multipletests([0.002743489, 0.000370165, 0.299859958], method="holm")
+/// # [0.005486979, 0.001110494, 0.299859958]
+/// ```
+#[test]
+fn comparisons_are_those_of_scipy() {
+    let comparisons = Comparisons::new(&sweep().results(), None).unwrap().unwrap();
+    assert_eq!(comparisons.baseline, "simcse");
+    let close =
+        |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+    for (method, difference, interval, p, holm) in [
+        ("untrained (cls)", -11.0, (-13.484_138, -8.515_862), 0.002_743_489, 0.005_486_979),
+        ("micse", 3.0, (2.751_586, 3.248_414), 0.000_370_165, 0.001_110_494),
+        ("scd", 0.833_333, (-1.752_239, 3.418_906), 0.299_859_958, 0.299_859_958),
+    ] {
+        // Each task is off the average by a constant, so that its differences are the same.
+        for task in ["Avg.", "STSBenchmark"] {
+            let found = comparisons.get(method, "10%", task).unwrap();
+            close(found.difference, difference);
+            close(found.interval.unwrap().low, interval.0);
+            close(found.interval.unwrap().high, interval.1);
+            close(found.p.unwrap(), p);
+            close(found.p_holm.unwrap(), holm);
+            assert_eq!((found.n, found.pairs), (3, None));
+        }
+    }
+    let single = comparisons.get("mocose", "10%", "Avg.").unwrap();
+    assert_eq!((single.n, single.interval, single.p_holm, single.is_significant()), (1, None, None, false));
+    close(single.difference, 5.0);
+    assert_eq!(comparisons.get("ct", "10%", "Avg."), None);
+    assert_eq!(comparisons.get("simcse", "10%", "Avg."), None);
+    // At the other size there is one seed of the baseline.
+    assert_eq!(comparisons.get("untrained (cls)", "100%", "Avg.").unwrap().p, None);
+    let all = ["untrained (cls)", "simcse", "micse", "scd", "ct", "mocose"];
+    assert_eq!(comparisons.without_cosines, all);
+}
+
+#[test]
+fn the_sheet_against_the_baseline_says_what_it_shows() {
+    let sweep = sweep();
+    let markdown = sweep.tables(&TableOptions::default(), "tables.md");
+    let row = |start| line(&markdown, "Against simcse, trained on 10%", start);
+    assert_eq!(row("| method"), "| method | Avg. | 95 % interval | p | Holm's p | n | SICK-R | STS-B |");
+    assert_eq!(row("| micse"), "| micse | +3.00\\* | [+2.75, +3.25] | <0.001 | 0.001 | 3 | +3.00 | +3.00 |");
+    assert_eq!(row("| mocose"), "| mocose | +5.00 | - | - | - | 1 | +5.00 | +5.00 |");
+    assert!(!markdown.contains("| ct | -8") && !markdown.contains("| simcse | +0.00"), "{markdown}");
+    assert!(
+        row("- no †").contains("an older version ran them (untrained (cls), simcse, micse"),
+        "{markdown}"
+    );
+
+    let csv = sweep.read("comparisons.csv");
+    let mut lines = csv.lines();
+    assert_eq!(
+        lines.next(),
+        Some(
+            "baseline,method,size,task,difference,n,low,high,p,p_holm,pairs_low,pairs_high,pairs_p,resamples"
+        )
+    );
+    let micse = lines.find(|line| line.starts_with("simcse,micse,10%,Avg.,")).unwrap();
+    assert!(micse.ends_with(",,,,"), "no bootstrap of the average: {micse}");
+    for name in ["results", "summary", "comparisons"] {
+        assert!(sweep.folder.path().join(format!("{name}.parquet")).is_file(), "{name}");
+    }
+    let summary = sweep.read("summary.csv");
+    assert!(summary.starts_with("method,size,task,mean,std,n,min,max\n"), "{summary}");
+    assert!(summary.contains("\nsimcse,10%,Avg.,61.0,1.0,3,60.0,62.0\n"), "{summary}");
+}
+
+#[test]
+fn the_text_has_numbers_point_under_point() {
+    let text = sweep().tables(&TableOptions::default(), "tables.txt");
+    let place = |start| {
+        let line = line(&text, "Methods by training-set size", start);
+        line.chars().position(|c| c == '.').unwrap()
+    };
+    assert_eq!(place(" simcse"), place(" micse"), "{text}");
+}
+
+#[test]
+fn the_baseline_is_chosen_by_name_or_by_rule() {
+    let mut sweep = sweep();
+    let of = |sweep: &Sweep, name| Comparisons::new(&sweep.results(), name).unwrap().map(|c| c.baseline);
+    assert_eq!(of(&sweep, Some("micse")).as_deref(), Some("micse"));
+    let against_micse = Comparisons::new(&sweep.results(), Some("micse")).unwrap().unwrap();
+    assert_eq!(against_micse.get("simcse", "10%", "Avg.").unwrap().difference.round(), -3.0);
+    let error = Comparisons::new(&sweep.results(), Some("simsce")).unwrap_err();
+    assert!(matches!(&error, Error::Baseline { name, .. } if name == "simsce"), "{error}");
+    assert!(error.to_string().contains("untrained (cls), simcse, micse"), "{error}");
+    assert!(Comparisons::check_baseline(&sweep.grid, "micse").is_ok());
+    let early = Comparisons::check_baseline(&sweep.grid, "simsce").unwrap_err();
+    assert_eq!(early.to_string(), error.to_string());
+
+    sweep.grid.cells.retain(|cell| cell.method != "simcse");
+    assert_eq!(of(&sweep, None).as_deref(), Some("untrained (cls)"));
+    sweep.grid.cells.retain(|cell| cell.size.is_some());
+    assert_eq!(of(&sweep, None), None);
+    assert!(!sweep.tables(&TableOptions::default(), "tables.md").contains("Against"));
+    assert_eq!(sweep.read("comparisons.csv").lines().count(), 1);
+
+    // Planned, but without a result: the tables say so.
+    sweep.planned("simcse", Some("10%"), Some(1));
+    assert!(
+        sweep.tables(&TableOptions::default(), "tables.md").contains("no method is compared with simcse")
+    );
+}
+
+#[test]
+fn a_sweep_without_results_has_empty_tables() {
+    let mut sweep = Sweep::new();
+    sweep.planned("simcse", Some("10%"), Some(1));
+    assert!(sweep.tables(&TableOptions::default(), "tables.txt").contains("no result yet"));
+}
+
+#[test]
+fn a_score_that_is_not_defined_is_no_number() {
+    let mut sweep = sweep();
+    let folder = sweep.cell("pcl", Some("10%"), Some(1), &around(60.0));
+    let text = std::fs::read_to_string(folder.join("result.json")).unwrap();
+    std::fs::write(folder.join("result.json"), text.replace("60.0", "null").replace("59.0", "null")).unwrap();
+    let markdown = sweep.tables(&TableOptions::default(), "tables.md");
+    assert_eq!(line(&markdown, "Methods by training-set size", "| pcl"), "| pcl | undefined | - |");
+    assert_eq!(
+        line(&markdown, "Against simcse", "| pcl"),
+        "| pcl | undefined | - | - | - | 1 | +0.00 | undefined |"
+    );
+}
+
+/// Structure, since no LaTeX need be at hand: environments are closed, rows are as long as the header, and no sign of
+/// LaTeX's own stands in text.
+#[test]
+fn latex_is_whole() {
+    let text = sweep().tables(&TableOptions { baseline: None, against_paper: true }, "tables.tex");
+    let count = |part: &str| text.matches(part).count();
+    assert!(count("\\begin{table}") >= 5);
+    for part in [
+        "\\end{table}",
+        "\\begin{tabular}",
+        "\\end{tabular}",
+        "\\caption{",
+        "\\toprule",
+        "\\midrule",
+        "\\bottomrule",
+    ] {
+        assert_eq!(count("\\begin{table}"), count(part), "{part}");
+    }
+    assert!(text.contains("$64.00 \\pm 0.95^{*}$") && text.contains("$[+2.75, +3.25]$"), "{text}");
+    assert!(text.contains("wiki\\_1.txt") && text.contains("10\\%"), "{text}");
+    let mut columns = 0;
+    for line in text.lines().filter(|line| !line.starts_with('%')) {
+        if let Some(rest) = line.strip_prefix("\\begin{tabular}{") {
+            columns = rest.trim_end_matches('}').len();
+        }
+        if line.ends_with("\\\\") {
+            assert_eq!(line.matches(" & ").count() + 1, columns, "{line}");
+        }
+        assert!(line.is_ascii(), "{line}");
+        assert_eq!(line.matches('$').count() % 2, 0, "{line}");
+        for sign in ['%', '#', '_'] {
+            assert_eq!(line.matches(sign).count(), line.matches(&format!("\\{sign}")).count(), "{line}");
+        }
+        let depth = line.chars().fold(0, |depth, c| depth + i32::from(c == '{') - i32::from(c == '}'));
+        assert_eq!(depth, 0, "{line}");
+    }
+}
+
+#[test]
+fn published_figures_stand_beside_ours_with_what_differs() {
+    let mut sweep = sweep();
+    sweep.cell("bert-cls", None, None, &around(31.0));
+    let markdown = sweep.tables(&TableOptions { baseline: None, against_paper: true }, "tables.md");
+    let row = |start| line(&markdown, "Against published figures", start);
+    // Table 2 has a size of 1,000 sentences; Table 1 only 10^6.
+    assert_eq!(
+        row("| simcse | 2 | BERT-base, Wikipedia, 1000 |"),
+        "| simcse | 2 | BERT-base, Wikipedia, 1000 | 67.94±1.16 | 10% | 61.00±1.00 | -6.94 | encoder, settings |"
+    );
+    assert_eq!(
+        row("| micse | 1 |"),
+        "| micse | 1 | BERT-base, Wikipedia, 1000000 | 78.13 | 10% | 64.00±0.95 | -14.13 | \
+         encoder, sentences (1000 for 1000000), settings |"
+    );
+    assert_eq!(row("| bert-cls |"), "| bert-cls | 1 | BERT-base | 31.40 | - | 31.00 | -0.40 | encoder |");
+    assert!(row("- here: encoder").contains("models/small"));
+    assert!(Paper::load().unwrap().figures.len() > 30);
+
+    sweep.grid.notes = vec!["encoder: models/bert-base-uncased (--encoder)".into()];
+    let markdown = sweep.tables(&TableOptions { baseline: None, against_paper: true }, "tables.md");
+    assert!(
+        line(&markdown, "Against published figures", "| bert-cls |").ends_with("| nothing seen |"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn a_result_that_is_broken_is_named() {
+    let mut sweep = sweep();
+    let folder = sweep.cell("pcl", Some("10%"), Some(1), &around(60.0));
+    std::fs::write(folder.join("result.json"), "{").unwrap();
+    let error = Results::collect(sweep.folder.path(), &sweep.grid).err().unwrap();
+    assert!(error.to_string().contains("result.json"), "{error}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let sweep = sweep();
+    let occupied = sweep.folder.path().join("occupied");
+    std::fs::write(&occupied, "").unwrap();
+    let error = write_tables(&occupied, &sweep.results(), &sweep.grid, &TableOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("occupied"), "{error}");
+}
