@@ -1,50 +1,20 @@
 //! `cargo xtask sweep` on a small model: tables, resumption, bits at any number of threads, refusals.
 
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::ffi::OsStr;
 
-use micse_tests::{Ended, run, sentences, write_small_model, write_small_sts};
+use micse_tests::run;
+use micse_tests::sweeps::SmallSweep;
 
-fn set_up(folder: &Path) {
-    write_small_model(&folder.join("model"));
-    write_small_sts(&folder.join("sts"));
-    std::fs::write(folder.join("text.txt"), sentences(60).join("\n")).expect("text.txt");
-}
-
-/// A sweep of two methods, two sizes and two seeds, with further arguments or other values for some of these.
-fn sweep(folder: &Path, out: &str, extra: &[&str]) -> Ended {
-    let mut arguments: Vec<OsString> = ["sweep", "--preset", "paper"].map(Into::into).to_vec();
-    let usual = [
-        ("--keep-models", "all"),
-        ("--methods", "simcse,micse"),
-        ("--sizes", "20,100%"),
-        ("--seeds", "48,49"),
-        ("--steps", "4"),
-    ];
-    for (option, value) in usual {
-        if !extra.contains(&option) {
-            arguments.extend([option.into(), value.into()]);
-        }
-    }
-    arguments.extend(["--set", "optimizer.batch_size=8"].map(Into::into));
-    for (option, name) in [("--encoder", "model"), ("--corpus", "text.txt"), ("--sts", "sts"), ("--out", out)]
-    {
-        arguments.extend([option.into(), folder.join(name).into_os_string()]);
-    }
-    arguments.extend(extra.iter().map(Into::into));
-    let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
-    run(env!("CARGO_BIN_EXE_xtask"), None, &arguments)
-}
+const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
 #[test]
 fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
-    let folder = tempfile::tempdir().expect("a folder");
-    set_up(folder.path());
-    let text = sweep(folder.path(), "one", &[]).output();
+    let small = SmallSweep::new(XTASK);
+    let text = small.run("one", &[]).output();
     for part in ["Methods by training-set size", "untrained (cls)", "simcse", "micse"] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
-    let one = folder.path().join("one");
+    let one = small.path("one");
     for name in
         ["tables.txt", "tables.md", "results.csv", "results.parquet", "summary.csv", "summary.parquet"]
     {
@@ -61,21 +31,20 @@ fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
     };
     let before = scores();
     std::fs::remove_dir_all(&cell).expect("the cell's folder");
-    let again = sweep(folder.path(), "one", &[]);
+    let again = small.run("one", &[]);
     assert!(again.stderr.contains("8 of 9 cells are done already"), "{}", again.stderr);
     again.output();
     assert_eq!(std::fs::read_to_string(one.join("tables.md")).expect("tables.md"), tables);
     assert_eq!(scores(), before);
 
     // What another sweep left in the folder is never taken for this one's.
-    sweep(folder.path(), "one", &["--set", "optimizer.lr=1e-4"])
-        .refused(&["belongs to another run", "optimizer.lr"]);
-    sweep(folder.path(), "one", &["--steps", "5"]).refused(&["belongs to another run", "steps"]);
-    sweep(folder.path(), "one", &["--engine", "tensor"]).refused(&["belongs to another run", "engine"]);
-    let pairs = folder.path().join("sts/demo-test.csv");
+    small.run("one", &["--set", "optimizer.lr=1e-4"]).refused(&["belongs to another run", "optimizer.lr"]);
+    small.run("one", &["--steps", "5"]).refused(&["belongs to another run", "steps"]);
+    small.run("one", &["--engine", "tensor"]).refused(&["belongs to another run", "engine"]);
+    let pairs = small.path("sts/demo-test.csv");
     let text = std::fs::read_to_string(&pairs).expect("demo-test.csv");
     std::fs::write(&pairs, text.replacen("\t5\t", "\t4.5\t", 1)).expect("demo-test.csv");
-    sweep(folder.path(), "one", &[]).refused(&["belongs to another run", "evaluation_sha256"]);
+    small.run("one", &[]).refused(&["belongs to another run", "evaluation_sha256"]);
 }
 
 #[test]
@@ -87,7 +56,7 @@ fn bits_do_not_depend_on_threads_or_jobs() {
         let more = ["--set", "optimizer.batch_size=48", "--keep-models", "all", "--jobs", jobs, "--out"];
         let arguments: Vec<&OsStr> =
             sweep.iter().chain(&more).map(AsRef::as_ref).chain([out.as_os_str()]).collect();
-        run(env!("CARGO_BIN_EXE_xtask"), None, &arguments).output();
+        run(XTASK, None, &arguments).output();
         std::fs::read(out.join("cells/micse/200/seed-48/model/model.safetensors")).expect("the kept model")
     };
     // One job has all cores to itself; two cells at a time share them.
@@ -98,8 +67,7 @@ fn bits_do_not_depend_on_threads_or_jobs() {
 
 #[test]
 fn what_cannot_be_swept_is_refused_with_the_reason() {
-    let folder = tempfile::tempdir().expect("a folder");
-    set_up(folder.path());
+    let small = SmallSweep::new(XTASK);
     for (extra, reason) in [
         (["--sizes", "0"], "size"),
         (["--sizes", "101%"], "101%"),
@@ -111,26 +79,24 @@ fn what_cannot_be_swept_is_refused_with_the_reason() {
         (["--engine=tensor", "--precision=bf16"], "--precision f32"),
         (["--jobs=3", "--threads=2"], "--jobs 3"),
     ] {
-        sweep(folder.path(), "refused", &extra).refused(&[reason]);
+        small.run("refused", &extra).refused(&[reason]);
     }
 }
 
 #[cfg(unix)]
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
-    let folder = tempfile::tempdir().expect("a folder");
-    set_up(folder.path());
+    let small = SmallSweep::new(XTASK);
     // A file where the folder should be: this stops the superuser too.
-    std::fs::write(folder.path().join("occupied"), "").expect("a file");
-    sweep(folder.path(), "occupied/sweep", &[]).refused(&["occupied"]);
+    std::fs::write(small.path("occupied"), "").expect("a file");
+    small.run("occupied/sweep", &[]).refused(&["occupied"]);
 }
 
 /// Rows that train, fit, or do neither, word vectors, and what AMI adds, in one table.
 #[test]
 fn methods_of_every_kind_stand_in_one_table() {
-    let folder = tempfile::tempdir().expect("a folder");
-    set_up(folder.path());
-    let (text, vectors) = (folder.path().join("text.txt"), folder.path().join("vectors.txt"));
+    let small = SmallSweep::new(XTASK);
+    let (text, vectors) = (small.path("text.txt"), small.path("vectors.txt"));
     let train: [&OsStr; 11] = [
         "vectors".as_ref(),
         "--text".as_ref(),
@@ -144,25 +110,24 @@ fn methods_of_every_kind_stand_in_one_table() {
         "--epochs".as_ref(),
         "3".as_ref(),
     ];
-    run(env!("CARGO_BIN_EXE_xtask"), None, &train).output();
+    run(XTASK, None, &train).output();
     let methods = "bert-cls,bert-whitening,ct,ami-ct,simcse";
     let vectors = vectors.to_str().expect("UTF-8");
-    let text =
-        sweep(folder.path(), "kinds", &["--methods", methods, "--vectors", vectors, "--keep-models", "none"]);
+    let text = small.run("kinds", &["--methods", methods, "--vectors", vectors, "--keep-models", "none"]);
     let text = text.output();
     for part in ["glove-avg", "bert-cls", "bert-whitening", "What AMI adds", "difference"] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     // One row, whatever the size: nothing is trained.
-    let cells = folder.path().join("kinds/cells");
+    let cells = small.path("kinds/cells");
     for name in ["glove-avg", "bert-cls"] {
         assert!(cells.join(name).join("result.json").is_file(), "{name}");
     }
     assert!(cells.join("bert-whitening/20/seed-48/result.json").is_file());
 
     // A term that attaches to every method, by the command line.
-    let text = sweep(folder.path(), "with", &["--methods", "simcse", "--with", "ami"]).output();
+    let text = small.run("with", &["--methods", "simcse", "--with", "ami"]).output();
     assert!(text.contains("ami-simcse"), "{text}");
-    let refused = sweep(folder.path(), "again", &["--methods", "micse", "--with", "ami"]);
+    let refused = small.run("again", &["--methods", "micse", "--with", "ami"]);
     assert!(!refused.success && refused.stderr.contains("already"), "{}", refused.stderr);
 }

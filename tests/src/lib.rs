@@ -9,6 +9,7 @@ use micse_model::{BertConfig, Encoder, RandomWeights, TensorEncoder, Trainable, 
 use micse_random::Stream;
 
 pub mod setting;
+pub mod sweeps;
 
 /// The repository's root.
 pub fn root() -> PathBuf {
@@ -19,6 +20,8 @@ pub fn root() -> PathBuf {
 pub struct Ended {
     /// Whether its status was 0.
     pub success: bool,
+    /// Its status; none if a signal ended it.
+    pub status: Option<i32>,
     /// What it wrote to standard output.
     pub stdout: String,
     /// What it wrote to standard error.
@@ -53,14 +56,32 @@ impl Ended {
 /// # Panics
 /// If the command does not start.
 pub fn run(program: &str, data: Option<&Path>, arguments: &[&OsStr]) -> Ended {
+    ended(command(program, data).args(arguments))
+}
+
+/// A program as [`run`] starts it, still without arguments.
+pub fn command(program: &str, data: Option<&Path>) -> Command {
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(root()).env_remove("MICSE_DATA").env_remove("RAYON_NUM_THREADS");
+    command.current_dir(root()).env_remove("MICSE_DATA").env_remove("RAYON_NUM_THREADS");
     if let Some(data) = data {
         command.env("MICSE_DATA", data);
     }
+    command
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// If it does not start.
+pub fn ended(command: &mut Command) -> Ended {
     let ended = command.output().expect("the command starts");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ended { success: ended.status.success(), stdout: text(ended.stdout), stderr: text(ended.stderr) }
+    Ended {
+        success: ended.status.success(),
+        status: ended.status.code(),
+        stdout: text(ended.stdout),
+        stderr: text(ended.stderr),
+    }
 }
 
 /// The folder of external data, or `None` with a line that says what is skipped.

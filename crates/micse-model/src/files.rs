@@ -5,6 +5,9 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
+/// How the temporary names begin.
+const PREFIX: &str = ".unfinished-";
+
 /// Writes `bytes` to `path` so that at any moment either the old file or the whole new one is there.
 /// Missing folders are made.
 ///
@@ -16,7 +19,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         _ => Path::new("."),
     };
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io(folder))?;
+    let mut file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder).map_err(Error::io(folder))?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(Error::io(path))?;
     // Temporary files are private; what is published gets the usual permissions.
     #[cfg(unix)]
@@ -29,6 +32,23 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     // The name too has to outlast a power cut. Where folders cannot be opened, the system sees to it.
     #[cfg(unix)]
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io(folder))?;
+    Ok(())
+}
+
+/// Removes what a killed process left of files that it was writing, directly in `folder`. To be called by the one
+/// process that works there.
+///
+/// # Errors
+/// Such a file cannot be removed.
+pub fn remove_leftovers(folder: &Path) -> Result<()> {
+    // A folder that is not there has none.
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+    }
     Ok(())
 }
 

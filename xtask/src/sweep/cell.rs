@@ -33,6 +33,7 @@ pub(super) struct CellSpec {
     pub(super) chunk: Option<NonZeroUsize>,
     pub(super) keep: Keep,
     pub(super) allow_other_cpu: bool,
+    pub(super) checkpoint_steps: NonZeroUsize,
 }
 
 /// What a cell does.
@@ -138,6 +139,7 @@ impl CellSpec {
                     chunk: self.chunk,
                     keep_model: self.keep != Keep::None,
                     allow_other_cpu: self.allow_other_cpu,
+                    checkpoint_steps: self.checkpoint_steps.get(),
                     stop: stop.clone(),
                     patience: PATIENCE,
                     ..RunInputs::new(Recipe::clone(recipe), *seed, &text, &base, &suite, compute)

@@ -24,6 +24,7 @@ pub(super) fn take(plan: &Plan) -> Result<(Lock, Grid)> {
     std::fs::create_dir_all(out)
         .with_context(|| format!("{}: cannot make the sweep's folder; give another --out", out.display()))?;
     let lock = Lock::take(out, Duration::from_secs(2))?;
+    micse_model::files::remove_leftovers(out)?;
     let grid = plan.grid()?;
     if out.join(Grid::FILE).is_file() {
         check_same(out, &Grid::load(out)?, &grid)?;

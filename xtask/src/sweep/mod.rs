@@ -37,6 +37,12 @@ use pool::Pool;
 pub(crate) use process::SweepCell;
 use slurm::Slurm;
 
+/// The usual distance of checkpoints.
+const CHECKPOINT_STEPS: NonZeroUsize = match NonZeroUsize::new(micse_train::run::CHECKPOINT_STEPS) {
+    Some(steps) => steps,
+    None => panic!("checkpoints lie at least a step apart"),
+};
+
 /// Train methods x sizes x seeds and tabulate their scores; without arguments the preset `demo`, on shipped files
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -121,6 +127,9 @@ struct HowOptions {
     /// score
     #[arg(long, value_enum, default_value = "none")]
     keep_models: Keep,
+    /// Steps between two checkpoints of a cell; five minutes make one too
+    #[arg(long, value_name = "STEPS", default_value_t = CHECKPOINT_STEPS)]
+    checkpoint_steps: NonZeroUsize,
     /// Try cells again that failed
     #[arg(long)]
     retry_failed: bool,

@@ -64,6 +64,7 @@ impl Plan {
             chunk: options.chunk,
             keep: how.keep_models,
             allow_other_cpu: how.allow_other_cpu,
+            checkpoint_steps: how.checkpoint_steps,
         };
         let mut cells = Vec::new();
         if let Some(file) = &options.vectors {

@@ -9,6 +9,7 @@
 //! result.json           scores; its presence means: done
 //! ```
 
+mod clock;
 mod cosines;
 mod lock;
 mod manifest;
@@ -31,6 +32,7 @@ use micse_post::Stage;
 use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result, Stop, Terms};
+use clock::Clock;
 pub use cosines::{COSINES_FILE, load_cosines, save_cosines};
 pub use lock::Lock;
 pub use manifest::{Manifest, SplitText, claim, cpu_features, hash_of_encoder};
@@ -183,32 +185,42 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     check_ends(inputs)?;
     let _lock = Lock::take(folder, inputs.patience)?;
     claim(folder, &Manifest::of_run(inputs)?, inputs.allow_other_cpu)?;
+    for folder in [folder, &folder.join("checkpoint"), &folder.join("model")] {
+        micse_model::files::remove_leftovers(folder)?;
+    }
     let result_path = folder.join("result.json");
+    let checkpoint = folder.join("checkpoint").join("state.safetensors");
     if result_path.is_file() {
+        remove_checkpoint(&checkpoint)?;
         return RunResult::load(&result_path);
     }
-    let started = Instant::now();
-    let checkpoint = folder.join("checkpoint").join("state.safetensors");
+    let mut clock = Clock::start();
     let mut selection = Selection::default();
     let result = if inputs.recipe.steps == 0 {
         let (encoder, tokenizer) = (inputs.base.encoder(&inputs.compute)?, inputs.base.tokenizer()?);
         let model = Finished { encoder: encoder.as_ref(), tokenizer: &tokenizer, convolution: None };
-        finish(folder, inputs, &model, None, started, tell)?
+        finish(folder, inputs, &model, None, &clock, tell)?
     } else {
         let mut trainer = start(inputs)?;
         if checkpoint.is_file() {
             let (best, facts) = trainer.restore(&checkpoint, "best.")?;
-            selection.restore(best, &facts);
+            selection.restore(best, &facts["selection"]);
+            clock.restore(&facts);
         }
-        train(folder, inputs, &mut trainer, &mut selection, &checkpoint, tell)?;
+        train(folder, inputs, &mut trainer, &mut selection, &clock, &checkpoint, tell)?;
         selection.take(&mut trainer)?;
-        finish(folder, inputs, &finished(&trainer), selection.step, started, tell)?
+        finish(folder, inputs, &finished(&trainer), selection.step, &clock, tell)?
     };
-    write_json(&folder.join("result.json"), &result)?;
-    if let Some(parent) = checkpoint.parent().filter(|p| p.exists()) {
-        std::fs::remove_dir_all(parent).map_err(Error::io(parent))?;
-    }
+    write_json(&result_path, &result)?;
+    remove_checkpoint(&checkpoint)?;
     Ok(result)
+}
+
+fn remove_checkpoint(checkpoint: &Path) -> Result<()> {
+    match checkpoint.parent().filter(|parent| parent.exists()) {
+        Some(parent) => std::fs::remove_dir_all(parent).map_err(Error::io(parent)),
+        None => Ok(()),
+    }
 }
 
 /// A trainer at step 0.
@@ -257,10 +269,10 @@ fn finish(
     inputs: &RunInputs<'_>,
     model: &Finished<'_>,
     selected: Option<usize>,
-    started: Instant,
+    clock: &Clock,
     tell: &mut dyn FnMut(Event),
 ) -> Result<RunResult> {
-    let trained = started.elapsed();
+    let trained = clock.elapsed();
     let stage = post::fit(inputs, model, tell)?;
     if inputs.keep_model {
         save(&folder.join("model"), inputs, model, stage.as_ref())?;
@@ -272,7 +284,7 @@ fn finish(
         tell(Event::Evaluating { done, total });
     })?;
     save_cosines(folder, &pairs)?;
-    Ok(RunResult::new(inputs, evaluation, selected, trained, started.elapsed()))
+    Ok(RunResult::new(inputs, evaluation, selected, trained, clock.elapsed()))
 }
 
 fn embedder<'a>(inputs: &RunInputs<'_>, model: &Finished<'a>) -> ModelEmbedder<'a> {

@@ -36,9 +36,9 @@ pub struct RunResult {
     pub evaluated_on: String,
     /// The scores.
     pub scores: Evaluation,
-    /// Seconds of training since this run's last start.
+    /// Seconds of training, over all starts; steps that a killed start did after its last checkpoint are not counted.
     pub train_seconds: f64,
-    /// Seconds from this run's last start to its end.
+    /// Seconds with scoring.
     pub seconds: f64,
 }
 

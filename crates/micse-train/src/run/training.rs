@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::clock::Clock;
 use super::metrics::Metrics;
 use super::selection::{Selection, kept_values};
 use super::{Event, RunInputs, embedder, finished};
@@ -23,6 +24,7 @@ pub(super) fn train(
     inputs: &RunInputs<'_>,
     trainer: &mut Trainer,
     selection: &mut Selection,
+    clock: &Clock,
     checkpoint: &Path,
     tell: &mut dyn FnMut(Event),
 ) -> Result<()> {
@@ -57,7 +59,7 @@ pub(super) fn train(
         if stopped || last || (due && done < steps) {
             // A checkpoint never stands for lines of metrics that a power cut could take.
             metrics.sync()?;
-            trainer.save(checkpoint, &selection.tensors(), selection.facts())?;
+            trainer.save(checkpoint, &selection.tensors(), clock.facts(&selection.facts()))?;
             saved = Instant::now();
         }
         if stopped {

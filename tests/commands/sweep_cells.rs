@@ -1,0 +1,124 @@
+//! Cells that fail, axes, kept models, and cells that others start.
+
+use std::path::Path;
+
+use micse_tests::sweeps::{SmallSweep, assert_same};
+use micse_tests::{command, ended};
+
+const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
+
+#[test]
+fn a_cell_that_fails_is_recorded_and_the_others_go_on() {
+    let small = SmallSweep::new(XTASK);
+    // The second rate ends in a loss that is no number.
+    let grid = ["--methods", "simcse", "--sizes", "20", "--axis", "optimizer.lr=1e-4,1e30"];
+    let first = small.run("failing", &grid);
+    assert_eq!(first.status, Some(1));
+    assert!(first.stdout.contains("simcse lr=1e-4"), "the table stands: {}", first.stdout);
+    first.refused(&["failed: simcse lr=1e30 20 seed 48: step ", "2 of 5 cells failed", "--retry-failed"]);
+    let record = small.path("failing/cells/simcse_lr=1e30/20/seed-48/failed.json");
+    let before = std::fs::read_to_string(&record).expect("the record");
+    assert!(before.contains("step "), "{before}");
+
+    let again = small.run("failing", &grid);
+    assert!(again.stderr.contains("2 cells failed before"), "{}", again.stderr);
+    again.refused(&["failed: simcse lr=1e30 20 seed 48"]);
+    std::fs::remove_file(&record).expect("the record");
+    // Tried again, it is recorded again.
+    let retried = small.run("failing", &[&grid[..], &["--retry-failed"]].concat());
+    retried.refused(&["failed: simcse lr=1e30 20 seed 48: step "]);
+    assert_eq!(std::fs::read_to_string(&record).expect("the record"), before);
+
+    let status = status(&small.path("failing"));
+    assert!(
+        status.contains("5 cells: 3 done, 0 running, 0 begun and not running, 2 failed, 0 waiting"),
+        "{status}"
+    );
+}
+
+fn status(sweep: &Path) -> String {
+    ended(command(XTASK, None).args(["sweep", "status"]).arg(sweep)).output()
+}
+
+#[test]
+fn an_axis_is_for_the_methods_that_have_it() {
+    let small = SmallSweep::new(XTASK);
+    let sweep = small.run(
+        "axis",
+        &[
+            "--methods",
+            "simcse,ami-simcse",
+            "--sizes",
+            "20",
+            "--seeds",
+            "48",
+            "--axis",
+            "objectives.ami.weight=0.1,1",
+        ],
+    );
+    assert!(sweep.stderr.contains("simcse: has nothing of --axis"), "{}", sweep.stderr);
+    let text = sweep.output();
+    for row in ["simcse ", "ami-simcse ami.weight=0.1", "ami-simcse ami.weight=1"] {
+        assert!(text.contains(row), "{row}: {text}");
+    }
+    small
+        .run("none", &["--methods", "simcse", "--axis", "objectives.ami.weight=0.1"])
+        .refused(&["none of the methods"]);
+    small.run("none", &["--axis", "optimizer.lr"]).refused(&["is no axis"]);
+}
+
+#[test]
+fn of_the_models_the_best_seed_s_is_kept() {
+    let small = SmallSweep::new(XTASK);
+    let grid = ["--methods", "simcse", "--seeds", "48..50", "--keep-models"];
+    small.run("all", &[&grid[..], &["all"]].concat()).output();
+    small.run("best", &[&grid[..], &["best"]].concat()).output();
+    for size in ["20", "100pct"] {
+        let cell = |sweep: &str, seed: u64| small.path(&format!("{sweep}/cells/simcse/{size}/seed-{seed}"));
+        let score = |seed: u64| {
+            let text = std::fs::read_to_string(cell("all", seed).join("result.json")).expect("result.json");
+            let result: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            result["scores"]["dev_spearman"].as_f64().expect("a score")
+        };
+        let best = (48..=50).max_by(|&a, &b| score(a).total_cmp(&score(b))).expect("a seed");
+        for seed in 48..=50 {
+            assert!(cell("all", seed).join("model/model.safetensors").is_file());
+            assert_eq!(cell("best", seed).join("model").exists(), seed == best, "{size}, seed {seed}");
+        }
+    }
+}
+
+/// What another scheduler would do: each printed command by itself, in any order.
+#[test]
+fn printed_commands_make_the_same_sweep() {
+    let small = SmallSweep::new(XTASK);
+    small.run("local", &[]).output();
+    let printed = small.run("printed", &["--launcher", "print"]).output();
+    let mut lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines.len(), 9, "{printed}");
+    lines.reverse();
+    let folder = small.path("printed");
+    assert!(
+        status(&folder).contains("9 cells: 0 done, 0 running, 0 begun and not running, 0 failed, 9 waiting")
+    );
+    for line in lines {
+        ended(command("sh", None).args(["-c", line])).output();
+    }
+    let text = ended(command(XTASK, None).args(["sweep", "collect"]).arg(&folder)).output();
+    assert!(text.contains("Methods by training-set size"), "{text}");
+    assert!(status(&folder).contains("9 done"));
+    assert_same(&small.path("local"), &folder);
+    // Nothing is open any more.
+    assert_eq!(small.run("printed", &["--launcher", "print"]).output(), "");
+}
+
+/// What was begun with other values is refused before anything runs.
+#[test]
+fn a_changed_recipe_under_a_begun_sweep_is_refused() {
+    let small = SmallSweep::new(XTASK);
+    small.run("begun", &["--methods", "simcse", "--seeds", "48"]).output();
+    // As if the cell had not been finished.
+    std::fs::remove_file(small.path("begun/cells/simcse/20/seed-48/result.json")).expect("a result");
+    let changed = small.run("begun", &["--methods", "simcse", "--seeds", "48", "--set", "optimizer.lr=1e-3"]);
+    changed.refused(&["simcse 20 seed 48 belongs to another run", "recipe.optimizer.lr was "]);
+}

@@ -1,0 +1,135 @@
+//! Sweeps that are killed, told to stop, or started twice end as undisturbed ones.
+#![cfg(unix)]
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use micse_random::Stream;
+use micse_tests::sweeps::{SmallSweep, assert_same};
+
+const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
+
+/// Runs long enough to be hit, with a checkpoint every few steps, selection and a momentum copy.
+const USUAL: [&str; 12] = [
+    "--methods",
+    "simcse,micse",
+    "--seeds",
+    "48",
+    "--steps",
+    "800",
+    "--checkpoint-steps",
+    "25",
+    "--set",
+    "select=stsb-dev",
+    "--set",
+    "eval_every=100",
+];
+
+/// Starts a sweep in a process group of its own.
+fn start(small: &SmallSweep, out: &str) -> Child {
+    let mut command = small.command(out, &USUAL);
+    command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().expect("the sweep starts")
+}
+
+/// Sends a signal to a process, or with `-` before its number to its group.
+fn signal(name: &str, whom: &str) {
+    let sent =
+        Command::new("kill").args(["-s", name, "--", whom]).stderr(Stdio::null()).status().expect("kill");
+    assert!(sent.success() || name == "KILL", "kill -s {name} -- {whom}");
+}
+
+/// Waits until some cell has a checkpoint.
+fn wait_for_checkpoint(sweep: &Path) {
+    let since = Instant::now();
+    while !has_checkpoint(sweep) {
+        assert!(since.elapsed() < Duration::from_mins(2), "no checkpoint in two minutes");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn has_checkpoint(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| {
+        entry.file_name() == "state.safetensors" || (entry.path().is_dir() && has_checkpoint(&entry.path()))
+    })
+}
+
+#[test]
+fn twenty_kills_at_random_moments_change_nothing() {
+    let small = SmallSweep::new(XTASK);
+    let since = Instant::now();
+    small.run("undisturbed", &USUAL).output();
+    let whole = since.elapsed();
+
+    let mut draws = Stream::new(20).draws();
+    let mut hits = 0;
+    for _ in 0..20 {
+        let mut sweep = start(&small, "killed");
+        // Long enough to get somewhere, short enough to be in the middle of it.
+        let moment = whole.mul_f64(draws.unit() / 6.0);
+        let since = Instant::now();
+        while since.elapsed() < moment && sweep.try_wait().expect("its state").is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        hits += usize::from(sweep.try_wait().expect("its state").is_none());
+        signal("KILL", &format!("-{}", sweep.id()));
+        sweep.wait().expect("its end");
+    }
+    assert!(hits > 10, "only {hits} of 20 kills met a sweep at work");
+    small.run("killed", &USUAL).output();
+    assert_same(&small.path("undisturbed"), &small.path("killed"));
+}
+
+#[test]
+fn asked_to_stop_it_writes_checkpoints_and_can_go_on() {
+    let small = SmallSweep::new(XTASK);
+    small.run("undisturbed", &USUAL).output();
+    for name in ["TERM", "USR1", "INT"] {
+        let sweep = start(&small, name);
+        let folder = small.path(name);
+        // Some steps into a cell.
+        let metrics = folder.join("cells/simcse/20/seed-48/metrics.jsonl");
+        let since = Instant::now();
+        while std::fs::metadata(&metrics).map_or(0, |m| m.len()) == 0 {
+            assert!(since.elapsed() < Duration::from_mins(2), "no step in two minutes");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // The sweep alone, not its group: it has to tell its cells.
+        signal(name, &sweep.id().to_string());
+        let ended = sweep.wait_with_output().expect("its end");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(75), "{name}: {said}");
+        assert!(said.contains("stopped as asked"), "{name}: {said}");
+        assert!(has_checkpoint(&folder), "{name}: no checkpoint");
+        small.run(name, &USUAL).output();
+        assert_same(&small.path("undisturbed"), &folder);
+    }
+}
+
+#[test]
+fn a_second_sweep_is_told_who_holds_the_folder() {
+    let small = SmallSweep::new(XTASK);
+    let mut first = start(&small, "held");
+    wait_for_checkpoint(&small.path("held"));
+    small
+        .run("held", &USUAL)
+        .refused(&["another process works here", &format!("process {} on ", first.id())]);
+    signal("TERM", &first.id().to_string());
+    first.wait().expect("its end");
+}
+
+/// The sweep dies alone; its cells notice, and the next start need not wait for them to finish their work.
+#[test]
+fn cells_do_not_outlive_their_sweep() {
+    let small = SmallSweep::new(XTASK);
+    small.run("undisturbed", &USUAL).output();
+    let mut sweep = start(&small, "orphans");
+    wait_for_checkpoint(&small.path("orphans"));
+    signal("KILL", &sweep.id().to_string());
+    sweep.wait().expect("its end");
+    small.run("orphans", &USUAL).output();
+    assert_same(&small.path("undisturbed"), &small.path("orphans"));
+}
