@@ -53,14 +53,15 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
         ));
     }
     if of_size().any(|c| c.task != AVERAGE && c.pairs.is_none()) {
-        notes.push(without_cosines(comparisons));
+        notes.push(without_cosines(results, comparisons));
     }
     Some(Sheet { title: format!("Against {baseline}, trained on {size}"), header, rows, notes })
 }
 
 /// Why tasks have no bootstrap.
-fn without_cosines(comparisons: &Comparisons) -> String {
-    let names = comparisons.without_cosines.join(", ");
+fn without_cosines(results: &Results, comparisons: &Comparisons) -> String {
+    let every = comparisons.without_cosines.len() == results.methods.len();
+    let names = if every { "every method".into() } else { comparisons.without_cosines.join(", ") };
     if names.is_empty() {
         return format!("no {DAGGER} where a score is not defined");
     }

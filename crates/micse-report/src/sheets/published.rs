@@ -13,7 +13,8 @@ use crate::tables::Sheet;
 /// The evaluation that published figures are of.
 const EVALUATION: &str = "SentEval";
 
-/// The table: a row a published figure whose method the sweep has.
+/// The table: a row a published figure whose method the sweep has; for a figure of one training-set size, only if the
+/// sweep has a size of as many sentences.
 pub(super) fn against(results: &Results, grid: &Grid, paper: &Paper) -> Sheet {
     let header = ["method", "table", "there", "published", "here, at", "here", "difference", "differs in"];
     let mut rows = Vec::new();
@@ -22,7 +23,10 @@ pub(super) fn against(results: &Results, grid: &Grid, paper: &Paper) -> Sheet {
         let plain = |name: &str| name.split('@').next() == Some(figure.method.as_str());
         for method in results.methods.iter().filter(|method| plain(&method.name)) {
             let cells = nearest(results, &method.name, figure);
-            let Some(Some(here)) = cells.first().map(|_| summary(&cells)) else { continue };
+            let Some(here) = summary(&cells) else { continue };
+            if figure.size.is_some() && figure.sentences != Some(cells[0].result.sentences) {
+                continue;
+            }
             let published = figure.std.map_or_else(String::new, |std| format!("±{std:.2}"));
             let decimals = usize::from(figure.decimals);
             rows.push(vec![
@@ -37,8 +41,11 @@ pub(super) fn against(results: &Results, grid: &Grid, paper: &Paper) -> Sheet {
             ]);
         }
     }
-    let own = grid.notes.iter().chain([&grid.settings]);
+    let own = grid.notes.iter().filter(|note| **note != grid.settings).chain([&grid.settings]);
     let mut notes: Vec<String> = own.map(|note| format!("here: {note}")).collect();
+    if rows.is_empty() {
+        notes.insert(0, "no method of this sweep has a published figure".into());
+    }
     notes.push(format!("published figures: {} (Klein & Nabi 2023) where a table is named", paper.title));
     let sources: BTreeSet<&str> = paper.figures.iter().map(|figure| figure.source.as_str()).collect();
     notes.push(format!("read in: {}", Vec::from_iter(sources).join("; ")));

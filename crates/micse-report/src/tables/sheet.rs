@@ -1,6 +1,6 @@
 //! A table before it has a form, and its forms as text and Markdown.
 
-use comfy_table::{CellAlignment, Table, TableComponent, presets};
+use comfy_table::{CellAlignment, Table};
 
 /// A table before it is text, Markdown or LaTeX.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub struct Sheet {
     /// Lines below it.
     pub notes: Vec<String>,
 }
+
+/// Rules above, below and under the header, none between rows, in comfy-table's notation.
+const RULES: &str = "  ── ══      ──    ";
 
 /// Marks behind a number.
 const MARKS: [char; 2] = ['*', '†'];
@@ -40,7 +43,7 @@ impl Sheet {
     /// For a terminal.
     pub(crate) fn text(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).remove_style(TableComponent::HorizontalLines);
+        table.load_preset(RULES);
         table.set_header(&self.header);
         let numeric: Vec<bool> = (0..self.header.len()).map(|column| self.is_numeric(column)).collect();
         let is_marked = |column: usize| self.rows.iter().any(|row| row[column].ends_with(MARKS));
