@@ -221,6 +221,8 @@ impl Manifest {
 
 /// The key under which a manifest says what processor it was.
 const CPU: &str = "cpu_features";
+/// The key under which it says what other kinds of processors went on with the run: its bits are of no one kind.
+const OTHER_CPUS: &str = "other_cpu_features";
 
 /// Makes `folder` the folder of the run that `manifest` describes, by writing its `run.toml`, or checks that it is.
 ///
@@ -237,6 +239,11 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, allow_other_cpu: bool) ->
     let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
     let mut found: toml::Table =
         text.parse().map_err(|e| Error::run(&path, format!("not a run's description: {e}")))?;
+    let mut others = match found.remove(OTHER_CPUS) {
+        Some(toml::Value::Array(others)) => others,
+        _ => Vec::new(),
+    };
+    let mut newcomer = None;
     if let (Some(theirs), Some(own)) = (found.get(CPU), mine.get(CPU))
         && theirs != own
     {
@@ -249,11 +256,20 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, allow_other_cpu: bool) ->
                 ),
             ));
         }
+        newcomer = Some(found.clone());
         let own = own.clone();
         found.insert(CPU.into(), own);
     }
     match difference(&mine, &found) {
-        None => Ok(()),
+        None => match (newcomer, mine.get(CPU)) {
+            (Some(mut table), Some(own)) if !others.contains(own) => {
+                others.push(own.clone());
+                table.insert(OTHER_CPUS.into(), toml::Value::Array(others));
+                let text = toml::to_string(&table).map_err(|e| Error::run(&path, e.to_string()))?;
+                Ok(write_whole(&path, text.as_bytes())?)
+            }
+            _ => Ok(()),
+        },
         Some(difference) => Err(Error::run(
             &path,
             format!("this folder belongs to another run ({difference}); give another --out, or delete it"),
@@ -285,5 +301,42 @@ fn flatten(prefix: &str, value: &toml::Value, lines: &mut Vec<(String, String)>)
             entries.iter().enumerate().for_each(|(i, v)| flatten(&path(&i.to_string()), v, lines));
         }
         other => lines.push((prefix.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Small {
+        cpu_features: Vec<&'static str>,
+        recipe: toml::Table,
+    }
+
+    fn small(cpu: &'static str) -> Small {
+        let mut recipe = toml::Table::new();
+        recipe.insert("steps".into(), 5.into());
+        Small { cpu_features: vec![cpu], recipe }
+    }
+
+    #[test]
+    fn another_kind_of_processor_is_refused_or_recorded() {
+        let folder = tempfile::tempdir().unwrap();
+        claim(folder.path(), &small("avx2"), false).unwrap();
+        let error = claim(folder.path(), &small("avx512f"), false).unwrap_err().to_string();
+        assert!(error.contains("avx2") && error.contains("--allow-other-cpu"), "{error}");
+        for _ in 0..2 {
+            claim(folder.path(), &small("avx512f"), true).unwrap();
+            claim(folder.path(), &small("avx2"), false).unwrap();
+        }
+        let text = std::fs::read_to_string(folder.path().join("run.toml")).unwrap();
+        let table: toml::Table = text.parse().unwrap();
+        assert_eq!(table["cpu_features"].to_string(), r#"["avx2"]"#);
+        assert_eq!(table["other_cpu_features"].to_string(), r#"[["avx512f"]]"#);
+        let mut other = small("avx512f");
+        other.recipe.insert("steps".into(), 6.into());
+        let error = claim(folder.path(), &other, true).unwrap_err().to_string();
+        assert!(error.contains("recipe.steps = 5"), "{error}");
     }
 }
