@@ -23,6 +23,10 @@ fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
     let tables = std::fs::read_to_string(one.join("tables.md")).expect("tables.md");
     assert!(tables.contains('±'), "two seeds have a deviation:\n{tables}");
 
+    let cosines = one.join("cells/micse/20/seed-49/cosines.safetensors");
+    assert!(cosines.is_file(), "comparisons by pairs need every run's cosines");
+    small.run("one", &["--baseline", "simces"]).refused(&["simces", "simcse, micse"]);
+
     // A cell that was lost is made again; the tables do not change.
     let cell = one.join("cells/simcse/20/seed-48");
     let scores = || {

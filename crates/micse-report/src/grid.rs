@@ -16,6 +16,9 @@ pub struct Grid {
     pub settings: String,
     /// Where encoder, sentences and evaluation sets come from, a line each.
     pub notes: Vec<String>,
+    /// Recipe values that are axes of the grid, as they were asked for.
+    #[serde(default)]
+    pub axes: Vec<String>,
     /// The cells, in the order in which they run and stand in tables.
     pub cells: Vec<GridCell>,
 }

@@ -19,5 +19,5 @@ pub use error::{Error, Result};
 pub use failure::Failure;
 pub use grid::{Grid, GridCell};
 pub use paper::{Figure, Paper};
-pub use results::{AVERAGE, FinishedCell, Method, Results};
+pub use results::{AVERAGE, FinishedCell, Hole, Method, Results};
 pub use tables::{Sheet, TableOptions, write_tables};

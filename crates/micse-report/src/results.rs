@@ -6,7 +6,7 @@ use micse_train::RunResult;
 use polars::prelude::*;
 
 use crate::scores::Scores;
-use crate::{Grid, Result};
+use crate::{Failure, Grid, Result};
 
 /// The finished cells of a sweep.
 pub struct Results {
@@ -26,8 +26,20 @@ pub struct Results {
     pub cells: Vec<FinishedCell>,
     /// Methods that the sweep has, finished or not, in its order, and whether they train.
     pub(crate) planned: Vec<(String, bool)>,
+    /// The cells without a result, in the order of the sweep.
+    pub holes: Vec<Hole>,
     /// The summary, by its keys.
     pub(crate) scores: Scores,
+    /// The same of the development pairs, under the task [`DEVELOPMENT`]; empty where there are none.
+    pub(crate) development: Scores,
+}
+
+/// A cell that has no result.
+pub struct Hole {
+    /// The cell: method, size and seed.
+    pub cell: String,
+    /// Why it failed; none if it was not run to its end yet.
+    pub reason: Option<String>,
 }
 
 /// A cell that has a result.
@@ -62,6 +74,12 @@ pub struct Method {
     pub train_seconds: Vec<Option<f64>>,
 }
 
+/// What stands for the train text of a method that has no result yet.
+pub(crate) const UNKNOWN: &str = "-";
+
+/// The name of the development pairs among tasks.
+pub(crate) const DEVELOPMENT: &str = "dev";
+
 /// The name of the mean over tasks.
 pub const AVERAGE: &str = "Avg.";
 
@@ -72,6 +90,7 @@ impl Results {
     /// A result cannot be read.
     pub fn collect(folder: &Path, grid: &Grid) -> Result<Self> {
         let (mut cells, mut sizes, mut methods) = (Vec::new(), Vec::new(), Vec::<Method>::new());
+        let mut holes = Vec::new();
         let mut planned: Vec<(String, bool)> = Vec::new();
         for cell in &grid.cells {
             if let Some(size) = &cell.size {
@@ -79,20 +98,24 @@ impl Results {
             }
             if planned.iter().all(|(name, _)| *name != cell.method) {
                 planned.push((cell.method.clone(), cell.size.is_some()));
+                methods.push(Method {
+                    name: cell.method.clone(),
+                    train_text: UNKNOWN.into(),
+                    selected_on: UNKNOWN.into(),
+                    train_seconds: Vec::new(),
+                });
             }
             let folder = folder.join(&cell.folder);
             let path = folder.join("result.json");
             if !path.is_file() {
+                let reason = Failure::load(&folder)?.map(|failure| failure.reason);
+                holes.push(Hole { cell: cell.to_string(), reason });
                 continue;
             }
             let result = RunResult::load(&path)?;
-            if methods.iter().all(|m| m.name != result.method) {
-                methods.push(Method {
-                    name: result.method.clone(),
-                    train_text: result.train_text.clone(),
-                    selected_on: result.selected_on.clone(),
-                    train_seconds: Vec::new(),
-                });
+            if let Some(method) = methods.iter_mut().find(|m| m.name == result.method) {
+                method.train_text.clone_from(&result.train_text);
+                method.selected_on.clone_from(&result.selected_on);
             }
             cells.push(FinishedCell { folder, result });
         }
@@ -122,8 +145,12 @@ impl Results {
                 .filter_map(move |task| Some((r.method.as_str(), r.size.as_deref(), task, cell.score(task)?)))
         });
         let scores = Scores::of(all);
+        let development = Scores::of(cells.iter().filter_map(|cell| {
+            let r = &cell.result;
+            Some((r.method.as_str(), r.size.as_deref(), DEVELOPMENT, r.scores.dev_spearman?))
+        }));
         let summary = scores.frame()?;
-        Ok(Self { long, summary, methods, sizes, tasks, cells, planned, scores })
+        Ok(Self { long, summary, methods, sizes, tasks, cells, planned, holes, scores, development })
     }
 
     /// The score that stands for a method in one figure: the average, or the one task that there is; none without

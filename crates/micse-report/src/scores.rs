@@ -35,6 +35,11 @@ impl Scores {
         Self { rows, places }
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// The summary at this size; a method that does not train has the same at every size.
     pub(crate) fn get(&self, method: &str, size: &str, task: &str) -> Option<&Summary> {
         let of = |size: Option<&str>| {

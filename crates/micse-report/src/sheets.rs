@@ -7,7 +7,7 @@ mod published;
 
 use crate::comparison::{Comparison, Comparisons};
 use crate::paper::Paper;
-use crate::results::{AVERAGE, Method, Results};
+use crate::results::{AVERAGE, DEVELOPMENT, Method, Results};
 use crate::tables::Sheet;
 use crate::{Grid, Result};
 use provenance::Provenance;
@@ -26,6 +26,7 @@ pub(crate) fn all(
     if results.tasks.len() > 1 {
         sheets.extend(results.sizes.iter().map(|size| by_task(results, comparisons, size)));
     }
+    sheets.extend(on_development(results, grid));
     sheets.extend(effect_of_ami(results));
     if let Some(comparisons) = comparisons {
         sheets.extend(results.sizes.iter().filter_map(|size| baseline::against(results, comparisons, size)));
@@ -101,8 +102,42 @@ fn by_size(results: &Results, comparisons: Option<&Comparisons>) -> Sheet {
         ),
         header,
         rows: results.methods.iter().map(row).collect(),
-        notes: star(comparisons).into_iter().chain(provenance.notes()).collect(),
+        notes: star(comparisons).into_iter().chain(provenance.notes()).chain(holes(results)).collect(),
     }
+}
+
+/// What is missing, and why.
+fn holes(results: &Results) -> impl Iterator<Item = String> {
+    let failed = results.holes.iter().filter_map(|hole| Some((hole, hole.reason.as_ref()?)));
+    let open = results.holes.iter().filter(|hole| hole.reason.is_none()).count();
+    failed
+        .map(|(hole, reason)| format!("failed: {}: {reason}", hole.cell))
+        .chain((open > 0).then(|| format!("{open} cells have no result yet")))
+}
+
+/// Scores on the development pairs, where a sweep has axes: what values are to be chosen by.
+fn on_development(results: &Results, grid: &Grid) -> Option<Sheet> {
+    if grid.axes.is_empty() || results.development.is_empty() {
+        return None;
+    }
+    let mut header = vec!["method".to_owned()];
+    header.extend(results.sizes.iter().cloned());
+    let row = |method: &Method| {
+        let mut row = vec![method.name.clone()];
+        row.extend(
+            results.sizes.iter().map(|size| results.development.cell(&method.name, size, DEVELOPMENT)),
+        );
+        row
+    };
+    Some(Sheet {
+        title: format!(
+            "Development pairs: Spearman x 100, mean±std over {} seeds",
+            results.development.runs(None)
+        ),
+        header,
+        rows: results.methods.iter().map(row).collect(),
+        notes: vec!["values of a recipe are chosen here, not by the tasks of the other tables".into()],
+    })
 }
 
 /// Scores of methods by tasks at one size, with the cost of training: the paper's Table 1.

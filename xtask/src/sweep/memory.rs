@@ -11,7 +11,7 @@ use micse_train::recipe::{SecondKind, Tower};
 use super::cell::{CellSpec, TextSpec, Work};
 
 /// What a process takes before it has read anything, and the evaluation's sentences and embeddings.
-const BASE: u64 = 150 << 20;
+const BASE: u64 = 220 << 20;
 /// The share of the free memory that cells may take.
 const SHARE: f64 = 0.9;
 

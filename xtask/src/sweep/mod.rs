@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use micse_model::options::ComputeOptions;
-use micse_report::{Grid, Results, TableOptions};
+use micse_report::{Comparisons, Grid, Results, TableOptions};
 use micse_train::Stop;
 
 use axis::Axis;
@@ -67,6 +67,7 @@ enum Action {
 
 /// What is swept.
 #[derive(Args)]
+#[command(next_help_heading = "Grid")]
 struct GridOptions {
     /// Methods, sizes, seeds and settings under one name; other options change single values of it
     #[arg(long, default_value = "demo", value_parser = ["demo", "quick", "methods", "paper"])]
@@ -116,6 +117,7 @@ struct GridOptions {
 
 /// How it is run.
 #[derive(Args)]
+#[command(next_help_heading = "Running")]
 struct HowOptions {
     /// Cells that run at a time, each with its share of the threads [default: one a thread]
     #[arg(long)]
@@ -145,6 +147,7 @@ struct HowOptions {
 
 /// What the tables compare.
 #[derive(Args)]
+#[command(next_help_heading = "Tables")]
 struct CompareOptions {
     /// The method that the others are compared with, by seed and by pair [default: simcse, or the first row without
     /// training]
@@ -156,6 +159,14 @@ struct CompareOptions {
 }
 
 impl CompareOptions {
+    /// Refuses a comparison that cannot be made, before anything runs.
+    fn check(&self, grid: &Grid) -> Result<()> {
+        match &self.baseline {
+            Some(baseline) => Ok(Comparisons::check_baseline(grid, baseline)?),
+            None => Ok(()),
+        }
+    }
+
     /// Writes the tables of the results that stand.
     fn write_tables(&self, folder: &Path, grid: &Grid) -> Result<()> {
         let options = TableOptions { baseline: self.baseline.clone(), against_paper: self.against.is_some() };
@@ -192,6 +203,7 @@ impl Sweep {
         for note in &plan.notes {
             eprintln!("{note}");
         }
+        self.compare.check(&plan.grid()?)?;
         let (_lock, grid) = folder::take(&plan)?;
         match self.how.launcher {
             Launcher::Local => self.run_here(&plan, &grid, &stop),

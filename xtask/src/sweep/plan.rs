@@ -29,6 +29,7 @@ pub(super) struct Plan {
     /// What differs from the recipes as they stand.
     pub(super) settings: String,
     pub(super) jobs: usize,
+    axes: Vec<String>,
 }
 
 impl Plan {
@@ -98,6 +99,7 @@ impl Plan {
         if let Some(twice) = cells.iter().find(|cell| !folders.insert(cell.folder.clone())) {
             bail!("{twice} is asked for twice; name each method, size and seed once");
         }
+        let axes = options.axes.iter().map(ToString::to_string).collect();
         let threads = micse_model::threads();
         let jobs = how.jobs.unwrap_or(threads).clamp(1, cells.len().max(1));
         if jobs > threads && options.compute.engine.threads.is_some() {
@@ -105,7 +107,7 @@ impl Plan {
                 "--jobs {jobs} needs a thread each, but --threads is {threads}; use fewer jobs, or more threads"
             );
         }
-        Ok(Self { preset: options.preset.clone(), out, cells, notes, settings, jobs })
+        Ok(Self { preset: options.preset.clone(), out, cells, notes, settings, jobs, axes })
     }
 
     pub(super) fn grid(&self) -> Result<Grid> {
@@ -114,6 +116,7 @@ impl Plan {
             preset: self.preset.clone(),
             settings: self.settings.clone(),
             notes: self.notes.clone(),
+            axes: self.axes.clone(),
             cells,
         })
     }

@@ -1,7 +1,7 @@
 //! *Train text* and *selected on*, which decide whether scores can be compared: columns where methods differ in them,
 //! a line below the table where all that train have the same.
 
-use crate::results::Method;
+use crate::results::{Method, UNKNOWN};
 
 /// What stands where a method has none.
 const NONE: &str = "none";
@@ -21,7 +21,7 @@ struct Column {
 impl Provenance {
     pub(super) fn of(methods: &[Method]) -> Self {
         let column = |name, of: fn(&Method) -> &str| {
-            let mut values = methods.iter().map(of).filter(|value| *value != NONE);
+            let mut values = methods.iter().map(of).filter(|value| *value != NONE && *value != UNKNOWN);
             let first = values.next();
             let same = values.all(|value| Some(value) == first);
             Column { name, of, common: first.filter(|_| same).map(str::to_owned) }

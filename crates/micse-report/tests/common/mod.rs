@@ -17,6 +17,7 @@ impl Sweep {
             preset: "test".into(),
             settings: "settings: steps=4, x_y=10%".into(),
             notes: vec!["encoder: models/small (--encoder)".into()],
+            axes: Vec::new(),
             cells: Vec::new(),
         };
         Self { folder: tempfile::tempdir().unwrap(), grid }
