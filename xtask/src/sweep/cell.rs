@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use micse_data::{Corpus, SplitSize, Suite};
 use micse_eval::VectorEmbedder;
 use micse_model::options::ComputeOptions;
@@ -14,8 +15,6 @@ use micse_report::{Grid, GridCell};
 use micse_train::{Event, Recipe, RunInputs, Stop, TrainText};
 use micse_vectors::{Selection, WordVectors};
 use serde::{Deserialize, Serialize};
-
-use super::models::Keep;
 
 /// How long a cell waits for a process that a killed sweep left behind: it ends after its step.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -34,6 +33,17 @@ pub(super) struct CellSpec {
     pub(super) keep: Keep,
     pub(super) allow_other_cpu: bool,
     pub(super) checkpoint_steps: NonZeroUsize,
+}
+
+/// Which finished encoders stay on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub(super) enum Keep {
+    /// Those of all runs.
+    All,
+    /// Of each method and size that of the seed with the best score on the development pairs.
+    Best,
+    /// None.
+    None,
 }
 
 /// What a cell does.

@@ -30,8 +30,8 @@ use micse_report::{Comparisons, Grid, Results, TableOptions};
 use micse_train::Stop;
 
 use axis::Axis;
+use cell::Keep;
 use memory::Budget;
-use models::Keep;
 use plan::Plan;
 use pool::Pool;
 pub(crate) use process::SweepCell;

@@ -3,23 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
 use micse_report::{Grid, GridCell};
 use micse_train::RunResult;
-use serde::{Deserialize, Serialize};
 
-use super::cell::{CellSpec, Work};
-
-/// The rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-pub(super) enum Keep {
-    /// Those of all runs.
-    All,
-    /// Of each method and size that of the seed with the best score on the development pairs.
-    Best,
-    /// None.
-    None,
-}
+use super::cell::{CellSpec, Keep, Work};
 
 /// Where a cell's model lies.
 fn model(cell: &Path) -> PathBuf {

@@ -11,9 +11,8 @@ use micse_report::Grid;
 use micse_train::Recipe;
 
 use super::axis::{self, Axis};
-use super::cell::{CellSpec, TextSpec, Work};
+use super::cell::{CellSpec, Keep, TextSpec, Work};
 use super::memory::{Budget, estimate};
-use super::models::Keep;
 use super::preset::Preset;
 use super::{GridOptions, HowOptions};
 
