@@ -18,10 +18,11 @@ mod post;
 mod result;
 mod selection;
 mod training;
+mod without_training;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use candle_core::DType;
 use micse_data::{Corpus, Split, SplitSize, Suite};
@@ -42,9 +43,7 @@ pub use result::RunResult;
 use selection::Selection;
 pub use training::CHECKPOINT_STEPS;
 use training::train;
-
-/// How long a row without training waits for another process that works on it.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub use without_training::{scored_file, untrained};
 
 /// What a run trains on.
 pub struct TrainText {
@@ -336,66 +335,4 @@ fn check_ends(inputs: &RunInputs<'_>) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Scores an encoder as it is, the row without training, into a run folder. `method` is its name in tables.
-///
-/// # Errors
-/// The folder is not a model, or scoring fails.
-pub fn untrained(
-    folder: &Path,
-    method: &str,
-    base: &ModelFolder,
-    pooling: Pooling,
-    suite: &Suite,
-    compute: &Compute,
-    tell: &mut dyn FnMut(Event),
-) -> Result<RunResult> {
-    let _lock = Lock::take(folder, PATIENCE)?;
-    // Scores of one encoder do not need the same processor: they repeat to rounding.
-    claim(folder, &Manifest::of_encoder(base, pooling, suite, compute)?, true)?;
-    let result_path = folder.join("result.json");
-    if result_path.is_file() {
-        return RunResult::load(&result_path);
-    }
-    let started = Instant::now();
-    let (encoder, tokenizer) = (base.encoder(compute)?, base.tokenizer()?);
-    let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
-    let (evaluation, pairs) = micse_eval::evaluate_pairs(&embedder, suite, &mut |done, total| {
-        tell(Event::Evaluating { done, total });
-    })?;
-    save_cosines(folder, &pairs)?;
-    let result = RunResult::untrained(method, pooling, suite, evaluation, started.elapsed());
-    write_json(&result_path, &result)?;
-    Ok(result)
-}
-
-/// Scores an embedder that is a file of its own, word vectors, into a run folder. `method` is its name in tables.
-///
-/// # Errors
-/// The file cannot be read, or scoring fails.
-pub fn scored_file(
-    folder: &Path,
-    method: &str,
-    file: &Path,
-    embedder: &dyn Embedder,
-    suite: &Suite,
-    compute: &Compute,
-    tell: &mut dyn FnMut(Event),
-) -> Result<RunResult> {
-    let _lock = Lock::take(folder, PATIENCE)?;
-    claim(folder, &Manifest::of_file(file, suite, compute)?, true)?;
-    let result_path = folder.join("result.json");
-    if result_path.is_file() {
-        return RunResult::load(&result_path);
-    }
-    let started = Instant::now();
-    let (evaluation, pairs) = micse_eval::evaluate_pairs(embedder, suite, &mut |done, total| {
-        tell(Event::Evaluating { done, total });
-    })?;
-    save_cosines(folder, &pairs)?;
-    let mut result = RunResult::untrained(method, Pooling::Mean, suite, evaluation, started.elapsed());
-    result.train_text = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    write_json(&result_path, &result)?;
-    Ok(result)
 }

@@ -1,0 +1,86 @@
+//! Rows of a table that no training stands behind.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use micse_data::Suite;
+use micse_eval::{Embedder, Evaluation, ModelEmbedder, Named, PairScores};
+use micse_model::files::{remove_leftovers, write_json};
+use micse_model::{Compute, ModelFolder, Pooling};
+
+use super::{Event, Lock, Manifest, RunResult, claim, save_cosines};
+use crate::Result;
+
+/// How long a row without training waits for another process that works on it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Scores an encoder as it is, the row without training, into a run folder. `method` is its name in tables.
+///
+/// # Errors
+/// The folder is not a model, or scoring fails.
+pub fn untrained(
+    folder: &Path,
+    method: &str,
+    base: &ModelFolder,
+    pooling: Pooling,
+    suite: &Suite,
+    compute: &Compute,
+    tell: &mut dyn FnMut(Event),
+) -> Result<RunResult> {
+    let manifest = Manifest::of_encoder(base, pooling, suite, compute)?;
+    let score = |progress: &mut dyn FnMut(usize, usize)| {
+        let (encoder, tokenizer) = (base.encoder(compute)?, base.tokenizer()?);
+        let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
+        Ok(micse_eval::evaluate_pairs(&embedder, suite, progress)?)
+    };
+    scored(folder, &manifest, score, tell, |scores, time| {
+        RunResult::untrained(method, pooling, suite, scores, time)
+    })
+}
+
+/// Scores an embedder that is a file of its own, word vectors, into a run folder. `method` is its name in tables.
+///
+/// # Errors
+/// The file cannot be read, or scoring fails.
+pub fn scored_file(
+    folder: &Path,
+    method: &str,
+    file: &Path,
+    embedder: &dyn Embedder,
+    suite: &Suite,
+    compute: &Compute,
+    tell: &mut dyn FnMut(Event),
+) -> Result<RunResult> {
+    let manifest = Manifest::of_file(file, suite, compute)?;
+    let score =
+        |progress: &mut dyn FnMut(usize, usize)| Ok(micse_eval::evaluate_pairs(embedder, suite, progress)?);
+    scored(folder, &manifest, score, tell, |scores, time| {
+        let result = RunResult::untrained(method, Pooling::Mean, suite, scores, time);
+        let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        RunResult { train_text: name, ..result }
+    })
+}
+
+/// A run folder with scores alone, or its result if it stands.
+fn scored(
+    folder: &Path,
+    manifest: &Manifest,
+    score: impl FnOnce(&mut dyn FnMut(usize, usize)) -> Result<(Evaluation, Named<PairScores>)>,
+    tell: &mut dyn FnMut(Event),
+    result: impl FnOnce(Evaluation, Duration) -> RunResult,
+) -> Result<RunResult> {
+    let _lock = Lock::take(folder, PATIENCE)?;
+    // Scores of one encoder do not need the same processor: they repeat to rounding.
+    claim(folder, manifest, true)?;
+    remove_leftovers(folder)?;
+    let path = folder.join("result.json");
+    if path.is_file() {
+        return RunResult::load(&path);
+    }
+    let started = Instant::now();
+    let (scores, pairs) = score(&mut |done, total| tell(Event::Evaluating { done, total }))?;
+    save_cosines(folder, &pairs)?;
+    let result = result(scores, started.elapsed());
+    write_json(&path, &result)?;
+    Ok(result)
+}
