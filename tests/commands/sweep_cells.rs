@@ -27,6 +27,9 @@ fn a_cell_that_fails_is_recorded_and_the_others_go_on() {
     let again = small.run("failing", &grid);
     assert!(again.stderr.contains("2 cells failed before"), "{}", again.stderr);
     again.refused(&["failed: simcse lr=1e30 20 seed 48"]);
+    let printed =
+        |extra: &[&str]| small.run("failing", &[&grid[..], &["--launcher", "print"], extra].concat());
+    assert_eq!(printed(&[]).output(), "");
     std::fs::remove_file(&record).expect("the record");
     // Tried again, it is recorded again.
     let retried = small.run("failing", &[&grid[..], &["--retry-failed"]].concat());

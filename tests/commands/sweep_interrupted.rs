@@ -2,12 +2,13 @@
 #![cfg(unix)]
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use micse_random::Stream;
 use micse_tests::sweeps::{SmallSweep, assert_same};
+use micse_train::run::Lock;
 
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
@@ -51,10 +52,15 @@ fn wait_for_checkpoint(sweep: &Path) {
 }
 
 fn has_checkpoint(folder: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(folder) else { return false };
-    entries.flatten().any(|entry| {
-        entry.file_name() == "state.safetensors" || (entry.path().is_dir() && has_checkpoint(&entry.path()))
-    })
+    !checkpoints(folder).is_empty()
+}
+
+/// All checkpoints below a folder.
+fn checkpoints(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let below = |path: PathBuf| if path.is_dir() { checkpoints(&path) } else { vec![path] };
+    let files = entries.flatten().flat_map(|entry| below(entry.path()));
+    files.filter(|file| file.file_name().is_some_and(|name| name == "state.safetensors")).collect()
 }
 
 #[test]
@@ -121,15 +127,38 @@ fn a_second_sweep_is_told_who_holds_the_folder() {
     first.wait().expect("its end");
 }
 
-/// The sweep dies alone; its cells notice, and the next start need not wait for them to finish their work.
+/// The sweep dies alone; its cells notice.
 #[test]
 fn cells_do_not_outlive_their_sweep() {
     let small = SmallSweep::new(XTASK);
-    small.run("undisturbed", &USUAL).output();
-    let mut sweep = start(&small, "orphans");
+    // Far more steps than there is patience for.
+    let long = ["--methods", "simcse", "--sizes", "20", "--seeds", "48", "--steps", "10000000"];
+    let mut command = small.command("orphans", &[&long[..], &["--checkpoint-steps", "20"]].concat());
+    let mut sweep = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the sweep starts");
     wait_for_checkpoint(&small.path("orphans"));
     signal("KILL", &sweep.id().to_string());
     sweep.wait().expect("its end");
-    small.run("orphans", &USUAL).output();
-    assert_same(&small.path("undisturbed"), &small.path("orphans"));
+    let cell = small.path("orphans/cells/simcse/20/seed-48");
+    let since = Instant::now();
+    while Lock::is_held(&cell) {
+        assert!(since.elapsed() < Duration::from_mins(1), "the cell is still at work");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!cell.join("result.json").exists() && has_checkpoint(&cell));
+}
+
+/// What a checkpoint says is used: one that is damaged is an error, never a fresh start.
+#[test]
+fn a_damaged_checkpoint_is_named() {
+    let small = SmallSweep::new(XTASK);
+    let sweep = start(&small, "damaged");
+    let cells = small.path("damaged/cells");
+    wait_for_checkpoint(&cells);
+    signal("TERM", &sweep.id().to_string());
+    sweep.wait_with_output().expect("its end");
+    for checkpoint in checkpoints(&cells) {
+        let bytes = std::fs::read(&checkpoint).expect("a checkpoint");
+        std::fs::write(&checkpoint, &bytes[..bytes.len() / 2]).expect("a checkpoint");
+    }
+    small.run("damaged", &USUAL).refused(&["state.safetensors"]);
 }

@@ -40,12 +40,13 @@ fn a_sweep_through_slurm_equals_the_local_one() {
         return;
     }
     let small = SmallSweep::new(XTASK);
-    small.run("local", &USUAL).output();
+    small.run("local", &[&USUAL[..], &["--baseline", "untrained (cls)"]].concat()).output();
 
     let options = small.path("slurm.toml");
     std::fs::write(&options, "cpus = 1\nmemory = \"1G\"\ntime = \"0:20:00\"\n").expect("the options");
     let options = options.to_str().expect("UTF-8");
-    let arguments = [&USUAL[..], &["--launcher", "slurm", "--slurm", options]].concat();
+    let how = ["--launcher", "slurm", "--slurm", options, "--baseline", "untrained (cls)"];
+    let arguments = [&USUAL[..], &how].concat();
     let said = small.run("slurm", &arguments).output();
     let job = said.split(['j', 'o', 'b', ' ', ':']).find(|word| !word.is_empty()).expect("a job").to_owned();
     let sweep = small.path("slurm");
@@ -54,7 +55,7 @@ fn a_sweep_through_slurm_equals_the_local_one() {
     small.run("slurm", &arguments).refused(&["still queued or running", &job]);
 
     // A task that is told of its time limit goes back into the queue with a checkpoint, and goes on.
-    let list = std::fs::read_to_string(sweep.join("slurm/cells.txt")).expect("the list");
+    let list = std::fs::read_to_string(sweep.join("slurm/cells-1.txt")).expect("the list");
     let cells: Vec<&str> = list.lines().collect();
     assert_eq!(cells.len(), 5, "{cells:?}");
     let trained = cells.iter().position(|cell| cell.contains("micse")).expect("a cell of miCSE");
@@ -71,4 +72,17 @@ fn a_sweep_through_slurm_equals_the_local_one() {
     std::fs::remove_dir_all(sweep.join("slurm")).expect("Slurm's files");
     assert_same(&small.path("local"), &sweep);
     assert!(!logs.lines().any(|line| line.starts_with("error")), "{logs}");
+
+    // Who cancels a job means it: its tasks end, with a checkpoint, and do not come back.
+    let long = ["--methods", "simcse", "--sizes", "20", "--seeds", "48", "--steps", "10000000"];
+    small.run("cancelled", &[&long[..], &["--launcher", "slurm", "--slurm", options]].concat()).output();
+    let sweep = small.path("cancelled");
+    let cell = sweep.join("cells/simcse/20/seed-48");
+    wait("a step", || std::fs::metadata(cell.join("metrics.jsonl")).is_ok_and(|m| m.len() > 0));
+    let job = std::fs::read_to_string(sweep.join("slurm/job.txt")).expect("the job");
+    slurm("scancel", &[&job]);
+    wait("an empty queue", || slurm("squeue", &["--noheader"]).trim().is_empty());
+    let logs: String = (1..=2).map(|task| log(&sweep, task)).collect();
+    assert!(!logs.contains("back into the queue"), "{logs}");
+    assert!(!cell.join("result.json").exists());
 }

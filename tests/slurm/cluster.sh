@@ -54,9 +54,12 @@ CONF
 }
 
 stop() {
-    local folder=$1 daemon
+    local folder=$1 daemon pid
     for daemon in slurmd slurmctld; do
-        [ -s "$folder/$daemon.pid" ] && kill "$(cat "$folder/$daemon.pid")" || true
+        [ -s "$folder/$daemon.pid" ] || continue
+        pid=$(cat "$folder/$daemon.pid")
+        kill "$pid" || continue
+        while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
     done
 }
 

@@ -128,7 +128,14 @@ fn a_killed_run_ends_as_an_undisturbed_one() {
         assert!(died.is_err(), "the run was to die at step {last}");
         assert!(killed.join("checkpoint/state.safetensors").is_file());
     }
-    let got = micse_train::run(&killed, &inputs, &mut |_| {}).expect("the rest of the run");
+    let mut from = None;
+    let got = micse_train::run(&killed, &inputs, &mut |event| {
+        if let Event::Started { step, .. } = event {
+            from = Some(step);
+        }
+    });
+    let got = got.expect("the rest of the run");
+    assert_eq!(from, Some(21), "the checkpoint before step 26 is that of step 21");
     assert_eq!((got.selected_step, &got.scores), (want.selected_step, &want.scores));
     let model =
         |folder: &std::path::Path| std::fs::read(folder.join("model/model.safetensors")).expect("the model");

@@ -33,7 +33,8 @@ pub struct Comparison {
     /// The mean over common seeds of the method's Spearman x 100 less the baseline's; NaN where a score is not
     /// defined.
     pub difference: f64,
-    /// The 95 % interval of the difference by Student's t over seeds; none for fewer than two seeds.
+    /// The 95 % interval of the difference by Student's t over seeds; none for fewer than two seeds, and where the
+    /// differences of all seeds agree to 0.01, as those of methods without chance do.
     pub interval: Option<Interval>,
     /// The two-sided p of the paired t test over seeds; none for fewer than two seeds.
     pub p: Option<f64>,
@@ -232,12 +233,23 @@ fn compare(
     if first.iter().chain(&second).all(|score| score.is_finite()) {
         let over_seeds = paired_difference(&first, &second)?;
         comparison.difference = over_seeds.mean;
-        comparison.interval = over_seeds.interval;
-        comparison.p = over_seeds.p;
+        if !seeds_agree(&first, &second) {
+            comparison.interval = over_seeds.interval;
+            comparison.p = over_seeds.p;
+        }
         let places: Vec<(usize, usize)> = common.iter().map(|((a, _), (b, _))| (*a, *b)).collect();
         comparison.pairs = resampled.difference(task, &places)?;
     }
     Ok(Some(comparison))
+}
+
+/// Whether the seed changes nothing but rounding: a test of so small a spread would call any difference certain.
+fn seeds_agree(first: &[f64], second: &[f64]) -> bool {
+    const ROUNDING: f64 = 0.01;
+    let differences = || first.iter().zip(second).map(|(a, b)| a - b);
+    let (low, high) =
+        (differences().fold(f64::INFINITY, f64::min), differences().fold(f64::NEG_INFINITY, f64::max));
+    first.len() > 1 && high - low < ROUNDING
 }
 
 /// Holm's correction over the comparisons of one size on a task.

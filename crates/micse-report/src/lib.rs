@@ -9,6 +9,7 @@ mod error;
 mod failure;
 mod grid;
 mod paper;
+mod provenance;
 mod results;
 mod scores;
 mod sheets;

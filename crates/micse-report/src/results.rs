@@ -1,10 +1,12 @@
 //! From `result.json` files to data frames: one row a score, then mean and deviation over seeds.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use micse_train::RunResult;
 use polars::prelude::*;
 
+use crate::provenance::Provenance;
 use crate::scores::Scores;
 use crate::{Failure, Grid, Result};
 
@@ -28,6 +30,8 @@ pub struct Results {
     pub(crate) planned: Vec<(String, bool)>,
     /// The cells without a result, in the order of the sweep.
     pub holes: Vec<Hole>,
+    /// Kinds of processors that trained; results of one kind repeat to the bit.
+    pub processors: usize,
     /// The summary, by its keys.
     pub(crate) scores: Scores,
     /// The same of the development pairs, under the task [`DEVELOPMENT`]; empty where there are none.
@@ -91,6 +95,8 @@ impl Results {
     pub fn collect(folder: &Path, grid: &Grid) -> Result<Self> {
         let (mut cells, mut sizes, mut methods) = (Vec::new(), Vec::new(), Vec::<Method>::new());
         let mut holes = Vec::new();
+        let mut runs: HashMap<(String, Option<String>), usize> = HashMap::new();
+        let mut provenance = Provenance::default();
         let mut planned: Vec<(String, bool)> = Vec::new();
         for cell in &grid.cells {
             if let Some(size) = &cell.size {
@@ -105,6 +111,7 @@ impl Results {
                     train_seconds: Vec::new(),
                 });
             }
+            *runs.entry((cell.method.clone(), cell.size.clone())).or_default() += 1;
             let folder = folder.join(&cell.folder);
             let path = folder.join("result.json");
             if !path.is_file() {
@@ -113,6 +120,7 @@ impl Results {
                 continue;
             }
             let result = RunResult::load(&path)?;
+            provenance.add(cell, &folder)?;
             if let Some(method) = methods.iter_mut().find(|m| m.name == result.method) {
                 method.train_text.clone_from(&result.train_text);
                 method.selected_on.clone_from(&result.selected_on);
@@ -121,8 +129,9 @@ impl Results {
         }
         for method in &mut methods {
             let seconds = |size: &String| {
-                let of =
-                    |r: &&RunResult| r.method == method.name && r.size.as_ref() == Some(size) && r.steps > 0;
+                let of = |r: &&RunResult| {
+                    r.method == method.name && r.size.as_ref() == Some(size) && r.train_seconds > 0.0
+                };
                 let runs = cells.iter().map(|cell| &cell.result).filter(of);
                 let all: Vec<f64> = runs.map(|r| r.train_seconds).collect();
                 (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
@@ -144,13 +153,33 @@ impl Results {
             names
                 .filter_map(move |task| Some((r.method.as_str(), r.size.as_deref(), task, cell.score(task)?)))
         });
-        let scores = Scores::of(all);
-        let development = Scores::of(cells.iter().filter_map(|cell| {
+        let scores = Scores::of(all, runs.clone());
+        // A score that is not defined counts: a value at which runs collapse is not the best by those that did not.
+        let has_development = cells.iter().any(|cell| cell.result.scores.dev_spearman.is_some());
+        let development = cells.iter().filter(|_| has_development).map(|cell| {
             let r = &cell.result;
-            Some((r.method.as_str(), r.size.as_deref(), DEVELOPMENT, r.scores.dev_spearman?))
-        }));
+            (r.method.as_str(), r.size.as_deref(), DEVELOPMENT, r.scores.dev_spearman.unwrap_or(f64::NAN))
+        });
+        let development = Scores::of(development, runs);
         let summary = scores.frame()?;
-        Ok(Self { long, summary, methods, sizes, tasks, cells, planned, holes, scores, development })
+        Ok(Self {
+            long,
+            summary,
+            methods,
+            sizes,
+            tasks,
+            cells,
+            planned,
+            holes,
+            processors: provenance.processors(),
+            scores,
+            development,
+        })
+    }
+
+    /// How many runs a method was to have at a size.
+    pub(crate) fn runs(&self, method: &str, size: &str) -> usize {
+        self.scores.planned_runs(method, size)
     }
 
     /// The score that stands for a method in one figure: the average, or the one task that there is; none without

@@ -14,11 +14,16 @@ type Key = (String, Option<String>, String);
 pub(crate) struct Scores {
     rows: Vec<(Key, Summary)>,
     places: HashMap<Key, usize>,
+    /// How many runs each method and size was to have.
+    planned: HashMap<(String, Option<String>), usize>,
 }
 
 impl Scores {
     /// Of single scores: method, size, task, Spearman's correlation times 100.
-    pub(crate) fn of<'a>(values: impl Iterator<Item = (&'a str, Option<&'a str>, &'a str, f64)>) -> Self {
+    pub(crate) fn of<'a>(
+        values: impl Iterator<Item = (&'a str, Option<&'a str>, &'a str, f64)>,
+        planned: HashMap<(String, Option<String>), usize>,
+    ) -> Self {
         let mut groups: Vec<(Key, Vec<f64>)> = Vec::new();
         let mut places = HashMap::new();
         for (method, size, task, value) in values {
@@ -32,7 +37,7 @@ impl Scores {
         // No group is empty, so that each keeps its place.
         let rows =
             groups.into_iter().filter_map(|(key, values)| Some((key, Summary::of(&values)?))).collect();
-        Self { rows, places }
+        Self { rows, places, planned }
     }
 
     /// Whether there is none.
@@ -49,9 +54,20 @@ impl Scores {
         of(None).or_else(|| of(Some(size)))
     }
 
-    /// `61.23±0.45`; without a deviation where there is one run; `-` where there is none.
+    /// `61.23±0.45`; without a deviation where there is one run; `-` where there is none. Fewer runs than the sweep was
+    /// to have are told: `61.23±0.45 (n=2)`.
     pub(crate) fn cell(&self, method: &str, size: &str, task: &str) -> String {
-        self.get(method, size, task).map_or_else(|| "-".into(), mean_and_std)
+        let Some(summary) = self.get(method, size, task) else { return "-".into() };
+        let planned = self.planned.get(&(method.to_owned(), Some(size.to_owned())));
+        if planned.is_some_and(|&planned| summary.n < planned) {
+            return format!("{} (n={})", mean_and_std(summary), summary.n);
+        }
+        mean_and_std(summary)
+    }
+
+    /// How many runs a method was to have at a size.
+    pub(crate) fn planned_runs(&self, method: &str, size: &str) -> usize {
+        self.planned.get(&(method.to_owned(), Some(size.to_owned()))).copied().unwrap_or(0)
     }
 
     /// How many runs stand behind the cells of a table: `5`, or `3 to 5`.

@@ -5,6 +5,8 @@ mod baseline;
 mod provenance;
 mod published;
 
+use std::collections::BTreeMap;
+
 use crate::comparison::{Comparison, Comparisons};
 use crate::paper::Paper;
 use crate::results::{AVERAGE, DEVELOPMENT, Method, Results};
@@ -113,6 +115,9 @@ fn holes(results: &Results) -> impl Iterator<Item = String> {
     failed
         .map(|(hole, reason)| format!("failed: {}: {reason}", hole.cell))
         .chain((open > 0).then(|| format!("{open} cells have no result yet")))
+        .chain((results.processors > 1).then(|| {
+            format!("trained on {} kinds of processors, which round differently", results.processors)
+        }))
 }
 
 /// Scores on the development pairs, where a sweep has axes: what values are to be chosen by.
@@ -136,7 +141,10 @@ fn on_development(results: &Results, grid: &Grid) -> Option<Sheet> {
         ),
         header,
         rows: results.methods.iter().map(row).collect(),
-        notes: vec!["values of a recipe are chosen here, not by the tasks of the other tables".into()],
+        notes: ["values of a recipe are chosen here, not by the tasks of the other tables".to_owned()]
+            .into_iter()
+            .chain(holes(results))
+            .collect(),
     })
 }
 
@@ -179,8 +187,24 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
         ),
         header,
         rows: results.methods.iter().map(row).collect(),
-        notes: star(comparisons).into_iter().chain(cost).chain(provenance.notes()).collect(),
+        notes: star(comparisons)
+            .into_iter()
+            .chain(cost)
+            .chain(provenance.notes())
+            .chain(holes(results))
+            .collect(),
     }
+}
+
+/// The differences of two methods over the seeds that both have.
+fn by_seed(results: &Results, one: &str, other: &str, size: &str, task: &str) -> Vec<f64> {
+    let of = |method: &str| -> BTreeMap<u64, f64> {
+        let cells = results.cells.iter().filter(|cell| cell.result.method == method);
+        let of_size = cells.filter(|cell| cell.result.size.as_deref() == Some(size));
+        of_size.filter_map(|cell| Some((cell.result.seed?, cell.score(task)?))).collect()
+    };
+    let (one, other) = (of(one), of(other));
+    one.iter().filter_map(|(seed, score)| Some(score - other.get(seed)?)).collect()
 }
 
 /// What AMI adds to the methods that were run with it and without: the paper's Table 2 in pairs; none if there is no
@@ -202,9 +226,13 @@ fn effect_of_ami(results: &Results) -> Option<Sheet> {
         }
         let mut row = vec!["  difference".to_owned()];
         row.extend(results.sizes.iter().map(|size| {
-            match (scores.get(plain, size, task), scores.get(&with, size, task)) {
-                (Some(plain), Some(with)) => format!("{:+.2}", with.mean - plain.mean),
-                _ => "-".into(),
+            let differences = by_seed(results, &with, plain, size, task);
+            let n = differences.len();
+            let fewer = n < results.runs(plain, size).max(results.runs(&with, size));
+            match (n, fewer) {
+                (0, _) => "-".into(),
+                (_, true) => format!("{:+.2} (n={n})", differences.iter().sum::<f64>() / n as f64),
+                (_, false) => format!("{:+.2}", differences.iter().sum::<f64>() / n as f64),
             }
         }));
         rows.push(row);

@@ -50,6 +50,7 @@ pub fn write_tables(out: &Path, results: &Results, grid: &Grid, options: &TableO
         write_whole(&out.join(format!("{name}.csv")), &csv)?;
         write_whole(&out.join(format!("{name}.parquet")), &parquet)?;
     }
+    println!("{text}");
     println!(
         "tables (txt, md, tex), results, summary and comparisons (csv, parquet) are in {}",
         out.display()

@@ -59,7 +59,8 @@ fn tasks_have_intervals_over_their_pairs() {
         assert!(interval.low < micse.difference && micse.difference < interval.high, "{micse:?}");
         let copy = get("copy", task);
         let interval = copy.pairs.unwrap().interval;
-        assert_eq!((copy.difference, copy.p, interval.low, interval.high), (0.0, Some(1.0), 0.0, 0.0));
+        // No test either: seeds do not differ in it.
+        assert_eq!((copy.difference, copy.p, interval.low, interval.high), (0.0, None, 0.0, 0.0));
     }
     assert!(!get("micse", "B").pairs.unwrap().interval.excludes_zero());
     assert!(get("untrained (cls)", "B").pairs.unwrap().interval.high < 0.0);

@@ -271,3 +271,26 @@ fn a_folder_that_cannot_be_written_is_named() {
     let error = write_tables(&occupied, &sweep.results(), &sweep.grid, &TableOptions::default()).unwrap_err();
     assert!(error.to_string().contains("occupied"), "{error}");
 }
+
+/// Cells of another encoder, other pairs or another precision never stand in one mean.
+#[test]
+fn cells_of_two_sweeps_are_refused() {
+    let described = |encoder: &str, text: &str, cpu: &str| {
+        let mut sweep = Sweep::new();
+        for (seed, encoder, text, cpu) in [(1, "a", "t", "avx2"), (2, encoder, text, cpu)] {
+            let folder = sweep.cell("simcse", Some("10%"), Some(seed), &around(60.0));
+            let run = format!(
+                "engine = \"packed\"\nencoder_sha256 = \"{encoder}\"\ncpu_features = [\"{cpu}\"]\n[text]\nsha256 = \"{text}\"\n"
+            );
+            std::fs::write(folder.join("run.toml"), run).unwrap();
+        }
+        sweep
+    };
+    assert_eq!(described("a", "t", "avx2").results().processors, 1);
+    // Each seed can have a text of its own.
+    assert_eq!(described("a", "u", "avx512f").results().processors, 2);
+    let sweep = described("b", "t", "avx2");
+    let Err(error) = Results::collect(sweep.folder.path(), &sweep.grid) else { panic!("two encoders") };
+    let error = error.to_string();
+    assert!(error.contains("encoder_sha256 is \"b\" here, and \"a\" in simcse 10% seed 1"), "{error}");
+}

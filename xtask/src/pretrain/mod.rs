@@ -21,7 +21,7 @@ use micse_data::{CorpusInfo, Locator, Masking, Suite};
 use micse_model::files::write_json;
 use micse_model::options::EngineOptions;
 use micse_model::{BertConfig, Compute, Engine, ModelFolder, Precision};
-use micse_train::run::{Lock, claim, cpu_features};
+use micse_train::run::{Lock, OtherCpu, claim, cpu_features};
 use serde::{Deserialize, Serialize};
 
 /// Train a small BERT by masked language modelling, from random weights or on from a model folder
@@ -204,7 +204,8 @@ impl Pretrain {
             manifest.steps = self.steps_for_time(&manifest, &base, &text, &compute)?;
         }
         self.complete(&mut manifest)?;
-        claim(&self.out, &manifest, self.allow_other_cpu)?;
+        let other_cpu = if self.allow_other_cpu { OtherCpu::Record } else { OtherCpu::Refuse };
+        claim(&self.out, &manifest, other_cpu)?;
         let job = run::Job {
             folder: &self.out,
             manifest: &manifest,

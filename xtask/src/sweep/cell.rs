@@ -101,6 +101,14 @@ impl CellSpec {
         Ok(Self { folder: sweep.join(&cell.folder), ..spec })
     }
 
+    /// The recipe, where something is trained.
+    pub(super) fn recipe(&self) -> Option<&Recipe> {
+        match &self.work {
+            Work::Train { recipe, .. } => Some(recipe),
+            _ => None,
+        }
+    }
+
     /// Where the result will stand.
     pub(super) fn result(&self) -> PathBuf {
         self.folder.join("result.json")

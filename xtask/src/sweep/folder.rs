@@ -10,9 +10,10 @@ use micse_train::run::Lock;
 use serde_json::Value;
 
 use super::cell::{CellSpec, Work};
-use super::memory::parameters;
+use super::memory::{checkpoint, parameters};
 use super::models;
 use super::plan::Plan;
+use super::slurm;
 
 /// Bytes of a cell's small files.
 const SMALL_FILES: u64 = 1 << 20;
@@ -24,11 +25,13 @@ pub(super) fn take(plan: &Plan) -> Result<(Lock, Grid)> {
     std::fs::create_dir_all(out)
         .with_context(|| format!("{}: cannot make the sweep's folder; give another --out", out.display()))?;
     let lock = Lock::take(out, Duration::from_secs(2))?;
+    slurm::refuse_if_queued(out)?;
     micse_model::files::remove_leftovers(out)?;
     let grid = plan.grid()?;
     if out.join(Grid::FILE).is_file() {
         check_same(out, &Grid::load(out)?, &grid)?;
     }
+    models::note_missing(&plan.cells)?;
     check_room(plan)?;
     grid.save(out)?;
     Ok((lock, grid))
@@ -109,12 +112,14 @@ fn needed(open: &[&CellSpec], plan: &Plan) -> Result<u64> {
     let Some(first) = open.iter().find(|cell| matches!(cell.work, Work::Train { .. })) else {
         return Ok(open.len() as u64 * SMALL_FILES);
     };
-    let model = 4 * parameters(&ModelFolder::open(&first.encoder)?.config()?);
-    // Values, two moments, the best values, a momentum copy; the old checkpoint stands until the new one is whole.
-    let checkpoint = 2 * 5 * model;
+    let config = ModelFolder::open(&first.encoder)?.config()?;
+    // The largest checkpoints of as many cells as run at a time; an old one stands until the new one is whole.
+    let mut checkpoints: Vec<u64> =
+        open.iter().filter_map(|cell| Some(2 * checkpoint(cell.recipe()?, &config))).collect();
+    checkpoints.sort_unstable_by(|a, b| b.cmp(a));
     Ok(open.len() as u64 * SMALL_FILES
-        + plan.jobs.min(open.len()) as u64 * checkpoint
-        + models::bytes(open, model, plan.jobs))
+        + checkpoints.iter().take(plan.at_once).sum::<u64>()
+        + models::bytes(open, 4 * parameters(&config), plan.at_once))
 }
 
 #[cfg(test)]

@@ -52,6 +52,19 @@ pub(super) fn parameters(config: &BertConfig) -> u64 {
     rows * d + 2 * d + config.num_hidden_layers as u64 * layer + d * d + d
 }
 
+/// Bytes of a run's checkpoint: values and two moments of all that learns, copies, and the best values so far.
+pub(super) fn checkpoint(recipe: &Recipe, config: &BertConfig) -> u64 {
+    let own = 4 * parameters(config);
+    let copies = u64::from(recipe.momentum.is_some());
+    let second = match recipe.second.as_ref().map(|second| second.kind) {
+        Some(SecondKind::Trained) => 3,
+        Some(SecondKind::Frozen) => 1,
+        None => 0,
+    };
+    let detector = if recipe.replaced_tokens().is_some() { 3 } else { 0 };
+    own * (3 + 1 + copies + second + detector) + 12 * head(&recipe.head.layers(), config)
+}
+
 fn networks(recipe: &Recipe, config: &BertConfig) -> u64 {
     // Value, gradient, two moments; and the values rounded to bfloat16.
     const TRAINED: u64 = 4 * 4 + 4;
@@ -123,7 +136,11 @@ impl Budget {
     pub(super) fn of_machine() -> Self {
         let mut system = sysinfo::System::new();
         system.refresh_memory();
-        let group = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+        let own = sysinfo::Pid::from_u32(std::process::id());
+        system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[own]), false);
+        // A scheduler's or a service's group can be smaller than the machine.
+        let groups = [system.cgroup_limits(), system.process(own).and_then(sysinfo::Process::cgroup_limits)];
+        let group = groups.into_iter().flatten().map(|limits| limits.free_memory).min().unwrap_or(u64::MAX);
         Self::new((system.available_memory().min(group) as f64 * SHARE) as u64)
     }
 

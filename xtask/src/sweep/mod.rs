@@ -167,6 +167,16 @@ impl CompareOptions {
         }
     }
 
+    /// The same options for a command of its own.
+    fn arguments(&self) -> Vec<String> {
+        let given = [("--baseline", &self.baseline), ("--against", &self.against)];
+        given
+            .into_iter()
+            .filter_map(|(name, value)| Some([name.to_owned(), value.clone()?]))
+            .flatten()
+            .collect()
+    }
+
     /// Writes the tables of the results that stand.
     fn write_tables(&self, folder: &Path, grid: &Grid) -> Result<()> {
         let options = TableOptions { baseline: self.baseline.clone(), against_paper: self.against.is_some() };
@@ -183,6 +193,17 @@ enum Launcher {
     Slurm,
     /// Nobody: the command of each open cell is printed, for any scheduler.
     Print,
+}
+
+impl HowOptions {
+    /// Cells that may run at a time.
+    fn at_once(&self, jobs: usize) -> usize {
+        match self.launcher {
+            Launcher::Local => jobs,
+            Launcher::Slurm => self.slurm.at_once.map_or(usize::MAX, |n| n as usize),
+            Launcher::Print => usize::MAX,
+        }
+    }
 }
 
 impl Sweep {
@@ -207,9 +228,13 @@ impl Sweep {
         let (_lock, grid) = folder::take(&plan)?;
         match self.how.launcher {
             Launcher::Local => self.run_here(&plan, &grid, &stop),
-            Launcher::Slurm => self.how.slurm.submit(&plan, self.how.retry_failed),
+            Launcher::Slurm => {
+                self.pool(&plan, &stop).check(&plan.cells)?;
+                self.how.slurm.submit(&plan, self.how.retry_failed, &self.compare.arguments())
+            }
             Launcher::Print => {
-                for line in slurm::commands(&plan)? {
+                self.pool(&plan, &stop).check(&plan.cells)?;
+                for line in slurm::commands(&plan, self.how.retry_failed)? {
                     println!("{line}");
                 }
                 Ok(ExitCode::SUCCESS)
@@ -217,26 +242,38 @@ impl Sweep {
         }
     }
 
+    fn pool<'a>(&self, plan: &'a Plan, stop: &'a Stop) -> Pool<'a> {
+        Pool {
+            sweep: &plan.out,
+            jobs: plan.jobs,
+            budget: Budget::of_machine(),
+            stop,
+            retry_failed: self.how.retry_failed,
+        }
+    }
+
     fn run_here(&self, plan: &Plan, grid: &Grid, stop: &Stop) -> Result<ExitCode> {
-        let budget = Budget::of_machine();
-        plan.say_memory(&budget)?;
-        let pool =
-            Pool { sweep: &plan.out, jobs: plan.jobs, budget, stop, retry_failed: self.how.retry_failed };
+        let pool = self.pool(plan, stop);
+        plan.say_memory(&pool.budget)?;
         let ended = pool.run(&plan.cells)?;
-        self.compare.write_tables(&plan.out, grid)?;
+        // Before the tables, which may not be written on a full disk.
         for (cell, reason) in &ended.failed {
             eprintln!("failed: {cell}: {reason}");
         }
         if ended.stopped {
+            // Whoever asked may not wait for tables: `sweep collect` writes them.
             eprintln!("stopped as asked; the same command goes on");
             return Ok(ExitCode::from(Stop::STATUS));
         }
+        self.compare.write_tables(&plan.out, grid)?;
         if !ended.failed.is_empty() {
-            bail!(
-                "{} of {} cells failed; --retry-failed tries them again",
-                ended.failed.len(),
-                plan.cells.len()
-            );
+            let recorded = "; --retry-failed tries again those that would fail the same way";
+            bail!("{} of {} cells failed{recorded}", ended.failed.len(), plan.cells.len());
+        }
+        // Whatever became of its process, a cell is done when its result stands.
+        let holes = plan.cells.iter().filter(|cell| !cell.result().is_file()).count();
+        if holes > 0 {
+            bail!("{holes} of {} cells have no result; the same command runs them", plan.cells.len());
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,5 +1,6 @@
 //! Which finished encoders stay on disk.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -43,6 +44,34 @@ fn prune_group<'a>(sweep: &Path, cells: impl Iterator<Item = &'a GridCell>) -> R
             }
             _ => {}
         }
+    }
+    Ok(())
+}
+
+/// Says when finished runs have no model that is to be kept: an earlier command did not keep it.
+pub(super) fn note_missing(cells: &[CellSpec]) -> Result<()> {
+    let mut missing = 0;
+    let mut best: BTreeMap<String, (f64, bool)> = BTreeMap::new();
+    for cell in cells.iter().filter(|cell| cell.recipe().is_some() && cell.result().is_file()) {
+        let kept = model(&cell.folder).is_dir();
+        match cell.keep {
+            Keep::None => {}
+            Keep::All => missing += usize::from(!kept),
+            Keep::Best => {
+                let score = RunResult::load(&cell.result())?.scores.dev_spearman.unwrap_or(f64::NEG_INFINITY);
+                let first = best.entry(group(cell)).or_insert((f64::NEG_INFINITY, true));
+                if score > first.0 {
+                    *first = (score, kept);
+                }
+            }
+        }
+    }
+    missing += best.values().filter(|(_, kept)| !kept).count();
+    if missing > 0 {
+        eprintln!(
+            "{missing} finished runs have no model, because an earlier command did not keep it; delete their folders to \
+             train them again"
+        );
     }
     Ok(())
 }

@@ -28,6 +28,8 @@ pub(super) struct Plan {
     /// What differs from the recipes as they stand.
     pub(super) settings: String,
     pub(super) jobs: usize,
+    /// Cells that may run at a time, wherever they run.
+    pub(super) at_once: usize,
     axes: Vec<String>,
 }
 
@@ -101,12 +103,13 @@ impl Plan {
         let axes = options.axes.iter().map(ToString::to_string).collect();
         let threads = micse_model::threads();
         let jobs = how.jobs.unwrap_or(threads).clamp(1, cells.len().max(1));
+        let at_once = how.at_once(jobs).min(cells.len().max(1));
         if jobs > threads && options.compute.engine.threads.is_some() {
             bail!(
                 "--jobs {jobs} needs a thread each, but --threads is {threads}; use fewer jobs, or more threads"
             );
         }
-        Ok(Self { preset: options.preset.clone(), out, cells, notes, settings, jobs, axes })
+        Ok(Self { preset: options.preset.clone(), out, cells, notes, settings, jobs, at_once, axes })
     }
 
     pub(super) fn grid(&self) -> Result<Grid> {
@@ -225,7 +228,13 @@ impl GridOptions {
             parts.extend(settings.iter().map(|setting| format!("{setting} ({method})")));
         }
         parts.extend(self.settings.iter().cloned());
+        parts.extend(self.with.iter().map(|term| format!("with {term}")));
         parts.extend(self.axes.iter().map(|axis| format!("axis {axis}")));
+        if self.compute.engine.precision != micse_model::Precision::default() {
+            parts.push(format!("precision={}", self.compute.engine.precision));
+        }
+        parts.extend(self.compute.engine.engine.map(|engine| format!("engine={engine}")));
+        parts.extend(self.chunk.map(|sentences| format!("chunk={sentences}")));
         if parts.is_empty() {
             "settings: the recipes' own".into()
         } else {

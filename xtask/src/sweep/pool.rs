@@ -1,7 +1,7 @@
 //! Runs cells in processes on this machine, some at a time.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +13,11 @@ use micse_train::Stop;
 
 use super::cell::CellSpec;
 use super::memory::Budget;
-use super::process::Line;
+use super::process::{DISK_FULL, Line};
 use super::progress::Progress;
+
+/// The status of a Rust program that panicked.
+const PANICKED: i32 = 101;
 
 /// A cell that failed, and why.
 pub(super) type Failed = (String, String);
@@ -41,23 +44,31 @@ enum End {
     Done,
     Stopped,
     Failed(String),
+    /// There was no room on the disk.
+    Full(String),
 }
 
 impl Pool<'_> {
+    /// Checks that every finished cell is of this sweep. Gives whether there was time for all.
+    pub(super) fn check(&self, cells: &[CellSpec]) -> Result<bool> {
+        let done: Vec<&CellSpec> = cells.iter().filter(|cell| cell.result().is_file()).collect();
+        if done.is_empty() {
+            return Ok(true);
+        }
+        eprintln!("{} of {} cells are done already", done.len(), cells.len());
+        // A finished cell's process compares its folder with what is asked for, and ends.
+        let checked = self.work(&done, None)?;
+        match checked.failed.first() {
+            Some((cell, reason)) => bail!("{cell}: {reason}"),
+            None => Ok(!checked.stopped),
+        }
+    }
+
     /// Checks that every finished cell is of this sweep, then runs the others.
     pub(super) fn run(&self, cells: &[CellSpec]) -> Result<Ended> {
-        let (done, open): (Vec<&CellSpec>, Vec<&CellSpec>) =
-            cells.iter().partition(|cell| cell.result().is_file());
-        if !done.is_empty() {
-            eprintln!("{} of {} cells are done already", done.len(), cells.len());
-            // A finished cell's process compares its folder with what is asked for, and ends.
-            let checked = self.work(&done, None)?;
-            if let Some((cell, reason)) = checked.failed.first() {
-                bail!("{cell}: {reason}");
-            }
-            if checked.stopped {
-                return Ok(checked);
-            }
+        let open: Vec<&CellSpec> = cells.iter().filter(|cell| !cell.result().is_file()).collect();
+        if !self.check(cells)? {
+            return Ok(Ended { stopped: true, ..Ended::default() });
         }
         let mut failed = Vec::new();
         let mut ready = Vec::new();
@@ -89,24 +100,27 @@ impl Pool<'_> {
 
     fn work(&self, cells: &[&CellSpec], progress: Option<&Progress>) -> Result<Ended> {
         let threads = (micse_model::threads() / self.jobs).max(1);
-        let executable = std::env::current_exe().context("where this program lies")?;
+        let executable = this_program()?;
         let running: Vec<Mutex<Option<ChildStdin>>> = (0..self.jobs).map(|_| Mutex::new(None)).collect();
         let (next, ended, finished) = (Mutex::new(0), Mutex::new(Ended::default()), AtomicBool::new(false));
+        // A full disk fails every cell: no further one is started.
+        let full = AtomicBool::new(false);
         let take = || {
             let mut next = next.lock().ok()?;
-            let cell = cells.get(*next).filter(|_| !self.stop.requested())?;
+            let halted = self.stop.requested() || full.load(Ordering::SeqCst);
+            let cell = cells.get(*next).filter(|_| !halted)?;
             // Cells wait for memory in their order: a large one is not passed over for ever.
             let memory = self.budget.take(cell, self.stop)?;
             *next += 1;
             Some((*cell, memory))
         };
-        std::thread::scope(|scope| {
+        let panicked = std::thread::scope(|scope| {
             scope.spawn(|| self.pass_on_the_signal(&running, &finished));
             let workers: Vec<_> = running
                 .iter()
                 .enumerate()
                 .map(|(slot, input)| {
-                    let (take, executable, ended) = (&take, &executable, &ended);
+                    let (take, executable, ended, full) = (&take, &executable, &ended, &full);
                     scope.spawn(move || {
                         while let Some((cell, memory)) = take() {
                             let name = cell.to_string();
@@ -126,7 +140,7 @@ impl Pool<'_> {
                                 match &end {
                                     End::Done => p.finish(slot, "done"),
                                     End::Stopped => p.finish(slot, "stopped"),
-                                    End::Failed(_) => p.finish(slot, "FAILED"),
+                                    End::Failed(_) | End::Full(_) => p.finish(slot, "FAILED"),
                                 }
                             }
                             if let Ok(mut ended) = ended.lock() {
@@ -134,18 +148,23 @@ impl Pool<'_> {
                                     End::Done => {}
                                     End::Stopped => ended.stopped = true,
                                     End::Failed(reason) => ended.failed.push((name, reason)),
+                                    End::Full(reason) => {
+                                        full.store(true, Ordering::SeqCst);
+                                        ended.failed.push((name, reason));
+                                    }
                                 }
                             }
                         }
                     })
                 })
                 .collect();
-            for worker in workers {
-                // A worker that panicked is told of below, by the lock that it poisoned or the cell it left.
-                let _ = worker.join();
-            }
+            let panicked = workers.into_iter().filter_map(|worker| worker.join().err()).count();
             finished.store(true, Ordering::SeqCst);
+            panicked
         });
+        if panicked > 0 {
+            bail!("{panicked} of the sweep's workers panicked; the same command goes on");
+        }
         let mut ended = ended.into_inner().map_err(|_| anyhow::anyhow!("a worker of the sweep panicked"))?;
         ended.stopped |= self.stop.requested();
         Ok(ended)
@@ -195,18 +214,29 @@ impl Pool<'_> {
         if status.code() == Some(Stop::STATUS.into()) || (status.code().is_none() && self.stop.requested()) {
             return Ok(End::Stopped);
         }
-        let reason = errors.strip_prefix("error: ").unwrap_or(errors);
-        if status.code().is_some() && !reason.is_empty() {
-            return Ok(End::Failed(reason.to_owned()));
-        }
-        // It could not say why: the system ended it.
-        let reason = format!(
-            "its process ended with {status}{}; if memory ran out, use fewer --jobs or a smaller --chunk",
-            if reason.is_empty() { String::new() } else { format!(": {reason}") }
-        );
-        Failure { reason: reason.clone() }.save(&cell.folder)?;
-        Ok(End::Failed(reason))
+        let reason = errors.strip_prefix("error: ").unwrap_or(errors).to_owned();
+        Ok(match status.code() {
+            Some(DISK_FULL) => End::Full(reason),
+            Some(PANICKED) => {
+                let failure = Failure { reason: format!("its process panicked: {reason}") };
+                failure.save(&cell.folder)?;
+                End::Failed(failure.reason)
+            }
+            Some(_) if !reason.is_empty() => End::Failed(reason),
+            // The system ended it; it is not recorded, as it need not happen again.
+            _ => End::Failed(format!(
+                "its process ended with {status}; if memory ran out, use fewer --jobs or a smaller --chunk"
+            )),
+        })
     }
+}
+
+/// This program, as it was when it was started: a build in the meantime changes nothing for cells that start later.
+fn this_program() -> Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok(PathBuf::from("/proc/self/exe"));
+    }
+    std::env::current_exe().context("where this program lies")
 }
 
 fn set(input: &Mutex<Option<ChildStdin>>, to: Option<ChildStdin>) {
@@ -215,8 +245,17 @@ fn set(input: &Mutex<Option<ChildStdin>>, to: Option<ChildStdin>) {
     }
 }
 
-/// Reads what a cell's process says until it ends.
+/// Reads what a cell's process says until it ends. On an error the process is ended too: its memory is given to others.
 fn follow(mut child: Child, tell: &dyn Fn(Line)) -> Result<(ExitStatus, String)> {
+    let followed = listen(&mut child, tell);
+    if followed.is_err() {
+        // It may have ended by itself.
+        let _ = child.kill().and_then(|()| child.wait());
+    }
+    followed
+}
+
+fn listen(child: &mut Child, tell: &dyn Fn(Line)) -> Result<(ExitStatus, String)> {
     let mut errors = child.stderr.take().context("a cell's standard error")?;
     let errors = std::thread::spawn(move || {
         let mut text = String::new();

@@ -1,7 +1,7 @@
 //! The process of one cell: `cargo xtask sweep-cell`, which a sweep starts for each of its cells, and schedulers can
 //! start themselves.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::cell::CellSpec;
 use super::models;
+
+/// The status of a cell's process that found no room on the disk: `EX_IOERR`.
+pub(super) const DISK_FULL: i32 = 74;
 
 /// Run one cell of a sweep, as `sweep --launcher print` lists them
 #[derive(Args)]
@@ -67,6 +70,10 @@ impl SweepCell {
                 Ok(ExitCode::from(Stop::STATUS))
             }
             Err(error) => {
+                if is_full(&error) {
+                    eprintln!("error: {error:#}");
+                    return Ok(ExitCode::from(DISK_FULL as u8));
+                }
                 if lasts(&error) {
                     Failure { reason: format!("{error:#}") }.save(&spec.folder)?;
                 }
@@ -76,11 +83,20 @@ impl SweepCell {
     }
 }
 
-/// Whether the same command would fail again. A full disk or a file that is not there is mended outside; another
-/// run in the folder is not this cell's failure.
+/// Whether the same command would fail again: training itself failed, rather than something that is mended outside, as
+/// a disk that is full, a file that is not there, or another run in the folder.
 fn lasts(error: &anyhow::Error) -> bool {
-    let outside = error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some());
-    !outside && !matches!(error.downcast_ref(), Some(micse_train::Error::Run { .. }))
+    use micse_train::Error::{Evaluation, Loss, Post, Recipe, Tensor, Training};
+    matches!(
+        error.downcast_ref(),
+        Some(Training { .. } | Recipe { .. } | Loss(_) | Post(_) | Evaluation(_) | Tensor(_))
+    )
+}
+
+/// Whether there was no room on a disk.
+fn is_full(error: &anyhow::Error) -> bool {
+    let full = |e: &std::io::Error| matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(full))
 }
 
 /// A sweep that dies takes its cells along: they end after the step at hand, with a checkpoint.

@@ -2,7 +2,7 @@
 //! plain line for each finished cell.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -117,7 +117,8 @@ impl Progress {
             let _ = all.clear();
         }
         if !stopped {
-            eprintln!("{} cells in {}", self.cells, duration(self.started.elapsed()));
+            let time = duration(self.started.elapsed());
+            drop(writeln!(std::io::stderr(), "{} cells in {time}", self.cells));
         }
     }
 
@@ -126,7 +127,8 @@ impl Progress {
             Some((all, _, _)) => {
                 let _ = all.println(text);
             }
-            None => eprintln!("{text}"),
+            // A log that cannot be written is no reason to lose the sweep.
+            None => drop(writeln!(std::io::stderr(), "{text}")),
         }
     }
 

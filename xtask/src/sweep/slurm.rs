@@ -47,16 +47,17 @@ pub(super) struct Slurm {
     memory: Option<String>,
     /// Cells that run at a time [default: as many as the cluster lets]
     #[arg(long = "slurm-at-once", value_name = "N")]
-    at_once: Option<u32>,
+    pub(super) at_once: Option<u32>,
     /// Further options of sbatch, as they are: --slurm-option=--gres=gpu:1 (repeatable)
     #[arg(long = "slurm-option", value_name = "OPTION")]
     options: Vec<String>,
 }
 
 /// The command of each open cell.
-pub(super) fn commands(plan: &Plan) -> Result<Vec<String>> {
-    let (executable, sweep) = places(plan)?;
-    let line = |cell: &CellSpec| {
+pub(super) fn commands(plan: &Plan, retry_failed: bool) -> Result<Vec<String>> {
+    let executable = std::env::current_exe().context("where this program lies")?;
+    let sweep = std::path::absolute(&plan.out)?;
+    let line = |cell: &&CellSpec| {
         Ok(format!(
             "{} sweep-cell --sweep {} --cell {}",
             quoted(&executable)?,
@@ -64,12 +65,27 @@ pub(super) fn commands(plan: &Plan) -> Result<Vec<String>> {
             quoted(cell.folder.strip_prefix(&plan.out)?)?
         ))
     };
-    plan.cells.iter().filter(|cell| !cell.result().is_file()).map(line).collect()
+    open_cells(plan, retry_failed)?.iter().map(line).collect()
 }
 
-fn places(plan: &Plan) -> Result<(PathBuf, PathBuf)> {
-    let executable = std::env::current_exe().context("where this program lies")?;
-    Ok((executable, std::path::absolute(&plan.out)?))
+/// The cells without a result; those that failed before only if they are to be tried again.
+fn open_cells(plan: &Plan, retry_failed: bool) -> Result<Vec<&CellSpec>> {
+    let mut open = Vec::new();
+    let mut failed = 0;
+    for cell in plan.cells.iter().filter(|cell| !cell.result().is_file()) {
+        if Failure::load(&cell.folder)?.is_none() {
+            open.push(cell);
+        } else if retry_failed {
+            Failure::forget(&cell.folder)?;
+            open.push(cell);
+        } else {
+            failed += 1;
+        }
+    }
+    if failed > 0 {
+        eprintln!("{failed} cells failed before and are left as they are; --retry-failed tries them again");
+    }
+    Ok(open)
 }
 
 /// A path as one word of a shell.
@@ -99,61 +115,66 @@ impl Slurm {
         })
     }
 
-    /// Submits the open cells as one array, and behind it a job that writes the tables.
-    pub(super) fn submit(&self, plan: &Plan, retry_failed: bool) -> Result<ExitCode> {
-        let folder = plan.out.join("slurm");
-        refuse_if_queued(&folder)?;
-        let mut open = Vec::new();
-        for cell in plan.cells.iter().filter(|cell| !cell.result().is_file()) {
-            if Failure::load(&cell.folder)?.is_none() {
-                open.push(cell);
-            } else if retry_failed {
-                Failure::forget(&cell.folder)?;
-                open.push(cell);
-            }
-        }
+    /// Submits the open cells as one array, and behind it a job that writes the tables with these options.
+    pub(super) fn submit(&self, plan: &Plan, retry_failed: bool, tables: &[String]) -> Result<ExitCode> {
+        let open = open_cells(plan, retry_failed)?;
         if open.is_empty() {
-            eprintln!(
-                "no cell is open; `sweep status` tells of those that failed, `sweep collect` writes the tables"
-            );
+            eprintln!("no cell is open; `sweep collect` writes the tables");
             return Ok(ExitCode::SUCCESS);
         }
         let options = self.with_file()?;
-        let mut list = String::new();
+        let folder = plan.out.join("slurm");
+        // Tasks find their cell by its line: a list is never written anew under tasks that wait.
+        let number = number_of_lists(&folder) + 1;
+        let list = format!("cells-{number}.txt");
+        let mut lines = String::new();
         for cell in &open {
             let path = cell.folder.strip_prefix(&plan.out)?;
             // As in the commands that are printed: what cannot stand in a list is refused.
             quoted(path)?;
-            let _ = writeln!(list, "{}", path.display());
+            let _ = writeln!(lines, "{}", path.display());
         }
-        write_whole(&folder.join("cells.txt"), list.as_bytes())?;
+        write_whole(&folder.join(&list), lines.as_bytes())?;
         let memory = open.iter().map(|cell| estimate(cell)).collect::<Result<Vec<_>>>()?;
         let memory = memory.into_iter().max().unwrap_or(0);
+        // Tasks that start tomorrow run what was submitted today, whatever is built meanwhile.
+        let program = std::path::absolute(folder.join(format!("program-{number}")))?;
+        std::fs::copy(std::env::current_exe().context("where this program lies")?, &program)
+            .with_context(|| format!("{}", program.display()))?;
+        let task = options.script(plan, &program, &list, open.len(), memory)?;
         let script = folder.join("job.sh");
-        write_whole(&script, options.script(plan, open.len(), memory)?.as_bytes())?;
+        write_whole(&script, task.as_bytes())?;
         let job = sbatch(&["--parsable"], &script)?;
-        write_whole(&folder.join("job.txt"), job.as_bytes())?;
+        write_whole(&folder.join(JOB), job.as_bytes())?;
         let collect = folder.join("collect.sh");
-        write_whole(&collect, options.collect_script(plan)?.as_bytes())?;
-        let last = sbatch(&["--parsable", &format!("--dependency=afterany:{job}")], &collect)?;
-        println!("job {job}: {} cells; job {last} writes the tables after them", open.len());
+        write_whole(&collect, options.collect_script(plan, &program, tables)?.as_bytes())?;
+        println!("job {job}: {} cells", open.len());
         println!("`sweep status {}` tells how far they are", plan.out.display());
+        match sbatch(&["--parsable", &format!("--dependency=afterany:{job}")], &collect) {
+            Ok(last) => println!("job {last} writes the tables after them"),
+            Err(error) => eprintln!("no job for the tables ({error:#}); `sweep collect` writes them"),
+        }
         Ok(ExitCode::SUCCESS)
     }
 
+    /// What both jobs ask for.
     fn common(&self) -> String {
         let mut lines = String::new();
-        for (name, value) in [("partition", &self.partition), ("account", &self.account)] {
+        for (name, value) in
+            [("partition", &self.partition), ("account", &self.account), ("time", &self.time)]
+        {
             if let Some(value) = value {
                 let _ = writeln!(lines, "#SBATCH --{name}={value}");
             }
         }
+        for option in &self.options {
+            let _ = writeln!(lines, "#SBATCH {option}");
+        }
         lines
     }
 
-    fn script(&self, plan: &Plan, cells: usize, memory: u64) -> Result<String> {
-        let (executable, sweep) = places(plan)?;
-        let (executable, sweep) = (quoted(&executable)?, quoted(&sweep)?);
+    fn script(&self, plan: &Plan, program: &Path, list: &str, cells: usize, memory: u64) -> Result<String> {
+        let (program, sweep) = (quoted(program)?, quoted(&std::path::absolute(&plan.out)?)?);
         let mut head = format!("#!/bin/bash\n#SBATCH --job-name=sweep-{}\n{}", plan.preset, self.common());
         let at_once = self.at_once.map_or(String::new(), |n| format!("%{n}"));
         let _ = writeln!(head, "#SBATCH --array=1-{cells}{at_once}");
@@ -161,35 +182,31 @@ impl Slurm {
         // A fifth more than the estimate.
         let memory = self.memory.clone().unwrap_or_else(|| format!("{}M", (memory >> 20) * 6 / 5 + 64));
         let _ = writeln!(head, "#SBATCH --mem={memory}");
-        if let Some(time) = &self.time {
-            let _ = writeln!(head, "#SBATCH --time={time}");
-        }
         let _ = writeln!(head, "#SBATCH --signal=B:USR1@{NOTICE_SECONDS}");
         head.push_str("#SBATCH --requeue\n#SBATCH --open-mode=append\n");
-        let logs = std::path::absolute(plan.out.join("slurm"))?;
-        let _ = writeln!(head, "#SBATCH --output={}/%a.log", logs.display());
-        for option in &self.options {
-            let _ = writeln!(head, "#SBATCH {option}");
-        }
+        let _ = writeln!(head, "#SBATCH --output={}", log(plan, "%a.log")?);
         Ok(format!(
             r#"{head}
+# Told of the time limit it goes back into the queue; told to end, by scancel say, it ends. Both write a checkpoint.
+requeue= child=
+trap 'requeue=yes; [ -n "$child" ] && kill -USR1 "$child" 2>/dev/null' USR1
+trap '[ -n "$child" ] && kill -TERM "$child" 2>/dev/null' TERM
 # The cell of this task: the line of its number.
-cell=$(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {sweep}/slurm/cells.txt)
+cell=$(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {sweep}/slurm/{list})
 export {threads}="${{SLURM_CPUS_PER_TASK:-1}}"
-{executable} sweep-cell --sweep {sweep} --cell "$cell" &
+{program} sweep-cell --sweep {sweep} --cell "$cell" &
 child=$!
-trap 'kill -USR1 "$child" 2>/dev/null' USR1
-trap 'kill -TERM "$child" 2>/dev/null' TERM
 # A signal ends `wait` early; the status is that of the last one.
-status=0
-while :; do
+while kill -0 "$child" 2>/dev/null; do
     wait "$child"
-    status=$?
-    kill -0 "$child" 2>/dev/null || break
 done
-if [ "$status" -eq {stopped} ]; then
+wait "$child"
+status=$?
+if [ "$status" -eq {stopped} ] && [ -n "$requeue" ]; then
     echo "stopped with a checkpoint, back into the queue"
     scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
+elif [ "$status" -gt 128 ]; then
+    echo "error: ended by signal $((status - 128)); if memory ran out, submit again with a larger --slurm-memory"
 fi
 exit "$status"
 "#,
@@ -198,26 +215,59 @@ exit "$status"
         ))
     }
 
-    fn collect_script(&self, plan: &Plan) -> Result<String> {
-        let (executable, sweep) = places(plan)?;
+    fn collect_script(&self, plan: &Plan, program: &Path, tables: &[String]) -> Result<String> {
+        let sweep = std::path::absolute(&plan.out)?;
+        let tables = tables
+            .iter()
+            .map(|word| Ok(format!(" {}", quoted(Path::new(word))?)))
+            .collect::<Result<String>>()?;
         Ok(format!(
-            "#!/bin/bash\n#SBATCH --job-name=sweep-{}-tables\n{}#SBATCH --output={}/slurm/collect.log\n\n{} sweep collect {}\n",
+            "#!/bin/bash\n#SBATCH --job-name=sweep-{}-tables\n{}#SBATCH --output={}\n\n{} sweep collect {}{tables}\n",
             plan.preset,
             self.common(),
-            sweep.display(),
-            quoted(&executable)?,
+            log(plan, "collect.log")?,
+            quoted(program)?,
             quoted(&sweep)?
         ))
     }
 }
 
-/// Refuses to submit cells of which an earlier job is still queued or running.
-fn refuse_if_queued(folder: &Path) -> Result<()> {
-    let Ok(job) = std::fs::read_to_string(folder.join("job.txt")) else { return Ok(()) };
+/// Where a job's log goes, as a line of options has it. Slurm reads % as the start of a pattern.
+fn log(plan: &Plan, name: &str) -> Result<String> {
+    let folder = std::path::absolute(plan.out.join("slurm"))?;
+    let text = folder.to_str().with_context(|| format!("{}: a name that is not UTF-8", folder.display()))?;
+    if text.contains(['"', '\n']) {
+        bail!("{text:?}: a quote or a line feed in a path; take another folder");
+    }
+    Ok(format!("\"{}/{name}\"", text.replace('%', "%%")))
+}
+
+fn number_of_lists(folder: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("cells-")).count()
+}
+
+/// The file that has the number of the last job.
+const JOB: &str = "job.txt";
+
+/// Refuses to touch a sweep of which a job is queued or running.
+pub(super) fn refuse_if_queued(sweep: &Path) -> Result<()> {
+    let Ok(job) = std::fs::read_to_string(sweep.join("slurm").join(JOB)) else { return Ok(()) };
     let job = job.trim();
-    let queue = Command::new("squeue").args(["--noheader", "--jobs", job]).output();
-    // squeue fails on a job that it has forgotten; where there is no squeue, sbatch will say so.
-    if queue.is_ok_and(|queue| queue.status.success() && !queue.stdout.trim_ascii().is_empty()) {
+    let queue = match Command::new("squeue").args(["--noheader", "--jobs", job]).output() {
+        Ok(queue) => queue,
+        // Not on the cluster: nothing can be asked.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("job {job} of this sweep may be at work; there is no squeue here to ask");
+            return Ok(());
+        }
+        Err(e) => return Err(e).context("squeue"),
+    };
+    let said = String::from_utf8_lossy(&queue.stderr);
+    if !queue.status.success() && !said.contains("Invalid job id") {
+        bail!("squeue cannot tell whether job {job} of this sweep is still queued: {}", said.trim());
+    }
+    if queue.status.success() && !queue.stdout.trim_ascii().is_empty() {
         bail!(
             "job {job} of this sweep is still queued or running; wait for it, or end it with `scancel {job}`"
         );

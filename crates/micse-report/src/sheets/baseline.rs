@@ -42,14 +42,14 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
         return None;
     }
     let mut notes = vec![format!(
-        "mean difference of Spearman x 100 (method less {baseline}) over the n seeds that both have; interval and p by \
-         a paired t test; Holm's p: corrected over the methods of this table; *: Holm's p < 0.05"
+        "mean difference of Spearman x 100 (method less {baseline}) over the n seeds that both have, or of one side where \
+         the other does not train; interval and p by a paired t test, none where all seeds agree to 0.01; Holm's p: corrected over the methods of this table; *: Holm's p < 0.05"
     )];
     let of_size = || comparisons.all.iter().filter(|c| c.size == size);
     if of_size().any(|c| c.pairs.is_some()) {
         notes.push(format!(
             "{DAGGER}: the 95 % interval of a paired bootstrap over the task's sentence pairs leaves out 0 ({RESAMPLES} \
-             resamples, the same for all methods and seeds)"
+             resamples, the same for all methods and seeds), not corrected for the number of tasks and methods"
         ));
     }
     if of_size().any(|c| c.task != AVERAGE && c.pairs.is_none()) {

@@ -76,13 +76,19 @@ fn summary(cells: &[&FinishedCell]) -> Option<Summary> {
     Summary::of(&cells.iter().filter_map(|cell| cell.score(AVERAGE)).collect::<Vec<_>>())
 }
 
+/// The last name of the path in a note: `encoder: models/bert-base-uncased (--encoder)`.
+fn last_name(note: &str) -> String {
+    let path = note.trim_start_matches("encoder: ");
+    let path = path.rsplit_once(" (").map_or(path, |(path, _)| path);
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or(path).to_lowercase()
+}
+
 /// In what the two settings are seen to differ. Encoder and text are judged by their names.
 fn differences(cells: &[&FinishedCell], grid: &Grid, figure: &Figure) -> String {
     let result = &cells[0].result;
     let mut parts = Vec::new();
     let encoder = grid.notes.iter().find(|note| note.starts_with("encoder: "));
-    let same_encoder =
-        encoder.zip(figure.folder()).is_some_and(|(note, folder)| note.to_lowercase().contains(folder));
+    let same_encoder = encoder.zip(figure.folder()).is_some_and(|(note, folder)| last_name(note) == folder);
     // Word vectors start from no encoder.
     if figure.folder().is_some() && !same_encoder {
         parts.push("encoder".to_owned());

@@ -44,6 +44,13 @@ impl Lock {
                         format!("another process works here ({holder}); wait for it, or end it"),
                     ));
                 }
+                Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => {
+                    return Err(Error::run(
+                        &path,
+                        "this file system cannot lock files, without which two processes could write one run; take a \
+                         folder on another one",
+                    ));
+                }
                 Err(TryLockError::Error(e)) => return Err(Error::io(&path)(e)),
             }
         }

@@ -224,12 +224,23 @@ const CPU: &str = "cpu_features";
 /// The key under which it says what other kinds of processors went on with the run: its bits are of no one kind.
 const OTHER_CPUS: &str = "other_cpu_features";
 
+/// What to do where a run began on another kind of processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherCpu {
+    /// Its bits would be of two kinds: an error.
+    Refuse,
+    /// Go on, and say so in `run.toml`.
+    Record,
+    /// Nothing is computed any more, or scores alone, which repeat to rounding.
+    Ignore,
+}
+
 /// Makes `folder` the folder of the run that `manifest` describes, by writing its `run.toml`, or checks that it is.
 ///
 /// # Errors
 /// The folder belongs to another run (the first difference is named), or to another kind of processor (by the key
 /// `cpu_features`) and that is not allowed.
-pub fn claim(folder: &Path, manifest: &impl Serialize, allow_other_cpu: bool) -> Result<()> {
+pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> Result<()> {
     let path = folder.join("run.toml");
     let mine = toml::Table::try_from(manifest).map_err(|e| Error::run(&path, e.to_string()))?;
     if !path.is_file() {
@@ -247,7 +258,7 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, allow_other_cpu: bool) ->
     if let (Some(theirs), Some(own)) = (found.get(CPU), mine.get(CPU))
         && theirs != own
     {
-        if !allow_other_cpu {
+        if other_cpu == OtherCpu::Refuse {
             return Err(Error::run(
                 &path,
                 format!(
@@ -256,7 +267,7 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, allow_other_cpu: bool) ->
                 ),
             ));
         }
-        newcomer = Some(found.clone());
+        newcomer = (other_cpu == OtherCpu::Record).then(|| found.clone());
         let own = own.clone();
         found.insert(CPU.into(), own);
     }
@@ -323,12 +334,13 @@ mod tests {
     #[test]
     fn another_kind_of_processor_is_refused_or_recorded() {
         let folder = tempfile::tempdir().unwrap();
-        claim(folder.path(), &small("avx2"), false).unwrap();
-        let error = claim(folder.path(), &small("avx512f"), false).unwrap_err().to_string();
+        claim(folder.path(), &small("avx2"), OtherCpu::Refuse).unwrap();
+        claim(folder.path(), &small("avx512f"), OtherCpu::Ignore).unwrap();
+        let error = claim(folder.path(), &small("avx512f"), OtherCpu::Refuse).unwrap_err().to_string();
         assert!(error.contains("avx2") && error.contains("--allow-other-cpu"), "{error}");
         for _ in 0..2 {
-            claim(folder.path(), &small("avx512f"), true).unwrap();
-            claim(folder.path(), &small("avx2"), false).unwrap();
+            claim(folder.path(), &small("avx512f"), OtherCpu::Record).unwrap();
+            claim(folder.path(), &small("avx2"), OtherCpu::Refuse).unwrap();
         }
         let text = std::fs::read_to_string(folder.path().join("run.toml")).unwrap();
         let table: toml::Table = text.parse().unwrap();
@@ -336,7 +348,7 @@ mod tests {
         assert_eq!(table["other_cpu_features"].to_string(), r#"[["avx512f"]]"#);
         let mut other = small("avx512f");
         other.recipe.insert("steps".into(), 6.into());
-        let error = claim(folder.path(), &other, true).unwrap_err().to_string();
+        let error = claim(folder.path(), &other, OtherCpu::Record).unwrap_err().to_string();
         assert!(error.contains("recipe.steps = 5"), "{error}");
     }
 }

@@ -36,7 +36,7 @@ use crate::{Error, Result, Stop, Terms};
 use clock::Clock;
 pub use cosines::{COSINES_FILE, load_cosines, save_cosines};
 pub use lock::Lock;
-pub use manifest::{Manifest, SplitText, claim, cpu_features, hash_of_encoder};
+pub use manifest::{Manifest, OtherCpu, SplitText, claim, cpu_features, hash_of_encoder};
 pub use metrics::open_metrics;
 use post::Finished;
 pub use result::RunResult;
@@ -183,11 +183,16 @@ pub enum Event {
 pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -> Result<RunResult> {
     check_ends(inputs)?;
     let _lock = Lock::take(folder, inputs.patience)?;
-    claim(folder, &Manifest::of_run(inputs)?, inputs.allow_other_cpu)?;
+    let result_path = folder.join("result.json");
+    let other_cpu = match (result_path.is_file(), inputs.allow_other_cpu) {
+        (true, _) => OtherCpu::Ignore,
+        (false, true) => OtherCpu::Record,
+        (false, false) => OtherCpu::Refuse,
+    };
+    claim(folder, &Manifest::of_run(inputs)?, other_cpu)?;
     for folder in [folder, &folder.join("checkpoint"), &folder.join("model")] {
         micse_model::files::remove_leftovers(folder)?;
     }
-    let result_path = folder.join("result.json");
     let checkpoint = folder.join("checkpoint").join("state.safetensors");
     if result_path.is_file() {
         remove_checkpoint(&checkpoint)?;
@@ -271,8 +276,9 @@ fn finish(
     clock: &Clock,
     tell: &mut dyn FnMut(Event),
 ) -> Result<RunResult> {
-    let trained = clock.elapsed();
     let stage = post::fit(inputs, model, tell)?;
+    // A fit behind the encoder is training too.
+    let trained = clock.elapsed();
     if inputs.keep_model {
         save(&folder.join("model"), inputs, model, stage.as_ref())?;
     }

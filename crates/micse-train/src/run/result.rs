@@ -36,7 +36,7 @@ pub struct RunResult {
     pub evaluated_on: String,
     /// The scores.
     pub scores: Evaluation,
-    /// Seconds of training, over all starts; steps that a killed start did after its last checkpoint are not counted.
+    /// Seconds of training, fits behind the encoder included, over all starts; steps that a killed start did after its last checkpoint are not counted.
     pub train_seconds: f64,
     /// Seconds with scoring.
     pub seconds: f64,

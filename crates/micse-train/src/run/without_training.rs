@@ -8,7 +8,7 @@ use micse_eval::{Embedder, Evaluation, ModelEmbedder, Named, PairScores};
 use micse_model::files::{remove_leftovers, write_json};
 use micse_model::{Compute, ModelFolder, Pooling};
 
-use super::{Event, Lock, Manifest, RunResult, claim, save_cosines};
+use super::{Event, Lock, Manifest, OtherCpu, RunResult, claim, save_cosines};
 use crate::Result;
 
 /// How long a row without training waits for another process that works on it.
@@ -70,8 +70,7 @@ fn scored(
     result: impl FnOnce(Evaluation, Duration) -> RunResult,
 ) -> Result<RunResult> {
     let _lock = Lock::take(folder, PATIENCE)?;
-    // Scores of one encoder do not need the same processor: they repeat to rounding.
-    claim(folder, manifest, true)?;
+    claim(folder, manifest, OtherCpu::Ignore)?;
     remove_leftovers(folder)?;
     let path = folder.join("result.json");
     if path.is_file() {
