@@ -4,6 +4,7 @@ mod bench;
 mod golden;
 mod methods;
 mod pretrain;
+mod report;
 mod sweep;
 mod vectors;
 
@@ -38,6 +39,7 @@ enum Command {
     Sweep(Box<sweep::Sweep>),
     Golden(golden::Golden),
     Methods(methods::Methods),
+    Report(report::Report),
     Pretrain(Box<pretrain::Pretrain>),
     Bench(Box<bench::Bench>),
     Vectors(vectors::Vectors),
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Sweep(sweep) => sweep.run(),
         Command::Golden(golden) => golden.run().map(success),
         Command::Methods(methods) => methods.run().map(success),
+        Command::Report(report) => report.run().map(success),
         Command::Pretrain(pretrain) => pretrain.run().map(success),
         Command::Bench(bench) => bench.run().map(success),
         Command::Vectors(vectors) => vectors.run().map(success),

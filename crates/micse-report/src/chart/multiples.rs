@@ -1,0 +1,96 @@
+//! Small multiples: a panel each, every panel with its own vertical axis, all with the same horizontal one.
+
+use super::axes::{Plot, is_narrow};
+use super::look::Look;
+use super::scale::{Scale, Ticks, range};
+use super::svg::{Anchor, Canvas, Drawing, Point, fit};
+use super::{Chart, count_label};
+
+/// Panels in rows.
+pub(crate) struct Multiples {
+    /// What each panel shows, for readers who cannot see it.
+    pub(crate) what: String,
+    pub(crate) panels: Vec<Panel>,
+}
+
+/// One panel.
+pub(crate) struct Panel {
+    pub(crate) title: String,
+    pub(crate) look: Look,
+    pub(crate) traces: Vec<Trace>,
+}
+
+/// A line of a panel.
+pub(crate) struct Trace {
+    /// From 0, faint, to 3, full: the sizes in their order.
+    pub(crate) shade: usize,
+    /// One seed's, behind the mean.
+    pub(crate) seed: bool,
+    /// Step, value.
+    pub(crate) points: Vec<Point>,
+}
+
+const SHADES: [&str; 4] = ["shade1", "shade2", "shade3", ""];
+const PANEL: f64 = 92.0;
+
+impl Chart for Multiples {
+    fn draw(&self, width: f64) -> Drawing {
+        let columns = if is_narrow(width) { 2 } else { 4 };
+        let cell = width / columns as f64;
+        let steps = self.panels.iter().flat_map(|p| &p.traces).flat_map(|t| &t.points).map(|p| p.0);
+        let last = steps.fold(0.0, f64::max);
+        let mut canvas = Canvas::default();
+        for (index, panel) in self.panels.iter().enumerate() {
+            let (left, top) = ((index % columns) as f64 * cell, (index / columns) as f64 * (PANEL + 44.0));
+            let plot = Plot {
+                left: left + 38.0,
+                right: left + cell - 8.0,
+                top: top + 24.0,
+                bottom: top + 24.0 + PANEL,
+            };
+            panel.draw(&mut canvas, &plot, last);
+        }
+        canvas.finish(width, self.panels.len().div_ceil(columns) as f64 * (PANEL + 44.0) + 2.0)
+    }
+
+    fn describe(&self) -> String {
+        let panels: Vec<String> = self
+            .panels
+            .iter()
+            .filter_map(|panel| {
+                let mean = panel.traces.iter().rfind(|t| !t.seed)?;
+                let (from, to) = (mean.points.first()?, mean.points.last()?);
+                Some(format!("{}: from {:.4} to {:.4}", panel.title, from.1, to.1))
+            })
+            .collect();
+        format!("{}. {}.", self.what, panels.join("; "))
+    }
+}
+
+impl Panel {
+    fn draw(&self, canvas: &mut Canvas, plot: &Plot, last: f64) {
+        let values = self.traces.iter().flat_map(|t| t.points.iter().map(|p| p.1));
+        let (low, high) = range(values, 0.06);
+        let y = Scale::linear((low, high), (plot.bottom, plot.top));
+        let x = Scale::linear((0.0, last.max(1.0)), (plot.left, plot.right));
+        self.look.mark(canvas, (plot.left - 30.0, plot.top - 13.5), 3.2);
+        let title = fit(&self.title, 11.5, plot.right - plot.left + 22.0);
+        canvas.text("small", Anchor::Start, (plot.left - 22.0, plot.top - 9.5), &title);
+        plot.y_axis(canvas, &y, &Ticks::within(low, high, 3));
+        plot.floor(canvas);
+        canvas.text("tick", Anchor::Start, (plot.left, plot.bottom + 13.0), "0");
+        canvas.text("tick", Anchor::End, (plot.right, plot.bottom + 13.0), &count_label(last as usize));
+        for seed in [true, false] {
+            for trace in self.traces.iter().filter(|t| t.seed == seed) {
+                let class = format!("{} {}", self.look.colour, SHADES[trace.shade.min(3)]);
+                canvas.group(&class, None, |c| {
+                    // A value that is no number breaks the line.
+                    for part in trace.points.split(|p| !p.1.is_finite()).filter(|part| part.len() > 1) {
+                        let points: Vec<Point> = part.iter().map(|p| (x.at(p.0), y.at(p.1))).collect();
+                        c.polyline(if seed { "seed" } else { "line lesser" }, &points);
+                    }
+                });
+            }
+        }
+    }
+}

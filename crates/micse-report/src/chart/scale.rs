@@ -1,0 +1,164 @@
+//! From values to places: linear and logarithmic scales, round ticks, and labels that keep their distance.
+
+/// Maps values to places along one axis.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    from: (f64, f64),
+    to: (f64, f64),
+    logarithmic: bool,
+}
+
+impl Scale {
+    /// Values `from.0 ..= from.1` to places `to.0 ..= to.1`.
+    pub(crate) fn linear(from: (f64, f64), to: (f64, f64)) -> Self {
+        Self { from, to, logarithmic: false }
+    }
+
+    /// The same on a logarithmic axis; values are positive.
+    pub(crate) fn logarithmic(from: (f64, f64), to: (f64, f64)) -> Self {
+        Self { from: (from.0.ln(), from.1.ln()), to, logarithmic: true }
+    }
+
+    /// A value's place. All values of a domain without width lie in the middle.
+    pub(crate) fn at(&self, value: f64) -> f64 {
+        let value = if self.logarithmic { value.ln() } else { value };
+        let width = self.from.1 - self.from.0;
+        let share = if width == 0.0 { 0.5 } else { (value - self.from.0) / width };
+        self.to.0 + share * (self.to.1 - self.to.0)
+    }
+}
+
+/// A step of 1, 2 or 5 times a power of ten that makes about so many ticks.
+fn step(low: f64, high: f64, about: usize) -> f64 {
+    let raw = (high - low) / about.max(1) as f64;
+    let power = 10f64.powf(raw.log10().floor());
+    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * power >= raw * 0.999).unwrap_or(10.0);
+    factor * power
+}
+
+/// An axis of round numbers: its ticks, and how many decimals they need.
+#[derive(Clone, Debug)]
+pub(crate) struct Ticks {
+    pub(crate) values: Vec<f64>,
+    decimals: usize,
+}
+
+impl Ticks {
+    /// About so many round numbers within `low ..= high`.
+    pub(crate) fn within(low: f64, high: f64, about: usize) -> Self {
+        if high - low <= 0.0 || !(high - low).is_finite() {
+            return Self { values: vec![low], decimals: decimals(low) };
+        }
+        let step = step(low, high, about);
+        let first = (low / step - 1e-9).ceil() as i64;
+        let last = (high / step + 1e-9).floor() as i64;
+        let values = (first..=last).map(|i| i as f64 * step).collect();
+        Self { values, decimals: (-step.log10().floor()).clamp(0.0, 12.0) as usize }
+    }
+
+    /// The tick as it is written, with a true minus sign.
+    pub(crate) fn label(&self, value: f64) -> String {
+        let (small, large) = (1e-4, 1e6);
+        let text = if value != 0.0 && (value.abs() < small || value.abs() >= large) {
+            format!("{value:e}")
+        } else {
+            format!("{value:.*}", self.decimals)
+        };
+        let zero = text.trim_start_matches('-').chars().all(|c| matches!(c, '0' | '.'));
+        if zero { text.replace('-', "") } else { text.replace('-', "\u{2212}") }
+    }
+}
+
+fn decimals(value: f64) -> usize {
+    (0..6).find(|d| ((value * 10f64.powi(*d)).round() - value * 10f64.powi(*d)).abs() < 1e-9).unwrap_or(6)
+        as usize
+}
+
+/// The range of finite values with a margin on both sides; `0 ..= 1` where there is none.
+pub(crate) fn range(values: impl IntoIterator<Item = f64>, margin: f64) -> (f64, f64) {
+    let finite = values.into_iter().filter(|v| v.is_finite());
+    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+    if low > high {
+        return (0.0, 1.0);
+    }
+    // A domain without width has to have one to be drawn.
+    let pad = if high > low { (high - low) * margin } else { (high.abs() * 0.05).max(1e-9) };
+    (low - pad, high + pad)
+}
+
+/// Moves places along a line as little as possible, in squares, so that neighbours are at least `gap` apart and all lie in
+/// `low ..= high`; the order stays. Where there is no room for all gaps, places spread evenly over the range.
+pub(crate) fn spread(wanted: &[f64], gap: f64, low: f64, high: f64) -> Vec<f64> {
+    let n = wanted.len();
+    if n == 0 {
+        return Vec::new();
+    }
+    let gap = if n > 1 { gap.min((high - low) / (n - 1) as f64) } else { gap };
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|a, b| wanted[*a].total_cmp(&wanted[*b]));
+    // With the gaps taken out, this is isotonic regression: neighbours that are out of order share their mean.
+    let mut blocks: Vec<(f64, usize)> = Vec::new();
+    for (rank, index) in order.iter().enumerate() {
+        blocks.push((wanted[*index] - rank as f64 * gap, 1));
+        while let [.., (a, na), (b, nb)] = blocks[..]
+            && a > b
+        {
+            blocks.truncate(blocks.len() - 2);
+            blocks.push(((a * na as f64 + b * nb as f64) / (na + nb) as f64, na + nb));
+        }
+    }
+    let most = high - (n - 1) as f64 * gap;
+    let mut places = vec![0.0; n];
+    let flat = blocks.iter().flat_map(|(place, count)| std::iter::repeat_n(*place, *count));
+    for (rank, (index, place)) in order.iter().zip(flat).enumerate() {
+        places[*index] = place.max(low).min(most.max(low)) + rank as f64 * gap;
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        assert_eq!(Ticks::within(47.3, 53.9, 5).values, [48.0, 50.0, 52.0]);
+        assert_eq!(Ticks::within(-1.2, 3.4, 5).values, [-1.0, 0.0, 1.0, 2.0, 3.0]);
+        let small = Ticks::within(0.0, 0.0003, 3);
+        assert_eq!(
+            small.values.iter().map(|v| small.label(*v)).collect::<Vec<_>>(),
+            ["0.0000", "0.0001", "0.0002", "0.0003"]
+        );
+        assert_eq!(Ticks::within(-2.0, 2.0, 4).label(-1.0), "\u{2212}1");
+        assert_eq!(Ticks::within(-2.0, 2.0, 4).label(-0.0), "0");
+    }
+
+    #[test]
+    fn scales_hit_their_ends() {
+        let linear = Scale::linear((10.0, 20.0), (100.0, 0.0));
+        assert_eq!([10.0, 15.0, 20.0].map(|v| linear.at(v)), [100.0, 50.0, 0.0]);
+        let log = Scale::logarithmic((1e3, 1e5), (0.0, 200.0));
+        assert!((log.at(1e4) - 100.0).abs() < 1e-9);
+        assert_eq!(Scale::linear((3.0, 3.0), (0.0, 10.0)).at(3.0), 5.0);
+    }
+
+    #[test]
+    fn ranges_skip_what_is_no_number() {
+        assert_eq!(range([f64::NAN, 1.0, 3.0, f64::INFINITY], 0.5), (0.0, 4.0));
+        assert_eq!(range([f64::NAN], 0.1), (0.0, 1.0));
+        let (low, high) = range([5.0], 0.1);
+        assert!(low < 5.0 && high > 5.0);
+    }
+
+    #[test]
+    fn labels_keep_their_distance_and_stay_where_they_can() {
+        assert_eq!(spread(&[10.0, 50.0], 12.0, 0.0, 100.0), [10.0, 50.0]);
+        assert_eq!(spread(&[50.0, 50.0], 12.0, 0.0, 100.0), [44.0, 56.0]);
+        assert_eq!(spread(&[99.0, 98.0], 12.0, 0.0, 100.0), [100.0, 88.0]);
+        let many: Vec<f64> = (0..30).map(|i| 40.0 + f64::from(i % 7)).collect();
+        let mut placed = spread(&many, 12.0, 0.0, 400.0);
+        placed.sort_by(f64::total_cmp);
+        assert!(placed.windows(2).all(|w| w[1] - w[0] > 11.99), "{placed:?}");
+        assert!(placed[0] >= 0.0 && placed[29] <= 400.0);
+    }
+}

@@ -1,0 +1,133 @@
+//! Points in a plane, coloured by method.
+
+use super::Chart;
+use super::axes::{Plot, is_narrow};
+use super::look::{Look, legend};
+use super::scale::{Scale, Ticks, range};
+use super::svg::{Anchor, Canvas, Drawing, Point, text_width};
+
+/// One cloud of points a method.
+pub(crate) struct Scatter {
+    pub(crate) x_title: String,
+    pub(crate) y_title: String,
+    pub(crate) clouds: Vec<Cloud>,
+}
+
+/// The points of one method.
+pub(crate) struct Cloud {
+    pub(crate) name: String,
+    pub(crate) look: Look,
+    /// x, y, and what the run is.
+    pub(crate) points: Vec<(f64, f64, String)>,
+}
+
+const LABEL: f64 = 11.0;
+
+/// A rectangle: left, top, right, bottom.
+type Rectangle = (f64, f64, f64, f64);
+
+fn overlap(a: Rectangle, b: Rectangle) -> bool {
+    a.0 < b.2 && b.0 < a.2 && a.1 < b.3 && b.1 < a.3
+}
+
+impl Chart for Scatter {
+    fn draw(&self, width: f64) -> Drawing {
+        let narrow = is_narrow(width);
+        let height = if narrow { 270.0 } else { 380.0 };
+        let plot = Plot { left: 44.0, right: width - 12.0, top: 30.0, bottom: 30.0 + height };
+        let all = || self.clouds.iter().flat_map(|c| &c.points);
+        let (x_low, x_high) = range(all().map(|p| p.0), 0.07);
+        let (y_low, y_high) = range(all().map(|p| p.1), 0.07);
+        let x = Scale::linear((x_low, x_high), (plot.left, plot.right));
+        let y = Scale::linear((y_low, y_high), (plot.bottom, plot.top));
+        let mut canvas = Canvas::default();
+        plot.y_axis(&mut canvas, &y, &Ticks::within(y_low, y_high, 6));
+        plot.x_axis(&mut canvas, &x, &Ticks::within(x_low, x_high, if narrow { 5 } else { 8 }), true);
+        plot.floor(&mut canvas);
+        plot.y_title(&mut canvas, &self.y_title);
+        plot.x_title(&mut canvas, &self.x_title, 34.0);
+        let radius = if narrow { 3.6 } else { 4.4 };
+        let mut taken: Vec<Rectangle> = Vec::new();
+        for main in [false, true] {
+            for cloud in self.clouds.iter().filter(|c| c.look.main == main) {
+                for (px, py, run) in cloud.points.iter().filter(|p| p.0.is_finite() && p.1.is_finite()) {
+                    let at = (x.at(*px), y.at(*py));
+                    taken.push((at.0 - radius, at.1 - radius, at.0 + radius, at.1 + radius));
+                    let title = format!(
+                        "{run}: {}, {}",
+                        axis_value(&self.x_title, *px),
+                        axis_value(&self.y_title, *py)
+                    );
+                    canvas.group(cloud.look.colour, Some(&title), |c| cloud.look.mark(c, at, radius));
+                }
+            }
+        }
+        for main in [true, false] {
+            for cloud in self.clouds.iter().filter(|c| c.look.main == main) {
+                cloud.label(&mut canvas, &plot, (&x, &y), &mut taken);
+            }
+        }
+        let entries: Vec<(&str, Look)> = self.clouds.iter().map(|c| (c.name.as_str(), c.look)).collect();
+        let used = legend(&mut canvas, &entries, (6.0, plot.bottom + 46.0), width - 8.0);
+        canvas.finish(width, plot.bottom + 52.0 + used)
+    }
+
+    fn describe(&self) -> String {
+        let clouds: Vec<String> = self
+            .clouds
+            .iter()
+            .filter_map(|c| {
+                let (x, y) = c.centre()?;
+                Some(format!(
+                    "{}: {}, {}",
+                    c.name,
+                    axis_value(&self.x_title, x),
+                    axis_value(&self.y_title, y)
+                ))
+            })
+            .collect();
+        format!("Means over the runs of a method. {}.", clouds.join("; "))
+    }
+}
+
+/// `uniformity -1.59`: the axis's first word and the value.
+fn axis_value(title: &str, value: f64) -> String {
+    format!("{} {value:.3}", title.split([' ', ',']).next().unwrap_or_default())
+}
+
+impl Cloud {
+    fn centre(&self) -> Option<Point> {
+        let points: Vec<_> = self.points.iter().filter(|p| p.0.is_finite() && p.1.is_finite()).collect();
+        let mean = |of: &dyn Fn(&(f64, f64, String)) -> f64| {
+            points.iter().map(|p| of(p)).sum::<f64>() / points.len() as f64
+        };
+        (!points.is_empty()).then(|| (mean(&|p| p.0), mean(&|p| p.1)))
+    }
+
+    /// The name beside the cloud, where there is room; the legend has it in any case.
+    fn label(&self, canvas: &mut Canvas, plot: &Plot, (x, y): (&Scale, &Scale), taken: &mut Vec<Rectangle>) {
+        let Some((cx, cy)) = self.centre() else { return };
+        // The point nearest to the middle carries the name.
+        let distance = |p: &&(f64, f64, String)| (x.at(p.0) - x.at(cx)).hypot(y.at(p.1) - y.at(cy));
+        let finite = self.points.iter().filter(|p| p.0.is_finite() && p.1.is_finite());
+        let Some(near) = finite.min_by(|a, b| distance(a).total_cmp(&distance(b))) else { return };
+        let (px, py) = (x.at(near.0), y.at(near.1));
+        let width = text_width(&self.name, LABEL);
+        let places = [
+            (Anchor::Start, px + 8.0, py + 4.0, px + 8.0),
+            (Anchor::End, px - 8.0, py + 4.0, px - 8.0 - width),
+            (Anchor::Middle, px, py - 8.0, px - width / 2.0),
+            (Anchor::Middle, px, py + 16.0, px - width / 2.0),
+        ];
+        for (anchor, at, base, left) in places {
+            let box_ = (left, base - LABEL * 0.85, left + width, base + LABEL * 0.25);
+            let inside =
+                box_.0 > plot.left && box_.2 < plot.right && box_.1 > plot.top && box_.3 < plot.bottom;
+            if inside && !taken.iter().any(|other| overlap(box_, *other)) {
+                canvas.text("tick", anchor, (at, base), &self.name);
+                taken.push(box_);
+                return;
+            }
+        }
+    }
+}

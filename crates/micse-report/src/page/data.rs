@@ -1,0 +1,312 @@
+//! What the report is made from: the cells of a sweep with their results, manifests and metrics.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use micse_stats::{PairedDifference, Summary, paired_difference};
+use micse_train::RunResult;
+
+use crate::chart::look::Looks;
+use crate::{AVERAGE, Comparison, Comparisons, Error, Failure, Grid, Result, Results};
+
+/// A sweep as it stands.
+pub(crate) struct Sweep {
+    pub(crate) grid: Grid,
+    pub(crate) results: Results,
+    pub(crate) comparisons: Option<Comparisons>,
+    /// The finished cells, in the sweep's order.
+    pub(crate) runs: Vec<Run>,
+    /// The others.
+    pub(crate) holes: Vec<Hole>,
+    /// Methods with training and at least one result, in the sweep's order.
+    pub(crate) methods: Vec<String>,
+    /// Rows without training, with their score.
+    pub(crate) untrained: Vec<(String, f64)>,
+    /// Sizes with at least one result, small to large.
+    pub(crate) sizes: Vec<Size>,
+    pub(crate) looks: Looks,
+    /// What the headline score is: `Spearman × 100, average of 7 tasks`.
+    pub(crate) score: String,
+}
+
+/// A training-set size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// As it was asked for: `0.1%`, `1000`.
+    pub(crate) name: String,
+    pub(crate) sentences: usize,
+}
+
+/// A finished cell.
+pub(crate) struct Run {
+    pub(crate) result: RunResult,
+    pub(crate) manifest: toml::Table,
+    pub(crate) metrics: Vec<Metrics>,
+    pub(crate) finished: SystemTime,
+}
+
+/// A line of `metrics.jsonl`; what is no number in the file is NaN.
+pub(crate) struct Metrics {
+    pub(crate) step: usize,
+    pub(crate) loss: f64,
+    pub(crate) terms: Vec<(String, f64)>,
+    pub(crate) learning_rate: f64,
+    pub(crate) gradient_norm: f64,
+}
+
+/// A cell without a result.
+pub(crate) struct Hole {
+    pub(crate) cell: String,
+    pub(crate) state: String,
+}
+
+impl Size {
+    /// `1,000 sentences`, and the share where the size was asked for as one.
+    pub(crate) fn words(&self) -> String {
+        let count = thousands(self.sentences);
+        if self.name == self.sentences.to_string() {
+            format!("{count} sentences")
+        } else {
+            format!("{} ({count} sentences)", self.name)
+        }
+    }
+}
+
+/// `1,234,567`.
+pub(crate) fn thousands(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn push_new(list: &mut Vec<String>, name: &str) {
+    if list.iter().all(|known| known != name) {
+        list.push(name.to_owned());
+    }
+}
+
+impl Sweep {
+    pub(crate) fn load(folder: &Path, baseline: Option<&str>) -> Result<Self> {
+        let grid = Grid::load(folder)?;
+        let results = Results::collect(folder, &grid)?;
+        let comparisons = Comparisons::new(&results, baseline)?;
+        let mut holes = Vec::new();
+        for cell in &grid.cells {
+            let place = folder.join(&cell.folder);
+            if !place.join("result.json").is_file() {
+                holes.push(Hole { cell: cell.to_string(), state: state(&place)? });
+            }
+        }
+        let runs = results
+            .cells
+            .iter()
+            .map(|cell| Run::load(&cell.folder, &cell.result))
+            .collect::<Result<Vec<_>>>()?;
+        let (mut methods, mut untrained, mut sizes) = (Vec::new(), Vec::new(), Vec::<Size>::new());
+        for run in &runs {
+            let result = &run.result;
+            match &result.size {
+                None => untrained.push((result.method.clone(), run.score())),
+                Some(name) => {
+                    push_new(&mut methods, &result.method);
+                    if sizes.iter().all(|s| s.name != *name) {
+                        sizes.push(Size { name: name.clone(), sentences: result.sentences });
+                    }
+                }
+            }
+        }
+        sizes.sort_by_key(|s| s.sentences);
+        let score = match results.headline() {
+            Some(AVERAGE) => format!("Spearman × 100, average of {} tasks", results.tasks.len() - 1),
+            Some(task) => format!("Spearman × 100 on {task}"),
+            None => "Spearman × 100".into(),
+        };
+        let looks = Looks::default();
+        let mut sweep =
+            Self { grid, results, comparisons, runs, holes, methods, untrained, sizes, looks, score };
+        sweep.looks = Looks::assign(&sweep.methods, &sweep.best_first());
+        Ok(sweep)
+    }
+
+    /// The name of the row that others are compared with.
+    pub(crate) fn baseline(&self) -> Option<&str> {
+        self.comparisons.as_ref().map(|c| c.baseline.as_str())
+    }
+
+    /// A method's headline score against the baseline's.
+    pub(crate) fn against_baseline(&self, method: &str, size: &str) -> Option<&Comparison> {
+        self.comparisons.as_ref()?.get(method, size, self.results.headline()?)
+    }
+
+    /// Methods by their best mean at any size, the highest first.
+    fn best_first(&self) -> Vec<String> {
+        let best = |method: &String| {
+            let means = self.sizes.iter().filter_map(|s| self.summary(method, &s.name)).map(|s| s.mean);
+            means.filter(|mean| mean.is_finite()).fold(f64::NEG_INFINITY, f64::max)
+        };
+        let mut order: Vec<(f64, String)> = self.methods.iter().map(|m| (best(m), m.clone())).collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        order.into_iter().map(|(_, method)| method).collect()
+    }
+
+    /// The finished runs of a method at a size.
+    pub(crate) fn runs_of<'a>(&'a self, method: &'a str, size: &'a str) -> impl Iterator<Item = &'a Run> {
+        self.runs.iter().filter(move |r| r.result.method == method && r.result.size.as_deref() == Some(size))
+    }
+
+    /// Mean and deviation of the headline score over seeds.
+    pub(crate) fn summary(&self, method: &str, size: &str) -> Option<Summary> {
+        let values: Vec<f64> = self.runs_of(method, size).map(Run::score).collect();
+        Summary::of(&values)
+    }
+
+    /// The mean difference of a method to another over their common seeds. A row without training is compared as a
+    /// constant.
+    pub(crate) fn difference(
+        &self,
+        method: &str,
+        other: &str,
+        size: &str,
+    ) -> Result<Option<PairedDifference>> {
+        let constant = self.untrained.iter().find(|u| u.0 == other).map(|u| u.1);
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for run in self.runs_of(method, size) {
+            let partner = || {
+                let same_seed = |r: &&Run| r.result.seed == run.result.seed;
+                self.runs_of(other, size).find(same_seed).map(Run::score)
+            };
+            let score = run.score();
+            if let Some(partner) = constant.or_else(partner)
+                && score.is_finite()
+                && partner.is_finite()
+            {
+                first.push(score);
+                second.push(partner);
+            }
+        }
+        if first.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(paired_difference(&first, &second)?))
+    }
+
+    /// Distinct values of the finished runs, in their order.
+    pub(crate) fn distinct(&self, of: impl Fn(&Run) -> Option<String>) -> Vec<String> {
+        let mut values = Vec::new();
+        self.runs.iter().filter_map(of).for_each(|value| push_new(&mut values, &value));
+        values
+    }
+}
+
+impl Run {
+    fn load(folder: &Path, result: &RunResult) -> Result<Self> {
+        let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(|e| Error::file(path, e));
+        let [manifest, metrics, finished] =
+            ["run.toml", "metrics.jsonl", "result.json"].map(|name| folder.join(name));
+        let time = std::fs::metadata(&finished).and_then(|m| m.modified());
+        Ok(Self {
+            result: result.clone(),
+            manifest: read(&manifest)?
+                .parse()
+                .map_err(|e| Error::file(&manifest, format!("not a run's description ({e})")))?,
+            metrics: if metrics.is_file() { Metrics::parse(&metrics, &read(&metrics)?)? } else { Vec::new() },
+            finished: time.map_err(|e| Error::file(&finished, e))?,
+        })
+    }
+
+    /// The headline score.
+    pub(crate) fn score(&self) -> f64 {
+        self.result.scores.average
+    }
+
+    /// The manifest's value under a path of keys, as text.
+    pub(crate) fn fact(&self, path: &[&str]) -> Option<String> {
+        let mut value = self.manifest.get(*path.first()?)?;
+        for key in &path[1..] {
+            value = value.get(key)?;
+        }
+        Some(match value {
+            toml::Value::String(text) => text.clone(),
+            toml::Value::Array(entries) => {
+                let entries = entries.iter().map(|e| e.as_str().map_or_else(|| e.to_string(), str::to_owned));
+                entries.collect::<Vec<_>>().join(", ")
+            }
+            other => other.to_string(),
+        })
+    }
+}
+
+impl Metrics {
+    fn parse(path: &Path, text: &str) -> Result<Vec<Self>> {
+        let broken = |line: usize| {
+            Error::file(
+                path,
+                format!("line {line} is no step's figures; delete the folder to run the cell again"),
+            )
+        };
+        let mut all = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let line: serde_json::Value = serde_json::from_str(line).map_err(|_| broken(index + 1))?;
+            let step = line["step"].as_u64().ok_or_else(|| broken(index + 1))? as usize;
+            // JSON has no NaN: it is written as null.
+            let figure = |key: &str| line[key].as_f64().unwrap_or(f64::NAN);
+            let terms = line["terms"].as_object().into_iter().flatten();
+            all.push(Self {
+                step,
+                loss: figure("loss"),
+                terms: terms.map(|(name, v)| (name.clone(), v.as_f64().unwrap_or(f64::NAN))).collect(),
+                learning_rate: figure("learning_rate"),
+                gradient_norm: figure("gradient_norm"),
+            });
+        }
+        Ok(all)
+    }
+}
+
+/// Why a cell has no result, or how far it came.
+fn state(folder: &Path) -> Result<String> {
+    if let Some(failure) = Failure::load(folder)? {
+        return Ok(format!("failed: {}", failure.reason));
+    }
+    let path = folder.join("metrics.jsonl");
+    if !path.is_file() {
+        let started = folder.join("run.toml").is_file();
+        return Ok(if started { "started, no result yet" } else { "not started" }.into());
+    }
+    let metrics = std::fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
+    // A run at work may be in the middle of its last line.
+    let step = metrics.lines().rev().find_map(|line| {
+        let value: serde_json::Value = serde_json::from_str(line).ok()?;
+        value["step"].as_u64()
+    });
+    Ok(format!("no result yet; its metrics reach step {}", step.unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_sizes_in_words() {
+        assert_eq!([5, 1000, 1_234_567].map(thousands), ["5", "1,000", "1,234,567"]);
+        let size = |name: &str, sentences| Size { name: name.into(), sentences }.words();
+        assert_eq!(size("1000", 1000), "1,000 sentences");
+        assert_eq!(size("10%", 10_000), "10% (10,000 sentences)");
+    }
+
+    #[test]
+    fn a_broken_line_of_metrics_is_named() {
+        let text = "{\"step\":1,\"loss\":null,\"terms\":{\"ami\":-0.5}}\n{\"step\"";
+        let Err(error) = Metrics::parse(Path::new("metrics.jsonl"), text) else { panic!("it is broken") };
+        assert!(error.to_string().contains("line 2"), "{error}");
+        let lines =
+            Metrics::parse(Path::new("metrics.jsonl"), text.lines().next().unwrap_or_default()).unwrap();
+        assert!(lines[0].loss.is_nan() && lines[0].terms[0].1 == -0.5);
+    }
+}

@@ -1,0 +1,134 @@
+//! A page that grows section by section. Everything that comes in as text is escaped; the result is well-formed as XML too.
+
+use std::fmt::Write as _;
+
+use crate::chart::Picture;
+use crate::chart::style::{page_rules, variables};
+use crate::chart::svg::escape;
+
+/// The page's own rules; the charts' follow.
+const STYLE: &str = include_str!("style.css");
+
+/// The page so far.
+#[derive(Default)]
+pub(crate) struct Page {
+    body: String,
+    contents: Vec<(String, String)>,
+    pictures: Vec<Picture>,
+    tables: usize,
+}
+
+// Writing into a String cannot fail.
+macro_rules! put {
+    ($page:expr, $($part:tt)*) => { { let _ = write!($page.body, $($part)*); } };
+}
+
+impl Page {
+    /// Begins a section; the one before ends.
+    pub(crate) fn section(&mut self, id: &str, title: &str) {
+        if !self.contents.is_empty() {
+            self.body.push_str("</section>\n");
+        }
+        put!(self, "<section id=\"{id}\">\n<h2>{}</h2>\n", escape(title));
+        self.contents.push((id.to_owned(), title.to_owned()));
+    }
+
+    pub(crate) fn heading(&mut self, title: &str) {
+        put!(self, "<h3>{}</h3>\n", escape(title));
+    }
+
+    pub(crate) fn paragraph(&mut self, text: &str) {
+        put!(self, "<p>{}</p>\n", escape(text));
+    }
+
+    /// A remark on what is not there, or on how to read what follows.
+    pub(crate) fn remark(&mut self, text: &str) {
+        put!(self, "<p class=\"remark\">{}</p>\n", escape(text));
+    }
+
+    pub(crate) fn list<'a>(&mut self, items: impl IntoIterator<Item = &'a str>) {
+        self.body.push_str("<ul>\n");
+        for item in items {
+            put!(self, "<li>{}</li>\n", escape(item));
+        }
+        self.body.push_str("</ul>\n");
+    }
+
+    /// Terms with what they are.
+    pub(crate) fn facts(&mut self, facts: &[(String, Vec<String>)]) {
+        self.body.push_str("<dl>\n");
+        for (term, values) in facts {
+            put!(self, "<dt>{}</dt>", escape(term));
+            for value in values {
+                put!(self, "<dd>{}</dd>", escape(value));
+            }
+            self.body.push('\n');
+        }
+        self.body.push_str("</dl>\n");
+    }
+
+    /// Text as it is, under a line that opens it.
+    pub(crate) fn folded(&mut self, summary: &str, text: &str) {
+        put!(self, "<details><summary>{}</summary><pre>{}</pre></details>\n", escape(summary), escape(text));
+    }
+
+    /// A picture with its caption, numbered.
+    pub(crate) fn figure(&mut self, picture: Picture, caption: &str) {
+        let (name, number) = (escape(&picture.name), self.pictures.len() + 1);
+        put!(
+            self,
+            "<figure id=\"{name}\">\n<div class=\"picture\">{}</div>\n<figcaption><b>Figure {number}.</b> {} \
+             <span class=\"files\"><a href=\"figures/{name}.svg\">SVG</a> \
+             <a href=\"figures/{name}.png\">PNG</a></span></figcaption>\n</figure>\n",
+            picture.inline(),
+            escape(caption)
+        );
+        self.pictures.push(picture);
+    }
+
+    /// A table in a box of its own that scrolls, with lines below it; `em` is about its width in units of the font's size.
+    pub(crate) fn table(&mut self, caption: &str, em: f64, rows: &str, notes: &[String]) {
+        self.tables += 1;
+        let id = self.tables;
+        put!(
+            self,
+            "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"table-{id}\" \
+             style=\"--em:{em:.0}\">\n<table>\n<caption id=\"table-{id}\"><b>Table {id}.</b> {}</caption>\n{rows}</table>\n\
+             </div>\n",
+            escape(caption)
+        );
+        if !notes.is_empty() {
+            self.body.push_str("<ul class=\"notes\">\n");
+            for note in notes {
+                put!(self, "<li>{}</li>\n", escape(note));
+            }
+            self.body.push_str("</ul>\n");
+        }
+    }
+
+    /// The whole page, and its pictures.
+    pub(crate) fn finish(mut self, title: &str, headline: &str, lead: &str) -> (String, Vec<Picture>) {
+        if !self.contents.is_empty() {
+            self.body.push_str("</section>\n");
+        }
+        let mut contents = String::new();
+        for (id, title) in &self.contents {
+            let _ = write!(contents, "<li><a href=\"#{id}\">{}</a></li>", escape(title));
+        }
+        let style = STYLE.replace("/* light */", &variables(false)).replace("/* dark */", &variables(true));
+        let page = format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
+             <meta name=\"color-scheme\" content=\"light dark\"/>\n\
+             <title>{}</title>\n<style>\n{style}{}\n</style>\n</head>\n<body>\n<main>\n<header>\n<h1>{}</h1>\n\
+             <p class=\"lead\">{}</p>\n</header>\n<nav aria-label=\"Contents\"><ul>{contents}</ul></nav>\n{}</main>\n\
+             </body>\n</html>\n",
+            escape(title),
+            page_rules(),
+            escape(headline),
+            escape(lead),
+            self.body
+        );
+        (page, self.pictures)
+    }
+}

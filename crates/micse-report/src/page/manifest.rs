@@ -1,0 +1,78 @@
+//! The last section: what decided the runs, and which cells are not there.
+
+use super::data::{Run, Sweep};
+use super::html::Page;
+
+/// What a row of the manifest is called, and where it stands in `run.toml`.
+const FACTS: [(&str, &[&str]); 14] = [
+    ("Version", &["version"]),
+    ("Engine", &["engine"]),
+    ("Precision", &["precision"]),
+    ("Device", &["device"]),
+    ("Chunk", &["chunk"]),
+    ("Processor features", &["cpu_features"]),
+    ("Other processors that went on", &["other_cpu_features"]),
+    ("Encoder, SHA-256", &["encoder_sha256"]),
+    ("Masked-LM head, SHA-256", &["masked_lm_head_sha256"]),
+    ("Evaluation sets", &["evaluation"]),
+    ("Evaluation sets, SHA-256", &["evaluation_sha256"]),
+    ("Training text", &["text", "sources"]),
+    ("Training text, sentences", &["text", "corpus_sentences"]),
+    ("Training text, SHA-256", &["text", "sha256"]),
+];
+
+pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) {
+    page.section("manifest", "Manifest");
+    if !sweep.holes.is_empty() {
+        page.heading("Cells without a result");
+        let holes: Vec<String> = sweep.holes.iter().map(|h| format!("{}: {}", h.cell, h.state)).collect();
+        page.list(holes.iter().map(String::as_str));
+    }
+    if !left_out.is_empty() {
+        page.heading("Not in this report");
+        page.list(left_out.iter().map(String::as_str));
+    }
+    page.heading("Settings");
+    let settings = &sweep.grid.settings;
+    let mut facts = vec![
+        ("Preset".to_owned(), vec![sweep.grid.preset.clone()]),
+        ("Settings".to_owned(), vec![settings.strip_prefix("settings: ").unwrap_or(settings).to_owned()]),
+    ];
+    for (name, path) in FACTS {
+        let values = counted(sweep, path);
+        if !values.is_empty() {
+            facts.push((name.to_owned(), values));
+        }
+    }
+    page.facts(&facts);
+    let recipes: Vec<(&String, String)> =
+        sweep.methods.iter().filter_map(|m| Some((m, recipe(sweep, m)?))).collect();
+    if !recipes.is_empty() {
+        page.heading("Recipes");
+        for (method, text) in recipes {
+            page.folded(method, &text);
+        }
+    }
+}
+
+/// The values of a fact; where runs differ, with the number of runs that have each.
+fn counted(sweep: &Sweep, path: &[&str]) -> Vec<String> {
+    let values = sweep.distinct(|r| r.fact(path));
+    if values.len() < 2 {
+        return values;
+    }
+    let count = |value: &String| sweep.runs.iter().filter(|r| r.fact(path).as_ref() == Some(value)).count();
+    values.iter().map(|value| format!("{value} ({} runs)", count(value))).collect()
+}
+
+/// A method's recipe as its runs have it; several, if they differ.
+fn recipe(sweep: &Sweep, method: &str) -> Option<String> {
+    let text = |run: &Run| {
+        (run.result.method == method).then(|| run.manifest.get("recipe")).flatten().map(|recipe| {
+            // A table that was read from a file can be written as one.
+            toml::to_string(recipe).unwrap_or_else(|e| e.to_string())
+        })
+    };
+    let recipes = sweep.distinct(text);
+    (!recipes.is_empty()).then(|| recipes.join("\n# other runs\n\n"))
+}

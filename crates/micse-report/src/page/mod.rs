@@ -1,0 +1,63 @@
+//! `report.html`: one page that tells a sweep, and its pictures as files.
+
+mod data;
+mod head;
+mod html;
+mod manifest;
+mod scores;
+mod tables;
+mod training;
+
+use std::path::{Path, PathBuf};
+
+use micse_model::files::write_whole;
+
+use crate::Result;
+use crate::chart::png::Renderer;
+use data::Sweep;
+use html::Page;
+
+/// What a report was written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The page.
+    pub page: PathBuf,
+    /// The pictures, without ending: each is there as `.svg` and as `.png`.
+    pub pictures: Vec<PathBuf>,
+}
+
+/// Writes `report.html` and `figures/*.svg`, `figures/*.png` into a sweep's folder. The page needs nothing but itself: no
+/// network, no scripts, no other file. `baseline` is the method or row that differences are against; by default
+/// `simcse`, or the first row without training.
+///
+/// # Errors
+/// The folder is no sweep's, a file of a finished cell is broken, the baseline has no result, or the folder cannot be
+/// written.
+pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
+    let sweep = Sweep::load(folder, baseline)?;
+    let mut page = Page::default();
+    let mut left_out = Vec::new();
+    head::write(&mut page, &sweep);
+    scores::over_sizes(&mut page, &sweep);
+    left_out.extend(scores::components(&mut page, &sweep)?);
+    left_out.extend(scores::positives(&mut page, &sweep)?);
+    let published = tables::write(&mut page, &sweep)?;
+    left_out.extend(training::write(&mut page, &sweep));
+    left_out.extend(scores::geometry(&mut page, &sweep));
+    left_out.extend(tables::published(&mut page, &sweep, published)?);
+    manifest::write(&mut page, &sweep, &left_out);
+    let title = format!("{}: {}", sweep.grid.preset, head::headline(&sweep));
+    let (text, pictures) = page.finish(&title, &head::headline(&sweep), &head::lead(&sweep));
+    let renderer = Renderer::new();
+    let mut paths = Vec::new();
+    for picture in &pictures {
+        let path = folder.join("figures").join(&picture.name);
+        let (svg, png) = (picture.file(), path.with_extension("png"));
+        write_whole(&png, &renderer.render(&png, &svg)?)?;
+        write_whole(&path.with_extension("svg"), svg.as_bytes())?;
+        paths.push(path);
+    }
+    let page = folder.join("report.html");
+    write_whole(&page, text.as_bytes())?;
+    Ok(Report { page, pictures: paths })
+}

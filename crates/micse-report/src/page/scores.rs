@@ -1,0 +1,209 @@
+//! The sections on scores: over sizes, by component, with positives only, alignment and uniformity.
+
+use super::data::Sweep;
+use super::head::enumerate;
+use super::html::Page;
+use crate::Result;
+use crate::chart::bars::{Bar, Bars, Series};
+use crate::chart::curves::{Curves, Line};
+use crate::chart::dots::{Dot, Dots};
+use crate::chart::look::UNTRAINED;
+use crate::chart::scatter::{Cloud, Scatter};
+use crate::chart::{Chart, Picture, Score};
+
+/// What miCSE is made of, from the method without any of it.
+const PLAIN: &str = "simcse";
+const COMPONENTS: [&str; 3] = ["moco-simcse", "ami-simcse", "micse"];
+
+/// Scores of some methods over sizes; dots where there is one size alone.
+fn scores(sweep: &Sweep, methods: &[&String]) -> Box<dyn Chart> {
+    if let [size] = sweep.sizes.as_slice() {
+        let row = |method: &&String| {
+            let value = sweep.summary(method, &size.name)?.into();
+            Some(Dot { name: (*method).clone(), look: sweep.looks.of(method), value })
+        };
+        let mut rows: Vec<Dot> = methods.iter().filter_map(row).collect();
+        rows.extend(sweep.untrained.iter().map(|(name, score)| {
+            let value = Score { mean: *score, std: None, runs: Some(1) };
+            Dot { name: name.clone(), look: UNTRAINED, value }
+        }));
+        return Box::new(Dots { x_title: sweep.score.clone(), rows });
+    }
+    let line = |method: &&String| Line {
+        name: (*method).clone(),
+        look: sweep.looks.of(method),
+        points: sweep.sizes.iter().map(|size| Some(sweep.summary(method, &size.name)?.into())).collect(),
+    };
+    Box::new(Curves {
+        y_title: sweep.score.clone(),
+        sizes: sweep.sizes.iter().map(|s| (s.sentences, s.name.clone())).collect(),
+        lines: methods.iter().map(line).collect(),
+        levels: sweep.untrained.clone(),
+    })
+}
+
+/// What the marks of [`scores`] mean.
+fn scores_caption(sweep: &Sweep, what: &str) -> String {
+    let several = sweep
+        .methods
+        .iter()
+        .any(|m| sweep.sizes.iter().any(|s| sweep.summary(m, &s.name).is_some_and(|summary| summary.n > 1)));
+    let one_size = sweep.sizes.len() == 1;
+    let mut parts = vec![format!("{what}: {}.", sweep.score)];
+    if let [size] = sweep.sizes.as_slice() {
+        parts.push(format!("The sweep has one size, {}, so there is no curve.", size.words()));
+    }
+    parts.push(match (several, one_size) {
+        (false, _) => "One seed: there is no deviation to show.".into(),
+        (true, true) => "Whiskers: one standard deviation over seeds to each side.".into(),
+        (true, false) => "Bands: mean ± one standard deviation over seeds.".into(),
+    });
+    if sweep.looks.has_greys() {
+        let bands = if several && !one_size { " and no bands" } else { "" };
+        parts.push(format!(
+            "Grey: methods beyond the number of colours that can be told apart; they have names{bands}."
+        ));
+    }
+    if !sweep.untrained.is_empty() {
+        parts.push("Dashed: without training.".into());
+    }
+    parts.join(" ")
+}
+
+pub(super) fn over_sizes(page: &mut Page, sweep: &Sweep) {
+    let title = if sweep.sizes.len() == 1 { "Scores" } else { "Scores over training-set size" };
+    page.section("scores", title);
+    if sweep.methods.is_empty() {
+        page.remark("No trained method has a result yet, so there is nothing to draw.");
+        return;
+    }
+    let chart = scores(sweep, &sweep.methods.iter().collect::<Vec<_>>());
+    page.figure(
+        Picture::new("scores", title, chart.as_ref()),
+        &scores_caption(sweep, "Scores of all methods"),
+    );
+}
+
+/// Differences of some methods to another, over sizes; none where there is nothing to compare.
+fn differences(sweep: &Sweep, pairs: &[(String, String)], y_title: String) -> Result<Option<Bars>> {
+    let mut series = Vec::new();
+    for (method, other) in pairs {
+        let mut bars = Vec::new();
+        for size in &sweep.sizes {
+            let difference = sweep.difference(method, other, &size.name)?;
+            bars.push(
+                difference.map(|d| Bar { value: d.mean, interval: d.interval.map(|i| (i.low, i.high)) }),
+            );
+        }
+        if bars.iter().any(Option::is_some) {
+            series.push(Series { name: method.clone(), look: sweep.looks.of(method), bars });
+        }
+    }
+    let groups = sweep.sizes.iter().map(|s| s.name.clone()).collect();
+    Ok((!series.is_empty()).then_some(Bars { y_title, x_title: "training-set size".into(), groups, series }))
+}
+
+fn intervals_caption(bars: &Bars) -> String {
+    let intervals: Vec<bool> =
+        bars.series.iter().flat_map(|s| s.bars.iter().flatten()).map(|b| b.interval.is_some()).collect();
+    let mut text = String::from("Bars: mean difference over common seeds. ");
+    text.push_str(if intervals.iter().any(|i| *i) {
+        "Whiskers: 95 % interval of the mean, Student's t over paired seeds; a bar without has one seed."
+    } else {
+        "One seed: there are no intervals, and a difference may be chance."
+    });
+    if bars.is_cut() {
+        text.push_str(" Arrows: the interval goes on beyond the axis.");
+    }
+    text
+}
+
+pub(super) fn components(page: &mut Page, sweep: &Sweep) -> Result<Option<String>> {
+    let pairs: Vec<(String, String)> =
+        COMPONENTS.map(|method| (method.to_owned(), PLAIN.to_owned())).to_vec();
+    let Some(bars) = differences(sweep, &pairs, format!("points over {PLAIN}"))? else {
+        return Ok(Some(format!(
+            "What each component changes: it needs results of {PLAIN} and of {} with the same seeds.",
+            COMPONENTS.join(" or ")
+        )));
+    };
+    page.section("components", "What each component changes");
+    page.paragraph(
+        "A queue filled by a momentum copy makes simcse moco-simcse, the alignment of attention (AMI) makes it \
+         ami-simcse, and both together make it micse.",
+    );
+    let caption = format!("Difference to {PLAIN}: {}. {}", sweep.score, intervals_caption(&bars));
+    page.figure(Picture::new("components", "What each component changes", &bars), &caption);
+    Ok(None)
+}
+
+pub(super) fn positives(page: &mut Page, sweep: &Sweep) -> Result<Option<String>> {
+    const SUFFIX: &str = "-positives";
+    let variants = sweep.methods.iter().filter_map(|m| Some((m, m.strip_suffix(SUFFIX)?)));
+    let pairs: Vec<(String, String)> = variants
+        .filter(|(_, base)| sweep.methods.iter().any(|m| m == base))
+        .map(|(variant, base)| (variant.clone(), base.to_owned()))
+        .collect();
+    if pairs.is_empty() {
+        return Ok(Some(format!(
+            "Training with positives only: it needs a method named NAME{SUFFIX} beside NAME, such as simcse{SUFFIX} and \
+             simcse."
+        )));
+    }
+    page.section("positives", "Training with positives only");
+    page.paragraph(&format!(
+        "{} learn from the two views of each sentence alone, without other sentences to tell it from.",
+        enumerate(&pairs.iter().map(|p| p.0.clone()).collect::<Vec<_>>())
+    ));
+    let methods: Vec<&String> =
+        sweep.methods.iter().filter(|m| pairs.iter().any(|(a, b)| a == *m || b == *m)).collect();
+    let chart = scores(sweep, &methods);
+    let caption =
+        scores_caption(sweep, "Scores with negatives (full marks) and with positives only (hollow)");
+    page.figure(Picture::new("positives", "Scores with positives only", chart.as_ref()), &caption);
+    if let Some(bars) = differences(sweep, &pairs, "points over the method with negatives".into())? {
+        let caption = format!("What is lost or gained without negatives. {}", intervals_caption(&bars));
+        page.figure(Picture::new("positives-change", "Change without negatives", &bars), &caption);
+    }
+    Ok(None)
+}
+
+pub(super) fn geometry(page: &mut Page, sweep: &Sweep) -> Option<String> {
+    let cloud = |name: &String, look| {
+        let points = sweep.runs.iter().filter(|r| r.result.method == *name).filter_map(|r| {
+            let result = &r.result;
+            let mut run = name.clone();
+            run.extend(result.size.iter().map(|size| format!(", {size}")));
+            run.extend(result.seed.iter().map(|seed| format!(", seed {seed}")));
+            Some((result.scores.uniformity?, result.scores.alignment?, run))
+        });
+        Cloud { name: name.clone(), look, points: points.collect() }
+    };
+    let mut clouds: Vec<Cloud> = sweep.methods.iter().map(|m| cloud(m, sweep.looks.of(m))).collect();
+    clouds.extend(sweep.untrained.iter().map(|u| cloud(&u.0, UNTRAINED)));
+    clouds.retain(|c| !c.points.is_empty());
+    if clouds.is_empty() {
+        return Some(
+            "Alignment and uniformity: they are measured on development pairs, which these evaluation sets do not have."
+                .into(),
+        );
+    }
+    page.section("geometry", "Alignment and uniformity");
+    page.paragraph(
+        "Alignment is the mean squared distance between the unit vectors of sentences that mean the same; uniformity is the \
+         logarithm of the mean of exp(\u{2212}2d²) over all pairs of sentences, and is low where vectors are spread over the \
+         whole sphere. Both are better when lower.",
+    );
+    let scatter = Scatter {
+        x_title: "uniformity, lower is better".into(),
+        y_title: "alignment, lower is better".into(),
+        clouds,
+    };
+    let several = sweep.sizes.len() > 1;
+    let caption = format!(
+        "Alignment against uniformity on the development pairs, a point a run{}. Crosses: without training.",
+        if several { ", of all sizes" } else { "" }
+    );
+    page.figure(Picture::new("geometry", "Alignment against uniformity", &scatter), &caption);
+    None
+}

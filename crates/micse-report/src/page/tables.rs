@@ -1,0 +1,206 @@
+//! The section of tables, and the one of published figures.
+
+use std::fmt::Write as _;
+
+use super::data::Sweep;
+use super::head::enumerate;
+use super::html::Page;
+use crate::chart::curves::{Curves, Line};
+use crate::chart::svg::{escape, text_width};
+use crate::chart::{Picture, Score};
+use crate::tables::Sheet;
+use crate::{Paper, Result, sheets};
+
+/// Columns of scores that are not compared with each other.
+const BESIDE: [&str; 2] = ["published", "here"];
+
+/// The paper's table of average scores by training-set size.
+const BY_SIZE: u8 = 2;
+
+/// All tables but that of published figures, which is returned.
+pub(super) fn write(page: &mut Page, sweep: &Sweep) -> Result<Option<Sheet>> {
+    let mut all = sheets::all(&sweep.results, &sweep.grid, sweep.comparisons.as_ref(), true)?;
+    let published = all.pop();
+    page.section("tables", "Tables");
+    page.remark("The best score of a column is bold; a dash is a cell without a result.");
+    for sheet in &all {
+        table(page, sheet);
+    }
+    Ok(published)
+}
+
+fn table(page: &mut Page, sheet: &Sheet) {
+    let (rows, em) = html(sheet);
+    page.table(&sheet.title, em, &rows, &sheet.notes);
+}
+
+/// The paper's curves, and the table of published figures beside ours.
+pub(super) fn published(page: &mut Page, sweep: &Sweep, sheet: Option<Sheet>) -> Result<Option<String>> {
+    let Some(sheet) = sheet.filter(|sheet| !sheet.rows.is_empty()) else {
+        return Ok(Some("Published figures: there are none of these methods.".into()));
+    };
+    page.section("published", "Beside published figures");
+    page.paragraph(
+        "Published scores come from other encoders, texts and lengths of training than those of this sweep wherever the last \
+         column says so: compare the order of the methods and the sizes of differences, not the levels.",
+    );
+    if let Some((curves, table)) = curves(sweep, &Paper::load()?) {
+        let names: Vec<String> = curves.lines.iter().map(|line| line.name.clone()).collect();
+        let caption = format!(
+            "{} as published: averages over 7 tasks by training-set size (Table {table} of the miCSE paper, from \
+             BERT-base). Bands: mean ± one standard deviation over seeds.",
+            enumerate(&names)
+        );
+        page.figure(Picture::new("published", "Published scores over training-set size", &curves), &caption);
+    }
+    self::table(page, &sheet);
+    Ok(None)
+}
+
+/// The paper's scores by size of the methods that the sweep has; none if it has none of them.
+fn curves(sweep: &Sweep, paper: &Paper) -> Option<(Curves, u8)> {
+    let figures = || paper.figures.iter().filter(|f| f.table == Some(BY_SIZE));
+    let mut sizes: Vec<(usize, String)> =
+        figures().filter_map(|f| Some((f.sentences?, f.size.clone()?))).collect();
+    sizes.sort();
+    sizes.dedup();
+    let line = |method: &String| {
+        let point = |(sentences, _): &(usize, String)| {
+            let figure = figures().find(|f| f.method == *method && f.sentences == Some(*sentences))?;
+            let (mean, std) = (figure.average, figure.std);
+            Some(Score { mean, std, runs: None })
+        };
+        let points: Vec<_> = sizes.iter().map(point).collect();
+        let any = points.iter().any(Option::is_some);
+        any.then(|| Line { name: method.clone(), look: sweep.looks.of(method), points })
+    };
+    let lines: Vec<Line> = sweep.methods.iter().filter_map(line).collect();
+    let y_title = "Spearman × 100, average of 7 tasks".into();
+    (!lines.is_empty()).then_some((Curves { y_title, sizes, lines, levels: Vec::new() }, BY_SIZE))
+}
+
+/// A score at the beginning of a cell: `53.33±0.07*`; none where the cell is something else, such as a difference.
+fn score(cell: &str) -> Option<f64> {
+    let end = cell.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(cell.len());
+    let number = &cell[..end];
+    let decimals = number.split_once('.').map(|(_, d)| d.len())?;
+    (decimals == 2).then(|| number.parse().ok()).flatten()
+}
+
+/// The rows of a column with its best score, where there is more than one.
+fn best(sheet: &Sheet, column: usize) -> Vec<usize> {
+    let scores = |row: &[String]| {
+        (!is_difference(row)).then(|| row.get(column).and_then(|cell| score(cell))).flatten()
+    };
+    if sheet.header.get(column).is_some_and(|name| BESIDE.contains(&name.as_str())) {
+        return Vec::new();
+    }
+    let all: Vec<Option<f64>> = sheet.rows.iter().map(|row| scores(row)).collect();
+    let top = all.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
+    if all.iter().flatten().count() < 2 {
+        return Vec::new();
+    }
+    (0..all.len()).filter(|row| all[*row] == Some(top)).collect()
+}
+
+/// A column of words; the others are numbers.
+fn is_words(sheet: &Sheet, column: usize) -> bool {
+    let word = |cell: &str| cell != "undefined" && cell.contains(char::is_alphabetic);
+    column == 0 || sheet.rows.iter().any(|row| row.get(column).is_some_and(|cell| word(cell)))
+}
+
+/// The width at which a column of words breaks, in units of the font's size.
+const WORDS_EM: f64 = 12.0;
+
+/// A row that belongs to the ones above it.
+fn is_difference(row: &[String]) -> bool {
+    row.first().is_some_and(|name| name.starts_with(' '))
+}
+
+// Writing into a String cannot fail.
+macro_rules! put {
+    ($text:expr, $($part:tt)*) => { { let _ = write!($text, $($part)*); } };
+}
+
+/// Head and body, and the width in units of the font's size.
+fn html(sheet: &Sheet) -> (String, f64) {
+    let words: Vec<bool> = (0..sheet.header.len()).map(|column| is_words(sheet, column)).collect();
+    let class = |column: usize| if words[column] { " class=\"words\"" } else { "" };
+    let mut text = String::from("<thead><tr>");
+    for (column, name) in sheet.header.iter().enumerate() {
+        put!(text, "<th scope=\"col\"{}>{}</th>", class(column), escape(name));
+    }
+    text.push_str("</tr></thead>\n<tbody>\n");
+    let tops: Vec<Vec<usize>> = (0..sheet.header.len()).map(|column| best(sheet, column)).collect();
+    for (index, row) in sheet.rows.iter().enumerate() {
+        text.push_str(if is_difference(row) { "<tr class=\"difference\">" } else { "<tr>" });
+        for (column, cell) in row.iter().enumerate() {
+            let content = cell_html(cell.trim(), tops[column].contains(&index));
+            if column == 0 {
+                put!(text, "<th scope=\"row\">{content}</th>");
+            } else {
+                put!(text, "<td{}>{content}</td>", class(column));
+            }
+        }
+        text.push_str("</tr>\n");
+    }
+    text.push_str("</tbody>\n");
+    let width = |column: usize| {
+        let cells = sheet.rows.iter().filter_map(|row| row.get(column)).chain(sheet.header.get(column));
+        let widest = cells.map(|cell| text_width(cell, 1.0)).fold(0.0, f64::max);
+        // Words may break; all cells have room to their sides.
+        let room = if column > 0 && words[column] { widest.min(WORDS_EM) } else { widest };
+        room + 1.1
+    };
+    (text, (0..sheet.header.len()).map(width).sum())
+}
+
+fn cell_html(cell: &str, best: bool) -> String {
+    if cell == "-" {
+        return "<span class=\"hole\" title=\"no result\">\u{2013}</span>".into();
+    }
+    let (value, spread) = match cell.split_once('±') {
+        Some((value, spread)) => (value, format!("<span class=\"spread\">±{}</span>", escape(spread))),
+        None => (cell, String::new()),
+    };
+    let value = escape(value);
+    if best { format!("<b>{value}</b>{spread}") } else { format!("{value}{spread}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sheet(header: &[&str], rows: &[&[&str]]) -> Sheet {
+        let texts = |cells: &[&str]| cells.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>();
+        Sheet {
+            title: "t".into(),
+            header: texts(header),
+            rows: rows.iter().map(|r| texts(r)).collect(),
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_best_score_of_a_column_is_bold_and_holes_show() {
+        let sheet = sheet(
+            &["method", "10%", "cost"],
+            &[
+                &["a<b", "50.10±0.20", "1.0"],
+                &["c", "-", "2.0"],
+                &["d", "51.00±0.10*", "3.0"],
+                &["  difference", "+99.00", ""],
+            ],
+        );
+        let (text, _) = html(&sheet);
+        assert!(text.contains("<b>51.00</b><span class=\"spread\">±0.10*</span>"), "{text}");
+        assert_eq!(text.matches("<b>").count(), 1, "neither costs nor differences are scores: {text}");
+        assert!(text.contains("a&lt;b") && text.contains("no result"), "{text}");
+    }
+
+    #[test]
+    fn a_single_score_is_not_the_best_of_any() {
+        let sheet = sheet(&["method", "10%"], &[&["a", "50.10"], &["b", "-"]]);
+        assert!(best(&sheet, 1).is_empty());
+    }
+}

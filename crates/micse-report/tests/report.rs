@@ -1,0 +1,363 @@
+//! `report.html` and its pictures, of a sweep with known numbers.
+
+mod made_up;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use made_up::{Cell, grid, hole, trained, untrained, write};
+use micse_report::write_report;
+use roxmltree::{Document, Node, ParsingOptions};
+
+/// Writes sweep and report; returns the folder and the page.
+fn report(cells: &[Cell], baseline: Option<&str>) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), cells);
+    let report = write_report(folder.path(), baseline).expect("a report");
+    let page = std::fs::read_to_string(report.page).expect("the page");
+    (folder, page)
+}
+
+fn parse(text: &str) -> Document<'_> {
+    let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
+    Document::parse_with_options(text, options).expect("well-formed")
+}
+
+fn picture(folder: &Path, name: &str) -> String {
+    std::fs::read_to_string(folder.join("figures").join(format!("{name}.svg"))).expect("a picture")
+}
+
+fn attribute(node: Node<'_, '_>, name: &str) -> f64 {
+    node.attribute(name).and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("{name} of {node:?}"))
+}
+
+/// The middle of the mark in the group with this title.
+fn mark(document: &Document<'_>, title: &str) -> (f64, f64) {
+    let title = document.descendants().find(|n| n.has_tag_name("title") && n.text() == Some(title));
+    let group = title.and_then(|t| t.parent()).expect("a mark with the title");
+    let shape = group.children().rfind(Node::is_element).expect("a shape");
+    match shape.tag_name().name() {
+        "circle" => (attribute(shape, "cx"), attribute(shape, "cy")),
+        "rect" => (
+            attribute(shape, "x") + attribute(shape, "width") / 2.0,
+            attribute(shape, "y") + attribute(shape, "height") / 2.0,
+        ),
+        _ => {
+            let points = shape.attribute("points").expect("corners").split(' ');
+            let points: Vec<(f64, f64)> = points
+                .filter_map(|p| p.split_once(','))
+                .map(|(x, y)| (x.parse().expect("x"), y.parse().expect("y")))
+                .collect();
+            let n = points.len() as f64;
+            (points.iter().map(|p| p.0).sum::<f64>() / n, points.iter().map(|p| p.1).sum::<f64>() / n)
+        }
+    }
+}
+
+/// The value that an axis shows at a place, from two of its ticks: `along` is `x` or `y`, `anchor` the ticks' own.
+fn value_at(document: &Document<'_>, along: &str, anchor: &str, place: f64) -> f64 {
+    let ticks: Vec<(f64, f64)> = document
+        .descendants()
+        .filter(|n| n.attribute("class") == Some("tick") && n.attribute("text-anchor") == Some(anchor))
+        .filter_map(|n| Some((n.text()?.replace('\u{2212}', "-").parse().ok()?, attribute(n, along))))
+        .collect();
+    let ((a, pa), (b, pb)) = (ticks[0], ticks[1]);
+    a + (place - pa) / (pb - pa) * (b - a)
+}
+
+/// Baselines of ticks lie this far under the middle of their line.
+const BASELINE: f64 = 3.8;
+
+#[test]
+fn points_stand_where_their_numbers_are() {
+    // simcse: 50 +- 1; micse: 5, 6 and 7 more.
+    let score = |method: &str, size: usize, seed: u64| {
+        let more = if method == "micse" { 3.0 + (size as f64).log10() } else { 0.0 };
+        50.0 + more + if seed == 48 { -1.0 } else { 1.0 }
+    };
+    let (folder, page) = report(&grid(&["simcse", "micse"], score), None);
+    let svg = picture(folder.path(), "scores");
+    let document = parse(&svg);
+    let std = 2f64.sqrt();
+    let mut places = Vec::new();
+    for (method, size, mean) in
+        [("simcse", 100, 50.0), ("micse", 100, 55.0), ("micse", 1000, 56.0), ("micse", 10_000, 57.0)]
+    {
+        let (x, y) = mark(&document, &format!("{method}, {size}: {mean:.2} ± {std:.2} (2 runs)"));
+        let found = value_at(&document, "y", "end", y + BASELINE);
+        assert!((found - mean).abs() < 0.01, "{method} at {size} stands at {found}, not {mean}");
+        places.push(x);
+    }
+    // The axis is logarithmic.
+    assert!((places[2] - places[1] - (places[3] - places[2])).abs() < 0.02, "{places:?}");
+    assert_eq!(places[0], places[1]);
+    // One band a method, and a dashed level.
+    assert_eq!(svg.matches("class=\"band\"").count(), 2);
+    let level = document.descendants().find(|n| n.attribute("class") == Some("level")).expect("a level");
+    let found = value_at(&document, "y", "end", attribute(level, "y1") + BASELINE);
+    assert!((found - 40.0).abs() < 0.01, "the untrained row stands at {found}");
+
+    // Seeds agree in every difference: an interval is a point, and the words are those of the numbers.
+    for words in [
+        "With 100 sentences, micse is best at 55.00 ± 1.41 (mean ± standard deviation over 2 seeds), 5.00 points above \
+         simcse (95 % interval 5.00 to 5.00).",
+        "With 10,000 sentences, micse is best at 57.00",
+    ] {
+        assert!(page.contains(words), "the summary does not say: {words}");
+    }
+}
+
+#[test]
+fn bars_are_differences_with_their_intervals() {
+    // Differences of 1, 2 and 3: mean 2, and by scipy.stats.ttest_1samp([1, 2, 3], 0).confidence_interval():
+    // -0.484 to 4.484.
+    let mut cells = Vec::new();
+    for (seed, difference) in [(48, 1.0), (49, 2.0), (50, 3.0)] {
+        cells.push(trained("simcse", "10%", 100, seed, 50.0 + seed as f64));
+        cells.push(trained("micse", "10%", 100, seed, 50.0 + seed as f64 + difference));
+    }
+    let (folder, page) = report(&cells, None);
+    let svg = picture(folder.path(), "components");
+    let document = parse(&svg);
+    let title = "micse, 10%: +2.00, 95 % interval -0.48 to +4.48";
+    let title = document.descendants().find(|n| n.text() == Some(title)).expect("a bar");
+    let group = title.parent().expect("a group");
+    let parts = |class: &str| -> Vec<Node<'_, '_>> {
+        group.children().filter(|n| n.attribute("class") == Some(class)).collect()
+    };
+    let value = |place: f64| value_at(&document, "y", "end", place + BASELINE);
+    let bar = parts("bar")[0];
+    let (top, bottom) = (attribute(bar, "y"), attribute(bar, "y") + attribute(bar, "height"));
+    assert!(
+        (value(top) - 2.0).abs() < 0.02 && value(bottom).abs() < 0.02,
+        "{} {}",
+        value(top),
+        value(bottom)
+    );
+    let whisker = parts("whisker")[0];
+    let ends = (value(attribute(whisker, "y1")), value(attribute(whisker, "y2")));
+    assert!((ends.0 + 0.484).abs() < 0.02 && (ends.1 - 4.484).abs() < 0.02, "{ends:?}");
+    assert!(page.contains(
+        "2.00 points above simcse (95 % interval \u{2212}0.48 to 4.48, which holds 0: it may be chance)"
+    ));
+}
+
+#[test]
+fn one_size_is_dots_from_the_best_down() {
+    let cells = [
+        untrained("untrained (cls)", 45.0),
+        trained("scd", "100", 100, 48, 44.0),
+        trained("ct", "100", 100, 48, 48.0),
+        trained("simcse", "100", 100, 48, 46.0),
+    ];
+    let (folder, page) = report(&cells, None);
+    let svg = picture(folder.path(), "scores");
+    let document = parse(&svg);
+    let places: Vec<(f64, f64)> = [("ct", 48.0), ("simcse", 46.0), ("scd", 44.0)]
+        .map(|(m, v)| mark(&document, &format!("{m}: {v:.2} (1 run)")))
+        .into();
+    assert!(places.windows(2).all(|w| w[0].1 < w[1].1), "from the top down: {places:?}");
+    for ((x, _), value) in places.iter().zip([48.0, 46.0, 44.0]) {
+        let found = value_at(&document, "x", "middle", *x);
+        assert!((found - value).abs() < 0.01, "{found} is not {value}");
+    }
+    assert!(!svg.contains("class=\"whisker\""), "one seed has no deviation");
+    for words in [
+        "The sweep has one size, 100 sentences, so there is no curve.",
+        "One seed: there is no deviation to show.",
+        "2.00 points above simcse (one common seed: no interval)",
+        "Of 2 other methods, 1 is above simcse.",
+    ] {
+        assert!(page.contains(words), "the page does not say: {words}");
+    }
+}
+
+#[test]
+fn an_encoder_that_training_spoils_is_told() {
+    let cells = [untrained("untrained (cls)", 60.0), trained("ct", "100", 100, 48, 48.0)];
+    let (_, page) = report(&cells, None);
+    assert!(page.contains("12.00 points below untrained (cls)"), "without simcse the row is the baseline");
+    assert!(page.contains("Without training, untrained (cls) scores more: 60.00."));
+}
+
+#[test]
+fn holes_are_seen() {
+    let mut cells = grid(&["simcse", "micse"], |_, _, seed| seed as f64);
+    cells.extend([
+        trained("ct", "100", 100, 48, 50.0),
+        hole("ct", "1000", 1000, 48),
+        trained("ct", "10000", 10_000, 48, 52.0),
+    ]);
+    let (folder, page) = report(&cells, None);
+    let svg = picture(folder.path(), "scores");
+    assert_eq!(svg.matches("<polyline class=\"line").count(), 2, "no line goes across a hole");
+    assert_eq!(svg.matches("<title>ct, ").count(), 2, "the points on both sides stand");
+    assert!(page.contains("ct 1000 seed 48: not started"), "the cell is listed");
+    assert!(page.contains("15 of 16 cells have a result"), "the head counts");
+    assert!(page.contains("title=\"no result\""), "the table shows it");
+}
+
+#[test]
+fn scores_that_are_no_number_are_left_out_of_pictures() {
+    let cells = grid(
+        &["simcse", "micse"],
+        |method, size, _| {
+            if method == "micse" && size == 1000 { f64::NAN } else { 50.0 }
+        },
+    );
+    let (folder, _) = report(&cells, None);
+    for entry in std::fs::read_dir(folder.path().join("figures")).expect("figures") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_some_and(|e| e == "svg") {
+            let svg = std::fs::read_to_string(&path).expect("a picture");
+            for node in parse(&svg).descendants().filter(Node::is_element) {
+                for attribute in node.attributes().filter(|a| a.name() != "class") {
+                    assert!(
+                        !attribute.value().contains("NaN") && !attribute.value().contains("inf"),
+                        "{}",
+                        path.display()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_page_is_well_formed_and_needs_nothing_else() {
+    let odd = "<img src=x onerror=\"alert(1)\">&'";
+    let (folder, page) = report(&grid(&["simcse", odd], |_, _, seed| seed as f64), None);
+    let document = parse(&page);
+    let root = document.root_element();
+    assert_eq!(root.attribute("lang"), Some("en"));
+    let mut ids = BTreeSet::new();
+    for node in document.descendants().filter(Node::is_element) {
+        let name = node.tag_name().name();
+        assert!(
+            !["img", "script", "link", "iframe", "object", "image"].contains(&name),
+            "<{name}> in the page"
+        );
+        if let Some(id) = node.attribute("id") {
+            assert!(ids.insert(id), "{id} is there twice");
+        }
+        for attribute in node.attributes() {
+            assert!(!attribute.name().starts_with("on") && attribute.name() != "src", "{attribute:?}");
+        }
+        if name == "svg" {
+            assert!(
+                node.children().any(|n| n.has_tag_name("title"))
+                    && node.children().any(|n| n.has_tag_name("desc"))
+            );
+        }
+    }
+    for link in document.descendants().filter_map(|n| n.attribute("href")) {
+        match link.strip_prefix('#') {
+            Some(id) => assert!(ids.contains(id), "there is no #{id}"),
+            None => assert!(folder.path().join(link).is_file(), "{link} is not there"),
+        }
+    }
+    for label in document.descendants().filter_map(|n| n.attribute("aria-labelledby")) {
+        label.split(' ').for_each(|id| assert!(ids.contains(id), "there is no {id}"));
+    }
+    assert!(
+        document.descendants().any(|n| n.is_text() && n.text().is_some_and(|t| t.contains(odd))),
+        "the name stands as text"
+    );
+    assert!(
+        !page.contains("http://")
+            && !page.contains("https://")
+            && !page.contains("@import")
+            && !page.contains("url(")
+    );
+}
+
+#[test]
+fn pictures_are_files_in_both_forms() {
+    let (folder, page) = report(
+        &grid(&["simcse", "ami-simcse", "micse"], |_, size, seed| (size as f64).ln() + seed as f64),
+        None,
+    );
+    let mut names: Vec<String> = std::fs::read_dir(folder.path().join("figures"))
+        .expect("figures")
+        .map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    let stems = [
+        "components",
+        "geometry",
+        "scores",
+        "training-gradient",
+        "training-loss",
+        "training-rate",
+        "training-terms",
+    ];
+    let expected: Vec<String> =
+        stems.iter().flat_map(|name| [format!("{name}.png"), format!("{name}.svg")]).collect();
+    assert_eq!(names, expected, "all pictures, and nothing of a file half written");
+    assert_eq!(page.matches("<figure ").count(), 7);
+    for name in stems {
+        let bytes = std::fs::read(folder.path().join(format!("figures/{name}.png"))).expect("a picture");
+        let pixels = resvg::tiny_skia::Pixmap::decode_png(&bytes).expect("a PNG");
+        assert_eq!(pixels.width(), 1440, "two pixels a unit");
+        let ground = pixels.pixel(0, 0).expect("a pixel");
+        assert_eq!((ground.red(), ground.alpha()), (255, 255), "{name} has a white ground");
+        let inked = pixels.pixels().iter().filter(|p| **p != ground).count();
+        assert!(inked > 2000, "{name} is empty: {inked} pixels");
+    }
+}
+
+#[test]
+fn text_in_png_is_drawn() {
+    // A picture whose only marks are text differs from an empty one.
+    let (folder, _) = report(&[trained("simcse", "100", 100, 48, 50.0)], None);
+    let bytes = std::fs::read(folder.path().join("figures/scores.png")).expect("a picture");
+    let pixels = resvg::tiny_skia::Pixmap::decode_png(&bytes).expect("a PNG");
+    // The name of the only row stands at the left, where nothing else is drawn.
+    let dark = (0..pixels.height()).flat_map(|y| (0..60).map(move |x| (x, y)));
+    let dark = dark.filter(|(x, y)| pixels.pixel(*x, *y).is_some_and(|p| p.red() < 128)).count();
+    assert!(dark > 50, "{dark} dark pixels where the name stands");
+}
+
+#[test]
+fn positives_stand_beside_their_counterparts() {
+    let score =
+        |method: &str, _, seed: u64| seed as f64 + if method.ends_with("-positives") { -3.0 } else { 0.0 };
+    let methods = ["simcse", "ami-simcse", "simcse-positives", "ami-simcse-positives"];
+    let (folder, page) = report(&grid(&methods, score), None);
+    assert!(page.contains("Training with positives only"));
+    let svg = picture(folder.path(), "positives-change");
+    assert!(svg.contains("simcse-positives, 100: -3.00, 95 % interval -3.00 to -3.00"), "{svg}");
+    let (_, page) = report(&grid(&["simcse", "micse"], score), None);
+    assert!(page.contains("it needs a method named NAME-positives"), "what is left out is said");
+}
+
+#[test]
+fn a_report_is_of_the_asked_baseline() {
+    let cells =
+        grid(&["simcse", "micse"], |method, _, seed| seed as f64 + if method == "micse" { 2.0 } else { 0.0 });
+    let (folder, page) = report(&cells, Some("untrained (cls)"));
+    assert!(page.contains("points above untrained (cls)"));
+    let error = write_report(folder.path(), Some("sbert")).expect_err("there is no such row").to_string();
+    assert!(error.contains("sbert") && error.contains("untrained (cls), simcse, micse"), "{error}");
+    let error = write_report(&folder.path().join("figures"), None).expect_err("it is no sweep").to_string();
+    assert!(error.contains("sweep.json"), "{error}");
+}
+
+#[test]
+fn a_sweep_without_results_has_a_report() {
+    let (_, page) = report(&[hole("simcse", "100", 100, 48)], None);
+    parse(&page);
+    assert!(page.contains("0 of 1 cells have a result") && page.contains("simcse 100 seed 48: not started"));
+}
+
+#[test]
+fn the_same_sweep_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &grid(&["simcse", "micse", "ct"], |_, size, seed| (size as f64).ln() + seed as f64));
+    let bytes = || {
+        write_report(folder.path(), None).expect("a report");
+        ["report.html", "figures/scores.png", "figures/geometry.svg"]
+            .map(|name| std::fs::read(folder.path().join(name)).expect("a file"))
+    };
+    assert!(bytes() == bytes(), "two reports of one sweep differ");
+}
