@@ -117,7 +117,7 @@ impl Bar {
         let (mut highest, mut lowest) = (from.min(to), from.max(to));
         if let Some((l, h)) = self.interval {
             let (bottom, top) = (y.at(l.max(low)), y.at(h.min(high)));
-            c.line("whisker", (x, bottom), (x, top));
+            c.line("interval", (x, bottom), (x, top));
             let cap = (width * 0.25).min(5.0);
             for (place, cut, sign) in [(bottom, l < low, -1.0), (top, h > high, 1.0)] {
                 if cut {
@@ -126,7 +126,7 @@ impl Bar {
                         &[(x - 4.0, place + sign * 6.0), (x + 4.0, place + sign * 6.0), (x, place)],
                     );
                 } else {
-                    c.line("whisker", (x - cap, place), (x + cap, place));
+                    c.line("interval", (x - cap, place), (x + cap, place));
                 }
             }
             (highest, lowest) = (highest.min(top), lowest.max(bottom));

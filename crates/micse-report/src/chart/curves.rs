@@ -41,6 +41,19 @@ impl Line {
         all
     }
 
+    fn means(&self) -> impl Iterator<Item = f64> {
+        self.points.iter().flatten().map(|p| p.mean).filter(|mean| mean.is_finite())
+    }
+
+    /// The best value; without one, beyond all others.
+    fn top(&self) -> f64 {
+        self.means().reduce(f64::max).unwrap_or(f64::INFINITY)
+    }
+
+    fn least(&self) -> f64 {
+        self.means().reduce(f64::min).unwrap_or(f64::INFINITY)
+    }
+
     fn last(&self) -> Option<(usize, Score)> {
         self.stretches().last().and_then(|s| s.last()).copied()
     }
@@ -52,18 +65,20 @@ const LABEL_GAP: f64 = 14.0;
 impl Chart for Curves {
     fn draw(&self, width: f64) -> Drawing {
         let narrow = is_narrow(width);
-        let names =
-            self.lines.iter().map(|l| l.name.as_str()).chain(self.levels.iter().map(|l| l.0.as_str()));
-        let count = self.lines.len() + self.levels.len();
+        let floor = self.floor();
+        let entries = self.entries(floor);
+        let names = entries.iter().map(|entry| entry.0.as_str());
         let right = if narrow { 14.0 } else { widest(names, LABEL) + 34.0 };
-        let height = if narrow { 250.0 } else { (count as f64 * LABEL_GAP + 8.0).max(290.0) };
+        let height = if narrow { 250.0 } else { (entries.len() as f64 * LABEL_GAP + 8.0).max(290.0) };
         let plot = Plot { left: 40.0, right: width - right, top: 30.0, bottom: 30.0 + height };
 
-        let spans = self.lines.iter().flat_map(|l| l.points.iter().flatten()).flat_map(|p| {
+        let lines: Vec<&Line> = self.lines.iter().filter(|l| l.top() >= floor).collect();
+        let levels: Vec<&(String, f64)> = self.levels.iter().filter(|l| l.1 >= floor).collect();
+        let spans = lines.iter().flat_map(|l| l.points.iter().flatten()).flat_map(|p| {
             let std = p.std.unwrap_or(0.0);
             [p.mean - std, p.mean + std]
         });
-        let (low, high) = range(spans.chain(self.levels.iter().map(|l| l.1)), 0.05);
+        let (low, high) = range(spans.chain(levels.iter().map(|l| l.1)), 0.05);
         let y = Scale::linear((low, high), (plot.bottom, plot.top));
         let counts = self.sizes.iter().map(|(count, _)| *count as f64);
         let ends = counts.fold((f64::INFINITY, 1.0f64), |(l, h), c| (l.min(c), h.max(c)));
@@ -77,32 +92,27 @@ impl Chart for Curves {
         let below = self.size_axis(&mut canvas, &plot, &places);
         plot.x_title(&mut canvas, "training sentences, logarithmic", below + 17.0);
 
-        for (name, value) in &self.levels {
+        for (name, value) in &levels {
             canvas.group(UNTRAINED.colour, Some(&format!("{name}: {value:.2}")), |c| {
                 c.line("level", (plot.left, y.at(*value)), (plot.right, y.at(*value)));
             });
         }
-        for line in self.lines.iter().filter(|l| l.look.main) {
+        for line in lines.iter().filter(|l| l.look.main) {
             line.bands(&mut canvas, &places, &y);
         }
         // What stands out is drawn last, above the rest.
         for main in [false, true] {
-            for line in self.lines.iter().filter(|l| l.look.main == main) {
+            for line in lines.iter().filter(|l| l.look.main == main) {
                 line.draw(&mut canvas, &places, &y, &self.sizes);
             }
         }
         let bottom = plot.bottom + below + 26.0;
         if narrow {
-            let entries: Vec<(&str, Look)> = self
-                .lines
-                .iter()
-                .map(|l| (l.name.as_str(), l.look))
-                .chain(self.levels.iter().map(|(name, _)| (name.as_str(), UNTRAINED)))
-                .collect();
+            let entries: Vec<(&str, Look)> = entries.iter().map(|e| (e.0.as_str(), e.1)).collect();
             let used = legend(&mut canvas, &entries, (6.0, bottom + 4.0), width - 8.0);
             return canvas.finish(width, bottom + used + 8.0);
         }
-        self.labels(&mut canvas, &plot, &places, &y);
+        labels(&mut canvas, &plot, &entries, &places, &y);
         canvas.finish(width, bottom)
     }
 
@@ -144,29 +154,74 @@ impl Curves {
         if shares { 31.0 } else { 17.0 }
     }
 
-    /// Each line's name at its end, in the order of the ends.
-    fn labels(&self, canvas: &mut Canvas, plot: &Plot, places: &[f64], y: &Scale) {
-        let ends = self.lines.iter().filter_map(|line| {
-            let (index, point) = line.last()?;
-            Some((line.name.as_str(), line.look, (places[index], y.at(point.mean))))
-        });
-        let levels = self
-            .levels
-            .iter()
-            .map(|(name, value)| (name.as_str(), UNTRAINED, (plot.right - 6.0, y.at(*value))));
-        let ends: Vec<(&str, Look, Point)> = ends.chain(levels).collect();
-        let wanted: Vec<f64> = ends.iter().map(|(_, _, (_, y))| *y).collect();
-        let rows = spread(&wanted, LABEL_GAP, plot.top - 4.0, plot.bottom);
-        for ((name, look, (x, y)), row) in ends.into_iter().zip(rows) {
-            let from = plot.right + 12.0;
-            canvas.polyline(
-                "leader",
-                &[(x + 6.0, y), (plot.right - 2.0, y), (from - 2.0, row), (from + 1.0, row)],
-            );
-            look.mark(canvas, (from + 6.0, row), 3.2);
-            let class = if look.main { "small" } else { "small muted" };
-            canvas.text(class, Anchor::Start, (from + 14.0, row + 4.0), name);
+    /// The value below which lines are left out, because they would press the others together: three quartile ranges below
+    /// the first quartile of all lines' best values.
+    fn floor(&self) -> f64 {
+        let tops = self.lines.iter().map(Line::top).chain(self.levels.iter().map(|l| l.1));
+        let mut tops: Vec<f64> = tops.filter(|top| top.is_finite()).collect();
+        tops.sort_by(f64::total_cmp);
+        if tops.len() < 5 {
+            return f64::NEG_INFINITY;
         }
+        let (first, third) = (tops[tops.len() / 4], tops[tops.len() * 3 / 4]);
+        first - 3.0 * (third - first).max(1.0)
+    }
+
+    /// Lines and levels that the axis leaves out, with their least and best value.
+    pub(crate) fn below(&self) -> Vec<(&str, f64, f64)> {
+        let floor = self.floor();
+        let lines =
+            self.lines.iter().filter(|l| l.top() < floor).map(|l| (l.name.as_str(), l.least(), l.top()));
+        let levels = self.levels.iter().filter(|l| l.1 < floor).map(|l| (l.0.as_str(), l.1, l.1));
+        lines.chain(levels).collect()
+    }
+
+    /// What labels and legend say: the name, with the value where the axis leaves it out, and where it stands.
+    fn entries(&self, floor: f64) -> Vec<(String, Look, Place)> {
+        let named =
+            |name: &str, top: f64| if top < floor { format!("{name}, below: {top:.2}") } else { name.into() };
+        let lines = self.lines.iter().filter_map(|line| {
+            let (index, point) = line.last()?;
+            let place = if line.top() < floor { Place::Below } else { Place::Point(index, point.mean) };
+            Some((named(&line.name, line.top()), line.look, place))
+        });
+        let levels = self.levels.iter().filter(|l| l.1.is_finite()).map(|(name, value)| {
+            (named(name, *value), UNTRAINED, if *value < floor { Place::Below } else { Place::Level(*value) })
+        });
+        lines.chain(levels).collect()
+    }
+}
+
+/// Where a label belongs.
+#[derive(Clone, Copy)]
+enum Place {
+    /// At a size and a value.
+    Point(usize, f64),
+    /// At a value, at the end of the plot.
+    Level(f64),
+    /// Under everything else.
+    Below,
+}
+
+/// Each line's name at its end, in the order of the ends.
+fn labels(canvas: &mut Canvas, plot: &Plot, entries: &[(String, Look, Place)], places: &[f64], y: &Scale) {
+    let end = |place: &Place| match place {
+        Place::Point(index, value) => Some((places[*index], y.at(*value))),
+        Place::Level(value) => Some((plot.right - 6.0, y.at(*value))),
+        Place::Below => None,
+    };
+    let wanted: Vec<f64> =
+        entries.iter().map(|(_, _, place)| end(place).map_or(plot.bottom + 1.0, |(_, y)| y)).collect();
+    let rows = spread(&wanted, LABEL_GAP, plot.top - 4.0, plot.bottom);
+    for ((name, look, place), row) in entries.iter().zip(rows) {
+        let from = plot.right + 12.0;
+        if let Some((x, y)) = end(place) {
+            let bend = [(x + 6.0, y), (plot.right - 2.0, y), (from - 2.0, row), (from + 1.0, row)];
+            canvas.polyline("leader", &bend);
+        }
+        look.mark(canvas, (from + 6.0, row), 3.2);
+        let class = if look.main { "small" } else { "small muted" };
+        canvas.text(class, Anchor::Start, (from + 14.0, row + 4.0), name);
     }
 }
 
@@ -210,5 +265,37 @@ impl Line {
                 });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curves(values: &[f64]) -> Curves {
+        let look = UNTRAINED;
+        let point = |mean| Some(Score { mean, std: None, runs: None });
+        let line = |(index, value): (usize, &f64)| Line {
+            name: format!("line-{index}"),
+            look,
+            points: vec![point(value - 1.0), point(*value)],
+        };
+        Curves {
+            y_title: String::new(),
+            sizes: vec![(10, "10".into()), (100, "100".into())],
+            lines: values.iter().enumerate().map(line).collect(),
+            levels: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_line_far_below_all_others_does_not_press_them_together() {
+        let chart = curves(&[76.0, 76.5, 77.0, 78.0, 31.0]);
+        assert_eq!(chart.below(), [("line-4", 30.0, 31.0)]);
+        let drawn = chart.draw(720.0).inline("a", "wide", "", "");
+        assert!(drawn.contains("line-4, below: 31.00") && !drawn.contains("<title>line-4"), "{drawn}");
+        // Few lines, and lines that are spread out, all stand.
+        assert!(curves(&[76.0, 77.0, 31.0]).below().is_empty());
+        assert!(curves(&[76.0, 70.0, 64.0, 58.0, 31.0]).below().is_empty());
     }
 }

@@ -61,6 +61,7 @@ impl Chart for Dots {
         }
         for (index, (row, value)) in rows.iter().zip(values).enumerate() {
             let y = plot.top + 3.0 + (index as f64 + 0.5) * ROW;
+            canvas.line("grid", (plot.left, y), (plot.right, y));
             let class = if row.look.main { "" } else { "muted" };
             canvas.text(class, Anchor::End, (plot.left - 10.0, y + 4.0), &fit(&row.name, 12.0, names));
             canvas.text("tick", Anchor::End, (width - 4.0, y + 4.0), &value);

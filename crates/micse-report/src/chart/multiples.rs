@@ -1,6 +1,6 @@
 //! Small multiples: a panel each, every panel with its own vertical axis, all with the same horizontal one.
 
-use super::axes::{Plot, is_narrow};
+use super::axes::{Plot, is_narrow, widest};
 use super::look::Look;
 use super::scale::{Scale, Ticks, range};
 use super::svg::{Anchor, Canvas, Drawing, Point, fit};
@@ -10,6 +10,8 @@ use super::{Chart, count_label};
 pub(crate) struct Multiples {
     /// What each panel shows, for readers who cannot see it.
     pub(crate) what: String,
+    /// Whether vertical axes begin at zero.
+    pub(crate) from_zero: bool,
     pub(crate) panels: Vec<Panel>,
 }
 
@@ -35,20 +37,22 @@ const PANEL: f64 = 92.0;
 
 impl Chart for Multiples {
     fn draw(&self, width: f64) -> Drawing {
-        let columns = if is_narrow(width) { 2 } else { 4 };
+        let columns = if is_narrow(width) { 2 } else { self.panels.len().clamp(2, 4) };
         let cell = width / columns as f64;
         let steps = self.panels.iter().flat_map(|p| &p.traces).flat_map(|t| &t.points).map(|p| p.0);
         let last = steps.fold(0.0, f64::max);
+        let axes: Vec<((f64, f64), Ticks)> = self.panels.iter().map(|p| p.axis(self.from_zero)).collect();
+        let labels: Vec<String> =
+            axes.iter().flat_map(|(_, ticks)| ticks.values.iter().map(|v| ticks.label(*v))).collect();
+        let margin = widest(labels.iter().map(String::as_str), 11.0) + 12.0;
         let mut canvas = Canvas::default();
-        for (index, panel) in self.panels.iter().enumerate() {
-            let (left, top) = ((index % columns) as f64 * cell, (index / columns) as f64 * (PANEL + 44.0));
-            let plot = Plot {
-                left: left + 38.0,
-                right: left + cell - 8.0,
-                top: top + 24.0,
-                bottom: top + 24.0 + PANEL,
-            };
-            panel.draw(&mut canvas, &plot, last);
+        for (index, (panel, (span, ticks))) in self.panels.iter().zip(&axes).enumerate() {
+            let left = (index % columns) as f64 * cell;
+            let top = (index / columns) as f64 * (PANEL + 44.0) + 24.0;
+            let plot = Plot { left: left + margin, right: left + cell - 8.0, top, bottom: top + PANEL };
+            let y = Scale::linear(*span, (plot.bottom, plot.top));
+            plot.y_axis(&mut canvas, &y, ticks);
+            panel.draw(&mut canvas, &plot, (left, last), &y);
         }
         canvas.finish(width, self.panels.len().div_ceil(columns) as f64 * (PANEL + 44.0) + 2.0)
     }
@@ -68,15 +72,18 @@ impl Chart for Multiples {
 }
 
 impl Panel {
-    fn draw(&self, canvas: &mut Canvas, plot: &Plot, last: f64) {
+    /// The range of the vertical axis, and its ticks.
+    fn axis(&self, from_zero: bool) -> ((f64, f64), Ticks) {
         let values = self.traces.iter().flat_map(|t| t.points.iter().map(|p| p.1));
-        let (low, high) = range(values, 0.06);
-        let y = Scale::linear((low, high), (plot.bottom, plot.top));
+        let (low, high) = range(values.chain(from_zero.then_some(0.0)), 0.06);
+        ((low, high), Ticks::within(low, high, 3))
+    }
+
+    fn draw(&self, canvas: &mut Canvas, plot: &Plot, (left, last): (f64, f64), y: &Scale) {
         let x = Scale::linear((0.0, last.max(1.0)), (plot.left, plot.right));
-        self.look.mark(canvas, (plot.left - 30.0, plot.top - 13.5), 3.2);
-        let title = fit(&self.title, 11.5, plot.right - plot.left + 22.0);
-        canvas.text("small", Anchor::Start, (plot.left - 22.0, plot.top - 9.5), &title);
-        plot.y_axis(canvas, &y, &Ticks::within(low, high, 3));
+        self.look.mark(canvas, (left + 8.0, plot.top - 13.5), 3.2);
+        let title = fit(&self.title, 11.5, plot.right - left - 16.0);
+        canvas.text("small", Anchor::Start, (left + 16.0, plot.top - 9.5), &title);
         plot.floor(canvas);
         canvas.text("tick", Anchor::Start, (plot.left, plot.bottom + 13.0), "0");
         canvas.text("tick", Anchor::End, (plot.right, plot.bottom + 13.0), &count_label(last as usize));

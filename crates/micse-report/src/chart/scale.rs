@@ -28,50 +28,55 @@ impl Scale {
     }
 }
 
-/// A step of 1, 2 or 5 times a power of ten that makes about so many ticks.
+/// The step of 1, 2 or 5 times a power of ten that comes nearest to so many ticks.
 fn step(low: f64, high: f64, about: usize) -> f64 {
     let raw = (high - low) / about.max(1) as f64;
     let power = 10f64.powf(raw.log10().floor());
-    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * power >= raw * 0.999).unwrap_or(10.0);
-    factor * power
+    let far = |factor: &f64| (factor * power / raw).ln().abs();
+    let nearest = [1.0, 2.0, 5.0, 10.0].into_iter().min_by(|a, b| far(a).total_cmp(&far(b)));
+    nearest.unwrap_or(1.0) * power
 }
 
-/// An axis of round numbers: its ticks, and how many decimals they need.
+/// An axis of round numbers, as multiples of a step.
 #[derive(Clone, Debug)]
 pub(crate) struct Ticks {
     pub(crate) values: Vec<f64>,
-    decimals: usize,
+    /// The power of ten of the last digit that labels need.
+    last_digit: i32,
 }
+
+/// Numbers smaller than this are written with an exponent, and so are those above its inverse.
+const SMALL: f64 = 1e-3;
 
 impl Ticks {
     /// About so many round numbers within `low ..= high`.
     pub(crate) fn within(low: f64, high: f64, about: usize) -> Self {
-        if high - low <= 0.0 || !(high - low).is_finite() {
-            return Self { values: vec![low], decimals: decimals(low) };
+        if high <= low || !(high - low).is_finite() {
+            return Self { values: Vec::new(), last_digit: 0 };
         }
         let step = step(low, high, about);
         let first = (low / step - 1e-9).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
         let values = (first..=last).map(|i| i as f64 * step).collect();
-        Self { values, decimals: (-step.log10().floor()).clamp(0.0, 12.0) as usize }
+        Self { values, last_digit: (step.log10() + 1e-9).floor() as i32 }
     }
 
     /// The tick as it is written, with a true minus sign.
     pub(crate) fn label(&self, value: f64) -> String {
-        let (small, large) = (1e-4, 1e6);
-        let text = if value != 0.0 && (value.abs() < small || value.abs() >= large) {
-            format!("{value:e}")
+        let largest = self.values.iter().fold(0.0f64, |most, v| most.max(v.abs()));
+        let text = if value.abs() < 10f64.powi(self.last_digit) / 2.0 {
+            "0".into()
+        } else if !(SMALL..1.0 / SMALL / SMALL).contains(&largest) {
+            let digits = (value.abs().log10() + 1e-9).floor() as i32 - self.last_digit;
+            let text = format!("{value:.*e}", digits.max(0) as usize);
+            let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            let short = if mantissa.contains('.') { mantissa.trim_end_matches('0') } else { mantissa };
+            format!("{}e{exponent}", short.trim_end_matches('.'))
         } else {
-            format!("{value:.*}", self.decimals)
+            format!("{value:.*}", (-self.last_digit).max(0) as usize)
         };
-        let zero = text.trim_start_matches('-').chars().all(|c| matches!(c, '0' | '.'));
-        if zero { text.replace('-', "") } else { text.replace('-', "\u{2212}") }
+        text.replace('-', "\u{2212}")
     }
-}
-
-fn decimals(value: f64) -> usize {
-    (0..6).find(|d| ((value * 10f64.powi(*d)).round() - value * 10f64.powi(*d)).abs() < 1e-9).unwrap_or(6)
-        as usize
 }
 
 /// The range of finite values with a margin on both sides; `0 ..= 1` where there is none.
@@ -122,15 +127,22 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_inside() {
-        assert_eq!(Ticks::within(47.3, 53.9, 5).values, [48.0, 50.0, 52.0]);
+        assert_eq!(Ticks::within(47.3, 53.9, 5).values, [48.0, 49.0, 50.0, 51.0, 52.0, 53.0]);
+        assert_eq!(Ticks::within(66.0, 79.0, 6).values, [66.0, 68.0, 70.0, 72.0, 74.0, 76.0, 78.0]);
         assert_eq!(Ticks::within(-1.2, 3.4, 5).values, [-1.0, 0.0, 1.0, 2.0, 3.0]);
-        let small = Ticks::within(0.0, 0.0003, 3);
-        assert_eq!(
-            small.values.iter().map(|v| small.label(*v)).collect::<Vec<_>>(),
-            ["0.0000", "0.0001", "0.0002", "0.0003"]
-        );
-        assert_eq!(Ticks::within(-2.0, 2.0, 4).label(-1.0), "\u{2212}1");
-        assert_eq!(Ticks::within(-2.0, 2.0, 4).label(-0.0), "0");
+    }
+
+    #[test]
+    fn tick_labels_are_short() {
+        let labels = |low, high, about| {
+            let ticks = Ticks::within(low, high, about);
+            ticks.values.iter().map(|v| ticks.label(*v)).collect::<Vec<_>>()
+        };
+        assert_eq!(labels(0.0, 0.000_11, 2), ["0", "5e\u{2212}5", "1e\u{2212}4"]);
+        assert_eq!(labels(9.4e-5, 1.06e-4, 2), ["9.5e\u{2212}5", "1e\u{2212}4", "1.05e\u{2212}4"]);
+        assert_eq!(labels(-0.3, 0.3, 3), ["\u{2212}0.2", "0", "0.2"]);
+        assert_eq!(labels(0.0, 52.0, 3), ["0", "20", "40"]);
+        assert_eq!(labels(3.0, 3.0, 3), [""; 0]);
     }
 
     #[test]

@@ -38,11 +38,12 @@ const RULES: &str = "\
 .chart .leader{fill:none;stroke:$rule;stroke-width:0.8}\
 .chart .band{fill:currentColor;opacity:0.14}\
 .chart .whisker{stroke:currentColor;stroke-width:1.3;fill:none}\
+.chart .interval{stroke:$ink;stroke-width:1.2;fill:none}\
 .chart .full{fill:currentColor;stroke:$ground;stroke-width:0.8}\
 .chart .hollow{fill:$ground;stroke:currentColor;stroke-width:1.4}\
 .chart .cross{stroke:currentColor;stroke-width:1.8;stroke-linecap:round}\
 .chart .bar{fill:currentColor;opacity:0.75}\
-.chart .arrow{fill:currentColor}\
+.chart .arrow{fill:$ink}\
 .chart .shade1{opacity:0.35}.chart .shade2{opacity:0.55}.chart .shade3{opacity:0.78}\
 ";
 

@@ -150,7 +150,8 @@ fn against(comparison: &Comparison, other: &str) -> String {
     let side = if difference < 0.0 { "below" } else { "above" };
     let points = format!("{:.2} points {side} {other}", difference.abs());
     match comparison.interval {
-        None => format!("{points} (one common seed: no interval)"),
+        None if comparison.n == 1 => format!("{points} (one common seed: no interval)"),
+        None => format!("{points} (by each of {} seeds: no interval)", comparison.n),
         Some(interval) => {
             // Signs as seen from `side`.
             let (low, high) = if difference < 0.0 {
@@ -189,16 +190,18 @@ fn over_baseline(sweep: &Sweep) -> Option<String> {
     }
     let everywhere = if sweep.sizes.len() > 1 { " at every size they were run at" } else { "" };
     let verb = if above == 1 { "is" } else { "are" };
-    let unlikely = if tested && above > 0 {
+    let significant = if tested && above > 0 {
+        let clear = if clear == 0 { "none".to_owned() } else { clear.to_string() };
         format!(
-            "; for {clear} of them chance is an unlikely reason (p < {SIGNIFICANCE} by a paired t test over seeds, corrected \
-             for the number of methods)"
+            ", {clear} of them significantly so (p < {SIGNIFICANCE}{} by a paired t test over seeds, after Holm's correction \
+             over methods)",
+            if sweep.sizes.len() > 1 { " at each" } else { "" }
         )
     } else {
         String::new()
     };
     Some(format!(
-        "Of {compared} other trained methods, {above} {verb} above {baseline}{everywhere}{unlikely}."
+        "Of {compared} other trained methods, {above} {verb} above {baseline}{everywhere}{significant}."
     ))
 }
 
@@ -222,7 +225,7 @@ mod tests {
     #[test]
     fn a_difference_is_told_from_its_side() {
         let interval = |low, high| Some(Interval { low, high });
-        let told = |difference, interval| {
+        let told = |difference, interval, n| {
             let comparison = Comparison {
                 method: "micse".into(),
                 size: "10%".into(),
@@ -231,16 +234,20 @@ mod tests {
                 interval,
                 p: None,
                 p_holm: None,
-                n: 2,
+                n,
                 pairs: None,
             };
             against(&comparison, "simcse")
         };
-        assert_eq!(told(4.05, interval(1.2, 6.9)), "4.05 points above simcse (95 % interval 1.20 to 6.90)");
         assert_eq!(
-            told(-1.0, interval(-3.0, 1.0)),
+            told(4.05, interval(1.2, 6.9), 2),
+            "4.05 points above simcse (95 % interval 1.20 to 6.90)"
+        );
+        assert_eq!(
+            told(-1.0, interval(-3.0, 1.0), 2),
             "1.00 points below simcse (95 % interval \u{2212}1.00 to 3.00, which holds 0: it may be chance)"
         );
-        assert_eq!(told(0.5, None), "0.50 points above simcse (one common seed: no interval)");
+        assert_eq!(told(0.5, None, 1), "0.50 points above simcse (one common seed: no interval)");
+        assert_eq!(told(0.5, None, 3), "0.50 points above simcse (by each of 3 seeds: no interval)");
     }
 }

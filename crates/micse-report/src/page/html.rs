@@ -77,7 +77,7 @@ impl Page {
         let (name, number) = (escape(&picture.name), self.pictures.len() + 1);
         put!(
             self,
-            "<figure id=\"{name}\">\n<div class=\"picture\">{}</div>\n<figcaption><b>Figure {number}.</b> {} \
+            "<figure id=\"figure-{name}\">\n<div class=\"picture\">{}</div>\n<figcaption><b>Figure {number}.</b> {} \
              <span class=\"files\"><a href=\"figures/{name}.svg\">SVG</a> \
              <a href=\"figures/{name}.png\">PNG</a></span></figcaption>\n</figure>\n",
             picture.inline(),
@@ -92,9 +92,9 @@ impl Page {
         let id = self.tables;
         put!(
             self,
-            "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"table-{id}\" \
-             style=\"--em:{em:.0}\">\n<table>\n<caption id=\"table-{id}\"><b>Table {id}.</b> {}</caption>\n{rows}</table>\n\
-             </div>\n",
+            "<div class=\"sheet\">\n<p class=\"caption\" id=\"table-{id}\"><b>Table {id}.</b> {}</p>\n\
+             <div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"table-{id}\" style=\"--em:{em:.0}\">\n\
+             <table aria-labelledby=\"table-{id}\">\n{rows}</table>\n</div>\n",
             escape(caption)
         );
         if !notes.is_empty() {
@@ -104,6 +104,7 @@ impl Page {
             }
             self.body.push_str("</ul>\n");
         }
+        self.body.push_str("</div>\n");
     }
 
     /// The whole page, and its pictures.

@@ -15,8 +15,9 @@ use crate::chart::{Chart, Picture, Score};
 const PLAIN: &str = "simcse";
 const COMPONENTS: [&str; 3] = ["moco-simcse", "ami-simcse", "micse"];
 
-/// Scores of some methods over sizes; dots where there is one size alone.
-fn scores(sweep: &Sweep, methods: &[&String]) -> Box<dyn Chart> {
+/// Scores of some methods over sizes, dots where there is one size alone; and what the marks mean.
+fn scores(sweep: &Sweep, methods: &[&String], what: &str) -> (Box<dyn Chart>, String) {
+    let caption = |below: &[(&str, f64, f64)]| scores_caption(sweep, methods, what, below);
     if let [size] = sweep.sizes.as_slice() {
         let row = |method: &&String| {
             let value = sweep.summary(method, &size.name)?.into();
@@ -27,25 +28,25 @@ fn scores(sweep: &Sweep, methods: &[&String]) -> Box<dyn Chart> {
             let value = Score { mean: *score, std: None, runs: Some(1) };
             Dot { name: name.clone(), look: UNTRAINED, value }
         }));
-        return Box::new(Dots { x_title: sweep.score.clone(), rows });
+        return (Box::new(Dots { x_title: sweep.score.clone(), rows }), caption(&[]));
     }
     let line = |method: &&String| Line {
         name: (*method).clone(),
         look: sweep.looks.of(method),
         points: sweep.sizes.iter().map(|size| Some(sweep.summary(method, &size.name)?.into())).collect(),
     };
-    Box::new(Curves {
+    let chart = Curves {
         y_title: sweep.score.clone(),
         sizes: sweep.sizes.iter().map(|s| (s.sentences, s.name.clone())).collect(),
         lines: methods.iter().map(line).collect(),
         levels: sweep.untrained.clone(),
-    })
+    };
+    let caption = caption(&chart.below());
+    (Box::new(chart), caption)
 }
 
-/// What the marks of [`scores`] mean.
-fn scores_caption(sweep: &Sweep, what: &str) -> String {
-    let several = sweep
-        .methods
+fn scores_caption(sweep: &Sweep, methods: &[&String], what: &str, below: &[(&str, f64, f64)]) -> String {
+    let several = methods
         .iter()
         .any(|m| sweep.sizes.iter().any(|s| sweep.summary(m, &s.name).is_some_and(|summary| summary.n > 1)));
     let one_size = sweep.sizes.len() == 1;
@@ -58,14 +59,25 @@ fn scores_caption(sweep: &Sweep, what: &str) -> String {
         (true, true) => "Whiskers: one standard deviation over seeds to each side.".into(),
         (true, false) => "Bands: mean ± one standard deviation over seeds.".into(),
     });
-    if sweep.looks.has_greys() {
-        let bands = if several && !one_size { " and no bands" } else { "" };
-        parts.push(format!(
-            "Grey: methods beyond the number of colours that can be told apart; they have names{bands}."
-        ));
+    if methods.iter().any(|m| !sweep.looks.of(m).main) {
+        let bands = if several && !one_size { ", without bands" } else { "" };
+        parts.push(format!("Grey{bands}: methods beyond the number of colours that can be told apart."));
     }
     if !sweep.untrained.is_empty() {
         parts.push("Dashed: without training.".into());
+    }
+    let below: Vec<String> = below
+        .iter()
+        .map(|(name, least, best)| {
+            if least == best {
+                format!("{name} ({best:.2})")
+            } else {
+                format!("{name} ({least:.2} to {best:.2})")
+            }
+        })
+        .collect();
+    if !below.is_empty() {
+        parts.push(format!("Below the axis: {}.", enumerate(&below)));
     }
     parts.join(" ")
 }
@@ -77,11 +89,8 @@ pub(super) fn over_sizes(page: &mut Page, sweep: &Sweep) {
         page.remark("No trained method has a result yet, so there is nothing to draw.");
         return;
     }
-    let chart = scores(sweep, &sweep.methods.iter().collect::<Vec<_>>());
-    page.figure(
-        Picture::new("scores", title, chart.as_ref()),
-        &scores_caption(sweep, "Scores of all methods"),
-    );
+    let (chart, caption) = scores(sweep, &sweep.methods.iter().collect::<Vec<_>>(), "Scores of all methods");
+    page.figure(Picture::new("scores", title, chart.as_ref()), &caption);
 }
 
 /// Differences of some methods to another, over sizes; none where there is nothing to compare.
@@ -107,10 +116,12 @@ fn intervals_caption(bars: &Bars) -> String {
     let intervals: Vec<bool> =
         bars.series.iter().flat_map(|s| s.bars.iter().flatten()).map(|b| b.interval.is_some()).collect();
     let mut text = String::from("Bars: mean difference over common seeds. ");
-    text.push_str(if intervals.iter().any(|i| *i) {
-        "Whiskers: 95 % interval of the mean, Student's t over paired seeds; a bar without has one seed."
-    } else {
-        "One seed: there are no intervals, and a difference may be chance."
+    text.push_str(match (intervals.iter().any(|i| *i), intervals.iter().all(|i| *i)) {
+        (false, _) => "One common seed: there are no intervals, and a difference may be chance.",
+        (true, true) => "Whiskers: 95 % interval of the mean, Student's t over paired seeds.",
+        (true, false) => {
+            "Whiskers: 95 % interval of the mean, Student's t over paired seeds; a bar without has one common seed."
+        }
     });
     if bars.is_cut() {
         text.push_str(" Arrows: the interval goes on beyond the axis.");
@@ -157,9 +168,8 @@ pub(super) fn positives(page: &mut Page, sweep: &Sweep) -> Result<Option<String>
     ));
     let methods: Vec<&String> =
         sweep.methods.iter().filter(|m| pairs.iter().any(|(a, b)| a == *m || b == *m)).collect();
-    let chart = scores(sweep, &methods);
-    let caption =
-        scores_caption(sweep, "Scores with negatives (full marks) and with positives only (hollow)");
+    let what = "Scores with negatives (full marks) and with positives only (hollow)";
+    let (chart, caption) = scores(sweep, &methods, what);
     page.figure(Picture::new("positives", "Scores with positives only", chart.as_ref()), &caption);
     if let Some(bars) = differences(sweep, &pairs, "points over the method with negatives".into())? {
         let caption = format!("What is lost or gained without negatives. {}", intervals_caption(&bars));

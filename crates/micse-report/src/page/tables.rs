@@ -11,8 +11,8 @@ use crate::chart::{Picture, Score};
 use crate::tables::Sheet;
 use crate::{Paper, Result, sheets};
 
-/// Columns of scores that are not compared with each other.
-const BESIDE: [&str; 2] = ["published", "here"];
+/// Columns of tables whose numbers are no scores to choose the best of: differences, and figures of others.
+const NO_CONTEST: [&str; 2] = ["Holm's p", "published"];
 
 /// The paper's table of average scores by training-set size.
 const BY_SIZE: u8 = 2;
@@ -92,7 +92,7 @@ fn best(sheet: &Sheet, column: usize) -> Vec<usize> {
     let scores = |row: &[String]| {
         (!is_difference(row)).then(|| row.get(column).and_then(|cell| score(cell))).flatten()
     };
-    if sheet.header.get(column).is_some_and(|name| BESIDE.contains(&name.as_str())) {
+    if sheet.header.iter().any(|name| NO_CONTEST.contains(&name.as_str())) {
         return Vec::new();
     }
     let all: Vec<Option<f64>> = sheet.rows.iter().map(|row| scores(row)).collect();
@@ -135,7 +135,10 @@ fn html(sheet: &Sheet) -> (String, f64) {
     for (index, row) in sheet.rows.iter().enumerate() {
         text.push_str(if is_difference(row) { "<tr class=\"difference\">" } else { "<tr>" });
         for (column, cell) in row.iter().enumerate() {
-            let content = cell_html(cell.trim(), tops[column].contains(&index));
+            let cell = cell.trim();
+            // Numbers have a true minus sign.
+            let cell = if words[column] { cell.to_owned() } else { cell.replace('-', "\u{2212}") };
+            let content = cell_html(&cell, tops[column].contains(&index));
             if column == 0 {
                 put!(text, "<th scope=\"row\">{content}</th>");
             } else {
@@ -156,7 +159,7 @@ fn html(sheet: &Sheet) -> (String, f64) {
 }
 
 fn cell_html(cell: &str, best: bool) -> String {
-    if cell == "-" {
+    if ["-", "\u{2212}"].contains(&cell) {
         return "<span class=\"hole\" title=\"no result\">\u{2013}</span>".into();
     }
     let (value, spread) = match cell.split_once('±') {

@@ -149,7 +149,8 @@ pub(super) fn write(page: &mut Page, sweep: &Sweep) -> Option<String> {
         let count = panels.len().div_ceil(PANELS);
         for part in 1..=count {
             let rest = panels.split_off(PANELS.min(panels.len()));
-            let chart = Multiples { what: format!("{title}, {what}, over steps"), panels };
+            let from_zero = ["gradient", "rate"].contains(&name);
+            let chart = Multiples { what: format!("{title}, {what}, over steps"), from_zero, panels };
             panels = rest;
             let (name, caption) = if count == 1 {
                 (format!("training-{name}"), format!("{title}, {what}."))
