@@ -45,16 +45,14 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => match error.downcast_ref() {
-            Some(stopped @ micse::train::Error::Stopped { .. }) => {
+        Err(error) => {
+            if let Some(stopped @ micse::train::Error::Stopped { .. }) = error.downcast_ref() {
                 eprintln!("{stopped}");
-                ExitCode::from(micse::train::Stop::STATUS)
+                return ExitCode::from(micse::train::Stop::STATUS);
             }
-            _ => {
-                eprintln!("error: {error:#}");
-                ExitCode::FAILURE
-            }
-        },
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
