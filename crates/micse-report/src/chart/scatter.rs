@@ -26,6 +26,12 @@ const LABEL: f64 = 11.0;
 /// A rectangle: left, top, right, bottom.
 type Rectangle = (f64, f64, f64, f64);
 
+/// What is drawn, and the cloud that it belongs to.
+type Taken = (Rectangle, usize);
+
+/// A name nearer than this to another method's point would seem to be that one's.
+const CLEAR: f64 = 12.0;
+
 fn overlap(a: Rectangle, b: Rectangle) -> bool {
     a.0 < b.2 && b.0 < a.2 && a.1 < b.3 && b.1 < a.3
 }
@@ -47,25 +53,19 @@ impl Chart for Scatter {
         plot.y_title(&mut canvas, &self.y_title);
         plot.x_title(&mut canvas, &self.x_title, 34.0);
         let radius = if narrow { 3.6 } else { 4.4 };
-        let mut taken: Vec<Rectangle> = Vec::new();
-        for main in [false, true] {
-            for cloud in self.clouds.iter().filter(|c| c.look.main == main) {
-                for (px, py, run) in cloud.points.iter().filter(|p| p.0.is_finite() && p.1.is_finite()) {
-                    let at = (x.at(*px), y.at(*py));
-                    taken.push((at.0 - radius, at.1 - radius, at.0 + radius, at.1 + radius));
-                    let title = format!(
-                        "{run}: {}, {}",
-                        axis_value(&self.x_title, *px),
-                        axis_value(&self.y_title, *py)
-                    );
-                    canvas.group(cloud.look.colour, Some(&title), |c| cloud.look.mark(c, at, radius));
-                }
+        let mut taken: Vec<Taken> = Vec::new();
+        let clouds = |main: bool| self.clouds.iter().enumerate().filter(move |(_, c)| c.look.main == main);
+        for (owner, cloud) in clouds(false).chain(clouds(true)) {
+            for (px, py, run) in cloud.finite() {
+                let at = (x.at(*px), y.at(*py));
+                taken.push(((at.0 - radius, at.1 - radius, at.0 + radius, at.1 + radius), owner));
+                let values = (axis_value(&self.x_title, *px), axis_value(&self.y_title, *py));
+                let title = format!("{run}: {}, {}", values.0, values.1);
+                canvas.group(cloud.look.colour, Some(&title), |c| cloud.look.mark(c, at, radius));
             }
         }
-        for main in [true, false] {
-            for cloud in self.clouds.iter().filter(|c| c.look.main == main) {
-                cloud.label(&mut canvas, &plot, (&x, &y), &mut taken);
-            }
+        for (owner, cloud) in clouds(true).chain(clouds(false)) {
+            cloud.label(&mut canvas, &plot, (&x, &y), owner, &mut taken);
         }
         let entries: Vec<(&str, Look)> = self.clouds.iter().map(|c| (c.name.as_str(), c.look)).collect();
         let used = legend(&mut canvas, &entries, (6.0, plot.bottom + 46.0), width - 8.0);
@@ -96,21 +96,29 @@ fn axis_value(title: &str, value: f64) -> String {
 }
 
 impl Cloud {
-    fn centre(&self) -> Option<Point> {
-        let points: Vec<_> = self.points.iter().filter(|p| p.0.is_finite() && p.1.is_finite()).collect();
-        let mean = |of: &dyn Fn(&(f64, f64, String)) -> f64| {
-            points.iter().map(|p| of(p)).sum::<f64>() / points.len() as f64
-        };
-        (!points.is_empty()).then(|| (mean(&|p| p.0), mean(&|p| p.1)))
+    fn finite(&self) -> impl Iterator<Item = &(f64, f64, String)> {
+        self.points.iter().filter(|p| p.0.is_finite() && p.1.is_finite())
     }
 
-    /// The name beside the cloud, where there is room; the legend has it in any case.
-    fn label(&self, canvas: &mut Canvas, plot: &Plot, (x, y): (&Scale, &Scale), taken: &mut Vec<Rectangle>) {
+    fn centre(&self) -> Option<Point> {
+        let count = self.finite().count() as f64;
+        let mean = |of: fn(&(f64, f64, String)) -> f64| self.finite().map(of).sum::<f64>() / count;
+        (count > 0.0).then(|| (mean(|p| p.0), mean(|p| p.1)))
+    }
+
+    /// The name beside the cloud, where there is room and no doubt whose it is; the legend has it in any case.
+    fn label(
+        &self,
+        canvas: &mut Canvas,
+        plot: &Plot,
+        (x, y): (&Scale, &Scale),
+        owner: usize,
+        taken: &mut Vec<Taken>,
+    ) {
         let Some((cx, cy)) = self.centre() else { return };
         // The point nearest to the middle carries the name.
         let distance = |p: &&(f64, f64, String)| (x.at(p.0) - x.at(cx)).hypot(y.at(p.1) - y.at(cy));
-        let finite = self.points.iter().filter(|p| p.0.is_finite() && p.1.is_finite());
-        let Some(near) = finite.min_by(|a, b| distance(a).total_cmp(&distance(b))) else { return };
+        let Some(near) = self.finite().min_by(|a, b| distance(a).total_cmp(&distance(b))) else { return };
         let (px, py) = (x.at(near.0), y.at(near.1));
         let width = text_width(&self.name, LABEL);
         let places = [
@@ -121,11 +129,13 @@ impl Cloud {
         ];
         for (anchor, at, base, left) in places {
             let box_ = (left, base - LABEL * 0.85, left + width, base + LABEL * 0.25);
+            let wide = (box_.0 - CLEAR, box_.1 - CLEAR / 6.0, box_.2 + CLEAR, box_.3 + CLEAR / 6.0);
             let inside =
-                box_.0 > plot.left && box_.2 < plot.right && box_.1 > plot.top && box_.3 < plot.bottom;
-            if inside && !taken.iter().any(|other| overlap(box_, *other)) {
+                wide.0 > plot.left && wide.2 < plot.right && wide.1 > plot.top && wide.3 < plot.bottom;
+            let meets = |(other, of): &Taken| overlap(if *of == owner { box_ } else { wide }, *other);
+            if inside && !taken.iter().any(meets) {
                 canvas.text("tick", anchor, (at, base), &self.name);
-                taken.push(box_);
+                taken.push((box_, owner));
                 return;
             }
         }

@@ -88,11 +88,14 @@ impl Page {
 
     /// A table in a box of its own that scrolls, with lines below it; `em` is about its width in units of the font's size.
     pub(crate) fn table(&mut self, caption: &str, em: f64, rows: &str, notes: &[String]) {
+        /// From this width on, a table on upright paper would be too small to read.
+        const WIDE: f64 = 75.0;
         self.tables += 1;
         let id = self.tables;
+        let wide = if em > WIDE { " wide" } else { "" };
         put!(
             self,
-            "<div class=\"sheet\">\n<p class=\"caption\" id=\"table-{id}\"><b>Table {id}.</b> {}</p>\n\
+            "<div class=\"sheet{wide}\">\n<p class=\"caption\" id=\"table-{id}\"><b>Table {id}.</b> {}</p>\n\
              <div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"table-{id}\" style=\"--em:{em:.0}\">\n\
              <table aria-labelledby=\"table-{id}\">\n{rows}</table>\n</div>\n",
             escape(caption)

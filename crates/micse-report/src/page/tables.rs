@@ -105,7 +105,7 @@ fn best(sheet: &Sheet, column: usize) -> Vec<usize> {
 
 /// A column of words; the others are numbers.
 fn is_words(sheet: &Sheet, column: usize) -> bool {
-    let word = |cell: &str| cell != "undefined" && cell.contains(char::is_alphabetic);
+    let word = |cell: &str| cell != "undefined" && cell.starts_with(char::is_alphabetic);
     column == 0 || sheet.rows.iter().any(|row| row.get(column).is_some_and(|cell| word(cell)))
 }
 
@@ -189,7 +189,7 @@ mod tests {
         let sheet = sheet(
             &["method", "10%", "cost"],
             &[
-                &["a<b", "50.10±0.20", "1.0"],
+                &["a<b", "50.10±0.20 (n=4)", "1.0"],
                 &["c", "-", "2.0"],
                 &["d", "51.00±0.10*", "3.0"],
                 &["  difference", "+99.00", ""],
@@ -199,6 +199,18 @@ mod tests {
         assert!(text.contains("<b>51.00</b><span class=\"spread\">±0.10*</span>"), "{text}");
         assert_eq!(text.matches("<b>").count(), 1, "neither costs nor differences are scores: {text}");
         assert!(text.contains("a&lt;b") && text.contains("no result"), "{text}");
+    }
+
+    #[test]
+    fn columns_of_words_are_told_from_numbers() {
+        let sheet = sheet(
+            &["method", "a", "b", "c"],
+            &[
+                &["m", "50.10±0.20* (n=4)", "encoder, text", "[-1.00, +2.00]"],
+                &["n", "undefined", "-", "<0.001"],
+            ],
+        );
+        assert_eq!([0, 1, 2, 3].map(|column| is_words(&sheet, column)), [true, false, true, false]);
     }
 
     #[test]

@@ -1,0 +1,26 @@
+//! `cargo xtask report`: one page from a sweep's folder.
+
+use micse_tests::ended;
+use micse_tests::sweeps::SmallSweep;
+
+#[test]
+fn a_sweep_becomes_a_page_with_pictures() {
+    let small = SmallSweep::new(env!("CARGO_BIN_EXE_xtask"));
+    small.run("one", &["--sizes", "20", "--steps", "2"]).output();
+    let report =
+        |arguments: &[&str]| ended(small.program().arg("report").arg(small.path("one")).args(arguments));
+    let page = small.path("one/report.html");
+    assert_eq!(report(&[]).output().trim(), page.display().to_string(), "it prints where the page is");
+    let text = std::fs::read_to_string(&page).expect("the page");
+    for part in ["simcse and micse trained on 20 sentences", "5 of 5 cells have a result", "tanh-mlp"] {
+        assert!(text.contains(part), "{part} is not in the page");
+    }
+    for name in ["scores", "components", "training-loss", "training-terms"] {
+        for ending in ["svg", "png"] {
+            assert!(small.path("one/figures").join(name).with_extension(ending).is_file(), "{name}.{ending}");
+        }
+    }
+    report(&["--baseline", "simces"]).refused(&["simces", "simcse, micse"]);
+    ended(small.program().arg("report").arg(small.path("model")))
+        .refused(&["sweep.json", "cargo xtask sweep"]);
+}
