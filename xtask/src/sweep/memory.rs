@@ -12,7 +12,7 @@ use super::cell::{CellSpec, TextSpec, Work};
 
 /// What a process takes before it has read anything, and the evaluation's sentences and embeddings.
 const BASE: u64 = 220 << 20;
-/// What the allocator keeps beside what is in use; measured peaks of all methods lie within a fifth of the estimate.
+/// For what the allocator keeps beside what is in use.
 const SLACK: f64 = 1.2;
 /// The share of the free memory that cells may take.
 const SHARE: f64 = 0.9;
