@@ -1,0 +1,198 @@
+//! The scan: every row against every query.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use rayon::prelude::*;
+
+use crate::{Error, Npy, Result};
+
+/// Bytes of the rows that a thread reads at a time: they stay in its cache while all queries pass over them.
+const BLOCK_BYTES: usize = 1 << 18;
+/// Partial sums of an inner product.
+const LANES: usize = 16;
+
+/// A row found by a search.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hit {
+    /// Its number in the file, from 0.
+    pub row: usize,
+    /// Its cosine to the query, between -1 and 1 up to rounding.
+    pub cosine: f64,
+}
+
+/// A better hit is greater: by its cosine, then by a smaller row number.
+#[derive(PartialEq)]
+struct Ranked(Hit);
+
+impl Eq for Ranked {}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cosine.total_cmp(&other.0.cosine).then(other.0.row.cmp(&self.0.row))
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The best hits so far, the worst of them on top.
+#[derive(Default)]
+struct Best(BinaryHeap<Reverse<Ranked>>);
+
+impl Best {
+    fn offer(&mut self, hit: Hit, top: usize) {
+        let hit = Ranked(hit);
+        if self.0.len() < top {
+            self.0.push(Reverse(hit));
+        } else if let Some(mut worst) = self.0.peek_mut()
+            && hit > worst.0
+        {
+            *worst = Reverse(hit);
+        }
+    }
+
+    fn into_hits(self) -> Vec<Hit> {
+        // `Reverse` sorts the best first.
+        self.0.into_sorted_vec().into_iter().map(|Reverse(Ranked(hit))| hit).collect()
+    }
+}
+
+/// The rows of a file with their norms, ready for searches.
+#[derive(Debug)]
+pub struct Index {
+    rows: Npy,
+    norms: Vec<f64>,
+}
+
+impl Index {
+    /// Reads the file once, for the norms of its rows: 8 bytes of memory a row.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a row holds NaN or infinity.
+    pub fn new(rows: Npy) -> Result<Self> {
+        let blocks: Vec<Vec<f64>> = blocks(&rows)
+            .into_par_iter()
+            .map(|(first, count)| {
+                let values = rows.read(first, count)?;
+                Ok(values.chunks_exact(rows.columns()).map(norm).collect())
+            })
+            .collect::<Result<_>>()?;
+        let norms = blocks.concat();
+        match norms.iter().position(|norm| !norm.is_finite()) {
+            Some(row) => Err(Error::NotFinite { path: rows.path().into(), row }),
+            None => Ok(Self { rows, norms }),
+        }
+    }
+
+    /// Rows.
+    pub fn len(&self) -> usize {
+        self.rows.rows()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Entries of a row.
+    pub fn dimension(&self) -> usize {
+        self.rows.columns()
+    }
+
+    /// A row's entries.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    ///
+    /// # Panics
+    /// If `row` is not below [`len`](Self::len).
+    pub fn row(&self, row: usize) -> Result<Vec<f32>> {
+        self.rows.read(row, 1)
+    }
+
+    /// The `top` rows with the largest cosine to each query, best first; all rows if there are fewer. Of equal cosines
+    /// the smaller row number comes first. A zero vector has cosine 0 to everything.
+    ///
+    /// The cosine is `q.x / (|q| |x|)`, its sums in f64, in a fixed order: the products of two f32 are exact there, so
+    /// what is found does not depend on processor, threads, or the other queries.
+    ///
+    /// # Errors
+    /// A query has another length than the rows, or holds NaN or infinity; the file cannot be read.
+    pub fn search<Q: AsRef<[f32]>>(&self, queries: &[Q], top: usize) -> Result<Vec<Vec<Hit>>> {
+        let queries: Vec<(Vec<f64>, f64)> = queries
+            .iter()
+            .enumerate()
+            .map(|(i, query)| self.query(i, query.as_ref()))
+            .collect::<Result<_>>()?;
+        let top = top.min(self.len());
+        let none = || -> Vec<Best> { queries.iter().map(|_| Best::default()).collect() };
+        // Which hits stay is decided by an order in which no two are equal, so that it does not matter who found them.
+        let best = blocks(&self.rows)
+            .into_par_iter()
+            .try_fold(none, |mut best, (first, count)| {
+                let values = self.rows.read(first, count)?;
+                for (best, (query, query_norm)) in best.iter_mut().zip(&queries) {
+                    for (i, row) in values.chunks_exact(self.dimension()).enumerate() {
+                        let norms = query_norm * self.norms[first + i];
+                        // The sum makes -0 the 0 that it is equal to.
+                        let cosine = if norms > 0.0 { dot(query, row) / norms + 0.0 } else { 0.0 };
+                        best.offer(Hit { row: first + i, cosine }, top);
+                    }
+                }
+                Ok(best)
+            })
+            .try_reduce(none, |mut all, more| {
+                for (all, more) in all.iter_mut().zip(more) {
+                    more.0.into_iter().for_each(|Reverse(Ranked(hit))| all.offer(hit, top));
+                }
+                Ok(all)
+            })?;
+        Ok(best.into_iter().map(Best::into_hits).collect())
+    }
+
+    /// A query in f64, and its norm.
+    fn query(&self, number: usize, query: &[f32]) -> Result<(Vec<f64>, f64)> {
+        if query.len() != self.dimension() {
+            let reason = format!(
+                "it has {} entries, the rows of {} have {}; take the model that they were encoded by",
+                query.len(),
+                self.rows.path().display(),
+                self.dimension()
+            );
+            return Err(Error::Query { query: number, reason });
+        }
+        let norm = norm(query);
+        if !norm.is_finite() {
+            return Err(Error::Query { query: number, reason: "it holds NaN or infinity".into() });
+        }
+        Ok((query.iter().map(|&value| f64::from(value)).collect(), norm))
+    }
+}
+
+/// First row and number of rows of each block.
+fn blocks(rows: &Npy) -> Vec<(usize, usize)> {
+    let size = (BLOCK_BYTES / (size_of::<f32>() * rows.columns())).max(1);
+    (0..rows.rows()).step_by(size).map(|first| (first, size.min(rows.rows() - first))).collect()
+}
+
+fn norm(row: &[f32]) -> f64 {
+    let wide: Vec<f64> = row.iter().map(|&value| f64::from(value)).collect();
+    dot(&wide, row).sqrt()
+}
+
+/// The inner product, in partial sums that the compiler keeps in vector registers.
+fn dot(a: &[f64], b: &[f32]) -> f64 {
+    let mut sums = [0.0; LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), &b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * f64::from(b);
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, &b)| a * f64::from(b)).sum();
+    sums.iter().sum::<f64>() + rest
+}

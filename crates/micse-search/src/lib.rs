@@ -1,0 +1,38 @@
+//! Exact nearest neighbours by cosine among embeddings in a NumPy file.
+//!
+//! The rows stay in the file: a search reads them block by block, on all threads, and memory holds one norm a row and
+//! some blocks. Every row is compared, so the neighbours are the true ones, and the same on any number of threads.
+//!
+//! ```
+//! use std::fs::File;
+//! use micse_search::{Index, Npy, NpyWriter};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("rows.npy");
+//! let mut writer = NpyWriter::new(File::create(&path)?, 2)?;
+//! for row in [[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]] {
+//!     writer.push(&row)?;
+//! }
+//! writer.finish()?;
+//!
+//! let index = Index::new(Npy::open(&path)?)?;
+//! let hits = &index.search(&[[1.0, 0.1]], 2)?[0];
+//! assert_eq!((hits[0].row, hits[1].row), (0, 2));
+//! assert!((hits[0].cosine - 1.0 / 1.01_f64.sqrt()).abs() < 1e-7);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | item | subject |
+//! |---|---|
+//! | [`Npy`], [`NpyWriter`] | NumPy files, read by position and written row by row |
+//! | [`Index`], [`Hit`] | norms, and the scan |
+
+mod error;
+mod index;
+mod npy;
+mod npy_writer;
+
+pub use error::{Error, Result};
+pub use index::{Hit, Index};
+pub use npy::Npy;
+pub use npy_writer::NpyWriter;
