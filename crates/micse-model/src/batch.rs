@@ -163,6 +163,12 @@ impl Batch {
         &self.positions
     }
 
+    /// The row of an encoder's position table for every row.
+    pub(crate) fn position_rows(&self, config: &BertConfig) -> Vec<u32> {
+        let rows = self.ids.iter().zip(&self.positions);
+        rows.map(|(&id, &position)| config.position_row(id, position)).collect()
+    }
+
     /// The row of sentence b's first token.
     pub fn first_rows(&self) -> &[usize] {
         &self.first_row

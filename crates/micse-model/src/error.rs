@@ -14,7 +14,7 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A configuration that is no BERT encoder that this crate computes.
+    /// A configuration that this crate cannot follow: of an encoder, of modules behind it.
     #[error("{}: {reason}", path.display())]
     Config {
         /// The `config.json`.
@@ -32,15 +32,16 @@ pub enum Error {
     },
     /// A tensor that the configuration asks for is not in the weights file.
     #[error(
-        "{}: tensor `{name}` is missing (looked for it with and without the prefix `bert.`); \
-         take the weights that belong to this config.json",
-        path.display()
+        "{}: tensor `{name}` is missing{}; take the weights that belong to this config.json",
+        path.display(), looked_for(prefix)
     )]
     MissingTensor {
         /// The weights file.
         path: PathBuf,
         /// The tensor's name without prefix.
         name: String,
+        /// What the name may begin with in this family's files; empty if nothing.
+        prefix: &'static str,
     },
     /// A tensor has another shape than the configuration says.
     #[error(
@@ -72,6 +73,14 @@ pub enum Error {
     /// An error of the tensor library.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+fn looked_for(prefix: &str) -> String {
+    if prefix.is_empty() {
+        String::new()
+    } else {
+        format!(" (looked for it with and without the prefix `{prefix}`)")
+    }
 }
 
 impl Error {

@@ -62,6 +62,11 @@ pub fn remedy(error: &std::io::Error) -> &'static str {
     }
 }
 
+/// The text of a file.
+pub(crate) fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(Error::io(path))
+}
+
 /// [`write_whole`] of a value as indented JSON with a final newline.
 ///
 /// # Errors

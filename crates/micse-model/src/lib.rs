@@ -30,21 +30,27 @@
 //! | [`tensor`] | the reference engine in plain tensor operations |
 //! | [`dropout`] | which activations are dropped, as a function of where they stand |
 //! | [`optimizer`] | AdamW's step and clipping |
-//! | [`weights`], [`folder`], [`tokenizer`] | files |
+//! | [`checkpoint`], [`folder`], [`tokenizer`] | files that come in |
+//! | [`export`], [`weights`] | files that go out |
 
 mod batch;
+pub mod checkpoint;
 pub mod compute;
 mod config;
+mod dense;
 mod device;
 pub mod dropout;
 pub mod encoder;
 mod error;
+pub mod export;
+mod family;
 pub mod files;
 pub mod folder;
 pub mod head;
 #[cfg(feature = "clap")]
 mod memory;
 mod mlm_head;
+mod modules;
 pub mod optimizer;
 #[cfg(feature = "clap")]
 pub mod options;
@@ -58,16 +64,21 @@ pub mod tokenizer;
 pub mod weights;
 
 pub use batch::{Batch, Padding};
+pub use checkpoint::Checkpoint;
 pub use compute::{Compute, Engine, Precision, build_encoder};
 pub use config::{Activation, BertConfig};
+pub use dense::{Dense, DenseActivation};
 pub use encoder::{
     AttentionPosition, AttentionStage, AttentionValues, Dropout, Encoder, Leaves, Mode, ParameterInfo, Pass,
     Taps, Trainable,
 };
 pub use error::{Error, Result};
-pub use folder::{ModelFolder, save_model};
+pub use export::{add_dense, save_model};
+pub use family::Family;
+pub use folder::ModelFolder;
 pub use head::{Head, HeadLayer, HeadPass, TokenConvolution, mean_of_tokens};
 pub use mlm_head::{MaskedLmHead, WORD_TABLE};
+pub use modules::{AfterPooling, Module};
 pub use optimizer::{AdamStep, Group, clip_factor};
 pub use packed::PackedEncoder;
 pub use parameters::ParameterSet;

@@ -10,8 +10,8 @@ use crate::optimizer::Group;
 use crate::parameters::{ParameterSet, trainable_by};
 use crate::tensor::gelu::gelu;
 use crate::tensor::layers::{LayerNorm, Linear};
-use crate::weights::{RandomWeights, TensorSource, WeightsFile, save_safetensors};
-use crate::{BertConfig, Error, Result};
+use crate::weights::{RandomWeights, TensorSource, save_safetensors};
+use crate::{Activation, BertConfig, Checkpoint, Error, Family, Result};
 
 /// The number of `embeddings.word_embeddings.weight` among an encoder's parameters: the table that scores are taken
 /// with, and to which [`crate::Trainable::add_gradient`] brings its gradient.
@@ -83,17 +83,24 @@ impl MaskedLmHead {
         })
     }
 
-    /// The head in a model folder: in its `mlm_head.safetensors`, else among the weights of the encoder (as
-    /// `BertForMaskedLM` stores it); `None` if it is in neither.
+    /// The head in a model folder: in its `mlm_head.safetensors`, else among the weights of the encoder, as the family's
+    /// masked-LM model stores it (BERT's `cls.predictions.*`, RoBERTa's `lm_head.*`, `DistilBERT`'s `vocab_*`); `None` if
+    /// it is in neither.
     ///
     /// # Errors
-    /// A file cannot be read, or has a part of the head only.
+    /// A file cannot be read, has a part of the head only, or has another head than the formula's: one whose output
+    /// matrix is not the word table, or with another non-linearity.
     pub fn in_folder(folder: &Path, config: &BertConfig, device: &Device) -> Result<Option<Self>> {
         let own = folder.join(Self::FILE);
-        let file = if own.is_file() { WeightsFile::open(&own)? } else { WeightsFile::in_folder(folder)? };
-        if !own.is_file() && file.get(&layout(config)[0].name).is_none() {
+        if own.is_file() {
+            let file = Checkpoint::open(&own)?;
+            return Self::from_source(config, &mut HeadFile(file), device).map(Some);
+        }
+        let file = Checkpoint::in_folder(folder, config.family)?;
+        if file.stored_name(&layout(config)[0].name).is_none() {
             return Ok(None);
         }
+        check_formula(&file, config)?;
         Self::from_source(config, &mut HeadFile(file), device).map(Some)
     }
 
@@ -146,16 +153,42 @@ impl MaskedLmHead {
 
 trainable_by!(MaskedLmHead, parameters);
 
-/// A weights file that may name the head's tensors in short: `dense.weight`, `norm.bias`, `bias`.
-struct HeadFile(WeightsFile);
+/// Whether a checkpoint's head is the formula's.
+fn check_formula(file: &Checkpoint, config: &BertConfig) -> Result<()> {
+    let other = |reason: &str| {
+        let path = file.path().to_path_buf();
+        Err(Error::Weights { path, reason: format!("its masked-LM head {reason}, which is not supported") })
+    };
+    // RoBERTa's head has GELU whatever the encoder has.
+    let acts = !matches!(config.family, Family::Roberta | Family::XlmRoberta);
+    if acts && config.hidden_act != Activation::Gelu {
+        return other("has another non-linearity than GELU");
+    }
+    let words = file.stored_name("embeddings.word_embeddings.weight");
+    if let (Some(decoder), Some(words)) = (file.stored_name("cls.predictions.decoder.weight"), words) {
+        let [decoder, words] = [decoder, words].map(|name| -> Result<Vec<f32>> {
+            Ok(file.read(name)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+        });
+        if decoder? != words? {
+            return other("has an output matrix of its own (tie_word_embeddings is false)");
+        }
+    }
+    Ok(())
+}
+
+/// A weights file that may name the head's tensors in short (`dense.weight`, `norm.bias`, `bias`), or its bias by the
+/// output layer.
+struct HeadFile(Checkpoint);
 
 impl TensorSource for HeadFile {
     fn take(&mut self, info: &ParameterInfo, device: &Device) -> Result<Tensor> {
-        if self.0.get(&info.name).is_none() {
-            let name = info.name.replace("cls.predictions.", "").replace("transform.", "");
-            let short = ParameterInfo { name: name.replace("LayerNorm", "norm"), ..info.clone() };
-            if self.0.get(&short.name).is_some() {
-                return self.0.take(&short, device);
+        if self.0.stored_name(&info.name).is_none() {
+            let name = info.name.replace("cls.predictions.", "");
+            let short = name.replace("transform.", "").replace("LayerNorm", "norm");
+            for name in [short, format!("cls.predictions.decoder.{name}")] {
+                if self.0.stored_name(&name).is_some() {
+                    return self.0.take(&ParameterInfo { name, ..info.clone() }, device);
+                }
             }
         }
         self.0.take(info, device)

@@ -1,20 +1,25 @@
-//! WordPiece tokenization, by the tokenizers library, from `tokenizer.json` or from `vocab.txt`.
+//! Tokenization, by the tokenizers library, from `tokenizer.json`, from WordPiece's `vocab.txt`, or from byte-level BPE's
+//! `vocab.json` and `merges.txt`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Deserialize;
 use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
+use tokenizers::models::bpe::BPE;
 use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::BertNormalizer;
+use tokenizers::normalizers::{BertNormalizer, Lowercase, Sequence};
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::processors::bert::BertProcessing;
+use tokenizers::processors::roberta::RobertaProcessing;
 use tokenizers::{AddedToken, Tokenizer as HfTokenizer};
 
 use crate::files::write_whole;
 use crate::{Error, Result};
 
-/// Turns sentences into ids with `[CLS]` in front and `[SEP]` behind.
+/// Turns sentences into ids with `[CLS]` in front and `[SEP]` behind (`<s>` and `</s>` in RoBERTa's vocabularies).
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: HfTokenizer,
@@ -30,6 +35,17 @@ struct TokenizerConfig {
     tokenize_chinese_chars: bool,
 }
 
+/// What the library gives, or its reason. On some files that are not whole it panics instead (its reader of decoders has
+/// an `unwrap`, its models index by what the file says); a stranger's file is no reason to end the process.
+fn guarded<T, E: std::fmt::Display>(
+    work: impl FnOnce() -> std::result::Result<T, E>,
+) -> std::result::Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|e| e.to_string()),
+        Err(_) => Err("the tokenizers library cannot cope with the file, which is damaged".into()),
+    }
+}
+
 impl Default for TokenizerConfig {
     fn default() -> Self {
         Self { do_lower_case: true, strip_accents: None, tokenize_chinese_chars: true }
@@ -38,15 +54,15 @@ impl Default for TokenizerConfig {
 
 impl Tokenizer {
     /// Reads a folder's `tokenizer.json`, else its `vocab.txt` with `tokenizer_config.json` (without the
-    /// latter: lower-cased, as the uncased BERTs are). Truncation and padding that a file asks for are
-    /// switched off: batches and limits are the caller's.
+    /// latter: lower-cased, as the uncased BERTs are), else its `vocab.json` with `merges.txt` as RoBERTa has them.
+    /// Truncation and padding that a file asks for are switched off: batches and limits are the caller's.
     ///
     /// # Errors
     /// None of the files is there, or one is not valid.
     pub fn load(folder: &Path) -> Result<Self> {
         let json = folder.join("tokenizer.json");
         if json.is_file() {
-            let inner = HfTokenizer::from_file(&json).map_err(|e| Error::Tokenizer {
+            let inner = guarded(|| HfTokenizer::from_file(&json)).map_err(|e| Error::Tokenizer {
                 path: json.clone(),
                 reason: format!("not a valid tokenizer file: {e}"),
             })?;
@@ -56,10 +72,57 @@ impl Tokenizer {
         if vocab.is_file() {
             return Self::from_vocab(&vocab);
         }
-        Err(Error::Tokenizer {
-            path: folder.into(),
-            reason: "neither tokenizer.json nor vocab.txt is in this folder".into(),
-        })
+        let (vocab, merges) = (folder.join("vocab.json"), folder.join("merges.txt"));
+        if vocab.is_file() && merges.is_file() {
+            return Self::from_merges(&vocab, &merges);
+        }
+        let reason = if folder.join("sentencepiece.bpe.model").is_file() {
+            "sentencepiece.bpe.model alone cannot be read here; make a tokenizer.json of it once: \
+             transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
+        } else {
+            "none of tokenizer.json, vocab.txt, and vocab.json with merges.txt is in this folder"
+        };
+        Err(Error::Tokenizer { path: folder.into(), reason: reason.into() })
+    }
+
+    /// Reads RoBERTa's byte-level BPE: the ids of `vocab.json` and the rules of `merges.txt`.
+    ///
+    /// # Errors
+    /// A file is not valid, or a special token is not in the vocabulary.
+    pub fn from_merges(vocab: &Path, merges: &Path) -> Result<Self> {
+        let invalid = |reason: String| Error::Tokenizer { path: vocab.into(), reason };
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let builder = BPE::from_file(&text(vocab), &text(merges)).unk_token("<unk>".into());
+        let model = guarded(|| builder.build())
+            .map_err(|e| invalid(format!("not a byte-level vocabulary with its merges: {e}")))?;
+        let mut inner = HfTokenizer::new(model);
+        let id = |token: &str| {
+            inner
+                .token_to_id(token)
+                .ok_or_else(|| invalid(format!("the vocabulary has no {token}; is it RoBERTa's?")))
+        };
+        let (cls, sep) = (("<s>".to_owned(), id("<s>")?), ("</s>".to_owned(), id("</s>")?));
+        inner.with_pre_tokenizer(Some(ByteLevel::default().add_prefix_space(false)));
+        inner.with_post_processor(Some(RobertaProcessing::new(sep, cls).add_prefix_space(false)));
+        inner.with_decoder(Some(ByteLevel::default()));
+        // The mask takes the space before it, as RoBERTa's does.
+        let special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"].into_iter();
+        let special: Vec<_> = special
+            .filter(|token| inner.token_to_id(token).is_some())
+            .map(|token| AddedToken::from(token, true).lstrip(token == "<mask>"))
+            .collect();
+        inner.add_special_tokens(special).map_err(|e| invalid(e.to_string()))?;
+        Self::finish(inner, vocab.into())
+    }
+
+    /// The same with lower-casing in front of everything else.
+    pub(crate) fn lower_casing(mut self) -> Result<Self> {
+        let mut steps = vec![Lowercase.into()];
+        steps.extend(self.inner.get_normalizer().cloned());
+        self.inner
+            .with_normalizer(Some(Sequence::new(steps)))
+            .map_err(|e| Error::Tokenizer { path: self.path.clone(), reason: e.to_string() })?;
+        Ok(self)
     }
 
     /// Reads a `vocab.txt` (one word piece a line), and the `tokenizer_config.json` beside it if there is one.
@@ -188,7 +251,7 @@ impl Tokenizer {
         if max_length < 3 {
             return Err(Error::Input(format!("a maximum of {max_length} tokens leaves no room for a word")));
         }
-        let encoding = self.inner.encode_fast(sentence, true).map_err(|e| Error::Tokenizer {
+        let encoding = guarded(|| self.inner.encode_fast(sentence, true)).map_err(|e| Error::Tokenizer {
             path: self.path.clone(),
             reason: format!("cannot tokenize {sentence:?}: {e}"),
         })?;

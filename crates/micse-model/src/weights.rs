@@ -9,40 +9,56 @@ use micse_random::Stream;
 use crate::encoder::ParameterInfo;
 use crate::files::write_whole;
 use crate::optimizer::Group;
-use crate::{BertConfig, Error, Result};
+use crate::{BertConfig, Checkpoint, Error, Family, Result};
 
-/// The encoder's parameters in their one fixed order, under Hugging Face's names. The pooler and all
+/// The encoder's parameters in their one fixed order, under BERT's names whatever the family. The pooler and all
 /// other heads are not among them.
 pub fn parameter_layout(config: &BertConfig) -> Vec<ParameterInfo> {
+    let layers = (0..config.num_hidden_layers).flat_map(|layer| layer_layout(config, layer));
+    embedding_layout(config).into_iter().chain(layers).collect()
+}
+
+/// The tables in front of the first layer: words, positions, token types (where there are any), and LayerNorm.
+pub(crate) fn embedding_layout(config: &BertConfig) -> Vec<ParameterInfo> {
+    let d = config.hidden_size;
+    let tables = [
+        ("word_embeddings", config.vocab_size),
+        ("position_embeddings", config.position_rows()),
+        ("token_type_embeddings", config.type_vocab_size),
+    ];
+    let mut layout = Vec::new();
+    for (table, rows) in tables.into_iter().filter(|(_, rows)| *rows > 0) {
+        let name = format!("embeddings.{table}.weight");
+        layout.push(ParameterInfo { name, shape: vec![rows, d], group: Group::Weight });
+    }
+    add_pair(&mut layout, "embeddings.LayerNorm", vec![d], Group::LayerNorm);
+    layout
+}
+
+/// The parameters of one layer.
+pub(crate) fn layer_layout(config: &BertConfig, layer: usize) -> Vec<ParameterInfo> {
     let (d, inner) = (config.hidden_size, config.intermediate_size);
     let mut layout = Vec::new();
-    let mut add = |name: String, shape: Vec<usize>, group| layout.push(ParameterInfo { name, shape, group });
-    for (table, rows) in [
-        ("word_embeddings", config.vocab_size),
-        ("position_embeddings", config.max_position_embeddings),
-        ("token_type_embeddings", config.type_vocab_size),
-    ] {
-        add(format!("embeddings.{table}.weight"), vec![rows, d], Group::Weight);
-    }
     let mut pair = |name: &str, shape: Vec<usize>, group| {
-        let bias_group = if group == Group::LayerNorm { Group::LayerNorm } else { Group::Bias };
-        let out = shape[0];
-        add(format!("{name}.weight"), shape, group);
-        add(format!("{name}.bias"), vec![out], bias_group);
+        add_pair(&mut layout, &format!("encoder.layer.{layer}.{name}"), shape, group);
     };
-    pair("embeddings.LayerNorm", vec![d], Group::LayerNorm);
-    for l in 0..config.num_hidden_layers {
-        let layer = format!("encoder.layer.{l}");
-        for part in ["query", "key", "value"] {
-            pair(&format!("{layer}.attention.self.{part}"), vec![d, d], Group::Weight);
-        }
-        pair(&format!("{layer}.attention.output.dense"), vec![d, d], Group::Weight);
-        pair(&format!("{layer}.attention.output.LayerNorm"), vec![d], Group::LayerNorm);
-        pair(&format!("{layer}.intermediate.dense"), vec![inner, d], Group::Weight);
-        pair(&format!("{layer}.output.dense"), vec![d, inner], Group::Weight);
-        pair(&format!("{layer}.output.LayerNorm"), vec![d], Group::LayerNorm);
+    for part in ["query", "key", "value"] {
+        pair(&format!("attention.self.{part}"), vec![d, d], Group::Weight);
     }
+    pair("attention.output.dense", vec![d, d], Group::Weight);
+    pair("attention.output.LayerNorm", vec![d], Group::LayerNorm);
+    pair("intermediate.dense", vec![inner, d], Group::Weight);
+    pair("output.dense", vec![d, inner], Group::Weight);
+    pair("output.LayerNorm", vec![d], Group::LayerNorm);
     layout
+}
+
+/// A weight (or gain) of this shape, and the bias (or offset) that goes with it.
+fn add_pair(layout: &mut Vec<ParameterInfo>, name: &str, shape: Vec<usize>, group: Group) {
+    let bias_group = if group == Group::LayerNorm { Group::LayerNorm } else { Group::Bias };
+    let bias = vec![shape[0]];
+    layout.push(ParameterInfo { name: format!("{name}.weight"), shape, group });
+    layout.push(ParameterInfo { name: format!("{name}.bias"), shape: bias, group: bias_group });
 }
 
 /// Where the tensors of a new encoder come from. They are asked for once each, in layout order.
@@ -86,45 +102,36 @@ impl TensorSource for RandomWeights {
     }
 }
 
-/// The tensors of a `model.safetensors` or `pytorch_model.bin`.
+/// All tensors of a file of our own (a head, a stage, a checkpoint's scores), in memory. Models are read as
+/// [`Checkpoint`]s.
 pub struct WeightsFile {
     path: PathBuf,
     tensors: HashMap<String, Tensor>,
 }
 
 impl WeightsFile {
-    /// Reads the weights of a model folder: `model.safetensors`, else `pytorch_model.bin` (whose pickle
-    /// is parsed, never executed).
+    /// Reads the weights of a model folder whole, under the names that they are stored with.
     ///
     /// # Errors
-    /// Neither file is there, or the one that is cannot be read whole.
+    /// As [`Checkpoint::in_folder`].
     pub fn in_folder(folder: &Path) -> Result<Self> {
-        let candidates = ["model.safetensors", "pytorch_model.bin"].map(|name| folder.join(name));
-        match candidates.iter().find(|path| path.is_file()) {
-            Some(path) => Self::open(path),
-            None => Err(Error::Weights {
-                path: folder.into(),
-                reason: "neither model.safetensors nor pytorch_model.bin is in this folder".into(),
-            }),
-        }
+        Self::read(&Checkpoint::in_folder(folder, Family::Bert)?)
     }
 
     /// Reads one weights file; the format is told by the ending (`.safetensors`, else PyTorch's).
     ///
     /// # Errors
-    /// The file cannot be read, is cut off, or is not of its format.
+    /// As [`Checkpoint::open`].
     pub fn open(path: &Path) -> Result<Self> {
-        let failed = |e: candle_core::Error| Error::Weights {
-            path: path.into(),
-            reason: format!("{e}; the file may be cut off or damaged, copy or download it again"),
-        };
-        let tensors = if path.extension().is_some_and(|e| e == "safetensors") {
-            let bytes = std::fs::read(path).map_err(Error::io(path))?;
-            candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(failed)?
-        } else {
-            candle_core::pickle::read_all(path).map_err(failed)?.into_iter().collect()
-        };
-        Ok(Self { path: path.into(), tensors })
+        Self::read(&Checkpoint::open(path)?)
+    }
+
+    fn read(checkpoint: &Checkpoint) -> Result<Self> {
+        let tensors = checkpoint
+            .tensors()
+            .map(|(name, _)| Ok((name.to_owned(), checkpoint.read(name)?)))
+            .collect::<Result<_>>()?;
+        Ok(Self { path: checkpoint.path().into(), tensors })
     }
 
     /// The file's own path.
@@ -132,22 +139,19 @@ impl WeightsFile {
         &self.path
     }
 
-    /// A tensor by its name without prefix: with or without `bert.`, with LayerNorm's old names `gamma`
-    /// and `beta`.
+    /// A tensor by its name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        let old =
-            name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
-        [name.to_owned(), format!("bert.{name}"), old.clone(), format!("bert.{old}")]
-            .iter()
-            .find_map(|name| self.tensors.get(name))
+        self.tensors.get(name)
     }
 }
 
 impl TensorSource for WeightsFile {
     fn take(&mut self, info: &ParameterInfo, device: &Device) -> Result<Tensor> {
-        let tensor = self
-            .get(&info.name)
-            .ok_or_else(|| Error::MissingTensor { path: self.path.clone(), name: info.name.clone() })?;
+        let tensor = self.get(&info.name).ok_or_else(|| Error::MissingTensor {
+            path: self.path.clone(),
+            name: info.name.clone(),
+            prefix: "",
+        })?;
         if tensor.dims() != info.shape {
             return Err(Error::Shape {
                 path: self.path.clone(),

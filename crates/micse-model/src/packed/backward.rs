@@ -11,7 +11,7 @@ use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratc
 use super::forward::kernel;
 use super::plan::{Plan, row_dropout};
 use super::products::{self, Operands, Weight};
-use super::slots::{LinearSlot, POSITIONS, Slots, TYPES, WORDS};
+use super::slots::{LinearSlot, POSITIONS, Slots, WORDS};
 use super::store::{Gradients, Store, weight};
 use crate::dropout::Site;
 use crate::{BertConfig, Pooling};
@@ -42,8 +42,10 @@ pub(super) fn embed(
     gradients.mark_words(plan.ids.iter().map(|&id| id as usize));
     scatter_add_rows(gradients.part(slots, WORDS), gradient, &plan.ids, width);
     scatter_add_rows(gradients.part(slots, POSITIONS), gradient, &plan.positions, width);
-    let kind = &mut gradients.part(slots, TYPES)[..width];
-    add_column_sums(kind, gradient, &mut scratch.parts);
+    if let Some(types) = slots.types {
+        let kind = &mut gradients.part(slots, types)[..width];
+        add_column_sums(kind, gradient, &mut scratch.parts);
+    }
 }
 
 /// Backward of [`super::forward::encode`]: adds the parameters' gradients, and gives that of the embeddings.

@@ -9,7 +9,7 @@ use micse_kernels::rows::{add, gather_rows};
 use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratch};
 use super::plan::{Plan, row_dropout};
 use super::products::{self, Weight};
-use super::slots::{LinearSlot, NormSlot, POSITIONS, TYPES, WORDS};
+use super::slots::{LinearSlot, NormSlot, POSITIONS, WORDS};
 use super::store::{Store, weight};
 use crate::dropout::Site;
 use crate::{Activation, BertConfig, Pooling};
@@ -50,13 +50,19 @@ pub(super) fn embed(
 ) -> Vec<f32> {
     let width = plan.hidden;
     let table = |number: usize| &store.values[store.slots.ranges[number].clone()];
-    let (words, positions, kind) = (table(WORDS), table(POSITIONS), &table(TYPES)[..width]);
+    let (words, positions) = (table(WORDS), table(POSITIONS));
+    let kind = store.slots.types.map(|types| &table(types)[..width]);
     let mut y = vec![0.0; plan.rows * width];
     gather_rows(&mut y, words, &plan.ids, width);
     for (y, &position) in y.chunks_exact_mut(width).zip(&plan.positions) {
         let position = &positions[position as usize * width..][..width];
-        for ((y, &p), &k) in y.iter_mut().zip(position).zip(kind) {
-            *y += p + k;
+        match kind {
+            Some(kind) => {
+                for ((y, &p), &k) in y.iter_mut().zip(position).zip(kind) {
+                    *y += p + k;
+                }
+            }
+            None => add(y, position),
         }
     }
     let keep =

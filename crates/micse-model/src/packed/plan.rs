@@ -46,6 +46,7 @@ pub(super) struct Plan {
     pub(super) hidden: usize,
     pub(super) depth: usize,
     pub(super) ids: Vec<u32>,
+    /// The row of the position table for every row.
     pub(super) positions: Vec<u32>,
     /// (number of the sentence in the whole batch, position) of every row.
     places: Vec<(usize, usize)>,
@@ -54,6 +55,8 @@ pub(super) struct Plan {
     /// First row and tokens that count in means, of every sentence.
     pub(super) spans: Vec<(usize, usize)>,
     dropout: Option<Dropout>,
+    /// Whether it acts on the attention's output too.
+    drops_attention_output: bool,
     /// Attention of all layers but perhaps the last.
     pub(super) layout: Layout,
     /// That of the last layer, where only some rows ask.
@@ -105,7 +108,7 @@ impl Plan {
             hidden,
             depth,
             ids: batch.ids().to_vec(),
-            positions: batch.positions().to_vec(),
+            positions: batch.position_rows(config),
             places: (0..batch.sentences())
                 .flat_map(|b| (0..batch.rows_of(b)).map(move |t| (b, t)))
                 .map(|(b, t)| (sentences[b], t))
@@ -120,6 +123,7 @@ impl Plan {
                 Mode::Training(dropout) => Some(dropout),
                 Mode::Evaluation => None,
             },
+            drops_attention_output: config.family.drops_attention_output(),
             layout,
             last_layout,
             selected,
@@ -171,7 +175,8 @@ impl Plan {
 
     /// The lanes of hidden dropout at a site, for the rows that are computed there.
     pub(super) fn hidden_lanes(&self, layer: usize, site: Site) -> Option<(Vec<Lane>, u32, f32)> {
-        let dropout = self.dropout.filter(|d| d.hidden > 0.0)?;
+        let acts = site != Site::AttentionOutput || self.drops_attention_output;
+        let dropout = self.dropout.filter(|d| acts && d.hidden > 0.0)?;
         let lane = |&(sentence, position): &(usize, usize)| {
             hidden_lane(dropout.stream, layer, site, sentence, position)
         };

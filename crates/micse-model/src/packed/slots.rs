@@ -4,14 +4,12 @@ use std::ops::Range;
 
 use crate::BertConfig;
 use crate::encoder::ParameterInfo;
-use crate::weights::parameter_layout;
+use crate::weights::{embedding_layout, parameter_layout};
 
 /// Parameters of one layer in the order of [`parameter_layout`].
 const LAYER: usize = 16;
 /// Linear layers of one layer, queries, keys and values counted as one.
 pub(super) const LINEAR: usize = 4;
-/// Parameters before the first layer.
-const EMBEDDINGS: usize = 5;
 /// How a layer's parameters follow each other in the buffers: query, key and value weights side by side, then
 /// their biases, so that each three are one matrix.
 const ORDER: [usize; LAYER] = [0, 2, 4, 1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
@@ -55,6 +53,8 @@ pub(super) struct Slots {
     pub(super) parameters: Vec<ParameterInfo>,
     /// Its place in the buffers.
     pub(super) ranges: Vec<Range<usize>>,
+    /// The number of the table of token types, where there is one.
+    pub(super) types: Option<usize>,
     pub(super) embedding_norm: NormSlot,
     pub(super) layers: Vec<LayerSlots>,
     /// Elements in all.
@@ -64,11 +64,12 @@ pub(super) struct Slots {
 /// Numbers of the embedding tables.
 pub(super) const WORDS: usize = 0;
 pub(super) const POSITIONS: usize = 1;
-pub(super) const TYPES: usize = 2;
 
 impl Slots {
     pub(super) fn new(config: &BertConfig) -> Self {
         let parameters = parameter_layout(config);
+        let embeddings = embedding_layout(config).len();
+        let types = (config.type_vocab_size > 0).then_some(POSITIONS + 1);
         let mut ranges = vec![0..0; parameters.len()];
         let mut total = 0;
         let mut place = |number: usize| {
@@ -76,19 +77,22 @@ impl Slots {
             ranges[number] = total..total + count;
             total += count;
         };
-        (0..EMBEDDINGS).for_each(&mut place);
+        (0..embeddings).for_each(&mut place);
         for layer in 0..config.num_hidden_layers {
             for o in ORDER {
-                place(EMBEDDINGS + layer * LAYER + o);
+                place(embeddings + layer * LAYER + o);
             }
         }
-        let layers = (0..config.num_hidden_layers).map(|layer| Self::layer(config, &ranges, layer)).collect();
-        let embedding_norm = norm(&ranges, 3);
-        Self { parameters, ranges, embedding_norm, layers, total }
+        let layers = (0..config.num_hidden_layers)
+            .map(|layer| Self::layer(config, &ranges, layer, embeddings + layer * LAYER))
+            .collect();
+        // The last two of the embeddings.
+        let embedding_norm = norm(&ranges, embeddings - 2);
+        Self { parameters, ranges, types, embedding_norm, layers, total }
     }
 
-    fn layer(config: &BertConfig, ranges: &[Range<usize>], layer: usize) -> LayerSlots {
-        let base = EMBEDDINGS + layer * LAYER;
+    /// The layer whose parameters begin at number `base`.
+    fn layer(config: &BertConfig, ranges: &[Range<usize>], layer: usize, base: usize) -> LayerSlots {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let linear = |number: usize, at: usize, outputs: usize, inputs: usize| LinearSlot {
             weight: ranges[base + at].clone(),

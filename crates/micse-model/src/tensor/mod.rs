@@ -64,7 +64,7 @@ impl Encoder for TensorEncoder {
 
     fn embed(&self, batch: &Batch, pass: &Pass) -> Result<Tensor> {
         batch.check(&self.config)?;
-        self.network(pass).embed(batch, pass, &self.device)
+        self.network(pass).embed(batch, pass, &self.config, &self.device)
     }
 
     fn encode(&self, embeddings: &Tensor, batch: &Batch, pass: &Pass) -> Result<Leaves> {

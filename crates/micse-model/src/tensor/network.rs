@@ -19,9 +19,11 @@ struct Layer {
 pub(super) struct Network {
     words: Tensor,
     positions: Tensor,
-    types: Tensor,
+    /// None where the family has no token types.
+    types: Option<Tensor>,
     embedding_norm: LayerNorm,
     layers: Vec<Layer>,
+    drops_attention_output: bool,
 }
 
 impl Network {
@@ -30,7 +32,8 @@ impl Network {
         let mut next =
             || tensors.next().ok_or_else(|| Error::Input("the parameter list is too short".into()));
         let epsilon = config.layer_norm_eps;
-        let (words, positions, types) = (next()?, next()?, next()?);
+        let (words, positions) = (next()?, next()?);
+        let types = (config.type_vocab_size > 0).then(&mut next).transpose()?;
         let embedding_norm = LayerNorm { gain: next()?, offset: next()?, epsilon };
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for _ in 0..config.num_hidden_layers {
@@ -51,13 +54,23 @@ impl Network {
                 output_norm,
             });
         }
-        Ok(Self { words, positions, types, embedding_norm, layers })
+        let drops_attention_output = config.family.drops_attention_output();
+        Ok(Self { words, positions, types, embedding_norm, layers, drops_attention_output })
     }
 
-    pub(super) fn embed(&self, batch: &Batch, pass: &Pass, device: &Device) -> Result<Tensor> {
+    pub(super) fn embed(
+        &self,
+        batch: &Batch,
+        pass: &Pass,
+        config: &BertConfig,
+        device: &Device,
+    ) -> Result<Tensor> {
         let words = self.words.index_select(&Tensor::new(batch.ids(), device)?, 0)?;
-        let positions = self.positions.index_select(&Tensor::new(batch.positions(), device)?, 0)?;
-        let sum = (words + positions)?.broadcast_add(&self.types.narrow(0, 0, 1)?)?;
+        let positions = Tensor::new(batch.position_rows(config), device)?;
+        let mut sum = (words + self.positions.index_select(&positions, 0)?)?;
+        if let Some(types) = &self.types {
+            sum = sum.broadcast_add(&types.narrow(0, 0, 1)?)?;
+        }
         let normed = self.embedding_norm.forward(&sum)?;
         hidden_dropout(normed, pass.mode, (0, Site::Embeddings), batch, &all_rows(batch), device)
     }
@@ -85,6 +98,8 @@ impl Network {
         let wants_tokens = !taps.tokens.is_empty();
         let cls_only = taps.pooled == Some(Pooling::Cls) && !taps.states.contains(&depth) && !wants_tokens;
 
+        let attention_output = if self.drops_attention_output { pass.mode } else { Mode::Evaluation };
+        let modes = (attention_output, pass.mode);
         let mut x = embeddings.clone();
         if wanted(0) {
             kept.push((0, x.clone()));
@@ -100,9 +115,9 @@ impl Network {
                 let first = Tensor::new(first, device)?;
                 let cls: Vec<_> = (0..batch.sentences()).map(|b| (b, 0)).collect();
                 let (x, context) = (x.index_select(&first, 0)?, context.index_select(&first, 0)?);
-                layer.after_attention(&x, &context, index, pass.mode, batch, &cls, device)?
+                layer.after_attention(&x, &context, index, modes, batch, &cls, device)?
             } else {
-                layer.after_attention(&x, &context, index, pass.mode, batch, &rows, device)?
+                layer.after_attention(&x, &context, index, modes, batch, &rows, device)?
             };
             if wanted(index + 1) {
                 kept.push((index + 1, x.clone()));
@@ -134,20 +149,21 @@ impl Network {
 }
 
 impl Layer {
-    /// Output projection, residual and LayerNorm; then the feed-forward block with its own.
+    /// Output projection, residual and LayerNorm; then the feed-forward block with its own. Dropout's mode at both.
     #[allow(clippy::too_many_arguments)] // what a layer needs beside its input: place, mode and rows
     fn after_attention(
         &self,
         x: &Tensor,
         context: &Tensor,
         layer: usize,
-        mode: Mode,
+        (attention_mode, mode): (Mode, Mode),
         batch: &Batch,
         rows: &[(usize, usize)],
         device: &Device,
     ) -> Result<Tensor> {
         let attended = self.attention_output.forward(context)?;
-        let attended = hidden_dropout(attended, mode, (layer, Site::AttentionOutput), batch, rows, device)?;
+        let attended =
+            hidden_dropout(attended, attention_mode, (layer, Site::AttentionOutput), batch, rows, device)?;
         let x = self.attention_norm.forward(&(x + attended)?)?;
         let output = self.feed_forward.forward(&x)?;
         let output = hidden_dropout(output, mode, (layer, Site::Output), batch, rows, device)?;

@@ -1,0 +1,176 @@
+//! The keys of `config.json`, those of all families.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Activation, BertConfig};
+use crate::Family;
+
+pub(super) const LAYER_NORM_EPS: f64 = 1e-12;
+pub(super) const DROPOUT: f64 = 0.1;
+pub(super) const INITIALIZER_RANGE: f64 = 0.02;
+
+/// Only these positions are added to the embeddings.
+const ABSOLUTE: &str = "absolute";
+
+/// What is written is what the family has; what is read may lack keys that have a default.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Keys {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    architectures: Option<Vec<String>>,
+    model_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vocab_size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden_size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    num_hidden_layers: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    num_attention_heads: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intermediate_size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden_act: Option<Activation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dim: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_layers: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_heads: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden_dim: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activation: Option<Activation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_position_embeddings: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    type_vocab_size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer_norm_eps: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pad_token_id: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position_embedding_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden_dropout_prob: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attention_probs_dropout_prob: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropout: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attention_dropout: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    initializer_range: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_decoder: Option<bool>,
+}
+
+fn required<T>(key: &str, value: Option<T>) -> Result<T, String> {
+    value.ok_or_else(|| format!("{key} is missing"))
+}
+
+impl TryFrom<Keys> for BertConfig {
+    type Error = String;
+
+    fn try_from(keys: Keys) -> Result<Self, String> {
+        let family = Family::of_model_type(&keys.model_type)?;
+        if let Some(other) = keys.position_embedding_type.filter(|kind| kind != ABSOLUTE) {
+            return Err(format!(
+                "position_embedding_type is \"{other}\", but only \"{ABSOLUTE}\" is supported"
+            ));
+        }
+        if keys.is_decoder == Some(true) {
+            return Err("is_decoder is true: a decoder's tokens see only what stands before them; \
+                        give an encoder's checkpoint"
+                .into());
+        }
+        let distil = family == Family::DistilBert;
+        let size = |bert: (&str, Option<usize>), own: (&str, Option<usize>)| {
+            let (key, value) = if distil { own } else { bert };
+            required(key, value)
+        };
+        let act = if distil {
+            required("activation", keys.activation)?
+        } else {
+            required("hidden_act", keys.hidden_act)?
+        };
+        let dropout = if distil {
+            [keys.dropout, keys.attention_dropout]
+        } else {
+            [keys.hidden_dropout_prob, keys.attention_probs_dropout_prob]
+        };
+        let pad_token_id = keys.pad_token_id.unwrap_or(u32::from(family.shifts_positions()));
+        let rows = required("max_position_embeddings", keys.max_position_embeddings)?;
+        let unused = if family.shifts_positions() { pad_token_id as usize + 1 } else { 0 };
+        let positions = rows.checked_sub(unused).ok_or_else(|| {
+            format!(
+                "max_position_embeddings is {rows}, but positions begin at pad_token_id + 1 = {unused} in this family"
+            )
+        })?;
+        Ok(Self {
+            family,
+            vocab_size: required("vocab_size", keys.vocab_size)?,
+            hidden_size: size(("hidden_size", keys.hidden_size), ("dim", keys.dim))?,
+            num_hidden_layers: size(
+                ("num_hidden_layers", keys.num_hidden_layers),
+                ("n_layers", keys.n_layers),
+            )?,
+            num_attention_heads: size(
+                ("num_attention_heads", keys.num_attention_heads),
+                ("n_heads", keys.n_heads),
+            )?,
+            intermediate_size: size(
+                ("intermediate_size", keys.intermediate_size),
+                ("hidden_dim", keys.hidden_dim),
+            )?,
+            hidden_act: act,
+            max_position_embeddings: positions,
+            type_vocab_size: if distil { 0 } else { required("type_vocab_size", keys.type_vocab_size)? },
+            // DistilBERT has no key for it.
+            layer_norm_eps: keys.layer_norm_eps.filter(|_| !distil).unwrap_or(LAYER_NORM_EPS),
+            pad_token_id,
+            hidden_dropout_prob: dropout[0].unwrap_or(DROPOUT),
+            attention_probs_dropout_prob: dropout[1].unwrap_or(DROPOUT),
+            initializer_range: keys.initializer_range.unwrap_or(INITIALIZER_RANGE),
+        })
+    }
+}
+
+impl From<BertConfig> for Keys {
+    fn from(config: BertConfig) -> Self {
+        let common = Self {
+            architectures: Some(vec![config.family.architecture().to_owned()]),
+            model_type: config.family.name().to_owned(),
+            vocab_size: Some(config.vocab_size),
+            max_position_embeddings: Some(config.position_rows()),
+            pad_token_id: Some(config.pad_token_id),
+            initializer_range: Some(config.initializer_range),
+            ..Self::default()
+        };
+        if config.family == Family::DistilBert {
+            return Self {
+                dim: Some(config.hidden_size),
+                n_layers: Some(config.num_hidden_layers),
+                n_heads: Some(config.num_attention_heads),
+                hidden_dim: Some(config.intermediate_size),
+                activation: Some(config.hidden_act),
+                dropout: Some(config.hidden_dropout_prob),
+                attention_dropout: Some(config.attention_probs_dropout_prob),
+                ..common
+            };
+        }
+        Self {
+            hidden_size: Some(config.hidden_size),
+            num_hidden_layers: Some(config.num_hidden_layers),
+            num_attention_heads: Some(config.num_attention_heads),
+            intermediate_size: Some(config.intermediate_size),
+            hidden_act: Some(config.hidden_act),
+            type_vocab_size: Some(config.type_vocab_size),
+            layer_norm_eps: Some(config.layer_norm_eps),
+            position_embedding_type: Some(ABSOLUTE.to_owned()),
+            hidden_dropout_prob: Some(config.hidden_dropout_prob),
+            attention_probs_dropout_prob: Some(config.attention_probs_dropout_prob),
+            ..common
+        }
+    }
+}

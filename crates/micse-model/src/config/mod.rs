@@ -1,0 +1,253 @@
+//! The configuration of an encoder, as Hugging Face writes it in `config.json`.
+
+mod keys;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::files::read_text;
+use crate::{Error, Family, Result};
+use keys::Keys;
+
+/// No size of a configuration is above this one: far beyond every encoder, and small enough for products of three of
+/// them to be counted.
+const LARGEST: usize = 1 << 31;
+
+/// The non-linearity between the two feed-forward products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activation {
+    /// x Phi(x), with the exact error function.
+    #[serde(rename = "gelu", alias = "gelu_python")]
+    Gelu,
+    /// The tanh approximation of GELU.
+    #[serde(rename = "gelu_new", alias = "gelu_pytorch_tanh", alias = "gelu_fast")]
+    GeluNew,
+    /// max(0, x).
+    #[serde(rename = "relu")]
+    Relu,
+}
+
+/// Sizes and constants of an encoder, in BERT's terms whatever its [`Family`]. As a file it has the family's own keys
+/// (`DistilBERT`'s `dim`, `n_layers`, ...; RoBERTa's count of positions has `pad_token_id + 1` more). Keys that are not
+/// listed here (those of heads, generation) are ignored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Keys", into = "Keys")]
+pub struct BertConfig {
+    /// Told by `model_type`.
+    pub family: Family,
+    /// Number of word pieces V.
+    pub vocab_size: usize,
+    /// Hidden size D.
+    pub hidden_size: usize,
+    /// Number of layers L.
+    pub num_hidden_layers: usize,
+    /// Number of attention heads H; divides D.
+    pub num_attention_heads: usize,
+    /// Width of the feed-forward layer.
+    pub intermediate_size: usize,
+    /// The feed-forward layer's non-linearity.
+    pub hidden_act: Activation,
+    /// Number of positions that tokens can have: the longest input in tokens. (The table of a RoBERTa has more rows, see
+    /// [`Self::position_rows`].)
+    pub max_position_embeddings: usize,
+    /// Number of token types; type 0 is used throughout. 0 where there is no such table (`DistilBERT`).
+    pub type_vocab_size: usize,
+    /// Added to the variance under the square root of every LayerNorm.
+    pub layer_norm_eps: f64,
+    /// The id that pads batches where padding is asked for.
+    pub pad_token_id: u32,
+    /// Written for other tools; recipes decide dropout here.
+    pub hidden_dropout_prob: f64,
+    /// Written for other tools; recipes decide dropout here.
+    pub attention_probs_dropout_prob: f64,
+    /// Standard deviation of new weights.
+    pub initializer_range: f64,
+}
+
+impl BertConfig {
+    /// The configuration of a BERT with the given sizes and an intermediate size of four times `hidden`.
+    pub fn with_sizes(vocab: usize, layers: usize, hidden: usize, heads: usize, positions: usize) -> Self {
+        Self {
+            family: Family::Bert,
+            vocab_size: vocab,
+            hidden_size: hidden,
+            num_hidden_layers: layers,
+            num_attention_heads: heads,
+            intermediate_size: hidden.saturating_mul(4),
+            hidden_act: Activation::Gelu,
+            max_position_embeddings: positions,
+            type_vocab_size: 2,
+            layer_norm_eps: keys::LAYER_NORM_EPS,
+            pad_token_id: 0,
+            hidden_dropout_prob: keys::DROPOUT,
+            attention_probs_dropout_prob: keys::DROPOUT,
+            initializer_range: keys::INITIALIZER_RANGE,
+        }
+    }
+
+    /// Reads and checks a `config.json`.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no JSON of this form, or describes an encoder of no known family.
+    pub fn load(path: &Path) -> Result<Self> {
+        let invalid = |reason: String| Error::Config { path: path.into(), reason };
+        let keys: Keys = serde_json::from_str(&read_text(path)?)
+            .map_err(|e| invalid(format!("not an encoder's configuration: {e}")))?;
+        let config = Self::try_from(keys).map_err(invalid)?;
+        config.check().map_err(invalid)?;
+        Ok(config)
+    }
+
+    /// Says what makes this configuration impossible, if anything does.
+    ///
+    /// # Errors
+    /// A sentence that names the key and its value.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let types = self.type_vocab_size.max(usize::from(self.family == Family::DistilBert));
+        for (key, value) in [
+            ("vocab_size", self.vocab_size),
+            ("hidden_size", self.hidden_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("intermediate_size", self.intermediate_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+            ("type_vocab_size", types),
+        ] {
+            if value == 0 {
+                return Err(format!("{key} is 0; it must be at least 1"));
+            }
+            if value > LARGEST {
+                return Err(format!("{key} is {value}; no encoder has more than {LARGEST}"));
+            }
+        }
+        if self.pad_token_id as usize >= self.vocab_size {
+            return Err(format!(
+                "pad_token_id is {}, beyond the vocabulary of {}",
+                self.pad_token_id, self.vocab_size
+            ));
+        }
+        if self.max_position_embeddings < 3 {
+            return Err(format!(
+                "max_position_embeddings leaves room for {} tokens; [CLS], one token and [SEP] need 3",
+                self.max_position_embeddings
+            ));
+        }
+        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
+            return Err(format!(
+                "hidden_size {} does not divide by num_attention_heads {}",
+                self.hidden_size, self.num_attention_heads
+            ));
+        }
+        for (key, value) in
+            [("layer_norm_eps", self.layer_norm_eps), ("initializer_range", self.initializer_range)]
+        {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(format!("{key} is {value}; it must be a number of at least 0"));
+            }
+        }
+        let count = self.parameter_count();
+        if count > (isize::MAX / 8) as u128 {
+            return Err(format!("these sizes make {count} parameters, more than any memory holds"));
+        }
+        Ok(())
+    }
+
+    /// Number of the encoder's parameters.
+    pub fn parameter_count(&self) -> u128 {
+        let [v, d, l, i, t] = [
+            self.vocab_size,
+            self.hidden_size,
+            self.num_hidden_layers,
+            self.intermediate_size,
+            self.type_vocab_size,
+        ]
+        .map(|n| n as u128);
+        let layer = 4 * (d * d + d) + (2 * d * i + i + d) + 4 * d;
+        (v + self.position_rows() as u128 + t + 2) * d + l * layer
+    }
+
+    /// Width of one attention head, D / H.
+    pub fn head_size(&self) -> usize {
+        self.hidden_size / self.num_attention_heads
+    }
+
+    /// Rows of the position table.
+    pub fn position_rows(&self) -> usize {
+        self.max_position_embeddings + self.first_position() as usize
+    }
+
+    /// The row of the position table for a token of this id at this position of its sentence. RoBERTa gives all pads
+    /// one row, `pad_token_id`, and counts positions from the row behind it.
+    pub(crate) fn position_row(&self, id: u32, position: u32) -> u32 {
+        match self.first_position() {
+            0 => position,
+            first if id == self.pad_token_id => first - 1,
+            first => first + position,
+        }
+    }
+
+    /// The row of position 0.
+    fn first_position(&self) -> u32 {
+        if self.family.shifts_positions() { self.pad_token_id.saturating_add(1) } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> std::result::Result<BertConfig, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("config.json");
+        std::fs::write(&path, text).expect("config.json");
+        BertConfig::load(&path).map_err(|e| e.to_string())
+    }
+
+    const ROBERTA: &str = r#"{"model_type": "roberta", "vocab_size": 60, "hidden_size": 8, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "intermediate_size": 12, "hidden_act": "gelu", "max_position_embeddings": 20,
+        "type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 1}"#;
+    const DISTILBERT: &str = r#"{"model_type": "distilbert", "vocab_size": 60, "dim": 8, "n_layers": 3, "n_heads": 2,
+        "hidden_dim": 12, "activation": "gelu", "max_position_embeddings": 20, "pad_token_id": 0, "dropout": 0.2}"#;
+
+    #[test]
+    fn families_are_read_and_written_in_their_own_keys() {
+        let roberta = read(ROBERTA).expect("a RoBERTa");
+        assert_eq!((roberta.max_position_embeddings, roberta.position_rows()), (18, 20));
+        assert_eq!((roberta.position_row(7, 0), roberta.position_row(1, 9)), (2, 1));
+        let distilbert = read(DISTILBERT).expect("a DistilBERT");
+        assert_eq!((distilbert.num_hidden_layers, distilbert.type_vocab_size), (3, 0));
+        assert_eq!((distilbert.hidden_dropout_prob, distilbert.position_row(7, 5)), (0.2, 5));
+        for config in [roberta, distilbert, BertConfig::with_sizes(60, 1, 8, 2, 20)] {
+            let text = serde_json::to_string(&config).expect("JSON");
+            assert_eq!(read(&text).expect("what was written"), config, "{text}");
+        }
+        let text = serde_json::to_string(&read(DISTILBERT).expect("a DistilBERT")).expect("JSON");
+        assert!(text.contains("\"dim\":8") && !text.contains("hidden_size"), "{text}");
+        let text = serde_json::to_string(&read(ROBERTA).expect("a RoBERTa")).expect("JSON");
+        assert!(text.contains("\"max_position_embeddings\":20"), "{text}");
+    }
+
+    #[test]
+    fn impossible_values_are_named() {
+        for (from, to, says) in [
+            ("\"vocab_size\": 60", "\"vocab_size\": 18446744073709551615", "vocab_size is"),
+            ("\"hidden_size\": 8", "\"hidden_size\": 0", "hidden_size is 0"),
+            ("\"roberta\"", "\"bert\", \"pad_token_id\": 60, \"a\": 1", "duplicate"),
+            ("\"vocab_size\": 60", "\"vocab_size\": 1", "pad_token_id is 1"),
+            ("\"pad_token_id\": 1", "\"pad_token_id\": 19", "max_position_embeddings"),
+            ("\"pad_token_id\": 1", "\"pad_token_id\": 4294967295", "pad_token_id"),
+            ("\"roberta\"", "\"bert\", \"is_decoder\": true", "is_decoder"),
+            ("\"roberta\"", "\"bert\", \"position_embedding_type\": \"alibi\"", "alibi"),
+            ("\"hidden_size\": 8,", "", "hidden_size is missing"),
+            ("\"gelu\"", "\"silu\"", "silu"),
+        ] {
+            let error = read(&ROBERTA.replace(from, to)).expect_err(to);
+            assert!(error.contains(says), "{to}: {error}");
+        }
+        // Each size is possible, all of them together are not.
+        let mut huge = BertConfig::with_sizes(LARGEST, LARGEST, LARGEST, 2, LARGEST);
+        huge.intermediate_size = LARGEST;
+        assert!(huge.check().is_err_and(|e| e.contains("parameters")));
+    }
+}

@@ -1,0 +1,252 @@
+//! Model folders, written so that sentence-transformers and transformers load them unchanged.
+
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use serde_json::{Map, Value, json};
+
+use crate::checkpoint::Checkpoint;
+use crate::encoder::Encoder;
+use crate::files::{read_text, write_json, write_whole};
+use crate::modules::{self, OWN};
+use crate::weights::save_safetensors;
+use crate::{BertConfig, Dense, Error, Family, ModelFolder, Pooling, Result};
+
+/// The files that make up a tokenizer, copied unchanged from the folder that an encoder came from.
+const TOKENIZER_FILES: [&str; 8] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+];
+
+/// Tensors of the family's plain model that the encoder does not use.
+const UNUSED: [&str; 4] =
+    ["pooler.dense.weight", "pooler.dense.bias", "embeddings.position_ids", "embeddings.token_type_ids"];
+
+/// Writes an encoder as a folder that sentence-transformers and transformers load: its family's `config.json` and names,
+/// pooling, and the tokenizer.
+///
+/// From `base`, the folder that the encoder came from, are taken: the tokenizer's files, unchanged; keys of
+/// `config.json` that are not the encoder's; the tensors that the family's plain model has and the encoder does not use
+/// (BERT's pooler, as it was); the limit of a sentence's tokens. Modules behind the base's pooling are not taken:
+/// [`crate::SentenceEncoder::save`] writes those that it applies. `dtype` is the precision of the weights on disk.
+///
+/// # Errors
+/// The folder cannot be written, `base` has no tokenizer, or `pooling` is one that sentence-transformers
+/// has no name for (all but cls and mean).
+pub fn save_model(
+    folder: &Path,
+    encoder: &dyn Encoder,
+    base: &ModelFolder,
+    pooling: Pooling,
+    dtype: DType,
+) -> Result<()> {
+    let modes = match pooling {
+        Pooling::Cls => (true, false),
+        Pooling::Mean => (false, true),
+        other => {
+            return Err(Error::Input(format!(
+                "sentence-transformers has no pooling `{other}`: a model folder can say cls or mean only"
+            )));
+        }
+    };
+    let config = encoder.config();
+    let tensors = tensors(encoder, base, dtype)?;
+    let limit = base.max_length()?.unwrap_or(usize::MAX).min(config.max_position_embeddings);
+    let own_config = own_config(base, config, dtype)?;
+    copy_tokenizer(folder, base.path())?;
+    write_json(&folder.join("config.json"), &own_config)?;
+    write_json(
+        &folder.join("modules.json"),
+        &json!([library_module(0, "", "Transformer"), library_module(1, "1_Pooling", "Pooling")]),
+    )?;
+    write_json(
+        &folder.join("1_Pooling").join("config.json"),
+        &json!({
+            "word_embedding_dimension": config.hidden_size,
+            "pooling_mode_cls_token": modes.0,
+            "pooling_mode_mean_tokens": modes.1,
+            "pooling_mode_max_tokens": false,
+            "pooling_mode_mean_sqrt_len_tokens": false,
+            "pooling_mode_weightedmean_tokens": false,
+            "pooling_mode_lasttoken": false,
+            "include_prompt": true,
+        }),
+    )?;
+    write_json(
+        &folder.join("sentence_bert_config.json"),
+        &json!({"max_seq_length": limit, "do_lower_case": base.lower_cases()?}),
+    )?;
+    write_prompt(folder, "")?;
+    // Last: a folder with weights is a whole folder.
+    save_safetensors(&folder.join("model.safetensors"), &tensors)
+}
+
+/// The encoder's tensors in the family's names, and those of the base that are carried over.
+fn tensors(encoder: &dyn Encoder, base: &ModelFolder, dtype: DType) -> Result<Vec<(String, Tensor)>> {
+    let config = encoder.config();
+    let names = encoder.parameters().into_iter().map(|info| config.family.own_name(&info.name));
+    let values = encoder.values()?.into_iter();
+    let mut tensors = names
+        .zip(values)
+        .map(|(name, value)| Ok((name, value.to_device(&Device::Cpu)?.to_dtype(dtype)?)))
+        .collect::<Result<Vec<_>>>()?;
+    // A folder to train in from the start has no weights yet.
+    let Some(weights) = Checkpoint::find(base.path(), config.family)? else { return Ok(tensors) };
+    let (d, rows) = (config.hidden_size, config.position_rows());
+    for name in UNUSED.into_iter().filter(|_| config.family != Family::DistilBert) {
+        let Some(stored) = weights.stored_name(name) else { continue };
+        if weights.dtype(stored).is_none() {
+            continue;
+        }
+        let tensor = weights.read(stored)?;
+        let shape: &[usize] = match name {
+            "pooler.dense.weight" => &[d, d],
+            "pooler.dense.bias" => &[d],
+            _ => &[1, rows],
+        };
+        if tensor.dims() == shape {
+            let tensor = if tensor.dtype().is_float() { tensor.to_dtype(dtype)? } else { tensor };
+            tensors.push((name.to_owned(), tensor));
+        }
+    }
+    Ok(tensors)
+}
+
+/// The base's `config.json`, with what the encoder says.
+fn own_config(base: &ModelFolder, config: &BertConfig, dtype: DType) -> Result<Map<String, Value>> {
+    let path = base.path().join("config.json");
+    let invalid = |e: serde_json::Error| Error::Config { path: path.clone(), reason: e.to_string() };
+    let mut keys: Map<String, Value> = serde_json::from_str(&read_text(&path)?).map_err(invalid)?;
+    let Value::Object(own) = serde_json::to_value(config).map_err(invalid)? else {
+        return Ok(keys);
+    };
+    // Where nothing changed the base's own spelling of a value stays (`gelu_python`, a number without decimals).
+    let same = base.config()? == *config;
+    for (key, value) in own {
+        if !same || key == "architectures" || key == "model_type" {
+            keys.insert(key, value);
+        }
+    }
+    let precision = match dtype {
+        DType::F16 => "float16",
+        DType::BF16 => "bfloat16",
+        DType::F64 => "float64",
+        _ => "float32",
+    };
+    for key in ["dtype", "torch_dtype"] {
+        if keys.contains_key(key) {
+            keys.insert(key.into(), precision.into());
+        }
+    }
+    // Heads of the base, and code of its own, are not in this folder.
+    keys.remove("auto_map");
+    Ok(keys)
+}
+
+fn copy_tokenizer(folder: &Path, base: &Path) -> Result<()> {
+    let mut copied = 0;
+    for source in TOKENIZER_FILES.map(|name| base.join(name)).iter().filter(|path| path.is_file()) {
+        let bytes = std::fs::read(source).map_err(Error::io(source))?;
+        let name = source.file_name().unwrap_or_default();
+        write_whole(&folder.join(name), &bytes)?;
+        copied += 1;
+    }
+    if copied == 0 {
+        return Err(Error::Tokenizer {
+            path: base.into(),
+            reason: format!("none of the tokenizer's files {TOKENIZER_FILES:?} is in this folder"),
+        });
+    }
+    Ok(())
+}
+
+/// Says which text goes before every sentence; usually none.
+pub(crate) fn write_prompt(folder: &Path, prompt: &str) -> Result<()> {
+    let mut keys = json!({"prompts": {"query": "", "document": ""}, "default_prompt_name": null,
+                          "similarity_fn_name": "cosine"});
+    if !prompt.is_empty() {
+        keys["prompts"]["default"] = prompt.into();
+        keys["default_prompt_name"] = "default".into();
+    }
+    write_json(&folder.join("config_sentence_transformers.json"), &keys)
+}
+
+fn entry(index: usize, path: &str, class: &str) -> Value {
+    json!({"idx": index, "name": index.to_string(), "path": path, "type": class})
+}
+
+fn library_module(index: usize, path: &str, class: &str) -> Value {
+    entry(index, path, &format!("sentence_transformers.models.{class}"))
+}
+
+fn modules(folder: &Path) -> Result<Vec<Value>> {
+    let path = folder.join("modules.json");
+    serde_json::from_str(&read_text(&path)?)
+        .map_err(|e| Error::Config { path, reason: format!("not a list of modules: {e}") })
+}
+
+/// Adds modules that only this project knows to a folder's `modules.json`. Other libraries then refuse the folder by the
+/// module's name, instead of loading a model without the part.
+///
+/// # Errors
+/// The folder has no `modules.json`, or cannot be written.
+pub fn add_own_modules(folder: &Path, names: &[&str]) -> Result<()> {
+    let mut modules = modules(folder)?;
+    for name in names {
+        modules.push(entry(modules.len(), "", &format!("{OWN}{name}")));
+    }
+    write_json(&folder.join("modules.json"), &modules)
+}
+
+/// Adds a linear layer behind all modules of a model folder (see [`save_model`]), as sentence-transformers' `Dense`: a
+/// whitening, a projection.
+///
+/// # Errors
+/// The folder is no model, has modules that only this project knows, gives rows of another dimension than the layer
+/// takes, or cannot be written.
+pub fn add_dense(folder: &Path, dense: &Dense) -> Result<()> {
+    let known = modules::read(folder)?.unwrap_or_default();
+    if let Some(own) = known.iter().find(|module| module.class.starts_with(OWN)) {
+        return Err(Error::Input(format!(
+            "{}: a Dense module cannot come behind {}, which no other library knows",
+            folder.display(),
+            own.class
+        )));
+    }
+    let last = modules::behind(folder)?.steps.into_iter().rev().find_map(|step| match step {
+        modules::AfterPooling::Dense(dense) => Some(dense.outputs()),
+        modules::AfterPooling::Normalize => None,
+    });
+    let rows = match last {
+        Some(rows) => rows,
+        None => ModelFolder::open(folder)?.config()?.hidden_size,
+    };
+    if rows != dense.inputs() {
+        return Err(Error::Input(format!(
+            "{}: its rows have {rows} entries, the linear layer takes {}",
+            folder.display(),
+            dense.inputs()
+        )));
+    }
+    let mut modules = modules(folder)?;
+    let path = format!("{}_Dense", modules.len());
+    dense.save(&folder.join(&path))?;
+    modules.push(library_module(modules.len(), &path, "Dense"));
+    write_json(&folder.join("modules.json"), &modules)
+}
+
+/// Adds the step to length 1 behind all modules.
+pub(crate) fn add_normalize(folder: &Path) -> Result<()> {
+    let mut modules = modules(folder)?;
+    let path = format!("{}_Normalize", modules.len());
+    // The library's own folders have it empty; an empty folder would be lost in a repository.
+    write_json(&folder.join(&path).join("config.json"), &json!({}))?;
+    modules.push(library_module(modules.len(), &path, "Normalize"));
+    write_json(&folder.join("modules.json"), &modules)
+}

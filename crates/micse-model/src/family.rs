@@ -1,0 +1,165 @@
+//! The families of BERT-like checkpoints: one network, told apart by names, positions and token types.
+//!
+//! | family | `model_type` | what differs from BERT |
+//! |---|---|---|
+//! | [`Family::Bert`] | `bert` | nothing: BERT, its miniatures, MiniLM |
+//! | [`Family::Roberta`] | `roberta` | positions begin at row `pad_token_id + 1` of their table (`DistilRoBERTa` too) |
+//! | [`Family::XlmRoberta`] | `xlm-roberta` | as RoBERTa |
+//! | [`Family::DistilBert`] | `distilbert` | no token types, own keys and names, no dropout behind the attention's output |
+//!
+//! Inside this crate, and for recipes and checkpoints, parameters have BERT's names; a family's own names are those of
+//! its files only.
+
+/// Which files a checkpoint comes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Devlin et al. 2019.
+    #[default]
+    Bert,
+    /// Liu et al. 2019.
+    Roberta,
+    /// Conneau et al. 2020.
+    XlmRoberta,
+    /// Sanh et al. 2019.
+    DistilBert,
+}
+
+/// Parts of BERT's names and what stands for them, replaced one after the other.
+type Renames = &'static [(&'static str, &'static str)];
+
+const ROBERTA: Renames = &[
+    ("cls.predictions.transform.dense.", "lm_head.dense."),
+    ("cls.predictions.transform.LayerNorm.", "lm_head.layer_norm."),
+    ("cls.predictions.", "lm_head."),
+];
+
+const DISTILBERT: Renames = &[
+    ("encoder.layer.", "transformer.layer."),
+    (".attention.self.query.", ".attention.q_lin."),
+    (".attention.self.key.", ".attention.k_lin."),
+    (".attention.self.value.", ".attention.v_lin."),
+    (".attention.output.dense.", ".attention.out_lin."),
+    (".attention.output.LayerNorm.", ".sa_layer_norm."),
+    (".intermediate.dense.", ".ffn.lin1."),
+    (".output.dense.", ".ffn.lin2."),
+    (".output.LayerNorm.", ".output_layer_norm."),
+    ("cls.predictions.transform.dense.", "vocab_transform."),
+    ("cls.predictions.transform.LayerNorm.", "vocab_layer_norm."),
+    ("cls.predictions.decoder.", "vocab_projector."),
+    ("cls.predictions.", "vocab_projector."),
+];
+
+impl Family {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Bert, Self::Roberta, Self::XlmRoberta, Self::DistilBert];
+
+    /// The `model_type` of `config.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bert => "bert",
+            Self::Roberta => "roberta",
+            Self::XlmRoberta => "xlm-roberta",
+            Self::DistilBert => "distilbert",
+        }
+    }
+
+    /// The family of a `model_type`.
+    ///
+    /// # Errors
+    /// A sentence that says why there is none.
+    pub fn of_model_type(model_type: &str) -> Result<Self, String> {
+        if let Some(family) = Self::ALL.into_iter().find(|f| f.name() == model_type) {
+            return Ok(family);
+        }
+        let known = Self::ALL.map(Self::name).join(", ");
+        Err(match model_type {
+            "" => format!("model_type is missing; it must be one of {known}"),
+            "mpnet" => format!(
+                "model_type is \"mpnet\": MPNet adds a learned bias for each head and distance to its attention \
+                 scores, which the attention here does not have; supported are {known}"
+            ),
+            other => format!("model_type is \"{other}\"; supported are {known}"),
+        })
+    }
+
+    /// The class of the encoder alone, for `architectures`.
+    pub(crate) fn architecture(self) -> &'static str {
+        match self {
+            Self::Bert => "BertModel",
+            Self::Roberta => "RobertaModel",
+            Self::XlmRoberta => "XLMRobertaModel",
+            Self::DistilBert => "DistilBertModel",
+        }
+    }
+
+    /// What names begin with in checkpoints that hold a head as well.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Bert => "bert.",
+            Self::Roberta | Self::XlmRoberta => "roberta.",
+            Self::DistilBert => "distilbert.",
+        }
+    }
+
+    /// The family's own name of a parameter that has this one in BERT.
+    pub(crate) fn own_name(self, name: &str) -> String {
+        let renames: Renames = match self {
+            Self::Bert => &[],
+            Self::Roberta | Self::XlmRoberta => ROBERTA,
+            Self::DistilBert => DISTILBERT,
+        };
+        renames.iter().fold(name.to_owned(), |name, (bert, own)| name.replace(bert, own))
+    }
+
+    /// Whether positions begin behind the padding's row of the table.
+    pub(crate) fn shifts_positions(self) -> bool {
+        matches!(self, Self::Roberta | Self::XlmRoberta)
+    }
+
+    /// Whether there is dropout between the attention's output and its residual.
+    pub(crate) fn drops_attention_output(self) -> bool {
+        self != Self::DistilBert
+    }
+}
+
+impl std::fmt::Display for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_distilbert() {
+        let own = |name: &str| Family::DistilBert.own_name(name);
+        assert_eq!(
+            own("encoder.layer.3.attention.self.query.weight"),
+            "transformer.layer.3.attention.q_lin.weight"
+        );
+        assert_eq!(
+            own("encoder.layer.3.attention.output.dense.bias"),
+            "transformer.layer.3.attention.out_lin.bias"
+        );
+        assert_eq!(
+            own("encoder.layer.3.attention.output.LayerNorm.bias"),
+            "transformer.layer.3.sa_layer_norm.bias"
+        );
+        assert_eq!(own("encoder.layer.3.output.dense.weight"), "transformer.layer.3.ffn.lin2.weight");
+        assert_eq!(
+            own("encoder.layer.3.output.LayerNorm.weight"),
+            "transformer.layer.3.output_layer_norm.weight"
+        );
+        assert_eq!(own("cls.predictions.bias"), "vocab_projector.bias");
+        assert_eq!(own("embeddings.LayerNorm.weight"), "embeddings.LayerNorm.weight");
+    }
+
+    #[test]
+    fn what_is_not_supported_says_why() {
+        assert_eq!(Family::of_model_type("xlm-roberta"), Ok(Family::XlmRoberta));
+        assert!(Family::of_model_type("mpnet").is_err_and(|e| e.contains("learned bias")));
+        assert!(Family::of_model_type("t5").is_err_and(|e| e.contains("\"t5\"") && e.contains("distilbert")));
+    }
+}
