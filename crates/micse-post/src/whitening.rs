@@ -114,6 +114,21 @@ impl Whitening {
         self.mean.as_slice()
     }
 
+    /// The same map as a linear layer of f32, `y = W x + b`:
+    ///
+    /// ```text
+    /// W = (U S^{-1/2} [:, :k])^T        b = -W mu
+    /// ```
+    ///
+    /// with W as k rows of D entries, one after the other, and b of k entries, computed in f64 from the mean and
+    /// rounded at the end. [`Self::transform`] subtracts the mean first; here `W x` and `b` cancel, so that entries of f32
+    /// agree with it to some 1e-7 of the larger of the two.
+    pub fn weight_and_bias(&self) -> (Vec<f32>, Vec<f32>) {
+        let weight = self.kernel_row_major().into_iter().map(|w| w as f32).collect();
+        let bias = (&self.kernel * &self.mean).iter().map(|b| -b as f32).collect();
+        (weight, bias)
+    }
+
     /// The kernel's k rows of D entries, one after the other.
     pub(crate) fn kernel_row_major(&self) -> Vec<f64> {
         self.kernel.transpose().as_slice().to_vec()

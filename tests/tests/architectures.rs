@@ -1,0 +1,255 @@
+//! Checkpoints of every family against transformers' values, in both engines, and back into folders.
+//!
+//! `tests/fixtures/architectures/write.py` says what is in the fixtures. With `MICSE_WRITTEN=FOLDER` the folders that we
+//! write are kept there, for `tests/fixtures/architectures/check.py` to load them with transformers and
+//! sentence-transformers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use micse_model::{
+    AdamStep, Batch, Compute, Dense, DenseActivation, Dropout, Encoder, Family, MaskedLmHead, Mode,
+    ModelFolder, Padding, Pass, Pooling, SentenceEncoder, Taps, Tokenizer, WORD_TABLE, add_dense, files,
+    save_model,
+};
+use micse_random::Stream;
+use micse_tests::root;
+
+const SENTENCES: [&str; 5] = [
+    "the old farmer sings a song",
+    "a small dog runs over the hill",
+    "they'll see the 3 sheep",
+    "Zürich is not far, is it?",
+    "the the the the the the the the the the the the the the the the the the the the the the the the the the the the \
+     the the the the the the the the the the the the the the the the the the the the the the the the the the the the",
+];
+
+fn fixtures() -> PathBuf {
+    root().join("tests/fixtures/architectures")
+}
+
+fn folder(family: Family) -> ModelFolder {
+    ModelFolder::open(&fixtures().join(family.name())).expect("a fixture")
+}
+
+fn numbers(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().and_then(|t| t.to_vec1()).expect("numbers")
+}
+
+fn difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// What transformers computed of a batch.
+struct Wanted {
+    sentences: Vec<Vec<u32>>,
+    /// Of the tokens that are no padding, sentence after sentence.
+    states: Vec<f32>,
+    scores: Vec<f32>,
+}
+
+fn wanted(family: Family) -> Wanted {
+    let bytes = std::fs::read(fixtures().join(family.name()).join("io.safetensors")).expect("io.safetensors");
+    let io = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).expect("io.safetensors");
+    let ids: Vec<Vec<i64>> = io["ids"].to_vec2().expect("ids");
+    let mask: Vec<Vec<i64>> = io["mask"].to_vec2().expect("mask");
+    let lengths: Vec<usize> = mask.iter().map(|row| row.iter().sum::<i64>() as usize).collect();
+    let of_tokens = |name: &str| {
+        let rows: Vec<Vec<Vec<f32>>> = io[name].to_vec3().expect("values");
+        rows.iter().zip(&lengths).flat_map(|(rows, &n)| rows[..n].concat()).collect()
+    };
+    Wanted {
+        sentences: ids
+            .iter()
+            .zip(&lengths)
+            .map(|(ids, &n)| ids[..n].iter().map(|&id| id as u32).collect())
+            .collect(),
+        states: of_tokens("states"),
+        scores: of_tokens("scores"),
+    }
+}
+
+fn last_states(encoder: &dyn Encoder) -> Pass {
+    let taps = Taps { states: vec![encoder.config().num_hidden_layers], ..Taps::default() };
+    Pass { taps, ..Pass::default() }
+}
+
+#[test]
+fn states_and_scores_are_those_of_transformers() {
+    for family in Family::ALL {
+        let want = wanted(family);
+        for compute in [Compute::reference(), Compute::cpu()] {
+            let model = folder(family);
+            let encoder = model.encoder(&compute).expect("the encoder");
+            assert_eq!(encoder.config().family, family);
+            let pass = last_states(encoder.as_ref());
+            let batch = Batch::new(&want.sentences).expect("a batch");
+            let states = encoder.forward(&batch, &pass).expect("a pass").states.swap_remove(0);
+            let error = difference(&numbers(&states), &want.states);
+            println!("{family}, {}: states within {error:.1e}", compute.engine);
+            assert!(error < 1e-5, "{family}, {}: {error}", compute.engine);
+
+            // The same in a padded batch.
+            let pad = encoder.config().pad_token_id;
+            let padded = Batch::padded(&want.sentences, pad, Padding::Keep).expect("a batch");
+            let rows = encoder.forward(&padded, &pass).expect("a pass").states.swap_remove(0);
+            let rows: Vec<Vec<f32>> = rows.to_vec2().expect("rows");
+            let kept: Vec<f32> = (0..padded.sentences())
+                .flat_map(|b| rows[padded.first_rows()[b]..][..padded.lengths()[b]].concat())
+                .collect();
+            assert!(difference(&kept, &want.states) < 1e-5, "{family}, {}", compute.engine);
+
+            let head = MaskedLmHead::in_folder(model.path(), encoder.config(), &compute.device);
+            let head = head.expect("a whole head").expect("a head");
+            let table = encoder.value(WORD_TABLE).expect("the word table");
+            let error = difference(&numbers(&head.scores(&states, &table).expect("scores")), &want.scores);
+            println!("{family}, {}: scores within {error:.1e}", compute.engine);
+            assert!(error < 1e-4, "{family}, {}: {error}", compute.engine);
+        }
+    }
+}
+
+#[test]
+fn tokens_are_those_of_transformers() {
+    let check = |tokenizer: &Tokenizer, cases: &Path| {
+        let text = std::fs::read_to_string(cases).expect("cases.json");
+        let cases: Vec<serde_json::Value> = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(cases.len(), 6);
+        for case in cases {
+            let text = case["text"].as_str().expect("a text");
+            let ids = tokenizer.encode(text, 100).expect("ids");
+            assert_eq!(serde_json::json!(ids), case["ids"], "{text:?}");
+        }
+    };
+    for family in Family::ALL {
+        let folder = folder(family);
+        check(&folder.tokenizer().expect("a tokenizer"), &folder.path().join("cases.json"));
+        assert_eq!(folder.max_length().expect("a length"), Some(38), "{family}: its model_max_length");
+    }
+    // RoBERTa's older form, without tokenizer.json.
+    let merges = Tokenizer::load(&fixtures().join("merges")).expect("a tokenizer");
+    check(&merges, &fixtures().join("roberta/cases.json"));
+    assert_eq!(merges.mask_token().as_deref(), Some("<mask>"));
+}
+
+/// Gradients of a training pass under a mean pooling, and the parameters after a step.
+fn step(family: Family, compute: &Compute) -> (Vec<Option<Vec<f32>>>, Vec<Vec<f32>>) {
+    let mut encoder = folder(family).encoder(compute).expect("the encoder");
+    let batch = Batch::new(&wanted(family).sentences).expect("a batch");
+    let dropout = Dropout { hidden: 0.2, attention: 0.1, stream: Stream::new(5) };
+    let taps = Taps { pooled: Some(Pooling::Mean), ..Taps::default() };
+    let pass = Pass { mode: Mode::Training(dropout), gradients: true, taps };
+    let pooled = encoder.forward(&batch, &pass).expect("a pass").pooled.expect("rows");
+    let mut draws = Stream::new(6).draws();
+    let weights: Vec<f32> = (0..pooled.elem_count()).map(|_| draws.normal() as f32).collect();
+    let weights = Tensor::from_vec(weights, pooled.shape(), &Device::Cpu).expect("a tensor");
+    let loss = (pooled.sqr().expect("squares") * weights).and_then(|l| l.sum_all()).expect("a loss");
+    encoder.collect_gradients(&loss.backward().expect("a backward pass")).expect("gradients");
+    let gradients = encoder.gradients().expect("gradients");
+    let gradients = gradients.iter().map(|g| g.as_ref().map(numbers)).collect();
+    let rule = AdamStep {
+        step: 1,
+        learning_rate: 1e-3,
+        betas: (0.9, 0.999),
+        epsilon: 1e-8,
+        weight_decay: 0.0,
+        gradient_scale: 1.0,
+        bias_correction: true,
+    };
+    encoder.step(&rule).expect("a step");
+    (gradients, encoder.values().expect("values").iter().map(numbers).collect())
+}
+
+#[test]
+fn every_tensor_learns_alike_in_both_engines() {
+    for family in Family::ALL {
+        let parameters = folder(family).encoder(&Compute::cpu()).expect("the encoder").parameters();
+        let (packed, after) = step(family, &Compute::cpu());
+        let (tensor, reference) = step(family, &Compute::reference());
+        let types = parameters.iter().filter(|p| p.name.contains("token_type")).count();
+        assert_eq!(types, usize::from(family != Family::DistilBert), "{family}");
+        for (n, info) in parameters.iter().enumerate() {
+            if info.name.ends_with("key.bias") {
+                continue;
+            }
+            let (Some(packed), Some(tensor)) = (&packed[n], &tensor[n]) else {
+                panic!("{family}: {} has no gradient", info.name)
+            };
+            let largest = tensor.iter().fold(0.0_f32, |m, g| m.max(g.abs()));
+            assert!(largest > 0.0, "{family}: {} has a gradient of zero", info.name);
+            assert!(difference(packed, tensor) < 2e-5 * largest.max(1.0), "{family}: {}", info.name);
+            assert!(difference(&after[n], &reference[n]) < 2.1e-3, "{family}: {}", info.name);
+        }
+    }
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let bytes = std::fs::read(folder.join("model.safetensors")).expect("weights");
+    candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).expect("weights").into_keys().collect()
+}
+
+#[test]
+fn folders_come_back_as_they_were() {
+    let kept = std::env::var_os("MICSE_WRITTEN").map(PathBuf::from);
+    let mut rows = BTreeMap::new();
+    for family in Family::ALL {
+        let base = folder(family);
+        for pooling in [Pooling::Cls, Pooling::Mean] {
+            let temporary = tempfile::tempdir().expect("a folder");
+            let out = kept.as_deref().unwrap_or(temporary.path()).join(format!("{family}-{pooling}"));
+            let encoder = base.encoder(&Compute::cpu()).expect("the encoder");
+            save_model(&out, encoder.as_ref(), &base, pooling, DType::F32).expect("a folder");
+            let again = SentenceEncoder::open(&out).expect("what was written");
+            assert_eq!(
+                (again.pooling(), again.max_length()),
+                (pooling, 38.min(encoder.config().max_position_embeddings))
+            );
+            for (a, b) in
+                again.encoder().values().expect("values").iter().zip(encoder.values().expect("values"))
+            {
+                assert_eq!(numbers(a), numbers(&b), "{family}");
+            }
+            let want = SentenceEncoder::load(&base, pooling, &Compute::cpu()).expect("the model");
+            let embeddings = again.encode(&SENTENCES).expect("embeddings");
+            assert_eq!(embeddings, want.encode(&SENTENCES).expect("embeddings"), "{family}");
+            rows.insert(format!("{family}-{pooling}"), embeddings);
+
+            // The family's own names, without prefix and head; its own keys, and those that we do not know.
+            let own: BTreeSet<String> = names(base.path())
+                .iter()
+                .filter_map(|name| name.split_once('.').filter(|(first, _)| family.name().ends_with(first)))
+                .map(|(_, name)| name.to_owned())
+                .collect();
+            assert_eq!(names(&out), own, "{family}");
+            let config = std::fs::read_to_string(out.join("config.json")).expect("config.json");
+            let config: serde_json::Value = serde_json::from_str(&config).expect("JSON");
+            assert_eq!(config["id2label"]["1"], "as it is", "{family}");
+            let class = config["architectures"][0].as_str().expect("a class");
+            assert!(
+                class.ends_with("Model") && class.to_lowercase().starts_with(&family.name().replace('-', ""))
+            );
+            assert_eq!(config["max_position_embeddings"], 40);
+        }
+    }
+    // With two linear layers behind the pooling.
+    let temporary = tempfile::tempdir().expect("a folder");
+    let out = kept.as_deref().unwrap_or(temporary.path()).join("with-dense");
+    let base = folder(Family::DistilBert);
+    let encoder = base.encoder(&Compute::cpu()).expect("the encoder");
+    save_model(&out, encoder.as_ref(), &base, Pooling::Mean, DType::F32).expect("a folder");
+    let mut draws = Stream::new(9).draws();
+    for (outputs, inputs, f) in [(10, 24, DenseActivation::Tanh), (6, 10, DenseActivation::Identity)] {
+        let mut normal = |n: usize| (0..n).map(|_| 0.2 * draws.normal() as f32).collect::<Vec<f32>>();
+        let dense = Dense::new(normal(outputs * inputs), Some(normal(outputs)), inputs, f).expect("a layer");
+        add_dense(&out, &dense).expect("a module");
+    }
+    let embeddings = SentenceEncoder::open(&out).expect("the model").encode(&SENTENCES).expect("embeddings");
+    assert_eq!(embeddings[0].len(), 6);
+    rows.insert("with-dense".into(), embeddings);
+    if let Some(kept) = kept {
+        let all = serde_json::json!({"sentences": SENTENCES, "rows": rows});
+        files::write_json(&kept.join("rows.json"), &all).expect("rows.json");
+    }
+}
