@@ -1,0 +1,226 @@
+//! The cache's folders, as Python's library lays them out:
+//!
+//! ```text
+//! CACHE/models--OWNER--NAME/blobs/ETAG                 contents
+//! CACHE/models--OWNER--NAME/blobs/ETAG.incomplete      a download under way
+//! CACHE/models--OWNER--NAME/snapshots/COMMIT/FILE      links to contents
+//! CACHE/models--OWNER--NAME/refs/REVISION              the commit of a branch or tag
+//! CACHE/models--OWNER--NAME/.no_exist/COMMIT/FILE      empty: the commit has no such file
+//! CACHE/.locks/models--OWNER--NAME/ETAG.lock           held while a content is fetched
+//! ```
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+use crate::id;
+use crate::{Event, Progress};
+
+/// How often a held lock is tried.
+const POLL: Duration = Duration::from_millis(100);
+
+const REMEDY: &str = "set HF_HOME or HF_HUB_CACHE to a folder on a local disk that you may write";
+
+/// One repository's part of the cache.
+pub(crate) struct Store {
+    root: PathBuf,
+    locks: PathBuf,
+}
+
+impl Store {
+    pub(crate) fn new(cache: &Path, folder: &str) -> Self {
+        Self { root: cache.join(folder), locks: cache.join(".locks").join(folder) }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn snapshot(&self, commit: &str) -> PathBuf {
+        self.root.join("snapshots").join(commit)
+    }
+
+    pub(crate) fn blob(&self, etag: &str) -> PathBuf {
+        self.root.join("blobs").join(etag)
+    }
+
+    pub(crate) fn partial(&self, etag: &str) -> PathBuf {
+        self.root.join("blobs").join(format!("{etag}.incomplete"))
+    }
+
+    /// The commit that a revision stood for when it was last looked up.
+    pub(crate) fn commit(&self, revision: &str) -> Result<Option<String>> {
+        if id::is_commit(revision) {
+            return Ok(Some(revision.to_owned()));
+        }
+        let path = self.root.join("refs").join(revision);
+        match std::fs::read_to_string(&path) {
+            Ok(commit) => Ok(Some(commit.trim().to_owned()).filter(|commit| id::is_commit(commit))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(failed("read", &path, source)),
+        }
+    }
+
+    /// Notes the commit of a branch or tag.
+    pub(crate) fn set_commit(&self, revision: &str, commit: &str) -> Result<()> {
+        if revision == commit || self.commit(revision)?.as_deref() == Some(commit) {
+            return Ok(());
+        }
+        let path = self.root.join("refs").join(revision);
+        let temporary = beside(&path);
+        create_parent(&path)?;
+        std::fs::write(&temporary, commit).map_err(|source| failed("write", &temporary, source))?;
+        std::fs::rename(&temporary, &path).map_err(|source| failed("write", &path, source))
+    }
+
+    /// The files of a snapshot that can be read, by their names in the repository.
+    pub(crate) fn files(&self, commit: &str) -> Result<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        let snapshot = self.snapshot(commit);
+        if snapshot.is_dir() {
+            collect(&snapshot, "", &mut names)?;
+        }
+        Ok(names)
+    }
+
+    /// Whether it is known that a commit lacks a file.
+    pub(crate) fn lacks(&self, commit: &str, file: &str) -> bool {
+        self.absent(commit, file).exists()
+    }
+
+    /// Notes that a commit lacks a file.
+    pub(crate) fn set_lacking(&self, commit: &str, file: &str) -> Result<()> {
+        let path = self.absent(commit, file);
+        create_parent(&path)?;
+        File::create(&path).map(|_| ()).map_err(|source| failed("write", &path, source))
+    }
+
+    fn absent(&self, commit: &str, file: &str) -> PathBuf {
+        self.root.join(".no_exist").join(commit).join(file)
+    }
+
+    /// Waits for the right to fetch a content, and holds it until the file is dropped.
+    pub(crate) fn lock(
+        &self,
+        etag: &str,
+        file: &str,
+        longest: Duration,
+        progress: &mut Progress<'_>,
+    ) -> Result<File> {
+        let path = self.locks.join(format!("{etag}.lock"));
+        create_parent(&path)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|source| failed("open the lock", &path, source))?;
+        let begun = Instant::now();
+        let mut told = false;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::Error(source)) => return Err(failed("lock", &path, source)),
+                Err(TryLockError::WouldBlock) if begun.elapsed() >= longest => {
+                    return Err(Error::Locked {
+                        file: file.to_owned(),
+                        seconds: begun.elapsed().as_secs(),
+                        lock: path,
+                    });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    if !told {
+                        told = true;
+                        progress(Event::Note(&format!(
+                            "{file}: waiting for another process that fetches it"
+                        )));
+                    }
+                    std::thread::sleep(POLL.min(longest));
+                }
+            }
+        }
+    }
+
+    /// Makes a content appear in a snapshot.
+    pub(crate) fn link(&self, commit: &str, file: &str, etag: &str) -> Result<PathBuf> {
+        let blob = self.blob(etag);
+        let path = self.snapshot(commit).join(file);
+        create_parent(&path)?;
+        // Made next to the content, so that a snapshot never shows another name than its files'.
+        let temporary = beside(&blob);
+        remove(&temporary)?;
+        link(&blob, &temporary, file)
+            .map_err(|source| failed("make a link to the content at", &path, source))?;
+        std::fs::rename(&temporary, &path).map_err(|source| failed("write", &path, source))?;
+        Ok(path)
+    }
+
+    /// Removes a file from a snapshot, with its content.
+    pub(crate) fn remove(&self, path: &Path) -> Result<()> {
+        // The content is what the link leads to, but only if that lies among this repository's own.
+        let content = std::fs::canonicalize(path).ok();
+        let blobs = std::fs::canonicalize(self.root.join("blobs")).ok();
+        std::fs::remove_file(path).map_err(|source| failed("remove", path, source))?;
+        match (content, blobs) {
+            (Some(content), Some(blobs)) if content.parent() == Some(&blobs) => remove(&content),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The link's text leads from the snapshot's folder to the content, so that a cache can be moved as a whole.
+#[cfg(unix)]
+fn link(blob: &Path, path: &Path, file: &str) -> io::Result<()> {
+    let name = blob.file_name().unwrap_or_default();
+    let mut target: PathBuf = std::iter::repeat_n("..", 2 + file.matches('/').count()).collect();
+    target.extend([Path::new("blobs"), Path::new(name)]);
+    std::os::unix::fs::symlink(target, path)
+}
+
+/// Elsewhere symbolic links need rights that people seldom have.
+#[cfg(not(unix))]
+fn link(blob: &Path, path: &Path, _file: &str) -> io::Result<()> {
+    std::fs::hard_link(blob, path)
+}
+
+/// Removes a file that may be gone already.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(failed("remove", path, source)),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn create_parent(path: &Path) -> Result<()> {
+    let parent = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(parent).map_err(|source| failed("create", parent, source))
+}
+
+pub(crate) fn failed(action: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::File { action, path: path.to_owned(), remedy: REMEDY, source }
+}
+
+/// A name next to a file that no other process and no other thread takes.
+fn beside(path: &Path) -> PathBuf {
+    let thread = format!("{:?}", std::thread::current().id());
+    let thread: String = thread.chars().filter(char::is_ascii_digit).collect();
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.{thread}.tmp", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn collect(folder: &Path, prefix: &str, names: &mut BTreeSet<String>) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(|source| failed("read", folder, source))?;
+    for entry in entries {
+        let path = entry.map_err(|source| failed("read", folder, source))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if path.is_dir() {
+            collect(&path, &format!("{prefix}{name}/"), names)?;
+        } else if path.is_file() {
+            names.insert(format!("{prefix}{name}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! Names: of repositories, revisions, files and blobs. Whatever becomes a part of a path passes through here.
+use crate::error::{Error, Result};
+
+/// The revision that is meant without `@`.
+const MAIN: &str = "main";
+
+/// The most characters of an id, on the Hub.
+const LONGEST_ID: usize = 96;
+
+/// Whether a value has the form of an id on the Hub: `name` or `owner/name`, with an optional `@revision`.
+///
+/// A folder's or a file's name can have that form too, so look for those first.
+///
+/// ```
+/// use micse_hub::is_hub_id;
+/// assert!(is_hub_id("bert-base-uncased") && is_hub_id("princeton-nlp/sup-simcse-roberta-base@refs/pr/1"));
+/// assert!(!is_hub_id("./model") && !is_hub_id("runs/a/model") && !is_hub_id("/model"));
+/// ```
+pub fn is_hub_id(value: &str) -> bool {
+    split(value).is_some()
+}
+
+/// The id and the revision.
+fn split(value: &str) -> Option<(&str, &str)> {
+    let (id, revision) = value.split_once('@').unwrap_or((value, MAIN));
+    let parts: Vec<&str> = id.split('/').collect();
+    let good = parts.len() <= 2 && id.len() <= LONGEST_ID && parts.iter().all(|part| is_part(part));
+    (good && is_revision(revision)).then_some((id, revision))
+}
+
+/// One half of an id: the Hub allows letters, digits, `-`, `_` and `.`, but `--` and `..` nowhere, `-` and `.` not at
+/// the ends, and no name that ends like a repository's address.
+fn is_part(part: &str) -> bool {
+    !part.is_empty()
+        && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && !part.contains("--")
+        && !part.contains("..")
+        && !part.starts_with(['-', '.'])
+        && !part.ends_with(['-', '.'])
+        && part.strip_suffix(".git").is_none()
+}
+
+/// A branch, tag or commit that is safe as a relative path.
+fn is_revision(revision: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+    revision.bytes().all(plain) && is_safe_path(revision)
+}
+
+/// Whether a name from the Hub stays below the folder it is joined to, on every system.
+pub(crate) fn is_safe_path(name: &str) -> bool {
+    name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+        && !name.contains(['\\', ':'])
+        && !name.contains(char::is_control)
+}
+
+/// Whether a revision is a full commit hash, whose files never change.
+pub(crate) fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && is_lower_hex(revision)
+}
+
+/// Whether a value is a SHA-256 as 64 lower-case hexadecimal digits.
+pub(crate) fn is_sha256(value: &str) -> bool {
+    value.len() == 64 && is_lower_hex(value)
+}
+
+fn is_lower_hex(value: &str) -> bool {
+    value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// An `ETag` header as the name of a blob: without `W/` and quotes. None for what cannot be a file's name.
+pub(crate) fn blob_name(etag: &str) -> Option<String> {
+    let name = etag.trim().trim_start_matches("W/").trim_matches('"');
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (!name.is_empty() && name.len() <= 128 && name.bytes().all(plain)).then(|| name.to_owned())
+}
+
+/// The two kinds of repositories that are of use here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Model,
+    Dataset,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Dataset => "dataset",
+        }
+    }
+}
+
+/// A repository at a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Repository {
+    pub(crate) kind: Kind,
+    pub(crate) id: String,
+    pub(crate) revision: String,
+}
+
+impl Repository {
+    /// `owner/name` or `name`, with an optional `@revision`.
+    pub(crate) fn model(value: &str) -> Result<Self> {
+        let (id, revision) = split(value).ok_or_else(|| Error::Name {
+            value: value.to_owned(),
+            what: "id of a model on the Hub",
+            remedy: "write owner/name or name, if wanted with @ and a branch, tag or commit",
+        })?;
+        Ok(Self { kind: Kind::Model, id: id.to_owned(), revision: revision.to_owned() })
+    }
+
+    pub(crate) fn dataset(id: &str, revision: &str) -> Result<Self> {
+        if split(id).is_none_or(|(plain, _)| plain != id) {
+            return Err(Error::Name {
+                value: id.to_owned(),
+                what: "id of a dataset on the Hub",
+                remedy: "write owner/name or name",
+            });
+        }
+        if !is_revision(revision) {
+            return Err(Error::Name {
+                value: revision.to_owned(),
+                what: "revision",
+                remedy: "write a branch, tag or commit",
+            });
+        }
+        Ok(Self { kind: Kind::Dataset, id: id.to_owned(), revision: revision.to_owned() })
+    }
+
+    /// The folder in the cache.
+    pub(crate) fn folder(&self) -> String {
+        format!("{}s--{}", self.kind.name(), self.id.replace('/', "--"))
+    }
+
+    /// The address below the endpoint where the revision's files are listed.
+    pub(crate) fn listing(&self) -> String {
+        format!("api/{}s/{}/revision/{}?blobs=true", self.kind.name(), self.id, escape(&self.revision, false))
+    }
+
+    /// The address below the endpoint of a file at a revision.
+    pub(crate) fn file(&self, revision: &str, file: &str) -> String {
+        format!("{}/resolve/{}/{}", self.page(), escape(revision, false), escape(file, true))
+    }
+
+    /// The address below the endpoint of the page for people.
+    pub(crate) fn page(&self) -> String {
+        match self.kind {
+            Kind::Model => self.id.clone(),
+            Kind::Dataset => format!("datasets/{}", self.id),
+        }
+    }
+}
+
+/// Percent-encodes for a URL's path; a slash only if it is no separator.
+fn escape(text: &str, slash_separates: bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || (byte == b'/' && slash_separates) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push('%');
+            for half in [byte >> 4, byte & 15] {
+                escaped.extend(char::from_digit(u32::from(half), 16).map(|digit| digit.to_ascii_uppercase()));
+            }
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_as_the_hub_allows_them() {
+        for id in ["gpt2", "a/b", "BAAI/bge-small-en-v1.5", "a_b/c_", "a@main", "a/b@v1.0", "a@refs/pr/12"] {
+            assert!(is_hub_id(id), "{id}");
+        }
+        let long = "a".repeat(97);
+        let bad = [
+            "", "/", "a/", "/a", "a/b/c", ".", "..", "../a", "a/..", "./a", "~/a", "a b", "a--b", "a..b",
+            "-a", "a.", "a/b.git", "a\\b", "C:", "a@", "a@../b", "a@b//c", "a@/b", "a@b c", "ä/b", &long,
+        ];
+        for id in bad {
+            assert!(!is_hub_id(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn paths_that_leave_the_cache_are_seen() {
+        for good in ["a", "1_Pooling/config.json", "a b/ü.txt", "..a/b..", "a/.b"] {
+            assert!(is_safe_path(good), "{good}");
+        }
+        for bad in
+            ["", "..", "../a", "a/../b", "a/..", "/a", "a//b", "a/", "./a", "..\\a", "C:a", "a\0", "a\n"]
+        {
+            assert!(!is_safe_path(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn blob_names_are_plain() {
+        let sum = "0123456789abcdef".repeat(4);
+        assert_eq!(blob_name(&format!("\"{sum}\"")).as_deref(), Some(sum.as_str()));
+        assert_eq!(blob_name("W/\"abc-1\"").as_deref(), Some("abc-1"));
+        for bad in ["", "\"\"", "\"../a\"", "\"a/b\"", "\"a.lock\"", "a b"] {
+            assert_eq!(blob_name(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_and_folders() {
+        let model = Repository::model("a/b-c@refs/pr/1").unwrap();
+        assert_eq!(model.folder(), "models--a--b-c");
+        assert_eq!(model.listing(), "api/models/a/b-c/revision/refs%2Fpr%2F1?blobs=true");
+        assert_eq!(model.file("main", "x/ü 1.txt"), "a/b-c/resolve/main/x/%C3%BC%201.txt");
+        let data = Repository::dataset("d", "v1").unwrap();
+        assert_eq!(data.folder(), "datasets--d");
+        assert_eq!(data.file("v1", "f"), "datasets/d/resolve/v1/f");
+        assert!(Repository::dataset("d@v1", "main").is_err());
+        assert!(Repository::dataset("d", "../x").is_err());
+    }
+}

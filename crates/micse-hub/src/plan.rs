@@ -1,0 +1,270 @@
+//! Which of a repository's files make up a model.
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::id::is_safe_path;
+
+/// The list of a sentence-transformers model's modules.
+pub(crate) const MODULES: &str = "modules.json";
+
+/// Files that a model's folder, or a module's, may have beside its weights.
+const WANTED: [&str; 22] = [
+    "config.json",
+    MODULES,
+    "config_sentence_transformers.json",
+    "sentence_bert_config.json",
+    // Older names of the same.
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    // This project's own: a masked-LM head, and whitening or a flow.
+    "mlm_head.safetensors",
+    "post.json",
+    "post.safetensors",
+];
+
+/// One of these at least makes a tokenizer.
+const TOKENIZERS: [&str; 5] =
+    ["tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model"];
+
+/// Weights by preference; an index stands for the shards that it names.
+const WEIGHTS: [&str; 4] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+];
+
+#[derive(Deserialize)]
+struct Module {
+    path: String,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+/// Why there is no plan: a problem of the repository in words, or an error of what reads its files.
+pub(crate) enum NoPlan<E> {
+    Problem(String),
+    Read(E),
+}
+
+/// The files to have, out of those that a repository has (`names`); `read` gives a file's text.
+pub(crate) fn plan<E>(
+    names: &BTreeSet<String>,
+    mut read: impl FnMut(&str) -> Result<String, E>,
+) -> Result<Vec<String>, NoPlan<E>> {
+    let mut folders = vec![String::new()];
+    let mut encoder = String::new();
+    if names.contains(MODULES) {
+        let text = read(MODULES).map_err(NoPlan::Read)?;
+        let modules: Vec<Module> = parse(MODULES, &text)?;
+        for (position, module) in modules.iter().enumerate() {
+            let path = module.path.trim_end_matches('/');
+            if !path.is_empty() && !is_safe_path(path) {
+                return Err(leaves(MODULES, path));
+            }
+            let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
+            if position == 0 {
+                encoder.clone_from(&prefix);
+            }
+            if !folders.contains(&prefix) {
+                folders.push(prefix);
+            }
+        }
+    }
+    let mut wanted = Vec::new();
+    for prefix in &folders {
+        let there = |name: &&&str| names.contains(&format!("{prefix}{name}"));
+        wanted.extend(WANTED.iter().filter(there).map(|name| format!("{prefix}{name}")));
+        // A root without the encoder may hold other weights, say of an export; no one reads them.
+        if prefix.is_empty() && !encoder.is_empty() {
+            continue;
+        }
+        if let Some(weights) = WEIGHTS.iter().find(there) {
+            let weights = format!("{prefix}{weights}");
+            wanted.push(weights.clone());
+            if weights.ends_with(".index.json") {
+                let text = read(&weights).map_err(NoPlan::Read)?;
+                let index: Index = parse(&weights, &text)?;
+                let shards: BTreeSet<String> = index.weight_map.into_values().collect();
+                for shard in shards {
+                    if !is_safe_path(&shard) {
+                        return Err(leaves(&weights, &shard));
+                    }
+                    let shard = format!("{prefix}{shard}");
+                    if !names.contains(&shard) {
+                        return Err(NoPlan::Problem(format!("{weights} names {shard}, which is not there")));
+                    }
+                    wanted.push(shard);
+                }
+            }
+        } else if *prefix == encoder {
+            return Err(NoPlan::Problem(no_weights(names, prefix)));
+        }
+    }
+    let missing = |name: &str, what: &str| {
+        NoPlan::Problem(format!(
+            "{encoder}{name} is not there; without {what} this is no model of a known kind"
+        ))
+    };
+    if !names.contains(&format!("{encoder}config.json")) {
+        return Err(missing("config.json", "a configuration"));
+    }
+    if !TOKENIZERS.iter().any(|name| names.contains(&format!("{encoder}{name}"))) {
+        return Err(missing("tokenizer.json", "a tokenizer (tokenizer.json or a vocabulary)"));
+    }
+    Ok(wanted)
+}
+
+fn no_weights(names: &BTreeSet<String>, prefix: &str) -> String {
+    let others = [".h5", ".msgpack", ".onnx", ".gguf", ".ckpt", ".ot"];
+    let found: Vec<&str> = names
+        .iter()
+        .filter(|name| others.iter().any(|end| name.ends_with(end)))
+        .map(String::as_str)
+        .take(3)
+        .collect();
+    let other = match found.as_slice() {
+        [] => String::new(),
+        found => format!(" (there is {}, which this project does not read)", found.join(", ")),
+    };
+    format!(
+        "{prefix}model.safetensors or {prefix}pytorch_model.bin is not there{other}; \
+         look for another repository of the same model, or convert it with transformers: \
+         AutoModel.from_pretrained(...).save_pretrained(FOLDER)"
+    )
+}
+
+fn leaves<E>(file: &str, path: &str) -> NoPlan<E> {
+    NoPlan::Problem(format!(
+        "{file} names {path:?}, which leads out of the model's folder; it is not fetched"
+    ))
+}
+
+fn parse<'a, T: Deserialize<'a>, E>(name: &str, text: &'a str) -> Result<T, NoPlan<E>> {
+    serde_json::from_str(text)
+        .map_err(|error| NoPlan::Problem(format!("{name} is not what it should be: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan_of(files: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        let names = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let read = |name: &str| {
+            files.iter().find(|(file, _)| *file == name).map(|(_, text)| (*text).to_owned()).ok_or("not read")
+        };
+        let sorted = |mut wanted: Vec<String>| {
+            wanted.sort();
+            wanted
+        };
+        plan(&names, read).map(sorted).map_err(|no| match no {
+            NoPlan::Problem(problem) => problem,
+            NoPlan::Read(error) => error.to_owned(),
+        })
+    }
+
+    #[test]
+    fn safetensors_go_before_pytorch_and_nothing_else_is_taken() {
+        let base = [("config.json", ""), ("vocab.txt", ""), ("README.md", ""), ("tf_model.h5", "")];
+        let with = |more: &[(&'static str, &'static str)]| plan_of(&[&base, more].concat());
+        let index = r#"{"metadata": {}, "weight_map": {"a": "m-1.bin", "b": "m-2.bin", "c": "m-1.bin"}}"#;
+        assert_eq!(
+            with(&[("model.safetensors", ""), ("pytorch_model.bin", ""), ("onnx/model.onnx", "")]).unwrap(),
+            ["config.json", "model.safetensors", "vocab.txt"]
+        );
+        assert_eq!(
+            with(&[("pytorch_model.bin", ""), ("pytorch_model.bin.index.json", index)]).unwrap(),
+            ["config.json", "pytorch_model.bin", "vocab.txt"]
+        );
+        let shards = [("pytorch_model.bin.index.json", index), ("m-1.bin", ""), ("m-2.bin", "")];
+        assert_eq!(
+            with(&shards).unwrap(),
+            ["config.json", "m-1.bin", "m-2.bin", "pytorch_model.bin.index.json", "vocab.txt"]
+        );
+        assert!(with(&shards[..2]).unwrap_err().contains("m-2.bin, which is not there"));
+        assert!(with(&[]).unwrap_err().contains("tf_model.h5"));
+    }
+
+    #[test]
+    fn modules_bring_their_folders() {
+        let modules = r#"[{"idx": 0, "name": "0", "path": "", "type": "t"}, {"idx": 1, "path": "1_Pooling"},
+                          {"idx": 2, "path": "2_Dense"}, {"idx": 3, "path": "3_Normalize"}]"#;
+        let files = [
+            ("config.json", ""),
+            ("tokenizer.json", ""),
+            ("model.safetensors", ""),
+            ("modules.json", modules),
+            ("1_Pooling/config.json", ""),
+            ("1_Pooling/notes.md", ""),
+            ("2_Dense/config.json", ""),
+            ("2_Dense/pytorch_model.bin", ""),
+            ("4_Other/config.json", ""),
+        ];
+        let expected = [
+            "1_Pooling/config.json",
+            "2_Dense/config.json",
+            "2_Dense/pytorch_model.bin",
+            "config.json",
+            "model.safetensors",
+            "modules.json",
+            "tokenizer.json",
+        ];
+        assert_eq!(plan_of(&files).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_encoder_may_lie_in_a_folder_of_its_own() {
+        let modules = r#"[{"path": "0_Transformer/"}, {"path": "1_Pooling"}]"#;
+        let files = [
+            ("modules.json", modules),
+            ("0_Transformer/config.json", ""),
+            ("0_Transformer/vocab.txt", ""),
+            ("0_Transformer/pytorch_model.bin", ""),
+            ("1_Pooling/config.json", ""),
+            ("pytorch_model.bin", ""),
+        ];
+        let wanted = plan_of(&files).unwrap();
+        assert_eq!(wanted.len(), 5, "{wanted:?}");
+        assert!(!wanted.contains(&"pytorch_model.bin".to_owned()));
+    }
+
+    #[test]
+    fn names_that_lead_out_are_refused() {
+        let base = [("config.json", ""), ("vocab.txt", "")];
+        for path in ["../x", "/etc", "a/../../x", "..", "a\\\\b"] {
+            let modules = format!(r#"[{{"path": ""}}, {{"path": "{path}"}}]"#);
+            let files = [&base[..], &[("modules.json", &modules), ("model.safetensors", "")]].concat();
+            assert!(plan_of(&files).unwrap_err().contains("leads out"), "{path}");
+            let index = format!(r#"{{"weight_map": {{"a": "{path}"}}}}"#);
+            let files = [&base[..], &[("model.safetensors.index.json", &index)]].concat();
+            assert!(plan_of(&files).unwrap_err().contains("leads out"), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_model_is_said() {
+        let weights = ("model.safetensors", "");
+        assert!(plan_of(&[weights, ("vocab.txt", "")]).unwrap_err().contains("config.json"));
+        assert!(plan_of(&[weights, ("config.json", "")]).unwrap_err().contains("tokenizer"));
+        let broken = [weights, ("config.json", ""), ("vocab.txt", ""), ("modules.json", "{")];
+        assert!(plan_of(&broken).unwrap_err().contains("modules.json"));
+    }
+}

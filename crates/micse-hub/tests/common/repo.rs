@@ -1,0 +1,93 @@
+//! What the small Hub holds.
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+/// A repository's files at one commit.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Repo {
+    /// By name: whether it is stored elsewhere, and its bytes.
+    pub(crate) files: BTreeMap<String, (bool, Vec<u8>)>,
+}
+
+impl Repo {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// A file that the Hub itself keeps.
+    pub(crate) fn small(mut self, name: &str, bytes: &[u8]) -> Self {
+        self.files.insert(name.to_owned(), (false, bytes.to_owned()));
+        self
+    }
+
+    /// A file that is stored elsewhere.
+    pub(crate) fn large(mut self, name: &str, bytes: &[u8]) -> Self {
+        self.files.insert(name.to_owned(), (true, bytes.to_owned()));
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.files.remove(name);
+        self
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> &[u8] {
+        &self.files[name].1
+    }
+
+    /// Some commit hash that depends on the files.
+    pub(crate) fn commit(&self) -> String {
+        let mut hash = Sha256::new();
+        for (name, (_, bytes)) in &self.files {
+            hash.update(name);
+            hash.update(bytes);
+        }
+        hex(&hash.finalize())[..40].to_owned()
+    }
+
+    /// The answer that lists the files, with sizes.
+    pub(crate) fn listing(&self) -> String {
+        let sibling = |(name, (large, bytes)): (&String, &(bool, Vec<u8>))| {
+            let size = bytes.len();
+            if *large {
+                json!({"rfilename": name, "size": size, "blobId": "0",
+                       "lfs": {"sha256": etag(true, bytes), "size": size, "pointerSize": 134}})
+            } else {
+                json!({"rfilename": name, "size": size, "blobId": etag(false, bytes)})
+            }
+        };
+        let siblings: Vec<_> = self.files.iter().map(sibling).collect();
+        json!({"id": "x/y", "sha": self.commit(), "private": false, "tags": [], "siblings": siblings})
+            .to_string()
+    }
+
+    /// The form in which Python's library asks for the same.
+    pub(crate) fn tree(&self) -> String {
+        let entry = |(name, (large, bytes)): (&String, &(bool, Vec<u8>))| {
+            let size = bytes.len();
+            if *large {
+                json!({"type": "file", "path": name, "size": size, "oid": "0".repeat(40),
+                       "lfs": {"oid": etag(true, bytes), "size": size, "pointerSize": 134}})
+            } else {
+                json!({"type": "file", "path": name, "size": size, "oid": etag(false, bytes)})
+            }
+        };
+        json!(self.files.iter().map(entry).collect::<Vec<_>>()).to_string()
+    }
+}
+
+/// The tag of a file's content.
+pub(crate) fn etag(large: bool, bytes: &[u8]) -> String {
+    let sum = hex(&Sha256::digest(bytes));
+    if large { sum } else { sum[..40].to_owned() }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|d| char::from_digit(d.into(), 16))
+        .collect()
+}
