@@ -124,8 +124,8 @@ impl Locator {
     /// The folder of the pre-trained encoder: `flag` is the value of `--encoder`, a folder or `demo`.
     ///
     /// # Errors
-    /// A folder that does not exist (model ids of the Hub are not fetched), and no flag without a data folder that
-    /// has `bert-base-uncased/`.
+    /// A folder that does not exist (a command that fetches models of the Hub turns their ids into folders before),
+    /// and no flag without a data folder that has `bert-base-uncased/`.
     pub fn encoder(&self, flag: Option<&str>) -> Result<Located<PathBuf>> {
         self.folder("encoder", "--encoder", flag, "encoder", "bert-base-uncased")
     }
@@ -171,8 +171,8 @@ impl Locator {
             Some(value) if Path::new(value).is_dir() => (PathBuf::from(value), flag.to_owned()),
             Some(value) => {
                 let problem = if what == "encoder" && is_hub_id(value) {
-                    "no such folder, and model ids of the Hub are not fetched; \
-                     download the model and give its folder, or `demo`"
+                    "no such folder, and models of the Hub are not fetched by this command; \
+                     fetch the model before and give its folder, or `demo`"
                 } else {
                     "no such folder; give a folder, or `demo`"
                 };
@@ -208,12 +208,13 @@ impl Locator {
     }
 }
 
-/// Whether a value looks like `owner/name` or `name`, not like a path.
+/// Whether a value looks like `owner/name` or `name`, with an optional `@revision`, and not like a path.
 fn is_hub_id(value: &str) -> bool {
     let plain = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
             && part.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
     };
-    value.split('/').count() <= 2 && value.split('/').all(plain)
+    let (id, revision) = value.split_once('@').unwrap_or((value, "main"));
+    id.split('/').count() <= 2 && id.split('/').chain(revision.split('/')).all(plain)
 }
