@@ -35,6 +35,42 @@ fn table_json_and_csv_say_the_same() {
 }
 
 #[test]
+fn results_in_mtebs_form() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (model, sts, out) = (path("model"), path("sts"), path("results"));
+    write_small_model(&folder.path().join("model"));
+    write_small_sts(&folder.path().join("sts"));
+    let common = ["--model", &model, "--sts", &sts, "--pooling", "cls", "--format", "json", "--mteb", &out];
+    let with = |extra: &[&str]| eval(&[&common[..], extra].concat());
+    with(&["--mteb-name", "me/small"]).refused(&["MTEB's tasks", "--sts"]);
+    // The demo's files in SentEval's place.
+    let benchmark = folder.path().join("sts/STS/STSBenchmark");
+    std::fs::create_dir_all(&benchmark).expect("a folder");
+    for name in ["dev", "test"] {
+        let demo = folder.path().join(format!("sts/demo-{name}.csv"));
+        std::fs::rename(demo, benchmark.join(format!("sts-{name}.csv"))).expect("a file");
+    }
+    let benchmark = ["--tasks", "STSBenchmark"];
+    with(&benchmark).refused(&["--mteb-name"]);
+    with(&[&benchmark[..], &["--mteb-name", "../small"]].concat()).refused(&["OWNER/NAME"]);
+    assert!(!folder.path().join("results").exists(), "refused before anything is written");
+    let named = ["--mteb-name", "me/small", "--mteb-revision", "abc"];
+    let scores = with(&[&benchmark[..], &named].concat()).output();
+    let spearman = Evaluation::from_json(&scores).expect("scores").average;
+    let written = |name: &str| -> serde_json::Value {
+        let path = folder.path().join("results/me__small/abc").join(name);
+        serde_json::from_str(&std::fs::read_to_string(path).expect("a file")).expect("JSON")
+    };
+    let main = written("STSBenchmark.json")["scores"]["test"][0]["main_score"].as_f64().expect("a score");
+    assert!((main - spearman / 100.0).abs() < 1e-6, "{main} and {spearman}");
+    let meta = written("model_meta.json");
+    // 29 word pieces of 32 numbers.
+    assert_eq!((&meta["n_embedding_parameters"], &meta["embed_dim"]), (&(29 * 32).into(), &32.into()));
+    assert_eq!((&meta["framework"], &meta["max_tokens"]), (&serde_json::json!(["safetensors"]), &32.into()));
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let empty = folder.path().to_str().expect("UTF-8");

@@ -34,6 +34,12 @@ pub enum Error {
         /// The entry.
         value: f32,
     },
+    /// Scores that MTEB's form cannot hold, or a model's name that is none.
+    #[error("MTEB's files: {0}")]
+    Mteb(String),
+    /// A file cannot be written.
+    #[error(transparent)]
+    File(#[from] micse_model::Error),
     /// An evaluation could not be written as JSON.
     #[error("the evaluation cannot be written as JSON")]
     Json(#[from] serde_json::Error),

@@ -39,17 +39,20 @@
 //! ```
 //!
 //! Modules: `embedder` what is known of a model, `model` the encoders of micse-model, `vectors` word vectors; `protocol` the evaluation; `evaluation` its result, `report`
-//! that result as table and CSV, `pairs` the cosines behind it; `correlation` and `geometry` the figures; `named` a map that keeps its order.
+//! that result as table and CSV, [`mteb`] as MTEB's files, `pairs` the cosines behind it; `correlation` and `geometry` the figures; `named` a map that keeps its order,
+//! `snapshot` models of the Hub's cache.
 mod correlation;
 mod embedder;
 mod error;
 mod evaluation;
 mod geometry;
 mod model;
+pub mod mteb;
 mod named;
 mod pairs;
 mod protocol;
 mod report;
+mod snapshot;
 mod vectors;
 
 pub use correlation::{pearson, spearman};
@@ -61,4 +64,5 @@ pub use model::{ModelEmbedder, PostEmbedder};
 pub use named::Named;
 pub use pairs::PairScores;
 pub use protocol::{dev_spearman, evaluate, evaluate_pairs};
+pub use snapshot::HubSnapshot;
 pub use vectors::VectorEmbedder;

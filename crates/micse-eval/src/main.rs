@@ -4,13 +4,14 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use micse_data::{Locator, Suite, Task};
-use micse_eval::{Embedder, Evaluation, ModelEmbedder, PostEmbedder, VectorEmbedder, evaluate};
+use micse_eval::mteb::{self, MtebFacts, MtebModel};
+use micse_eval::{Embedder, Evaluation, HubSnapshot, ModelEmbedder, PostEmbedder, VectorEmbedder, evaluate};
 use micse_model::options::ComputeOptions;
-use micse_model::{ModelFolder, Pooling, TokenConvolution};
+use micse_model::{ModelFolder, Pooling, TokenConvolution, WORD_TABLE};
 use micse_post::Stage;
 use micse_vectors::{Selection, WordVectors};
 
@@ -47,6 +48,15 @@ struct Cli {
     /// Where the result goes [default: standard output]
     #[arg(long)]
     output: Option<PathBuf>,
+    /// Write MTEB's files too: `DIR/OWNER__NAME/REVISION/TASK.json`, scores between -1 and 1
+    #[arg(long, value_name = "DIR", conflicts_with = "vectors")]
+    mteb: Option<PathBuf>,
+    /// The model's name in these files [default: its id, if it lies in the Hub's cache]
+    #[arg(long, value_name = "OWNER/NAME", requires = "mteb")]
+    mteb_name: Option<String>,
+    /// Its revision in these files [default: its commit, if it lies in the Hub's cache, else none]
+    #[arg(long, value_name = "REVISION", requires = "mteb")]
+    mteb_revision: Option<String>,
     #[command(flatten)]
     compute: ComputeOptions,
     /// Say more on stderr; twice for details
@@ -108,6 +118,14 @@ impl Cli {
             }
         };
         let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
+        // What cannot be written is refused before it is scored.
+        let mteb_files = match &self.mteb {
+            Some(into) => {
+                mteb::check(&suite)?;
+                Some((into, self.mteb_model(&folder)?))
+            }
+            None => None,
+        };
         let (encoder, tokenizer) = (folder.encoder(&compute)?, folder.tokenizer()?);
         // What training put behind the encoder is part of the model.
         let convolution = TokenConvolution::in_folder(folder.path(), encoder.config(), &compute.device)?;
@@ -121,7 +139,33 @@ impl Cli {
             }
             None => score(&embedder, &suite)?,
         };
+        if let Some((into, model)) = mteb_files {
+            let sizes: Vec<usize> =
+                encoder.parameters().iter().map(|info| info.shape.iter().product()).collect();
+            let facts = MtebFacts {
+                parameters: Some(sizes.iter().sum()),
+                embedding_parameters: sizes.get(WORD_TABLE).copied(),
+                max_tokens: Some(encoder.config().max_position_embeddings),
+                dimension: Some(stage.as_ref().map_or(embedder.dimension(), Stage::output_dimension)),
+                frameworks: frameworks(folder.path(), stage.is_none() && convolution.is_none()),
+            };
+            eprintln!("MTEB's files: {}", model.write(into, &facts, &evaluation)?.display());
+        }
         self.write(&evaluation.of_model(model.place.display().to_string(), pooling.to_string()))
+    }
+
+    /// The name that MTEB's files have for a model's folder.
+    fn mteb_model(&self, folder: &ModelFolder) -> Result<MtebModel> {
+        let path = folder.path();
+        let (id, commit) = HubSnapshot::of(path).map(|s| (s.id, s.revision)).unzip();
+        let name = self.mteb_name.clone().or(id).with_context(|| {
+            format!(
+                "{} does not lie in the Hub's cache: give the model a name by --mteb-name",
+                path.display()
+            )
+        })?;
+        let revision = self.mteb_revision.clone().or(commit);
+        Ok(MtebModel::new(&name, revision.as_deref())?)
     }
 
     /// The mean of word vectors as a model.
@@ -165,6 +209,19 @@ impl Cli {
         }
         Ok(())
     }
+}
+
+/// What loads a model folder, by MTEB's names; `plain`: nothing of this project's own stands behind the encoder.
+fn frameworks(folder: &Path, plain: bool) -> Vec<&'static str> {
+    let has = |name: &str| folder.join(name).is_file();
+    let mut frameworks = Vec::new();
+    if plain && has("modules.json") {
+        frameworks.push("Sentence Transformers");
+    }
+    if has("model.safetensors") || has("model.safetensors.index.json") {
+        frameworks.push("safetensors");
+    }
+    frameworks
 }
 
 /// Scores an embedder, with a bar.
