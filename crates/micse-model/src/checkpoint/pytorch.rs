@@ -45,9 +45,10 @@ pub(super) fn table(path: &Path, file: usize) -> Result<Vec<(String, Entry)>> {
     for &(name, value) in named {
         // What is no tensor under a name is no parameter.
         let (Some(name), Some(tensor)) = (pickle.text(name), Rebuilt::of(&pickle, value)) else { continue };
-        let entry = tensor
-            .entry(&stored, folder, file)
-            .map_err(|reason| damaged(path, format!("tensor `{name}` {reason}")))?;
+        let entry = tensor.entry(&stored, folder, file).map_err(|reason| Error::Weights {
+            path: path.into(),
+            reason: format!("tensor `{name}` {reason}"),
+        })?;
         table.push((name.to_owned(), entry));
     }
     Ok(table)
