@@ -1,6 +1,8 @@
-//! The project's own commands: `cargo xtask sweep`, `golden`, `methods`, `bench`, `pretrain` and `vectors`.
+//! The project's own commands: `cargo xtask sweep`, `report`, `golden`, `methods`, `bench`, `pretrain`, `vectors` and
+//! `dependencies`.
 
 mod bench;
+mod dependencies;
 mod golden;
 mod methods;
 mod pretrain;
@@ -43,6 +45,7 @@ enum Command {
     Pretrain(Box<pretrain::Pretrain>),
     Bench(Box<bench::Bench>),
     Vectors(vectors::Vectors),
+    Dependencies(dependencies::Dependencies),
     #[command(hide = true)]
     SweepCell(sweep::SweepCell),
 }
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Command::Pretrain(pretrain) => pretrain.run().map(success),
         Command::Bench(bench) => bench.run().map(success),
         Command::Vectors(vectors) => vectors.run().map(success),
+        Command::Dependencies(dependencies) => dependencies.run().map(success),
         Command::SweepCell(cell) => cell.run(),
     };
     done.unwrap_or_else(|error| {

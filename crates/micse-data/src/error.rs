@@ -42,6 +42,19 @@ pub enum Error {
         /// Offset of the first bad byte in the (decompressed) file, from 0.
         offset: u64,
     },
+    /// A line that is no sentence.
+    #[error(
+        "{}:{line}: the line is longer than {limit} bytes; a corpus has one sentence a line, is this a text file?",
+        path.display()
+    )]
+    LongLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The most bytes of a line.
+        limit: usize,
+    },
     /// A Zstandard file ends in the middle of a frame.
     #[error("{}: the Zstandard data ends early, after {lines} lines; fetch the file again", path.display())]
     TruncatedZstd {

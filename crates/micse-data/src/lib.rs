@@ -22,6 +22,7 @@
 //! * [`masking`]: masked copies of tokenized sentences, for masked language modelling.
 //! * [`augment`]: other views of a sentence, and pairs of sentences.
 //! * [`sts`]: test sets of scored pairs, in `SentEval`'s layout or the demo's.
+//! * [`overlap`]: which evaluation sentences stand in a training text.
 //! * [`locate`]: a flag, else `MICSE_DATA`, else an error that helps.
 //! * [`demo`]: a seeded grammar's corpus and graded pairs.
 pub mod augment;
@@ -31,6 +32,7 @@ mod error;
 pub mod locate;
 pub mod masking;
 pub mod order;
+pub mod overlap;
 pub mod split;
 pub mod sts;
 
@@ -40,5 +42,6 @@ pub use error::{Error, Result};
 pub use locate::{CorpusSource, Located, Locator};
 pub use masking::{MaskVocabulary, Masked, Masking};
 pub use order::EpochOrder;
+pub use overlap::Overlap;
 pub use split::{Split, SplitFiles, SplitSize, parse_seeds, parse_sizes};
 pub use sts::{DEMO_FILES, Pair, Subset, Suite, Task};

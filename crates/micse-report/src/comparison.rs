@@ -94,8 +94,16 @@ impl Comparisons {
             for method in results.methods.iter().filter(|method| method.name != baseline) {
                 if let Some(side) = side(results, &method.name, size) {
                     let common = common(&side, &base);
+                    let places: Vec<(usize, usize)> =
+                        common.iter().map(|((a, _), (b, _))| (*a, *b)).collect();
                     for task in &results.tasks {
-                        of_size.extend(compare(&method.name, size, task, &common, &resampled)?);
+                        let Some(mut comparison) = compare(&method.name, size, task, &common)? else {
+                            continue;
+                        };
+                        if comparison.difference.is_finite() {
+                            comparison.pairs = resampled.difference(task, &places)?;
+                        }
+                        of_size.push(comparison);
                     }
                 }
             }
@@ -205,13 +213,27 @@ fn common<'a>(method: &Side<'a>, baseline: &Side<'a>) -> Vec<(Placed<'a>, Placed
     }
 }
 
-/// One comparison, not yet corrected; none without a seed in common.
+/// One comparison over seeds alone: one method against another that need not be the baseline, at a size, on a task or on
+/// [`AVERAGE`](crate::AVERAGE). None without a seed in common.
+pub(crate) fn over_seeds(
+    results: &Results,
+    method: &str,
+    other: &str,
+    size: &str,
+    task: &str,
+) -> Result<Option<Comparison>> {
+    let (Some(one), Some(other)) = (side(results, method, size), side(results, other, size)) else {
+        return Ok(None);
+    };
+    compare(method, size, task, &common(&one, &other))
+}
+
+/// One comparison, not yet corrected, without the bootstrap; none without a seed in common.
 fn compare(
     method: &str,
     size: &str,
     task: &str,
     common: &[(Placed<'_>, Placed<'_>)],
-    resampled: &Resampled,
 ) -> Result<Option<Comparison>> {
     let scores =
         common.iter().filter_map(|((_, one), (_, other))| Some((one.score(task)?, other.score(task)?)));
@@ -237,8 +259,6 @@ fn compare(
             comparison.interval = over_seeds.interval;
             comparison.p = over_seeds.p;
         }
-        let places: Vec<(usize, usize)> = common.iter().map(|((a, _), (b, _))| (*a, *b)).collect();
-        comparison.pairs = resampled.difference(task, &places)?;
     }
     Ok(Some(comparison))
 }

@@ -42,6 +42,8 @@ pub struct Results {
 pub struct Hole {
     /// The cell: method, size and seed.
     pub cell: String,
+    /// Its folder, which may not be there.
+    pub folder: PathBuf,
     /// Why it failed; none if it was not run to its end yet.
     pub reason: Option<String>,
 }
@@ -116,7 +118,7 @@ impl Results {
             let path = folder.join("result.json");
             if !path.is_file() {
                 let reason = Failure::load(&folder)?.map(|failure| failure.reason);
-                holes.push(Hole { cell: cell.to_string(), reason });
+                holes.push(Hole { cell: cell.to_string(), folder, reason });
                 continue;
             }
             let result = RunResult::load(&path)?;

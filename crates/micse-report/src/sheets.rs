@@ -5,9 +5,7 @@ mod baseline;
 mod provenance;
 mod published;
 
-use std::collections::BTreeMap;
-
-use crate::comparison::{Comparison, Comparisons};
+use crate::comparison::{Comparison, Comparisons, over_seeds};
 use crate::paper::Paper;
 use crate::results::{AVERAGE, DEVELOPMENT, Method, Results};
 use crate::tables::Sheet;
@@ -29,7 +27,7 @@ pub(crate) fn all(
         sheets.extend(results.sizes.iter().map(|size| by_task(results, comparisons, size)));
     }
     sheets.extend(on_development(results, grid));
-    sheets.extend(effect_of_ami(results));
+    sheets.extend(effect_of_ami(results)?);
     if let Some(comparisons) = comparisons {
         sheets.extend(results.sizes.iter().filter_map(|size| baseline::against(results, comparisons, size)));
     }
@@ -99,13 +97,18 @@ fn by_size(results: &Results, comparisons: Option<&Comparisons>) -> Sheet {
     };
     Sheet {
         title: format!(
-            "Methods by training-set size: Spearman x 100, {what}, mean±std over {} seeds",
-            results.scores.runs(None)
+            "Methods by training-set size: Spearman x 100, {what}, {}",
+            of_seeds(&results.scores.runs(None))
         ),
         header,
         rows: results.methods.iter().map(row).collect(),
         notes: star(comparisons).into_iter().chain(provenance.notes()).chain(holes(results)).collect(),
     }
+}
+
+/// What the figures of a table are over.
+fn of_seeds(seeds: &str) -> String {
+    if seeds == "1" { "one seed".into() } else { format!("mean±std over {seeds} seeds") }
 }
 
 /// What is missing, and why.
@@ -135,10 +138,7 @@ fn on_development(results: &Results, grid: &Grid) -> Option<Sheet> {
         row
     };
     Some(Sheet {
-        title: format!(
-            "Development pairs: Spearman x 100, mean±std over {} seeds",
-            results.development.runs(None)
-        ),
+        title: format!("Development pairs: Spearman x 100, {}", of_seeds(&results.development.runs(None))),
         header,
         rows: results.methods.iter().map(row).collect(),
         notes: ["values of a recipe are chosen here, not by the tasks of the other tables".to_owned()]
@@ -182,8 +182,8 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
     });
     Sheet {
         title: format!(
-            "Methods by task, trained on {size}: Spearman x 100, mean±std over {} seeds",
-            results.scores.runs(Some(size))
+            "Methods by task, trained on {size}: Spearman x 100, {}",
+            of_seeds(&results.scores.runs(Some(size)))
         ),
         header,
         rows: results.methods.iter().map(row).collect(),
@@ -196,20 +196,9 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
     }
 }
 
-/// The differences of two methods over the seeds that both have.
-fn by_seed(results: &Results, one: &str, other: &str, size: &str, task: &str) -> Vec<f64> {
-    let of = |method: &str| -> BTreeMap<u64, f64> {
-        let cells = results.cells.iter().filter(|cell| cell.result.method == method);
-        let of_size = cells.filter(|cell| cell.result.size.as_deref() == Some(size));
-        of_size.filter_map(|cell| Some((cell.result.seed?, cell.score(task)?))).collect()
-    };
-    let (one, other) = (of(one), of(other));
-    one.iter().filter_map(|(seed, score)| Some(score - other.get(seed)?)).collect()
-}
-
 /// What AMI adds to the methods that were run with it and without: the paper's Table 2 in pairs; none if there is no
 /// such pair.
-fn effect_of_ami(results: &Results) -> Option<Sheet> {
+fn effect_of_ami(results: &Results) -> Result<Option<Sheet>> {
     let (task, what) = headline(results);
     let has = |name: &str| results.methods.iter().any(|m| m.name == name);
     let scores = &results.scores;
@@ -225,20 +214,22 @@ fn effect_of_ami(results: &Results) -> Option<Sheet> {
             rows.push(row);
         }
         let mut row = vec!["  difference".to_owned()];
-        row.extend(results.sizes.iter().map(|size| {
-            let differences = by_seed(results, &with, plain, size, task);
-            let n = differences.len();
-            let fewer = n < results.runs(plain, size).max(results.runs(&with, size));
-            match (n, fewer) {
-                (0, _) => "-".into(),
-                (_, true) => format!("{:+.2} (n={n})", differences.iter().sum::<f64>() / n as f64),
-                (_, false) => format!("{:+.2}", differences.iter().sum::<f64>() / n as f64),
-            }
-        }));
+        let differences = results.sizes.iter().map(|size| {
+            Ok(match over_seeds(results, &with, plain, size, task)? {
+                None => "-".into(),
+                Some(Comparison { difference, n, .. })
+                    if n < results.runs(plain, size).max(results.runs(&with, size)) =>
+                {
+                    format!("{difference:+.2} (n={n})")
+                }
+                Some(Comparison { difference, .. }) => format!("{difference:+.2}"),
+            })
+        });
+        row.extend(differences.collect::<Result<Vec<_>>>()?);
         rows.push(row);
     }
     let mut header = vec!["method".to_owned()];
     header.extend(results.sizes.iter().cloned());
-    let title = format!("What AMI adds: Spearman x 100, {what}, mean±std over {} seeds", scores.runs(None));
-    (!rows.is_empty()).then_some(Sheet { title, header, rows, notes: Vec::new() })
+    let title = format!("What AMI adds: Spearman x 100, {what}, {}", of_seeds(&scores.runs(None)));
+    Ok((!rows.is_empty()).then_some(Sheet { title, header, rows, notes: Vec::new() }))
 }

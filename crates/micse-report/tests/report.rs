@@ -313,6 +313,19 @@ fn pictures_are_files_in_both_forms() {
 }
 
 #[test]
+fn pictures_of_an_earlier_report_go() {
+    let (folder, _) = report(&[trained("simcse", "100", 100, 48, 50.0)], None);
+    let figures = folder.path().join("figures");
+    for name in ["components.svg", "components.png", "my-notes.txt"] {
+        std::fs::write(figures.join(name), "of before").expect("a file");
+    }
+    write_report(folder.path(), None).expect("a report");
+    assert!(figures.join("scores.svg").is_file());
+    assert!(!figures.join("components.svg").exists() && !figures.join("components.png").exists());
+    assert!(figures.join("my-notes.txt").is_file(), "what is no picture stays");
+}
+
+#[test]
 fn text_in_png_is_drawn() {
     // A picture whose only marks are text differs from an empty one.
     let (folder, _) = report(&[trained("simcse", "100", 100, 48, 50.0)], None);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use micse_model::ModelFolder;
 use micse_report::Grid;
-use micse_train::run::Lock;
+use micse_train::run::{Lock, first_difference};
 use serde_json::Value;
 
 use super::cell::{CellSpec, Work};
@@ -46,7 +46,9 @@ fn check_same(out: &Path, old: &Grid, new: &Grid) -> Result<()> {
             left += usize::from(begun);
             continue;
         };
-        if let (true, Some(difference)) = (begun, difference(&decisive(&cell.spec), &decisive(&now.spec))) {
+        if let (true, Some(difference)) =
+            (begun, first_difference(&decisive(&cell.spec), &decisive(&now.spec))?)
+        {
             bail!(
                 "{}: {cell} belongs to another run ({difference}); give another --out, or delete {}",
                 out.display(),
@@ -64,31 +66,6 @@ fn check_same(out: &Path, old: &Grid, new: &Grid) -> Result<()> {
 fn decisive(spec: &Value) -> Value {
     let train = &spec["work"]["Train"];
     serde_json::json!({"recipe": train["recipe"], "chunk": spec["chunk"]})
-}
-
-/// The first value in which two descriptions differ.
-fn difference(old: &Value, new: &Value) -> Option<String> {
-    let (mut a, mut b) = (Vec::new(), Vec::new());
-    flatten("", old, &mut a);
-    flatten("", new, &mut b);
-    let nothing = (String::new(), "nothing".to_owned());
-    (0..a.len().max(b.len())).map(|i| (a.get(i).unwrap_or(&nothing), b.get(i).unwrap_or(&nothing))).find_map(
-        |(old, new)| {
-            let key = if old.0.is_empty() { &new.0 } else { &old.0 };
-            (old != new).then(|| format!("{key} was {}, now {} = {}", old.1, new.0, new.1))
-        },
-    )
-}
-
-fn flatten(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
-    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-    match value {
-        Value::Object(entries) => entries.iter().for_each(|(key, v)| flatten(&below(key), v, into)),
-        Value::Array(entries) => {
-            entries.iter().enumerate().for_each(|(i, v)| flatten(&below(&i.to_string()), v, into));
-        }
-        other => into.push((path.to_owned(), other.to_string())),
-    }
 }
 
 /// Refuses a sweep for which the disk has no room.
@@ -120,20 +97,4 @@ fn needed(open: &[&CellSpec], plan: &Plan) -> Result<u64> {
     Ok(open.len() as u64 * SMALL_FILES
         + checkpoints.iter().take(plan.at_once).sum::<u64>()
         + models::bytes(open, 4 * parameters(&config), plan.at_once))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_difference_is_named() {
-        let old = serde_json::json!({"recipe": {"optimizer": {"lr": 1e-4, "steps": 5}, "views": [1, 2]}});
-        let mut new = old.clone();
-        assert_eq!(difference(&old, &new), None);
-        new["recipe"]["views"][1] = 3.into();
-        assert_eq!(difference(&old, &new).unwrap(), "recipe.views.1 was 2, now recipe.views.1 = 3");
-        new["recipe"]["optimizer"]["lr"] = 2e-4.into();
-        assert!(difference(&old, &new).unwrap().contains("recipe.optimizer.lr was 0.0001"), "{new}");
-    }
 }

@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 
 /// The first bytes of every Zstandard frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+/// The most bytes of a line: far more than any sentence, and a bound on memory where a file is none of text.
+const LONGEST_LINE: usize = 1 << 20;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Calls `each` with every line of the file, without its line feed.
@@ -40,7 +42,8 @@ fn stream(path: &Path, mut reader: impl BufRead, each: &mut impl FnMut(&str)) ->
     loop {
         bytes.clear();
         // Only the Zstandard decoder reports an unexpected end: a plain file just ends.
-        let read = reader.read_until(b'\n', &mut bytes).map_err(|source| match source.kind() {
+        let mut limited = (&mut reader).take(LONGEST_LINE as u64 + 1);
+        let read = limited.read_until(b'\n', &mut bytes).map_err(|source| match source.kind() {
             io::ErrorKind::UnexpectedEof => Error::TruncatedZstd { path: path.to_owned(), lines },
             _ => Error::Read { path: path.to_owned(), source },
         })?;
@@ -48,6 +51,9 @@ fn stream(path: &Path, mut reader: impl BufRead, each: &mut impl FnMut(&str)) ->
             return Ok(());
         }
         lines += 1;
+        if read > LONGEST_LINE {
+            return Err(Error::LongLine { path: path.to_owned(), line: lines, limit: LONGEST_LINE });
+        }
         let line = if lines == 1 { bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes) } else { &bytes };
         let line = std::str::from_utf8(line).map_err(|error| {
             let skipped = read - line.len();

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use micse_stats::{PairedDifference, Summary, paired_difference};
+use micse_stats::Summary;
 use micse_train::RunResult;
 
 use crate::chart::look::Looks;
-use crate::{AVERAGE, Comparison, Comparisons, Error, Failure, Grid, Result, Results};
+use crate::comparison::over_seeds;
+use crate::{AVERAGE, Comparison, Comparisons, Error, Grid, Hole, Result, Results};
 
 /// A sweep as it stands.
 pub(crate) struct Sweep {
@@ -16,8 +17,6 @@ pub(crate) struct Sweep {
     pub(crate) comparisons: Option<Comparisons>,
     /// The finished cells, in the sweep's order.
     pub(crate) runs: Vec<Run>,
-    /// The others.
-    pub(crate) holes: Vec<Hole>,
     /// Methods with training and at least one result, in the sweep's order.
     pub(crate) methods: Vec<String>,
     /// Rows without training, with their score.
@@ -52,12 +51,6 @@ pub(crate) struct Metrics {
     pub(crate) terms: Vec<(String, f64)>,
     pub(crate) learning_rate: f64,
     pub(crate) gradient_norm: f64,
-}
-
-/// A cell without a result.
-pub(crate) struct Hole {
-    pub(crate) cell: String,
-    pub(crate) state: String,
 }
 
 impl Size {
@@ -96,13 +89,6 @@ impl Sweep {
         let grid = Grid::load(folder)?;
         let results = Results::collect(folder, &grid)?;
         let comparisons = Comparisons::new(&results, baseline)?;
-        let mut holes = Vec::new();
-        for cell in &grid.cells {
-            let place = folder.join(&cell.folder);
-            if !place.join("result.json").is_file() {
-                holes.push(Hole { cell: cell.to_string(), state: state(&place)? });
-            }
-        }
         let runs = results
             .cells
             .iter()
@@ -128,8 +114,7 @@ impl Sweep {
             None => "Spearman × 100".into(),
         };
         let looks = Looks::default();
-        let mut sweep =
-            Self { grid, results, comparisons, runs, holes, methods, untrained, sizes, looks, score };
+        let mut sweep = Self { grid, results, comparisons, runs, methods, untrained, sizes, looks, score };
         sweep.looks = Looks::assign(&sweep.methods, &sweep.best_first());
         Ok(sweep)
     }
@@ -166,34 +151,10 @@ impl Sweep {
         Summary::of(&values)
     }
 
-    /// The mean difference of a method to another over their common seeds. A row without training is compared as a
-    /// constant.
-    pub(crate) fn difference(
-        &self,
-        method: &str,
-        other: &str,
-        size: &str,
-    ) -> Result<Option<PairedDifference>> {
-        let constant = self.untrained.iter().find(|u| u.0 == other).map(|u| u.1);
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        for run in self.runs_of(method, size) {
-            let partner = || {
-                let same_seed = |r: &&Run| r.result.seed == run.result.seed;
-                self.runs_of(other, size).find(same_seed).map(Run::score)
-            };
-            let score = run.score();
-            if let Some(partner) = constant.or_else(partner)
-                && score.is_finite()
-                && partner.is_finite()
-            {
-                first.push(score);
-                second.push(partner);
-            }
-        }
-        if first.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(paired_difference(&first, &second)?))
+    /// A method's headline score against another's, over their common seeds.
+    pub(crate) fn difference(&self, method: &str, other: &str, size: &str) -> Result<Option<Comparison>> {
+        let Some(headline) = self.results.headline() else { return Ok(None) };
+        over_seeds(&self.results, method, other, size, headline)
     }
 
     /// Distinct values of the finished runs, in their order.
@@ -270,10 +231,11 @@ impl Metrics {
 }
 
 /// Why a cell has no result, or how far it came.
-fn state(folder: &Path) -> Result<String> {
-    if let Some(failure) = Failure::load(folder)? {
-        return Ok(format!("failed: {}", failure.reason));
+pub(super) fn state(hole: &Hole) -> Result<String> {
+    if let Some(reason) = &hole.reason {
+        return Ok(format!("failed: {reason}"));
     }
+    let folder = &hole.folder;
     let path = folder.join("metrics.jsonl");
     if !path.is_file() {
         let started = folder.join("run.toml").is_file();

@@ -34,7 +34,11 @@ pub(crate) fn headline(sweep: &Sweep) -> String {
 pub(crate) fn lead(sweep: &Sweep) -> String {
     let newest = sweep.runs.iter().map(|r| r.finished).max();
     let date = newest.map_or_else(String::new, |time| format!(", the newest of {}", date(time)));
-    format!("{} of {} cells have a result{date}.", sweep.runs.len(), sweep.runs.len() + sweep.holes.len())
+    format!(
+        "{} of {} cells have a result{date}.",
+        sweep.runs.len(),
+        sweep.runs.len() + sweep.results.holes.len()
+    )
 }
 
 /// The day of a time in UTC, as `2026-03-01` (Howard Hinnant's civil_from_days).
@@ -61,13 +65,13 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep) {
     }
     page.heading("What was compared");
     page.facts(&facts(sweep));
-    if !sweep.holes.is_empty() {
+    if !sweep.results.holes.is_empty() {
         page.remark(&format!(
             "{} without a result; they are listed under Manifest.",
-            if sweep.holes.len() == 1 {
+            if sweep.results.holes.len() == 1 {
                 "1 cell is".into()
             } else {
-                format!("{} cells are", sweep.holes.len())
+                format!("{} cells are", sweep.results.holes.len())
             }
         ));
     }

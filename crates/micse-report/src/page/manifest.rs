@@ -1,7 +1,8 @@
 //! The last section: what decided the runs, and which cells are not there.
 
-use super::data::{Run, Sweep};
+use super::data::{Run, Sweep, state};
 use super::html::Page;
+use crate::{Hole, Result};
 
 /// What a row of the manifest is called, and where it stands in `run.toml`.
 const FACTS: [(&str, &[&str]); 14] = [
@@ -21,11 +22,12 @@ const FACTS: [(&str, &[&str]); 14] = [
     ("Training text, SHA-256", &["text", "sha256"]),
 ];
 
-pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) {
+pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) -> Result<()> {
     page.section("manifest", "Manifest");
-    if !sweep.holes.is_empty() {
+    if !sweep.results.holes.is_empty() {
         page.heading("Cells without a result");
-        let holes: Vec<String> = sweep.holes.iter().map(|h| format!("{}: {}", h.cell, h.state)).collect();
+        let told = |hole: &Hole| Ok(format!("{}: {}", hole.cell, state(hole)?));
+        let holes = sweep.results.holes.iter().map(told).collect::<Result<Vec<_>>>()?;
         page.list(holes.iter().map(String::as_str));
     }
     if !left_out.is_empty() {
@@ -53,6 +55,7 @@ pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) {
             page.folded(method, &text);
         }
     }
+    Ok(())
 }
 
 /// The values of a fact; where runs differ, with the number of runs that have each.

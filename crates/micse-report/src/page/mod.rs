@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use micse_model::files::write_whole;
 
-use crate::Result;
 use crate::chart::png::Renderer;
+use crate::{Error, Result};
 use data::Sweep;
 use html::Page;
 
@@ -45,7 +45,7 @@ pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
     left_out.extend(training::write(&mut page, &sweep));
     left_out.extend(scores::geometry(&mut page, &sweep));
     left_out.extend(tables::published(&mut page, &sweep, published)?);
-    manifest::write(&mut page, &sweep, &left_out);
+    manifest::write(&mut page, &sweep, &left_out)?;
     let title = format!("{}: {}", sweep.grid.preset, head::headline(&sweep));
     let (text, pictures) = page.finish(&title, &head::headline(&sweep), &head::lead(&sweep));
     let renderer = Renderer::new();
@@ -57,7 +57,25 @@ pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
         write_whole(&path.with_extension("svg"), svg.as_bytes())?;
         paths.push(path);
     }
+    remove_others(&folder.join("figures"), &paths)?;
     let page = folder.join("report.html");
     write_whole(&page, text.as_bytes())?;
     Ok(Report { page, pictures: paths })
+}
+
+/// Removes the pictures of an earlier report that this one did not make; other files stay.
+fn remove_others(figures: &Path, made: &[PathBuf]) -> Result<()> {
+    let entries = match std::fs::read_dir(figures) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(Error::file(figures, e)),
+    };
+    for entry in entries {
+        let path = entry.map_err(|e| Error::file(figures, e))?.path();
+        let is_picture = path.extension().is_some_and(|e| e == "svg" || e == "png");
+        if is_picture && !made.contains(&path.with_extension("")) {
+            std::fs::remove_file(&path).map_err(|e| Error::file(&path, e))?;
+        }
+    }
+    Ok(())
 }

@@ -101,7 +101,8 @@ fn differences(sweep: &Sweep, pairs: &[(String, String)], y_title: String) -> Re
         for size in &sweep.sizes {
             let difference = sweep.difference(method, other, &size.name)?;
             bars.push(
-                difference.map(|d| Bar { value: d.mean, interval: d.interval.map(|i| (i.low, i.high)) }),
+                difference
+                    .map(|d| Bar { value: d.difference, interval: d.interval.map(|i| (i.low, i.high)) }),
             );
         }
         if bars.iter().any(Option::is_some) {

@@ -1,0 +1,160 @@
+//! `cargo xtask dependencies`: what the workspace is built from, against the rules of `deny.toml` and the stated Rust
+//! version.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Deserialize;
+use spdx::{Expression, Licensee, ParseMode};
+
+/// Check licences, sources and Rust versions of all dependencies
+#[derive(Args)]
+pub(crate) struct Dependencies {
+    /// The rules: its keys `licenses.allow` are read
+    #[arg(long, default_value = "deny.toml")]
+    rules: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Rules {
+    licenses: Licences,
+}
+
+#[derive(Deserialize)]
+struct Licences {
+    allow: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+/// A package, as `cargo metadata` tells it.
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    license: Option<String>,
+    /// None for the packages of the workspace.
+    source: Option<String>,
+    rust_version: Option<String>,
+}
+
+/// The one source that dependencies may come from.
+const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
+
+impl Dependencies {
+    pub(crate) fn run(&self) -> Result<()> {
+        let text = std::fs::read_to_string(&self.rules)
+            .with_context(|| format!("{}: cannot be read; run in the repository", self.rules.display()))?;
+        let rules: Rules = toml::from_str(&text).with_context(|| format!("{}", self.rules.display()))?;
+        let allowed = licensees(&self.rules, &rules.licenses.allow)?;
+        let packages = metadata()?;
+        let (own, others): (Vec<Package>, Vec<Package>) =
+            packages.into_iter().partition(|package| package.source.is_none());
+        let stated = own.iter().find_map(|package| package.rust_version.clone());
+        let stated = stated.context("no package of the workspace states a rust-version")?;
+        let mut problems = Vec::new();
+        let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+        for package in &others {
+            problems.extend(problem(package, &allowed, &stated)?);
+            *count.entry(package.license.as_deref().unwrap_or("none")).or_default() += 1;
+        }
+        let mut count: Vec<(usize, &str)> = count.into_iter().map(|(name, n)| (n, name)).collect();
+        count.sort_unstable_by(|a, b| b.cmp(a));
+        for (n, name) in count {
+            println!("{n:>5}  {name}");
+        }
+        if !problems.is_empty() {
+            bail!("{} of {} dependencies:\n{}", problems.len(), others.len(), problems.join("\n"));
+        }
+        println!(
+            "{} dependencies, all with licences of {}, for Rust {stated}",
+            others.len(),
+            self.rules.display()
+        );
+        Ok(())
+    }
+}
+
+fn licensees(path: &Path, allow: &[String]) -> Result<Vec<Licensee>> {
+    allow
+        .iter()
+        .map(|name| {
+            Licensee::parse(name).with_context(|| format!("{}: the licence `{name}`", path.display()))
+        })
+        .collect()
+}
+
+fn metadata() -> Result<Vec<Package>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo).args(["metadata", "--format-version", "1", "--locked"]).output()?;
+    if !output.status.success() {
+        bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let metadata: Metadata = serde_json::from_slice(&output.stdout).context("what cargo metadata printed")?;
+    Ok(metadata.packages)
+}
+
+/// What is wrong with a dependency, if anything is.
+fn problem(package: &Package, allowed: &[Licensee], rust: &str) -> Result<Option<String>> {
+    let named = format!("{} {}", package.name, package.version);
+    let Some(license) = &package.license else {
+        return Ok(Some(format!("{named}: it states no licence; take another crate")));
+    };
+    // `MIT/Apache-2.0`, as older crates write it, is an expression in this mode.
+    let expression = Expression::parse_mode(license, ParseMode::LAX)
+        .map_err(|e| anyhow::anyhow!("{named}: the licence `{license}`: {e}"))?;
+    if !expression.evaluate(|required| allowed.iter().any(|licence| licence.satisfies(required))) {
+        return Ok(Some(format!("{named}: the licence `{license}` is not among those of deny.toml")));
+    }
+    if package.source.as_deref() != Some(REGISTRY) {
+        let source = package.source.as_deref().unwrap_or("nowhere");
+        return Ok(Some(format!("{named}: it comes from {source}, not from crates.io")));
+    }
+    if let Some(needs) = &package.rust_version
+        && numbers(needs)? > numbers(rust)?
+    {
+        return Ok(Some(format!("{named}: it needs Rust {needs}, the workspace states {rust}")));
+    }
+    Ok(None)
+}
+
+/// `1.95` and `1.95.0` as the same three numbers.
+fn numbers(version: &str) -> Result<[u64; 3]> {
+    let mut all = [0; 3];
+    for (place, part) in all.iter_mut().zip(version.split('.')) {
+        *place = part.parse().with_context(|| format!("`{version}` is no version of Rust"))?;
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_breaks_a_rule_is_told() {
+        let allowed = licensees(Path::new("deny.toml"), &["MIT".into(), "Apache-2.0".into()]).unwrap();
+        let package = |license: &str, source: &str, rust: &str| Package {
+            name: "some".into(),
+            version: "1.2.3".into(),
+            license: (!license.is_empty()).then(|| license.to_owned()),
+            source: Some(source.into()),
+            rust_version: Some(rust.into()),
+        };
+        let told =
+            |license, source, rust| problem(&package(license, source, rust), &allowed, "1.95").unwrap();
+        assert_eq!(told("MIT/GPL-3.0", REGISTRY, "1.95.0"), None);
+        assert_eq!(told("MIT AND Apache-2.0", REGISTRY, "1.60"), None);
+        assert!(told("MIT AND GPL-3.0-only", REGISTRY, "1.60").unwrap().contains("GPL-3.0-only"));
+        assert!(told("", REGISTRY, "1.60").unwrap().contains("no licence"));
+        assert!(told("MIT", "git+https://example.org/some", "1.60").unwrap().contains("example.org"));
+        assert!(told("MIT", REGISTRY, "1.96").unwrap().contains("needs Rust 1.96"));
+        assert!(told("MIT", REGISTRY, "1.100").is_some(), "versions are numbers, not text");
+    }
+}
