@@ -15,6 +15,7 @@ mod view;
 use std::path::Path;
 
 use micse_data::Suite;
+use micse_data::sts::DEMO_TASK;
 use micse_model::head::ConvolutionShape;
 use micse_model::{HeadLayer, Padding, Pooling};
 use serde::{Deserialize, Serialize};
@@ -327,10 +328,11 @@ impl Recipe {
         if self.steps == 0 {
             return "none".into();
         }
-        match (self.select, suite.name.as_str()) {
+        match (self.select, suite.dev.as_ref().map(|dev| dev.name.as_str())) {
             (Select::Last, _) => "last step".into(),
-            (Select::StsbDev, "demo") => "demo dev".into(),
-            (Select::StsbDev, _) => "STS-B dev".into(),
+            (Select::StsbDev, Some(DEMO_TASK)) => "demo dev".into(),
+            (Select::StsbDev, Some("STSBenchmark") | None) => "STS-B dev".into(),
+            (Select::StsbDev, Some(own)) => own.into(),
         }
     }
 }
