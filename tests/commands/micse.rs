@@ -1,50 +1,299 @@
-//! `micse train` and `micse encode`, from a text file to embeddings.
+//! `micse encode`, `similarity`, `inspect`, `export`, `completions` and `man`, mostly with the shipped encoder.
 
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
-use micse_tests::{Ended, run, sentences, write_small_model};
+use micse::Encoder;
+use micse_tests::{Ended, command, ended, root, run, write_small_model};
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_micse");
 
 fn micse(arguments: &[&str]) -> Ended {
     let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
-    run(env!("CARGO_BIN_EXE_micse"), None, &arguments)
+    run(PROGRAM, None, &arguments)
 }
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-#[test]
-fn a_trained_model_encodes() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (model, notes) = (folder.path().join("model"), folder.path().join("notes.txt"));
-    let (out, rows) = (folder.path().join("out"), folder.path().join("rows.npy"));
-    write_small_model(&model);
-    std::fs::write(&notes, sentences(30).join("\n\n")).expect("notes.txt");
-    let train =
-        ["train", "--model", text(&model), "--sentences", text(&notes), "--out", text(&out), "--steps", "3"];
-    let said = micse(&[&train[..], &["--set", "optimizer.batch_size=8"]].concat()).output();
-    assert!(said.contains("DemoSTS"), "{said}");
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect(text)
+}
 
-    let trained = out.join("model");
-    micse(&["encode", "--model", text(&trained), "--input", text(&notes), "--output", text(&rows)]).output();
-    let bytes = std::fs::read(&rows).expect("rows.npy");
-    let header = String::from_utf8_lossy(&bytes[10..128]).into_owned();
-    assert!(header.contains("'shape': (30, 32)") && header.contains("'<f4'"), "{header}");
-    assert_eq!(bytes.len(), 128 + 4 * 30 * 32);
+/// Rows of a NumPy file of f32, by the format's description.
+fn npy(path: &Path) -> Vec<Vec<f32>> {
+    let bytes = std::fs::read(path).expect("a file");
+    assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
+    let start = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    assert!(start.is_multiple_of(64) && bytes[start - 1] == b'\n');
+    let header = String::from_utf8_lossy(&bytes[10..start]).into_owned();
+    assert!(header.contains("'descr': '<f4'") && header.contains("'fortran_order': False"), "{header}");
+    let shape = header.split_once('(').and_then(|(_, rest)| rest.split_once(')')).expect("a shape").0;
+    let shape: Vec<usize> = shape.split(", ").map(|n| n.parse().expect("a size")).collect();
+    let values: Vec<f32> =
+        bytes[start..].as_chunks().0.iter().map(|&entry| f32::from_le_bytes(entry)).collect();
+    assert_eq!(values.len(), shape[0] * shape[1]);
+    values.chunks(shape[1]).map(<[f32]>::to_vec).collect()
+}
+
+/// 1,100 different sentences, more than a chunk, some of them long.
+fn notes() -> Vec<String> {
+    let sentence = |(i, s): (usize, String)| if i % 100 == 7 { vec![s; 12].join(" ") } else { s };
+    let numbered = (0..1100).map(|i| format!("note {i}: {}", ["pump", "valve", "river", "bank"][i % 4]));
+    numbered.enumerate().map(sentence).collect()
 }
 
 #[test]
-fn text_that_cannot_be_read_is_named_with_its_line() {
+fn all_outputs_hold_what_the_library_encodes() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (model, notes, out) =
-        (folder.path().join("model"), folder.path().join("notes.txt"), folder.path().join("out"));
-    write_small_model(&model);
-    let train =
-        ["train", "--model", text(&model), "--sentences", text(&notes), "--out", text(&out), "--steps", "3"];
-    std::fs::write(&notes, b"the old farmer\nthe \xff river\n").expect("notes.txt");
-    micse(&train).refused(&["notes.txt:2", "UTF-8"]);
-    std::fs::write(&notes, "\n\n").expect("notes.txt");
-    micse(&train).refused(&["notes.txt", "no sentence"]);
-    std::fs::write(&notes, "the old farmer\n").expect("notes.txt");
-    micse(&[&train[..], &["--recipe", "simcse"]].concat()).refused(&["at least 2 sentences"]);
+    let path = |name: &str| folder.path().join(name);
+    let (notes, input) = (notes(), path("notes.txt"));
+    std::fs::write(&input, notes.join("\n\n")).expect("notes.txt");
+    for name in ["new/rows.npy", "rows.jsonl"] {
+        let output = path(name);
+        let said = micse(&["encode", "--model", "demo", "--input", text(&input), "--output", text(&output)]);
+        assert!(said.stderr.contains("1099 blank lines have no row"), "{}", said.stderr);
+        assert_eq!(said.output(), "");
+    }
+    let rows = npy(&path("new/rows.npy"));
+    let encoder = Encoder::load(root().join("data/encoder")).expect("the shipped encoder");
+    // In other batches the same numbers come out but for rounding.
+    let want = encoder.encode(&notes).expect("rows");
+    assert_eq!((rows.len(), rows[0].len()), (1100, 256));
+    for (row, want) in rows.iter().zip(&want) {
+        assert!(row.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-5));
+    }
+    let lines = std::fs::read_to_string(path("rows.jsonl")).expect("rows.jsonl");
+    for ((line, row), note) in lines.lines().zip(&rows).zip(&notes) {
+        let line = json(line);
+        assert_eq!(line["sentence"].as_str(), Some(note.as_str()));
+        let embedding: Vec<f32> = serde_json::from_value(line["embedding"].clone()).expect("numbers");
+        assert_eq!(&embedding, row);
+    }
+    assert_eq!(lines.lines().count(), 1100);
+    // Standard input gives the same lines on standard output.
+    let mut child = command(PROGRAM, None);
+    let mut child = child
+        .args(["encode", "--model", "demo"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    child.stdin.take().expect("a pipe").write_all(notes.join("\n\n").as_bytes()).expect("notes");
+    let piped = child.wait_with_output().expect("the command ends");
+    assert!(piped.status.success() && piped.stdout == lines.as_bytes());
+    let told = micse(&[
+        "--json",
+        "encode",
+        "--model",
+        "demo",
+        "--input",
+        text(&input),
+        "--output",
+        text(&path("b.npy")),
+    ]);
+    let told = json(&told.output());
+    assert_eq!((&told["rows"], &told["dimension"]), (&1100.into(), &256.into()));
+    assert_eq!(
+        std::fs::read(path("b.npy")).expect("b.npy"),
+        std::fs::read(path("new/rows.npy")).expect("rows.npy")
+    );
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_parquet_file_holds_sentences_and_rows() {
+    use polars::prelude::*;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (notes, input) = (notes(), path("notes.txt"));
+    std::fs::write(&input, notes.join("\n")).expect("notes.txt");
+    for name in ["rows.npy", "rows.parquet"] {
+        micse(&["encode", "--model", "demo", "--input", text(&input), "--output", text(&path(name))])
+            .output();
+    }
+    let file = std::fs::File::open(path("rows.parquet")).expect("rows.parquet");
+    let frame = ParquetReader::new(file).finish().expect("a frame");
+    let sentences = frame.column("sentence").expect("sentence").str().expect("text");
+    assert_eq!(sentences.iter().map(|s| s.expect("a sentence").to_owned()).collect::<Vec<_>>(), notes);
+    let embeddings = frame.column("embedding").expect("embedding").list().expect("lists");
+    for (i, row) in npy(&path("rows.npy")).iter().enumerate() {
+        let found = embeddings.get_as_series(i).expect("a list");
+        assert_eq!(found.f32().expect("f32").iter().flatten().collect::<Vec<_>>(), *row);
+    }
+}
+
+#[test]
+fn what_cannot_be_encoded_leaves_no_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (input, output) = (folder.path().join("notes.txt"), folder.path().join("rows.npy"));
+    let encode = |bytes: &[u8], output: &str| {
+        std::fs::write(&input, bytes).expect("notes.txt");
+        micse(&["encode", "--model", "demo", "--input", text(&input), "--output", output])
+    };
+    let mut many = "one sentence\n".repeat(1500).into_bytes();
+    many.extend(b"t\xff\n");
+    encode(&many, text(&output)).refused(&["error: ", "notes.txt:1501", "UTF-8"]);
+    encode(b" \n\n", text(&output)).refused(&["no sentence", "2 blank lines"]);
+    encode(b"one\n", "rows.csv").refused(&[".npy, .jsonl"]);
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("the folder").flatten().map(|e| e.file_name()).collect();
+    assert_eq!(left, ["notes.txt"]);
+    micse(&["encode", "--model", "demo", "--input", "no-such.txt"])
+        .refused(&["no-such.txt", "one sentence a line"]);
+    micse(&["encode", "--model", "no-such", "--input", text(&input)]).refused(&["no-such"]);
+    micse(&["encode", "--model", "demo", "--input", text(&input), "--json"]).refused(&["--output"]);
+    let bare = folder.path().join("bare");
+    write_small_model(&bare);
+    micse(&["encode", "--model", text(&bare), "--input", text(&input)]).refused(&["1_Pooling", "--pooling"]);
+    micse(&["encode", "--model", text(&bare), "--pooling", "mean", "--input", text(&input)]).output();
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_command_quietly() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = folder.path().join("notes.txt");
+    std::fs::write(&input, notes().join("\n")).expect("notes.txt");
+    let line = format!(
+        "{PROGRAM} encode --model demo --input {} | head -n 1 >&2; exit ${{PIPESTATUS[0]}}",
+        text(&input)
+    );
+    let mut shell = Command::new("bash");
+    let said = ended(shell.current_dir(root()).args(["-c", &line]));
+    assert!(said.success && said.stderr.starts_with("{\"sentence\":\"note 0: pump\""), "{}", said.stderr);
+    assert!(!said.stderr.contains("error"));
+}
+
+#[test]
+fn similarity_says_cosines_and_their_correlation() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pairs.tsv");
+    let pairs = [
+        ("The doctor visited the hospital.", "A doctor came to the clinic.", 4.5),
+        ("The doctor visited the hospital.", "The boat crossed the river.", 0.5),
+        ("The farmer sold the horse.", "The farmer sold the horse.", 5.0),
+        ("A teacher reads a book.", "The bank raised its rates.", 0.0),
+        ("A teacher reads a book.", "A teacher reads a paper.", 4.0),
+    ];
+    let encoder = Encoder::load(root().join("data/encoder")).expect("the shipped encoder");
+    let cosine = |a: &str, b: &str| {
+        let rows = encoder.encode(&[a, b]).expect("rows");
+        let dot =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+        dot(&rows[0], &rows[1]) / (dot(&rows[0], &rows[0]) * dot(&rows[1], &rows[1])).sqrt()
+    };
+    let one = micse(&["similarity", "--model", "demo", pairs[0].0, pairs[0].1]).output();
+    assert!((one.trim().parse::<f64>().expect("a number") - cosine(pairs[0].0, pairs[0].1)).abs() < 1e-4);
+
+    let lines: Vec<String> = pairs.iter().map(|(a, b, score)| format!("{a}\t{b}\t{score}")).collect();
+    std::fs::write(&file, lines.join("\n")).expect("pairs.tsv");
+    let told = json(&micse(&["similarity", "--model", "demo", "--pairs", text(&file), "--json"]).output());
+    let found: Vec<f64> = told["pairs"]
+        .as_array()
+        .expect("pairs")
+        .iter()
+        .map(|p| p["cosine"].as_f64().expect("a cosine"))
+        .collect();
+    for (cosine_found, (a, b, _)) in found.iter().zip(&pairs) {
+        assert!((cosine_found - cosine(a, b)).abs() < 1e-5);
+    }
+    // Ranks by hand: no two of these are equal.
+    let rank = |values: &[f64], i: usize| values.iter().filter(|&&v| v < values[i]).count() as f64;
+    let scores = pairs.map(|(_, _, score)| score);
+    let squares: f64 = (0..5).map(|i| (rank(&found, i) - rank(&scores, i)).powi(2)).sum();
+    let want = 100.0 * (1.0 - 6.0 * squares / (5.0 * 24.0));
+    assert!((told["spearman"].as_f64().expect("a correlation") - want).abs() < 1e-9);
+    let plain = micse(&["similarity", "--model", "demo", "--pairs", text(&file)]).output();
+    assert!(plain.ends_with(&format!("Spearman x 100 over 5 pairs: {want:.2}\n")), "{plain}");
+    assert!(plain.contains("\t4.5\tThe doctor visited"), "{plain}");
+    std::fs::write(&file, "a\tb\nc\n").expect("pairs.tsv");
+    micse(&["similarity", "--model", "demo", "--pairs", text(&file)]).refused(&["pairs.tsv:2", "tab"]);
+    micse(&["similarity", "--model", "demo", "one alone"]).refused(&["SENTENCE"]);
+}
+
+#[test]
+fn inspect_says_what_a_model_is_and_what_is_wrong() {
+    let told = json(&micse(&["inspect", "demo", "--json"]).output());
+    let encoder = &told["encoder"];
+    assert_eq!(encoder["family"], "bert");
+    assert_eq!((&encoder["layers"], &encoder["hidden_size"]), (&4.into(), &256.into()));
+    // 8,192 + 128 + 2 rows of tables, a LayerNorm, and four layers.
+    let layer = 4 * (256 * 256 + 256) + 2 * 256 * 1024 + 1024 + 256 + 4 * 256;
+    assert_eq!(encoder["parameters"], (8192 + 128 + 2 + 2) * 256 + 4 * layer);
+    assert_eq!((&told["pooling"], &told["max_length"]), (&"mean".into(), &128.into()));
+    assert_eq!(told["tokenizer"]["example"][1], "a");
+    assert!(told["problems"].as_array().expect("problems").is_empty());
+    let plain = micse(&["inspect", "demo"]).output();
+    for said in ["bert, 4 layers", "model.safetensors", "8192 ids", "Transformer, Pooling", "library_name"] {
+        assert!(plain.contains(said), "{said:?} is not in: {plain}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    write_small_model(folder.path());
+    let config = folder.path().join("config.json");
+    let small = std::fs::read_to_string(&config).expect("config.json");
+    std::fs::write(&config, small.replace("\"num_hidden_layers\": 4", "\"num_hidden_layers\": 5"))
+        .expect("config.json");
+    let broken = micse(&["inspect", text(folder.path())]);
+    assert!(
+        broken.stdout.contains("PROBLEM") && broken.stdout.contains("encoder.layer.4."),
+        "{}",
+        broken.stdout
+    );
+    broken.refused(&["1 problem"]);
+    std::fs::write(&config, small.replace("\"vocab_size\": 29", "\"vocab_size\": 28")).expect("config.json");
+    let broken = micse(&["inspect", text(folder.path()), "--json"]);
+    let problems = json(&broken.stdout)["problems"].to_string();
+    assert!(problems.contains("28") && problems.contains("29 ids"), "{problems}");
+    assert!(!broken.success);
+}
+
+#[test]
+fn export_writes_a_folder_that_gives_the_same_embeddings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let probe = ["A nurse saw the clinic.", "The river is wide."];
+    let rows = |folder: &Path| Encoder::load(folder).expect("a model").encode(&probe).expect("rows");
+    let want = rows(&root().join("data/encoder"));
+    for (name, tolerance) in [("f32", 0.0), ("f16", 2e-2), ("bf16", 2e-1)] {
+        let to = path(name);
+        micse(&["export", "demo", "--to", text(&to), "--dtype", name]).output();
+        for (row, want) in rows(&to).iter().zip(&want) {
+            assert!(row.iter().zip(want).all(|(a, b)| (a - b).abs() <= tolerance), "{name}");
+        }
+        let inspected = json(&micse(&["inspect", text(&to), "--json"]).output());
+        assert_eq!(inspected["card"], json(&micse(&["inspect", "demo", "--json"]).output())["card"]);
+        let size = inspected["weights"]["bytes"].as_u64().expect("bytes");
+        let bytes = if name == "f32" { 4 } else { 2 };
+        assert_eq!(size, bytes * inspected["encoder"]["parameters"].as_u64().expect("parameters"));
+    }
+    micse(&["export", "demo", "--to", text(&path("f32"))]).refused(&["not empty"]);
+    let cls = path("cls");
+    micse(&["export", "demo", "--to", text(&cls), "--pooling", "cls"]).output();
+    let pooling = json(&std::fs::read_to_string(cls.join("1_Pooling/config.json")).expect("a pooling"));
+    assert_eq!(pooling["pooling_mode_cls_token"], true);
+    assert_eq!(pooling["pooling_mode_mean_tokens"], false);
+    micse(&["export", "demo", "--to", text(&path("x")), "--pooling", "first-last-avg"])
+        .refused(&["first-last-avg", "cls or mean"]);
+}
+
+#[test]
+fn completions_and_manual_come_from_the_command_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for shell in ["bash", "zsh", "fish"] {
+        let text = micse(&["completions", shell]).output();
+        assert!(text.contains("micse") && text.contains("similarity"), "{shell}");
+    }
+    assert!(micse(&["man"]).output().contains(".TH micse 1"));
+    let pages = folder.path().join("man1");
+    micse(&["man", "--to", text(&pages)]).output();
+    for (page, said) in
+        [("micse.1", "micse\\-search"), ("micse-encode.1", "notes.npy"), ("micse-train.1", "\\-\\-resume")]
+    {
+        let page = std::fs::read_to_string(pages.join(page)).expect(page);
+        assert!(page.contains(said), "{said}: {page}");
+    }
 }

@@ -1,14 +1,36 @@
 //! Sentence embeddings from unlabelled sentences: one name for the crates of the workspace.
 //!
 //! ```
-//! use micse::model::{Compute, ModelFolder, Pooling, SentenceEncoder};
+//! use micse::Encoder;
 //!
-//! // The encoder that the repository ships; any BERT folder of the Hugging Face Hub will do.
-//! let shipped = micse::data::Locator::from_env()?.encoder(Some("demo"))?.place;
-//! let encoder = SentenceEncoder::load(&ModelFolder::open(&shipped)?, Pooling::Mean, &Compute::cpu())?;
+//! // The encoder that the repository ships; any folder of the Hugging Face Hub with a BERT in it will do.
+//! let folder = micse::data::Locator::from_env()?.encoder(Some("demo"))?.place;
+//! let encoder = Encoder::load(folder)?;
 //!
 //! let rows = encoder.encode(&["The doctor visited the old hospital.", "A nurse saw the clinic."])?;
-//! assert_eq!((rows.len(), rows[0].len()), (2, 256));
+//! assert_eq!((rows.len(), rows[0].len()), (2, encoder.dimension()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nearest neighbours among embeddings in a file:
+//!
+//! ```
+//! use micse::search::{Index, Npy, NpyWriter};
+//!
+//! # let folder = micse::data::Locator::from_env()?.encoder(Some("demo"))?.place;
+//! # let encoder = micse::Encoder::load(folder)?;
+//! # let files = tempfile::tempdir()?;
+//! # let path = files.path().join("rows.npy");
+//! let sentences = ["A dog runs through the park.", "The bank raised its rates.", "A cat sleeps on the sofa."];
+//! let mut writer = NpyWriter::new(std::fs::File::create(&path)?, encoder.dimension())?;
+//! for row in encoder.encode(&sentences)? {
+//!     writer.push(&row)?;
+//! }
+//! writer.finish()?;
+//!
+//! let index = Index::new(Npy::open(&path)?)?;
+//! let hits = index.search(&encoder.encode(&["A cat sleeps on the sofa."])?, 2)?;
+//! assert_eq!(hits[0][0].row, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -18,12 +40,22 @@
 //! | [`losses`] | micse-losses | InfoNCE, attention mutual information |
 //! | [`data`] | micse-data | corpora, low-shot splits, STS sets |
 //! | [`eval`] | micse-eval | STS scores |
+//! | [`post`] | micse-post | whitening, flows |
 //! | [`train`] | micse-train | recipes, trainer, runs |
+//! | [`search`] | micse-search | nearest neighbours |
 //! | [`random`] | micse-random | seeded randomness |
+
+mod encoder;
+mod error;
 
 pub use micse_data as data;
 pub use micse_eval as eval;
 pub use micse_losses as losses;
 pub use micse_model as model;
+pub use micse_post as post;
 pub use micse_random as random;
+pub use micse_search as search;
 pub use micse_train as train;
+
+pub use encoder::Encoder;
+pub use error::{Error, Result};

@@ -1,0 +1,135 @@
+//! Embeddings that are kept beside a note of what they were made from.
+
+use std::fmt::Write;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use micse::Encoder;
+use micse::model::files::write_json;
+use micse::model::options::ComputeOptions;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Everything that decides a text's embeddings.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Note {
+    /// SHA-256 over the model folder's files.
+    model_sha256: String,
+    /// SHA-256 of the text's file.
+    text_sha256: String,
+    pooling: String,
+    /// What the matrix products were computed in, and where.
+    precision: String,
+    device: String,
+    version: String,
+}
+
+/// Where embeddings are kept, and what those that are wanted would be made from.
+pub(crate) struct Cache {
+    rows: PathBuf,
+    note_path: PathBuf,
+    note: Note,
+}
+
+impl Cache {
+    /// Embeddings in `rows`, with the note in a file of the same name and `.json` behind it.
+    pub(crate) fn new(
+        rows: &Path,
+        text: &Path,
+        model: &Path,
+        encoder: &Encoder,
+        compute: &ComputeOptions,
+    ) -> Result<Self> {
+        let mut note_path = rows.as_os_str().to_owned();
+        note_path.push(".json");
+        let mut text_hash = Sha256::new();
+        hash_file(text, &mut text_hash)?;
+        let note = Note {
+            model_sha256: hash_of_folder(model)?,
+            text_sha256: hexadecimal(text_hash),
+            pooling: encoder.model().pooling().to_string(),
+            precision: compute.engine.precision.to_string(),
+            device: compute.device.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
+        Ok(Self { rows: rows.into(), note_path: note_path.into(), note })
+    }
+
+    /// Whether the embeddings are there and of this text and model.
+    pub(crate) fn stands(&self) -> Result<bool> {
+        if !self.rows.is_file() || !self.note_path.is_file() {
+            return Ok(false);
+        }
+        let text = std::fs::read_to_string(&self.note_path)
+            .with_context(|| format!("cannot read {}", self.note_path.display()))?;
+        // What is no note is none of these embeddings.
+        Ok(serde_json::from_str::<Note>(&text).is_ok_and(|note| note == self.note))
+    }
+
+    /// Takes the note of other embeddings away, so that it never stands beside these.
+    pub(crate) fn remove(&self) -> Result<()> {
+        match std::fs::remove_file(&self.note_path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(e).with_context(|| format!("cannot remove {}", self.note_path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the note, once the embeddings are whole.
+    pub(crate) fn keep(&self) -> Result<()> {
+        Ok(write_json(&self.note_path, &self.note)?)
+    }
+}
+
+/// SHA-256 over the files of a folder with their names, in the order of their paths; hidden ones and the model's card
+/// are left out.
+fn hash_of_folder(folder: &Path) -> Result<String> {
+    let mut files = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(inner) = open.pop() {
+        let failed = || format!("cannot read {}", inner.display());
+        for entry in std::fs::read_dir(&inner).with_context(failed)? {
+            let entry = entry.with_context(failed)?;
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".") || name == "README.md" {
+                continue;
+            }
+            // Through links, which is what a cache of the Hub consists of.
+            let path = entry.path();
+            if path.is_dir() { open.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(file.strip_prefix(folder).unwrap_or(&file).as_os_str().as_encoded_bytes());
+        hash.update([0]);
+        hash_file(&file, &mut hash)?;
+        hash.update([0]);
+    }
+    Ok(hexadecimal(hash))
+}
+
+fn hash_file(path: &Path, hash: &mut Sha256) -> Result<()> {
+    let failed = || format!("cannot read {}", path.display());
+    let mut file = std::fs::File::open(path).with_context(failed)?;
+    let mut part = vec![0; 1 << 20];
+    loop {
+        let count = file.read(&mut part).with_context(failed)?;
+        if count == 0 {
+            return Ok(());
+        }
+        hash.update(&part[..count]);
+    }
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    let mut text = String::new();
+    for byte in hash.finalize() {
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

@@ -1,0 +1,241 @@
+//! `micse data`: texts and test sets from the Hub, and what they share.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use micse::data::locate::DATA_VARIABLE;
+use micse::data::{Corpus, Locator, Overlap, Suite};
+use micse_hub::{Dataset, Hub, catalogue, sha256};
+use serde::Serialize;
+
+use super::{cut, print, print_json};
+use crate::download::Download;
+
+/// Fetch texts and test sets, or see what a text shares with a test set
+#[derive(Args)]
+pub(crate) struct Data {
+    #[command(subcommand)]
+    command: DataCommand,
+}
+
+#[derive(Subcommand)]
+enum DataCommand {
+    Fetch(Fetch),
+    Overlap(Shared),
+}
+
+impl Data {
+    pub(crate) fn run(&self, as_json: bool) -> Result<()> {
+        match &self.command {
+            DataCommand::Fetch(fetch) => fetch.run(as_json),
+            DataCommand::Overlap(overlap) => overlap.run(as_json),
+        }
+    }
+}
+
+/// Fetch a dataset of the field's standard protocol from the Hugging Face Hub; without a name, list them
+///
+/// It is laid out as commands look for it under `MICSE_DATA`. The licence is said; read it.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  micse data fetch senteval --to my-data && export MICSE_DATA=$PWD/my-data"
+)]
+struct Fetch {
+    /// Which: see the list
+    name: Option<String>,
+    /// The data folder that it goes to [default: `MICSE_DATA`]
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Fetched {
+    dataset: &'static str,
+    licence: &'static str,
+    citation: &'static str,
+    files: Vec<FetchedFile>,
+}
+
+#[derive(Serialize)]
+struct FetchedFile {
+    path: PathBuf,
+    /// Of the file as it came from the Hub.
+    sha256: String,
+    /// Whether the sum was known beforehand, and compared.
+    compared: bool,
+}
+
+impl Fetch {
+    fn run(&self, as_json: bool) -> Result<()> {
+        let Some(name) = &self.name else { return list(as_json) };
+        let Some(dataset) = catalogue().iter().find(|dataset| dataset.name == name) else {
+            let names: Vec<&str> = catalogue().iter().map(|dataset| dataset.name).collect();
+            bail!("there is no dataset `{name}`; there are {}", names.join(", "));
+        };
+        let from_variable =
+            std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let to = self.to.clone().or(from_variable);
+        let to = to.with_context(|| format!("where to? Give --to DIR, or set {DATA_VARIABLE}"))?;
+        eprintln!("{}: {}\nlicence: {}", dataset.name, dataset.what, dataset.licence);
+        let hub = Hub::from_env()?;
+        let mut files = Vec::new();
+        for file in dataset.files {
+            let mut download = Download::new();
+            let path = hub.dataset_file(dataset.id, file.path, dataset.revision, file.sha256, &mut |e| {
+                download.tell(e)
+            });
+            download.finish();
+            let path = path?;
+            let sha256 = match file.sha256 {
+                Some(known) => known.to_owned(),
+                None => sha256(&path)?,
+            };
+            let placed = place(dataset, file.path, &path, &to)?;
+            files.push(FetchedFile { path: placed, sha256, compared: file.sha256.is_some() });
+        }
+        let fetched =
+            Fetched { dataset: dataset.name, licence: dataset.licence, citation: dataset.citation, files };
+        if as_json {
+            return print_json(&fetched);
+        }
+        let mut text = String::new();
+        for file in &fetched.files {
+            let how = if file.compared { "compared" } else { "no sum is known to compare with" };
+            // Writing into a String cannot fail.
+            let _ =
+                writeln!(text, "{}\n  SHA-256 of what came: {} ({how})", file.path.display(), file.sha256);
+        }
+        let _ = writeln!(text, "cite: {}", fetched.citation);
+        let _ = writeln!(text, "commands find it with {DATA_VARIABLE}={}", to.display());
+        print(&text)
+    }
+}
+
+fn list(as_json: bool) -> Result<()> {
+    #[derive(Serialize)]
+    struct Row {
+        name: &'static str,
+        what: &'static str,
+        repository: &'static str,
+        files: usize,
+        licence: &'static str,
+    }
+    let row = |d: &Dataset| Row {
+        name: d.name,
+        what: d.what,
+        repository: d.id,
+        files: d.files.len(),
+        licence: d.licence,
+    };
+    let rows: Vec<Row> = catalogue().iter().map(row).collect();
+    if as_json {
+        return print_json(&rows);
+    }
+    let mut text = String::new();
+    for row in rows {
+        let _ = writeln!(text, "{}\n  {}\n  licence: {}", row.name, row.what, row.licence);
+    }
+    print(&text)
+}
+
+/// Puts a fetched file where commands look for it: texts under `wiki/`, an archive's content under its own name.
+fn place(dataset: &Dataset, name: &str, cached: &Path, to: &Path) -> Result<PathBuf> {
+    let file = Path::new(name);
+    let archive = file.extension().is_some_and(|extension| extension == "tar");
+    let place = if archive { to.join(dataset.name) } else { to.join("wiki").join(file) };
+    if place.exists() {
+        eprintln!("{}: there already, left as it is; delete it to have it anew", place.display());
+        return Ok(place);
+    }
+    let parent = place.parent().context("a place without a folder")?;
+    let failed = || format!("{}: cannot write; make room, or give another --to", place.display());
+    std::fs::create_dir_all(parent).with_context(failed)?;
+    if archive {
+        // Unpacked beside, then renamed: the folder is whole or absent.
+        let beside =
+            tempfile::Builder::new().prefix(".unpacking-").tempdir_in(parent).with_context(failed)?;
+        let reader = std::fs::File::open(cached).with_context(|| format!("{}", cached.display()))?;
+        tar::Archive::new(std::io::BufReader::new(reader))
+            .unpack(beside.path())
+            .with_context(|| format!("{}: cannot unpack into {}", cached.display(), parent.display()))?;
+        let root = sts_root(beside.path()).with_context(|| {
+            format!("{}: the archive has no folder STS; was it made anew?", cached.display())
+        })?;
+        std::fs::rename(root, &place).with_context(failed)?;
+    } else {
+        let beside = tempfile::NamedTempFile::new_in(parent).with_context(failed)?;
+        std::fs::copy(cached, beside.path()).with_context(failed)?;
+        beside.persist(&place).with_context(failed)?;
+    }
+    Ok(place)
+}
+
+/// The folder that holds `STS/`, at most three folders down.
+fn sts_root(folder: &Path) -> Option<PathBuf> {
+    let mut level = vec![folder.to_path_buf()];
+    for _ in 0..4 {
+        if let Some(found) = level.iter().find(|place| place.join("STS").is_dir()) {
+            return Some(found.clone());
+        }
+        let inside = level.iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten().flatten();
+        let folders = inside.map(|entry| entry.path()).filter(|path| path.is_dir() && !path.is_symlink());
+        level = folders.collect();
+        level.sort();
+    }
+    None
+}
+
+/// Tell which sentences of a test set stand in a training text
+///
+/// Sentences are the same if their letters and digits are, in lower case.
+#[derive(Args)]
+#[command(after_help = "Example:\n  micse data overlap notes.txt demo")]
+struct Shared {
+    /// A text file, one sentence a line, plain or zstd
+    #[arg(value_name = "TRAIN")]
+    train: PathBuf,
+    /// A folder of STS sets in SentEval's layout, or `demo`
+    #[arg(value_name = "STS")]
+    sts: String,
+    /// Shared sentences to show
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    show: usize,
+}
+
+impl Shared {
+    fn run(&self, as_json: bool) -> Result<()> {
+        let suite = Suite::load(&Locator::from_env()?.sts(Some(&self.sts))?.place, None)?;
+        let overlap = Overlap::find(&Corpus::open(std::slice::from_ref(&self.train))?, &suite);
+        if as_json {
+            return print_json(&overlap);
+        }
+        let mut table = comfy_table::Table::new();
+        table.load_preset(comfy_table::presets::NOTHING);
+        table.set_header(["task", "subset", "sentences", "in the text", "pairs", "both in the text"]);
+        for row in &overlap.subsets {
+            let numbers = [row.sentences, row.shared, row.pairs, row.shared_pairs].map(|n| n.to_string());
+            table.add_row([row.task.clone(), row.subset.clone()].into_iter().chain(numbers));
+        }
+        for column in table.column_iter_mut().skip(2) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+        let mut text = format!("{table}\n");
+        for shared in overlap.shared.iter().take(self.show) {
+            let (line, task) = (shared.index + 1, &shared.task);
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "{task}: {} (sentence {line} of the text)", cut(&shared.evaluation, 100));
+        }
+        let (count, train) = (overlap.shared.len(), self.train.display());
+        if count > self.show {
+            let _ = writeln!(text, "... and {} more (--show N)", count - self.show);
+        }
+        let _ = match count {
+            0 => writeln!(text, "none of the test sentences stands in {train}"),
+            1 => writeln!(text, "1 test sentence stands in {train}"),
+            n => writeln!(text, "{n} test sentences stand in {train}"),
+        };
+        print(&text)
+    }
+}

@@ -1,0 +1,154 @@
+//! `micse export`: a finished model as a folder for sentence-transformers.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device};
+use clap::{Args, ValueEnum};
+use micse::Encoder;
+use micse::model::files::write_whole;
+use micse::model::{Compute, Dense, DenseActivation, ModelFolder, Pooling, TokenConvolution, add_dense};
+use micse::post::Stage;
+use serde_json::json;
+
+use super::{print, print_json};
+use crate::model::model_folder;
+
+/// Write a model as a folder that sentence-transformers loads unchanged
+///
+/// What that format cannot say is refused: other poolings than cls and mean, convolutions, flows. A whitening becomes a
+/// linear layer. The folder is read back, and has to give the same embeddings.
+#[derive(Args)]
+#[command(after_help = "Example:\n  micse export runs/notes --to notes-model --dtype f16")]
+pub(crate) struct Export {
+    /// A run's folder or a model folder, or `demo`
+    #[arg(value_name = "RUN_OR_MODEL")]
+    model: String,
+    /// The folder to write; it must be new or empty
+    #[arg(long, value_name = "FOLDER")]
+    to: PathBuf,
+    /// cls or mean [default: the folder's own]
+    #[arg(long)]
+    pooling: Option<Pooling>,
+    /// Precision of the weights on disk
+    #[arg(long, value_enum, default_value = "f32")]
+    dtype: Dtype,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Dtype {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl From<Dtype> for DType {
+    fn from(dtype: Dtype) -> Self {
+        match dtype {
+            Dtype::F32 => Self::F32,
+            Dtype::F16 => Self::F16,
+            Dtype::Bf16 => Self::BF16,
+        }
+    }
+}
+
+/// What the folder is read back with: short and long, plain and odd.
+const PROBES: [&str; 4] = [
+    "A dog runs.",
+    "In the morning the old doctor walked slowly through the long corridors of the hospital, and nobody spoke.",
+    "42 % of 1,234: déjà vu?",
+    "x",
+];
+
+impl Export {
+    pub(crate) fn run(&self, as_json: bool) -> Result<()> {
+        let base = ModelFolder::open(&model_folder(&self.model)?)?;
+        check_expressible(&base)?;
+        if std::fs::read_dir(&self.to).is_ok_and(|mut entries| entries.next().is_some()) {
+            bail!(
+                "{} is not empty; give a new folder, so that nothing of another model is left in it",
+                self.to.display()
+            );
+        }
+        let compute = Compute::cpu();
+        let original = Encoder::load_with(base.root(), self.pooling, &compute)?;
+        let pooling = original.model().pooling();
+        original.model().save(&self.to, &base, self.dtype.into())?;
+        if let Some(Stage::Whitening { whitening, .. }) = original.stage() {
+            let (weight, bias) = whitening.weight_and_bias();
+            let inputs = whitening.input_dimension();
+            add_dense(&self.to, &Dense::new(weight, Some(bias), inputs, DenseActivation::Identity)?)?;
+            eprintln!(
+                "notice: the model's card is left out: it tells of a whitening that is no module of the library"
+            );
+        } else {
+            self.copy_card(&base)?;
+        }
+        let closest = check_the_same(&original, &Encoder::load_with(&self.to, None, &compute)?)?;
+        if as_json {
+            return print_json(&json!({
+                "folder": self.to,
+                "pooling": pooling.name(),
+                "dimension": original.dimension(),
+                "smallest_cosine": closest,
+            }));
+        }
+        let to = self.to.display();
+        print(&format!(
+            "{to}: {pooling} pooling, dimension {}; read back, it gives the same embeddings (smallest \
+             cosine {closest:.6})\nin Python: SentenceTransformer(\"{to}\")",
+            original.dimension()
+        ))
+    }
+
+    /// The model's card goes with it.
+    fn copy_card(&self, base: &ModelFolder) -> Result<()> {
+        let card = base.root().join("README.md");
+        if card.is_file() {
+            let text = std::fs::read(&card).with_context(|| format!("cannot read {}", card.display()))?;
+            write_whole(&self.to.join("README.md"), &text)?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses what the format has no words for.
+fn check_expressible(base: &ModelFolder) -> Result<()> {
+    let refused = |what: &str| -> Result<()> {
+        bail!("{}: {what}, for which sentence-transformers has no module", base.root().display())
+    };
+    if TokenConvolution::in_folder(base.path(), &base.config()?, &Device::Cpu)?.is_some() {
+        return refused("its embeddings are the mean of a convolution over token states");
+    }
+    match Stage::load(base.root())? {
+        Some(Stage::Flow { .. }) => refused("its embeddings go through a flow"),
+        Some(Stage::Whitening { .. }) | None => Ok(()),
+    }
+}
+
+/// The smallest cosine of the embeddings of both models; below 0.999 the folder is wrong.
+fn check_the_same(original: &Encoder, written: &Encoder) -> Result<f64> {
+    let (a, b) = (original.encode(&PROBES)?, written.encode(&PROBES)?);
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+    let cosine = |(a, b): (&Vec<f32>, &Vec<f32>)| dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+    let smallest = a.iter().zip(&b).map(cosine).fold(1.0, f64::min);
+    if smallest >= 0.999 {
+        return Ok(smallest);
+    }
+    bail!(
+        "the written folder gives other embeddings (cosine {smallest:.4}): the weights do not fit this precision; take \
+         --dtype f32"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precisions_are_those_of_the_tensor_library() {
+        assert_eq!(DType::from(Dtype::F16), DType::F16);
+        assert_eq!(DType::from(Dtype::Bf16), DType::BF16);
+        assert_eq!(DType::from(Dtype::F32), DType::F32);
+    }
+}

@@ -1,0 +1,162 @@
+//! `micse search`: the nearest sentences of a corpus.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+use micse::Encoder;
+use micse::search::{Hit, Index, Npy};
+use micse::train::Stop;
+use serde::Serialize;
+
+use super::{cut, print, print_json};
+use crate::cache::Cache;
+use crate::embed::{embed_into_index, sentences_at};
+use crate::model::{ModelOptions, model_folder};
+use crate::text::SentenceReader;
+
+/// Find the nearest sentences of a corpus: exact, by cosine
+///
+/// The corpus is a text, or embeddings that `micse encode` wrote. A text is encoded first; --save keeps that for the
+/// next search. Every row is compared, on all cores; equal cosines come by row number.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  micse search --model demo --corpus notes.txt --save notes.npy --query \"broken pump\" --top 5"
+)]
+pub(crate) struct Search {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// A text file, one sentence a line, or a .npy file of embeddings by the same model
+    #[arg(long, value_name = "FILE")]
+    corpus: PathBuf,
+    /// Keep the text's embeddings here; a later search with the same text and model takes them
+    #[arg(long, value_name = "FILE.npy")]
+    save: Option<PathBuf>,
+    /// With a .npy corpus: the text that it was encoded from, to show sentences and not row numbers alone
+    #[arg(long, value_name = "FILE")]
+    sentences: Option<PathBuf>,
+    /// What to look for; may be given more than once
+    #[arg(long, value_name = "SENTENCE", required_unless_present = "queries")]
+    query: Vec<String>,
+    /// A text file of queries, one a line; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "query")]
+    queries: Option<PathBuf>,
+    /// Neighbours of each query
+    #[arg(long, value_name = "K", default_value = "10")]
+    top: NonZeroUsize,
+}
+
+/// A query with what was found.
+#[derive(Serialize)]
+struct Answer {
+    query: String,
+    hits: Vec<Found>,
+}
+
+#[derive(Serialize)]
+struct Found {
+    /// From 0.
+    row: usize,
+    cosine: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sentence: Option<String>,
+}
+
+impl Search {
+    pub(crate) fn run(&self, as_json: bool) -> Result<()> {
+        let encoded = self.corpus.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"));
+        match (encoded, &self.save, &self.sentences) {
+            (true, Some(_), _) => {
+                bail!("--save goes with a text as corpus; {} is encoded already", self.corpus.display())
+            }
+            (false, _, Some(_)) => {
+                bail!("--sentences goes with a .npy corpus; a text as --corpus has its own")
+            }
+            (false, ..) if self.corpus.as_os_str() == "-" => {
+                bail!("a corpus has to be a file: it is read twice")
+            }
+            _ => {}
+        }
+        if let Some(save) = self.save.as_ref().filter(|path| path.extension().is_none_or(|e| e != "npy")) {
+            bail!("--save {}: embeddings are kept in a NumPy file; give it the ending .npy", save.display());
+        }
+        let stop = Stop::on_signals()?;
+        let encoder = self.model.start()?;
+        let queries = self.queries()?;
+        let index =
+            if encoded { Index::new(Npy::open(&self.corpus)?)? } else { self.index(&encoder, &stop)? };
+        let mut hits = Vec::with_capacity(queries.len());
+        // Some at a time, so that the embeddings of a file of queries are never all held.
+        for chunk in queries.chunks(256) {
+            hits.extend(index.search(&encoder.encode(chunk)?, self.top.get())?);
+        }
+        let text = if encoded { self.sentences.as_deref() } else { Some(self.corpus.as_path()) };
+        let sentences = found_sentences(&hits, text)?;
+        let answers: Vec<Answer> = queries
+            .into_iter()
+            .zip(hits)
+            .map(|(query, hits)| {
+                let sentence = |row| sentences.get(&row).cloned();
+                let found = |Hit { row, cosine }| Found { row, cosine, sentence: sentence(row) };
+                Answer { query, hits: hits.into_iter().map(found).collect() }
+            })
+            .collect();
+        if as_json {
+            return print_json(&answers);
+        }
+        print(&answers.iter().map(Answer::table).collect::<Vec<_>>().join("\n\n"))
+    }
+
+    fn queries(&self) -> Result<Vec<String>> {
+        let Some(path) = &self.queries else { return Ok(self.query.clone()) };
+        let mut reader = SentenceReader::open(Some(path))?;
+        let mut queries = Vec::new();
+        while let Some(query) = reader.sentence()? {
+            queries.push(query);
+        }
+        if queries.is_empty() {
+            bail!("{}: no query; it holds one a line", path.display());
+        }
+        Ok(queries)
+    }
+
+    /// The text's embeddings: kept ones if they are of this text and model, else new ones.
+    fn index(&self, encoder: &Encoder, stop: &Stop) -> Result<Index> {
+        let Some(save) = &self.save else { return embed_into_index(encoder, &self.corpus, None, stop) };
+        let folder = model_folder(&self.model.model)?;
+        let cache = Cache::new(save, &self.corpus, &folder, encoder, &self.model.how.compute)?;
+        if cache.stands()? {
+            eprintln!("{}: the embeddings of this text by this model", save.display());
+            return Ok(Index::new(Npy::open(save)?)?);
+        }
+        cache.remove()?;
+        let index = embed_into_index(encoder, &self.corpus, Some(save), stop)?;
+        cache.keep().with_context(|| format!("cannot write beside {}", save.display()))?;
+        eprintln!("{} rows in {}", index.len(), save.display());
+        Ok(index)
+    }
+}
+
+/// The sentences of all hits, by row; none without a text.
+fn found_sentences(hits: &[Vec<Hit>], text: Option<&Path>) -> Result<BTreeMap<usize, String>> {
+    let rows: BTreeSet<usize> = hits.iter().flatten().map(|hit| hit.row).collect();
+    text.map_or_else(|| Ok(BTreeMap::new()), |text| sentences_at(text, &rows))
+}
+
+impl Answer {
+    fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING);
+        for hit in &self.hits {
+            let sentence = hit.sentence.as_deref().map_or_else(String::new, |s| cut(s, 120));
+            table.add_row([format!("{:.4}", hit.cosine), hit.row.to_string(), sentence]);
+        }
+        for column in table.column_iter_mut().take(2) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        format!("{}\n{}", self.query, table.trim_fmt())
+    }
+}

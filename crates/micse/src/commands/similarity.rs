@@ -1,0 +1,119 @@
+//! `micse similarity`: how close sentences are.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use micse::Encoder;
+use micse::eval::spearman;
+use serde::Serialize;
+
+use super::{print, print_json};
+use crate::model::ModelOptions;
+use crate::pairs::PairFile;
+use crate::progress::Progress;
+
+/// Say how close two sentences are: the cosine of their embeddings, from -1 to 1
+///
+/// With --pairs: one line for each pair, and Spearman's correlation with the scores if the file has them.
+#[derive(Args)]
+#[command(after_help = "Example:\n  micse similarity --model demo \"A dog runs.\" \"A puppy is running.\"")]
+pub(crate) struct Similarity {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Two sentences
+    #[arg(num_args = 2, value_names = ["SENTENCE", "SENTENCE"], required_unless_present = "pairs")]
+    sentences: Vec<String>,
+    /// Pairs in place of two sentences: `sentence TAB sentence [TAB score]` a line
+    #[arg(long, value_name = "FILE.tsv", conflicts_with = "sentences")]
+    pairs: Option<PathBuf>,
+}
+
+/// Pairs encoded at a time.
+const CHUNK: usize = 512;
+
+/// What is known of a pair.
+#[derive(Serialize)]
+struct Scored<'a> {
+    first: &'a str,
+    second: &'a str,
+    cosine: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    pairs: Vec<Scored<'a>>,
+    /// Times 100; none without scores, or where it is not defined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spearman: Option<f64>,
+}
+
+impl Similarity {
+    pub(crate) fn run(&self, as_json: bool) -> Result<()> {
+        let (pairs, scores) = match (&self.pairs, &self.sentences[..]) {
+            (Some(path), _) => {
+                let file = PairFile::open(path)?;
+                (file.pairs, file.scores)
+            }
+            (None, [first, second]) => (vec![[first.clone(), second.clone()]], None),
+            _ => bail!("give two sentences, or --pairs FILE.tsv"),
+        };
+        let cosines = cosines(&self.model.start()?, &pairs)?;
+        let correlation = scores.as_ref().map(|scores| 100.0 * spearman(&cosines, scores));
+        let score = |i: usize| scores.as_ref().map(|scores| scores[i]);
+        let scored = pairs.iter().zip(&cosines).enumerate().map(|(i, ([first, second], &cosine))| Scored {
+            first,
+            second,
+            cosine,
+            score: score(i),
+        });
+        let report = Report { pairs: scored.collect(), spearman: correlation.filter(|c| c.is_finite()) };
+        if as_json {
+            return print_json(&report);
+        }
+        if self.pairs.is_none() {
+            return print(&format!("{:.4}", cosines[0]));
+        }
+        let mut text = String::new();
+        for pair in &report.pairs {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{:.4}", pair.cosine);
+            if let Some(score) = pair.score {
+                let _ = write!(text, "\t{score}");
+            }
+            let _ = writeln!(text, "\t{}\t{}", pair.first, pair.second);
+        }
+        if let Some(correlation) = correlation {
+            let shown = if correlation.is_finite() {
+                format!("{correlation:.2}")
+            } else {
+                "not defined: all cosines, or all scores, are equal".into()
+            };
+            let _ = writeln!(text, "Spearman x 100 over {} pairs: {shown}", pairs.len());
+        }
+        print(&text)
+    }
+}
+
+/// The cosine of each pair; 0 where one of its embeddings is zero.
+fn cosines(encoder: &Encoder, pairs: &[[String; 2]]) -> Result<Vec<f64>> {
+    let mut progress = Progress::new(Some(pairs.len() as u64), "pairs");
+    let mut cosines = Vec::with_capacity(pairs.len());
+    for chunk in pairs.chunks(CHUNK) {
+        let rows = encoder.encode(&chunk.concat())?;
+        cosines.extend(rows.chunks_exact(2).map(|pair| cosine(&pair[0], &pair[1])));
+        progress.set(cosines.len() as u64, cosines.len() as u64, "");
+    }
+    progress.finish();
+    Ok(cosines)
+}
+
+/// `a.b / (|a| |b|)` with sums in f64; 0 for a zero vector.
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+    let norms = (dot(a, a) * dot(b, b)).sqrt();
+    if norms > 0.0 { dot(a, b) / norms } else { 0.0 }
+}

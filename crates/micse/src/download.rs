@@ -1,0 +1,69 @@
+//! How far a download is.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use micse_hub::Event;
+
+/// Between two plain lines.
+const QUIET: Duration = Duration::from_secs(15);
+
+/// A bar for each file on a terminal, elsewhere a plain line now and then; on standard error.
+pub(crate) struct Download {
+    file: String,
+    bar: Option<ProgressBar>,
+    told: Instant,
+}
+
+impl Download {
+    pub(crate) fn new() -> Self {
+        Self { file: String::new(), bar: None, told: Instant::now() }
+    }
+
+    /// Shows what happens.
+    pub(crate) fn tell(&mut self, event: Event<'_>) {
+        match event {
+            Event::Bytes { file, done, total } => self.bytes(file, done, total),
+            Event::Note(text) => match &self.bar {
+                Some(bar) => bar.suspend(|| eprintln!("{text}")),
+                None => eprintln!("{text}"),
+            },
+            _ => {}
+        }
+    }
+
+    fn bytes(&mut self, file: &str, done: u64, total: Option<u64>) {
+        if self.file != file {
+            self.finish();
+            file.clone_into(&mut self.file);
+            if std::io::stderr().is_terminal() {
+                let template = "{msg}: {bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
+                let style = ProgressStyle::with_template(template);
+                let bar = ProgressBar::new(total.unwrap_or(0));
+                let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                bar.set_message(file.to_owned());
+                self.bar = Some(bar);
+            }
+        }
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(total.unwrap_or(done));
+                bar.set_position(done);
+            }
+            None if self.told.elapsed() >= QUIET || total == Some(done) => {
+                self.told = Instant::now();
+                let of = total.map_or_else(String::new, |total| format!(" of {}", HumanBytes(total)));
+                eprintln!("{file}: {}{of}", HumanBytes(done));
+            }
+            None => {}
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Text in, rows out, with progress; nothing holds all sentences or all rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufWriter, Seek};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use micse::Encoder;
+use micse::data::Error as DataError;
+use micse::search::{Index, Npy, NpyWriter};
+use micse::train::Stop;
+
+use crate::output::{NpyFile, Sink};
+use crate::progress::Progress;
+use crate::text::SentenceReader;
+
+/// A command that ended because somebody asked for it, with what that left.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Interrupted(pub(crate) String);
+
+/// What takes a chunk's sentences and their rows.
+pub(crate) type Each<'a> = dyn FnMut(&[String], &[Vec<f32>]) -> Result<()> + 'a;
+
+/// Encodes a text and hands rows on, chunk by chunk. Returns the number of rows.
+///
+/// A text without a sentence is an error, and so is an embedding that is not finite.
+pub(crate) fn embed(
+    encoder: &Encoder,
+    text: Option<&Path>,
+    stop: &Stop,
+    each: &mut Each<'_>,
+) -> Result<usize> {
+    let mut reader = SentenceReader::open(text)?;
+    let mut progress = Progress::new(reader.bytes().0, "sentences");
+    let mut count = 0;
+    loop {
+        let sentences = reader.chunk()?;
+        if sentences.is_empty() {
+            break;
+        }
+        let rows = encoder.encode(&sentences)?;
+        let finite = |row: &&Vec<f32>| row.iter().all(|value| value.is_finite());
+        if let Some(bad) = rows.iter().position(|row| !finite(&row)) {
+            bail!("the embedding of {:?} holds NaN or infinity; the model is damaged", sentences[bad]);
+        }
+        each(&sentences, &rows)?;
+        count += rows.len();
+        progress.set(reader.bytes().1, count as u64, "");
+        if stop.requested() {
+            progress.finish();
+            return Err(Interrupted(format!("stopped after {count} sentences; no file was written")).into());
+        }
+    }
+    progress.finish();
+    let blank_lines = reader.blank_lines();
+    if count == 0 {
+        let sources = text.map_or_else(|| "standard input".into(), |path| path.display().to_string());
+        return Err(DataError::EmptyCorpus { sources, blank_lines }.into());
+    }
+    if blank_lines > 0 {
+        eprintln!("notice: {blank_lines} blank lines have no row");
+    }
+    Ok(count)
+}
+
+/// Encodes a text into a NumPy file: of this name, or one without a name that goes with the program.
+pub(crate) fn embed_into_index(
+    encoder: &Encoder,
+    text: &Path,
+    save: Option<&Path>,
+    stop: &Stop,
+) -> Result<Index> {
+    if let Some(path) = save {
+        let mut file = Box::new(NpyFile::create(path, encoder.dimension())?);
+        embed(encoder, Some(text), stop, &mut |sentences, rows| file.write(sentences, rows))?;
+        file.finish()?;
+        return Ok(Index::new(Npy::open(path)?)?);
+    }
+    let failed = || format!("cannot write embeddings into {}", std::env::temp_dir().display());
+    let file = tempfile::tempfile().with_context(failed)?;
+    let mut writer = NpyWriter::new(BufWriter::new(file), encoder.dimension()).with_context(failed)?;
+    embed(encoder, Some(text), stop, &mut |_, rows| {
+        rows.iter().try_for_each(|row| writer.push(row)).with_context(failed)
+    })?;
+    let buffer = writer.finish().with_context(failed)?;
+    let mut file = buffer.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(failed)?;
+    file.rewind().with_context(failed)?;
+    Ok(Index::new(Npy::from_file(file, text)?)?)
+}
+
+/// The sentences of a text at these rows.
+pub(crate) fn sentences_at(text: &Path, rows: &BTreeSet<usize>) -> Result<BTreeMap<usize, String>> {
+    let mut reader = SentenceReader::open(Some(text))?;
+    let mut found = BTreeMap::new();
+    let Some(&last) = rows.last() else { return Ok(found) };
+    for row in 0..=last {
+        let Some(sentence) = reader.sentence()? else {
+            bail!(
+                "{} has {row} sentences, but row {last} was found; give the text that was encoded",
+                text.display()
+            );
+        };
+        if rows.contains(&row) {
+            found.insert(row, sentence);
+        }
+    }
+    Ok(found)
+}

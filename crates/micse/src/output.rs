@@ -1,0 +1,152 @@
+//! Embeddings out: a file that is whole or absent, or lines on standard output. Nothing holds all rows.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use micse::search::NpyWriter;
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+/// Takes sentences with their rows, some at a time.
+pub(crate) trait Sink {
+    /// Adds rows.
+    fn write(&mut self, sentences: &[String], rows: &[Vec<f32>]) -> Result<()>;
+
+    /// Gives what was written its name.
+    fn finish(self: Box<Self>) -> Result<()>;
+}
+
+/// The sink of a file, by its ending; of standard output as JSON lines without one or with `-`.
+pub(crate) fn sink(path: Option<&Path>, dimension: usize) -> Result<Box<dyn Sink>> {
+    let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+        return Ok(Box::new(JsonLines { out: BufWriter::new(std::io::stdout()), file: None }));
+    };
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
+    match ending.as_str() {
+        "npy" => Ok(Box::new(NpyFile::create(path, dimension)?)),
+        "jsonl" => {
+            let file = WholeFile::create(path)?;
+            let out = BufWriter::new(file.handle()?);
+            Ok(Box::new(JsonLines { out, file: Some(file) }))
+        }
+        #[cfg(feature = "parquet")]
+        "parquet" => Ok(Box::new(crate::parquet::ParquetFile::create(path)?)),
+        _ => bail!("{}: what is to be written is known by its ending: {}", path.display(), endings()),
+    }
+}
+
+fn endings() -> &'static str {
+    if cfg!(feature = "parquet") {
+        ".npy, .jsonl or .parquet"
+    } else {
+        ".npy or .jsonl (this program was built without the feature `parquet`)"
+    }
+}
+
+/// A file that gets its name when it is whole.
+pub(crate) struct WholeFile {
+    temporary: NamedTempFile,
+    path: PathBuf,
+}
+
+impl WholeFile {
+    /// Begins a file; missing folders are made.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let begin = || {
+            std::fs::create_dir_all(folder)?;
+            tempfile::Builder::new().prefix(".unfinished-").tempfile_in(folder)
+        };
+        let temporary = begin().with_context(|| format!("cannot write into {}", folder.display()))?;
+        Ok(Self { temporary, path: path.into() })
+    }
+
+    /// The open file, to write to.
+    pub(crate) fn handle(&self) -> Result<File> {
+        self.temporary.as_file().try_clone().with_context(|| self.failed())
+    }
+
+    /// Syncs the file and gives it its name.
+    pub(crate) fn publish(self) -> Result<()> {
+        let failed = self.failed();
+        self.temporary.as_file().sync_all().with_context(|| failed.clone())?;
+        // Temporary files are private; what is published gets the usual permissions.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let permissions = std::fs::Permissions::from_mode(0o644);
+            self.temporary.as_file().set_permissions(permissions).with_context(|| failed.clone())?;
+        }
+        self.temporary.persist(&self.path).map_err(|e| e.error).context(failed)?;
+        Ok(())
+    }
+
+    /// What could not be done, for errors.
+    pub(crate) fn failed(&self) -> String {
+        format!("cannot write {}", self.path.display())
+    }
+}
+
+/// A NumPy file.
+pub(crate) struct NpyFile {
+    writer: NpyWriter<BufWriter<File>>,
+    file: WholeFile,
+}
+
+impl NpyFile {
+    pub(crate) fn create(path: &Path, dimension: usize) -> Result<Self> {
+        let file = WholeFile::create(path)?;
+        let writer = NpyWriter::new(BufWriter::new(file.handle()?), dimension);
+        Ok(Self { writer: writer.with_context(|| file.failed())?, file })
+    }
+}
+
+impl Sink for NpyFile {
+    fn write(&mut self, _: &[String], rows: &[Vec<f32>]) -> Result<()> {
+        rows.iter().try_for_each(|row| self.writer.push(row)).with_context(|| self.file.failed())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        let Self { writer, file } = *self;
+        // This flushes the buffer too.
+        writer.finish().with_context(|| file.failed())?;
+        file.publish()
+    }
+}
+
+/// A JSON object a line.
+struct JsonLines<W: Write> {
+    out: BufWriter<W>,
+    file: Option<WholeFile>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    sentence: &'a str,
+    embedding: &'a [f32],
+}
+
+impl<W: Write> JsonLines<W> {
+    fn failed(&self) -> String {
+        self.file.as_ref().map_or_else(|| "cannot write to standard output".into(), WholeFile::failed)
+    }
+}
+
+impl<W: Write> Sink for JsonLines<W> {
+    fn write(&mut self, sentences: &[String], rows: &[Vec<f32>]) -> Result<()> {
+        for (sentence, embedding) in sentences.iter().zip(rows) {
+            serde_json::to_writer(&mut self.out, &Line { sentence, embedding })
+                .map_err(std::io::Error::from)
+                .and_then(|()| self.out.write_all(b"\n"))
+                .with_context(|| self.failed())?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        self.out.flush().with_context(|| self.failed())?;
+        self.file.map_or(Ok(()), WholeFile::publish)
+    }
+}

@@ -1,0 +1,227 @@
+//! `micse train`, from a text file to a model that encodes.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use micse::eval::{ModelEmbedder, dev_spearman};
+use micse::model::{Compute, ModelFolder, Pooling};
+use micse_tests::{Ended, command, run, sentences, write_small_model};
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_micse");
+
+fn micse(arguments: &[&str]) -> Ended {
+    let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
+    run(PROGRAM, None, &arguments)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// The small model and a text of so many sentences, in a folder.
+struct Setting {
+    folder: tempfile::TempDir,
+    model: PathBuf,
+    notes: PathBuf,
+}
+
+impl Setting {
+    fn new(count: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (model, notes) = (folder.path().join("model"), folder.path().join("notes.txt"));
+        write_small_model(&model);
+        std::fs::write(&notes, sentences(count).join("\n\n")).expect("notes.txt");
+        Self { folder, model, notes }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn train<'a>(&'a self, out: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
+        let usual =
+            ["train", "--model", text(&self.model), "--sentences", text(&self.notes), "--out", text(out)];
+        [&usual, more].concat()
+    }
+}
+
+fn file(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("a file")
+}
+
+#[test]
+fn a_trained_model_encodes() {
+    let setting = Setting::new(30);
+    let (out, rows) = (setting.path("out"), setting.path("rows.npy"));
+    let said =
+        micse(&setting.train(&out, &["--steps", "3", "--sts", "demo", "--set", "optimizer.batch_size=8"]));
+    assert!(said.stderr.contains("29 blank lines"), "{}", said.stderr);
+    let said = said.output();
+    assert!(said.contains("DemoSTS"), "{said}");
+    // A run's folder stands for its model.
+    for model in [out.join("model"), out.clone()] {
+        micse(&["encode", "--model", text(&model), "--input", text(&setting.notes), "--output", text(&rows)])
+            .output();
+        assert_eq!(std::fs::read(&rows).expect("rows.npy").len(), 128 + 4 * 30 * 32);
+    }
+}
+
+#[test]
+fn settings_are_chosen_and_told_where_nobody_says_otherwise() {
+    let setting = Setting::new(60);
+    let out = setting.path("out");
+    let ended = micse(&setting.train(&out, &[]));
+    for said in [
+        "60 sentences: recipe micse, 150 steps of 50, learning rate 1e-4, weight of AMI 1.0",
+        "hidden size 32",
+        "pooling: cls",
+    ] {
+        assert!(ended.stderr.contains(said), "{said:?} is not in: {}", ended.stderr);
+    }
+    let said = ended.output();
+    // Without pairs there is nothing to score, and no table.
+    assert!(
+        !said.contains("spearman") && said.contains("micse compare") && said.contains("micse export"),
+        "{said}"
+    );
+    let manifest = file(&out.join("run.toml"));
+    for value in
+        ["steps = 150", "lr = 0.0001", "weight = 1.0", "pool = \"kept\"", "mask_same_sentence = true"]
+    {
+        assert!(manifest.contains(value), "{value:?} is not in: {manifest}");
+    }
+    let result: Value = serde_json::from_str(&file(&out.join("result.json"))).expect("result.json");
+    assert_eq!((&result["evaluated_on"], &result["scores"]["average"]), (&"none".into(), &Value::Null));
+    assert_eq!(result["selected_on"], "last step");
+    // The result stands: the same command tells it again, at once.
+    assert_eq!(micse(&setting.train(&out, &[])).output(), said);
+}
+
+#[test]
+fn development_pairs_select_the_weights() {
+    let setting = Setting::new(60);
+    let (out, pairs) = (setting.path("out"), setting.path("own pairs.tsv"));
+    let all = sentences(60);
+    let line = |i: usize| format!("{}\t{}\t{}\n", all[i], all[(i + i % 4) % 60], 5 - i % 4);
+    std::fs::write(&pairs, (0..40).map(line).collect::<String>()).expect("pairs");
+    let more = ["--pairs", text(&pairs), "--steps", "40", "--set", "optimizer.lr=1e-3", "--json"];
+    let ended = micse(&setting.train(&out, &more));
+    assert_eq!(ended.stderr.matches("development ").count(), 1 + 20, "{}", ended.stderr);
+    let told: Value = serde_json::from_str(&ended.output()).expect("JSON");
+    let before = told["dev_spearman_before"].as_f64().expect("a score");
+    let after = told["result"]["scores"]["dev_spearman"].as_f64().expect("a score");
+    assert_eq!(told["result"]["selected_on"], "own pairs.tsv");
+    assert!(told["result"]["selected_step"].as_u64().is_some());
+    // Both figures again, from the folders.
+    let dev = micse::data::Task {
+        name: "dev".into(),
+        subsets: vec![micse::data::Subset {
+            name: "dev".into(),
+            pairs: (0..40)
+                .map(|i| micse::data::Pair {
+                    first: all[i].clone(),
+                    second: all[(i + i % 4) % 60].clone(),
+                    score: (5 - i % 4) as f64,
+                })
+                .collect(),
+        }],
+    };
+    let score = |folder: &Path| {
+        let folder = ModelFolder::open(folder).expect("a model");
+        let (encoder, tokenizer) =
+            (folder.encoder(&Compute::cpu()).expect("an encoder"), folder.tokenizer().expect("a tokenizer"));
+        dev_spearman(&ModelEmbedder::new(encoder.as_ref(), &tokenizer, Pooling::Cls), &dev).expect("a score")
+    };
+    assert!((score(&setting.model) - before).abs() < 1e-9);
+    assert!((score(&out.join("model")) - after).abs() < 1e-9);
+    std::fs::write(&pairs, "one\ttwo\n").expect("pairs");
+    micse(&setting.train(&setting.path("b"), &["--pairs", text(&pairs)]))
+        .refused(&["own pairs.tsv", "score"]);
+}
+
+#[test]
+fn a_whitening_is_exported_as_a_linear_layer_and_a_flow_is_refused() {
+    let setting = Setting::new(80);
+    let path = |name: &str| setting.path(name);
+    let train = |recipe: &str, settings: &[&str]| {
+        let out = path(recipe);
+        let usual = ["--recipe", recipe, "--set", "pooling.test=mean", "--set", "pooling.train=mean"];
+        micse(&setting.train(&out, &[&usual, settings].concat())).output();
+        out
+    };
+    let out = train("bert-whitening", &["--set", "post.components=8"]);
+    micse(&["export", text(&out), "--to", text(&path("written"))]).output();
+    let probe = sentences(90);
+    let rows = |folder: &Path| micse::Encoder::load(folder).expect("a model").encode(&probe).expect("rows");
+    let (want, found) = (rows(&out.join("model")), rows(&path("written")));
+    assert_eq!((want.len(), want[0].len()), (90, 8));
+    for (want, found) in want.iter().zip(&found) {
+        assert!(want.iter().zip(found).all(|(a, b)| (a - b).abs() < 1e-3), "{want:?} {found:?}");
+    }
+    let modules = file(&path("written").join("modules.json"));
+    assert!(
+        modules.contains("sentence_transformers.models.Dense") && !modules.contains("micse."),
+        "{modules}"
+    );
+    let flow = train("bert-flow", &["--set", "post.steps=4", "--set", "post.batch_size=8"]);
+    micse(&["export", text(&flow), "--to", text(&path("flow-written"))]).refused(&["flow", "no module"]);
+}
+
+/// Sends SIGINT to a training run once it has made some steps, and gives what it said.
+#[cfg(unix)]
+fn interrupted(arguments: &[&str], out: &Path) -> Ended {
+    let mut child = command(PROGRAM, None);
+    let mut child = child
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let since = Instant::now();
+    while !std::fs::read_to_string(out.join("metrics.jsonl")).is_ok_and(|lines| lines.lines().count() > 2) {
+        assert!(since.elapsed() < Duration::from_mins(5), "no steps in five minutes");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let sent = std::process::Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
+    assert!(sent.expect("kill").success());
+    let mut stderr = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().expect("a pipe"), &mut stderr).expect("stderr");
+    let status = child.wait().expect("the command ends");
+    Ended { success: status.success(), status: status.code(), stdout: String::new(), stderr }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_goes_on_by_its_folder_alone() {
+    let setting = Setting::new(60);
+    let (whole, cut) = (setting.path("whole"), setting.path("cut"));
+    let settings = ["--steps", "400", "--seed", "7", "--set", "optimizer.batch_size=20", "--size", "50"];
+    micse(&setting.train(&whole, &settings)).output();
+    let ended = interrupted(&setting.train(&cut, &settings), &cut);
+    assert_eq!(ended.status, Some(75), "{}", ended.stderr);
+    let hint = format!("go on with: micse train --out {} --resume", text(&cut));
+    assert!(ended.stderr.contains(&hint) && ended.stderr.contains("stopped after step"), "{}", ended.stderr);
+    micse(&["encode", "--model", text(&cut), "--input", text(&setting.notes)])
+        .refused(&["not finished", "--resume"]);
+    micse(&["train", "--out", text(&cut), "--resume", "--steps", "5"]).refused(&["--steps has no place"]);
+    micse(&["train", "--out", text(&cut), "--resume"]).output();
+    let weights = |run: &Path| std::fs::read(run.join("model/model.safetensors")).expect("weights");
+    assert!(weights(&whole) == weights(&cut), "other weights");
+    micse(&["train", "--out", text(&setting.path("new")), "--resume"]).refused(&["no run to go on with"]);
+    micse(&["train", "--out", text(&cut)]).refused(&["--model"]);
+}
+
+#[test]
+fn text_that_cannot_be_read_is_named_with_its_line() {
+    let setting = Setting::new(2);
+    let out = setting.path("out");
+    let train = setting.train(&out, &["--steps", "3"]);
+    std::fs::write(&setting.notes, b"the old farmer\nthe \xff river\n").expect("notes.txt");
+    micse(&train).refused(&["notes.txt:2", "UTF-8"]);
+    std::fs::write(&setting.notes, "\n\n").expect("notes.txt");
+    micse(&train).refused(&["notes.txt", "no sentence"]);
+    std::fs::write(&setting.notes, "the old farmer\n").expect("notes.txt");
+    micse(&[&train[..], &["--recipe", "simcse"]].concat()).refused(&["at least 2 sentences"]);
+}
