@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use micse_train::run::FrontMatter;
+use micse_train::run::card::thousands;
+
 use super::run::Outcome;
 use super::text::Source;
 use super::{Decay, Manifest, MaskingKind};
@@ -9,9 +12,7 @@ use super::{Decay, Manifest, MaskingKind};
 /// The text of `README.md`.
 pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome: &Outcome) -> String {
     let (m, e) = (manifest, &manifest.encoder);
-    let mut card = String::from(
-        "---\nlanguage: en\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\n---\n",
-    );
+    let mut card = FrontMatter { sentence_transformers: true, ..FrontMatter::default() }.to_string();
     let mut line = |text: String| {
         card.push_str(&text);
         card.push('\n');
@@ -24,14 +25,14 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
         e.hidden_size,
         e.num_attention_heads,
         e.intermediate_size,
-        grouped(e.vocab_size),
+        thousands(e.vocab_size),
         e.max_position_embeddings,
         outcome.parameters as f64 / 1e6,
         if from { " on from another model" } else { " from random weights" },
     ));
     line(format!(
         "- **Text**: {} sentences, {:.1} million tokens.",
-        grouped(outcome.sentences),
+        thousands(outcome.sentences),
         outcome.text_tokens as f64 / 1e6
     ));
     for source in sources {
@@ -49,12 +50,12 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
         },
         100.0 * m.mask_rate,
         m.max_length,
-        grouped(m.batch_tokens),
+        thousands(m.batch_tokens),
         if m.dropout > 0.0 { format!("dropout {}", m.dropout) } else { "no dropout".into() },
         m.betas[0],
         m.betas[1],
         m.lr,
-        grouped(m.warmup_steps),
+        thousands(m.warmup_steps),
         match m.decay {
             Decay::Linear => "linear",
             Decay::Cosine => "cosine",
@@ -62,7 +63,7 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
         m.weight_decay,
         m.clip,
         m.seed,
-        grouped(m.steps),
+        thousands(m.steps),
         outcome.tokens as f64 / 1e6,
         outcome.tokens as f64 / outcome.text_tokens as f64,
         super::progress::duration(outcome.seconds as u64),
@@ -71,7 +72,7 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
         "- **Held-out masked-LM loss**: {:.3} ({:.1} % of the masked tokens predicted right; {} sentences).",
         outcome.scores.held_out_loss,
         100.0 * outcome.scores.held_out_accuracy,
-        grouped(outcome.held_out_sentences)
+        thousands(outcome.held_out_sentences)
     ));
     if let Some(first) = outcome.scores.sts.first() {
         let names: Vec<&str> = first.tasks.iter().map(|(name, _)| name.as_str()).collect();
@@ -92,17 +93,4 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
         }
     }
     card
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

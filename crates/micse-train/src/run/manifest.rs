@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::RunInputs;
+use super::difference::first_difference;
 use crate::recipe::Recipe;
 use crate::{Error, Result};
 
@@ -271,7 +272,7 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> R
         let own = own.clone();
         found.insert(CPU.into(), own);
     }
-    match difference(&mine, &found) {
+    match first_difference(&found, &mine).map_err(|e| Error::run(&path, e.to_string()))? {
         None => match (newcomer, mine.get(CPU)) {
             (Some(mut table), Some(own)) if !others.contains(own) => {
                 others.push(own.clone());
@@ -285,33 +286,6 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> R
             &path,
             format!("this folder belongs to another run ({difference}); give another --out, or delete it"),
         )),
-    }
-}
-
-/// The first key that two manifests differ in, with both values.
-fn difference(mine: &toml::Table, theirs: &toml::Table) -> Option<String> {
-    let flat = |table: &toml::Table| {
-        let mut lines = Vec::new();
-        flatten("", &toml::Value::Table(table.clone()), &mut lines);
-        lines
-    };
-    let (mine, theirs) = (flat(mine), flat(theirs));
-    let missing = ("nothing".to_owned(), "nothing".to_owned());
-    let count = mine.len().max(theirs.len());
-    (0..count)
-        .map(|i| (mine.get(i).unwrap_or(&missing), theirs.get(i).unwrap_or(&missing)))
-        .find(|(a, b)| a != b)
-        .map(|(a, b)| format!("it has {} = {}, this one {} = {}", b.0, b.1, a.0, a.1))
-}
-
-fn flatten(prefix: &str, value: &toml::Value, lines: &mut Vec<(String, String)>) {
-    let path = |key: &str| if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
-    match value {
-        toml::Value::Table(table) => table.iter().for_each(|(key, v)| flatten(&path(key), v, lines)),
-        toml::Value::Array(entries) => {
-            entries.iter().enumerate().for_each(|(i, v)| flatten(&path(&i.to_string()), v, lines));
-        }
-        other => lines.push((prefix.to_owned(), other.to_string())),
     }
 }
 

@@ -7,21 +7,34 @@ use std::time::Instant;
 
 use micse_model::files::write_whole;
 
+use super::tensorboard::{EVENTS_FILE, Events};
 use crate::trainer::StepReport;
 use crate::{Error, Result};
+
+/// The file's name in a run's folder.
+const METRICS_FILE: &str = "metrics.jsonl";
 
 pub(super) struct Metrics {
     path: PathBuf,
     file: File,
+    events: Option<Events>,
     since: Instant,
     sentences: usize,
 }
 
 impl Metrics {
-    /// See [`open_metrics`].
-    pub(super) fn open(path: &Path, step: usize) -> Result<Self> {
-        let file = open_metrics(path, step)?;
-        Ok(Self { path: path.into(), file, since: Instant::now(), sentences: 0 })
+    /// The metrics of a run's folder, see [`open_metrics`], with an event file beside them if `events` says so, or if an
+    /// earlier start left one: it is never behind.
+    pub(super) fn open(folder: &Path, step: usize, events: bool) -> Result<Self> {
+        let (path, beside) = (folder.join(METRICS_FILE), folder.join(EVENTS_FILE));
+        let file = open_metrics(&path, step)?;
+        let events = if events || beside.is_file() {
+            let lines = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+            Some(Events::renew(&beside, &lines)?)
+        } else {
+            None
+        };
+        Ok(Self { path, file, events, since: Instant::now(), sentences: 0 })
     }
 
     /// Counts a step's sentences towards the rate.
@@ -29,15 +42,20 @@ impl Metrics {
         self.sentences += report.sentences;
     }
 
-    /// Writes a line; its rate is that of the steps since the last one.
-    pub(super) fn write(&mut self, report: &StepReport) -> Result<()> {
+    /// Writes a line; its rate is that of the steps since the last one. `development` is the score of the development
+    /// pairs, times 100, at the steps that have one.
+    pub(super) fn write(&mut self, report: &StepReport, development: Option<f64>) -> Result<()> {
         let seconds = self.since.elapsed().as_secs_f64();
         let mut line = serde_json::to_value(report).map_err(|e| Error::run(&self.path, e.to_string()))?;
         if self.sentences > 0 && seconds > 0.0 {
             line["sentences_per_s"] = ((self.sentences as f64 / seconds * 10.0).round() / 10.0).into();
         }
+        if let Some(spearman) = development {
+            line["development_spearman"] = spearman.into();
+        }
         (self.since, self.sentences) = (Instant::now(), 0);
-        writeln!(self.file, "{line}").map_err(Error::io(&self.path))
+        writeln!(self.file, "{line}").map_err(Error::io(&self.path))?;
+        self.events.as_mut().map_or(Ok(()), |events| events.add(&line))
     }
 
     /// Has the system write all lines to disk.

@@ -3,20 +3,25 @@
 //! ```text
 //! run.toml              everything that decided the run
 //! metrics.jsonl         a line per logged step
+//! events.out.tfevents.micse  the same for TensorBoard, where it was asked for
 //! checkpoint/           enough to go on bit for bit; gone once the result stands
-//! model/                the finished encoder, as sentence-transformers and transformers load it
+//! model/                the finished encoder, as sentence-transformers and transformers load it, with a model card
 //! cosines.safetensors   cosine and human score of every evaluation pair
 //! result.json           scores; its presence means: done
 //! ```
 
+pub mod card;
 mod clock;
 mod cosines;
+mod difference;
+mod finish;
 mod lock;
 mod manifest;
 mod metrics;
 mod post;
 mod result;
 mod selection;
+mod tensorboard;
 mod training;
 mod without_training;
 
@@ -24,23 +29,24 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use candle_core::DType;
 use micse_data::{Corpus, Split, SplitSize, Suite};
-use micse_eval::{Embedder, ModelEmbedder, PostEmbedder};
-use micse_model::{Compute, MaskedLmHead, ModelFolder, Pooling, files::write_json, save_model};
-use micse_post::Stage;
+use micse_model::{Compute, MaskedLmHead, ModelFolder, Pooling, files::write_json};
 
 use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result, Stop, Terms};
+pub use card::{CardFacts, FrontMatter};
 use clock::Clock;
 pub use cosines::{COSINES_FILE, load_cosines, save_cosines};
+pub use difference::first_difference;
+use finish::{embedder, finish};
 pub use lock::Lock;
 pub use manifest::{Manifest, OtherCpu, SplitText, claim, cpu_features, hash_of_encoder};
 pub use metrics::open_metrics;
 use post::Finished;
 pub use result::RunResult;
 use selection::Selection;
+pub use tensorboard::EVENTS_FILE;
 pub use training::CHECKPOINT_STEPS;
 use training::train;
 pub use without_training::{scored_file, untrained};
@@ -98,6 +104,10 @@ pub struct RunInputs<'a> {
     pub chunk: Option<NonZeroUsize>,
     /// Whether `model/` is kept.
     pub keep_model: bool,
+    /// What its model card says beside what the run knows.
+    pub card: CardFacts,
+    /// Whether there is an event file for TensorBoard, [`EVENTS_FILE`].
+    pub tensorboard: bool,
     /// Go on with a checkpoint that another kind of processor wrote.
     pub allow_other_cpu: bool,
     /// Steps between two checkpoints, usually [`CHECKPOINT_STEPS`].
@@ -109,7 +119,8 @@ pub struct RunInputs<'a> {
 }
 
 impl<'a> RunInputs<'a> {
-    /// What a run cannot do without; the rest is as usual: no custom terms, whole batches, the model is not kept.
+    /// What a run cannot do without; the rest is as usual: no custom terms, whole batches, the model is not kept, no
+    /// events for TensorBoard.
     pub fn new(
         recipe: Recipe,
         seed: u64,
@@ -128,6 +139,8 @@ impl<'a> RunInputs<'a> {
             compute,
             chunk: None,
             keep_model: false,
+            card: CardFacts::default(),
+            tensorboard: false,
             allow_other_cpu: false,
             checkpoint_steps: CHECKPOINT_STEPS,
             stop: Stop::new(),
@@ -265,57 +278,6 @@ fn finished(trainer: &Trainer) -> Finished<'_> {
         tokenizer: trainer.tokenizer(),
         convolution: trainer.convolution(),
     }
-}
-
-/// Fits what comes behind the encoder, keeps the model, and scores it.
-fn finish(
-    folder: &Path,
-    inputs: &RunInputs<'_>,
-    model: &Finished<'_>,
-    selected: Option<usize>,
-    clock: &Clock,
-    tell: &mut dyn FnMut(Event),
-) -> Result<RunResult> {
-    let stage = post::fit(inputs, model, tell)?;
-    // A fit behind the encoder is training too.
-    let trained = clock.elapsed();
-    if inputs.keep_model {
-        save(&folder.join("model"), inputs, model, stage.as_ref())?;
-    }
-    let embedder = embedder(inputs, model);
-    let with_stage = stage.as_ref().map(|stage| PostEmbedder::new(&embedder, stage));
-    let embedder: &dyn Embedder = with_stage.as_ref().map_or(&embedder, |e| e);
-    let (evaluation, pairs) = micse_eval::evaluate_pairs(embedder, inputs.suite, &mut |done, total| {
-        tell(Event::Evaluating { done, total });
-    })?;
-    save_cosines(folder, &pairs)?;
-    Ok(RunResult::new(inputs, evaluation, selected, trained, clock.elapsed()))
-}
-
-fn embedder<'a>(inputs: &RunInputs<'_>, model: &Finished<'a>) -> ModelEmbedder<'a> {
-    ModelEmbedder::new(model.encoder, model.tokenizer, inputs.recipe.pooling.test)
-        .with_convolution(model.convolution)
-        .padded_to(inputs.recipe.max_length)
-}
-
-/// The model folder, with what stands behind the encoder. sentence-transformers has no module for that: the folder names
-/// one that it does not find, so that it refuses the folder instead of leaving the part out.
-fn save(folder: &Path, inputs: &RunInputs<'_>, model: &Finished<'_>, stage: Option<&Stage>) -> Result<()> {
-    let pooling = inputs.recipe.pooling.test;
-    save_model(folder, model.encoder, inputs.base, pooling, DType::F32)?;
-    let mut parts = Vec::new();
-    if let Some(convolution) = model.convolution {
-        convolution.save(folder)?;
-        parts.push("TokenConvolution");
-    }
-    if let Some(stage) = stage {
-        stage.save(folder)?;
-        parts.push("PostProcessing");
-    }
-    if !parts.is_empty() {
-        micse_model::folder::add_own_modules(folder, &parts)?;
-    }
-    Ok(())
 }
 
 /// What could not be done at the end is refused at the start.

@@ -16,7 +16,7 @@ pub const CHECKPOINT_STEPS: usize = 500;
 const CHECKPOINT_TIME: Duration = Duration::from_mins(5);
 /// Steps at the end that took longer than this get a checkpoint of their own.
 const LAST_STRETCH: Duration = Duration::from_secs(30);
-/// Steps between two lines of metrics.
+/// Steps between two lines of metrics; those with a development score have one too.
 const LOG_STEPS: usize = 10;
 
 pub(super) fn train(
@@ -29,16 +29,19 @@ pub(super) fn train(
     tell: &mut dyn FnMut(Event),
 ) -> Result<()> {
     let steps = inputs.recipe.steps;
-    let mut metrics = Metrics::open(&folder.join("metrics.jsonl"), trainer.steps_done())?;
+    let mut metrics = Metrics::open(folder, trainer.steps_done(), inputs.tensorboard)?;
     let mut saved = Instant::now();
     let mut warned = false;
     tell(Event::Started { step: trainer.steps_done(), steps });
     while trainer.steps_done() < steps {
         let next = trainer.steps_done() + 1;
-        let logged = next == 1 || next.is_multiple_of(LOG_STEPS) || next == steps;
+        let selects = inputs.recipe.select == Select::StsbDev
+            && (next.is_multiple_of(inputs.recipe.eval_every) || next == steps);
+        let logged = next == 1 || next.is_multiple_of(LOG_STEPS) || next == steps || selects;
         let report = trainer.step(&|number| inputs.text.sentence(number), logged)?;
+        let development = if selects { Some(develop(inputs, trainer, selection)?) } else { None };
         if logged {
-            metrics.write(&report)?;
+            metrics.write(&report, development)?;
             if let (false, Some(warning)) = (warned, report.warning()) {
                 tell(Event::Notice(warning));
                 warned = true;
@@ -47,9 +50,7 @@ pub(super) fn train(
         metrics.count(&report);
         tell(Event::Step(report));
         let done = trainer.steps_done();
-        let selects = inputs.recipe.select == Select::StsbDev;
-        if selects && (done.is_multiple_of(inputs.recipe.eval_every) || done == steps) {
-            let spearman = develop(inputs, trainer, selection)?;
+        if let Some(spearman) = development {
             tell(Event::Development { step: done, spearman });
         }
         let stopped = inputs.stop.requested();

@@ -1,0 +1,136 @@
+//! The model card: `README.md` of a kept model, which the Hugging Face Hub shows and sentence-transformers keeps.
+//!
+//! It says what the run knows, and nothing else: there is no date in it and no path, so that the same run writes the
+//! same card. What only a person knows, the licence above all, comes as [`CardFacts`] or stays unsaid.
+
+mod front_matter;
+mod markdown;
+mod sections;
+mod yaml;
+
+use std::path::Path;
+
+use micse_eval::{Evaluation, HubSnapshot};
+use micse_model::{ModelFolder, files::write_whole};
+
+use super::post::Finished;
+use super::{RunInputs, RunResult};
+use crate::Result;
+pub use front_matter::{CardScore, FrontMatter};
+pub use markdown::thousands;
+
+/// The file's name in a model folder.
+const FILE: &str = "README.md";
+
+/// What a card says that a run does not know by itself.
+#[derive(Clone, Debug, Default)]
+pub struct CardFacts {
+    /// The model's name; none: the method's, with the number of sentences.
+    pub name: Option<String>,
+    /// The Hub's id of the encoder that training started from, `owner/name`; none: that of a base in the Hub's cache,
+    /// else it stays unsaid.
+    pub base_model: Option<String>,
+    /// Languages of the text, by their ISO 639-1 codes.
+    pub languages: Vec<String>,
+    /// The licence of the model, by the Hub's name for it (`apache-2.0`).
+    pub license: Option<String>,
+    /// Scores of the encoder before training, on the same suite and with the same pooling.
+    pub untrained: Option<Evaluation>,
+}
+
+/// What the sections of a card are written from.
+struct Card<'a> {
+    inputs: &'a RunInputs<'a>,
+    result: &'a RunResult,
+    /// The base's id on the Hub.
+    base: Option<String>,
+    /// `4 layers, hidden size 256, ...`.
+    encoder: String,
+    /// Entries of an embedding.
+    dimension: usize,
+    /// Tokens at which the model cuts sentences, where its folder says so.
+    max_length: Option<usize>,
+    /// Parts of the model that only this project knows.
+    own_modules: &'a [&'static str],
+}
+
+/// Writes the card of a kept model. `own_modules` are the parts that sentence-transformers has no module for.
+///
+/// # Errors
+/// The folder cannot be read or written.
+pub(super) fn write(
+    folder: &Path,
+    inputs: &RunInputs<'_>,
+    model: &Finished<'_>,
+    dimension: usize,
+    own_modules: &[&'static str],
+    result: &RunResult,
+) -> Result<()> {
+    let (config, parameters) = (model.encoder.config(), model.encoder.parameters());
+    let count: usize = parameters.iter().map(|info| info.shape.iter().product::<usize>()).sum();
+    let card = Card {
+        inputs,
+        result,
+        base: inputs
+            .card
+            .base_model
+            .clone()
+            .or_else(|| HubSnapshot::of(inputs.base.path()).map(|snapshot| snapshot.id)),
+        encoder: format!(
+            "{} layers, hidden size {}, {} heads, a vocabulary of {}, {:.1} million parameters",
+            config.num_hidden_layers,
+            config.hidden_size,
+            config.num_attention_heads,
+            thousands(config.vocab_size),
+            count as f64 / 1e6,
+        ),
+        dimension,
+        max_length: ModelFolder::open(folder)?.max_length()?,
+        own_modules,
+    };
+    Ok(write_whole(&folder.join(FILE), card.text().as_bytes())?)
+}
+
+impl Card<'_> {
+    fn text(&self) -> String {
+        let title = format!("# {}\n", markdown::plain(&self.name()));
+        let head = self.front_matter().to_string();
+        let sections =
+            [self.description(), self.usage(), self.training(), self.scores(), self.citation()].join("\n");
+        [head, title, sections].join("\n")
+    }
+
+    fn name(&self) -> String {
+        let made = || match self.result.steps {
+            0 => self.result.method.clone(),
+            _ => format!("{} on {} sentences", self.result.method, thousands(self.result.sentences)),
+        };
+        self.inputs.card.name.clone().unwrap_or_else(made)
+    }
+
+    fn front_matter(&self) -> FrontMatter {
+        // Tables are times 100, what other tools read is not.
+        let share = |value: f64| Some(value / 100.0);
+        let tasks = self.result.scores.tasks.iter().map(|(name, scores)| CardScore {
+            dataset: name.to_owned(),
+            split: "test",
+            pearson: share(scores.pearson.all),
+            spearman: share(scores.spearman.all),
+        });
+        let dev = self.inputs.suite.dev.iter().zip(self.result.scores.dev_spearman);
+        let dev = dev.map(|(task, spearman)| CardScore {
+            dataset: task.name.clone(),
+            split: "validation",
+            pearson: None,
+            spearman: share(spearman),
+        });
+        FrontMatter {
+            name: self.name(),
+            sentence_transformers: self.own_modules.is_empty(),
+            base_model: self.base.clone(),
+            languages: self.inputs.card.languages.clone(),
+            license: self.inputs.card.license.clone(),
+            scores: tasks.chain(dev).collect(),
+        }
+    }
+}

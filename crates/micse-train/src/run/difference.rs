@@ -1,0 +1,49 @@
+//! Where two descriptions of a run differ.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// The first value, in the order of their keys, in which two descriptions of a run differ, in words.
+///
+/// # Errors
+/// One of them is nothing that a file could hold.
+pub fn first_difference(old: &impl Serialize, new: &impl Serialize) -> serde_json::Result<Option<String>> {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    flatten("", &serde_json::to_value(old)?, &mut a);
+    flatten("", &serde_json::to_value(new)?, &mut b);
+    let told = |entry: Option<&(String, String)>| {
+        entry.map_or_else(|| "nothing".into(), |(key, value)| format!("{key} = {value}"))
+    };
+    let different = (0..a.len().max(b.len())).map(|i| (a.get(i), b.get(i))).find(|(old, new)| old != new);
+    Ok(different.map(|(old, new)| format!("it has {}, this one {}", told(old), told(new))))
+}
+
+fn flatten(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        Value::Object(entries) => entries.iter().for_each(|(key, v)| flatten(&below(key), v, into)),
+        Value::Array(entries) => {
+            entries.iter().enumerate().for_each(|(i, v)| flatten(&below(&i.to_string()), v, into));
+        }
+        other => into.push((path.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_named() {
+        let old = serde_json::json!({"recipe": {"optimizer": {"lr": 1e-4, "steps": 5}, "views": [1, 2]}});
+        let mut new = old.clone();
+        let told = |new: &Value| first_difference(&old, new).unwrap();
+        assert_eq!(told(&new), None);
+        new["recipe"]["views"][1] = 3.into();
+        assert_eq!(told(&new).unwrap(), "it has recipe.views.1 = 2, this one recipe.views.1 = 3");
+        new["recipe"]["views"] = serde_json::json!([1]);
+        assert_eq!(told(&new).unwrap(), "it has recipe.views.1 = 2, this one nothing");
+        new["recipe"]["optimizer"]["lr"] = 2e-4.into();
+        assert!(told(&new).unwrap().starts_with("it has recipe.optimizer.lr = 0.0001"), "{new}");
+    }
+}
