@@ -127,5 +127,5 @@ fn a_changed_recipe_under_a_begun_sweep_is_refused() {
     // As if the cell had not been finished.
     std::fs::remove_file(small.path("begun/cells/simcse/20/seed-48/result.json")).expect("a result");
     let changed = small.run("begun", &["--methods", "simcse", "--seeds", "48", "--set", "optimizer.lr=1e-3"]);
-    changed.refused(&["simcse 20 seed 48 belongs to another run", "recipe.optimizer.lr was "]);
+    changed.refused(&["simcse 20 seed 48 belongs to another run", "recipe.optimizer.lr = "]);
 }

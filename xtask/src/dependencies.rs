@@ -16,6 +16,9 @@ pub(crate) struct Dependencies {
     /// The rules: its keys `licenses.allow` are read
     #[arg(long, default_value = "deny.toml")]
     rules: PathBuf,
+    /// Those of all platforms, which may have to be downloaded, not this machine's alone
+    #[arg(long)]
+    all_platforms: bool,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +56,7 @@ impl Dependencies {
             .with_context(|| format!("{}: cannot be read; run in the repository", self.rules.display()))?;
         let rules: Rules = toml::from_str(&text).with_context(|| format!("{}", self.rules.display()))?;
         let allowed = licensees(&self.rules, &rules.licenses.allow)?;
-        let packages = metadata()?;
+        let packages = metadata(self.all_platforms)?;
         let (own, others): (Vec<Package>, Vec<Package>) =
             packages.into_iter().partition(|package| package.source.is_none());
         let stated = own.iter().find_map(|package| package.rust_version.clone());
@@ -90,14 +93,28 @@ fn licensees(path: &Path, allow: &[String]) -> Result<Vec<Licensee>> {
         .collect()
 }
 
-fn metadata() -> Result<Vec<Package>> {
+fn metadata(all_platforms: bool) -> Result<Vec<Package>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo).args(["metadata", "--format-version", "1", "--locked"]).output()?;
+    let mut command = Command::new(cargo);
+    command.args(["metadata", "--format-version", "1", "--locked"]);
+    if !all_platforms {
+        command.args(["--filter-platform", &this_platform()?]);
+    }
+    let output = command.output()?;
     if !output.status.success() {
         bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("what cargo metadata printed")?;
     Ok(metadata.packages)
+}
+
+/// The target that the compiler builds for by itself.
+fn this_platform() -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("-vV").output().context("rustc does not start")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("`rustc -vV` names no host")?.to_owned())
 }
 
 /// What is wrong with a dependency, if anything is.

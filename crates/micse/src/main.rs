@@ -2,6 +2,7 @@
 
 mod cache;
 mod commands;
+mod download;
 mod embed;
 mod model;
 mod output;

@@ -2,18 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use micse::Encoder;
 use micse::data::Locator;
+use micse::data::locate::DEMO;
 use micse::model::options::ComputeOptions;
 use micse::model::{Compute, Pooling};
+use micse_hub::{Hub, is_hub_id};
+
+use crate::download::Download;
 
 /// The file that makes a folder a run's.
 pub(crate) const RUN_FILE: &str = "run.toml";
 
-/// The folder of the model that a person named: a model folder, a run's folder, or `demo`.
+/// The folder of the model that a person named: a model folder, a run's folder, `demo`, or an id of the Hub, whose model
+/// is fetched into the cache that Python's library shares.
 pub(crate) fn model_folder(model: &str) -> Result<PathBuf> {
+    if model != DEMO && !Path::new(model).exists() && is_hub_id(model) {
+        let mut download = Download::new();
+        let folder = Hub::from_env()?.model(model, &mut |event| download.tell(event));
+        download.finish();
+        return folder
+            .with_context(|| format!("there is no folder {model} here, so it was looked for on the Hub"));
+    }
     let place = Locator::from_env()?.model(Some(model))?.place;
     if place.join(RUN_FILE).is_file() { model_of_run(&place) } else { Ok(place) }
 }
@@ -35,7 +47,7 @@ fn model_of_run(run: &Path) -> Result<PathBuf> {
 /// Which model a command takes, and how it is computed.
 #[derive(Args)]
 pub(crate) struct ModelOptions {
-    /// A model folder, a run's folder, or `demo` for the shipped encoder
+    /// A model folder, a run's folder, an id of the Hub, or `demo` for the shipped encoder
     #[arg(long)]
     pub(crate) model: String,
     #[command(flatten, next_help_heading = "Computation")]

@@ -25,7 +25,7 @@ use crate::model::Computation;
 #[derive(Args)]
 #[command(after_help = "Example:\n  micse compare demo runs/notes --sentences notes.txt --top 3")]
 pub(crate) struct Compare {
-    /// A model folder, a run's folder, or `demo`
+    /// A model folder, a run's folder, an id of the Hub, or `demo`
     #[arg(value_name = "A")]
     first: String,
     /// Another one

@@ -84,7 +84,7 @@ impl Fetch {
         for file in dataset.files {
             let mut download = Download::new();
             let path = hub.dataset_file(dataset.id, file.path, dataset.revision, file.sha256, &mut |e| {
-                download.tell(e)
+                download.tell(e);
             });
             download.finish();
             let path = path?;

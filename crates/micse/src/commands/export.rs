@@ -21,7 +21,7 @@ use crate::model::model_folder;
 #[derive(Args)]
 #[command(after_help = "Example:\n  micse export runs/notes --to notes-model --dtype f16")]
 pub(crate) struct Export {
-    /// A run's folder or a model folder, or `demo`
+    /// A run's folder, a model folder, an id of the Hub, or `demo`
     #[arg(value_name = "RUN_OR_MODEL")]
     model: String,
     /// The folder to write; it must be new or empty

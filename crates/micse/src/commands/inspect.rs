@@ -20,7 +20,7 @@ use crate::model::model_folder;
 #[derive(Args)]
 #[command(after_help = "Example:\n  micse inspect demo")]
 pub(crate) struct Inspect {
-    /// A model folder, a run's folder, or `demo`
+    /// A model folder, a run's folder, an id of the Hub, or `demo`
     model: String,
 }
 

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod compare;
+mod data;
 mod encode;
 mod export;
 mod inspect;
@@ -22,6 +23,7 @@ pub(crate) enum Command {
     Compare(compare::Compare),
     Inspect(inspect::Inspect),
     Export(export::Export),
+    Data(data::Data),
     Completions(shell::Completions),
     Man(shell::Man),
 }
@@ -38,6 +40,7 @@ impl Command {
             Self::Compare(compare) => compare.run(json),
             Self::Inspect(inspect) => inspect.run(json),
             Self::Export(export) => export.run(json),
+            Self::Data(data) => data.run(json),
             Self::Completions(completions) => completions.run(C::command()),
             Self::Man(man) => man.run(C::command()),
         }

@@ -28,7 +28,8 @@ use crate::settings::choose;
 #[derive(Args, Clone, Serialize, Deserialize)]
 #[command(after_help = "Example:\n  micse train --model demo --sentences notes.txt --out runs/notes")]
 pub(crate) struct Train {
-    /// The encoder that training starts from: a model folder, a run's folder, or `demo` for the shipped one
+    /// The encoder that training starts from: a model folder, a run's folder, an id of the Hub,
+    /// or `demo` for the shipped one
     #[arg(long, required_unless_present = "resume")]
     model: Option<String>,
     /// Text files, one sentence a line, plain or zstd
