@@ -6,9 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use micse_data::{Corpus, Suite};
-use micse_model::{
-    Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision, WeightsFile, files::write_whole,
-};
+use micse_model::{Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision, files::write_whole};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -119,28 +117,37 @@ fn hexadecimal(hash: Sha256) -> String {
 /// There are no weights, or a file cannot be read.
 pub fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
     let mut hash = Sha256::new();
-    let weights = WeightsFile::in_folder(base.path())?.path().to_path_buf();
-    let others = ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
-    for path in std::iter::once(weights).chain(others.map(|name| base.path().join(name))) {
-        match std::fs::read(&path) {
-            Ok(bytes) => hash.update(&bytes),
-            // A tokenizer has one form or the other; loading it says what is missing.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(Error::io(&path)(e)),
-        }
+    for path in base.checkpoint()?.files() {
+        hash.update(&std::fs::read(path).map_err(Error::io(path))?);
         hash.update([0]);
+    }
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"] {
+        // A tokenizer has one form or the other; loading it says what is missing.
+        hash.update(contents(&base.path().join(name))?.unwrap_or_default());
+        hash.update([0]);
+    }
+    for name in ["vocab.json", "merges.txt"] {
+        if let Some(bytes) = contents(&base.path().join(name))? {
+            hash.update(bytes);
+            hash.update([0]);
+        }
     }
     Ok(hexadecimal(hash))
 }
 
+/// A file's bytes; none if there is no such file.
+fn contents(path: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io(path)(e)),
+    }
+}
+
 /// SHA-256 of a folder's own file of a masked-LM head, if it has one.
 fn hash_of_head(base: &ModelFolder) -> Result<Option<String>> {
-    let path = base.path().join(MaskedLmHead::FILE);
-    match std::fs::read(&path) {
-        Ok(bytes) => Ok(Some(hexadecimal(Sha256::new_with_prefix(bytes)))),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Error::io(&path)(e)),
-    }
+    let bytes = contents(&base.path().join(MaskedLmHead::FILE))?;
+    Ok(bytes.map(|bytes| hexadecimal(Sha256::new_with_prefix(bytes))))
 }
 
 fn hash_of_pairs(suite: &Suite) -> String {
