@@ -118,10 +118,11 @@ fn intervals_caption(bars: &Bars) -> String {
         bars.series.iter().flat_map(|s| s.bars.iter().flatten()).map(|b| b.interval.is_some()).collect();
     let mut text = String::from("Bars: mean difference over common seeds. ");
     text.push_str(match (intervals.iter().any(|i| *i), intervals.iter().all(|i| *i)) {
-        (false, _) => "One common seed: there are no intervals, and a difference may be chance.",
+        (false, _) => "No intervals, since there is one common seed, or the seeds agree to 0.01.",
         (true, true) => "Whiskers: 95 % interval of the mean, Student's t over paired seeds.",
         (true, false) => {
-            "Whiskers: 95 % interval of the mean, Student's t over paired seeds; a bar without has one common seed."
+            "Whiskers: 95 % interval of the mean, Student's t over paired seeds; a bar without has one common seed, or seeds \
+             that agree to 0.01."
         }
     });
     if bars.is_cut() {

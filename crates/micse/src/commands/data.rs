@@ -15,6 +15,7 @@ use crate::download::Download;
 
 /// Fetch texts and test sets, or see what a text shares with a test set
 #[derive(Args)]
+#[command(after_help = "Example:\n  micse data overlap notes.txt demo")]
 pub(crate) struct Data {
     #[command(subcommand)]
     command: DataCommand,
