@@ -2,7 +2,7 @@
 //!
 //! Files are plain text or Zstandard (told apart by their first bytes, not by their names) and are streamed,
 //! so memory holds the sentences and eight bytes each, nothing more.
-mod lines;
+mod reader;
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::demo;
 use crate::error::{Error, Result};
+pub use reader::SentenceReader;
 
 /// Sentences in a fixed order, addressed by index.
 #[derive(Clone, Debug)]
@@ -44,7 +45,11 @@ impl Corpus {
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         let mut builder = Builder::default();
         for path in paths {
-            lines::read(path, |line| builder.push(line))?;
+            let mut reader = SentenceReader::open(path)?;
+            while let Some(sentence) = reader.sentence()? {
+                builder.push(sentence);
+            }
+            builder.blank_lines += reader.blank_lines();
         }
         let sources = paths.iter().map(|path| file_name(path)).collect();
         let corpus = builder.finish(sources);

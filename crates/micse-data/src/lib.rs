@@ -37,7 +37,7 @@ pub mod split;
 pub mod sts;
 
 pub use augment::{TextOp, TokenOp};
-pub use corpus::{Corpus, CorpusInfo};
+pub use corpus::{Corpus, CorpusInfo, SentenceReader};
 pub use error::{Error, Result};
 pub use locate::{CorpusSource, Located, Locator};
 pub use masking::{MaskVocabulary, Masked, Masking};

@@ -6,13 +6,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use micse::Encoder;
-use micse::data::Error as DataError;
+use micse::data::{Error as DataError, SentenceReader};
 use micse::search::{Index, Npy, NpyWriter};
 use micse::train::Stop;
 
 use crate::output::{NpyFile, Sink};
 use crate::progress::Progress;
-use crate::text::SentenceReader;
 
 /// A command that ended because somebody asked for it, with what that left.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +20,14 @@ pub(crate) struct Interrupted(pub(crate) String);
 
 /// What takes a chunk's sentences and their rows.
 pub(crate) type Each<'a> = dyn FnMut(&[String], &[Vec<f32>]) -> Result<()> + 'a;
+
+/// A text file, or standard input without one or with `-`.
+pub(crate) fn reader(text: Option<&Path>) -> Result<SentenceReader> {
+    Ok(match text.filter(|path| *path != Path::new("-")) {
+        Some(path) => SentenceReader::open(path)?,
+        None => SentenceReader::standard_input()?,
+    })
+}
 
 /// Encodes a text and hands rows on, chunk by chunk. Returns the number of rows.
 ///
@@ -31,7 +38,7 @@ pub(crate) fn embed(
     stop: &Stop,
     each: &mut Each<'_>,
 ) -> Result<usize> {
-    let mut reader = SentenceReader::open(text)?;
+    let mut reader = reader(text)?;
     let mut progress = Progress::new(reader.bytes().0, "sentences");
     let mut count = 0;
     loop {
@@ -91,7 +98,7 @@ pub(crate) fn embed_into_index(
 
 /// The sentences of a text at these rows.
 pub(crate) fn sentences_at(text: &Path, rows: &BTreeSet<usize>) -> Result<BTreeMap<usize, String>> {
-    let mut reader = SentenceReader::open(Some(text))?;
+    let mut reader = SentenceReader::open(text)?;
     let mut found = BTreeMap::new();
     let Some(&last) = rows.last() else { return Ok(found) };
     for row in 0..=last {
@@ -102,7 +109,7 @@ pub(crate) fn sentences_at(text: &Path, rows: &BTreeSet<usize>) -> Result<BTreeM
             );
         };
         if rows.contains(&row) {
-            found.insert(row, sentence);
+            found.insert(row, sentence.to_owned());
         }
     }
     Ok(found)

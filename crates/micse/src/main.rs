@@ -11,7 +11,6 @@ mod pairs;
 mod parquet;
 mod progress;
 mod settings;
-mod text;
 
 use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;

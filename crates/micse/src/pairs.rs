@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use micse::data::{Error, Pair, Subset, Task};
-
-use crate::text::SentenceReader;
+use micse::data::{Error, Pair, SentenceReader, Subset, Task};
 
 const EXPECTED: &str =
     "two sentences with a tab between them, and a score behind another one if there is any";
@@ -23,9 +21,9 @@ impl PairFile {
     /// Reads a file of `sentence TAB sentence [TAB score]`; blank lines are skipped. Either all lines have a score or
     /// none.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let mut reader = SentenceReader::open(Some(path))?;
+        let mut reader = SentenceReader::open(path)?;
         let (mut pairs, mut scores) = (Vec::new(), Vec::new());
-        while let Some(line) = reader.sentence()? {
+        while let Some(line) = reader.sentence()?.map(str::to_owned) {
             let number = reader.lines();
             let refused = |found: String, expected: &str| Error::Line {
                 path: path.into(),

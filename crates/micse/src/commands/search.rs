@@ -14,9 +14,8 @@ use serde::Serialize;
 
 use super::{cut, print, print_json};
 use crate::cache::Cache;
-use crate::embed::{embed_into_index, sentences_at};
+use crate::embed::{embed_into_index, reader, sentences_at};
 use crate::model::{ModelOptions, model_folder};
-use crate::text::SentenceReader;
 
 /// Find the nearest sentences of a corpus: exact, by cosine
 ///
@@ -112,10 +111,10 @@ impl Search {
 
     fn queries(&self) -> Result<Vec<String>> {
         let Some(path) = &self.queries else { return Ok(self.query.clone()) };
-        let mut reader = SentenceReader::open(Some(path))?;
+        let mut reader = reader(Some(path))?;
         let mut queries = Vec::new();
         while let Some(query) = reader.sentence()? {
-            queries.push(query);
+            queries.push(query.to_owned());
         }
         if queries.is_empty() {
             bail!("{}: no query; it holds one a line", path.display());

@@ -1,4 +1,4 @@
-//! Sentences from a file or from standard input, some at a time.
+//! Streams the sentences of a text file, plain or Zstandard.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -6,22 +6,21 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::Result;
-use micse::data::Error;
+use crate::error::{Error, Result};
 
 /// The first bytes of every Zstandard frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-/// A longer line is no sentence, and would have to be held whole.
-const LONGEST_LINE: usize = 16 << 20;
-/// Text of one chunk, but for its last sentence.
+/// The most bytes of a line: far more than any sentence, and a bound on memory where a file is none of text.
+const LONGEST_LINE: usize = 1 << 20;
+/// Bytes of one chunk, but for its last sentence.
 const CHUNK_BYTES: usize = 4 << 20;
 /// Sentences of one chunk: enough to sort by length and to keep all threads busy.
 const CHUNK: usize = 1024;
 
-/// Reads a text of one sentence a line, plain or Zstandard, by the rules of [`micse::data::Corpus`]: white space
-/// around a sentence and a byte order mark go, blank lines are skipped and counted.
-pub(crate) struct SentenceReader {
+/// Reads a text of one sentence a line, plain or Zstandard (told apart by the first bytes, not by the name), some
+/// sentences at a time. White space around a sentence and a byte order mark go, blank lines are skipped and counted.
+pub struct SentenceReader {
     name: PathBuf,
     reader: Box<dyn BufRead>,
     /// Bytes of the file, where it is one.
@@ -31,6 +30,7 @@ pub(crate) struct SentenceReader {
     offset: u64,
     blank_lines: usize,
     line: Vec<u8>,
+    sentence: String,
 }
 
 /// Counts what is read through it.
@@ -48,23 +48,32 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl SentenceReader {
-    /// A file, or standard input without one or with `-`.
-    pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
-        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
-            return Self::new(PathBuf::from("standard input"), io::stdin(), None);
-        };
+    /// A file.
+    ///
+    /// # Errors
+    /// It is missing, a folder, or cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
         if path.is_dir() {
-            return Err(Error::Folder { path: path.into() }.into());
+            return Err(Error::Folder { path: path.to_owned() });
         }
         let file = File::open(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => {
-                let remedy = "name a text file (plain or .zst) with one sentence a line".to_owned();
-                Error::Missing { path: path.into(), remedy }
+                let remedy =
+                    "name a text file (plain or .zst) with one sentence a line, or `demo`".to_owned();
+                Error::Missing { path: path.to_owned(), remedy }
             }
-            _ => Error::Read { path: path.into(), source },
+            _ => Error::Read { path: path.to_owned(), source },
         })?;
         let size = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|facts| facts.len());
-        Self::new(path.into(), file, size)
+        Self::new(path.to_owned(), file, size)
+    }
+
+    /// Standard input.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn standard_input() -> Result<Self> {
+        Self::new(PathBuf::from("standard input"), io::stdin(), None)
     }
 
     fn new(name: PathBuf, source: impl Read + 'static, size: Option<u64>) -> Result<Self> {
@@ -80,38 +89,58 @@ impl SentenceReader {
         } else {
             Box::new(BufReader::with_capacity(1 << 17, whole))
         };
-        Ok(Self { name, reader, size, taken, lines: 0, offset: 0, blank_lines: 0, line: Vec::new() })
+        Ok(Self {
+            name,
+            reader,
+            size,
+            taken,
+            lines: 0,
+            offset: 0,
+            blank_lines: 0,
+            line: Vec::new(),
+            sentence: String::new(),
+        })
     }
 
     /// Bytes of the file, if it is one, and those taken so far: how far the reading is.
-    pub(crate) fn bytes(&self) -> (Option<u64>, u64) {
+    pub fn bytes(&self) -> (Option<u64>, u64) {
         (self.size, self.taken.get())
     }
 
     /// Blank lines so far.
-    pub(crate) fn blank_lines(&self) -> usize {
+    pub fn blank_lines(&self) -> usize {
         self.blank_lines
     }
 
     /// Lines read so far: the number of the line at hand, from 1.
-    pub(crate) fn lines(&self) -> usize {
+    pub fn lines(&self) -> usize {
         self.lines
     }
 
-    /// The next sentences; none at the end.
-    pub(crate) fn chunk(&mut self) -> Result<Vec<String>> {
+    /// The next sentences, some 1,000 or some megabytes of text; none at the end.
+    ///
+    /// # Errors
+    /// As [`Self::sentence`].
+    pub fn chunk(&mut self) -> Result<Vec<String>> {
         let (mut sentences, mut bytes) = (Vec::new(), 0);
         while sentences.len() < CHUNK && bytes < CHUNK_BYTES {
             let Some(sentence) = self.sentence()? else { break };
             bytes += sentence.len();
-            sentences.push(sentence);
+            sentences.push(sentence.to_owned());
         }
         Ok(sentences)
     }
 
     /// The next sentence; none at the end.
-    pub(crate) fn sentence(&mut self) -> Result<Option<String>> {
-        while self.read_line()? {
+    ///
+    /// # Errors
+    /// A line that is not UTF-8 (with its number and byte offset) or has no end within a megabyte, Zstandard data that
+    /// ends early, and a file that cannot be read.
+    pub fn sentence(&mut self) -> Result<Option<&str>> {
+        loop {
+            if !self.read_line()? {
+                return Ok(None);
+            }
             let mark = self.lines == 1 && self.line.starts_with(BYTE_ORDER_MARK);
             let mark = if mark { BYTE_ORDER_MARK.len() } else { 0 };
             let line = std::str::from_utf8(&self.line[mark..]).map_err(|error| {
@@ -119,12 +148,14 @@ impl SentenceReader {
                 Error::NotUtf8 { path: self.name.clone(), line: self.lines, offset }
             })?;
             self.offset += self.line.len() as u64;
-            match line.trim() {
-                "" => self.blank_lines += 1,
-                sentence => return Ok(Some(sentence.to_owned())),
+            self.sentence.clear();
+            self.sentence.push_str(line.trim());
+            if !self.sentence.is_empty() {
+                break;
             }
+            self.blank_lines += 1;
         }
-        Ok(None)
+        Ok(Some(&self.sentence))
     }
 
     /// Reads a line with its line feed; false at the end.
@@ -144,13 +175,7 @@ impl SentenceReader {
         }
         self.lines += 1;
         if self.line.len() > LONGEST_LINE {
-            return Err(Error::Line {
-                path: self.name.clone(),
-                line: self.lines,
-                found: format!("more than {} MiB without a line end", LONGEST_LINE >> 20),
-                expected: "a text of one sentence a line".into(),
-            }
-            .into());
+            return Err(Error::LongLine { path: self.name.clone(), line: self.lines, limit: LONGEST_LINE });
         }
         Ok(true)
     }
@@ -168,7 +193,7 @@ mod tests {
         let mut reader = reader(bytes);
         let mut sentences = Vec::new();
         while let Some(sentence) = reader.sentence()? {
-            sentences.push(sentence);
+            sentences.push(sentence.to_owned());
         }
         Ok((sentences, reader.blank_lines()))
     }
@@ -179,7 +204,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         for bytes in [text.as_bytes().to_vec(), zstd::encode_all(text.as_bytes(), 3).expect("zstd")] {
             std::fs::write(file.path(), &bytes).expect("text");
-            let corpus = micse::data::Corpus::open(&[file.path().into()]).expect("a corpus");
+            let corpus = crate::Corpus::open(&[file.path().into()]).expect("a corpus");
             let (sentences, blank) = all(&bytes).expect("sentences");
             assert_eq!(sentences, corpus.iter().collect::<Vec<_>>());
             assert_eq!(blank, corpus.info().blank_lines);
@@ -196,7 +221,7 @@ mod tests {
         cut.truncate(cut.len() - 2);
         assert!(all(&cut).expect_err("cut off").to_string().contains("ends early"));
         let long = vec![b'a'; LONGEST_LINE + 1];
-        assert!(all(&long).expect_err("long").to_string().contains("text:1: more than 16 MiB"));
+        assert!(all(&long).expect_err("long").to_string().contains("text:1: the line is longer than"));
         let fits = vec![b'a'; LONGEST_LINE];
         assert_eq!(all(&fits).expect("fits").0[0].len(), LONGEST_LINE);
     }
