@@ -240,3 +240,61 @@ impl Shared {
         print(&text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATASET: Dataset = Dataset {
+        name: "sets",
+        what: "",
+        id: "owner/sets",
+        revision: "main",
+        files: &[],
+        licence: "",
+        citation: "",
+    };
+
+    #[test]
+    fn an_archive_is_unpacked_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [archive, to] = ["sets.tar", "data"].map(|name| folder.path().join(name));
+        let mut builder = tar::Builder::new(std::fs::File::create(&archive).expect("a file"));
+        for (name, text) in
+            [("data/downstream/STS/one.txt", "a\tb\n"), ("data/downstream/SICK/two.txt", "c\n")]
+        {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            header.set_cksum();
+            builder.append_data(&mut header, name, text.as_bytes()).expect("an entry");
+        }
+        builder.into_inner().expect("an archive");
+        let placed = place(&DATASET, "sets.tar", &archive, &to).expect("a place");
+        assert_eq!(placed, to.join("sets"));
+        assert_eq!(std::fs::read_to_string(placed.join("STS/one.txt")).expect("text"), "a\tb\n");
+        assert!(placed.join("SICK/two.txt").is_file());
+        let entries = |folder: &Path| std::fs::read_dir(folder).expect("a folder").count();
+        assert_eq!(entries(&to), 1, "nothing is left beside it");
+
+        let bytes = std::fs::read(&archive).expect("bytes");
+        std::fs::write(&archive, &bytes[..700]).expect("a file");
+        let other = folder.path().join("other");
+        let error =
+            format!("{:#}", place(&DATASET, "sets.tar", &archive, &other).expect_err("it is cut off"));
+        assert!(error.contains("sets.tar"), "{error}");
+        assert_eq!(entries(&other), 0, "nothing of it is kept");
+    }
+
+    #[test]
+    fn a_text_goes_where_commands_look_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cached = folder.path().join("blob");
+        std::fs::write(&cached, "It rained.\n").expect("a file");
+        let placed = place(&DATASET, "notes.txt", &cached, folder.path()).expect("a place");
+        assert_eq!(placed, folder.path().join("wiki/notes.txt"));
+        std::fs::write(&placed, "mine").expect("a file");
+        place(&DATASET, "notes.txt", &cached, folder.path()).expect("a place");
+        assert_eq!(std::fs::read_to_string(&placed).expect("text"), "mine", "what is there stays");
+    }
+}
