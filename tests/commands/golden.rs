@@ -7,7 +7,7 @@ const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 #[test]
 fn every_reference_value_is_met() {
     let data = external_data("the tokenizer's reference ids, which need bert-base-uncased/vocab.txt");
-    let arguments = ["golden".as_ref(), "tests/fixtures/golden".as_ref()];
+    let arguments = ["golden", "tests/fixtures/golden"];
     let text = run(XTASK, data.as_deref(), &arguments).output();
     assert!(text.contains("tensors are within tolerance"), "{text}");
 }
@@ -19,6 +19,6 @@ fn a_wrong_value_fails_the_command() {
     std::fs::create_dir(&stats).expect("stats");
     let wrong = r#"[{"x": [1, 2, 3], "y": [1, 2, 4], "spearman": 0.9, "pearson": 0.98198050606}]"#;
     std::fs::write(stats.join("correlation.json"), wrong).expect("correlation.json");
-    let ended = run(XTASK, None, &["golden".as_ref(), folder.path().as_os_str()]);
+    let ended = run(XTASK, None, &["golden", folder.path().to_str().expect("UTF-8")]);
     ended.refused(&["1 of 2 tensors are out of tolerance"]);
 }

@@ -11,8 +11,7 @@ use serde_json::Value;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_micse");
 
 fn micse(arguments: &[&str]) -> Ended {
-    let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
-    run(PROGRAM, None, &arguments)
+    run(PROGRAM, None, arguments)
 }
 
 fn text(path: &Path) -> &str {

@@ -11,8 +11,7 @@ use micse_tests::{Ended, command, ended, root, run, write_small_model};
 use serde_json::Value;
 
 fn micse(arguments: &[&str]) -> Ended {
-    let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
-    run(env!("CARGO_BIN_EXE_micse"), None, &arguments)
+    run(env!("CARGO_BIN_EXE_micse"), None, arguments)
 }
 
 /// The command with this server as the Hub, and a cache of its own.

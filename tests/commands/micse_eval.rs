@@ -4,8 +4,7 @@ use micse_eval::Evaluation;
 use micse_tests::{Ended, run, write_small_model, write_small_sts};
 
 fn eval(arguments: &[&str]) -> Ended {
-    let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
-    run(env!("CARGO_BIN_EXE_micse-eval"), None, &arguments)
+    run(env!("CARGO_BIN_EXE_micse-eval"), None, arguments)
 }
 
 #[test]

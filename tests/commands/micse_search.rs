@@ -7,8 +7,7 @@ use micse_tests::{Ended, root, run, write_small_model};
 use serde_json::Value;
 
 fn micse(arguments: &[&str]) -> Ended {
-    let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
-    run(env!("CARGO_BIN_EXE_micse"), None, &arguments)
+    run(env!("CARGO_BIN_EXE_micse"), None, arguments)
 }
 
 fn text(path: &Path) -> &str {

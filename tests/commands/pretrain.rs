@@ -34,7 +34,6 @@ fn pretrain(folder: &Path, out: &str, extra: &[&str]) -> Ended {
         arguments.extend([option.into(), folder.join(name).into_os_string()]);
     }
     arguments.extend(extra.iter().map(Into::into));
-    let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
     run(env!("CARGO_BIN_EXE_xtask"), None, &arguments)
 }
 
@@ -146,6 +145,6 @@ fn what_cannot_be_done_is_refused() {
     refused(&["--heads", "5"], &["hidden_size 32 does not divide"]);
     refused(&["--from", "missing"], &["config.json"]);
     refused(&["--licence", "one", "--licence", "too many"], &["2 --licence for 1 --text"]);
-    let none = run(env!("CARGO_BIN_EXE_xtask"), None, &["pretrain", "--steps", "1"].map(AsRef::as_ref));
+    let none = run(env!("CARGO_BIN_EXE_xtask"), None, &["pretrain", "--steps", "1"]);
     none.refused(&["--text FILE", "MICSE_DATA", "--text demo"]);
 }

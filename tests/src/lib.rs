@@ -55,7 +55,7 @@ impl Ended {
 ///
 /// # Panics
 /// If the command does not start.
-pub fn run(program: &str, data: Option<&Path>, arguments: &[&OsStr]) -> Ended {
+pub fn run(program: &str, data: Option<&Path>, arguments: &[impl AsRef<OsStr>]) -> Ended {
     ended(command(program, data).args(arguments))
 }
 

@@ -7,8 +7,7 @@ use micse_tests::{Ended, run, write_small_sts};
 use micse_vectors::{Selection, WordVectors};
 
 fn eval(arguments: &[&str]) -> Ended {
-    let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
-    run(env!("CARGO_BIN_EXE_micse-eval"), None, &arguments)
+    run(env!("CARGO_BIN_EXE_micse-eval"), None, arguments)
 }
 
 /// Vectors for some of the words of [`write_small_sts`].

@@ -82,12 +82,11 @@ impl Compare {
         let stop = Stop::on_signals()?;
         let compute = self.how.compute.start()?;
         let models = [&self.first, &self.second];
-        let indices = models.map(|model| -> Result<Index> {
+        let encoded = |model: &str| -> Result<Index> {
             eprintln!("encoding by {model}");
             embed_into_index(&self.how.load(model, &compute)?, &self.sentences, None, &stop)
-        });
-        let [a, b] = indices;
-        let indices = [a?, b?];
+        };
+        let indices = [encoded(&self.first)?, encoded(&self.second)?];
         let count = indices[0].len();
         if indices[1].len() != count {
             bail!("{}: the text changed while it was read; start again", self.sentences.display());

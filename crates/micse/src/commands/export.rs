@@ -11,7 +11,7 @@ use micse::model::{Compute, Dense, DenseActivation, ModelFolder, Pooling, TokenC
 use micse::post::Stage;
 use serde_json::json;
 
-use super::{print, print_json};
+use super::{cosine, print, print_json};
 use crate::model::model_folder;
 
 /// Write a model as a folder that sentence-transformers loads unchanged
@@ -129,9 +129,7 @@ fn check_expressible(base: &ModelFolder) -> Result<()> {
 /// The smallest cosine of the embeddings of both models; below 0.999 the folder is wrong.
 fn check_the_same(original: &Encoder, written: &Encoder) -> Result<f64> {
     let (a, b) = (original.encode(&PROBES)?, written.encode(&PROBES)?);
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
-    let cosine = |(a, b): (&Vec<f32>, &Vec<f32>)| dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
-    let smallest = a.iter().zip(&b).map(cosine).fold(1.0, f64::min);
+    let smallest = a.iter().zip(&b).map(|(a, b)| cosine(a, b)).fold(1.0, f64::min);
     if smallest >= 0.999 {
         return Ok(smallest);
     }

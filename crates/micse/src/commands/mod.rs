@@ -63,6 +63,13 @@ fn print_json(value: &impl Serialize) -> Result<()> {
     print(&serde_json::to_string_pretty(value)?)
 }
 
+/// `a.b / (|a| |b|)` with sums in f64; 0 for a zero vector.
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
+    let norms = (dot(a, a) * dot(b, b)).sqrt();
+    if norms > 0.0 { dot(a, b) / norms } else { 0.0 }
+}
+
 /// A sentence cut to so many characters, for tables.
 fn cut(sentence: &str, characters: usize) -> String {
     if sentence.chars().count() <= characters {

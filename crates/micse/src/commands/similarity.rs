@@ -9,7 +9,7 @@ use micse::Encoder;
 use micse::eval::spearman;
 use serde::Serialize;
 
-use super::{print, print_json};
+use super::{cosine, print, print_json};
 use crate::model::ModelOptions;
 use crate::pairs::PairFile;
 use crate::progress::Progress;
@@ -109,11 +109,4 @@ fn cosines(encoder: &Encoder, pairs: &[[String; 2]]) -> Result<Vec<f64>> {
     }
     progress.finish();
     Ok(cosines)
-}
-
-/// `a.b / (|a| |b|)` with sums in f64; 0 for a zero vector.
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
-    let norms = (dot(a, a) * dot(b, b)).sqrt();
-    if norms > 0.0 { dot(a, b) / norms } else { 0.0 }
 }

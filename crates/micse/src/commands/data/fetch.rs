@@ -1,40 +1,17 @@
-//! `micse data`: texts and test sets from the Hub, and what they share.
+//! `micse data fetch`: the field's data from the Hub, laid out as commands look for it.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand};
+use clap::Args;
 use micse::data::locate::DATA_VARIABLE;
-use micse::data::{Corpus, Locator, Overlap, Suite};
 use micse_hub::{Dataset, Hub, catalogue, sha256};
 use serde::Serialize;
 
-use super::{cut, print, print_json};
+use crate::commands::{print, print_json};
 use crate::download::Download;
-
-/// Fetch texts and test sets, or see what a text shares with a test set
-#[derive(Args)]
-#[command(after_help = "Example:\n  micse data overlap notes.txt demo")]
-pub(crate) struct Data {
-    #[command(subcommand)]
-    command: DataCommand,
-}
-
-#[derive(Subcommand)]
-enum DataCommand {
-    Fetch(Fetch),
-    Overlap(Shared),
-}
-
-impl Data {
-    pub(crate) fn run(&self, as_json: bool) -> Result<()> {
-        match &self.command {
-            DataCommand::Fetch(fetch) => fetch.run(as_json),
-            DataCommand::Overlap(overlap) => overlap.run(as_json),
-        }
-    }
-}
+use crate::output::WholeFile;
 
 /// Fetch a dataset of the field's standard protocol from the Hugging Face Hub; without a name, list them
 ///
@@ -43,7 +20,7 @@ impl Data {
 #[command(
     after_help = "Example:\n  micse data fetch senteval --to my-data && export MICSE_DATA=$PWD/my-data"
 )]
-struct Fetch {
+pub(super) struct Fetch {
     /// Which: see the list
     name: Option<String>,
     /// The data folder that it goes to [default: `MICSE_DATA`]
@@ -69,7 +46,7 @@ struct FetchedFile {
 }
 
 impl Fetch {
-    fn run(&self, as_json: bool) -> Result<()> {
+    pub(super) fn run(&self, as_json: bool) -> Result<()> {
         let Some(name) = &self.name else { return list(as_json) };
         let Some(dataset) = catalogue().iter().find(|dataset| dataset.name == name) else {
             let names: Vec<&str> = catalogue().iter().map(|dataset| dataset.name).collect();
@@ -166,9 +143,10 @@ fn place(dataset: &Dataset, name: &str, cached: &Path, to: &Path) -> Result<Path
         })?;
         std::fs::rename(root, &place).with_context(failed)?;
     } else {
-        let beside = tempfile::NamedTempFile::new_in(parent).with_context(failed)?;
-        std::fs::copy(cached, beside.path()).with_context(failed)?;
-        beside.persist(&place).with_context(failed)?;
+        let mut source = std::fs::File::open(cached).with_context(|| format!("{}", cached.display()))?;
+        let file = WholeFile::create(&place)?;
+        std::io::copy(&mut source, &mut file.handle()?).with_context(failed)?;
+        file.publish()?;
     }
     Ok(place)
 }
@@ -186,59 +164,6 @@ fn sts_root(folder: &Path) -> Option<PathBuf> {
         level.sort();
     }
     None
-}
-
-/// Tell which sentences of a test set stand in a training text
-///
-/// Sentences are the same if their letters and digits are, in lower case.
-#[derive(Args)]
-#[command(after_help = "Example:\n  micse data overlap notes.txt demo")]
-struct Shared {
-    /// A text file, one sentence a line, plain or zstd
-    #[arg(value_name = "TRAIN")]
-    train: PathBuf,
-    /// A folder of STS sets in SentEval's layout, or `demo`
-    #[arg(value_name = "STS")]
-    sts: String,
-    /// Shared sentences to show
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    show: usize,
-}
-
-impl Shared {
-    fn run(&self, as_json: bool) -> Result<()> {
-        let suite = Suite::load(&Locator::from_env()?.sts(Some(&self.sts))?.place, None)?;
-        let overlap = Overlap::find(&Corpus::open(std::slice::from_ref(&self.train))?, &suite);
-        if as_json {
-            return print_json(&overlap);
-        }
-        let mut table = comfy_table::Table::new();
-        table.load_preset(comfy_table::presets::NOTHING);
-        table.set_header(["task", "subset", "sentences", "in the text", "pairs", "both in the text"]);
-        for row in &overlap.subsets {
-            let numbers = [row.sentences, row.shared, row.pairs, row.shared_pairs].map(|n| n.to_string());
-            table.add_row([row.task.clone(), row.subset.clone()].into_iter().chain(numbers));
-        }
-        for column in table.column_iter_mut().skip(2) {
-            column.set_cell_alignment(comfy_table::CellAlignment::Right);
-        }
-        let mut text = format!("{table}\n");
-        for shared in overlap.shared.iter().take(self.show) {
-            let (line, task) = (shared.index + 1, &shared.task);
-            // Writing into a String cannot fail.
-            let _ = writeln!(text, "{task}: {} (sentence {line} of the text)", cut(&shared.evaluation, 100));
-        }
-        let (count, train) = (overlap.shared.len(), self.train.display());
-        if count > self.show {
-            let _ = writeln!(text, "... and {} more (--show N)", count - self.show);
-        }
-        let _ = match count {
-            0 => writeln!(text, "none of the test sentences stands in {train}"),
-            1 => writeln!(text, "1 test sentence stands in {train}"),
-            n => writeln!(text, "{n} test sentences stand in {train}"),
-        };
-        print(&text)
-    }
 }
 
 #[cfg(test)]
