@@ -162,6 +162,7 @@ mod tests {
                 &[("A dog runs", "Snow falls!"), ("A dog runs", "Cats sleep"), ("!", "?")],
             )],
             dev: Some(task("Two", &[("Snow falls", "Nothing")])),
+            sick_dev: None,
         };
         let overlap = Overlap::find(&corpus, &suite);
         assert_eq!(overlap.sentences, 5);

@@ -3,7 +3,7 @@
 //! [`Suite::load`] reads a folder in one of two layouts:
 //!
 //! * `SentEval`'s (Conneau & Kiela 2018): `STS/STS12-en-test/STS.input.X.txt` beside `STS.gs.X.txt` for the
-//!   years 2012 to 2016, `STS/STSBenchmark/sts-{dev,test}.csv`, `SICK/SICK_test_annotated.txt`;
+//!   years 2012 to 2016, `STS/STSBenchmark/sts-{dev,test}.csv`, `SICK/SICK_{trial,test_annotated}.txt`;
 //! * the demo's: `demo-dev.csv` and `demo-test.csv`, in the columns of `sts-dev.csv`.
 //!
 //! White space in a sentence is split and joined again by one space, as the field's published evaluations do;
@@ -81,6 +81,8 @@ pub struct Suite {
     /// The development set (STS benchmark dev, or the demo's), for alignment, uniformity and selection.
     /// `None` if it is not in the folder and STS benchmark was not asked for.
     pub dev: Option<Task>,
+    /// SICK's trial pairs, which `SCD`'s code selects on; `None` if they are not in the folder.
+    pub sick_dev: Option<Task>,
 }
 
 impl Suite {
@@ -97,7 +99,7 @@ impl Suite {
         if DEMO_FILES.iter().any(|name| folder.join(name).is_file()) {
             chosen(&[DEMO_TASK], tasks)?;
             let [dev, test] = DEMO_FILES.map(|name| read::benchmark_by_genre(&folder.join(name), DEMO_TASK));
-            return Ok(Self { name: "demo".to_owned(), tasks: vec![test?], dev: Some(dev?) });
+            return Ok(Self { name: "demo".to_owned(), tasks: vec![test?], dev: Some(dev?), sick_dev: None });
         }
         if !folder.join("STS").is_dir() && !folder.join("SICK").is_dir() {
             return Err(missing(folder));
@@ -105,7 +107,8 @@ impl Suite {
         let names = chosen(&SENTEVAL_TASKS, tasks)?;
         let tasks = names.iter().map(|name| senteval::task(folder, name)).collect::<Result<_>>()?;
         let dev = senteval::dev(folder, names.contains(&"STSBenchmark"))?;
-        Ok(Self { name: "SentEval".to_owned(), tasks, dev })
+        let sick_dev = senteval::sick_dev(folder)?;
+        Ok(Self { name: "SentEval".to_owned(), tasks, dev, sick_dev })
     }
 }
 

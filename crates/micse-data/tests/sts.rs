@@ -118,6 +118,11 @@ fn benchmark_and_sick_have_no_quoting() {
     assert_eq!((pair.first.as_str(), pair.second.as_str(), pair.score), ("\" open quote", "b c", 4.75));
     assert_eq!(suite.tasks[1].subsets[0].pairs[0].score, 3.3);
 
+    assert_eq!(suite.sick_dev, None, "SICK's trial pairs are not in every folder");
+    write(folder.path().join("SICK/SICK_trial.txt"), sick.replace("3.3", "4.1")).unwrap();
+    let suite = Suite::load(folder.path(), Some(&names(&["stsb"]))).unwrap();
+    assert_eq!(suite.sick_dev.unwrap().subsets[0].pairs[0].score, 4.1);
+
     write(benchmark.join("sts-test.csv"), format!("{row}too\tfew\n")).unwrap();
     let error = Suite::load(folder.path(), Some(&names(&["STSBenchmark"]))).unwrap_err().to_string();
     assert!(error.contains("sts-test.csv:2") && error.contains("2 columns"), "{error}");
@@ -146,4 +151,5 @@ fn real_sets_have_their_sizes() {
         assert!(task.pairs().all(|pair| (0.0..=5.0).contains(&pair.score)), "{name}");
     }
     assert_eq!(suite.dev.unwrap().len(), 1500);
+    assert_eq!(suite.sick_dev.unwrap().len(), 500);
 }

@@ -30,7 +30,7 @@
 //!     pair("a red boat", "my fish", 0.0),
 //! ];
 //! let task = Task { name: "Toy".into(), subsets: vec![Subset { name: "Toy".into(), pairs }] };
-//! let suite = Suite { name: "toy".into(), tasks: vec![task], dev: None };
+//! let suite = Suite { name: "toy".into(), tasks: vec![task], dev: None, sick_dev: None };
 //!
 //! let evaluation = evaluate(&Letters, &suite, &mut |_done, _total| {})?.of_model("letters", "count");
 //! assert_eq!(evaluation.tasks.get("Toy").unwrap().pairs, 3);

@@ -100,6 +100,7 @@ fn what_mteb_cannot_hold_is_refused() {
         name: "some".into(),
         tasks: names.iter().map(|name| task(name)).collect(),
         dev: None,
+        sick_dev: None,
     };
     assert!(mteb::check(&suite(&[DEMO_TASK, "STS16"])).is_ok());
     assert!(mteb::check(&suite(&[DEMO_TASK])).expect_err("none").to_string().contains("--sts"));

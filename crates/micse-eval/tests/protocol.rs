@@ -58,6 +58,7 @@ fn suite() -> Suite {
         name: "toy".into(),
         tasks: vec![task("Two", &[("b", first.clone()), ("a", second)]), task("One", &[("One", first)])],
         dev: Some(task("Dev", &[("Dev", dev)])),
+        sick_dev: None,
     }
 }
 
@@ -222,7 +223,7 @@ fn many_sentences_go_in_several_calls() {
     // The angle from 0 falls as the score grows, so the cosine rises with it.
     let pairs = (0..2999).map(|i| pair("0", &i.to_string(), f64::from(3000 - i))).collect();
     let (suite, mut last) =
-        (Suite { name: "n".into(), tasks: vec![task("T", &[("T", pairs)])], dev: None }, 0);
+        (Suite { name: "n".into(), tasks: vec![task("T", &[("T", pairs)])], dev: None, sick_dev: None }, 0);
     let evaluation = evaluate(&Index, &suite, &mut |done, total| {
         assert!(done >= last && total == 2999);
         last = done;

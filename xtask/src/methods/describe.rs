@@ -3,7 +3,8 @@
 use micse_losses::{PeerForm, VirtualForm};
 use micse_train::Recipe;
 use micse_train::recipe::{
-    CutOff, Objective, OptimizerKind, Positions, Post, Schedule, SecondKind, Select, Tower, View,
+    CutOff, Objective, OptimizerKind, PerturbationBy, Positions, Post, Schedule, SecondKind, Select, Tower,
+    View,
 };
 
 /// The views, copies of one kind once.
@@ -38,7 +39,11 @@ fn view(v: &View) -> String {
         parts.push("positions shuffled".into());
     }
     if let Some(epsilon) = v.perturbation {
-        parts.push(format!("FGSM {epsilon:e}"));
+        let of = match v.perturbation_by {
+            PerturbationBy::ThisBatch => "",
+            PerturbationBy::BatchBefore => " by the batch before",
+        };
+        parts.push(format!("FGSM {epsilon:e}{of}"));
     }
     parts.push(if v.dropout == 0.0 { "no dropout".into() } else { format!("dropout {}", v.dropout) });
     match v.tower {
@@ -80,7 +85,8 @@ pub(super) fn networks(r: &Recipe) -> String {
     }
     if let Some(m) = r.momentum {
         let ramp = if m.ramp_steps > 0 { format!(" to 1 in {} steps", m.ramp_steps) } else { String::new() };
-        parts.push(format!("momentum copy (decay {}{ramp}), queue of {}", m.decay, m.queue));
+        let open = if m.stop_gradient { "" } else { ", with its gradient" };
+        parts.push(format!("momentum copy (decay {}{ramp}){open}, queue of {}", m.decay, m.queue));
     }
     if r.replaced_tokens().is_some() {
         parts.push("frozen generator, discriminator".into());
@@ -158,6 +164,7 @@ pub(super) fn training(r: &Recipe) -> Vec<String> {
     let selected = match r.select {
         Select::Last => "last step".to_owned(),
         Select::StsbDev => format!("STS-B dev every {} steps", r.eval_every),
+        Select::SickrDev => format!("SICK-R dev every {} steps", r.eval_every),
     };
     vec![
         rule.join(", "),

@@ -70,7 +70,7 @@ enum Action {
 #[command(next_help_heading = "Grid")]
 struct GridOptions {
     /// Methods, sizes, seeds and settings under one name; other options change single values of it
-    #[arg(long, default_value = "demo", value_parser = ["demo", "quick", "methods", "paper"])]
+    #[arg(long, default_value = "demo", value_parser = ["demo", "quick", "methods", "low-shot", "paper"])]
     preset: String,
     /// Recipes: built-in names or files.toml
     #[arg(long, value_delimiter = ',')]

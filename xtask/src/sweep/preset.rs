@@ -29,10 +29,11 @@ pub(super) struct Preset {
     pub(super) set_method: BTreeMap<String, Vec<String>>,
 }
 
-const PRESETS: [(&str, &str); 4] = [
+const PRESETS: [(&str, &str); 5] = [
     ("demo", include_str!("../../presets/demo.toml")),
     ("quick", include_str!("../../presets/quick.toml")),
     ("methods", include_str!("../../presets/methods.toml")),
+    ("low-shot", include_str!("../../presets/low-shot.toml")),
     ("paper", include_str!("../../presets/paper.toml")),
 ];
 

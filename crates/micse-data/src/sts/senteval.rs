@@ -41,6 +41,17 @@ pub(super) fn dev(folder: &Path, required: bool) -> Result<Option<Task>> {
     Ok(Some(Task { name, subsets: vec![subset] }))
 }
 
+/// SICK's trial pairs; `None` if the file is not there.
+pub(super) fn sick_dev(folder: &Path) -> Result<Option<Task>> {
+    let file = folder.join("SICK/SICK_trial.txt");
+    if !file.exists() {
+        return Ok(None);
+    }
+    let name = "SICKRelatedness".to_owned();
+    let subset = Subset { name: name.clone(), pairs: read::sick(&file)? };
+    Ok(Some(Task { name, subsets: vec![subset] }))
+}
+
 fn benchmark_file(folder: &Path, part: &str) -> PathBuf {
     folder.join("STS/STSBenchmark").join(format!("sts-{part}.csv"))
 }

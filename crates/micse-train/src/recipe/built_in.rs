@@ -1,7 +1,7 @@
 //! The recipes that the library carries.
 
 /// Names and texts, in the order of tables: baselines, then methods by their years.
-const RECIPES: [(&str, &str); 41] = [
+const RECIPES: [(&str, &str); 44] = [
     ("bert-cls", include_str!("../../recipes/bert-cls.toml")),
     ("bert-mean", include_str!("../../recipes/bert-mean.toml")),
     ("bert-first-last-avg", include_str!("../../recipes/bert-first-last-avg.toml")),
@@ -17,6 +17,7 @@ const RECIPES: [(&str, &str); 41] = [
     ("ct", include_str!("../../recipes/ct.toml")),
     ("ami-ct", include_str!("../../recipes/ami-ct.toml")),
     ("scd", include_str!("../../recipes/scd.toml")),
+    ("scd@released-code", include_str!("../../recipes/scd@released-code.toml")),
     ("mirror-bert", include_str!("../../recipes/mirror-bert.toml")),
     ("mirror-bert-cls", include_str!("../../recipes/mirror-bert-cls.toml")),
     ("mirror-bert@released-code", include_str!("../../recipes/mirror-bert@released-code.toml")),
@@ -30,6 +31,7 @@ const RECIPES: [(&str, &str); 41] = [
     ("vascl", include_str!("../../recipes/vascl.toml")),
     ("vascl@released-code", include_str!("../../recipes/vascl@released-code.toml")),
     ("mocose", include_str!("../../recipes/mocose.toml")),
+    ("mocose@released-code", include_str!("../../recipes/mocose@released-code.toml")),
     ("informin-cl", include_str!("../../recipes/informin-cl.toml")),
     ("informin-cl@released-code", include_str!("../../recipes/informin-cl@released-code.toml")),
     ("pcl", include_str!("../../recipes/pcl.toml")),
@@ -43,6 +45,7 @@ const RECIPES: [(&str, &str); 41] = [
     ("simcse-positives", include_str!("../../recipes/simcse-positives.toml")),
     ("ami-simcse-positives", include_str!("../../recipes/ami-simcse-positives.toml")),
     ("micse", include_str!("../../recipes/micse.toml")),
+    ("micse-small", include_str!("../../recipes/micse-small.toml")),
 ];
 
 /// The names of the built-in recipes.

@@ -15,7 +15,7 @@ mod view;
 use std::path::Path;
 
 use micse_data::Suite;
-use micse_data::sts::DEMO_TASK;
+use micse_data::sts::{DEMO_TASK, Task};
 use micse_model::head::ConvolutionShape;
 use micse_model::{HeadLayer, Padding, Pooling};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub use objectives::{
     Plain, ReplacedTokens, Virtual,
 };
 pub use optimizer::{Optimizer, OptimizerKind, ParameterGroup, Schedule};
-pub use view::{CutOff, Pairs, Positions, Tower, View};
+pub use view::{CutOff, Pairs, PerturbationBy, Positions, Tower, View};
 
 use crate::{Error, Result};
 
@@ -63,7 +63,7 @@ pub struct Recipe {
     /// Which weights are kept.
     #[serde(default)]
     pub select: Select,
-    /// Steps between two development scores, with `select = "stsb-dev"`.
+    /// Steps between two development scores, where they select.
     #[serde(default = "eval_every")]
     pub eval_every: usize,
     /// How short sentences of a batch are treated.
@@ -92,6 +92,11 @@ fn eval_every() -> usize {
     125
 }
 
+/// For keys that are written only where they say something.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// Pooling in training and at test.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +116,19 @@ pub enum Select {
     Last,
     /// Those with the best Spearman correlation on the development pairs.
     StsbDev,
+    /// Those with the best Spearman correlation on SICK's trial pairs: near one of the tasks of the table.
+    SickrDev,
+}
+
+impl Select {
+    /// The pairs that it chooses by; `None`: it does not choose, or `suite` has no such pairs.
+    pub fn pairs(self, suite: &Suite) -> Option<&Task> {
+        match self {
+            Self::Last => None,
+            Self::StsbDev => suite.dev.as_ref(),
+            Self::SickrDev => suite.sick_dev.as_ref(),
+        }
+    }
 }
 
 /// [`Padding`] as recipes write it.
@@ -305,7 +323,7 @@ impl Recipe {
     /// Refuses a recipe whose batches cannot be encoded in chunks.
     ///
     /// # Errors
-    /// It reads token states of the whole batch, or perturbs embeddings.
+    /// It reads token states of the whole batch, perturbs embeddings, or lets a target's gradient through.
     pub fn check_chunks(&self) -> Result<()> {
         let tokens = self
             .objectives
@@ -314,7 +332,10 @@ impl Recipe {
             .map(|o| format!("{} reads token states of the whole batch", o.name()));
         let perturbed = self.views.iter().any(|v| v.perturbation.is_some());
         let perturbed = perturbed.then(|| "views.perturbation needs the whole batch's gradient".to_owned());
-        let Some(reason) = tokens.or(perturbed) else { return Ok(()) };
+        let open = self.momentum.filter(|m| !m.stop_gradient).map(|_| {
+            "momentum.stop_gradient = false takes the gradient by the whole batch's embeddings".to_owned()
+        });
+        let Some(reason) = tokens.or(perturbed).or(open) else { return Ok(()) };
         Err(Error::Recipe {
             name: self.name.clone(),
             reason: format!(
@@ -330,6 +351,7 @@ impl Recipe {
         }
         match (self.select, suite.dev.as_ref().map(|dev| dev.name.as_str())) {
             (Select::Last, _) => "last step".into(),
+            (Select::SickrDev, _) => "SICK-R dev".into(),
             (Select::StsbDev, Some(DEMO_TASK)) => "demo dev".into(),
             (Select::StsbDev, Some("STSBenchmark") | None) => "STS-B dev".into(),
             (Select::StsbDev, Some(own)) => own.into(),

@@ -82,6 +82,10 @@ pub struct Momentum {
     /// Its head is the online head; false: a head of its own that follows with the same decay.
     #[serde(default = "yes")]
     pub share_head: bool,
+    /// Its rows are constants. False: the gradient of its view goes on through it into the embedding layer that it shares
+    /// with the online encoder, and a head of its own learns beside following (`MoCoSE`'s code).
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub stop_gradient: bool,
     /// A sentence's own queued copies are no negatives for it.
     #[serde(default)]
     pub mask_same_sentence: bool,
@@ -89,6 +93,11 @@ pub struct Momentum {
 
 fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// When the momentum copy follows the encoder.

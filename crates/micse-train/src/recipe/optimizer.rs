@@ -56,7 +56,7 @@ fn yes() -> bool {
 
 /// Parameters that move differently. Names are `NETWORK.PARAMETER`: `encoder.embeddings.word_embeddings.weight`,
 /// `head.0.weight`; networks are `encoder`, `second`, `head`, `predictor`, `convolution`, `masked-lm-head`,
-/// `discriminator`, `discriminator-head`.
+/// `discriminator`, `discriminator-head`, `momentum-head`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParameterGroup {
@@ -71,7 +71,7 @@ pub struct ParameterGroup {
 }
 
 /// The names of networks in [`ParameterGroup::matches`].
-pub(crate) const NETWORKS: [&str; 8] = [
+pub(crate) const NETWORKS: [&str; 9] = [
     "encoder",
     "second",
     "head",
@@ -80,6 +80,7 @@ pub(crate) const NETWORKS: [&str; 8] = [
     "masked-lm-head",
     "discriminator",
     "discriminator-head",
+    "momentum-head",
 ];
 
 /// The optimizer's rule.

@@ -39,6 +39,9 @@ pub struct View {
     /// gradient, which a pass of its own finds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perturbation: Option<f64>,
+    /// Whose gradient that is.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub perturbation_by: PerturbationBy,
     /// True: a momentum view whose embedding layer is the online encoder's.
     #[serde(default)]
     pub online_embeddings: bool,
@@ -71,6 +74,18 @@ pub enum Tower {
     Both,
     /// The recipe's `[momentum]` copy: a constant.
     Momentum,
+}
+
+/// Whose gradient FGSM follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PerturbationBy {
+    /// That of the batch at hand.
+    #[default]
+    ThisBatch,
+    /// That of view 1's embeddings in the batch before, sentence by sentence and token by token: `MoCoSE`'s code. At no
+    /// step does it know these sentences.
+    BatchBefore,
 }
 
 /// Pair batches (Carlsson et al. 2021, CT): of each `negatives` + 1 sentences of the batch the first is its own

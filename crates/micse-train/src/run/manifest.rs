@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::RunInputs;
 use super::difference::first_difference;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Select};
 use crate::{Error, Result};
 
 /// Which sentences a run trains on.
@@ -150,9 +150,11 @@ fn hash_of_head(base: &ModelFolder) -> Result<Option<String>> {
     Ok(bytes.map(|bytes| hexadecimal(Sha256::new_with_prefix(bytes))))
 }
 
-fn hash_of_pairs(suite: &Suite) -> String {
+/// SHA-256 of the pairs that score and select; SICK's trial pairs only where they do.
+fn hash_of_pairs(suite: &Suite, select: Select) -> String {
     let mut hash = Sha256::new();
-    for task in suite.tasks.iter().chain(&suite.dev) {
+    let trial = suite.sick_dev.as_ref().filter(|_| select == Select::SickrDev);
+    for task in suite.tasks.iter().chain(&suite.dev).chain(trial) {
         hash.update(format!("{}\n", task.name));
         for subset in &task.subsets {
             hash.update(format!("{}\n", subset.name));
@@ -201,7 +203,7 @@ impl Manifest {
             encoder_sha256,
             masked_lm_head_sha256: None,
             evaluation: suite.name.clone(),
-            evaluation_sha256: hash_of_pairs(suite),
+            evaluation_sha256: hash_of_pairs(suite, Select::Last),
             pooling,
             seed: None,
             text: None,
@@ -222,6 +224,7 @@ impl Manifest {
                 None
             },
             recipe: Some(inputs.recipe.clone()),
+            evaluation_sha256: hash_of_pairs(inputs.suite, inputs.recipe.select),
             ..Self::of_encoder(inputs.base, pooling, inputs.suite, &inputs.compute)?
         })
     }

@@ -289,11 +289,14 @@ fn check_ends(inputs: &RunInputs<'_>) -> Result<()> {
     post::check(inputs)?;
     inputs.terms.check(recipe)?;
     let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
-    if recipe.select == Select::StsbDev && inputs.suite.dev.is_none() {
-        return invalid(format!(
-            "it selects on STS-B dev, but `{}` has no development pairs; add STS-B, or use --set select=last",
-            inputs.suite.name
-        ));
+    if recipe.select != Select::Last && recipe.select.pairs(inputs.suite).is_none() {
+        let (pairs, remedy) = match recipe.select {
+            Select::SickrDev => {
+                ("SICK's trial pairs", "add SICK/SICK_trial.txt, or use --set select=stsb-dev")
+            }
+            _ => ("STS-B dev", "add STS-B, or use --set select=last"),
+        };
+        return invalid(format!("it selects on {pairs}, but `{}` has none; {remedy}", inputs.suite.name));
     }
     let pooling = recipe.pooling.test;
     if inputs.keep_model && !matches!(pooling, Pooling::Cls | Pooling::Mean) {

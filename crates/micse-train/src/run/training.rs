@@ -35,7 +35,7 @@ pub(super) fn train(
     tell(Event::Started { step: trainer.steps_done(), steps });
     while trainer.steps_done() < steps {
         let next = trainer.steps_done() + 1;
-        let selects = inputs.recipe.select == Select::StsbDev
+        let selects = inputs.recipe.select != Select::Last
             && (next.is_multiple_of(inputs.recipe.eval_every) || next == steps);
         let logged = next == 1 || next.is_multiple_of(LOG_STEPS) || next == steps || selects;
         let report = trainer.step(&|number| inputs.text.sentence(number), logged)?;
@@ -73,7 +73,8 @@ pub(super) fn train(
 /// Scores the development pairs, and keeps the weights if they are the best so far.
 fn develop(inputs: &RunInputs<'_>, trainer: &Trainer, selection: &mut Selection) -> Result<f64> {
     let failed = |reason: &str| Error::Training { step: trainer.steps_done(), reason: reason.into() };
-    let dev = inputs.suite.dev.as_ref().ok_or_else(|| failed("there are no development pairs"))?;
+    let dev = inputs.recipe.select.pairs(inputs.suite);
+    let dev = dev.ok_or_else(|| failed("there are no development pairs"))?;
     let spearman = micse_eval::dev_spearman(&embedder(inputs, &finished(trainer)), dev)?;
     if spearman.is_nan() {
         return Err(failed(

@@ -1,6 +1,7 @@
 //! The trainer's checkpoint. Tensors: `NETWORK.NAME` of every network that learns (`encoder`, `head`, `second`, ...) and
-//! their moments (`first.`, `second.` before that), `momentum.NAME`, `momentum-head.NAME`, `queue.rows`. Facts: the
-//! step, the queue's sentence numbers, and what the run adds.
+//! their moments (`first.`, `second.` before that), `momentum.NAME`, `momentum-head.NAME`, `queue.rows`, and
+//! `batch-before.rows`, the gradient that the next step's FGSM follows. Facts: the step, the queue's sentence numbers,
+//! and what the run adds.
 
 use std::path::Path;
 
@@ -9,14 +10,20 @@ use micse_losses::QueueState;
 use serde::{Deserialize, Serialize};
 
 use super::Trainer;
+use super::perturbation::EmbeddingGradient;
 use crate::Result;
 use crate::checkpoint::{Checkpoint, CheckpointWriter};
+
+const BATCH_BEFORE: &str = "batch-before.rows";
 
 /// The checkpoint's own facts, beside the tensors.
 #[derive(Serialize, Deserialize)]
 struct Facts {
     step: usize,
     queue_sentences: Vec<u32>,
+    /// Rows of each sentence in `batch-before.rows`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    batch_before: Vec<usize>,
     /// What the run keeps beside the trainer: best score so far, notes.
     run: serde_json::Value,
 }
@@ -40,7 +47,12 @@ impl Trainer {
                 file.tensor("queue.rows", rows);
             }
         }
-        file.write(path, &Facts { step: self.step, queue_sentences, run })
+        let mut batch_before = Vec::new();
+        if let Some(before) = &self.batch_before {
+            file.tensor(BATCH_BEFORE, before.rows.clone());
+            batch_before.clone_from(&before.lengths);
+        }
+        file.write(path, &Facts { step: self.step, queue_sentences, batch_before, run })
     }
 
     /// Puts a checkpoint's state back, and returns the tensors that start with `extra` and the run's facts.
@@ -59,6 +71,8 @@ impl Trainer {
             let rows = file.tensor("queue.rows").cloned();
             tower.queue.restore(&QueueState { rows, sentences: facts.queue_sentences })?;
         }
+        let rows = file.tensor(BATCH_BEFORE).cloned();
+        self.batch_before = rows.map(|rows| EmbeddingGradient { rows, lengths: facts.batch_before });
         self.step = facts.step;
         Ok((file.tensors(extra), facts.run))
     }

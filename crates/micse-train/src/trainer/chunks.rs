@@ -61,6 +61,28 @@ pub(super) struct How<'a> {
     pub(super) trained: bool,
     /// What is added to the embeddings `[rows, D]`; only for a batch of one chunk.
     pub(super) noise: Option<&'a Tensor>,
+    /// Whether the backward pass stops between the embedding layer and the layers behind it: where they are those of
+    /// two networks, or the gradient between them is wanted itself. Only for a trained pass of one chunk.
+    pub(super) cut: bool,
+}
+
+/// The networks that a backward pass goes into.
+pub(super) struct Reached<'a> {
+    pub(super) encodes: &'a mut dyn Encoder,
+    /// The network whose embedding layer the pass began with, where it is another.
+    pub(super) embeds: Option<&'a mut dyn Encoder>,
+}
+
+/// A pass in the encoder's graph.
+struct Graph {
+    leaves: Leaves,
+    cut: Option<Cut>,
+}
+
+/// Where a graph is cut: the embedding layer's output in its own graph, and the variable that the layers see.
+struct Cut {
+    embedded: Tensor,
+    seen: Var,
 }
 
 /// One view's leaves over the whole batch. Those of a trained pass are variables, at which the objectives' backward
@@ -75,8 +97,8 @@ pub(super) struct View {
     pub(super) states: Vec<Tensor>,
     /// `[positions]`, in the order asked for.
     pub(super) values: Option<Tensor>,
-    /// The leaves in the encoder's graph, where the batch is one chunk.
-    graph: Option<Leaves>,
+    /// Where the batch is one chunk.
+    graph: Option<Graph>,
 }
 
 impl View {
@@ -152,13 +174,13 @@ impl Chunks {
         let (mut rows, mut values, mut graph) = (Vec::new(), Vec::new(), None);
         let mut states = vec![Vec::new(); self.states.len()];
         for chunk in &self.parts {
-            let leaves = chunk.pass(towers, self, how, keep)?;
-            rows.extend(leaves.pooled.as_ref().map(Tensor::detach));
-            values.extend(leaves.attention_values.as_ref().map(Tensor::detach));
-            for (all, own) in states.iter_mut().zip(&leaves.states) {
+            let pass = chunk.pass(towers, self, how, keep)?;
+            rows.extend(pass.leaves.pooled.as_ref().map(Tensor::detach));
+            values.extend(pass.leaves.attention_values.as_ref().map(Tensor::detach));
+            for (all, own) in states.iter_mut().zip(&pass.leaves.states) {
                 all.push(own.detach());
             }
-            graph = keep.then_some(leaves);
+            graph = keep.then_some(pass);
         }
         let leaf = |tensor: Tensor| -> Result<Tensor> {
             Ok(if how.trained { Var::from_tensor(&tensor)?.into_inner() } else { tensor })
@@ -181,21 +203,31 @@ impl Chunks {
         })
     }
 
-    /// Takes the gradients of a view's leaves on into the encoder's parameters, which collect them.
-    pub(super) fn backward(&self, encoder: &mut dyn Encoder, view: View, leaves: &GradStore) -> Result<()> {
+    /// Takes the gradients of a view's leaves on into the networks' parameters, which collect them. Gives the gradient
+    /// `[rows, D]` by the embedding layer's output, where the pass is cut there.
+    pub(super) fn backward(
+        &self,
+        networks: Reached<'_>,
+        view: View,
+        leaves: &GradStore,
+    ) -> Result<Option<Tensor>> {
+        let Reached { encodes, mut embeds } = networks;
         // The leaves' gradients are constants here: their own graph is done with.
         let gradient = |leaf: &Tensor| leaves.get(leaf).map(Tensor::detach);
         let rows = view.rows.as_ref().and_then(gradient);
         let values = view.values.as_ref().and_then(gradient);
         let states: Vec<Option<Tensor>> = view.states.iter().map(gradient).collect();
-        let how = How { mode: view.mode, trained: true, noise: view.noise.as_ref() };
-        let mut graph = view.graph;
+        let how = How { mode: view.mode, trained: true, noise: view.noise.as_ref(), cut: false };
+        let (mut graph, mut by_embeddings) = (view.graph, None);
         let (mut first, mut first_row) = (0, 0);
         for chunk in &self.parts {
             let (count, count_rows) = (chunk.batch.sentences(), chunk.batch.rows());
-            let again = match graph.take() {
-                Some(leaves) => leaves,
-                None => chunk.pass(Towers { embeds: encoder, encodes: encoder }, self, how, true)?,
+            let Graph { leaves: again, cut } = match graph.take() {
+                Some(graph) => graph,
+                None => {
+                    let same: &dyn Encoder = encodes;
+                    chunk.pass(Towers { embeds: same, encodes: same }, self, how, true)?
+                }
             };
             let mut products = Vec::new();
             if let (Some(gradient), Some(own)) = (&rows, &again.pooled) {
@@ -211,12 +243,23 @@ impl Chunks {
                 }
             }
             if let Some(sum) = sum_of(products)? {
-                encoder.collect_gradients(&sum.backward()?)?;
+                let gradients = sum.backward()?;
+                encodes.collect_gradients(&gradients)?;
+                if let Some(cut) = cut
+                    && let Some(gradient) = gradients.get(&cut.seen).map(Tensor::detach)
+                {
+                    let onwards = (cut.embedded * &gradient)?.sum_all()?.backward()?;
+                    match &mut embeds {
+                        Some(other) => other.collect_gradients(&onwards)?,
+                        None => encodes.collect_gradients(&onwards)?,
+                    }
+                    by_embeddings = Some(gradient);
+                }
             }
             first += count;
             first_row += count_rows;
         }
-        Ok(())
+        Ok(by_embeddings)
     }
 
     /// The leaves of a pass whose embeddings are the variable that comes back with them: for the loss's gradient by
@@ -250,13 +293,21 @@ impl Chunk {
         })
     }
 
-    fn pass(&self, towers: Towers<'_>, chunks: &Chunks, how: How<'_>, gradients: bool) -> Result<Leaves> {
+    fn pass(&self, towers: Towers<'_>, chunks: &Chunks, how: How<'_>, gradients: bool) -> Result<Graph> {
         let pass = Pass { mode: how.mode, gradients, taps: self.taps(chunks) };
-        let mut embeddings = self.masked(towers.embeds.embed(&self.batch, &pass)?)?;
+        let embedded = towers.embeds.embed(&self.batch, &pass)?;
+        let cut = if gradients && how.cut {
+            let seen = Var::from_tensor(&embedded.detach())?;
+            Some(Cut { embedded: embedded.clone(), seen })
+        } else {
+            None
+        };
+        let seen = cut.as_ref().map_or(embedded, |cut| cut.seen.as_tensor().clone());
+        let mut embeddings = self.masked(seen)?;
         if let Some(noise) = how.noise {
             embeddings = (embeddings + noise)?;
         }
-        Ok(towers.encodes.encode(&embeddings, &self.batch, &pass)?)
+        Ok(Graph { leaves: towers.encodes.encode(&embeddings, &self.batch, &pass)?, cut })
     }
 }
 

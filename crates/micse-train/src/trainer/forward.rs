@@ -2,26 +2,27 @@
 
 use std::rc::Rc;
 
-use candle_core::{Tensor, Var};
-use micse_losses::{Selection, fgsm};
+use candle_core::Tensor;
+use micse_losses::Selection;
 use micse_model::{Dropout, Head, HeadPass, Mode, Padding};
 
 use super::attention::{AmiTerm, positions};
-use super::chunks::{Chunks, How, Towers, View, Wanted};
+use super::chunks::{Chunks, How, Reached, Towers, View, Wanted};
 use super::masked::MaskedLoss;
 use super::objectives::Seen;
+use super::perturbation::EmbeddingGradient;
 use super::replaced::Filled;
 use super::report::Clock;
 use super::views::{self, Encodes, Input, InputMaker, PassSpec, Sentences};
 use super::{Forward, StepReport, Trainer, purpose};
-use crate::recipe::{HeadRows, MomentumUpdate, Objective, SecondKind};
+use crate::recipe::{HeadRows, Momentum, MomentumUpdate, Objective, PerturbationBy, SecondKind};
 use crate::{Error, Result};
 
 /// The leaves that a pass has to give, and the batch in chunks, for every pass.
-struct Prepared {
-    inputs: Vec<Input>,
-    chunks: Vec<Rc<Chunks>>,
-    dropout: Vec<Dropout>,
+pub(super) struct Prepared {
+    pub(super) inputs: Vec<Input>,
+    pub(super) chunks: Vec<Rc<Chunks>>,
+    pub(super) dropout: Vec<Dropout>,
     selections: Vec<Selection>,
     filled: Vec<(Filled, Dropout)>,
 }
@@ -61,6 +62,7 @@ impl Trainer {
                 mode: self.mode(pass, prepared.dropout[number]),
                 trained: self.is_trained(pass),
                 noise: noise.iter().find(|(n, _)| *n == number).map(|(_, noise)| noise),
+                cut: self.is_cut(number, pass),
             };
             views.push(prepared.chunks[number].encode(self.towers(pass), how)?);
         }
@@ -89,8 +91,9 @@ impl Trainer {
             tower.queue.push(keys, &numbers)?;
         }
         report.times.objectives += clock.lap();
+        let first = Rc::clone(&prepared.inputs[self.passes[0].input].batch);
         let views = prepared.chunks.into_iter().zip(views).collect();
-        Ok(Forward { loss, masked, views, report })
+        Ok(Forward { loss, masked, views, first, report })
     }
 
     /// The backward half: gradients of all parameters are collected in the networks.
@@ -99,21 +102,34 @@ impl Trainer {
     /// The tensor library fails.
     pub fn backward(&mut self, forward: Forward) -> Result<StepReport> {
         let mut clock = Clock::start();
-        let Forward { loss, masked, views, mut report } = forward;
+        let Forward { loss, masked, views, first, mut report } = forward;
         let leaves = loss.backward()?;
         // The objectives' graph is done with: its memory is the encoder's now.
         drop(loss);
         self.networks.collect_from_objectives(&leaves)?;
         report.times.objectives += clock.lap();
-        for (pass, (chunks, view)) in self.passes.iter().zip(views) {
+        for (number, (pass, (chunks, view))) in self.passes.iter().zip(views).enumerate() {
             if !view.trained() {
                 continue;
             }
-            let encoder = match (pass.encodes, &mut self.networks.second) {
-                (Encodes::Second, Some(second)) => second.encoder.as_mut(),
-                _ => self.networks.encoder.as_mut(),
+            let online = self.networks.encoder.as_mut();
+            let reached = match (pass.encodes, &mut self.networks.second, &mut self.networks.momentum) {
+                (Encodes::Second, Some(second), _) => {
+                    Reached { encodes: second.encoder.as_mut(), embeds: None }
+                }
+                (Encodes::Momentum, _, Some(tower)) => {
+                    Reached { encodes: tower.encoder.as_mut(), embeds: Some(online) }
+                }
+                _ => Reached { encodes: online, embeds: None },
             };
-            chunks.backward(encoder, view, &leaves)?;
+            let gradient = chunks.backward(reached, view, &leaves)?;
+            if let Some(gradient) = gradient.filter(|_| number == 0) {
+                self.batch_before = Some(EmbeddingGradient::new(gradient, &first));
+            }
+        }
+        // The momentum copy's layers were only gone through.
+        if let Some(tower) = &mut self.networks.momentum {
+            tower.encoder.clear_gradients();
         }
         if let (Some(term), Some(masked)) = (&mut self.networks.masked_lm, &masked) {
             term.backward(self.networks.encoder.as_mut(), masked)?;
@@ -196,7 +212,17 @@ impl Trainer {
             .collect()
     }
 
-    fn mode(&self, pass: &PassSpec, dropout: Dropout) -> Mode {
+    /// Whether the gradient by a pass's embeddings is wanted for itself, or belongs to another network than what lies
+    /// behind it does.
+    fn is_cut(&self, number: usize, pass: &PassSpec) -> bool {
+        let kept = |pass: &PassSpec| {
+            let view = &self.recipe.views[pass.view];
+            view.perturbation.is_some() && view.perturbation_by == PerturbationBy::BatchBefore
+        };
+        pass.encodes == Encodes::Momentum || (number == 0 && self.passes.iter().any(kept))
+    }
+
+    pub(super) fn mode(&self, pass: &PassSpec, dropout: Dropout) -> Mode {
         match (pass.encodes, &self.networks.momentum) {
             (Encodes::Momentum, Some(tower)) => tower.mode(dropout),
             _ => Mode::Training(dropout),
@@ -206,12 +232,12 @@ impl Trainer {
     fn is_trained(&self, pass: &PassSpec) -> bool {
         match pass.encodes {
             Encodes::Online => true,
-            Encodes::Momentum => false,
+            Encodes::Momentum => self.recipe.momentum.is_some_and(|m: Momentum| !m.stop_gradient),
             Encodes::Second => self.networks.second.as_ref().is_some_and(|s| s.kind == SecondKind::Trained),
         }
     }
 
-    fn towers(&self, pass: &PassSpec) -> Towers<'_> {
+    pub(super) fn towers(&self, pass: &PassSpec) -> Towers<'_> {
         let online = self.networks.encoder.as_ref();
         let encodes = match (pass.encodes, &self.networks.second, &self.networks.momentum) {
             (Encodes::Second, Some(second), _) => second.encoder.as_ref(),
@@ -237,7 +263,7 @@ impl Trainer {
     }
 
     /// The rows of every pass behind the heads, and the first pass's tokens behind the convolution.
-    fn rows(&self, views: &[View], prepared: &Prepared) -> Result<(Vec<Tensor>, Option<Tensor>)> {
+    pub(super) fn rows(&self, views: &[View], prepared: &Prepared) -> Result<(Vec<Tensor>, Option<Tensor>)> {
         let missing = || micse_model::Error::Input("the encoder gave no pooled rows".into());
         let pooled = views
             .iter()
@@ -288,39 +314,6 @@ impl Trainer {
         Ok((rows, None))
     }
 
-    /// What FGSM adds to the embeddings of the passes that want it, by the pass's number: a forward and a backward
-    /// pass of the loss by the embeddings, after which no gradient is left in any network.
-    fn noise(&mut self, prepared: &Prepared, numbers: &[u32]) -> Result<Vec<(usize, Tensor)>> {
-        let epsilon = |pass: &PassSpec| self.recipe.views[pass.view].perturbation;
-        if self.passes.iter().all(|pass| epsilon(pass).is_none()) {
-            return Ok(Vec::new());
-        }
-        let mut probes: Vec<Var> = Vec::with_capacity(self.passes.len());
-        let mut views = Vec::with_capacity(self.passes.len());
-        for (number, pass) in self.passes.iter().enumerate() {
-            let mode = self.mode(pass, prepared.dropout[number]);
-            let (embeddings, view) = prepared.chunks[number].probe(self.towers(pass), mode)?;
-            probes.push(embeddings);
-            views.push(view);
-        }
-        let (rows, tokens) = self.rows(&views, prepared)?;
-        let seen = prepared.seen(self, &views, &rows, tokens.as_ref(), numbers);
-        let mut unused = StepReport::new(self.step + 1, &prepared.inputs[0].batch);
-        let gradients = self.objectives(&seen, &mut unused)?.backward()?;
-        let mut noise = Vec::new();
-        for (number, (pass, probe)) in self.passes.iter().zip(&probes).enumerate() {
-            if let (Some(epsilon), Some(gradient)) = (epsilon(pass), gradients.get(probe)) {
-                noise.push((number, fgsm(&gradient.detach(), epsilon)?));
-            }
-        }
-        drop(views);
-        self.networks.clear_gradients();
-        if let Some(tower) = &mut self.networks.momentum {
-            tower.encoder.clear_gradients();
-        }
-        Ok(noise)
-    }
-
     /// The masked-LM loss of the batch's sentences, with the dropout rate of view 1 and draws of its own.
     fn masked(&self, ids: &[Vec<u32>]) -> Result<Option<MaskedLoss>> {
         let Some(term) = &self.networks.masked_lm else { return Ok(None) };
@@ -342,7 +335,7 @@ const QUEUE_PASS: u64 = 1 << 32;
 const PREDICTOR_PASS: u64 = 1 << 33;
 
 impl Prepared {
-    fn seen<'a>(
+    pub(super) fn seen<'a>(
         &'a self,
         trainer: &'a Trainer,
         views: &'a [View],

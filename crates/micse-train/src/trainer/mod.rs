@@ -14,6 +14,7 @@ mod masked;
 mod momentum;
 mod networks;
 mod objectives;
+mod perturbation;
 mod replaced;
 mod report;
 mod schedule;
@@ -25,7 +26,8 @@ use std::rc::Rc;
 use candle_core::{Device, Tensor};
 use micse_data::EpochOrder;
 use micse_model::{
-    AdamStep, Dropout, Encoder, Head, MaskedLmHead, TokenConvolution, Tokenizer, Trainable, clip_factor,
+    AdamStep, Batch, Dropout, Encoder, Head, MaskedLmHead, TokenConvolution, Tokenizer, Trainable,
+    clip_factor,
 };
 use micse_random::Stream;
 
@@ -35,6 +37,7 @@ use attention::AmiTerm;
 use chunks::{Chunks, View};
 use masked::MaskedLoss;
 use networks::Networks;
+use perturbation::EmbeddingGradient;
 use report::Clock;
 pub use report::{StepReport, StepTimes};
 pub use schedule::learning_rate;
@@ -67,6 +70,8 @@ pub struct Trainer {
     order: EpochOrder,
     device: Device,
     chunk: Option<NonZeroUsize>,
+    /// Where a view's noise follows the gradient of the batch before.
+    batch_before: Option<EmbeddingGradient>,
     step: usize,
 }
 
@@ -75,6 +80,8 @@ pub struct Forward {
     loss: Tensor,
     masked: Option<MaskedLoss>,
     views: Vec<(Rc<Chunks>, View)>,
+    /// What the first pass read.
+    first: Rc<Batch>,
     report: StepReport,
 }
 
@@ -141,6 +148,7 @@ impl Trainer {
             order,
             device,
             chunk: None,
+            batch_before: None,
             step: 0,
         })
     }

@@ -45,6 +45,11 @@ impl MomentumTower {
         Ok(Self { rule, encoder: online.duplicate()?, head: own_head, queue })
     }
 
+    /// Whether its own head, if there is one, has gradients.
+    pub(super) fn head_learns(&self) -> bool {
+        !self.rule.stop_gradient
+    }
+
     /// Its mode, where its dropout would be this.
     pub(super) fn mode(&self, dropout: Dropout) -> Mode {
         match self.rule.mode {
@@ -53,7 +58,7 @@ impl MomentumTower {
         }
     }
 
-    /// Rows behind its head, as constants.
+    /// Rows behind its head, as constants where its rule stops the gradient.
     pub(super) fn head_rows(
         &self,
         rows: &Tensor,
@@ -61,10 +66,12 @@ impl MomentumTower {
         dropout: Stream,
     ) -> Result<Tensor> {
         let dropout = (self.rule.mode == MomentumMode::Train).then_some(dropout);
-        match self.head.as_ref().or(online_head) {
-            Some(head) => Ok(head.forward(rows, HeadPass { gradients: false, dropout })?.detach()),
-            None => Ok(rows.detach()),
-        }
+        let gradients = !self.rule.stop_gradient;
+        let rows = match self.head.as_ref().or(online_head) {
+            Some(head) => head.forward(rows, HeadPass { gradients, dropout })?,
+            None => rows.clone(),
+        };
+        Ok(if gradients { rows } else { rows.detach() })
     }
 
     /// Pooled rows `[B, D]` of a batch for the queue alone, as constants.

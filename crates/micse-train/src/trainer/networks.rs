@@ -122,6 +122,9 @@ impl Networks {
             all.push(("discriminator", detector.encoder.as_ref()));
             all.push(("discriminator-head", &detector.head));
         }
+        if let Some(head) = self.momentum.as_ref().filter(|t| t.head_learns()).and_then(|t| t.head.as_ref()) {
+            all.push(("momentum-head", head));
+        }
         all
     }
 
@@ -146,6 +149,9 @@ impl Networks {
         if let Some(detector) = &mut self.replaced {
             all.push(("discriminator", detector.encoder.as_mut()));
             all.push(("discriminator-head", &mut detector.head));
+        }
+        if let Some(head) = self.momentum.as_mut().filter(|t| t.head_learns()).and_then(|t| t.head.as_mut()) {
+            all.push(("momentum-head", head));
         }
         all
     }
@@ -213,7 +219,7 @@ impl Networks {
         }
         if let Some(tower) = &self.momentum {
             file.values("momentum", tower.encoder.as_ref())?;
-            if let Some(head) = &tower.head {
+            if let Some(head) = tower.head.as_ref().filter(|_| !tower.head_learns()) {
                 file.values("momentum-head", head)?;
             }
         }
@@ -227,7 +233,8 @@ impl Networks {
         }
         if let Some(tower) = &mut self.momentum {
             file.restore("momentum", tower.encoder.as_mut(), false)?;
-            if let Some(head) = &mut tower.head {
+            let follows_only = !tower.head_learns();
+            if let Some(head) = tower.head.as_mut().filter(|_| follows_only) {
                 file.restore("momentum-head", head, false)?;
             }
         }

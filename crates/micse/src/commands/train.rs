@@ -255,7 +255,7 @@ impl Train {
     fn suite(&self) -> Result<Suite> {
         let mut suite = match &self.sts {
             Some(folder) => Suite::load(folder.as_ref(), None)?,
-            None => Suite { name: "none".into(), tasks: Vec::new(), dev: None },
+            None => Suite { name: "none".into(), tasks: Vec::new(), dev: None, sick_dev: None },
         };
         if let Some(path) = &self.pairs {
             suite.dev = Some(PairFile::open(path)?.into_task()?);

@@ -174,6 +174,12 @@ impl Recipe {
             }
             _ => {}
         }
+        let open = self.momentum.is_some_and(|m| !m.stop_gradient);
+        if open && !self.views.iter().any(|v| v.online_embeddings) {
+            return Err("momentum.stop_gradient = false lets the gradient of a momentum view reach the online encoder's \
+                        embeddings, but none begins there: give it online_embeddings = true"
+                .into());
+        }
         if self.views.iter().any(|v| v.online_embeddings && v.tower != Tower::Momentum) {
             return Err(
                 "online_embeddings is for views with tower = \"momentum\"; others have their own".into()
@@ -300,7 +306,7 @@ mod tests {
     use crate::Recipe;
 
     /// (recipe, settings, what the refusal says).
-    const IMPOSSIBLE: [(&str, &[&str], &str); 25] = [
+    const IMPOSSIBLE: [(&str, &[&str], &str); 28] = [
         ("simcse", &["objectives=[]"], "no objectives"),
         ("simcse", &["views=[{ dropout = 0.1 }]"], "1 view(s), but infonce reads 2"),
         ("simcse", &["views=[{ dropout = 0.0 }, { dropout = 0.0 }]"], "would be equal"),
@@ -335,6 +341,13 @@ mod tests {
         ("is-bert", &["head=tanh-mlp"], "no head behind it"),
         ("simcse", &["convolution={ widths = [1], channels = 4 }"], "jensen-shannon"),
         ("mocose", &["head_rows=all-views"], "all-views"),
+        ("micse", &["momentum.stop_gradient=false"], "online_embeddings = true"),
+        (
+            "simcse",
+            &["views=[{ dropout = 0.1 }, { dropout = 0.1, perturbation_by = \"batch-before\" }]"],
+            "views.perturbation",
+        ),
+        ("scd@released-code", &["select=sick-dev"], "sickr-dev"),
         ("scd", &["head=none"], "head"),
         ("vascl", &["optimizer.groups=[{ matches = \"haed\", lr_factor = 2.0 }]"], "begins with no network"),
         (

@@ -1,6 +1,6 @@
 //! Values that are out of their range.
 
-use crate::recipe::{Objective, Post, Recipe, Schedule};
+use crate::recipe::{Objective, PerturbationBy, Post, Recipe, Schedule};
 
 impl Recipe {
     pub(super) fn check_numbers(&self) -> Result<(), String> {
@@ -37,6 +37,11 @@ impl Recipe {
             }
             if let Some(epsilon) = view.perturbation {
                 positive("views.perturbation", epsilon)?;
+            }
+            if view.perturbation.is_none() && view.perturbation_by != PerturbationBy::ThisBatch {
+                return Err("views.perturbation_by says whose gradient to follow, but not how far: give \
+                            views.perturbation, as 5e-9"
+                    .into());
             }
             if let Some(pairs) =
                 view.pairs.filter(|p| p.negatives == 0 || p.negatives >= self.optimizer.batch_size)

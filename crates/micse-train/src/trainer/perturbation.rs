@@ -1,0 +1,120 @@
+//! FGSM: what is added to embeddings, along the sign of a gradient by them.
+
+use candle_core::{DType, Tensor, Var};
+use micse_losses::fgsm;
+use micse_model::Batch;
+
+use super::forward::Prepared;
+use super::views::PassSpec;
+use super::{StepReport, Trainer};
+use crate::Result;
+use crate::recipe::PerturbationBy;
+
+/// The gradient by the embeddings of a batch that is past.
+#[derive(Clone)]
+pub(super) struct EmbeddingGradient {
+    /// `[rows, D]`, sentence after sentence.
+    pub(super) rows: Tensor,
+    /// Rows of each sentence.
+    pub(super) lengths: Vec<usize>,
+}
+
+impl EmbeddingGradient {
+    pub(super) fn new(rows: Tensor, batch: &Batch) -> Self {
+        Self { rows, lengths: (0..batch.sentences()).map(|b| batch.rows_of(b)).collect() }
+    }
+
+    /// Its rows at the places of another batch's tokens `[rows, D]`; 0 for a token that has no counterpart.
+    fn laid_on(&self, batch: &Batch) -> Result<Tensor> {
+        let (count, columns) = self.rows.dims2()?;
+        let mut places = Vec::with_capacity(batch.rows());
+        let mut first = 0;
+        for b in 0..batch.sentences() {
+            let known = self.lengths.get(b).copied().unwrap_or(0);
+            places.extend((0..batch.rows_of(b)).map(|t| if t < known { first + t } else { count } as u32));
+            first += known;
+        }
+        let none = Tensor::zeros((1, columns), DType::F32, self.rows.device())?;
+        let places = Tensor::new(places, self.rows.device())?;
+        Ok(Tensor::cat(&[&self.rows, &none], 0)?.index_select(&places, 0)?)
+    }
+}
+
+impl Trainer {
+    /// What FGSM adds to the embeddings of the passes that want it, by the pass's number.
+    pub(super) fn noise(&mut self, prepared: &Prepared, numbers: &[u32]) -> Result<Vec<(usize, Tensor)>> {
+        let mut noise = self.noise_of_batch_before(prepared)?;
+        noise.extend(self.noise_of_this_batch(prepared, numbers)?);
+        Ok(noise)
+    }
+
+    /// How far the embeddings of a pass are moved, where this rule moves them.
+    fn epsilon(&self, pass: &PassSpec, by: PerturbationBy) -> Option<f64> {
+        let view = &self.recipe.views[pass.view];
+        view.perturbation.filter(|_| view.perturbation_by == by)
+    }
+
+    fn noise_of_batch_before(&self, prepared: &Prepared) -> Result<Vec<(usize, Tensor)>> {
+        let Some(before) = &self.batch_before else { return Ok(Vec::new()) };
+        let mut noise = Vec::new();
+        for (number, pass) in self.passes.iter().enumerate() {
+            if let Some(epsilon) = self.epsilon(pass, PerturbationBy::BatchBefore) {
+                let gradient = before.laid_on(&prepared.inputs[pass.input].batch)?;
+                noise.push((number, fgsm(&gradient, epsilon)?));
+            }
+        }
+        Ok(noise)
+    }
+
+    /// A forward and a backward pass of the loss by the embeddings, after which no gradient is left in any network.
+    fn noise_of_this_batch(&mut self, prepared: &Prepared, numbers: &[u32]) -> Result<Vec<(usize, Tensor)>> {
+        if self.passes.iter().all(|pass| self.epsilon(pass, PerturbationBy::ThisBatch).is_none()) {
+            return Ok(Vec::new());
+        }
+        let mut probes: Vec<Var> = Vec::with_capacity(self.passes.len());
+        let mut views = Vec::with_capacity(self.passes.len());
+        for (number, pass) in self.passes.iter().enumerate() {
+            let mode = self.mode(pass, prepared.dropout[number]);
+            let (embeddings, view) = prepared.chunks[number].probe(self.towers(pass), mode)?;
+            probes.push(embeddings);
+            views.push(view);
+        }
+        let (rows, tokens) = self.rows(&views, prepared)?;
+        let seen = prepared.seen(self, &views, &rows, tokens.as_ref(), numbers);
+        let mut unused = StepReport::new(self.step + 1, &prepared.inputs[0].batch);
+        let gradients = self.objectives(&seen, &mut unused)?.backward()?;
+        let mut noise = Vec::new();
+        for (number, (pass, probe)) in self.passes.iter().zip(&probes).enumerate() {
+            let epsilon = self.epsilon(pass, PerturbationBy::ThisBatch);
+            if let (Some(epsilon), Some(gradient)) = (epsilon, gradients.get(probe)) {
+                noise.push((number, fgsm(&gradient.detach(), epsilon)?));
+            }
+        }
+        drop(views);
+        self.networks.clear_gradients();
+        if let Some(tower) = &mut self.networks.momentum {
+            tower.encoder.clear_gradients();
+        }
+        Ok(noise)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use micse_model::Padding;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_laid_on_by_sentence_and_token() {
+        let batch = |lengths: &[usize]| {
+            let ids: Vec<Vec<u32>> = lengths.iter().map(|&n| vec![7; n]).collect();
+            Batch::padded_to(&ids, 0, Padding::Drop, 0).unwrap()
+        };
+        let rows = Tensor::new(&[[1_f32], [2.0], [3.0], [4.0], [5.0]], &Device::Cpu).unwrap();
+        let past = EmbeddingGradient::new(rows, &batch(&[3, 2]));
+        let laid = past.laid_on(&batch(&[2, 4, 3])).unwrap().flatten_all().unwrap().to_vec1::<f32>();
+        assert_eq!(laid.unwrap(), [1.0, 2.0, 4.0, 5.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    }
+}

@@ -1,0 +1,151 @@
+//! What the released code of methods does that their papers do not say.
+
+use candle_core::Tensor;
+use micse_data::sts::Task;
+use micse_model::Compute;
+use micse_tests::setting::{Setting, bits, recipe, setting, step, trainer, trainer_on};
+use micse_train::{RunInputs, Trainer};
+
+const MOCOSE: &str = "mocose@released-code";
+
+fn loss(trainer: &mut Trainer, setting: &Setting) -> f64 {
+    let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
+    forward.report().loss
+}
+
+/// MoCoSE's target is not detached: what both sides share has the whole loss's gradient, by finite differences.
+#[test]
+fn the_gradient_of_an_open_target_reaches_the_shared_embeddings() {
+    let setting = setting(40);
+    let checkpoint = setting.runs.join("state.safetensors");
+    let table_gradient = |settings: &[&str]| {
+        let mut trainer = trainer_on(&setting, recipe(MOCOSE, settings), &Compute::reference());
+        if checkpoint.is_file() {
+            trainer.restore(&checkpoint, "best.").expect("the checkpoint");
+        } else {
+            // The queue has rows of sentences, and the copy is another network than the encoder.
+            (0..2).for_each(|_| step(&mut trainer, &setting));
+            trainer.save(&checkpoint, &[], serde_json::Value::Null).expect("a checkpoint");
+        }
+        let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
+        trainer.backward(forward).expect("a backward pass");
+        let gradient = trainer.encoder().gradients().expect("gradients")[0].clone().expect("the table's");
+        gradient.flatten_all().and_then(|g| g.to_vec1::<f32>()).expect("numbers")
+    };
+    let open = table_gradient(&[]);
+    let closed = table_gradient(&["momentum.stop_gradient=true"]);
+
+    let mut places: Vec<usize> = (0..open.len()).collect();
+    places.sort_by(|&a, &b| open[b].abs().total_cmp(&open[a].abs()));
+    let mut trainer = trainer_on(&setting, recipe(MOCOSE, &[]), &Compute::reference());
+    let step = 2e-3_f32;
+    let mut missed = 0.0_f64;
+    for &place in &places[..6] {
+        let mut at = |offset: f32| {
+            trainer.restore(&checkpoint, "best.").expect("the checkpoint");
+            let values = trainer.encoder().values().expect("values");
+            let mut values: Vec<Tensor> = values.iter().map(|v| v.copy().expect("a copy")).collect();
+            let shape = values[0].shape().clone();
+            let mut table: Vec<f32> = values[0].flatten_all().and_then(|t| t.to_vec1()).expect("numbers");
+            table[place] += offset;
+            values[0] = Tensor::from_vec(table, shape, values[0].device()).expect("the table");
+            trainer.encoder_mut().set_values(&values).expect("values");
+            loss(&mut trainer, &setting)
+        };
+        let difference = (at(step) - at(-step)) / (2.0 * f64::from(step));
+        let apart = |gradient: f32| (f64::from(gradient) - difference).abs() / difference.abs();
+        assert!(apart(open[place]) < 0.02, "entry {place}: {} and {difference}", open[place]);
+        missed = missed.max(apart(closed[place]));
+    }
+    assert!(missed > 0.1, "a constant target leaves a part of the gradient out: {missed}");
+}
+
+/// Its projection learns beside following, its pooler only follows.
+#[test]
+fn an_open_targets_head_learns() {
+    let setting = setting(40);
+    let mut trainer = trainer(&setting, recipe(MOCOSE, &["momentum.decay=1", "momentum.ramp_steps=0"]));
+    let head = |trainer: &Trainer| -> Vec<(String, Vec<u32>)> {
+        let networks = trainer.networks();
+        let (_, head) = networks.iter().find(|(name, _)| *name == "momentum-head").expect("the head");
+        let names = head.parameters().into_iter().map(|info| info.name);
+        names.zip(bits(&head.values().expect("values"))).collect()
+    };
+    let before = head(&trainer);
+    step(&mut trainer, &setting);
+    for ((name, before), (_, after)) in before.iter().zip(head(&trainer)) {
+        assert_eq!(*before == after, name.starts_with("0."), "{name}");
+    }
+    let constant = self::trainer(&setting, recipe("mocose", &[]));
+    assert!(constant.networks().iter().all(|(name, _)| *name != "momentum-head"));
+}
+
+/// FGSM along the gradient of the batch before: not at the first step, and after a resumption as without one.
+#[test]
+fn noise_follows_the_batch_before() {
+    let setting = setting(40);
+    let views = |epsilon: &str| {
+        let noise = format!("dropout = 0.1, perturbation = {epsilon}, perturbation_by = \"batch-before\"");
+        format!("views=[{{ {noise} }}, {{ {noise}, tower = \"momentum\", online_embeddings = true }}]")
+    };
+    let losses = |epsilon: &str, resumed: bool| -> Vec<f64> {
+        // No step moves anything, so that the noise alone makes the losses differ.
+        let recipe = || recipe(MOCOSE, &[&views(epsilon), "optimizer.lr=1e-12", "steps=4"]);
+        let mut trainer = trainer(&setting, recipe());
+        let mut losses = Vec::new();
+        for number in 0..4 {
+            if resumed && number == 2 {
+                let checkpoint = setting.runs.join("noise.safetensors");
+                trainer.save(&checkpoint, &[], serde_json::Value::Null).expect("a checkpoint");
+                trainer = self::trainer(&setting, recipe());
+                trainer.restore(&checkpoint, "best.").expect("the checkpoint");
+            }
+            let report = trainer.step(&|number| setting.text.sentence(number), false).expect("a step");
+            losses.push(report.loss);
+        }
+        losses
+    };
+    let (none, some) = (losses("1e-30", false), losses("0.05", false));
+    assert_eq!(none[0], some[0], "no gradient is known at the first step");
+    assert!((1..4).all(|step| (none[step] - some[step]).abs() > 1e-5), "{none:?} and {some:?}");
+    assert_eq!(losses("0.05", true), some);
+}
+
+/// SCD's code selects by SICK's trial pairs, which a folder must have.
+#[test]
+fn sicks_trial_pairs_select_where_a_recipe_asks_for_them() {
+    let setting = setting(40);
+    let chosen = recipe("scd@released-code", &["steps=6", "eval_every=2"]);
+    let error = micse_train::run(&setting.runs.join("none"), &setting.inputs(chosen.clone()), &mut |_| {});
+    let error = error.expect_err("the demo has no such pairs").to_string();
+    assert!(error.contains("SICK_trial.txt") && error.contains("select=stsb-dev"), "{error}");
+
+    // The same pairs with the order of their scores turned round.
+    let mut suite = setting.suite.clone();
+    let mut turned: Task = suite.dev.clone().expect("development pairs");
+    turned.subsets.iter_mut().flat_map(|s| &mut s.pairs).for_each(|pair| pair.score = 5.0 - pair.score);
+    suite.sick_dev = Some(turned);
+    let folder = setting.runs.join("scd");
+    let inputs = RunInputs { suite: &suite, keep_model: false, ..setting.inputs(chosen.clone()) };
+    let result = micse_train::run(&folder, &inputs, &mut |_| {}).expect("a run");
+    assert_eq!(result.selected_on, "SICK-R dev");
+    let metrics = std::fs::read_to_string(folder.join("metrics.jsonl")).expect("metrics.jsonl");
+    let scores: Vec<f64> = metrics
+        .lines()
+        .filter_map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).expect("JSON")["development_spearman"].as_f64()
+        })
+        .collect();
+    assert_eq!(scores.len(), 3);
+    let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let step = 2 * (1 + scores.iter().position(|&score| score == best).expect("the best"));
+    assert_eq!(result.selected_step, Some(step));
+    let dev = result.scores.dev_spearman.expect("the score on STS-B's place");
+    assert!((dev + best).abs() < 1e-9, "{dev} on the pairs, {best} on the same turned round");
+
+    // Other trial pairs make another run.
+    suite.sick_dev.as_mut().expect("pairs").subsets[0].pairs[0].score = 0.5;
+    let inputs = RunInputs { suite: &suite, keep_model: false, ..setting.inputs(chosen) };
+    let error = micse_train::run(&folder, &inputs, &mut |_| {}).expect_err("another run").to_string();
+    assert!(error.contains("evaluation_sha256"), "{error}");
+}
