@@ -10,7 +10,7 @@ use micse_data::Locator;
 use micse_model::MaskedLmHead;
 use micse_model::options::ComputeOptions;
 use micse_random::Stream;
-use micse_train::recipe::{Objective, SecondKind, Tower, names};
+use micse_train::recipe::{Objective, PerturbationBy, SecondKind, Tower, names};
 use micse_train::{Recipe, Trainer};
 use serde_json::json;
 
@@ -151,16 +151,17 @@ fn forward_passes(recipe: &Recipe) -> f64 {
     let mut passes = 0.0;
     let trained = |kind: Option<SecondKind>| if kind == Some(SecondKind::Trained) { 3.0 } else { 1.0 };
     let second = trained(recipe.second.map(|s| s.kind));
+    let target = if recipe.momentum.is_some_and(|m| !m.stop_gradient) { 3.0 } else { 1.0 };
     let mut perturbed = false;
     for view in &recipe.views {
         let cost = match view.tower {
             Tower::Online => 3.0,
             Tower::Second => second,
             Tower::Both => 3.0 + second,
-            Tower::Momentum => 1.0,
+            Tower::Momentum => target,
         };
         passes += cost * view.copies as f64;
-        perturbed |= view.perturbation.is_some();
+        perturbed |= view.perturbation.is_some() && view.perturbation_by == PerturbationBy::ThisBatch;
     }
     if perturbed {
         // The loss's gradient by the embeddings of every pass.
@@ -195,6 +196,7 @@ mod tests {
             ("sg-opt", 4.0),
             ("diffcse", 14.0),
             ("mocose", 10.0),
+            ("mocose@released-code", 6.0),
         ] {
             assert_eq!(forward_passes(&Recipe::load(name, &[]).expect(name)), passes, "{name}");
         }

@@ -73,8 +73,9 @@ fn networks(recipe: &Recipe, config: &BertConfig) -> u64 {
     const TRAINED: u64 = 4 * 4 + 4;
     let own = parameters(config);
     let mut bytes = own * TRAINED;
-    if recipe.momentum.is_some() {
-        bytes += own * 6;
+    if let Some(momentum) = &recipe.momentum {
+        // A target that the gradient goes through collects one of its own.
+        bytes += own * if momentum.stop_gradient { 6 } else { 10 };
     }
     bytes += match recipe.second.as_ref().map(|second| second.kind) {
         Some(SecondKind::Frozen) => own * 6,

@@ -222,12 +222,11 @@ impl Chunks {
         let (mut first, mut first_row) = (0, 0);
         for chunk in &self.parts {
             let (count, count_rows) = (chunk.batch.sentences(), chunk.batch.rows());
-            let Graph { leaves: again, cut } = match graph.take() {
-                Some(graph) => graph,
-                None => {
-                    let same: &dyn Encoder = encodes;
-                    chunk.pass(Towers { embeds: same, encodes: same }, self, how, true)?
-                }
+            let Graph { leaves: again, cut } = if let Some(graph) = graph.take() {
+                graph
+            } else {
+                let same: &dyn Encoder = encodes;
+                chunk.pass(Towers { embeds: same, encodes: same }, self, how, true)?
             };
             let mut products = Vec::new();
             if let (Some(gradient), Some(own)) = (&rows, &again.pooled) {
