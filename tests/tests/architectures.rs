@@ -253,3 +253,24 @@ fn folders_come_back_as_they_were() {
         files::write_json(&kept.join("rows.json"), &all).expect("rows.json");
     }
 }
+
+/// Whatever its mask is called: a vocabulary masks, and the masked tokens are learnt.
+#[test]
+fn masked_lm_trains_in_every_family() {
+    for family in Family::ALL {
+        let base = folder(family);
+        let (encoder, tokenizer) = (base.encoder(&Compute::cpu()), base.tokenizer());
+        let (encoder, tokenizer) = (encoder.expect("the encoder"), tokenizer.expect("the tokenizer"));
+        let recipe = micse_tests::setting::recipe("simcse-mlm", &["optimizer.batch_size=4"]);
+        let mut trainer = micse_train::Trainer::new(recipe, 48, encoder, tokenizer, 5, &Device::Cpu)
+            .unwrap_or_else(|e| panic!("{family}: {e}"));
+        let mut losses = Vec::new();
+        for _ in 0..60 {
+            let report = trainer.step(&|number| SENTENCES[number as usize], false).expect("a step");
+            losses.extend(report.terms.iter().find(|(term, _)| *term == "masked-lm").map(|(_, loss)| *loss));
+        }
+        let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+        let (first, last) = (mean(&losses[..10]), mean(&losses[50..]));
+        assert!(last < 0.8 * first, "{family}: {first}, then {last}");
+    }
+}

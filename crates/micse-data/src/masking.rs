@@ -11,7 +11,12 @@ const MASKED: f64 = 0.8;
 /// Of chosen tokens, the share that becomes `[MASK]` or a random token.
 const CHANGED: f64 = 0.9;
 
-/// What masking has to know of a WordPiece vocabulary.
+/// RoBERTa's and XLM-RoBERTa's special tokens.
+const SPECIAL_OF_ROBERTA: [&str; 5] = ["<s>", "</s>", "<pad>", "<unk>", "<mask>"];
+/// What a token begins with that begins a word: byte-level BPE's and SentencePiece's sign for a space.
+const SPACES: [char; 2] = ['\u{120}', '\u{2581}'];
+
+/// What masking has to know of a vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaskVocabulary {
     mask: u32,
@@ -30,24 +35,22 @@ enum Kind {
 }
 
 impl MaskVocabulary {
-    /// The vocabulary whose token of id `i` is `tokens[i]`. A token in square brackets (`[CLS]`, `[unused7]`; not a
-    /// bracket alone) is special, and so is an empty one (an id without a token); one that begins with `##`
-    /// continues a word.
+    /// The vocabulary whose token of id `i` is `tokens[i]`. An empty token (an id without one) is special.
     ///
-    /// `None` if there is no `[MASK]`, or no ordinary token.
+    /// With a `[MASK]` it is WordPiece: tokens in square brackets (`[CLS]`, `[unused7]`; not a bracket alone) are special,
+    /// those that begin with `##` continue a word. With a `<mask>` it is RoBERTa's or XLM-RoBERTa's: `<s>`, `</s>`,
+    /// `<pad>` and `<unk>` are special, and tokens that do not begin with the sign for a space continue a word.
+    ///
+    /// `None` if there is neither, or no ordinary token.
     pub fn new<S: AsRef<str>>(tokens: &[S]) -> Option<Self> {
-        let kind = |token: &S| {
-            let token = token.as_ref();
-            if token.is_empty() || (token.len() > 2 && token.starts_with('[') && token.ends_with(']')) {
-                Kind::Special
-            } else if token.len() > 2 && token.starts_with("##") {
-                Kind::Continues
-            } else {
-                Kind::Begins
-            }
+        let find = |mask: &str| tokens.iter().position(|token| token.as_ref() == mask);
+        let (mask, kind): (usize, fn(&str) -> Kind) = match (find("[MASK]"), find("<mask>")) {
+            (Some(mask), _) => (mask, kind_of_word_piece),
+            (None, Some(mask)) => (mask, kind_of_marked_space),
+            (None, None) => return None,
         };
-        let kinds: Vec<Kind> = tokens.iter().map(kind).collect();
-        let mask = tokens.iter().position(|token| token.as_ref() == "[MASK]")? as u32;
+        let mask = mask as u32;
+        let kinds: Vec<Kind> = tokens.iter().map(|token| kind(token.as_ref())).collect();
         let ordinary: Vec<u32> =
             (0..kinds.len() as u32).filter(|&id| kinds[id as usize] != Kind::Special).collect();
         (!ordinary.is_empty()).then_some(Self { mask, kinds, ordinary })
@@ -58,12 +61,12 @@ impl MaskVocabulary {
         self.kinds.len()
     }
 
-    /// Whether there are no ids; never, since there is a `[MASK]`.
+    /// Whether there are no ids; never, since there is a mask.
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty()
     }
 
-    /// The id of `[MASK]`.
+    /// The id of `[MASK]` or `<mask>`.
     pub fn mask(&self) -> u32 {
         self.mask
     }
@@ -71,6 +74,26 @@ impl MaskVocabulary {
     fn kind(&self, id: u32) -> Kind {
         // An id beyond the vocabulary is the caller's error; as a special token it at least stays as it is.
         self.kinds.get(id as usize).copied().unwrap_or(Kind::Special)
+    }
+}
+
+fn kind_of_word_piece(token: &str) -> Kind {
+    if token.is_empty() || (token.len() > 2 && token.starts_with('[') && token.ends_with(']')) {
+        Kind::Special
+    } else if token.len() > 2 && token.starts_with("##") {
+        Kind::Continues
+    } else {
+        Kind::Begins
+    }
+}
+
+fn kind_of_marked_space(token: &str) -> Kind {
+    if token.is_empty() || SPECIAL_OF_ROBERTA.contains(&token) {
+        Kind::Special
+    } else if token.starts_with(SPACES) {
+        Kind::Begins
+    } else {
+        Kind::Continues
     }
 }
 

@@ -135,3 +135,25 @@ fn a_vocabulary_needs_a_mask_and_an_ordinary_token() {
     let masked = Masking { rate: 1.0, whole_words: false }.apply(&[1, 2], &brackets, Stream::new(1));
     assert_eq!(masked.positions, [0, 1]);
 }
+
+/// RoBERTa's marks: a space before a word, nothing before what continues one.
+#[test]
+fn words_of_byte_level_vocabularies_are_masked_whole() {
+    let tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "\u{120}the", "\u{120}sh", "eep", "<", "A"];
+    let vocabulary = MaskVocabulary::new(&tokens).unwrap();
+    assert_eq!(vocabulary.mask(), 4);
+    let ids = [0, 9, 8, 5, 6, 7, 3, 2];
+    let masked = |rate: f64, seed: u64| {
+        Masking { rate, whole_words: true }.apply(&ids, &vocabulary, Stream::new(seed))
+    };
+    assert_eq!(masked(1.0, 1).positions, [1, 2, 3, 4, 5], "special tokens stay");
+    let words = [vec![1, 2], vec![3], vec![4, 5]];
+    for seed in 0..50 {
+        let positions = masked(0.4, seed).positions;
+        assert!(words.contains(&positions), "{positions:?}");
+    }
+    // SentencePiece writes its sign for a space otherwise.
+    let pieces = MaskVocabulary::new(&["<mask>", "\u{2581}a", "b"]).unwrap();
+    let masking = Masking { rate: 0.9, whole_words: true };
+    assert_eq!(masking.apply(&[1, 2], &pieces, Stream::new(1)).positions, [0, 1]);
+}

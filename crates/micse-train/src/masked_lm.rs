@@ -14,12 +14,13 @@ use crate::{Error, Result};
 /// What masking has to know of a tokenizer's vocabulary.
 ///
 /// # Errors
-/// The vocabulary has no `[MASK]`.
+/// The vocabulary has neither `[MASK]` nor `<mask>`.
 pub fn mask_vocabulary(tokenizer: &Tokenizer) -> Result<MaskVocabulary> {
     MaskVocabulary::new(&tokenizer.tokens()).ok_or_else(|| {
         micse_model::Error::Tokenizer {
             path: tokenizer.path().into(),
-            reason: "the vocabulary has no [MASK], which masked language modelling needs".into(),
+            reason: "the vocabulary has neither [MASK] nor <mask>, which masked language modelling needs"
+                .into(),
         }
         .into()
     })
