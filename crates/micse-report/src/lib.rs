@@ -2,7 +2,28 @@
 //!
 //! A sweep is a folder: [`Grid`] (`sweep.json`) lists its cells, each cell's `result.json` has its scores.
 //! [`Results::collect`] reads those that stand into data frames, [`Comparisons`] holds every method against one
-//! baseline, [`write_tables`] writes the tables.
+//! baseline, [`write_tables`] writes the tables, [`write_report`] the page with figures.
+//!
+//! ```
+//! use micse_report::{Grid, GridCell, Results};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let cell = GridCell {
+//!     folder: "cells/simcse/1000/seed-48".into(),
+//!     method: "simcse".into(),
+//!     size: Some("1000".into()),
+//!     seed: Some(48),
+//!     spec: serde_json::Value::Null,
+//! };
+//! let settings = "settings: the recipes' own".into();
+//! let grid = Grid { preset: "mine".into(), settings, notes: Vec::new(), axes: Vec::new(), cells: vec![cell] };
+//! grid.save(folder.path())?;
+//!
+//! // No run stands yet: the cell is a hole in the tables.
+//! let results = Results::collect(folder.path(), &Grid::load(folder.path())?)?;
+//! assert_eq!((results.cells.len(), results.holes.len()), (0, 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod chart;
 mod comparison;
