@@ -1,7 +1,9 @@
 //! `micse-eval`: what the repository ships, the forms of the result, and what is refused.
 
 use micse_eval::Evaluation;
-use micse_tests::{Ended, run, write_small_model, write_small_sts};
+use micse_tests::{
+    Ended, command, ended, run, with_small_model_of_the_hub, write_small_model, write_small_sts,
+};
 
 fn eval(arguments: &[&str]) -> Ended {
     run(env!("CARGO_BIN_EXE_micse-eval"), None, arguments)
@@ -31,6 +33,22 @@ fn table_json_and_csv_say_the_same() {
     let spearman = scores.tasks.get("DemoSTS").expect("the task").spearman.all;
     assert!(with(&[]).contains(&format!("{spearman:.2}")));
     assert!(with(&["--format", "csv"]).contains("DemoSTS"));
+}
+
+#[test]
+fn a_model_is_taken_by_its_id() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_small_sts(&folder.path().join("sts"));
+    let ask = |model: &str| {
+        let cli = command(env!("CARGO_BIN_EXE_micse-eval"), None);
+        let mut cli = with_small_model_of_the_hub(cli, &folder.path().join("cache"));
+        let sts = folder.path().join("sts");
+        ended(cli.args(["--model", model, "--pooling", "cls", "--format", "json", "--sts"]).arg(sts))
+    };
+    write_small_model(&folder.path().join("model"));
+    let scores = |model: &str| Evaluation::from_json(&ask(model).output()).expect("an evaluation").tasks;
+    assert_eq!(scores("owner/small"), scores(folder.path().join("model").to_str().expect("UTF-8")));
+    ask("owner/none").refused(&["no folder owner/none here", "HF_HUB_OFFLINE"]);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 
-use micse_tests::run;
 use micse_tests::sweeps::SmallSweep;
+use micse_tests::{command, ended, run, with_small_model_of_the_hub};
 
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
@@ -67,6 +67,20 @@ fn bits_do_not_depend_on_threads_or_jobs() {
     let wide = weights("wide", "1");
     assert!(wide == weights("narrow", "2"), "the weights differ between thread counts");
     assert!(wide == weights("again", "1"), "the weights differ between two runs of one command");
+}
+
+#[test]
+fn an_encoder_is_taken_by_its_id() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cli = with_small_model_of_the_hub(command(XTASK, None), &folder.path().join("cache"));
+    let ask = |mut cli: std::process::Command, encoder: &str| {
+        let grid = ["sweep", "--methods", "simcse", "--sizes", "20", "--seeds", "48", "--launcher", "print"];
+        ended(cli.args(grid).args(["--encoder", encoder, "--out"]).arg(folder.path().join("sweep")))
+    };
+    let told = ask(cli, "owner/small");
+    assert!(told.stderr.contains("models--owner--small"), "{}", told.stderr);
+    assert!(told.output().contains("sweep-cell"));
+    ask(command(XTASK, None), "owner/small@").refused(&["owner/small@", "no such folder"]);
 }
 
 #[test]

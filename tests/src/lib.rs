@@ -135,6 +135,19 @@ pub fn write_small_model(folder: &Path) {
     assert_eq!(encoder.config().vocab_size, 29);
 }
 
+/// A command that is offline and has the small model as `owner/small` in its cache of the Hub.
+///
+/// # Panics
+/// If the cache cannot be written.
+pub fn with_small_model_of_the_hub(mut command: Command, cache: &Path) -> Command {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let model = cache.join("models--owner--small");
+    files::write_whole(&model.join("refs/main"), commit.as_bytes()).expect("the branch");
+    write_small_model(&model.join("snapshots").join(commit));
+    command.env("HF_HUB_CACHE", cache).env("HF_HUB_OFFLINE", "1");
+    command
+}
+
 /// Writes a demo-layout STS folder whose sentences the small model's vocabulary covers.
 ///
 /// # Panics

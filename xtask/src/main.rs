@@ -3,6 +3,7 @@
 
 mod bench;
 mod dependencies;
+mod encoder;
 mod golden;
 mod methods;
 mod pretrain;

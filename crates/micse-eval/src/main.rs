@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use micse_data::locate::DEMO;
 use micse_data::{Locator, Suite, Task};
 use micse_eval::mteb::{self, MtebFacts, MtebModel};
 use micse_eval::{Embedder, Evaluation, HubSnapshot, ModelEmbedder, PostEmbedder, VectorEmbedder, evaluate};
+use micse_hub::progress::folder_or_id;
 use micse_model::options::ComputeOptions;
 use micse_model::{ModelFolder, Pooling, TokenConvolution, WORD_TABLE};
 use micse_post::Stage;
@@ -24,7 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
-    /// A model folder (config.json, weights, tokenizer), or `demo` for the shipped encoder
+    /// A model folder (config.json, weights, tokenizer), an id of the Hub, or `demo` for the shipped encoder
     #[arg(long)]
     model: Option<String>,
     /// A file of word vectors in place of a model: GloVe's text, word2vec's text or binary
@@ -104,7 +106,9 @@ impl Cli {
             (None, Some(sts)) => (Some("demo"), Some(sts.as_str())),
             (Some(model), sts) => (Some(model.as_str()), sts.as_deref()),
         };
-        let (model, sts) = (locator.model(model)?, locator.sts(sts)?);
+        let named = model.filter(|&name| name != DEMO).map(folder_or_id).transpose()?;
+        let (model, sts) =
+            (locator.model(named.as_deref().and_then(Path::to_str).or(model))?, locator.sts(sts)?);
         eprintln!("{}\n{}", model.note, sts.note);
         let folder = ModelFolder::open(&model.place)?;
         let pooling = match (self.pooling, folder.pooling()?) {

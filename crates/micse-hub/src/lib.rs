@@ -41,6 +41,8 @@ mod http;
 mod id;
 mod model;
 mod plan;
+#[cfg(feature = "progress")]
+pub mod progress;
 mod refusal;
 mod settings;
 

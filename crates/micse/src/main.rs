@@ -2,7 +2,6 @@
 
 mod cache;
 mod commands;
-mod download;
 mod embed;
 mod model;
 mod output;

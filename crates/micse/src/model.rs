@@ -2,16 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use micse::Encoder;
 use micse::data::Locator;
 use micse::data::locate::DEMO;
 use micse::model::options::ComputeOptions;
 use micse::model::{Compute, Pooling};
-use micse_hub::{Hub, is_hub_id};
-
-use crate::download::Download;
+use micse_hub::progress::folder_or_id;
 
 /// The file that makes a folder a run's.
 pub(crate) const RUN_FILE: &str = "run.toml";
@@ -19,14 +17,13 @@ pub(crate) const RUN_FILE: &str = "run.toml";
 /// The folder of the model that a person named: a model folder, a run's folder, `demo`, or an id of the Hub, whose model
 /// is fetched into the cache that Python's library shares.
 pub(crate) fn model_folder(model: &str) -> Result<PathBuf> {
-    if model != DEMO && !Path::new(model).exists() && is_hub_id(model) {
-        let mut download = Download::new();
-        let folder = Hub::from_env()?.model(model, &mut |event| download.tell(event));
-        download.finish();
-        return folder
-            .with_context(|| format!("there is no folder {model} here, so it was looked for on the Hub"));
-    }
-    let place = Locator::from_env()?.model(Some(model))?.place;
+    let place = match model {
+        DEMO => Locator::from_env()?.model(Some(DEMO))?.place,
+        named => {
+            let folder = folder_or_id(named)?;
+            Locator::from_env()?.model(folder.to_str().or(Some(named)))?.place
+        }
+    };
     if place.join(RUN_FILE).is_file() { model_of_run(&place) } else { Ok(place) }
 }
 

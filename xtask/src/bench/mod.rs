@@ -77,7 +77,7 @@ struct Subject {
     /// An encoder with random weights [default: minilm]
     #[arg(long, value_enum, conflicts_with = "model")]
     arch: Option<Architecture>,
-    /// A model folder instead, or `demo` for the shipped encoder
+    /// A model folder or an id of the Hub instead, or `demo` for the shipped encoder
     #[arg(long)]
     model: Option<String>,
     /// A folder with a tokenizer, or a vocab.txt [default: the model's, else `MICSE_DATA`/bert-base-uncased, else the
@@ -101,7 +101,7 @@ impl Subject {
 
     fn folder(&self, locator: &Locator) -> Result<Option<ModelFolder>> {
         let Some(model) = &self.model else { return Ok(None) };
-        Ok(Some(ModelFolder::open(&locator.model(Some(model))?.place)?))
+        Ok(Some(ModelFolder::open(&crate::encoder::locate(locator, Some(model))?.place)?))
     }
 
     fn encoder(&self, locator: &Locator, compute: &Compute) -> Result<Box<dyn Encoder>> {

@@ -81,7 +81,7 @@ struct GridOptions {
     /// Seeds: 48..52 (52 included), or 48,49
     #[arg(long)]
     seeds: Option<String>,
-    /// The encoder that training starts from: a model folder, or `demo` for the shipped one
+    /// The encoder that training starts from: a model folder, an id of the Hub, or `demo` for the shipped one
     #[arg(long)]
     encoder: Option<String>,
     /// Sentence files, one sentence a line, plain or zstd; `demo` for the generated corpus [default: `MICSE_DATA`]

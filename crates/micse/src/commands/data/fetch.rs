@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use micse::data::locate::DATA_VARIABLE;
+use micse_hub::progress::Download;
 use micse_hub::{Dataset, Hub, catalogue, sha256};
 use serde::Serialize;
 
 use crate::commands::{print, print_json};
-use crate::download::Download;
 use crate::output::WholeFile;
 
 /// Fetch a dataset of the field's standard protocol from the Hugging Face Hub; without a name, list them

@@ -1,35 +1,58 @@
-//! How far a download is.
+//! How far a download is, on standard error: for commands.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::{Event, Hub, Result, is_hub_id};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use micse_hub::Event;
 
 /// Between two plain lines.
 const QUIET: Duration = Duration::from_secs(15);
 
-/// A bar for each file on a terminal, elsewhere a plain line now and then; on standard error.
-pub(crate) struct Download {
+/// What a command's `--model` names: an id's folder, after what is missing of it was fetched under a bar; or the value
+/// itself, where there is a file or folder of that name, or it is no id.
+///
+/// # Errors
+/// As [`Hub::model`].
+pub fn folder_or_id(name: &str) -> Result<PathBuf> {
+    if Path::new(name).exists() || !is_hub_id(name) {
+        return Ok(name.into());
+    }
+    eprintln!("there is no folder {name} here, so it is taken from the Hub");
+    let mut download = Download::new();
+    let folder = Hub::from_env()?.model(name, &mut |event| download.tell(event));
+    download.finish();
+    folder
+}
+
+/// A bar for each file on a terminal, elsewhere a plain line now and then.
+pub struct Download {
     file: String,
     bar: Option<ProgressBar>,
     told: Instant,
 }
 
+impl Default for Download {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Download {
-    pub(crate) fn new() -> Self {
+    /// Nothing is shown yet.
+    pub fn new() -> Self {
         Self { file: String::new(), bar: None, told: Instant::now() }
     }
 
     /// Shows what happens.
-    pub(crate) fn tell(&mut self, event: Event<'_>) {
+    pub fn tell(&mut self, event: Event<'_>) {
         match event {
             Event::Bytes { file, done, total } => self.bytes(file, done, total),
             Event::Note(text) => match &self.bar {
                 Some(bar) => bar.suspend(|| eprintln!("{text}")),
                 None => eprintln!("{text}"),
             },
-            _ => {}
         }
     }
 
@@ -61,7 +84,7 @@ impl Download {
     }
 
     /// Takes the bar away.
-    pub(crate) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
