@@ -70,7 +70,7 @@ test)
     folder=$(mktemp -d)
     trap 'stop "$folder"; rm -rf "$folder"' EXIT
     start "$folder"
-    MICSE_SLURM=1 cargo test --release --package xtask --test sweep_slurm -- --nocapture
+    MICSE_SLURM=1 cargo test --release --workspace --test sweep_slurm -- --nocapture
     ;;
 *)
     sed -n '2,6s/^# \{0,1\}//p' "$0"
