@@ -151,8 +151,13 @@ fn cases(files: &'static [&'static str]) -> impl Strategy<Value = Vec<(&'static 
     prop::collection::vec(one, 40)
 }
 
+/// A case is a whole folder; `PROPTEST_CASES` asks for more of them.
+fn count() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(24)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: count(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn folders_of_safetensors(cases in cases(&[
