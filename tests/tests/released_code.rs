@@ -1,6 +1,8 @@
 //! What the released code of methods does that their papers do not say.
 
-use candle_core::Tensor;
+use std::num::NonZeroUsize;
+
+use candle_core::{Device, Tensor};
 use micse_data::sts::Task;
 use micse_model::Compute;
 use micse_tests::setting::{Setting, bits, recipe, setting, step, trainer, trainer_on};
@@ -33,7 +35,7 @@ fn the_gradient_of_an_open_target_reaches_the_shared_embeddings() {
         gradient.flatten_all().and_then(|g| g.to_vec1::<f32>()).expect("numbers")
     };
     let open = table_gradient(&[]);
-    let closed = table_gradient(&["momentum.stop_gradient=true"]);
+    let closed = table_gradient(&["momentum.stop_gradient=true", "optimizer.groups=[]"]);
 
     let mut places: Vec<usize> = (0..open.len()).collect();
     places.sort_by(|&a, &b| open[b].abs().total_cmp(&open[a].abs()));
@@ -78,6 +80,42 @@ fn an_open_targets_head_learns() {
     }
     let constant = self::trainer(&setting, recipe("mocose", &[]));
     assert!(constant.networks().iter().all(|(name, _)| *name != "momentum-head"));
+}
+
+/// Where the batch before is the same one, its gradient leads up: by twice as much for twice the step.
+#[test]
+fn noise_raises_the_loss_whose_gradient_it_follows() {
+    let setting = setting(40);
+    let risen = |epsilon: f64| {
+        let first = format!("dropout = 0.1, perturbation = {epsilon}, perturbation_by = \"batch-before\"");
+        let views = format!("views=[{{ {first} }}, {{ dropout = 0.1 }}]");
+        let mut trainer = trainer(&setting, recipe("simcse", &[&views]));
+        // Without an optimizer's step the next pass is over the same sentences, with the same dropout.
+        let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
+        let before = forward.report().loss;
+        trainer.backward(forward).expect("a backward pass");
+        loss(&mut trainer, &setting) - before
+    };
+    let (once, twice) = (risen(1e-3), risen(2e-3));
+    assert!(once > 1e-4 && (twice / once - 2.0).abs() < 0.3, "{once} and {twice}");
+}
+
+#[test]
+fn what_an_open_target_cannot_do_is_refused() {
+    let setting = setting(40);
+    let target = "{ dropout = 0.1, tower = \"momentum\", online_embeddings = true }";
+    let views = format!("views=[{{ dropout = 0.1 }}, {target}]");
+    let trainer = |settings: &[&str]| {
+        let (encoder, tokenizer) = (setting.base.encoder(&Compute::cpu()), setting.base.tokenizer());
+        let (encoder, tokenizer) = (encoder.expect("the encoder"), tokenizer.expect("the tokenizer"));
+        Trainer::new(recipe(MOCOSE, settings), 48, encoder, tokenizer, 40, &Device::Cpu)
+    };
+    let whole = trainer(&[&views]).expect("a trainer");
+    let error = whole.in_chunks(NonZeroUsize::MIN).err().expect("no chunks").to_string();
+    assert!(error.contains("momentum.stop_gradient") && error.contains("--chunk"), "{error}");
+    // A group of a network that does not learn would freeze nothing in silence.
+    let error = trainer(&["momentum.stop_gradient=true"]).err().expect("an empty group").to_string();
+    assert!(error.contains("momentum-head.0") && error.contains("predictor"), "{error}");
 }
 
 /// FGSM along the gradient of the batch before: not at the first step, and after a resumption as without one.
@@ -147,5 +185,5 @@ fn sicks_trial_pairs_select_where_a_recipe_asks_for_them() {
     suite.sick_dev.as_mut().expect("pairs").subsets[0].pairs[0].score = 0.5;
     let inputs = RunInputs { suite: &suite, keep_model: false, ..setting.inputs(chosen) };
     let error = micse_train::run(&folder, &inputs, &mut |_| {}).expect_err("another run").to_string();
-    assert!(error.contains("evaluation_sha256"), "{error}");
+    assert!(error.contains("selection_sha256"), "{error}");
 }

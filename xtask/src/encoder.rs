@@ -1,14 +1,32 @@
 //! The encoder that a flag names.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use micse_data::Locator;
 use micse_data::locate::{DEMO, Located};
-use micse_hub::progress::folder_or_id;
+use micse_hub::progress::folder_of_id;
 
-/// A model folder, `demo` for the shipped one, or an id of the Hub; without a flag that of `MICSE_DATA`.
-pub(crate) fn locate(locator: &Locator, flag: Option<&str>) -> Result<Located<PathBuf>> {
-    let named = flag.filter(|&name| name != DEMO).map(folder_or_id).transpose()?;
-    Ok(locator.encoder(named.as_deref().and_then(Path::to_str).or(flag))?)
+/// `--encoder`: a model folder, `demo` for the shipped one, or an id of the Hub; without it that of `MICSE_DATA`.
+pub(crate) fn encoder(locator: &Locator, value: Option<&str>) -> Result<Located<PathBuf>> {
+    match of_the_hub("--encoder", value)? {
+        Some(fetched) => Ok(fetched),
+        None => Ok(locator.encoder(value)?),
+    }
+}
+
+/// `--model`, with the same values.
+pub(crate) fn model(locator: &Locator, value: &str) -> Result<Located<PathBuf>> {
+    match of_the_hub("--model", Some(value))? {
+        Some(fetched) => Ok(fetched),
+        None => Ok(locator.model(Some(value))?),
+    }
+}
+
+fn of_the_hub(flag: &str, value: Option<&str>) -> Result<Option<Located<PathBuf>>> {
+    let Some(name) = value.filter(|&name| name != DEMO) else { return Ok(None) };
+    Ok(folder_of_id(name)?.map(|place| {
+        let note = format!("encoder: {} ({flag} {name})", place.display());
+        Located { place, note }
+    }))
 }

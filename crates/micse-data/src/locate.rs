@@ -171,8 +171,7 @@ impl Locator {
             Some(value) if Path::new(value).is_dir() => (PathBuf::from(value), flag.to_owned()),
             Some(value) => {
                 let problem = if what == "encoder" && is_hub_id(value) {
-                    "no such folder, and models of the Hub are not fetched by this command; \
-                     fetch the model before and give its folder, or `demo`"
+                    "no such folder; a model of the Hub has to be fetched before its folder is asked for"
                 } else {
                     "no such folder; give a folder, or `demo`"
                 };

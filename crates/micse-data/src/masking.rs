@@ -102,7 +102,8 @@ fn kind_of_marked_space(token: &str) -> Kind {
 pub struct Masking {
     /// The share of ordinary tokens that is chosen; 0.15 as a rule.
     pub rate: f64,
-    /// True: words are chosen, with all their tokens (whole-word masking). False: tokens, each for itself.
+    /// True: words are chosen, with all their tokens (whole-word masking). False: tokens, each for itself. Text that is
+    /// written without spaces is one word to vocabularies that mark spaces.
     pub whole_words: bool,
 }
 

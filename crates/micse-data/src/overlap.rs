@@ -15,7 +15,7 @@ use crate::sts::{Suite, Task};
 pub struct Overlap {
     /// The number of training sentences looked through.
     pub sentences: usize,
-    /// A row a subset, in the suite's order; the development set comes last, as the task `dev`.
+    /// A row a subset, in the suite's order; the development sets come last, as the tasks `dev` and `SICK dev`.
     pub subsets: Vec<SharedSubset>,
     /// The shared sentences, each once, in the order of the evaluation.
     pub shared: Vec<Shared>,
@@ -62,6 +62,7 @@ impl Overlap {
             .iter()
             .map(|task| (task.name.as_str(), task))
             .chain(suite.dev.as_ref().map(|dev| ("dev", dev)))
+            .chain(suite.sick_dev.as_ref().map(|dev| ("SICK dev", dev)))
             .collect();
         let sides =
             tasks.iter().flat_map(|(_, task)| task.pairs()).flat_map(|pair| [&pair.first, &pair.second]);

@@ -11,7 +11,7 @@ use micse_data::locate::DEMO;
 use micse_data::{Locator, Suite, Task};
 use micse_eval::mteb::{self, MtebFacts, MtebModel};
 use micse_eval::{Embedder, Evaluation, HubSnapshot, ModelEmbedder, PostEmbedder, VectorEmbedder, evaluate};
-use micse_hub::progress::folder_or_id;
+use micse_hub::progress::folder_of_id;
 use micse_model::options::ComputeOptions;
 use micse_model::{ModelFolder, Pooling, TokenConvolution, WORD_TABLE};
 use micse_post::Stage;
@@ -106,11 +106,18 @@ impl Cli {
             (None, Some(sts)) => (Some("demo"), Some(sts.as_str())),
             (Some(model), sts) => (Some(model.as_str()), sts.as_deref()),
         };
-        let named = model.filter(|&name| name != DEMO).map(folder_or_id).transpose()?;
-        let (model, sts) =
-            (locator.model(named.as_deref().and_then(Path::to_str).or(model))?, locator.sts(sts)?);
-        eprintln!("{}\n{}", model.note, sts.note);
-        let folder = ModelFolder::open(&model.place)?;
+        let fetched = model.filter(|&name| name != DEMO).map(folder_of_id).transpose()?.flatten();
+        let place = if let Some(folder) = fetched {
+            eprintln!("encoder: {} (--model)", folder.display());
+            folder
+        } else {
+            let model = locator.model(model)?;
+            eprintln!("{}", model.note);
+            model.place
+        };
+        let sts = locator.sts(sts)?;
+        eprintln!("{}", sts.note);
+        let folder = ModelFolder::open(&place)?;
         let pooling = match (self.pooling, folder.pooling()?) {
             (Some(asked), _) => asked,
             (None, Some(own)) => own,
@@ -155,7 +162,7 @@ impl Cli {
             };
             eprintln!("MTEB's files: {}", model.write(into, &facts, &evaluation)?.display());
         }
-        self.write(&evaluation.of_model(model.place.display().to_string(), pooling.to_string()))
+        self.write(&evaluation.of_model(place.display().to_string(), pooling.to_string()))
     }
 
     /// The name that MTEB's files have for a model's folder.

@@ -10,20 +10,20 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 /// Between two plain lines.
 const QUIET: Duration = Duration::from_secs(15);
 
-/// What a command's `--model` names: an id's folder, after what is missing of it was fetched under a bar; or the value
-/// itself, where there is a file or folder of that name, or it is no id.
+/// The folder of the model whose id a command's `--model` is, after what is missing of it was fetched under a bar. `None`:
+/// it is no id, or there is a file or folder of that name, which goes before.
 ///
 /// # Errors
 /// As [`Hub::model`].
-pub fn folder_or_id(name: &str) -> Result<PathBuf> {
+pub fn folder_of_id(name: &str) -> Result<Option<PathBuf>> {
     if Path::new(name).exists() || !is_hub_id(name) {
-        return Ok(name.into());
+        return Ok(None);
     }
     eprintln!("there is no folder {name} here, so it is taken from the Hub");
     let mut download = Download::new();
     let folder = Hub::from_env()?.model(name, &mut |event| download.tell(event));
     download.finish();
-    folder
+    folder.map(Some)
 }
 
 /// A bar for each file on a terminal, elsewhere a plain line now and then.

@@ -153,7 +153,7 @@ fn cases(files: &'static [&'static str]) -> impl Strategy<Value = Vec<(&'static 
 
 /// A case is a whole folder; `PROPTEST_CASES` asks for more of them.
 fn count() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(24)
+    std::env::var("PROPTEST_CASES").map_or(24, |count| count.parse().expect("PROPTEST_CASES is a number"))
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use micse::data::Locator;
 use micse::data::locate::DEMO;
 use micse::model::options::ComputeOptions;
 use micse::model::{Compute, Pooling};
-use micse_hub::progress::folder_or_id;
+use micse_hub::progress::folder_of_id;
 
 /// The file that makes a folder a run's.
 pub(crate) const RUN_FILE: &str = "run.toml";
@@ -17,13 +17,12 @@ pub(crate) const RUN_FILE: &str = "run.toml";
 /// The folder of the model that a person named: a model folder, a run's folder, `demo`, or an id of the Hub, whose model
 /// is fetched into the cache that Python's library shares.
 pub(crate) fn model_folder(model: &str) -> Result<PathBuf> {
-    let place = match model {
-        DEMO => Locator::from_env()?.model(Some(DEMO))?.place,
-        named => {
-            let folder = folder_or_id(named)?;
-            Locator::from_env()?.model(folder.to_str().or(Some(named)))?.place
-        }
-    };
+    if model != DEMO
+        && let Some(folder) = folder_of_id(model)?
+    {
+        return Ok(folder);
+    }
+    let place = Locator::from_env()?.model(Some(model))?.place;
     if place.join(RUN_FILE).is_file() { model_of_run(&place) } else { Ok(place) }
 }
 

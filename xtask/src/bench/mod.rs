@@ -101,7 +101,7 @@ impl Subject {
 
     fn folder(&self, locator: &Locator) -> Result<Option<ModelFolder>> {
         let Some(model) = &self.model else { return Ok(None) };
-        Ok(Some(ModelFolder::open(&crate::encoder::locate(locator, Some(model))?.place)?))
+        Ok(Some(ModelFolder::open(&crate::encoder::model(locator, model)?.place)?))
     }
 
     fn encoder(&self, locator: &Locator, compute: &Compute) -> Result<Box<dyn Encoder>> {

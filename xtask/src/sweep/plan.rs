@@ -39,7 +39,7 @@ impl Plan {
         let out = how.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&options.preset));
         let locator = Locator::from_env()?;
         let encoder =
-            crate::encoder::locate(&locator, options.encoder.as_deref().or(preset.encoder.as_deref()))?;
+            crate::encoder::encoder(&locator, options.encoder.as_deref().or(preset.encoder.as_deref()))?;
         let sts = locator.sts(options.sts.as_deref().or(preset.sts.as_deref()))?;
         let mut notes = vec![encoder.note.clone(), sts.note.clone()];
         let text = Text::new(options, &preset, &locator, &mut notes)?;

@@ -116,7 +116,8 @@ pub enum Select {
     Last,
     /// Those with the best Spearman correlation on the development pairs.
     StsbDev,
-    /// Those with the best Spearman correlation on SICK's trial pairs: near one of the tasks of the table.
+    /// Those with the best Spearman correlation on SICK's trial pairs, which share most of their sentences with SICK's
+    /// test pairs.
     SickrDev,
 }
 
@@ -333,7 +334,8 @@ impl Recipe {
         let perturbed = self.views.iter().any(|v| v.perturbation.is_some());
         let perturbed = perturbed.then(|| "views.perturbation needs the whole batch's gradient".to_owned());
         let open = self.momentum.filter(|m| !m.stop_gradient).map(|_| {
-            "momentum.stop_gradient = false takes the gradient by the whole batch's embeddings".to_owned()
+            "momentum.stop_gradient = false goes back through two networks, which a second pass over chunks does not"
+                .to_owned()
         });
         let Some(reason) = tokens.or(perturbed).or(open) else { return Ok(()) };
         Err(Error::Recipe {

@@ -83,7 +83,8 @@ pub struct Momentum {
     #[serde(default = "yes")]
     pub share_head: bool,
     /// Its rows are constants. False: the gradient of its view goes on through it into the embedding layer that it shares
-    /// with the online encoder, and a head of its own learns beside following (`MoCoSE`'s code).
+    /// with the online encoder, and a head of its own learns beside following (`MoCoSE`'s code); a shared
+    /// head learns from both sides.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub stop_gradient: bool,
     /// A sentence's own queued copies are no negatives for it.

@@ -36,7 +36,7 @@ pub struct View {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_off: Option<CutOff>,
     /// FGSM (Goodfellow et al. 2015): the embeddings' output is moved by so much along the sign of the loss's
-    /// gradient, which a pass of its own finds.
+    /// gradient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perturbation: Option<f64>,
     /// Whose gradient that is.
@@ -72,7 +72,7 @@ pub enum Tower {
     Second,
     /// Both, each with dropout of its own: two passes.
     Both,
-    /// The recipe's `[momentum]` copy: a constant.
+    /// The recipe's `[momentum]` copy: a constant, unless `momentum.stop_gradient` is false.
     Momentum,
 }
 
@@ -80,7 +80,7 @@ pub enum Tower {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PerturbationBy {
-    /// That of the batch at hand.
+    /// That of the batch at hand, which a pass of its own finds.
     #[default]
     ThisBatch,
     /// That of view 1's embeddings in the batch before, sentence by sentence and token by token: `MoCoSE`'s code. At no

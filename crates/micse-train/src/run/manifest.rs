@@ -5,7 +5,7 @@ use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use micse_data::{Corpus, Suite};
+use micse_data::{Corpus, Suite, Task};
 use micse_model::{Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision, files::write_whole};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -74,6 +74,9 @@ pub struct Manifest {
     pub evaluation: String,
     /// SHA-256 of their pairs and scores.
     pub evaluation_sha256: String,
+    /// SHA-256 of the pairs that select, where they are not among those: SICK's trial pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection_sha256: Option<String>,
     /// Pooling at test.
     pub pooling: Pooling,
     /// Seed of everything random; none without training.
@@ -150,11 +153,9 @@ fn hash_of_head(base: &ModelFolder) -> Result<Option<String>> {
     Ok(bytes.map(|bytes| hexadecimal(Sha256::new_with_prefix(bytes))))
 }
 
-/// SHA-256 of the pairs that score and select; SICK's trial pairs only where they do.
-fn hash_of_pairs(suite: &Suite, select: Select) -> String {
+fn hash_of_pairs<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> String {
     let mut hash = Sha256::new();
-    let trial = suite.sick_dev.as_ref().filter(|_| select == Select::SickrDev);
-    for task in suite.tasks.iter().chain(&suite.dev).chain(trial) {
+    for task in tasks {
         hash.update(format!("{}\n", task.name));
         for subset in &task.subsets {
             hash.update(format!("{}\n", subset.name));
@@ -203,7 +204,8 @@ impl Manifest {
             encoder_sha256,
             masked_lm_head_sha256: None,
             evaluation: suite.name.clone(),
-            evaluation_sha256: hash_of_pairs(suite, Select::Last),
+            evaluation_sha256: hash_of_pairs(suite.tasks.iter().chain(&suite.dev)),
+            selection_sha256: None,
             pooling,
             seed: None,
             text: None,
@@ -224,7 +226,10 @@ impl Manifest {
                 None
             },
             recipe: Some(inputs.recipe.clone()),
-            evaluation_sha256: hash_of_pairs(inputs.suite, inputs.recipe.select),
+            selection_sha256: match inputs.recipe.select {
+                Select::SickrDev => inputs.suite.sick_dev.as_ref().map(|task| hash_of_pairs([task])),
+                Select::Last | Select::StsbDev => None,
+            },
             ..Self::of_encoder(inputs.base, pooling, inputs.suite, &inputs.compute)?
         })
     }

@@ -291,9 +291,10 @@ fn check_ends(inputs: &RunInputs<'_>) -> Result<()> {
     let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
     if recipe.select != Select::Last && recipe.select.pairs(inputs.suite).is_none() {
         let (pairs, remedy) = match recipe.select {
-            Select::SickrDev => {
+            Select::SickrDev if inputs.suite.dev.is_some() => {
                 ("SICK's trial pairs", "add SICK/SICK_trial.txt, or use --set select=stsb-dev")
             }
+            Select::SickrDev => ("SICK's trial pairs", "add SICK/SICK_trial.txt, or use --set select=last"),
             _ => ("STS-B dev", "add STS-B, or use --set select=last"),
         };
         return invalid(format!("it selects on {pairs}, but `{}` has none; {remedy}", inputs.suite.name));

@@ -225,6 +225,10 @@ impl Chunks {
             let Graph { leaves: again, cut } = if let Some(graph) = graph.take() {
                 graph
             } else {
+                if embeds.is_some() {
+                    let reason = "a pass through two networks has its backward pass on one chunk only";
+                    return Err(micse_model::Error::Input(reason.into()).into());
+                }
                 let same: &dyn Encoder = encodes;
                 chunk.pass(Towers { embeds: same, encodes: same }, self, how, true)?
             };

@@ -70,7 +70,7 @@ impl Trainer {
         let masked = self.masked(&ids)?;
         report.times.encode = clock.lap();
 
-        let (rows, tokens) = self.rows(&views, &prepared)?;
+        let (rows, tokens) = self.rows(&views, &prepared, false)?;
         if measure {
             // Rows of a pair batch are mostly those of different sentences, which have no alignment.
             let pairs = prepared.inputs.iter().any(|input| input.positive.is_some());
@@ -259,11 +259,17 @@ impl Trainer {
         let chunks = Chunks::new(&prepared.inputs[0], self.chunk, &plain, &self.device)?;
         let rows = tower.rows(&chunks, dropout)?;
         let noise = self.step_stream(purpose::HEAD_DROPOUT).with(QUEUE_PASS);
-        tower.head_rows(&rows, self.networks.head.as_ref(), noise).map(Some)
+        tower.head_rows(&rows, self.networks.head.as_ref(), noise, false).map(Some)
     }
 
-    /// The rows of every pass behind the heads, and the first pass's tokens behind the convolution.
-    pub(super) fn rows(&self, views: &[View], prepared: &Prepared) -> Result<(Vec<Tensor>, Option<Tensor>)> {
+    /// The rows of every pass behind the heads, and the first pass's tokens behind the convolution. `attached`: a momentum
+    /// view's rows are in its graph, whatever the recipe says of its gradient.
+    pub(super) fn rows(
+        &self,
+        views: &[View],
+        prepared: &Prepared,
+        attached: bool,
+    ) -> Result<(Vec<Tensor>, Option<Tensor>)> {
         let missing = || micse_model::Error::Input("the encoder gave no pooled rows".into());
         let pooled = views
             .iter()
@@ -296,7 +302,7 @@ impl Trainer {
                 .zip(0_u64..)
                 .map(|((pass, rows), number)| match (pass.encodes, &self.networks.momentum) {
                     (Encodes::Momentum, Some(tower)) => {
-                        tower.head_rows(rows, head.as_ref(), dropout.with(number))
+                        tower.head_rows(rows, head.as_ref(), dropout.with(number), attached)
                     }
                     _ => through(head, rows, number),
                 })

@@ -132,6 +132,7 @@ impl Trainer {
         let ami =
             recipe.ami().map(|a| AmiTerm::new(&recipe.name, a, encoder.config())).collect::<Result<_>>()?;
         let networks = Networks::new(&recipe, encoder, &tokenizer, stream, device)?;
+        networks.check_groups().map_err(|reason| Error::Recipe { name: recipe.name.clone(), reason })?;
         let order = EpochOrder::new(sentences, recipe.optimizer.batch_size, seed);
         let (passes, inputs) = views::passes(&recipe);
         let device = device.clone();
@@ -184,7 +185,7 @@ impl Trainer {
     /// those of the whole batch but for rounding.
     ///
     /// # Errors
-    /// The recipe has an objective that needs the whole batch's token states.
+    /// As [`Recipe::check_chunks`].
     pub fn in_chunks(self, sentences: NonZeroUsize) -> Result<Self> {
         self.recipe.check_chunks()?;
         Ok(Self { chunk: Some(sentences), ..self })

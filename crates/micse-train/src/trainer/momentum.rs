@@ -58,15 +58,16 @@ impl MomentumTower {
         }
     }
 
-    /// Rows behind its head, as constants where its rule stops the gradient.
+    /// Rows behind its head; constants, unless they are `attached` or its rule lets the gradient through.
     pub(super) fn head_rows(
         &self,
         rows: &Tensor,
         online_head: Option<&Head>,
         dropout: Stream,
+        attached: bool,
     ) -> Result<Tensor> {
         let dropout = (self.rule.mode == MomentumMode::Train).then_some(dropout);
-        let gradients = !self.rule.stop_gradient;
+        let gradients = attached || !self.rule.stop_gradient;
         let rows = match self.head.as_ref().or(online_head) {
             Some(head) => head.forward(rows, HeadPass { gradients, dropout })?,
             None => rows.clone(),

@@ -178,18 +178,37 @@ impl Networks {
         if frozen.is_empty() {
             return Ok(());
         }
-        let within = |name: &str, part: &String| {
-            name.strip_prefix(part.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
         for (network, part) in self.trained_mut() {
             for (number, info) in part.parameters().into_iter().enumerate() {
                 let name = format!("{network}.{}", info.name);
-                if frozen.iter().any(|part| within(&name, part)) {
+                if frozen.iter().any(|part| is_within(&name, part)) {
                     part.drop_gradient(number)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Refuses a parameter group that nothing here belongs to.
+    ///
+    /// # Errors
+    /// Its name, and the networks that learn.
+    pub(super) fn check_groups(&self) -> std::result::Result<(), String> {
+        let trained = self.trained();
+        let has = |group: &ParameterGroup| {
+            trained.iter().any(|(network, part)| {
+                let names = part.parameters().into_iter().map(|info| format!("{network}.{}", info.name));
+                names.into_iter().any(|name| is_within(&name, &group.matches))
+            })
+        };
+        match self.groups.iter().find(|group| !has(group)) {
+            None => Ok(()),
+            Some(group) => Err(format!(
+                "optimizer.groups: no parameter that learns begins with `{}`; what learns here is {}",
+                group.matches,
+                trained.iter().map(|(network, _)| *network).collect::<Vec<_>>().join(", ")
+            )),
+        }
     }
 
     /// The norm of all gradients together.
@@ -240,4 +259,9 @@ impl Networks {
         }
         Ok(())
     }
+}
+
+/// Whether `part` is a parameter's name, or the beginning of it up to a dot.
+fn is_within(name: &str, part: &str) -> bool {
+    name.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

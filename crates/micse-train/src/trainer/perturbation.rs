@@ -79,7 +79,7 @@ impl Trainer {
             probes.push(embeddings);
             views.push(view);
         }
-        let (rows, tokens) = self.rows(&views, prepared)?;
+        let (rows, tokens) = self.rows(&views, prepared, true)?;
         let seen = prepared.seen(self, &views, &rows, tokens.as_ref(), numbers);
         let mut unused = StepReport::new(self.step + 1, &prepared.inputs[0].batch);
         let gradients = self.objectives(&seen, &mut unused)?.backward()?;

@@ -3,7 +3,9 @@
 mod numbers;
 
 use super::optimizer::NETWORKS;
-use super::{AmiLayers, HeadRows, Negatives, Objective, PaddingRule, Recipe, SecondKind, Tower, View};
+use super::{
+    AmiLayers, HeadRows, Negatives, Objective, PaddingRule, PerturbationBy, Recipe, SecondKind, Tower, View,
+};
 use micse_data::augment::TokenOp;
 use micse_model::Pooling;
 
@@ -244,9 +246,27 @@ impl Recipe {
                 && v.tower == Tower::Online
                 && !v.changes_tokens()
                 && v.cut_off.is_none()
-                && v.perturbation.is_none()
+                // Noise of the batch before is the same in every view.
+                && (v.perturbation.is_none() || v.perturbation_by == PerturbationBy::BatchBefore)
                 && v.positions == super::Positions::InOrder
         };
+        let by = |by: PerturbationBy| {
+            self.views.iter().any(move |v| v.perturbation.is_some() && v.perturbation_by == by)
+        };
+        if by(PerturbationBy::BatchBefore) {
+            if by(PerturbationBy::ThisBatch) {
+                return Err(
+                    "views.perturbation_by is this-batch in one view and batch-before in another: the first \
+                            would be found without the second; give all the same"
+                        .into(),
+                );
+            }
+            if self.views.iter().any(|v| v.cut_off.is_some()) {
+                return Err("views.cut_off does not go with perturbation_by = \"batch-before\": what is cut off would get \
+                            the noise of what was not in the batch before"
+                    .into());
+            }
+        }
         let plain_views: usize = self.views.iter().filter(|v| plain(v)).map(|v| v.copies).sum();
         if plain_views > 1 {
             return Err("both views have dropout 0 and the same tokens: they would be equal".into());
@@ -306,7 +326,7 @@ mod tests {
     use crate::Recipe;
 
     /// (recipe, settings, what the refusal says).
-    const IMPOSSIBLE: [(&str, &[&str], &str); 28] = [
+    const IMPOSSIBLE: [(&str, &[&str], &str); 31] = [
         ("simcse", &["objectives=[]"], "no objectives"),
         ("simcse", &["views=[{ dropout = 0.1 }]"], "1 view(s), but infonce reads 2"),
         ("simcse", &["views=[{ dropout = 0.0 }, { dropout = 0.0 }]"], "would be equal"),
@@ -346,6 +366,30 @@ mod tests {
             "simcse",
             &["views=[{ dropout = 0.1 }, { dropout = 0.1, perturbation_by = \"batch-before\" }]"],
             "views.perturbation",
+        ),
+        (
+            "simcse",
+            &[
+                "views=[{ dropout = 0.0, perturbation = 0.1, perturbation_by = \"batch-before\" }, { dropout = 0.0, \
+                 perturbation = 0.1, perturbation_by = \"batch-before\" }]",
+            ],
+            "would be equal",
+        ),
+        (
+            "simcse",
+            &[
+                "views=[{ dropout = 0.1, perturbation = 0.1, perturbation_by = \"batch-before\" }, { dropout = 0.1, \
+                 perturbation = 0.1 }]",
+            ],
+            "give all the same",
+        ),
+        (
+            "simcse",
+            &[
+                "views=[{ dropout = 0.1, perturbation = 0.1, perturbation_by = \"batch-before\" }, { dropout = 0.1, \
+                 cut_off = { features = 0.2 } }]",
+            ],
+            "cut_off",
         ),
         ("scd@released-code", &["select=sick-dev"], "sickr-dev"),
         ("scd", &["head=none"], "head"),

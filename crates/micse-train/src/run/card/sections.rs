@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Card;
 use super::markdown::{block, code, plain, thousands};
-use crate::recipe::{Objective, Post, Recipe};
+use crate::recipe::{Objective, Post, Recipe, Select};
 use crate::run::finish::POST_PROCESSING;
 
 /// Stands for the folder or the Hub's id; sentence-transformers puts the id in its place when it uploads a model.
@@ -206,8 +206,16 @@ impl Card<'_> {
                      methods, and do not stand for human judgements.\n";
         }
         if self.result.selected_step.is_some() {
-            text += "\nThe weights were chosen by the development pairs, so their score there is not one of unseen \
-                     pairs.\n";
+            text += match self.inputs.recipe.select {
+                Select::SickrDev => {
+                    "\nThe weights were chosen by SICK's trial pairs, which share most of their sentences with SICK's test \
+                     pairs, so the score on SICK-R is not one of unseen sentences.\n"
+                }
+                Select::Last | Select::StsbDev => {
+                    "\nThe weights were chosen by the development pairs, so their score there is not one of unseen \
+                     pairs.\n"
+                }
+            };
         }
         text
     }
