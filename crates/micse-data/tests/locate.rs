@@ -39,7 +39,7 @@ fn flags_that_name_nothing_are_errors() {
     assert!(text(locator.corpus(&["demo".into(), "a.txt".into()]).unwrap_err()).contains("./demo"));
     assert!(text(locator.sts(Some("none")).unwrap_err()).contains("--sts none"));
     let error = text(locator.encoder(Some("bert-base-uncased")).unwrap_err());
-    assert!(error.contains("not fetched") && error.contains("give its folder"), "{error}");
+    assert!(error.contains("no such folder") && error.contains("has to be fetched before"), "{error}");
     let error = text(locator.encoder(Some("./models/none/here")).unwrap_err());
     assert!(error.contains("no such folder") && !error.contains("Hub"), "{error}");
 }
