@@ -15,6 +15,7 @@ mod momentum;
 mod networks;
 mod objectives;
 mod perturbation;
+mod prepared;
 mod replaced;
 mod report;
 mod schedule;

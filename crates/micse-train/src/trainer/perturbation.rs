@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor, Var};
 use micse_losses::fgsm;
 use micse_model::Batch;
 
-use super::forward::Prepared;
+use super::prepared::Prepared;
 use super::views::PassSpec;
 use super::{StepReport, Trainer};
 use crate::Result;

@@ -1,0 +1,81 @@
+//! Views that cannot go together.
+
+use micse_data::augment::TokenOp;
+use micse_model::Pooling;
+
+use crate::recipe::{AmiLayers, PaddingRule, PerturbationBy, Positions, Recipe, Tower, View};
+
+impl Recipe {
+    pub(super) fn check_views(&self) -> Result<(), String> {
+        let counts_pads = self.pooling.train == Pooling::MeanWithPads;
+        if counts_pads && self.padding == PaddingRule::Drop {
+            return Err(
+                "pooling mean-with-pads counts pads, which padding = \"drop\" leaves out: use \"keep\""
+                    .into(),
+            );
+        }
+        if self.views.first().is_some_and(|v| !matches!(v.tower, Tower::Online | Tower::Both)) {
+            return Err(
+                "view 1 goes through the online encoder, which is the one that is kept; change the order"
+                    .into(),
+            );
+        }
+        if self.views.first().is_some_and(|v| v.pairs.is_some()) {
+            return Err("view 1 has the batch's own sentences: give pairs to view 2".into());
+        }
+        let plain = |v: &View| {
+            v.dropout == 0.0
+                && v.tower == Tower::Online
+                && !v.changes_tokens()
+                && v.cut_off.is_none()
+                // Noise of the batch before is the same in every view.
+                && (v.perturbation.is_none() || v.perturbation_by == PerturbationBy::BatchBefore)
+                && v.positions == Positions::InOrder
+        };
+        let by = |by: PerturbationBy| {
+            self.views.iter().any(move |v| v.perturbation.is_some() && v.perturbation_by == by)
+        };
+        if by(PerturbationBy::BatchBefore) {
+            if by(PerturbationBy::ThisBatch) {
+                return Err(
+                    "views.perturbation_by is this-batch in one view and batch-before in another: the first \
+                            would be found without the second; give all the same"
+                        .into(),
+                );
+            }
+            if self.views.iter().any(|v| v.cut_off.is_some()) {
+                return Err("views.cut_off does not go with perturbation_by = \"batch-before\": what is cut off would get \
+                            the noise of what was not in the batch before"
+                    .into());
+            }
+        }
+        let plain_views: usize = self.views.iter().filter(|v| plain(v)).map(|v| v.copies).sum();
+        if plain_views > 1 {
+            return Err("both views have dropout 0 and the same tokens: they would be equal".into());
+        }
+        if self.predictor.is_empty() || self.views.iter().any(|v| v.tower == Tower::Momentum) {
+            return Ok(());
+        }
+        Err("a predictor stands on the online side only: give view 2 tower = \"momentum\"".into())
+    }
+
+    pub(super) fn check_ami(&self) -> Result<(), String> {
+        for ami in self.ami() {
+            // An encoder of a thousand layers has every layer that a name can mean.
+            if let AmiLayers::Named(_) = ami.layers {
+                ami.layers.resolve(1000)?;
+            }
+            let moved = |v: &View| matches!(v.tokens, Some(TokenOp::Shuffle {} | TokenOp::Reverse {}));
+            // Copies of one view come one after the other.
+            let compared = if self.views.first().is_some_and(|v| v.copies > 1) { 1 } else { 2 };
+            if self.views.iter().take(compared).any(moved) {
+                return Err(
+                    "ami compares attention position by position, but views that are permutations of each other have \
+                     other tokens there: leave tokens = shuffle or reverse out of the first two views"
+                        .into(),
+                );
+            }
+        }
+        Ok(())
+    }
+}
