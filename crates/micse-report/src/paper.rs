@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::{Error, Result};
 
 /// The file's text.
-const TEXT: &str = include_str!("../../../data/paper.toml");
+const TEXT: &str = include_str!("../data/paper.toml");
 
 /// The figures of the miCSE paper, and of the methods' own publications where the paper has none or others.
 #[derive(Clone, Debug, Deserialize)]
