@@ -171,7 +171,7 @@ impl Locator {
             Some(value) if Path::new(value).is_dir() => (PathBuf::from(value), flag.to_owned()),
             Some(value) => {
                 let problem = if what == "encoder" && is_hub_id(value) {
-                    "no such folder; a model of the Hub has to be fetched before its folder is asked for"
+                    "no such folder; a model of the Hub has to be fetched before, then give its folder, or `demo`"
                 } else {
                     "no such folder; give a folder, or `demo`"
                 };
