@@ -93,3 +93,14 @@ fn real_wikipedia_file() {
     let corpus = Corpus::open(&[data.join("wiki/wiki1m_head.txt")]).unwrap();
     assert_eq!(corpus.len(), 11_914);
 }
+
+#[test]
+fn a_line_without_an_end_is_refused_before_it_fills_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    // Ten kilobytes that unpack to 64 megabytes without a line feed.
+    let packed = zstd::encode_all(std::io::Read::take(std::io::repeat(b'a'), 64 << 20), 3).unwrap();
+    assert!(packed.len() < 20_000, "{} bytes", packed.len());
+    let path = write(folder.path(), "bomb.zst", &packed);
+    let error = Corpus::open(&[path]).map(|corpus| corpus.len()).unwrap_err().to_string();
+    assert!(error.contains("bomb.zst:1") && error.contains("longer than"), "{error}");
+}

@@ -98,7 +98,7 @@ impl ModelFolder {
     /// [`BertConfig::max_position_embeddings`].)
     ///
     /// # Errors
-    /// A file is not valid.
+    /// A file is not valid, or leaves no room for a word.
     pub fn max_length(&self) -> Result<Option<usize>> {
         #[derive(Deserialize)]
         struct Keys {
@@ -113,11 +113,16 @@ impl ModelFolder {
             return Ok(None);
         }
         let keys: Keys = serde_json::from_str(&read_text(&path)?).map_err(|e| Error::Tokenizer {
-            path,
+            path: path.clone(),
             reason: format!("not a valid tokenizer configuration: {e}"),
         })?;
         // Without a limit the library writes 10^30, which becomes the largest number there is.
-        Ok(keys.model_max_length.filter(|n| *n > 0.0).map(|n| n as usize))
+        match keys.model_max_length.map(|n| n as usize) {
+            Some(length) if length < 3 => {
+                Err(Error::Tokenizer { path, reason: modules::too_short("model_max_length", length) })
+            }
+            length => Ok(length),
+        }
     }
 
     /// The modules of `modules.json` in their order; none without that file.

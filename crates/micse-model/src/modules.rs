@@ -190,8 +190,21 @@ pub(crate) fn transformer_keys(folder: &Path) -> Result<TransformerKeys> {
     let Some(path) = paths.into_iter().find(|path| path.is_file()) else {
         return Ok(TransformerKeys::default());
     };
-    serde_json::from_str(&read_text(&path)?)
-        .map_err(|e| Error::Config { path, reason: format!("not a valid configuration: {e}") })
+    let keys: TransformerKeys = serde_json::from_str(&read_text(&path)?).map_err(|e| Error::Config {
+        path: path.clone(),
+        reason: format!("not a valid configuration: {e}"),
+    })?;
+    match keys.max_seq_length {
+        Some(length) if length < 3 => {
+            Err(Error::Config { path, reason: too_short("max_seq_length", length) })
+        }
+        _ => Ok(keys),
+    }
+}
+
+/// The reason against a limit of tokens.
+pub(crate) fn too_short(key: &str, length: usize) -> String {
+    format!("{key} is {length}; [CLS], one token and [SEP] need 3")
 }
 
 /// The text that the library puts before every sentence unless told otherwise; usually none.

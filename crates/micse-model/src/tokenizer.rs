@@ -180,7 +180,19 @@ impl Tokenizer {
         inner
             .with_truncation(None)
             .map_err(|e| Error::Tokenizer { path: path.clone(), reason: e.to_string() })?;
-        Ok(Self { inner, path })
+        let tokenizer = Self { inner, path };
+        // What it puts around a sentence has ids of its own in the file, beside those of the vocabulary.
+        let around = tokenizer.encode("", usize::MAX)?;
+        let stranger = around.into_iter().find(|id| tokenizer.inner.id_to_token(*id).is_none());
+        stranger.map_or(Ok(()), |id| {
+            Err(Error::Tokenizer {
+                path: tokenizer.path.clone(),
+                reason: format!(
+                    "id {id} stands around every sentence, but no token of the vocabulary has it"
+                ),
+            })
+        })?;
+        Ok(tokenizer)
     }
 
     /// Writes a `tokenizer.json`.

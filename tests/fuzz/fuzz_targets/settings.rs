@@ -1,0 +1,5 @@
+//! The search of `settings`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| micse_fuzz::run("settings", bytes));

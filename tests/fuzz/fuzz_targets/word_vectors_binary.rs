@@ -1,0 +1,5 @@
+//! The search of `word_vectors_binary`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| micse_fuzz::run("word_vectors_binary", bytes));

@@ -1,0 +1,82 @@
+//! The files that a stranger can hand us, each as a function of its bytes, for tests and for a fuzzer.
+//!
+//! A file is read or refused with an error that names it. Nothing panics, nothing takes more memory than the file
+//! warrants. `cargo test -p micse-fuzz` damages valid files at random; a coverage-guided search, by
+//! [cargo-fuzz](https://rust-fuzz.github.io/book/cargo-fuzz.html), goes deeper:
+//!
+//! ```text
+//! cargo run --release -p micse-fuzz --example seeds
+//! cargo fuzz run --fuzz-dir tests/fuzz --features libfuzzer -s none TARGET -- -timeout=10 -rss_limit_mb=1024
+//! ```
+//!
+//! What it finds is put into `found/TARGET/`, which the tests read.
+
+mod archive;
+mod model;
+mod text;
+
+use std::fmt::Display;
+use std::path::Path;
+use std::sync::Once;
+
+/// A kind of file.
+pub struct Target {
+    /// Its name, and that of the fuzzer's program.
+    pub name: &'static str,
+    /// Valid files to begin with.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// Reads one. An error is what a user would see; a panic is a defect, and so is an error that does not name the file.
+    pub read: fn(&[u8]) -> Result<(), String>,
+}
+
+/// All of them.
+pub const TARGETS: [Target; 16] = [
+    Target { name: "model_folder", seeds: model::folder_seeds, read: model::folder },
+    Target { name: "model_shards", seeds: model::shards_seeds, read: model::shards },
+    Target { name: "safetensors", seeds: model::safetensors_seeds, read: model::safetensors },
+    Target { name: "pytorch", seeds: model::pytorch_seeds, read: model::pytorch },
+    Target { name: "pickle", seeds: model::pickle_seeds, read: model::pickle },
+    Target { name: "tokenizer", seeds: model::tokenizer_seeds, read: model::tokenizer },
+    Target { name: "vocabulary", seeds: model::vocabulary_seeds, read: model::vocabulary },
+    Target { name: "sentences", seeds: model::sentences_seeds, read: model::sentences },
+    Target { name: "corpus", seeds: text::corpus_seeds, read: text::corpus },
+    Target { name: "corpus_zstd", seeds: text::corpus_zstd_seeds, read: text::corpus_zstd },
+    Target { name: "sts", seeds: text::sts_seeds, read: text::sts },
+    Target { name: "word_vectors", seeds: text::word_vectors_seeds, read: text::word_vectors },
+    Target { name: "word_vectors_binary", seeds: text::binary_vectors_seeds, read: text::binary_vectors },
+    Target { name: "npy", seeds: text::npy_seeds, read: text::npy },
+    Target { name: "recipe", seeds: text::recipe_seeds, read: text::recipe },
+    Target { name: "settings", seeds: text::settings_seeds, read: text::settings },
+];
+
+/// Reads bytes as the kind of file with this name, as the fuzzer's programs do.
+///
+/// # Panics
+/// As [`Target::read`]; and if no target has the name.
+pub fn run(name: &str, bytes: &[u8]) {
+    // The fuzzer ends the process at every panic, also at those within the tokenizers library that become errors. What
+    // leaves this function as a panic is a finding all the same.
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| drop(std::panic::take_hook()));
+    let target = TARGETS.iter().find(|target| target.name == name).expect("a target of this name");
+    let _ = (target.read)(bytes);
+}
+
+/// It was read, or the error says where.
+fn told<T, E: Display>(result: Result<T, E>, place: impl AsRef<Path>) -> Result<T, String> {
+    result.map_err(|error| {
+        let (error, place) = (error.to_string(), place.as_ref().display().to_string());
+        assert!(error.contains(&place), "the error does not name {place}: {error}");
+        error
+    })
+}
+
+/// The file of `count` that the first byte chooses, and the rest.
+fn chosen(bytes: &[u8], count: usize) -> Option<(usize, &[u8])> {
+    bytes.split_first().map(|(first, rest)| (usize::from(*first) % count, rest))
+}
+
+/// Bytes that choose the file `index`, and are it.
+fn choosing(index: usize, bytes: &[u8]) -> Vec<u8> {
+    [&[index as u8], bytes].concat()
+}

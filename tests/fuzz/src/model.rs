@@ -1,0 +1,222 @@
+//! Files of models: configurations, weights, tokenizers, and the modules behind the encoder.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Tensor};
+use micse_model::{Checkpoint, Family, SentenceEncoder, Tokenizer, save_safetensors};
+use micse_tests::models::{TINY_VOCABULARY, into_shards, write_tiny_model};
+use tempfile::TempDir;
+
+use crate::archive::archive;
+use crate::{choosing, chosen, told};
+
+const SENTENCES: [&str; 3] = ["a small dog", "", "Zürich, 東京 <mask> [MASK]"];
+
+/// A model whose files are replaced one at a time, so each thread needs its own.
+struct Folder {
+    folder: TempDir,
+    names: &'static [&'static str],
+}
+
+impl Folder {
+    fn new(family: Family, in_shards: bool, names: &'static [&'static str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        write_tiny_model(folder.path(), family);
+        if in_shards {
+            into_shards(folder.path());
+        }
+        Self { folder, names }
+    }
+
+    fn seeds(&self) -> Vec<Vec<u8>> {
+        let file = |(index, name): (usize, &&str)| {
+            choosing(index, &std::fs::read(self.folder.path().join(name)).expect("a file of the model"))
+        };
+        self.names.iter().enumerate().map(file).collect()
+    }
+
+    /// Loads and encodes with the chosen file replaced.
+    fn read(&self, bytes: &[u8]) -> Result<(), String> {
+        let Some((index, bytes)) = chosen(bytes, self.names.len()) else { return Err("no file".into()) };
+        let path = self.folder.path().join(self.names[index]);
+        let whole = std::fs::read(&path).expect("a file of the model");
+        std::fs::write(&path, bytes).expect("a file");
+        let rows = SentenceEncoder::open(self.folder.path()).and_then(|encoder| encoder.encode(&SENTENCES));
+        std::fs::write(&path, whole).expect("a file");
+        assert_eq!(told(rows, self.folder.path())?.len(), SENTENCES.len());
+        Ok(())
+    }
+}
+
+thread_local! {
+    static WHOLE: Folder = Folder::new(Family::DistilBert, false, &[
+        "config.json", "model.safetensors", "tokenizer.json", "modules.json", "1_Pooling/config.json",
+        "2_Dense/config.json", "2_Dense/model.safetensors", "sentence_bert_config.json",
+        "config_sentence_transformers.json",
+    ]);
+    static SHARDS: Folder = Folder::new(Family::Roberta, true, &[
+        "model.safetensors.index.json", "model-0.safetensors", "config.json",
+    ]);
+}
+
+pub(crate) fn folder_seeds() -> Vec<Vec<u8>> {
+    WHOLE.with(Folder::seeds)
+}
+
+/// A model folder with one file replaced.
+pub(crate) fn folder(bytes: &[u8]) -> Result<(), String> {
+    WHOLE.with(|folder| folder.read(bytes))
+}
+
+pub(crate) fn shards_seeds() -> Vec<Vec<u8>> {
+    SHARDS.with(Folder::seeds)
+}
+
+/// The same with weights in shards.
+pub(crate) fn shards(bytes: &[u8]) -> Result<(), String> {
+    SHARDS.with(|folder| folder.read(bytes))
+}
+
+/// Reads every tensor of a file of weights.
+fn read_all(name: &str, bytes: &[u8]) -> Result<(), String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).expect("a file");
+    let checkpoint = told(Checkpoint::open(&path), name)?;
+    let names: Vec<&str> = checkpoint.tensors().map(|(name, _)| name).collect();
+    for tensor in names {
+        let tensor = told(checkpoint.read(tensor), name)?;
+        assert!(
+            tensor.elem_count() * tensor.dtype().size_in_bytes() <= 64 * bytes.len(),
+            "larger than the file"
+        );
+    }
+    Ok(())
+}
+
+pub(crate) fn safetensors_seeds() -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("weights.safetensors");
+    let tensor = |dtype| {
+        Tensor::new(&[[0.5_f32, -1.0], [2.0, 0.25]], &candle_core::Device::Cpu)
+            .and_then(|t| t.to_dtype(dtype))
+    };
+    let named = |(name, dtype): (&str, DType)| (name.to_owned(), tensor(dtype).expect("a tensor"));
+    let tensors: Vec<(String, Tensor)> =
+        [("a", DType::F32), ("b.weight", DType::BF16), ("c", DType::I64)].map(named).into();
+    save_safetensors(&path, &tensors).expect("weights");
+    vec![std::fs::read(&path).expect("weights")]
+}
+
+/// Weights in safetensors.
+pub(crate) fn safetensors(bytes: &[u8]) -> Result<(), String> {
+    read_all("model.safetensors", bytes)
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
+}
+
+pub(crate) fn pytorch_seeds() -> Vec<Vec<u8>> {
+    vec![std::fs::read(fixtures().join("pytorch/pytorch_model.bin")).expect("the fixture")]
+}
+
+/// Weights in PyTorch's archive.
+pub(crate) fn pytorch(bytes: &[u8]) -> Result<(), String> {
+    read_all("pytorch_model.bin", bytes)
+}
+
+pub(crate) fn pickle_seeds() -> Vec<Vec<u8>> {
+    let bytes = std::fs::read(fixtures().join("pytorch/pytorch_model.bin")).expect("the fixture");
+    // The archive's first entry: a header of 30 bytes, the name, then the pickle up to the next header.
+    let start = 30 + usize::from(bytes[26]) + usize::from(bytes[28]);
+    let end = start + bytes[start..].windows(4).position(|w| w == b"PK\x03\x04").expect("the next entry");
+    vec![bytes[start..end].to_vec()]
+}
+
+/// The pickle alone: the archive around it is whole.
+pub(crate) fn pickle(bytes: &[u8]) -> Result<(), String> {
+    const STORAGE: [u8; 1024] = [0; 1024];
+    let names: Vec<String> = (0..21).map(|i| format!("a/data/{i}")).collect();
+    let mut files: Vec<(&str, &[u8])> = vec![("a/data.pkl", bytes), ("a/data/head", &STORAGE)];
+    files.extend(names.iter().map(|name| (name.as_str(), &STORAGE[..])));
+    read_all("pytorch_model.bin", &archive(&files))
+}
+
+const TOKENIZERS: [&str; 3] = ["bert", "roberta", "xlm-roberta"];
+
+pub(crate) fn tokenizer_seeds() -> Vec<Vec<u8>> {
+    TOKENIZERS
+        .map(|family| std::fs::read(fixtures().join("architectures").join(family).join("tokenizer.json")))
+        .map(|file| file.expect("the fixture"))
+        .into()
+}
+
+/// `tokenizer.json`: WordPiece, byte-level BPE, Unigram.
+pub(crate) fn tokenizer(bytes: &[u8]) -> Result<(), String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("tokenizer.json"), bytes).expect("a file");
+    tokenize(folder.path())
+}
+
+const VOCABULARY_FILES: [&str; 4] = ["vocab.txt", "tokenizer_config.json", "vocab.json", "merges.txt"];
+
+fn vocabulary_file(index: usize) -> Vec<u8> {
+    match index {
+        0 => TINY_VOCABULARY.join("\n").into_bytes(),
+        1 => br#"{"do_lower_case": false, "strip_accents": null, "tokenize_chinese_chars": true}"#.to_vec(),
+        _ => std::fs::read(fixtures().join("architectures/merges").join(VOCABULARY_FILES[index]))
+            .expect("the fixture"),
+    }
+}
+
+pub(crate) fn vocabulary_seeds() -> Vec<Vec<u8>> {
+    (0..VOCABULARY_FILES.len()).map(|index| choosing(index, &vocabulary_file(index))).collect()
+}
+
+/// The older files of WordPiece, or of byte-level BPE.
+pub(crate) fn vocabulary(bytes: &[u8]) -> Result<(), String> {
+    let Some((index, bytes)) = chosen(bytes, VOCABULARY_FILES.len()) else { return Err("no file".into()) };
+    let folder = tempfile::tempdir().expect("a folder");
+    let pair = if index < 2 { [0, 1] } else { [2, 3] };
+    for file in pair {
+        let bytes = if file == index { bytes } else { &vocabulary_file(file) };
+        std::fs::write(folder.path().join(VOCABULARY_FILES[file]), bytes).expect("a file");
+    }
+    tokenize(folder.path())
+}
+
+fn tokenize(folder: &Path) -> Result<(), String> {
+    let tokenizer = told(Tokenizer::load(folder), folder)?;
+    // Beyond this a vocabulary is refused by the model that it has to fit.
+    told(tokenizer.check_fits(1000), folder)?;
+    assert!(tokenizer.tokens().len() <= 1000);
+    let rows = told(tokenizer.encode_all(&SENTENCES, 20), folder)?;
+    assert!(rows.iter().all(|row| row.len() <= 20), "longer than the limit");
+    Ok(())
+}
+
+thread_local! {
+    static WORKING: [Tokenizer; 3] = TOKENIZERS
+        .map(|family| Tokenizer::load(&fixtures().join("architectures").join(family)).expect("a tokenizer"));
+}
+
+pub(crate) fn sentences_seeds() -> Vec<Vec<u8>> {
+    let text = "The dog barks; the \u{e9}tude doesn\u{2019}t.  \u{6771}\u{4eac} <mask>[SEP]\u{1f469}\u{200d}\u{1f680}";
+    vec![text.into(), SENTENCES[0].into()]
+}
+
+/// Any text, through tokenizers that are whole: it becomes ids of the vocabulary between the two special ones.
+pub(crate) fn sentences(bytes: &[u8]) -> Result<(), String> {
+    let text = String::from_utf8_lossy(bytes);
+    WORKING.with(|tokenizers| {
+        for tokenizer in tokenizers {
+            let ids = tokenizer.encode(&text, 20).map_err(|error| error.to_string())?;
+            let empty = tokenizer.encode("", 20).map_err(|error| error.to_string())?;
+            assert!((2..=20).contains(&ids.len()));
+            assert_eq!((ids.first(), ids.last()), (empty.first(), empty.last()));
+            assert!(ids.iter().all(|id| (*id as usize) < tokenizer.vocabulary_size()));
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,156 @@
+//! Valid files are read; the same with bytes changed are read or refused, in memory that the file's size warrants.
+//!
+//! `PROPTEST_CASES=100000 cargo test --release -p micse-fuzz` looks longer.
+
+use std::path::Path;
+
+use micse_fuzz::TARGETS;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+/// One change of a file.
+#[derive(Clone, Debug)]
+enum Damage {
+    Set(prop::sample::Index, u8),
+    Insert(prop::sample::Index, Vec<u8>),
+    Remove(prop::sample::Index, usize),
+    Repeat(prop::sample::Index, usize),
+    Cut(prop::sample::Index),
+    /// A number in the text becomes another one.
+    Number(prop::sample::Index, u64),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let at = any::<prop::sample::Index>;
+    // What parsers look at, more often than any byte.
+    let telling =
+        prop::sample::select(b"\t\n\r\0 ,.:;=-+e[]{}()\"'#_0123456789\xEF\xBB\xBF\xFF\x80/".to_vec());
+    let byte = prop_oneof![telling, any::<u8>()];
+    let number = prop_oneof![
+        Just(0_u64),
+        Just(1 << 31),
+        Just(1 << 40),
+        Just(u64::from(u32::MAX)),
+        Just(i64::MAX as u64),
+        Just(u64::MAX),
+        0..100_u64
+    ];
+    prop_oneof![
+        4 => (at(), byte.clone()).prop_map(|(at, byte)| Damage::Set(at, byte)),
+        1 => (at(), vec(byte, 1..12)).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
+        1 => (at(), 1..40_usize).prop_map(|(at, count)| Damage::Remove(at, count)),
+        1 => (at(), 1..40_usize).prop_map(|(at, count)| Damage::Repeat(at, count)),
+        1 => at().prop_map(Damage::Cut),
+        3 => (at(), number).prop_map(|(at, number)| Damage::Number(at, number)),
+    ]
+}
+
+impl Damage {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let end = |at: usize, count: usize| (at + count).min(bytes.len());
+        match self {
+            Self::Set(at, byte) => {
+                let at = at.index(bytes.len());
+                bytes[at] = *byte;
+            }
+            Self::Insert(at, new) => {
+                let at = at.index(bytes.len());
+                bytes.splice(at..at, new.iter().copied());
+            }
+            Self::Remove(at, count) => {
+                let at = at.index(bytes.len());
+                bytes.drain(at..end(at, *count));
+            }
+            Self::Repeat(at, count) => {
+                let at = at.index(bytes.len());
+                let part = bytes[at..end(at, *count)].to_vec();
+                bytes.splice(at..at, part);
+            }
+            Self::Cut(at) => bytes.truncate(at.index(bytes.len())),
+            Self::Number(at, number) => {
+                let digits: Vec<usize> = (0..bytes.len()).filter(|&i| bytes[i].is_ascii_digit()).collect();
+                if digits.is_empty() {
+                    return;
+                }
+                let start = digits[at.index(digits.len())];
+                let end = (start..bytes.len()).find(|&i| !bytes[i].is_ascii_digit()).unwrap_or(bytes.len());
+                bytes.splice(start..end, number.to_string().into_bytes());
+            }
+        }
+    }
+}
+
+#[test]
+fn valid_files_are_read() {
+    for target in TARGETS {
+        let seeds = (target.seeds)();
+        assert!(!seeds.is_empty());
+        for (index, seed) in seeds.iter().enumerate() {
+            let read = (target.read)(seed);
+            assert!(read.is_ok(), "{} {index}: {read:?}", target.name);
+        }
+    }
+}
+
+fn survives_damage(name: &str) {
+    let target = TARGETS.iter().find(|target| target.name == name).expect(name);
+    let seeds = (target.seeds)();
+    let cases =
+        std::env::var("PROPTEST_CASES").map_or(1000, |n| n.parse().expect("PROPTEST_CASES is a number"));
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config)
+        .run(&(0..seeds.len(), vec(damage(), 1..5)), |(seed, damages)| {
+            let mut bytes = seeds[seed].clone();
+            for damage in &damages {
+                damage.apply(&mut bytes);
+            }
+            let _ = (target.read)(&bytes);
+            Ok(())
+        })
+        .unwrap_or_else(|failure| panic!("{name}: {failure}"));
+}
+
+macro_rules! survive_damage {
+    ($($name:ident)*) => {
+        const TESTED: &[&str] = &[$(stringify!($name)),*];
+        $(
+            #[test]
+            fn $name() {
+                survives_damage(stringify!($name));
+            }
+        )*
+    };
+}
+
+survive_damage!(model_folder model_shards safetensors pytorch pickle tokenizer vocabulary sentences corpus corpus_zstd sts
+    word_vectors word_vectors_binary npy recipe settings);
+
+/// Each kind of file has its test here, and its program for the fuzzer.
+#[test]
+fn every_kind_of_file_is_damaged_and_searched() {
+    assert_eq!(TESTED, TARGETS.map(|target| target.name));
+    for name in TESTED {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fuzz_targets/{name}.rs"));
+        let text = std::fs::read_to_string(program).expect(name);
+        assert!(text.contains(&format!("micse_fuzz::run(\"{name}\", bytes)")), "{text}");
+    }
+}
+
+/// What searches found.
+#[test]
+fn findings_stay_mended() {
+    let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("found");
+    let mut files = 0;
+    for target in TARGETS {
+        let Ok(folder) = std::fs::read_dir(found.join(target.name)) else { continue };
+        for file in folder {
+            let _ = (target.read)(&std::fs::read(file.expect("an entry").path()).expect("a file"));
+            files += 1;
+        }
+    }
+    assert!(files > 0, "{} has none of the findings", found.display());
+}
