@@ -26,8 +26,11 @@ pub fn write_tiny_model(folder: &Path, family: Family) {
     let mut config = BertConfig::with_sizes(TINY_VOCABULARY.len(), 1, 8, 2, 12);
     config.family = family;
     config.intermediate_size = 8;
-    if family == Family::DistilBert {
+    if matches!(family, Family::DistilBert | Family::Mpnet) {
         config.type_vocab_size = 0;
+    }
+    if family == Family::Mpnet {
+        config.pad_token_id = 1;
     }
     files::write_json(&base.join("config.json"), &config).expect("config.json");
     let mut weights = RandomWeights { deviation: 0.2, stream: Stream::new(7) };

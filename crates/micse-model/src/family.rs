@@ -5,6 +5,7 @@
 //! | [`Family::Bert`] | `bert` | nothing: BERT, its miniatures, MiniLM |
 //! | [`Family::Roberta`] | `roberta` | positions begin at row `pad_token_id + 1` of their table (`DistilRoBERTa` too) |
 //! | [`Family::XlmRoberta`] | `xlm-roberta` | as RoBERTa |
+//! | [`Family::Mpnet`] | `mpnet` | as RoBERTa, no token types, own names, a learned bias by distance on attention scores |
 //! | [`Family::DistilBert`] | `distilbert` | no token types, own keys and names, no dropout behind the attention's output |
 //!
 //! Inside this crate, and for recipes and checkpoints, parameters have BERT's names; a family's own names are those of
@@ -22,6 +23,8 @@ pub enum Family {
     XlmRoberta,
     /// Sanh et al. 2019.
     DistilBert,
+    /// Song et al. 2020.
+    Mpnet,
 }
 
 /// Parts of BERT's names and what stands for them, replaced one after the other.
@@ -49,9 +52,17 @@ const DISTILBERT: Renames = &[
     ("cls.predictions.", "vocab_projector."),
 ];
 
+const MPNET: Renames = &[
+    (".attention.self.query.", ".attention.attn.q."),
+    (".attention.self.key.", ".attention.attn.k."),
+    (".attention.self.value.", ".attention.attn.v."),
+    (".attention.output.dense.", ".attention.attn.o."),
+    (".attention.output.LayerNorm.", ".attention.LayerNorm."),
+];
+
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Bert, Self::Roberta, Self::XlmRoberta, Self::DistilBert];
+    pub const ALL: [Self; 5] = [Self::Bert, Self::Roberta, Self::XlmRoberta, Self::DistilBert, Self::Mpnet];
 
     /// The `model_type` of `config.json`.
     pub fn name(self) -> &'static str {
@@ -60,6 +71,7 @@ impl Family {
             Self::Roberta => "roberta",
             Self::XlmRoberta => "xlm-roberta",
             Self::DistilBert => "distilbert",
+            Self::Mpnet => "mpnet",
         }
     }
 
@@ -74,10 +86,6 @@ impl Family {
         let known = Self::ALL.map(Self::name).join(", ");
         Err(match model_type {
             "" => format!("model_type is missing; it must be one of {known}"),
-            "mpnet" => format!(
-                "model_type is \"mpnet\": MPNet adds a learned bias for each head and distance to its attention \
-                 scores, which the attention here does not have; supported are {known}"
-            ),
             other => format!("model_type is \"{other}\"; supported are {known}"),
         })
     }
@@ -89,6 +97,7 @@ impl Family {
             Self::Roberta => "RobertaModel",
             Self::XlmRoberta => "XLMRobertaModel",
             Self::DistilBert => "DistilBertModel",
+            Self::Mpnet => "MPNetModel",
         }
     }
 
@@ -98,22 +107,40 @@ impl Family {
             Self::Bert => "bert.",
             Self::Roberta | Self::XlmRoberta => "roberta.",
             Self::DistilBert => "distilbert.",
+            Self::Mpnet => "mpnet.",
         }
     }
 
     /// The family's own name of a parameter that has this one in BERT.
     pub(crate) fn own_name(self, name: &str) -> String {
-        let renames: Renames = match self {
-            Self::Bert => &[],
-            Self::Roberta | Self::XlmRoberta => ROBERTA,
-            Self::DistilBert => DISTILBERT,
+        let renames: [Renames; 2] = match self {
+            Self::Bert => [&[], &[]],
+            Self::Roberta | Self::XlmRoberta => [ROBERTA, &[]],
+            Self::DistilBert => [DISTILBERT, &[]],
+            // Its head is RoBERTa's.
+            Self::Mpnet => [ROBERTA, MPNET],
         };
-        renames.iter().fold(name.to_owned(), |name, (bert, own)| name.replace(bert, own))
+        renames.into_iter().flatten().fold(name.to_owned(), |name, (bert, own)| name.replace(bert, own))
     }
 
     /// Whether positions begin behind the padding's row of the table.
     pub(crate) fn shifts_positions(self) -> bool {
-        matches!(self, Self::Roberta | Self::XlmRoberta)
+        matches!(self, Self::Roberta | Self::XlmRoberta | Self::Mpnet)
+    }
+
+    /// Whether there is a table of token types.
+    pub(crate) fn has_token_types(self) -> bool {
+        !matches!(self, Self::DistilBert | Self::Mpnet)
+    }
+
+    /// Whether a learned bias by distance is added to attention scores.
+    pub(crate) fn biases_by_distance(self) -> bool {
+        self == Self::Mpnet
+    }
+
+    /// Whether the masked-LM head has GELU whatever the encoder has.
+    pub(crate) fn head_has_gelu(self) -> bool {
+        matches!(self, Self::Roberta | Self::XlmRoberta | Self::Mpnet)
     }
 
     /// Whether there is dropout between the attention's output and its residual.
@@ -157,9 +184,21 @@ mod tests {
     }
 
     #[test]
+    fn names_of_mpnet() {
+        let own = |name: &str| Family::Mpnet.own_name(name);
+        assert_eq!(own("encoder.layer.3.attention.self.key.bias"), "encoder.layer.3.attention.attn.k.bias");
+        assert_eq!(
+            own("encoder.layer.3.attention.output.dense.bias"),
+            "encoder.layer.3.attention.attn.o.bias"
+        );
+        assert_eq!(own("encoder.layer.3.output.dense.bias"), "encoder.layer.3.output.dense.bias");
+        assert_eq!(own("cls.predictions.transform.LayerNorm.weight"), "lm_head.layer_norm.weight");
+    }
+
+    #[test]
     fn what_is_not_supported_says_why() {
         assert_eq!(Family::of_model_type("xlm-roberta"), Ok(Family::XlmRoberta));
-        assert!(Family::of_model_type("mpnet").is_err_and(|e| e.contains("learned bias")));
+        assert!(Family::of_model_type("deberta").is_err_and(|e| e.contains("mpnet")));
         assert!(Family::of_model_type("t5").is_err_and(|e| e.contains("\"t5\"") && e.contains("distilbert")));
     }
 }

@@ -39,6 +39,7 @@ pub mod compute;
 mod config;
 mod dense;
 mod device;
+mod distance;
 pub mod dropout;
 pub mod encoder;
 mod error;

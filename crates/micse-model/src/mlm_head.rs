@@ -11,7 +11,7 @@ use crate::parameters::{ParameterSet, trainable_by};
 use crate::tensor::gelu::gelu;
 use crate::tensor::layers::{LayerNorm, Linear};
 use crate::weights::{RandomWeights, TensorSource, save_safetensors};
-use crate::{Activation, BertConfig, Checkpoint, Error, Family, Result};
+use crate::{Activation, BertConfig, Checkpoint, Error, Result};
 
 /// The number of `embeddings.word_embeddings.weight` among an encoder's parameters: the table that scores are taken
 /// with, and to which [`crate::Trainable::add_gradient`] brings its gradient.
@@ -159,9 +159,7 @@ fn check_formula(file: &Checkpoint, config: &BertConfig) -> Result<()> {
         let path = file.path().to_path_buf();
         Err(Error::Weights { path, reason: format!("its masked-LM head {reason}, which is not supported") })
     };
-    // RoBERTa's head has GELU whatever the encoder has.
-    let acts = !matches!(config.family, Family::Roberta | Family::XlmRoberta);
-    if acts && config.hidden_act != Activation::Gelu {
+    if !config.family.head_has_gelu() && config.hidden_act != Activation::Gelu {
         return other("has another non-linearity than GELU");
     }
     let words = file.stored_name("embeddings.word_embeddings.weight");

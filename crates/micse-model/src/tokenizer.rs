@@ -125,7 +125,7 @@ impl Tokenizer {
         Ok(self)
     }
 
-    /// Reads a `vocab.txt` (one word piece a line), and the `tokenizer_config.json` beside it if there is one.
+    /// Reads a `vocab.txt` (one word piece a line, BERT's or MPNet's special tokens among them), and the `tokenizer_config.json` beside it if there is one.
     ///
     /// # Errors
     /// A file is not valid, or a special token is not in the vocabulary.
@@ -152,8 +152,16 @@ impl Tokenizer {
                 .token_to_id(token)
                 .ok_or_else(|| invalid(format!("the vocabulary has no {token}; is it BERT's?")))
         };
-        let (cls, sep) = (("[CLS]".to_owned(), id("[CLS]")?), ("[SEP]".to_owned(), id("[SEP]")?));
-        id("[UNK]")?;
+        // MPNet's vocabulary is BERT's with RoBERTa's special tokens around it.
+        let mpnet = ["<s>", "<pad>", "</s>", "<mask>"];
+        let special = if mpnet.iter().all(|token| inner.token_to_id(token).is_some()) {
+            ["<pad>", "[UNK]", "<s>", "</s>", "<mask>"]
+        } else {
+            ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        };
+        let [_, unk, cls, sep, _] = special;
+        id(unk)?;
+        let (cls, sep) = ((cls.to_owned(), id(cls)?), (sep.to_owned(), id(sep)?));
         inner
             .with_normalizer(Some(BertNormalizer::new(
                 true,
@@ -165,11 +173,11 @@ impl Tokenizer {
         inner.with_pre_tokenizer(Some(BertPreTokenizer));
         inner.with_post_processor(Some(BertProcessing::new(sep, cls)));
         inner.with_decoder(Some(WordPieceDecoder::default()));
-        let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
         let special: Vec<_> = special
             .iter()
             .filter(|token| inner.token_to_id(token).is_some())
-            .map(|token| AddedToken::from(*token, true))
+            // As in the released tokenizers, MPNet's mask takes the space before it.
+            .map(|token| AddedToken::from(*token, true).lstrip(*token == "<mask>"))
             .collect();
         inner.add_special_tokens(special).map_err(|e| invalid(e.to_string()))?;
         Self::finish(inner, vocab.into())

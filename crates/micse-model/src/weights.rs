@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use micse_random::Stream;
 
+use crate::distance::BUCKETS;
 use crate::encoder::ParameterInfo;
 use crate::files::write_whole;
 use crate::optimizer::Group;
@@ -18,7 +19,8 @@ pub fn parameter_layout(config: &BertConfig) -> Vec<ParameterInfo> {
     embedding_layout(config).into_iter().chain(layers).collect()
 }
 
-/// The tables in front of the first layer: words, positions, token types (where there are any), and LayerNorm.
+/// The tables in front of the first layer: words, positions, token types and attention's bias by distance (where there
+/// are any), and LayerNorm.
 pub(crate) fn embedding_layout(config: &BertConfig) -> Vec<ParameterInfo> {
     let d = config.hidden_size;
     let tables = [
@@ -30,6 +32,11 @@ pub(crate) fn embedding_layout(config: &BertConfig) -> Vec<ParameterInfo> {
     for (table, rows) in tables.into_iter().filter(|(_, rows)| *rows > 0) {
         let name = format!("embeddings.{table}.weight");
         layout.push(ParameterInfo { name, shape: vec![rows, d], group: Group::Weight });
+    }
+    if config.family.biases_by_distance() {
+        let name = "encoder.relative_attention_bias.weight".to_owned();
+        let shape = vec![BUCKETS, config.num_attention_heads];
+        layout.push(ParameterInfo { name, shape, group: Group::Weight });
     }
     add_pair(&mut layout, "embeddings.LayerNorm", vec![d], Group::LayerNorm);
     layout

@@ -54,7 +54,7 @@ thread_local! {
         "2_Dense/config.json", "2_Dense/model.safetensors", "sentence_bert_config.json",
         "config_sentence_transformers.json",
     ]);
-    static SHARDS: Folder = Folder::new(Family::Roberta, true, &[
+    static SHARDS: Folder = Folder::new(Family::Mpnet, true, &[
         "model.safetensors.index.json", "model-0.safetensors", "config.json",
     ]);
 }

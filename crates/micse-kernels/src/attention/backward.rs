@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{AttentionDropout, HeadDropout, Layout, Place, SCRATCH, Scratch, parts};
+use super::{AttentionDropout, HeadDropout, Layout, Place, SCRATCH, Scratch, first_distance, parts};
 use crate::simd::{LANES, fold, padded, vectorised};
 use crate::small::{Left, small_product};
 
@@ -49,8 +49,9 @@ struct Head<'a> {
 }
 
 vectorised! {
-    /// `out`: the sentence's rows `[rows, 3 D]`, of which the head's columns are written.
-    fn head_backward(out: &mut [f32], head: &Head<'_>, scratch: &mut Scratch) {
+    /// `out`: the sentence's rows `[rows, 3 D]`, of which the head's columns are written. `bias`: the head's sums by
+    /// distance.
+    fn head_backward(out: &mut [f32], bias: Option<&mut [f32]>, head: &Head<'_>, scratch: &mut Scratch) {
         let (place, size, hidden, width) = (head.place, head.size, head.hidden, 3 * head.hidden);
         let (stride, queries, keys, wide) = (place.stride(), place.queries, place.keys, padded(head.size));
         let at = |part: usize| part * hidden + head.column..part * hidden + head.column + size;
@@ -113,6 +114,15 @@ vectorised! {
                 *slope = p * (*slope - mean) * scale;
             }
         }
+        if let Some(sums) = bias {
+            let inverse = (size as f32).sqrt();
+            for (row, &p) in slope.chunks_exact(stride).zip(head.positions) {
+                let first = first_distance(sums, p);
+                for (sum, &slope) in sums[first..][..keys].iter_mut().zip(row) {
+                    *sum = slope.mul_add(inverse, *sum);
+                }
+            }
+        }
         // dQ
         let rows = room.room(queries, size);
         let left = Left { data: slope, row: stride, column: 1 };
@@ -142,9 +152,12 @@ fn write(
 }
 
 /// Backward of [`super::attention`]: `out` gets the gradients of queries, keys and values `[rows, 3 D]`, from
-/// that of the context `[queries, D]`, the maps that the forward pass wrote, and the taps.
+/// that of the context `[queries, D]`, the maps that the forward pass wrote, and the taps. `bias` gets the gradient of a
+/// [`super::DistanceBias`], for each sentence apart: `[sentences, heads, 2 reach - 1]`; empty where there was none.
+#[allow(clippy::too_many_arguments)] // kernels take their buffers and sizes one by one
 pub fn attention_backward(
     out: &mut [f32],
+    bias: &mut [f32],
     gradient: &[f32],
     maps: &[f32],
     qkv: &[f32],
@@ -154,7 +167,10 @@ pub fn attention_backward(
 ) {
     let hidden = layout.hidden();
     let outs = parts(out, layout.places.iter().map(|p| p.rows * 3 * hidden));
-    outs.into_par_iter().enumerate().for_each(|(sentence, out)| {
+    bias.fill(0.0);
+    let own = bias.len() / layout.places.len().max(1);
+    let biases = parts(bias, layout.places.iter().map(|_| own));
+    outs.into_par_iter().zip(biases).enumerate().for_each(|(sentence, (out, bias))| {
         let place = layout.places[sentence];
         if place.queries < place.rows || place.keys < place.rows {
             // Rows that do not ask, and rows that are no keys, have no gradient of their own.
@@ -182,7 +198,9 @@ pub fn attention_backward(
                     size: layout.head_size,
                     dropout: HeadDropout::new(dropout, sentence, h),
                 };
-                head_backward(out, &head, scratch);
+                let width = bias.len() / layout.heads;
+                let sums = (width > 0).then(|| &mut bias[h * width..(h + 1) * width]);
+                head_backward(out, sums, &head, scratch);
             }
         });
     });

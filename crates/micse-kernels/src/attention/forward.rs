@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::{AttentionDropout, HeadDropout, Layout, Place, SCRATCH, Scratch, parts};
+use super::{
+    AttentionDropout, DistanceBias, HeadDropout, Layout, Place, SCRATCH, Scratch, first_distance, parts,
+};
 use crate::exp::exp_not_positive;
 use crate::simd::{LANES, fold, padded, vectorised};
 use crate::small::{Left, small_product};
@@ -19,6 +21,8 @@ struct Head<'a> {
     hidden: usize,
     size: usize,
     dropout: Option<HeadDropout>,
+    /// The head's bias by distance.
+    bias: Option<&'a [f32]>,
 }
 
 /// s x becomes softmax(s x) over the first `keys` entries, and zero behind them.
@@ -61,6 +65,15 @@ vectorised! {
         scratch.value.gather(head.qkv, width, at(2), 0..place.keys);
         let query = Left { data: &scratch.query.data, row: scratch.query.stride, column: 1 };
         small_product(map, stride, query, &scratch.turned.data, stride, (queries, size, stride));
+        if let Some(bias) = head.bias {
+            // The softmax scales what it gets.
+            let inverse = (size as f32).sqrt();
+            for (row, &p) in map.chunks_exact_mut(stride).zip(head.positions) {
+                for (x, &b) in row.iter_mut().zip(&bias[first_distance(bias, p)..][..place.keys]) {
+                    *x = b.mul_add(inverse, *x);
+                }
+            }
+        }
         let scale = 1.0 / (size as f32).sqrt();
         for row in map.chunks_exact_mut(stride) {
             softmax(row, place.keys, scale);
@@ -101,6 +114,7 @@ pub fn attention(
     qkv: &[f32],
     layout: &Layout,
     dropout: Option<AttentionDropout<'_>>,
+    bias: Option<DistanceBias<'_>>,
 ) {
     let hidden = layout.hidden();
     assert_eq!(qkv.len(), layout.rows() * 3 * hidden, "queries, keys and values of all rows");
@@ -121,6 +135,7 @@ pub fn attention(
                     hidden,
                     size: layout.head_size,
                     dropout: HeadDropout::new(dropout, sentence, h),
+                    bias: bias.map(|bias| bias.of(h)),
                 };
                 head_forward(context, map, &head, scratch);
             }

@@ -9,6 +9,8 @@
 //! dS = P (dP - rowsum(P dP)) s     dQ = dS K      dK = dS^T Q
 //! ```
 //!
+//! With a bias by distance ([`DistanceBias`]), P = softmax(s Q K^T + B), and dB = dS / s.
+//!
 //! The maps P of a pass lie one after the other in one buffer, each row padded with zeros to whole vectors;
 //! [`Layout::place`] finds an entry.
 
@@ -163,6 +165,35 @@ pub struct AttentionDropout<'a> {
     pub threshold: u32,
     /// 1 / (1 - rate).
     pub scale: f32,
+}
+
+/// What is added to the scores of each head by the distance from query to key (Raffel et al. 2020; MPNet, Song et al.
+/// 2020).
+#[derive(Clone, Copy, Debug)]
+pub struct DistanceBias<'a> {
+    /// `[heads, 2 reach - 1]`: that of a query and a key stands at `reach - 1 + key - query`.
+    pub table: &'a [f32],
+    /// Above every position of the batch.
+    pub reach: usize,
+}
+
+impl<'a> DistanceBias<'a> {
+    /// Entries for one head.
+    pub fn width(reach: usize) -> usize {
+        2 * reach - 1
+    }
+
+    fn of(self, head: usize) -> &'a [f32] {
+        let width = Self::width(self.reach);
+        &self.table[head * width..(head + 1) * width]
+    }
+}
+
+/// Where the entries of one query's keys begin in a head's part of a table of distances.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn first_distance(table: &[f32], query: u32) -> usize {
+    table.len() / 2 - query as usize
 }
 
 /// Dropout of one head: that of a [`AttentionDropout`] with its stream.

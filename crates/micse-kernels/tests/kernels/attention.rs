@@ -1,7 +1,7 @@
 //! Attention against its formula in f64, and gradients against finite differences.
 
 use crate::common::{check_gradient, dot, normal};
-use micse_kernels::attention::{AttentionDropout, Layout, Taps, attention, attention_backward};
+use micse_kernels::attention::{AttentionDropout, DistanceBias, Layout, Taps, attention, attention_backward};
 use micse_random::{Stream, dropout_threshold};
 
 const RATE: f64 = 0.25;
@@ -12,6 +12,7 @@ struct Case {
     /// (rows, keys) of each sentence.
     sentences: Vec<(usize, usize)>,
     streams: Option<Vec<Stream>>,
+    biased: bool,
 }
 
 impl Case {
@@ -33,11 +34,26 @@ impl Case {
         if lane.draw(key as u32) >= d.threshold { 1.0 / (1.0 - RATE) } else { 0.0 }
     }
 
+    /// One more than it has to be.
+    fn reach(&self) -> usize {
+        self.sentences.iter().map(|s| s.0).max().unwrap_or(0) + 1
+    }
+
+    /// The table of biases; empty where there is none.
+    fn table(&self) -> Vec<f32> {
+        if self.biased { normal(5, self.heads * DistanceBias::width(self.reach())) } else { Vec::new() }
+    }
+
     fn run(&self, layout: &Layout, qkv: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        self.run_with(layout, qkv, &self.table())
+    }
+
+    fn run_with(&self, layout: &Layout, qkv: &[f32], table: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let bias = self.biased.then(|| DistanceBias { table, reach: self.reach() });
         let hidden = self.heads * self.size;
         let (mut context, mut maps) =
             (vec![0.0; layout.queries() * hidden], vec![0.0; layout.map_elements()]);
-        attention(&mut context, &mut maps, qkv, layout, self.dropout());
+        attention(&mut context, &mut maps, qkv, layout, self.dropout(), bias);
         (context, maps)
     }
 }
@@ -45,10 +61,23 @@ impl Case {
 fn cases() -> Vec<Case> {
     let streams = |n: u64| Some((0..n).map(|s| Stream::new(3).with(s)).collect());
     vec![
-        Case { heads: 1, size: 1, sentences: vec![(1, 1)], streams: None },
-        Case { heads: 3, size: 5, sentences: vec![(4, 4), (1, 1), (7, 7)], streams: streams(3) },
-        Case { heads: 2, size: 16, sentences: vec![(3, 3), (18, 18)], streams: None },
-        Case { heads: 1, size: 20, sentences: vec![(6, 4), (6, 6)], streams: streams(2) },
+        Case { heads: 1, size: 1, sentences: vec![(1, 1)], streams: None, biased: false },
+        Case {
+            heads: 3,
+            size: 5,
+            sentences: vec![(4, 4), (1, 1), (7, 7)],
+            streams: streams(3),
+            biased: false,
+        },
+        Case { heads: 2, size: 16, sentences: vec![(3, 3), (18, 18)], streams: None, biased: false },
+        Case { heads: 1, size: 20, sentences: vec![(6, 4), (6, 6)], streams: streams(2), biased: false },
+        Case {
+            heads: 3,
+            size: 5,
+            sentences: vec![(6, 4), (1, 1), (18, 18)],
+            streams: streams(3),
+            biased: true,
+        },
     ]
 }
 
@@ -57,6 +86,7 @@ fn values() {
     for case in cases() {
         let (layout, hidden) = (case.layout(), case.heads * case.size);
         let qkv = normal(1, layout.rows() * 3 * hidden);
+        let table = case.table();
         let (context, maps) = case.run(&layout, &qkv);
         let mut first = 0;
         for (s, &(rows, keys)) in case.sentences.iter().enumerate() {
@@ -66,7 +96,10 @@ fn values() {
                 };
                 let score = |key: usize| {
                     let sum: f64 = (0..case.size).map(|c| at(0, query, c) * at(1, key, c)).sum();
-                    sum / (case.size as f64).sqrt()
+                    let width = DistanceBias::width(case.reach());
+                    let distance = head * width + case.reach() - 1 + key - query;
+                    let bias = table.get(distance).map_or(0.0, |&b| f64::from(b));
+                    sum / (case.size as f64).sqrt() + bias
                 };
                 let total: f64 = (0..keys).map(|key| score(key).exp()).sum();
                 let p: Vec<f64> = (0..keys).map(|key| score(key).exp() / total).collect();
@@ -110,8 +143,9 @@ fn gradients_with_taps() {
             // Three of each map, whose places ascend from map to map.
             let maps: Vec<u32> = (0..=layout.maps() as u32).map(|map| 3 * map).collect();
             let taps = Taps { after_dropout, entries: &entries, maps: &maps };
-            let mut forward = |qkv: &[f32]| {
-                let (context, maps) = case.run(&layout, qkv);
+            let table = case.table();
+            let forward = |qkv: &[f32], table: &[f32]| {
+                let (context, maps) = case.run_with(&layout, qkv, table);
                 let tapped = at.iter().zip(&weights).map(|(a, w)| {
                     let factor = if after_dropout { case.factor(a.0, a.1, a.2, a.3) } else { 1.0 };
                     f64::from(maps[place(a)]) * factor * f64::from(*w)
@@ -120,8 +154,16 @@ fn gradients_with_taps() {
             };
             let (_, maps) = case.run(&layout, &qkv);
             let mut out = vec![f32::NAN; qkv.len()];
-            attention_backward(&mut out, &dy, &maps, &qkv, &layout, case.dropout(), taps);
-            check_gradient("dqkv", &qkv, &out, 5e-3, &mut forward);
+            let mut biases = vec![f32::NAN; case.sentences.len() * table.len()];
+            attention_backward(&mut out, &mut biases, &dy, &maps, &qkv, &layout, case.dropout(), taps);
+            check_gradient("dqkv", &qkv, &out, 5e-3, &mut |qkv| forward(qkv, &table));
+            if case.biased {
+                let mut sums = vec![0.0; table.len()];
+                for own in biases.chunks_exact(table.len()) {
+                    sums.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+                }
+                check_gradient("dB", &table, &sums, 5e-3, &mut |table| forward(&qkv, table));
+            }
         }
     }
 }
@@ -133,6 +175,7 @@ fn only_some_rows_ask() {
         size: 6,
         sentences: vec![(4, 4), (3, 3), (9, 9)],
         streams: Some((0..3).map(|s| Stream::new(8).with(s)).collect()),
+        biased: true,
     };
     let (all, hidden) = (case.layout(), 12);
     let qkv = normal(1, all.rows() * 3 * hidden);
@@ -151,9 +194,11 @@ fn only_some_rows_ask() {
         }
         let (mut got, mut want) = (vec![f32::NAN; qkv.len()], vec![f32::NAN; qkv.len()]);
         let taps = Taps::default();
-        attention_backward(&mut got, &dy, &maps, &qkv, &some, case.dropout(), taps);
-        attention_backward(&mut want, &wide, &full_maps, &qkv, &all, case.dropout(), taps);
-        for (got, want) in got.iter().zip(&want) {
+        let sums = vec![f32::NAN; 3 * case.table().len()];
+        let (mut got_biases, mut want_biases) = (sums.clone(), sums);
+        attention_backward(&mut got, &mut got_biases, &dy, &maps, &qkv, &some, case.dropout(), taps);
+        attention_backward(&mut want, &mut want_biases, &wide, &full_maps, &qkv, &all, case.dropout(), taps);
+        for (got, want) in got.iter().zip(&want).chain(got_biases.iter().zip(&want_biases)) {
             assert!((got - want).abs() < 1e-6, "{got} {want}");
         }
     }
@@ -161,7 +206,7 @@ fn only_some_rows_ask() {
 
 #[test]
 fn scores_far_apart_stay_finite() {
-    let case = Case { heads: 1, size: 2, sentences: vec![(3, 3)], streams: None };
+    let case = Case { heads: 1, size: 2, sentences: vec![(3, 3)], streams: None, biased: false };
     let layout = case.layout();
     let mut qkv = normal(1, 3 * 6);
     for x in &mut qkv {
@@ -177,7 +222,7 @@ fn scores_far_apart_stay_finite() {
 
 #[test]
 fn nan_is_not_hidden() {
-    let case = Case { heads: 1, size: 2, sentences: vec![(3, 3)], streams: None };
+    let case = Case { heads: 1, size: 2, sentences: vec![(3, 3)], streams: None, biased: false };
     let layout = case.layout();
     let mut qkv = normal(1, 3 * 6);
     // A component of the second token's query.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Activation, BertConfig};
 use crate::Family;
+use crate::distance::BUCKETS;
 
 pub(super) const LAYER_NORM_EPS: f64 = 1e-12;
 pub(super) const DROPOUT: f64 = 0.1;
@@ -45,6 +46,8 @@ pub(super) struct Keys {
     max_position_embeddings: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     type_vocab_size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relative_attention_num_buckets: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     layer_norm_eps: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +103,18 @@ impl TryFrom<Keys> for BertConfig {
             [keys.hidden_dropout_prob, keys.attention_probs_dropout_prob]
         };
         let pad_token_id = keys.pad_token_id.unwrap_or(u32::from(family.shifts_positions()));
+        if family == Family::Mpnet {
+            // Constants of the library's code, whatever the configuration says.
+            let buckets = keys.relative_attention_num_buckets.unwrap_or(BUCKETS);
+            if buckets != BUCKETS {
+                return Err(format!(
+                    "relative_attention_num_buckets is {buckets}; MPNet is computed with {BUCKETS} everywhere"
+                ));
+            }
+            if pad_token_id != 1 {
+                return Err(format!("pad_token_id is {pad_token_id}; MPNet is computed with 1 everywhere"));
+            }
+        }
         let rows = required("max_position_embeddings", keys.max_position_embeddings)?;
         let unused = if family.shifts_positions() { pad_token_id as usize + 1 } else { 0 };
         let positions = rows.checked_sub(unused).ok_or_else(|| {
@@ -125,7 +140,11 @@ impl TryFrom<Keys> for BertConfig {
             )?,
             hidden_act: act,
             max_position_embeddings: positions,
-            type_vocab_size: if distil { 0 } else { required("type_vocab_size", keys.type_vocab_size)? },
+            type_vocab_size: if family.has_token_types() {
+                required("type_vocab_size", keys.type_vocab_size)?
+            } else {
+                0
+            },
             // DistilBERT has no key for it.
             layer_norm_eps: keys.layer_norm_eps.filter(|_| !distil).unwrap_or(LAYER_NORM_EPS),
             pad_token_id,
@@ -165,9 +184,10 @@ impl From<BertConfig> for Keys {
             num_attention_heads: Some(config.num_attention_heads),
             intermediate_size: Some(config.intermediate_size),
             hidden_act: Some(config.hidden_act),
-            type_vocab_size: Some(config.type_vocab_size),
+            type_vocab_size: config.family.has_token_types().then_some(config.type_vocab_size),
+            relative_attention_num_buckets: config.family.biases_by_distance().then_some(BUCKETS),
             layer_norm_eps: Some(config.layer_norm_eps),
-            position_embedding_type: Some(ABSOLUTE.to_owned()),
+            position_embedding_type: config.family.has_token_types().then(|| ABSOLUTE.to_owned()),
             hidden_dropout_prob: Some(config.hidden_dropout_prob),
             attention_probs_dropout_prob: Some(config.attention_probs_dropout_prob),
             ..common

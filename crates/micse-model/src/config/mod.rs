@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::distance::BUCKETS;
 use crate::files::read_text;
 use crate::{Error, Family, Result};
 use keys::Keys;
@@ -51,7 +52,8 @@ pub struct BertConfig {
     /// Number of positions that tokens can have: the longest input in tokens. (The table of a RoBERTa has more rows, see
     /// [`Self::position_rows`].)
     pub max_position_embeddings: usize,
-    /// Number of token types; type 0 is used throughout. 0 where there is no such table (`DistilBERT`).
+    /// Number of token types; type 0 is used throughout. 0 where there is no such table (`DistilBERT`,
+    /// MPNet).
     pub type_vocab_size: usize,
     /// Added to the variance under the square root of every LayerNorm.
     pub layer_norm_eps: f64,
@@ -104,7 +106,7 @@ impl BertConfig {
     /// # Errors
     /// A sentence that names the key and its value.
     pub fn check(&self) -> std::result::Result<(), String> {
-        let types = self.type_vocab_size.max(usize::from(self.family == Family::DistilBert));
+        let types = self.type_vocab_size.max(usize::from(!self.family.has_token_types()));
         for (key, value) in [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
@@ -164,7 +166,8 @@ impl BertConfig {
         ]
         .map(|n| n as u128);
         let layer = 4 * (d * d + d) + (2 * d * i + i + d) + 4 * d;
-        (v + self.position_rows() as u128 + t + 2) * d + l * layer
+        let distances = if self.family.biases_by_distance() { BUCKETS * self.num_attention_heads } else { 0 };
+        (v + self.position_rows() as u128 + t + 2) * d + distances as u128 + l * layer
     }
 
     /// Width of one attention head, D / H.
@@ -210,6 +213,10 @@ mod tests {
     const DISTILBERT: &str = r#"{"model_type": "distilbert", "vocab_size": 60, "dim": 8, "n_layers": 3, "n_heads": 2,
         "hidden_dim": 12, "activation": "gelu", "max_position_embeddings": 20, "pad_token_id": 0, "dropout": 0.2}"#;
 
+    const MPNET: &str = r#"{"model_type": "mpnet", "vocab_size": 60, "hidden_size": 8, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "intermediate_size": 12, "hidden_act": "gelu", "max_position_embeddings": 20,
+        "layer_norm_eps": 1e-5, "relative_attention_num_buckets": 32, "pad_token_id": 1}"#;
+
     #[test]
     fn families_are_read_and_written_in_their_own_keys() {
         let roberta = read(ROBERTA).expect("a RoBERTa");
@@ -218,7 +225,9 @@ mod tests {
         let distilbert = read(DISTILBERT).expect("a DistilBERT");
         assert_eq!((distilbert.num_hidden_layers, distilbert.type_vocab_size), (3, 0));
         assert_eq!((distilbert.hidden_dropout_prob, distilbert.position_row(7, 5)), (0.2, 5));
-        for config in [roberta, distilbert, BertConfig::with_sizes(60, 1, 8, 2, 20)] {
+        let mpnet = read(MPNET).expect("an MPNet");
+        assert_eq!((mpnet.max_position_embeddings, mpnet.type_vocab_size), (18, 0));
+        for config in [roberta, distilbert, mpnet, BertConfig::with_sizes(60, 1, 8, 2, 20)] {
             let text = serde_json::to_string(&config).expect("JSON");
             assert_eq!(read(&text).expect("what was written"), config, "{text}");
         }
@@ -243,6 +252,13 @@ mod tests {
             ("\"gelu\"", "\"silu\"", "silu"),
         ] {
             let error = read(&ROBERTA.replace(from, to)).expect_err(to);
+            assert!(error.contains(says), "{to}: {error}");
+        }
+        for (from, to, says) in [
+            ("buckets\": 32", "buckets\": 64", "relative_attention_num_buckets is 64"),
+            ("\"pad_token_id\": 1", "\"pad_token_id\": 0", "pad_token_id is 0"),
+        ] {
+            let error = read(&MPNET.replace(from, to)).expect_err(to);
             assert!(error.contains(says), "{to}: {error}");
         }
         // Each size is possible, all of them together are not.

@@ -2,7 +2,7 @@
 
 use micse_kernels::Write;
 use micse_kernels::activation::activation_backward;
-use micse_kernels::attention::{AttentionDropout, Taps, attention_backward};
+use micse_kernels::attention::{AttentionDropout, DistanceBias, Taps, attention_backward};
 use micse_kernels::norm::{Kept, add_norm_backward, norm_drop_backward};
 use micse_kernels::rows::{add, scatter_add_rows};
 use micse_kernels::sums::add_column_sums;
@@ -13,6 +13,7 @@ use super::plan::{Plan, row_dropout};
 use super::products::{self, Operands, Weight};
 use super::slots::{LinearSlot, POSITIONS, Slots, WORDS};
 use super::store::{Gradients, Store, weight};
+use crate::distance;
 use crate::dropout::Site;
 use crate::{BertConfig, Pooling};
 
@@ -192,7 +193,7 @@ impl LayerPass<'_> {
         let Store { slots, values: parameters, gradients, rounded, version, .. } = store;
         let weight_of = |slot: &LinearSlot| weight(parameters, (rounded, *version), slot);
         let (plan, layer, width) = (self.plan, &slots.layers[self.index], self.plan.hidden);
-        let Scratch { qkv, context, parts, operands, .. } = scratch;
+        let Scratch { qkv, context, parts, operands, distances, .. } = scratch;
         let qkv = qkv.room(plan.rows * 3 * width);
         let streams = plan.attention_streams(self.index);
         let dropout = streams.as_ref().map(|(streams, threshold, scale)| AttentionDropout {
@@ -206,8 +207,13 @@ impl LayerPass<'_> {
             tapped.taps.iter().map(|t| (t.place, values[t.slot as usize])).collect();
         let taps = Taps { after_dropout: plan.taps_after_dropout, entries: &entries, maps: &tapped.maps };
         let layout = plan.layout_of(self.index);
+        let heads = self.config.num_attention_heads;
+        let entries =
+            slots.distances.map_or(0, |_| plan.spans.len() * heads * DistanceBias::width(plan.reach));
+        let distances = distances.room(entries);
         attention_backward(
             qkv,
+            distances,
             context.get(),
             self.kept.maps.get(),
             self.kept.qkv.get(),
@@ -215,6 +221,9 @@ impl LayerPass<'_> {
             dropout,
             taps,
         );
+        if let Some(number) = slots.distances {
+            distance::gather(gradients.part(slots, number), distances, heads, plan.reach);
+        }
         let mut sums = vec![0.0; 3 * width];
         add_column_sums(&mut sums, qkv, parts);
         // Not the key bias: it adds the same to all scores of a query, and the softmax cancels it. Its gradient

@@ -78,6 +78,8 @@ pub(super) struct Scratch {
     pub(super) inner_gradient: Buffer,
     /// `[M, 3 D]`.
     pub(super) qkv: Buffer,
+    /// Gradients of attention's biases by distance, `[B, H, 2 n - 1]`.
+    pub(super) distances: Buffer,
     pub(super) parts: Vec<f32>,
     pub(super) operands: Operands,
 }

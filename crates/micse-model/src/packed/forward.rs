@@ -2,7 +2,7 @@
 
 use micse_kernels::activation;
 use micse_kernels::activation::{activate, activate_keeping};
-use micse_kernels::attention::{AttentionDropout, attention};
+use micse_kernels::attention::{AttentionDropout, DistanceBias, attention};
 use micse_kernels::norm::{Keep, Norm, add_norm, norm_drop};
 use micse_kernels::rows::{add, gather_rows};
 
@@ -11,6 +11,7 @@ use super::plan::{Plan, row_dropout};
 use super::products::{self, Weight};
 use super::slots::{LinearSlot, NormSlot, POSITIONS, WORDS};
 use super::store::{Store, weight};
+use crate::distance;
 use crate::dropout::Site;
 use crate::{Activation, BertConfig, Pooling};
 
@@ -89,13 +90,18 @@ pub(super) fn encode(
     let (states, layers) = if keep { (plan.depth + 1, plan.depth) } else { (2, 1) };
     buffers.states.resize_with(states.max(buffers.states.len()), Buffer::default);
     buffers.layers.resize_with(layers.max(buffers.layers.len()), LayerBuffers::default);
+    let distances = store.slots.distances.map(|number| {
+        let table = &store.values[store.slots.ranges[number].clone()];
+        distance::spread(table, config.num_attention_heads, plan.reach)
+    });
     buffers.states[0].room(embeddings.len()).copy_from_slice(embeddings);
     emit_state(plan, 0, buffers.states[0].get(), &mut leaves);
     for index in 0..plan.depth {
         let (from, to) = if keep { (index, index + 1) } else { (index % 2, (index + 1) % 2) };
         let x = std::mem::take(&mut buffers.states[from]);
         let kept = &mut buffers.layers[if keep { index } else { 0 }];
-        let work = LayerPass { store, config, plan, index, keep };
+        let distances = distances.as_ref().map(|table| DistanceBias { table, reach: plan.reach });
+        let work = LayerPass { store, config, plan, index, keep, distances };
         work.run(x.get(), &mut buffers.states[to], kept, scratch);
         emit_values(plan, index, kept.maps.get(), &mut leaves);
         buffers.states[from] = x;
@@ -111,11 +117,12 @@ struct LayerPass<'a> {
     plan: &'a Plan,
     index: usize,
     keep: bool,
+    distances: Option<DistanceBias<'a>>,
 }
 
 impl LayerPass<'_> {
     fn run(&self, x: &[f32], y: &mut Buffer, kept: &mut LayerBuffers, scratch: &mut Scratch) {
-        let Self { store, config, plan, index, keep } = *self;
+        let Self { store, config, plan, index, keep, distances } = *self;
         let (slots, width, inner_width) = (&store.slots.layers[index], plan.hidden, config.intermediate_size);
 
         let qkv = kept.qkv.room(plan.rows * 3 * width);
@@ -133,10 +140,10 @@ impl LayerPass<'_> {
         let rows = selected.map_or(plan.rows, <[u32]>::len);
         if plan.thins_context(index) {
             let all = scratch.context.room(layout.queries() * width);
-            attention(all, maps, qkv, layout, dropout);
+            attention(all, maps, qkv, layout, dropout, distances);
             gather_rows(kept.context.room(rows * width), all, selected.unwrap_or_default(), width);
         } else {
-            attention(kept.context.room(rows * width), maps, qkv, layout, dropout);
+            attention(kept.context.room(rows * width), maps, qkv, layout, dropout, distances);
         }
         let residual = match selected {
             None => x,

@@ -45,6 +45,8 @@ pub(super) struct Plan {
     pub(super) rows: usize,
     pub(super) hidden: usize,
     pub(super) depth: usize,
+    /// Rows of the longest sentence.
+    pub(super) reach: usize,
     pub(super) ids: Vec<u32>,
     /// The row of the position table for every row.
     pub(super) positions: Vec<u32>,
@@ -107,6 +109,7 @@ impl Plan {
             rows: batch.rows(),
             hidden,
             depth,
+            reach: batch.width(),
             ids: batch.ids().to_vec(),
             positions: batch.position_rows(config),
             places: (0..batch.sentences())

@@ -55,6 +55,8 @@ pub(super) struct Slots {
     pub(super) ranges: Vec<Range<usize>>,
     /// The number of the table of token types, where there is one.
     pub(super) types: Option<usize>,
+    /// That of the table of attention's biases by distance, where there is one.
+    pub(super) distances: Option<usize>,
     pub(super) embedding_norm: NormSlot,
     pub(super) layers: Vec<LayerSlots>,
     /// Elements in all.
@@ -70,6 +72,8 @@ impl Slots {
         let parameters = parameter_layout(config);
         let embeddings = embedding_layout(config).len();
         let types = (config.type_vocab_size > 0).then_some(POSITIONS + 1);
+        let distances =
+            config.family.biases_by_distance().then_some(types.map_or(POSITIONS + 1, |types| types + 1));
         let mut ranges = vec![0..0; parameters.len()];
         let mut total = 0;
         let mut place = |number: usize| {
@@ -88,7 +92,7 @@ impl Slots {
             .collect();
         // The last two of the embeddings.
         let embedding_norm = norm(&ranges, embeddings - 2);
-        Self { parameters, ranges, types, embedding_norm, layers, total }
+        Self { parameters, ranges, types, distances, embedding_norm, layers, total }
     }
 
     /// The layer whose parameters begin at number `base`.

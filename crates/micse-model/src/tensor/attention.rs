@@ -97,7 +97,8 @@ pub(super) struct SelfAttention {
 }
 
 impl SelfAttention {
-    /// `[rows, D]` to the context `[rows, D]` (before the output projection) and the attention maps.
+    /// `[rows, D]` to the context `[rows, D]` (before the output projection) and the attention maps. `bias`
+    /// `[1, H, n, n]` is added to the scores.
     pub(super) fn forward(
         &self,
         x: &Tensor,
@@ -105,12 +106,16 @@ impl SelfAttention {
         mode: Mode,
         batch: &Batch,
         packing: &Packing,
+        bias: Option<&Tensor>,
     ) -> Result<(Tensor, Maps)> {
         let q = packing.split_heads(&self.query.forward(x)?, self.heads)?;
         let k = packing.split_heads(&self.key.forward(x)?, self.heads)?;
         let v = packing.split_heads(&self.value.forward(x)?, self.heads)?;
         let scale = 1.0 / (q.dim(D::Minus1)? as f64).sqrt();
-        let scores = (q.matmul(&k.transpose(2, 3)?)? * scale)?.broadcast_add(&packing.mask)?;
+        let mut scores = (q.matmul(&k.transpose(2, 3)?)? * scale)?.broadcast_add(&packing.mask)?;
+        if let Some(bias) = bias {
+            scores = scores.broadcast_add(bias)?;
+        }
         let before = softmax(&scores)?;
         let after = match mode {
             Mode::Training(dropout) if dropout.attention > 0.0 => {

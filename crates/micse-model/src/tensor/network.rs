@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::attention::{Packing, SelfAttention, averaging_matrix};
 use super::layers::{FeedForward, LayerNorm, Linear, hidden_dropout};
+use crate::distance;
 use crate::dropout::Site;
 use crate::encoder::{Leaves, Mode, Pass, Taps};
 use crate::{Batch, BertConfig, Error, Pooling, Result};
@@ -21,6 +22,8 @@ pub(super) struct Network {
     positions: Tensor,
     /// None where the family has no token types.
     types: Option<Tensor>,
+    /// Attention's bias by distance `[BUCKETS, H]`, where the family has one.
+    distances: Option<Tensor>,
     embedding_norm: LayerNorm,
     layers: Vec<Layer>,
     drops_attention_output: bool,
@@ -34,6 +37,7 @@ impl Network {
         let epsilon = config.layer_norm_eps;
         let (words, positions) = (next()?, next()?);
         let types = (config.type_vocab_size > 0).then(&mut next).transpose()?;
+        let distances = config.family.biases_by_distance().then(&mut next).transpose()?;
         let embedding_norm = LayerNorm { gain: next()?, offset: next()?, epsilon };
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for _ in 0..config.num_hidden_layers {
@@ -55,7 +59,7 @@ impl Network {
             });
         }
         let drops_attention_output = config.family.drops_attention_output();
-        Ok(Self { words, positions, types, embedding_norm, layers, drops_attention_output })
+        Ok(Self { words, positions, types, distances, embedding_norm, layers, drops_attention_output })
     }
 
     pub(super) fn embed(
@@ -73,6 +77,14 @@ impl Network {
         }
         let normed = self.embedding_norm.forward(&sum)?;
         hidden_dropout(normed, pass.mode, (0, Site::Embeddings), batch, &all_rows(batch), device)
+    }
+
+    /// What is added to the scores of all sentences, `[1, H, n, n]`.
+    fn distance_bias(&self, width: usize, config: &BertConfig, device: &Device) -> Result<Option<Tensor>> {
+        let Some(table) = &self.distances else { return Ok(None) };
+        let rows = table.index_select(&Tensor::new(distance::pairs(width), device)?, 0)?;
+        let bias = rows.reshape((width, width, config.num_attention_heads))?.permute((2, 0, 1))?;
+        Ok(Some(bias.contiguous()?.unsqueeze(0)?))
     }
 
     pub(super) fn encode(
@@ -100,12 +112,14 @@ impl Network {
 
         let attention_output = if self.drops_attention_output { pass.mode } else { Mode::Evaluation };
         let modes = (attention_output, pass.mode);
+        let bias = self.distance_bias(batch.width(), config, device)?;
         let mut x = embeddings.clone();
         if wanted(0) {
             kept.push((0, x.clone()));
         }
         for (index, layer) in self.layers.iter().enumerate() {
-            let (context, layer_maps) = layer.attention.forward(&x, index, pass.mode, batch, &packing)?;
+            let (context, layer_maps) =
+                layer.attention.forward(&x, index, pass.mode, batch, &packing, bias.as_ref())?;
             values.record(index, &layer_maps)?;
             if let Some(stage) = taps.attention_maps {
                 maps.push(layer_maps.at(stage).clone());
