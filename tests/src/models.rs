@@ -26,7 +26,7 @@ pub fn write_tiny_model(folder: &Path, family: Family) {
     let mut config = BertConfig::with_sizes(TINY_VOCABULARY.len(), 1, 8, 2, 12);
     config.family = family;
     config.intermediate_size = 8;
-    if matches!(family, Family::DistilBert | Family::Mpnet) {
+    if !family.has_token_types() {
         config.type_vocab_size = 0;
     }
     if family == Family::Mpnet {

@@ -11,7 +11,7 @@ const MASKED: f64 = 0.8;
 /// Of chosen tokens, the share that becomes `[MASK]` or a random token.
 const CHANGED: f64 = 0.9;
 
-/// RoBERTa's and XLM-RoBERTa's special tokens.
+/// RoBERTa's, XLM-RoBERTa's and MPNet's special tokens.
 const SPECIAL_OF_ROBERTA: [&str; 5] = ["<s>", "</s>", "<pad>", "<unk>", "<mask>"];
 /// What a token begins with that begins a word: byte-level BPE's and SentencePiece's sign for a space.
 const SPACES: [char; 2] = ['\u{120}', '\u{2581}'];
@@ -37,19 +37,24 @@ enum Kind {
 impl MaskVocabulary {
     /// The vocabulary whose token of id `i` is `tokens[i]`. An empty token (an id without one) is special.
     ///
-    /// With a `[MASK]` it is WordPiece: tokens in square brackets (`[CLS]`, `[unused7]`; not a bracket alone) are special,
-    /// those that begin with `##` continue a word. With a `<mask>` it is RoBERTa's or XLM-RoBERTa's: `<s>`, `</s>`,
-    /// `<pad>` and `<unk>` are special, and tokens that do not begin with the sign for a space continue a word.
+    /// With a `[MASK]` or `[UNK]` it is WordPiece: tokens in square brackets (`[CLS]`, `[unused7]`; not a bracket alone)
+    /// are special, those that begin with `##` continue a word. If it has all of `<s>`, `</s>`, `<pad>` and `<mask>` too,
+    /// it is MPNet's, which are special as well, and the mask is `<mask>`. Else, with a `<mask>`, it is RoBERTa's or
+    /// XLM-RoBERTa's: `<s>`, `</s>`, `<pad>` and `<unk>` are special, and tokens that do not begin with the sign for a space
+    /// continue a word.
     ///
-    /// `None` if there is neither, or no ordinary token.
+    /// `None` if there is no mask, or no ordinary token.
     pub fn new<S: AsRef<str>>(tokens: &[S]) -> Option<Self> {
         let find = |mask: &str| tokens.iter().position(|token| token.as_ref() == mask);
-        let (mask, kind): (usize, fn(&str) -> Kind) = match (find("[MASK]"), find("<mask>")) {
-            (Some(mask), _) => (mask, kind_of_word_piece),
-            (None, Some(mask)) => (mask, kind_of_marked_space),
-            (None, None) => return None,
+        let has = |token: &&str| find(token).is_some();
+        let (mask, kind): (&str, fn(&str) -> Kind) = if !["[MASK]", "[UNK]"].iter().any(has) {
+            ("<mask>", kind_of_marked_space)
+        } else if ["<s>", "</s>", "<pad>", "<mask>"].iter().all(has) {
+            ("<mask>", kind_of_piece_of_mpnet)
+        } else {
+            ("[MASK]", kind_of_word_piece)
         };
-        let mask = mask as u32;
+        let mask = find(mask)? as u32;
         let kinds: Vec<Kind> = tokens.iter().map(|token| kind(token.as_ref())).collect();
         let ordinary: Vec<u32> =
             (0..kinds.len() as u32).filter(|&id| kinds[id as usize] != Kind::Special).collect();
@@ -85,6 +90,10 @@ fn kind_of_word_piece(token: &str) -> Kind {
     } else {
         Kind::Begins
     }
+}
+
+fn kind_of_piece_of_mpnet(token: &str) -> Kind {
+    if SPECIAL_OF_ROBERTA.contains(&token) { Kind::Special } else { kind_of_word_piece(token) }
 }
 
 fn kind_of_marked_space(token: &str) -> Kind {

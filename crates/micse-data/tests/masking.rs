@@ -129,6 +129,7 @@ fn a_word_longer_than_the_share_is_chosen_if_there_is_no_other() {
 #[test]
 fn a_vocabulary_needs_a_mask_and_an_ordinary_token() {
     assert!(MaskVocabulary::new(&["[CLS]", "word"]).is_none());
+    assert!(MaskVocabulary::new(&["[UNK]", "word", "<mask>"]).is_none());
     assert!(MaskVocabulary::new(&["[CLS]", "[MASK]"]).is_none());
     // A bracket alone is text.
     let brackets = MaskVocabulary::new(&["[MASK]", "[", "]"]).unwrap();
@@ -156,4 +157,21 @@ fn words_of_byte_level_vocabularies_are_masked_whole() {
     let pieces = MaskVocabulary::new(&["<mask>", "\u{2581}a", "b"]).unwrap();
     let masking = Masking { rate: 0.9, whole_words: true };
     assert_eq!(masking.apply(&[1, 2], &pieces, Stream::new(1)).positions, [0, 1]);
+}
+
+/// MPNet has BERT's word pieces, and BERT's special tokens as words that no text has.
+#[test]
+fn word_pieces_of_mpnet_are_masked_by_its_own_mask() {
+    let tokens = ["<s>", "<pad>", "</s>", "<unk>", "[UNK]", "[MASK]", "the", "sheep", "##dog", "<mask>"];
+    let vocabulary = MaskVocabulary::new(&tokens).unwrap();
+    assert_eq!(vocabulary.mask(), 9);
+    for seed in 0..50 {
+        let masked = Masking { rate: 0.5, whole_words: true }.apply(
+            &[0, 6, 7, 8, 4, 2],
+            &vocabulary,
+            Stream::new(seed),
+        );
+        assert!([vec![1], vec![2, 3]].contains(&masked.positions), "{masked:?}");
+        assert!(masked.ids.iter().all(|id| [0, 2, 4, 6, 7, 8, 9].contains(id)), "{masked:?}");
+    }
 }

@@ -1,4 +1,5 @@
-//! The families of BERT-like checkpoints: one network, told apart by names, positions and token types.
+//! The families of BERT-like checkpoints: one network, told apart by names, positions, token types, and a bias on
+//! attention scores.
 //!
 //! | family | `model_type` | what differs from BERT |
 //! |---|---|---|
@@ -129,7 +130,7 @@ impl Family {
     }
 
     /// Whether there is a table of token types.
-    pub(crate) fn has_token_types(self) -> bool {
+    pub fn has_token_types(self) -> bool {
         !matches!(self, Self::DistilBert | Self::Mpnet)
     }
 

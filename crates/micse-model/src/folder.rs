@@ -116,8 +116,8 @@ impl ModelFolder {
             path: path.clone(),
             reason: format!("not a valid tokenizer configuration: {e}"),
         })?;
-        // Without a limit the library writes 10^30, which becomes the largest number there is.
-        match keys.model_max_length.map(|n| n as usize) {
+        // Without a limit the library writes 10^30, which becomes the largest number there is; -1 says the same elsewhere.
+        match keys.model_max_length.filter(|n| *n >= 0.0).map(|n| n as usize) {
             Some(length) if length < 3 => {
                 Err(Error::Tokenizer { path, reason: modules::too_short("model_max_length", length) })
             }

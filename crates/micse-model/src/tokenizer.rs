@@ -35,6 +35,10 @@ struct TokenizerConfig {
     tokenize_chinese_chars: bool,
 }
 
+/// MPNet's special tokens; its vocabulary has BERT's too, as words like others.
+const SPECIAL_OF_MPNET: [&str; 5] = ["<pad>", "[UNK]", "<s>", "</s>", "<mask>"];
+const SPECIAL_OF_BERT: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+
 /// What the library gives, or its reason. On some files that are not whole it panics instead (its reader of decoders has
 /// an `unwrap`, its models index by what the file says); a stranger's file is no reason to end the process.
 fn guarded<T, E: std::fmt::Display>(
@@ -125,7 +129,8 @@ impl Tokenizer {
         Ok(self)
     }
 
-    /// Reads a `vocab.txt` (one word piece a line, BERT's or MPNet's special tokens among them), and the `tokenizer_config.json` beside it if there is one.
+    /// Reads a `vocab.txt` (one word piece a line; BERT's or MPNet's special tokens among them), and the
+    /// `tokenizer_config.json` beside it if there is one.
     ///
     /// # Errors
     /// A file is not valid, or a special token is not in the vocabulary.
@@ -150,15 +155,10 @@ impl Tokenizer {
         let id = |token: &str| {
             inner
                 .token_to_id(token)
-                .ok_or_else(|| invalid(format!("the vocabulary has no {token}; is it BERT's?")))
+                .ok_or_else(|| invalid(format!("the vocabulary has no {token}; is it BERT's or MPNet's?")))
         };
-        // MPNet's vocabulary is BERT's with RoBERTa's special tokens around it.
-        let mpnet = ["<s>", "<pad>", "</s>", "<mask>"];
-        let special = if mpnet.iter().all(|token| inner.token_to_id(token).is_some()) {
-            ["<pad>", "[UNK]", "<s>", "</s>", "<mask>"]
-        } else {
-            ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-        };
+        let mpnet = SPECIAL_OF_MPNET.iter().all(|token| inner.token_to_id(token).is_some());
+        let special = if mpnet { SPECIAL_OF_MPNET } else { SPECIAL_OF_BERT };
         let [_, unk, cls, sep, _] = special;
         id(unk)?;
         let (cls, sep) = ((cls.to_owned(), id(cls)?), (sep.to_owned(), id(sep)?));
@@ -241,7 +241,9 @@ impl Tokenizer {
 
     /// The text that stands for a masked token, `[MASK]` or `<mask>`, if the vocabulary has it.
     pub fn mask_token(&self) -> Option<String> {
-        ["[MASK]", "<mask>"].into_iter().find(|token| self.id(token).is_some()).map(str::to_owned)
+        let mpnet = SPECIAL_OF_MPNET.iter().all(|token| self.id(token).is_some());
+        let masks = if mpnet { ["<mask>", "[MASK]"] } else { ["[MASK]", "<mask>"] };
+        masks.into_iter().find(|token| self.id(token).is_some()).map(str::to_owned)
     }
 
     /// Checks that every id fits an embedding table of `vocab_size` rows.

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor, Var};
 use micse_model::{
     Activation, AdamStep, AttentionPosition, AttentionStage, AttentionValues, Batch, BertConfig, Dropout,
-    Encoder, Leaves, Mode, PackedEncoder, Padding, Pass, Pooling, Precision, RandomWeights, Taps,
+    Encoder, Family, Leaves, Mode, PackedEncoder, Padding, Pass, Pooling, Precision, RandomWeights, Taps,
     TensorEncoder,
 };
 use micse_random::Stream;
@@ -388,9 +388,17 @@ fn weights_that_changed_before_the_backward_pass_are_refused() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let config = config(2, 128, 4, 512);
+    let bert = config(2, 128, 4, 512);
+    let mut mpnet = bert.clone();
+    (mpnet.family, mpnet.type_vocab_size, mpnet.pad_token_id) = (Family::Mpnet, 0, 1);
+    for config in [bert, mpnet] {
+        same_bits_on_any_number_of_threads(&config);
+    }
+}
+
+fn same_bits_on_any_number_of_threads(config: &BertConfig) {
     let batch = batch(&[30, 22, 7, 31, 12, 25, 9, 18, 33, 31, 30, 29], Padding::Drop);
-    let at = positions(&batch, &config, 500);
+    let at = positions(&batch, config, 500);
     let values = AttentionValues { stage: AttentionStage::BeforeDropout, at };
     let taps = Taps { attention_values: Some(values), ..pooled(Pooling::Mean) };
     let pass = Pass { mode: training(0.1), gradients: true, taps };
@@ -398,7 +406,7 @@ fn any_number_of_threads_gives_the_same_bits() {
         .into_iter()
         .map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-            pool.install(|| run(both(&config).1.as_mut(), &batch, &pass))
+            pool.install(|| run(both(config).1.as_mut(), &batch, &pass))
         })
         .collect();
     for other in &ran[1..] {

@@ -1,8 +1,8 @@
 //! The files that a stranger can hand us, each as a function of its bytes, for tests and for a fuzzer.
 //!
-//! A file is read or refused with an error that names it. Nothing panics, nothing takes more memory than the file
-//! warrants. `cargo test -p micse-fuzz` damages valid files at random; a coverage-guided search, by
-//! [cargo-fuzz](https://rust-fuzz.github.io/book/cargo-fuzz.html), goes deeper:
+//! A file is read or refused with an error that names it, and nothing panics. `cargo test -p micse-fuzz` damages valid files at random; a coverage-guided search, by
+//! [cargo-fuzz](https://rust-fuzz.github.io/book/cargo-fuzz.html), goes deeper, and
+//! looks at memory too:
 //!
 //! ```text
 //! cargo run --release -p micse-fuzz --example seeds
@@ -13,6 +13,7 @@
 
 mod archive;
 mod model;
+mod parts;
 mod text;
 
 use std::fmt::Display;
@@ -30,9 +31,11 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 18] = [
     Target { name: "model_folder", seeds: model::folder_seeds, read: model::folder },
     Target { name: "model_shards", seeds: model::shards_seeds, read: model::shards },
+    Target { name: "config", seeds: model::config_seeds, read: model::config },
+    Target { name: "model_parts", seeds: parts::seeds, read: parts::read },
     Target { name: "safetensors", seeds: model::safetensors_seeds, read: model::safetensors },
     Target { name: "pytorch", seeds: model::pytorch_seeds, read: model::pytorch },
     Target { name: "pickle", seeds: model::pickle_seeds, read: model::pickle },

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
-use micse_model::{Checkpoint, Family, SentenceEncoder, Tokenizer, save_safetensors};
+use micse_model::{BertConfig, Checkpoint, Family, SentenceEncoder, Tokenizer, files, save_safetensors};
 use micse_tests::models::{TINY_VOCABULARY, into_shards, write_tiny_model};
 use tempfile::TempDir;
 
@@ -77,6 +77,23 @@ pub(crate) fn shards(bytes: &[u8]) -> Result<(), String> {
     SHARDS.with(|folder| folder.read(bytes))
 }
 
+/// The configurations of all families, as transformers wrote them.
+pub(crate) fn config_seeds() -> Vec<Vec<u8>> {
+    let file = |family: Family| fixtures().join("architectures").join(family.name()).join("config.json");
+    Family::ALL.into_iter().map(|family| std::fs::read(file(family)).expect("the fixture")).collect()
+}
+
+/// A configuration alone: read, written, and read again.
+pub(crate) fn config(bytes: &[u8]) -> Result<(), String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("config.json");
+    std::fs::write(&path, bytes).expect("a file");
+    let config = told(BertConfig::load(&path), "config.json")?;
+    files::write_json(&path, &config).expect("config.json");
+    assert_eq!(BertConfig::load(&path).map_err(|e| e.to_string()), Ok(config));
+    Ok(())
+}
+
 /// Reads every tensor of a file of weights.
 fn read_all(name: &str, bytes: &[u8]) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder");
@@ -143,7 +160,7 @@ pub(crate) fn pickle(bytes: &[u8]) -> Result<(), String> {
     read_all("pytorch_model.bin", &archive(&files))
 }
 
-const TOKENIZERS: [&str; 3] = ["bert", "roberta", "xlm-roberta"];
+const TOKENIZERS: [&str; 4] = ["bert", "roberta", "xlm-roberta", "mpnet"];
 
 pub(crate) fn tokenizer_seeds() -> Vec<Vec<u8>> {
     TOKENIZERS
@@ -152,7 +169,7 @@ pub(crate) fn tokenizer_seeds() -> Vec<Vec<u8>> {
         .into()
 }
 
-/// `tokenizer.json`: WordPiece, byte-level BPE, Unigram.
+/// `tokenizer.json`: WordPiece in two forms, byte-level BPE, Unigram.
 pub(crate) fn tokenizer(bytes: &[u8]) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("tokenizer.json"), bytes).expect("a file");
@@ -171,7 +188,9 @@ fn vocabulary_file(index: usize) -> Vec<u8> {
 }
 
 pub(crate) fn vocabulary_seeds() -> Vec<Vec<u8>> {
-    (0..VOCABULARY_FILES.len()).map(|index| choosing(index, &vocabulary_file(index))).collect()
+    let mpnet = ["<s>", "<pad>", "</s>", "[UNK]", "a", "small", "##s", "<mask>"].join("\n");
+    let files = (0..VOCABULARY_FILES.len()).map(|index| choosing(index, &vocabulary_file(index)));
+    files.chain([choosing(0, mpnet.as_bytes())]).collect()
 }
 
 /// The older files of WordPiece, or of byte-level BPE.
@@ -197,7 +216,7 @@ fn tokenize(folder: &Path) -> Result<(), String> {
 }
 
 thread_local! {
-    static WORKING: [Tokenizer; 3] = TOKENIZERS
+    static WORKING: [Tokenizer; 4] = TOKENIZERS
         .map(|family| Tokenizer::load(&fixtures().join("architectures").join(family)).expect("a tokenizer"));
 }
 
