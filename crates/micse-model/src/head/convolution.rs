@@ -130,6 +130,7 @@ impl TokenConvolution {
         let text = std::fs::read_to_string(&shape).map_err(Error::io(&shape))?;
         let layout: Shape = serde_json::from_str(&text)
             .map_err(|e| Error::Input(format!("{}: no convolution's shape ({e})", shape.display())))?;
+        layout.check().map_err(|reason| Error::Input(format!("{}: {reason}", shape.display())))?;
         let mut file = WeightsFile::open(&weights)?;
         Self::build(&layout, config, |info| file.take(info, device)).map(Some)
     }
