@@ -41,8 +41,9 @@ pub(crate) fn spread(table: &[f32], heads: usize, reach: usize) -> Vec<f32> {
 
 /// The backward pass of [`spread`]: adds `gradients` `[n, heads, 2 reach - 1]` to that of W.
 pub(crate) fn gather(sums: &mut [f32], gradients: &[f32], heads: usize, reach: usize) {
-    for (number, gradients) in gradients.chunks_exact(2 * reach - 1).enumerate() {
-        for (bucket, &gradient) in distances(reach).zip(gradients) {
+    let buckets: Vec<usize> = distances(reach).collect();
+    for (number, gradients) in gradients.chunks_exact(buckets.len()).enumerate() {
+        for (bucket, &gradient) in buckets.iter().zip(gradients) {
             sums[bucket * heads + number % heads] += gradient;
         }
     }

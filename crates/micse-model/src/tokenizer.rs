@@ -191,15 +191,11 @@ impl Tokenizer {
         let tokenizer = Self { inner, path };
         // What it puts around a sentence has ids of its own in the file, beside those of the vocabulary.
         let around = tokenizer.encode("", usize::MAX)?;
-        let stranger = around.into_iter().find(|id| tokenizer.inner.id_to_token(*id).is_none());
-        stranger.map_or(Ok(()), |id| {
-            Err(Error::Tokenizer {
-                path: tokenizer.path.clone(),
-                reason: format!(
-                    "id {id} stands around every sentence, but no token of the vocabulary has it"
-                ),
-            })
-        })?;
+        if let Some(id) = around.into_iter().find(|id| tokenizer.inner.id_to_token(*id).is_none()) {
+            let reason =
+                format!("id {id} stands around every sentence, but no token of the vocabulary has it");
+            return Err(Error::Tokenizer { path: tokenizer.path, reason });
+        }
         Ok(tokenizer)
     }
 

@@ -1,8 +1,8 @@
 //! The files that a stranger can hand us, each as a function of its bytes, for tests and for a fuzzer.
 //!
-//! A file is read or refused with an error that names it, and nothing panics. `cargo test -p micse-fuzz` damages valid files at random; a coverage-guided search, by
-//! [cargo-fuzz](https://rust-fuzz.github.io/book/cargo-fuzz.html), goes deeper, and
-//! looks at memory too:
+//! A file is read or refused with an error that names it, and nothing panics. `cargo test --release -p micse-fuzz` damages
+//! valid files at random; a coverage-guided search, by [cargo-fuzz](https://rust-fuzz.github.io/book/cargo-fuzz.html), goes
+//! deeper, and looks at memory too:
 //!
 //! ```text
 //! cargo run --release -p micse-fuzz --example seeds
