@@ -1,15 +1,17 @@
 """Encoding speed of a sentence-transformers folder, for comparison with `cargo xtask bench encode`.
 
-    python xtask/peers/encode.py MODEL_FOLDER st|onnx STS_TEST.csv [--threads 2] [--batch 64] [--onnx FILE]
+    python xtask/peers/encode.py MODEL_FOLDER st|onnx STS_TEST.csv|SENTENCES.txt [--threads 2] [--batch 64] [--rounds 3] \
+        [--onnx FILE]
 
 st is sentence-transformers (PyTorch, f32), onnx is onnxruntime on an f32 graph (exported to FILE if it is not
-there). Both columns of STS-B test, sorted by length, tokenizing inside the clock; the better of three rounds.
-Prints one line of JSON. Needs sentence-transformers, and onnx and onnxruntime for the second.
+there). Both columns of STS-B test, or the lines of a text, sorted by length, tokenizing inside the clock; the best of the
+rounds. Prints one line of JSON, with the peak memory of the process. Needs sentence-transformers, and onnx and onnxruntime for the second.
 """
 
 import argparse
 import json
 import os
+import resource
 import time
 
 import numpy as np
@@ -58,15 +60,20 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
     parser.add_argument("engine", choices=["st", "onnx"])
-    parser.add_argument("sts")
+    parser.add_argument("sentences")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--onnx", default="model.onnx")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    with open(args.sts, encoding="utf-8") as file:
-        rows = [line.rstrip("\n").split("\t") for line in file]
-    sentences = [row[column].strip() for column in (5, 6) for row in rows]
+    with open(args.sentences, encoding="utf-8") as file:
+        lines = [line.rstrip("\n") for line in file]
+    if args.sentences.endswith(".txt"):
+        sentences = [line for line in lines if line.strip()]
+    else:
+        rows = [line.split("\t") for line in lines]
+        sentences = [row[column].strip() for column in (5, 6) for row in rows]
 
     if args.engine == "st":
         model = SentenceTransformer(args.model, device="cpu")
@@ -88,11 +95,12 @@ def main():
 
     encode(sentences[:256])
     times = []
-    for _ in range(3):
+    for _ in range(args.rounds):
         start = time.perf_counter()
         encode(sentences)
         times.append(time.perf_counter() - start)
-    print(json.dumps({"engine": args.engine, "sentences_per_s": len(sentences) / min(times), "seconds": times}))
+    rate, peak = len(sentences) / min(times), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"engine": args.engine, "sentences_per_s": rate, "seconds": times, "peak_mib": peak}))
 
 
 if __name__ == "__main__":

@@ -50,6 +50,11 @@ fn guarded<T, E: std::fmt::Display>(
     }
 }
 
+/// Whether all of MPNet's special tokens are in the vocabulary.
+fn is_of_mpnet(inner: &HfTokenizer) -> bool {
+    SPECIAL_OF_MPNET.iter().all(|token| inner.token_to_id(token).is_some())
+}
+
 impl Default for TokenizerConfig {
     fn default() -> Self {
         Self { do_lower_case: true, strip_accents: None, tokenize_chinese_chars: true }
@@ -157,8 +162,7 @@ impl Tokenizer {
                 .token_to_id(token)
                 .ok_or_else(|| invalid(format!("the vocabulary has no {token}; is it BERT's or MPNet's?")))
         };
-        let mpnet = SPECIAL_OF_MPNET.iter().all(|token| inner.token_to_id(token).is_some());
-        let special = if mpnet { SPECIAL_OF_MPNET } else { SPECIAL_OF_BERT };
+        let special = if is_of_mpnet(&inner) { SPECIAL_OF_MPNET } else { SPECIAL_OF_BERT };
         let [_, unk, cls, sep, _] = special;
         id(unk)?;
         let (cls, sep) = ((cls.to_owned(), id(cls)?), (sep.to_owned(), id(sep)?));
@@ -237,8 +241,7 @@ impl Tokenizer {
 
     /// The text that stands for a masked token, `[MASK]` or `<mask>`, if the vocabulary has it.
     pub fn mask_token(&self) -> Option<String> {
-        let mpnet = SPECIAL_OF_MPNET.iter().all(|token| self.id(token).is_some());
-        let masks = if mpnet { ["<mask>", "[MASK]"] } else { ["[MASK]", "<mask>"] };
+        let masks = if is_of_mpnet(&self.inner) { ["<mask>", "[MASK]"] } else { ["[MASK]", "<mask>"] };
         masks.into_iter().find(|token| self.id(token).is_some()).map(str::to_owned)
     }
 

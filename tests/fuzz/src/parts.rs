@@ -39,8 +39,7 @@ fn write(folder: &Path) {
     let whitening = Whitening::fit(&rows(), Some(2)).expect("a whitening");
     let options = FlowOptions { levels: 1, depth: 1, width: 2, ..FlowOptions::default() };
     let mut trainer = FlowTrainer::new(options, WIDTH, Stream::new(3)).expect("a flow");
-    let batch =
-        Tensor::from_vec(rows().concat(), (ROWS, WIDTH), &Device::Cpu).and_then(|t| t.to_dtype(DType::F32));
+    let batch = Tensor::from_vec(rows().concat(), (ROWS, WIDTH), &Device::Cpu);
     trainer.step(&batch.expect("rows")).expect("a step");
     let flow = trainer.finish().expect("a flow");
     let shape = ConvolutionShape { widths: vec![1, 3], channels: 2, relu: true };
