@@ -190,3 +190,24 @@ fn events_are_the_metrics() {
     micse_train::run(&plain, &setting.inputs(recipe("simcse", &["steps=2"])), &mut |_| {}).expect("a run");
     assert!(!plain.join(EVENTS_FILE).exists());
 }
+
+/// A kill may hit any file of the model, those of its modules too.
+#[test]
+fn what_a_killed_process_left_is_removed() {
+    let setting = setting(40);
+    let inputs = setting.inputs(recipe("simcse", &["steps=2"]));
+    let folder = setting.runs.join("killed");
+    let left =
+        ["", "checkpoint", "model", "model/1_Pooling"].map(|at| folder.join(at).join(".unfinished-Ab12"));
+    for path in &left {
+        micse_model::files::write_whole(path, b"half").expect("a file");
+    }
+    let of_others = folder.join("notes/.unfinished-Ab12");
+    micse_model::files::write_whole(&of_others, b"half").expect("a file");
+    micse_train::run(&folder, &inputs, &mut |_| {}).expect("a run");
+    assert!(folder.join("model/1_Pooling/config.json").is_file());
+    for path in left {
+        assert!(!path.exists(), "{}", path.display());
+    }
+    assert!(of_others.is_file(), "not the run's own");
+}

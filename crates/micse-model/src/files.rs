@@ -52,6 +52,22 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// [`remove_leftovers`] in `folder` and in all folders below it, all of which have to be the process's own.
+///
+/// # Errors
+/// Such a file cannot be removed.
+pub fn remove_leftovers_below(folder: &Path) -> Result<()> {
+    remove_leftovers(folder)?;
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries.flatten() {
+        // Not where a link leads, which is somebody else's.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_leftovers_below(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// What to do about a system's error, to be said behind it; nothing for most of them.
 pub fn remedy(error: &std::io::Error) -> &'static str {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};

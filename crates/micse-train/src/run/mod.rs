@@ -203,8 +203,10 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         (false, false) => OtherCpu::Refuse,
     };
     claim(folder, &Manifest::of_run(inputs)?, other_cpu)?;
-    for folder in [folder, &folder.join("checkpoint"), &folder.join("model")] {
-        micse_model::files::remove_leftovers(folder)?;
+    micse_model::files::remove_leftovers(folder)?;
+    // What else lies in the folder may be others'; these two are the run's own, with the modules' folders in the model.
+    for own in ["checkpoint", "model"] {
+        micse_model::files::remove_leftovers_below(&folder.join(own))?;
     }
     let checkpoint = folder.join("checkpoint").join("state.safetensors");
     if result_path.is_file() {
