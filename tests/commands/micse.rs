@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use micse::Encoder;
+use micse::SentenceModel;
 use micse_tests::{Ended, command, ended, root, run, write_small_model};
 use serde_json::Value;
 
@@ -58,7 +58,7 @@ fn all_outputs_hold_what_the_library_encodes() {
         assert_eq!(said.output(), "");
     }
     let rows = npy(&path("new/rows.npy"));
-    let encoder = Encoder::load(root().join("data/encoder")).expect("the shipped encoder");
+    let encoder = SentenceModel::open(root().join("data/encoder")).expect("the shipped encoder");
     // In other batches the same numbers come out but for rounding.
     let want = encoder.encode(&notes).expect("rows");
     assert_eq!((rows.len(), rows[0].len()), (1100, 256));
@@ -178,7 +178,7 @@ fn similarity_says_cosines_and_their_correlation() {
         ("A teacher reads a book.", "The bank raised its rates.", 0.0),
         ("A teacher reads a book.", "A teacher reads a paper.", 4.0),
     ];
-    let encoder = Encoder::load(root().join("data/encoder")).expect("the shipped encoder");
+    let encoder = SentenceModel::open(root().join("data/encoder")).expect("the shipped encoder");
     let cosine = |a: &str, b: &str| {
         let rows = encoder.encode(&[a, b]).expect("rows");
         let dot =
@@ -255,7 +255,7 @@ fn export_writes_a_folder_that_gives_the_same_embeddings() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let probe = ["A nurse saw the clinic.", "The river is wide."];
-    let rows = |folder: &Path| Encoder::load(folder).expect("a model").encode(&probe).expect("rows");
+    let rows = |folder: &Path| SentenceModel::open(folder).expect("a model").encode(&probe).expect("rows");
     let want = rows(&root().join("data/encoder"));
     for (name, tolerance) in [("f32", 0.0), ("f16", 2e-2), ("bf16", 2e-1)] {
         let to = path(name);

@@ -1,6 +1,7 @@
 //! `micse-eval`: what the repository ships, the forms of the result, and what is refused.
 
 use micse_eval::Evaluation;
+use micse_tests::folders::Cases;
 use micse_tests::{
     Ended, command, ended, run, with_small_model_of_the_hub, write_small_model, write_small_sts,
 };
@@ -95,4 +96,65 @@ fn what_is_missing_is_named() {
     eval(&["--model", "demo"]).refused(&["MICSE_DATA", "--sts"]);
     eval(&["--sts", empty]).refused(&[empty]);
     eval(&["--sts", "demo", "--tasks", "STS99"]).refused(&["STS99"]);
+}
+
+/// Dense, Normalize, prompt, limit and kept entries count: the folder is scored, not its encoder.
+#[test]
+fn a_folder_is_scored_with_all_that_is_in_it() {
+    let base = Cases::named("everything").folder();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    write_small_sts(&folder.path().join("sts"));
+    let (model, sts, out) = (base.path().to_str().expect("UTF-8"), path("sts"), path("mteb"));
+    // The small pairs in the benchmark's place, which MTEB has a name for.
+    let benchmark = folder.path().join("sts/STS/STSBenchmark");
+    std::fs::create_dir_all(&benchmark).expect("a folder");
+    for name in ["dev", "test"] {
+        let demo = folder.path().join(format!("sts/demo-{name}.csv"));
+        std::fs::rename(demo, benchmark.join(format!("sts-{name}.csv"))).expect("a file");
+    }
+    let common = ["--sts", &sts, "--tasks", "STSBenchmark", "--format", "json"];
+    let more = ["--model", model, "--mteb", &out, "--mteb-name", "owner/all", "--mteb-revision", "one"];
+    let found = eval(&[&common[..], &more].concat()).output();
+    let found = Evaluation::from_json(&found).expect("an evaluation");
+    // By hand, from rows that were compared with sentence-transformers' in folder_keys.rs.
+    let suite = micse_data::Suite::load(sts.as_ref(), Some(&["STSBenchmark".to_owned()])).expect("the pairs");
+    let whole = micse_model::SentenceModel::open(model).expect("the model");
+    let pairs: Vec<&micse_data::Pair> = suite.tasks[0].pairs().collect();
+    let cosine = |a: &[f32], b: &[f32]| {
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    };
+    let cosines: Vec<f64> = pairs
+        .iter()
+        .map(|pair| {
+            let rows = whole.encode(&[&pair.first, &pair.second]).expect("rows");
+            cosine(&rows[0], &rows[1])
+        })
+        .collect();
+    let scores: Vec<f64> = pairs.iter().map(|pair| pair.score).collect();
+    let expected = 100.0 * micse_eval::pearson(&cosines, &scores);
+    assert!((found.tasks.get("STSBenchmark").expect("the task").pearson.all - expected).abs() < 1e-3);
+    let plain = Cases::named("mean").folder();
+    let plain = eval(&[&common[..], &["--model", plain.path().to_str().expect("UTF-8")]].concat()).output();
+    let plain = Evaluation::from_json(&plain).expect("an evaluation");
+    assert!((plain.average - found.average).abs() > 0.1, "the modules act");
+    let facts = folder.path().join("mteb/owner__all/one/model_meta.json");
+    let facts: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(facts).expect("the facts")).expect("JSON");
+    assert_eq!((facts["embed_dim"].as_u64(), facts["max_tokens"].as_f64()), (Some(6), Some(8.0)));
+}
+
+#[test]
+fn a_pooling_that_is_given_replaces_one_that_is_not_supported() {
+    let base = Cases::named("mean").folder();
+    let folder = tempfile::tempdir().expect("a folder");
+    write_small_sts(&folder.path().join("sts"));
+    let pooling = base.path().join("1_Pooling/config.json");
+    std::fs::write(&pooling, r#"{"word_embedding_dimension": 24, "pooling_mode": "weightedmean"}"#)
+        .expect("a file");
+    let (model, sts) = (base.path().to_str().expect("UTF-8"), folder.path().join("sts"));
+    let common = ["--model", model, "--sts", sts.to_str().expect("UTF-8")];
+    eval(&common).refused(&["weightedmean", "--pooling"]);
+    eval(&[&common[..], &["--pooling", "mean"]].concat()).output();
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use micse::Encoder;
+use micse::SentenceModel;
 use micse_tests::{Ended, root, run, write_small_model};
 use serde_json::Value;
 
@@ -54,7 +54,7 @@ fn neighbours_are_the_true_ones_however_the_corpus_comes() {
     std::fs::write(&corpus, notes.join("\n")).expect("notes.txt");
     let asked = ["Somebody mended the pump.", "She sang a song.", "The horse was sold yesterday."];
     std::fs::write(&queries, asked.join("\n")).expect("queries.txt");
-    let encoder = Encoder::load(root().join("data/encoder")).expect("the shipped encoder");
+    let encoder = SentenceModel::open(root().join("data/encoder")).expect("the shipped encoder");
     let rows = encoder.encode(&notes).expect("rows");
     let from = ["search", "--model", "demo", "--top", "7", "--json", "--queries", text(&queries)];
     let search = |more: &[&str]| json(micse(&[&from[..], more].concat()));
@@ -168,7 +168,7 @@ fn compare_shows_what_both_models_find() {
     let other = json(compare("demo", text(&small)));
     let sample = other["sample"].as_array().expect("a sample");
     assert_eq!(sample.len(), 6);
-    let rows = Encoder::load(root().join("data/encoder"))
+    let rows = SentenceModel::open(root().join("data/encoder"))
         .expect("the shipped encoder")
         .encode(&notes)
         .expect("rows");

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use micse::eval::{ModelEmbedder, dev_spearman};
+use micse::SentenceModel;
+use micse::eval::dev_spearman;
 use micse::model::{Compute, ModelFolder, Pooling};
+use micse_tests::folders::Cases;
 use micse_tests::{Ended, command, run, sentences, write_small_model};
 use serde_json::Value;
 
@@ -73,7 +75,7 @@ fn settings_are_chosen_and_told_where_nobody_says_otherwise() {
     let out = setting.path("out");
     let ended = micse(&setting.train(&out, &[]));
     for said in [
-        "60 sentences: recipe micse, 150 steps of 50, learning rate 1e-4, weight of AMI 1.0",
+        "60 sentences: recipe micse, 150 steps of 50, learning rate 1e-4, weight of AMI 1,",
         "hidden size 32",
         "pooling: cls",
     ] {
@@ -127,12 +129,8 @@ fn development_pairs_select_the_weights() {
                 .collect(),
         }],
     };
-    let score = |folder: &Path| {
-        let folder = ModelFolder::open(folder).expect("a model");
-        let (encoder, tokenizer) =
-            (folder.encoder(&Compute::cpu()).expect("an encoder"), folder.tokenizer().expect("a tokenizer"));
-        dev_spearman(&ModelEmbedder::new(encoder.as_ref(), &tokenizer, Pooling::Cls), &dev).expect("a score")
-    };
+    let score =
+        |folder: &Path| dev_spearman(&SentenceModel::open(folder).expect("a model"), &dev).expect("a score");
     assert!((score(&setting.model) - before).abs() < 1e-9);
     assert!((score(&out.join("model")) - after).abs() < 1e-9);
     std::fs::write(&pairs, "one\ttwo\n").expect("pairs");
@@ -153,7 +151,7 @@ fn a_whitening_is_exported_as_a_linear_layer_and_a_flow_is_refused() {
     let out = train("bert-whitening", &["--set", "post.components=8"]);
     micse(&["export", text(&out), "--to", text(&path("written"))]).output();
     let probe = sentences(90);
-    let rows = |folder: &Path| micse::Encoder::load(folder).expect("a model").encode(&probe).expect("rows");
+    let rows = |folder: &Path| SentenceModel::open(folder).expect("a model").encode(&probe).expect("rows");
     let (want, found) = (rows(&out.join("model")), rows(&path("written")));
     assert_eq!((want.len(), want[0].len()), (90, 8));
     for (want, found) in want.iter().zip(&found) {
@@ -223,4 +221,79 @@ fn text_that_cannot_be_read_is_named_with_its_line() {
     micse(&train).refused(&["notes.txt", "no sentence"]);
     std::fs::write(&setting.notes, "the old farmer\n").expect("notes.txt");
     micse(&[&train[..], &["--recipe", "simcse"]].concat()).refused(&["at least 2 sentences"]);
+}
+
+/// What the folder has besides its encoder is scored, kept and delivered: modules, prompt, limit, kept entries.
+#[test]
+fn a_model_keeps_what_it_has_and_is_told_as_it_is() {
+    let base = Cases::named("everything").folder();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let lines =
+        ["the old farmer sings", "a small dog runs over the hill", "they'll see the 3 sheep", "a song"];
+    std::fs::write(path("text.txt"), lines.repeat(5).join("\n")).expect("a text");
+    let pair = |i: usize| format!("{}\t{}\t{}\n", lines[i % 4], lines[(i * i + 1) % 4], i % 5);
+    std::fs::write(path("pairs.tsv"), (0..12).map(pair).collect::<String>()).expect("pairs");
+    let (out, pairs) = (path("out"), path("pairs.tsv"));
+    let model = base.path();
+    let arguments = [
+        "train",
+        "--model",
+        text(model),
+        "--sentences",
+        text(&path("text.txt")),
+        "--pairs",
+        text(&pairs),
+        "--steps",
+        "4",
+    ]
+    .map(str::to_owned);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(["--out", text(&out)]).collect();
+    let ended = micse(&arguments);
+    assert!(ended.stderr.contains("a Dense layer (24 to 12)"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("\"see: \"") && ended.stderr.contains("6 entries"), "{}", ended.stderr);
+    let told = ended.output();
+    let score = |model: &Path| {
+        let said = micse(&["similarity", "--model", text(model), "--pairs", text(&pairs)]).output();
+        let line = said.lines().find(|line| line.starts_with("Spearman")).expect("a score").to_owned();
+        line.rsplit(": ").next().expect("a number").to_owned()
+    };
+    let expected = format!("development pairs: {} before, {} after training", score(model), score(&out));
+    assert!(told.contains(&expected), "{expected:?} is not in {told}");
+
+    let delivered = SentenceModel::open(out.join("model")).expect("the model");
+    assert_eq!((delivered.prompt(), delivered.max_length(), delivered.dimension()), ("see: ", 8, 6));
+    let modules: Value = serde_json::from_str(&file(&out.join("model/modules.json"))).expect("JSON");
+    let classes: Vec<&str> =
+        modules.as_array().expect("a list").iter().filter_map(|m| m["type"].as_str()).collect();
+    let names: Vec<&str> = classes.iter().filter_map(|class| class.rsplit('.').next()).collect();
+    assert_eq!(names, ["Transformer", "Pooling", "Dense", "Dropout", "LayerNorm", "Normalize"]);
+}
+
+/// Settings that are asked for change those that were chosen; they do not replace them all.
+#[test]
+fn what_is_asked_for_goes_on_top_of_what_was_chosen() {
+    let setting = Setting::new(30);
+    let recipe = |name: &str, more: &[&str]| {
+        let out = setting.path(name);
+        let ended = micse(&setting.train(&out, more));
+        assert!(ended.stderr.contains("settings for 30 sentences: recipe"), "{}", ended.stderr);
+        let said = ended.stderr.clone();
+        ended.output();
+        let run: toml::Table = file(&out.join("run.toml")).parse().expect("run.toml");
+        (run["recipe"].clone(), said)
+    };
+    let (plain, _) = recipe("plain", &["--steps", "6"]);
+    let (faster, said) = recipe("faster", &["--steps", "6", "--set", "optimizer.lr=3e-5"]);
+    assert_eq!(faster["optimizer"]["lr"].as_float(), Some(3e-5));
+    for key in ["batch_size", "warmup_steps"] {
+        assert_eq!(faster["optimizer"][key], plain["optimizer"][key], "{key}");
+    }
+    assert_eq!((&faster["steps"], &faster["pooling"]), (&plain["steps"], &plain["pooling"]));
+    assert!(said.contains("learning rate 3e-5"), "{said}");
+    let (published, said) =
+        recipe("published", &["--published-settings", "--recipe", "simcse", "--steps", "6"]);
+    assert_eq!(published["optimizer"]["lr"].as_float(), Some(3e-5));
+    assert_eq!(published["pooling"]["test"].as_str(), Some("cls"));
+    assert!(said.contains("the recipe's own"), "{said}");
 }

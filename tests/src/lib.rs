@@ -8,6 +8,7 @@ use std::process::Command;
 use micse_model::{BertConfig, Encoder, RandomWeights, TensorEncoder, Trainable, files, save_safetensors};
 use micse_random::Stream;
 
+pub mod folders;
 pub mod models;
 pub mod setting;
 pub mod sweeps;

@@ -23,6 +23,9 @@ pub fn write_tiny_model(folder: &Path, family: Family) {
     files::write_whole(&base.join("vocab.txt"), TINY_VOCABULARY.join("\n").as_bytes()).expect("vocab.txt");
     let tokenizer = Tokenizer::load(&base).expect("a tokenizer");
     tokenizer.save(&base.join("tokenizer.json")).expect("tokenizer.json");
+    // Of every family, with BERT's words.
+    let class = serde_json::json!({"tokenizer_class": "BertTokenizer"});
+    files::write_json(&base.join("tokenizer_config.json"), &class).expect("tokenizer_config.json");
     let mut config = BertConfig::with_sizes(TINY_VOCABULARY.len(), 1, 8, 2, 12);
     config.family = family;
     config.intermediate_size = 8;

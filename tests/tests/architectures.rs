@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Tensor};
 use micse_data::Masking;
 use micse_model::{
     AdamStep, AttentionPosition, AttentionStage, AttentionValues, Batch, Compute, Dense, DenseActivation,
-    Dropout, Encoder, Family, MaskedLmHead, Mode, ModelFolder, Padding, Pass, Pooling, SentenceEncoder, Taps,
+    Dropout, Encoder, Family, MaskedLmHead, Mode, ModelFolder, Padding, Pass, Pooling, SentenceModel, Taps,
     Tokenizer, WORD_TABLE, add_dense, files, save_model,
 };
 use micse_random::Stream;
@@ -215,7 +215,7 @@ fn folders_come_back_as_they_were() {
             let out = kept.as_deref().unwrap_or(temporary.path()).join(format!("{family}-{pooling}"));
             let encoder = base.encoder(&Compute::cpu()).expect("the encoder");
             save_model(&out, encoder.as_ref(), &base, pooling, DType::F32).expect("a folder");
-            let again = SentenceEncoder::open(&out).expect("what was written");
+            let again = SentenceModel::open(&out).expect("what was written");
             assert_eq!(
                 (again.pooling(), again.max_length()),
                 (pooling, 38.min(encoder.config().max_position_embeddings))
@@ -225,7 +225,7 @@ fn folders_come_back_as_they_were() {
             {
                 assert_eq!(numbers(a), numbers(&b), "{family}");
             }
-            let want = SentenceEncoder::load(&base, pooling, &Compute::cpu()).expect("the model");
+            let want = SentenceModel::load(&base, Some(pooling), &Compute::cpu()).expect("the model");
             let embeddings = again.encode(&SENTENCES).expect("embeddings");
             assert_eq!(embeddings, want.encode(&SENTENCES).expect("embeddings"), "{family}");
             rows.insert(format!("{family}-{pooling}"), embeddings);
@@ -259,7 +259,7 @@ fn folders_come_back_as_they_were() {
         let dense = Dense::new(normal(outputs * inputs), Some(normal(outputs)), inputs, f).expect("a layer");
         add_dense(&out, &dense).expect("a module");
     }
-    let embeddings = SentenceEncoder::open(&out).expect("the model").encode(&SENTENCES).expect("embeddings");
+    let embeddings = SentenceModel::open(&out).expect("the model").encode(&SENTENCES).expect("embeddings");
     assert_eq!(embeddings[0].len(), 6);
     rows.insert("with-dense".into(), embeddings);
     if let Some(kept) = kept {

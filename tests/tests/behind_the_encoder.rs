@@ -1,8 +1,7 @@
 //! What stands behind the encoder in a finished model, convolutions, whitening and flows, is kept in its folder.
 
-use micse_eval::{Embedder, ModelEmbedder, PostEmbedder, evaluate};
-use micse_model::{Compute, ModelFolder, Pooling, TokenConvolution};
-use micse_post::Stage;
+use micse_eval::evaluate;
+use micse_model::{Pooling, SentenceModel};
 use micse_tests::setting::{Setting, recipe, setting};
 use micse_train::{Recipe, RunResult};
 
@@ -13,19 +12,8 @@ fn run(setting: &Setting, name: &str, recipe: Recipe) -> Result<RunResult, micse
 /// The average score of a kept model, read from its folder alone.
 fn score_of_folder(setting: &Setting, name: &str) -> (f64, Vec<String>) {
     let path = setting.runs.join(name).join("model");
-    let folder = ModelFolder::open(&path).expect("the model");
-    let compute = Compute::cpu();
-    let (encoder, tokenizer) =
-        (folder.encoder(&compute).expect("weights"), folder.tokenizer().expect("a tokenizer"));
-    let convolution =
-        TokenConvolution::in_folder(&path, encoder.config(), &compute.device).expect("a whole folder");
-    let stage = Stage::load(&path).expect("a whole folder");
-    let pooling = folder.pooling().expect("its pooling").expect("a pooling");
-    let plain =
-        ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling).with_convolution(convolution.as_ref());
-    let post = stage.as_ref().map(|stage| PostEmbedder::new(&plain, stage));
-    let embedder: &dyn Embedder = post.as_ref().map_or(&plain, |post| post);
-    let average = evaluate(embedder, &setting.suite, &mut |_, _| {}).expect("scores").average;
+    let model = SentenceModel::open(&path).expect("the model");
+    let average = evaluate(&model, &setting.suite, &mut |_, _| {}).expect("scores").average;
     let modules = std::fs::read_to_string(path.join("modules.json")).expect("modules.json");
     let modules: Vec<serde_json::Value> = serde_json::from_str(&modules).expect("JSON");
     (average, modules.iter().map(|m| m["type"].as_str().unwrap_or_default().to_owned()).collect())

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert;
-use micse_model::{Compute, ModelFolder, Pooling, SentenceEncoder};
+use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
 use micse_tests::{root, sentences, write_small_model};
 
 fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
@@ -16,7 +16,8 @@ fn a_sentence_alone_and_in_any_batch_has_the_same_embedding() {
     let folder = ModelFolder::open(&root().join("data/encoder")).expect("the shipped encoder");
     let texts: Vec<String> = micse_data::Corpus::demo().iter().take(60).map(str::to_owned).collect();
     for pooling in Pooling::ALL {
-        let encoder = SentenceEncoder::load(&folder, pooling, &Compute::cpu()).expect("the shipped encoder");
+        let encoder =
+            SentenceModel::load(&folder, Some(pooling), &Compute::cpu()).expect("the shipped encoder");
         let together = encoder.encode(&texts).expect("embeddings");
         let alone: Vec<Vec<f32>> =
             texts.iter().flat_map(|text| encoder.encode(&[text]).expect("an embedding")).collect();
@@ -35,7 +36,7 @@ fn candle_transformers_agrees() {
     write_small_model(folder.path());
     let model = ModelFolder::open(folder.path()).expect("the small model");
     let tokenizer = model.tokenizer().expect("the tokenizer");
-    let ours = SentenceEncoder::load(&model, Pooling::Cls, &Compute::reference()).expect("the encoder");
+    let ours = SentenceModel::load(&model, Some(Pooling::Cls), &Compute::reference()).expect("the encoder");
 
     let text = std::fs::read_to_string(folder.path().join("config.json")).expect("config.json");
     let config: bert::Config = serde_json::from_str(&text).expect("a configuration");

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+use micse_model::post::Whitening;
 use micse_model::{
     AfterPooling, Batch, BertConfig, Checkpoint, Compute, Dense, DenseActivation, Family, ModelFolder, Pass,
-    Pooling, SentenceEncoder, add_dense, files, save_model, save_safetensors,
+    Pooling, SentenceModel, add_dense, files, save_model, save_safetensors,
 };
-use micse_post::Whitening;
 use micse_tests::{root, sentences, write_small_model};
 
 fn small() -> tempfile::TempDir {
@@ -19,7 +19,7 @@ fn small() -> tempfile::TempDir {
 
 fn error_of(folder: &Path) -> String {
     let loaded =
-        ModelFolder::open(folder).and_then(|f| SentenceEncoder::load(&f, Pooling::Cls, &Compute::cpu()));
+        ModelFolder::open(folder).and_then(|f| SentenceModel::load(&f, Some(Pooling::Cls), &Compute::cpu()));
     loaded.err().expect("a broken folder").to_string()
 }
 
@@ -86,7 +86,7 @@ fn a_truncated_weights_file_is_named() {
 fn old_names_prefixes_and_unused_heads_are_understood() {
     let folder = small();
     let plain = ModelFolder::open(folder.path()).expect("the model");
-    let plain = SentenceEncoder::load(&plain, Pooling::Mean, &Compute::cpu()).expect("the model");
+    let plain = SentenceModel::load(&plain, Some(Pooling::Mean), &Compute::cpu()).expect("the model");
     let want = plain.encode(&["the old farmer"]).expect("an embedding");
     let old = |name: &str| {
         let name =
@@ -99,7 +99,7 @@ fn old_names_prefixes_and_unused_heads_are_understood() {
     renamed.insert("cls.predictions.bias".into(), head);
     write(folder.path(), renamed);
     let again = ModelFolder::open(folder.path()).expect("the model");
-    let again = SentenceEncoder::load(&again, Pooling::Mean, &Compute::cpu()).expect("the model");
+    let again = SentenceModel::load(&again, Some(Pooling::Mean), &Compute::cpu()).expect("the model");
     assert_eq!(again.encode(&["the old farmer"]).expect("an embedding"), want);
 }
 
@@ -108,7 +108,7 @@ fn a_folder_that_asks_for_unit_length_gets_it() {
     let folder = small();
     let load = || {
         let model = ModelFolder::open(folder.path()).expect("the model");
-        let encoder = SentenceEncoder::load(&model, Pooling::Mean, &Compute::cpu()).expect("the model");
+        let encoder = SentenceModel::load(&model, Some(Pooling::Mean), &Compute::cpu()).expect("the model");
         encoder.encode(&["the old farmer"]).expect("an embedding").swap_remove(0)
     };
     let plain = load();
@@ -182,13 +182,13 @@ fn written(pooling: Pooling) -> tempfile::TempDir {
 }
 
 fn rows(folder: &Path) -> Vec<Vec<f32>> {
-    let encoder = SentenceEncoder::open(folder).expect("a model");
+    let encoder = SentenceModel::open(folder).expect("a model");
     assert_eq!(encoder.encode(&["the old farmer"]).expect("a row")[0].len(), encoder.dimension());
     encoder.encode(&sentences(40)).expect("rows")
 }
 
 fn open_error(folder: &Path) -> String {
-    SentenceEncoder::open(folder).err().expect("a folder that is refused").to_string()
+    SentenceModel::open(folder).err().expect("a folder that is refused").to_string()
 }
 
 fn write_text(folder: &Path, name: &str, text: &str) {
@@ -202,7 +202,8 @@ fn weights_in_shards_are_one_model() {
         let all = tensors(folder.path());
         let want = {
             let model = ModelFolder::open(folder.path()).expect("the model");
-            let encoder = SentenceEncoder::load(&model, Pooling::Mean, &Compute::cpu()).expect("the model");
+            let encoder =
+                SentenceModel::load(&model, Some(Pooling::Mean), &Compute::cpu()).expect("the model");
             encoder.encode(&["the old farmer"]).expect("a row")
         };
         std::fs::remove_file(folder.path().join("model.safetensors")).expect("the whole");
@@ -225,7 +226,7 @@ fn weights_in_shards_are_one_model() {
         };
         write_index(&map);
         let model = ModelFolder::open(folder.path()).expect("the model");
-        let encoder = SentenceEncoder::load(&model, Pooling::Mean, &Compute::cpu()).expect("the model");
+        let encoder = SentenceModel::load(&model, Some(Pooling::Mean), &Compute::cpu()).expect("the model");
         assert_eq!(encoder.encode(&["the old farmer"]).expect("a row"), want);
         assert_eq!(model.checkpoint().expect("weights").files().len(), 2);
 
@@ -286,10 +287,10 @@ fn poolings_are_read_in_both_forms() {
     }
     // A pooling that is asked for outright needs none of the folder.
     let model = ModelFolder::open(folder.path()).expect("the model");
-    assert!(SentenceEncoder::load(&model, Pooling::Cls, &Compute::cpu()).is_ok());
+    assert!(SentenceModel::load(&model, Some(Pooling::Cls), &Compute::cpu()).is_ok());
     write_text(folder.path(), "modules.json", r#"[{"type": "sentence_transformers.models.Transformer"}]"#);
     let error = open_error(folder.path());
-    assert!(error.contains("SentenceEncoder::load with Pooling::Mean"), "{error}");
+    assert!(error.contains("SentenceModel::load with Pooling::Mean"), "{error}");
 }
 
 #[test]
@@ -317,10 +318,10 @@ fn modules_lie_where_the_list_says() {
     assert_eq!((model.path(), model.root()), (&*inner, folder.path()));
     assert_eq!(model.modules().expect("modules")[1].name(), "Pooling");
     write_text(&inner, "sentence_roberta_config.json", r#"{"max_seq_length": 5, "do_lower_case": false}"#);
-    assert_eq!(SentenceEncoder::open(folder.path()).expect("the model").max_length(), 5);
+    assert_eq!(SentenceModel::open(folder.path()).expect("the model").max_length(), 5);
     write_text(&inner, "sentence_roberta_config.json", r#"{"max_seq_length": null}"#);
     write_text(&inner, "tokenizer_config.json", r#"{"model_max_length": 1000000000000000019884624838656}"#);
-    assert_eq!(SentenceEncoder::open(folder.path()).expect("the model").max_length(), 32);
+    assert_eq!(SentenceModel::open(folder.path()).expect("the model").max_length(), 32);
     for (rest, says) in [
         (r#", {"path": "2_CNN", "type": "sentence_transformers.models.CNN"}"#, "models.CNN"),
         (r#", {"path": "", "type": "custom_st.Normalize"}"#, "custom_st.Normalize"),
@@ -332,29 +333,28 @@ fn modules_lie_where_the_list_says() {
     }
     // A stage that the caller applies.
     let model = ModelFolder::open(folder.path()).expect("the model");
-    let without =
-        SentenceEncoder::load_without_stage(&model, Pooling::Cls, &Compute::cpu()).expect("the model");
+    let without = SentenceModel::load(&model, Some(Pooling::Cls), &Compute::cpu()).expect("the model");
     assert_eq!(without.encode(&sentences(40)).expect("rows"), want);
 }
 
 #[test]
 fn prompts_and_lower_casing_are_applied() {
     let folder = written(Pooling::Mean);
-    let plain = SentenceEncoder::open(folder.path()).expect("the model");
+    let plain = SentenceModel::open(folder.path()).expect("the model");
     let want = plain.encode(&["the old farmer"]).expect("a row");
     write_text(
         folder.path(),
         "config_sentence_transformers.json",
         r#"{"prompts": {"query": "the old "}, "default_prompt_name": "query"}"#,
     );
-    let prompted = SentenceEncoder::open(folder.path()).expect("the model");
+    let prompted = SentenceModel::open(folder.path()).expect("the model");
     assert_eq!(prompted.prompt(), "the old ");
     assert_eq!(prompted.encode(&["farmer"]).expect("a row"), want);
     // Written and read again.
     let again = tempfile::tempdir().expect("a folder");
     let base = ModelFolder::open(folder.path()).expect("the model");
     prompted.save(again.path(), &base, DType::F32).expect("a folder");
-    let again = SentenceEncoder::open(again.path()).expect("what was written");
+    let again = SentenceModel::open(again.path()).expect("what was written");
     assert_eq!(again.encode(&["farmer"]).expect("a row"), want);
     write_text(folder.path(), "config_sentence_transformers.json", r#"{"default_prompt_name": "query"}"#);
     assert!(open_error(folder.path()).contains("`query`"));
@@ -362,7 +362,7 @@ fn prompts_and_lower_casing_are_applied() {
 
     write_text(folder.path(), "tokenizer_config.json", r#"{"do_lower_case": false}"#);
     let of =
-        |text: &str| SentenceEncoder::open(folder.path()).expect("the model").encode(&[text]).expect("a row");
+        |text: &str| SentenceModel::open(folder.path()).expect("the model").encode(&[text]).expect("a row");
     assert_ne!(of("The Old FARMER"), want);
     write_text(
         folder.path(),
@@ -393,7 +393,7 @@ fn a_whitening_in_a_folder_is_the_whitening() {
     let mut list: Vec<serde_json::Value> = serde_json::from_str(&list).expect("JSON");
     list.push(serde_json::json!({"path": "3_Normalize", "type": "sentence_transformers.models.Normalize"}));
     files::write_json(&folder.path().join("modules.json"), &list).expect("modules.json");
-    let encoder = SentenceEncoder::open(folder.path()).expect("the model");
+    let encoder = SentenceModel::open(folder.path()).expect("the model");
     assert!(matches!(encoder.after_pooling(), [AfterPooling::Dense(_), AfterPooling::Normalize]));
     let unit = rows(folder.path());
     assert!(unit.iter().all(|row| (row.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-5));
@@ -440,7 +440,7 @@ fn minilm_comes_out_as_it_went_in() {
         return;
     };
     let base = ModelFolder::open(folder.as_ref()).expect("the model");
-    let encoder = SentenceEncoder::open(base.root()).expect("the model");
+    let encoder = SentenceModel::open(base.root()).expect("the model");
     assert_eq!((encoder.max_length(), encoder.pooling()), (256, Pooling::Mean));
     assert_eq!(encoder.after_pooling(), [AfterPooling::Normalize]);
     let out = tempfile::tempdir().expect("a folder");
@@ -463,7 +463,7 @@ fn minilm_comes_out_as_it_went_in() {
         };
         assert_eq!(bits(&before), bits(&after), "{name}");
     }
-    let again = SentenceEncoder::open(out.path()).expect("what was written");
+    let again = SentenceModel::open(out.path()).expect("what was written");
     let long = vec!["word"; 400].join(" ");
     let sentences = ["A man plays the guitar.", "Someone makes music.", &long];
     assert_eq!(again.encode(&sentences).expect("rows"), encoder.encode(&sentences).expect("rows"));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use micse_model::{Checkpoint, Family, SentenceEncoder, save_safetensors};
+use micse_model::{Checkpoint, Family, SentenceModel, save_safetensors};
 use micse_tests::models::write_tiny_model;
 
 fn model() -> tempfile::TempDir {
@@ -13,7 +13,7 @@ fn model() -> tempfile::TempDir {
 }
 
 fn load(folder: &Path) -> micse_model::Result<Vec<Vec<f32>>> {
-    SentenceEncoder::open(folder)?.encode(&["a small dog", ""])
+    SentenceModel::open(folder)?.encode(&["a small dog", ""])
 }
 
 /// Sizes that would take all memory are refused before any of it is taken.

@@ -40,7 +40,7 @@ fn both_engines_agree_in_every_recipe() {
         let mut reference = trainer_on(&setting, recipe(name, &[]), &Compute::reference());
         step(&mut reference, &setting);
         let state = setting.runs.join(format!("{name}.safetensors"));
-        reference.save(&state, &[], serde_json::Value::Null).expect("a checkpoint");
+        reference.save(&state, "a test", &[], serde_json::Value::Null).expect("a checkpoint");
         let mut packed = trainer(&setting, recipe(name, &[]));
         packed.restore(&state, "best.").expect("the checkpoint");
         let (want_loss, want) = gradients(&mut reference, &setting);
@@ -141,7 +141,7 @@ fn a_resumed_run_has_the_bits_of_an_undisturbed_one() {
 
         let mut first = trainer(&setting, recipe(name, &["steps=6"]));
         (0..3).for_each(|_| step(&mut first, &setting));
-        first.save(&checkpoint, &[], serde_json::Value::Null).expect("a checkpoint");
+        first.save(&checkpoint, "a test", &[], serde_json::Value::Null).expect("a checkpoint");
         let mut second = trainer(&setting, recipe(name, &["steps=6"]));
         second.restore(&checkpoint, "best.").expect("the checkpoint");
         assert_eq!(second.steps_done(), 3);

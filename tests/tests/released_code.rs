@@ -27,7 +27,7 @@ fn the_gradient_of_an_open_target_reaches_the_shared_embeddings() {
         } else {
             // The queue has rows of sentences, and the copy is another network than the encoder.
             (0..2).for_each(|_| step(&mut trainer, &setting));
-            trainer.save(&checkpoint, &[], serde_json::Value::Null).expect("a checkpoint");
+            trainer.save(&checkpoint, "a test", &[], serde_json::Value::Null).expect("a checkpoint");
         }
         let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
         trainer.backward(forward).expect("a backward pass");
@@ -134,7 +134,7 @@ fn noise_follows_the_batch_before() {
         for number in 0..4 {
             if resumed && number == 2 {
                 let checkpoint = setting.runs.join("noise.safetensors");
-                trainer.save(&checkpoint, &[], serde_json::Value::Null).expect("a checkpoint");
+                trainer.save(&checkpoint, "a test", &[], serde_json::Value::Null).expect("a checkpoint");
                 trainer = self::trainer(&setting, recipe());
                 trainer.restore(&checkpoint, "best.").expect("the checkpoint");
             }

@@ -67,7 +67,15 @@ fn main() -> ExitCode {
         LogFormat::Text => log.without_time().with_target(false).init(),
         LogFormat::Json => log.json().init(),
     }
-    let done = match cli.command {
+    let done = prepared().and_then(|()| run(cli.command));
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Sweep(sweep) => sweep.run(),
         Command::Golden(golden) => golden.run().map(success),
         Command::Methods(methods) => methods.run().map(success),
@@ -77,11 +85,7 @@ fn main() -> ExitCode {
         Command::Vectors(vectors) => vectors.run().map(success),
         Command::Dependencies(dependencies) => dependencies.run().map(success),
         Command::SweepCell(cell) => cell.run(),
-    };
-    done.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
+    }
 }
 
 fn success((): ()) -> ExitCode {
@@ -91,4 +95,12 @@ fn success((): ()) -> ExitCode {
 /// Whether the user has nothing against colours: <https://no-color.org>.
 fn coloured() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The process made ready to compute, before it has threads.
+fn prepared() -> anyhow::Result<()> {
+    if let Some(notice) = micse_model::prepare_process()? {
+        eprintln!("notice: {notice}");
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! A corpus: unlabelled sentences, one a line, held in one buffer.
 //!
-//! Files are plain text or Zstandard (told apart by their first bytes, not by their names) and are streamed,
-//! so memory holds the sentences and eight bytes each, nothing more.
+//! Files are plain text, Zstandard or gzip (by their first bytes, not by their names) and are streamed, so memory holds the sentences and eight bytes each, nothing more.
+pub(crate) mod bytes;
 mod reader;
 
 use std::path::{Path, PathBuf};

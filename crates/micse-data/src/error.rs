@@ -30,8 +30,8 @@ pub enum Error {
     },
     /// A line is not UTF-8.
     #[error(
-        "{}:{line}: not UTF-8 at byte {offset} of the text; \
-         convert the file first, e.g. `iconv -f latin1 -t utf-8`",
+        "{}:{line}: not UTF-8 at byte {offset} of the text; if it is in a Latin-1 encoding, convert it with \
+         `iconv -f latin1 -t utf-8`; if it is no text, give another file",
         path.display()
     )]
     NotUtf8 {
@@ -55,9 +55,31 @@ pub enum Error {
         /// The most bytes of a line.
         limit: usize,
     },
-    /// A Zstandard file ends in the middle of a frame.
-    #[error("{}: the Zstandard data ends early, after {lines} lines; fetch the file again", path.display())]
-    TruncatedZstd {
+    /// A file of another encoding or format than UTF-8 text.
+    #[error("{}: this is {found}, not UTF-8 text; convert it first: `{remedy} {} > text.txt`", path.display(), path.display())]
+    NoText {
+        /// The file.
+        path: PathBuf,
+        /// What its first bytes say.
+        found: String,
+        /// The command that makes a text of it.
+        remedy: String,
+    },
+    /// A line with a NUL, which no text has.
+    #[error(
+        "{}:{line}: a NUL character; the file is binary, or UTF-16 without its mark (convert that with \
+         `iconv -f utf-16le -t utf-8`)",
+        path.display()
+    )]
+    Nul {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A compressed file ends in the middle.
+    #[error("{}: the compressed data ends early, after {lines} lines; fetch the file again", path.display())]
+    Truncated {
         /// The file.
         path: PathBuf,
         /// Whole lines that could be read.

@@ -16,7 +16,7 @@
 //! # Ok::<(), micse_data::Error>(())
 //! ```
 //!
-//! * [`corpus`]: files of one sentence a line, plain or Zstandard, in one buffer.
+//! * [`corpus`]: files of one sentence a line, plain, Zstandard or gzip, in one buffer.
 //! * [`split`]: nested low-shot splits by count or fraction; the published split files.
 //! * [`order`]: which sentences come at which step.
 //! * [`masking`]: masked copies of tokenized sentences, for masked language modelling.

@@ -50,7 +50,7 @@ fn zstandard_is_told_by_its_first_bytes() {
 
     let cut = write(folder.path(), "cut.zst", &packed[..packed.len() / 2]);
     let error = Corpus::open(&[cut]).unwrap_err();
-    assert!(matches!(error, Error::TruncatedZstd { .. }), "{error:?}");
+    assert!(matches!(error, Error::Truncated { .. }), "{error:?}");
     assert!(error.to_string().contains("cut.zst"), "{error}");
 }
 

@@ -38,14 +38,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Modules: `embedder` what is known of a model, `model` the encoders of micse-model, `vectors` word vectors; `protocol` the evaluation; `evaluation` its result, `report`
-//! that result as table and CSV, [`mteb`] as MTEB's files, `pairs` the cosines behind it; `correlation` and `geometry` the figures; `named` a map that keeps its order,
+//! Modules: `embedder` what is known of a model, `model` whole models of micse-model, `vectors` word vectors; `protocol` the evaluation; `evaluation` its result, `report`
+//! that result as table and CSV, [`mteb`] as MTEB's files, `pairs` the cosines behind it; `correlation` and `geometry` the figures; `halves` a measure without labels; `named` a map that keeps its order,
 //! `snapshot` models of the Hub's cache.
 mod correlation;
 mod embedder;
 mod error;
 mod evaluation;
 mod geometry;
+mod halves;
 mod model;
 pub mod mteb;
 mod named;
@@ -60,7 +61,7 @@ pub use embedder::Embedder;
 pub use error::{Error, Result};
 pub use evaluation::{Aggregates, Evaluation, SubsetScores, TaskScores};
 pub use geometry::{alignment, uniformity};
-pub use model::{ModelEmbedder, PostEmbedder};
+pub use halves::Halves;
 pub use named::Named;
 pub use pairs::PairScores;
 pub use protocol::{dev_spearman, evaluate, evaluate_pairs};

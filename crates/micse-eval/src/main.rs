@@ -10,11 +10,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use micse_data::locate::DEMO;
 use micse_data::{Locator, Suite, Task};
 use micse_eval::mteb::{self, MtebFacts, MtebModel};
-use micse_eval::{Embedder, Evaluation, HubSnapshot, ModelEmbedder, PostEmbedder, VectorEmbedder, evaluate};
+use micse_eval::{Embedder, Evaluation, HubSnapshot, VectorEmbedder, evaluate};
 use micse_hub::progress::folder_of_id;
 use micse_model::options::ComputeOptions;
-use micse_model::{ModelFolder, Pooling, TokenConvolution, WORD_TABLE};
-use micse_post::Stage;
+use micse_model::{ModelFolder, Pooling, SentenceModel, WORD_TABLE};
 use micse_vectors::{Selection, WordVectors};
 
 #[global_allocator]
@@ -84,7 +83,7 @@ fn main() -> ExitCode {
         .without_time()
         .with_target(false)
         .init();
-    match cli.run() {
+    match prepared().and_then(|()| cli.run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -118,16 +117,15 @@ impl Cli {
         let sts = locator.sts(sts)?;
         eprintln!("{}", sts.note);
         let folder = ModelFolder::open(&place)?;
-        let pooling = match (self.pooling, folder.pooling()?) {
-            (Some(asked), _) => asked,
-            (None, Some(own)) => own,
-            (None, None) => {
+        let own = || -> Result<Pooling> {
+            Ok(folder.pooling()?.unwrap_or_else(|| {
                 eprintln!(
                     "pooling: mean, since the folder has no 1_Pooling/config.json (--pooling chooses another)"
                 );
                 Pooling::Mean
-            }
+            }))
         };
+        let pooling = self.pooling.map_or_else(own, Ok)?;
         let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
         // What cannot be written is refused before it is scored.
         let mteb_files = match &self.mteb {
@@ -137,30 +135,22 @@ impl Cli {
             }
             None => None,
         };
-        let (encoder, tokenizer) = (folder.encoder(&compute)?, folder.tokenizer()?);
-        // What training put behind the encoder is part of the model.
-        let convolution = TokenConvolution::in_folder(folder.path(), encoder.config(), &compute.device)?;
-        let stage = Stage::load(folder.path())?;
-        let embedder =
-            ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling).with_convolution(convolution.as_ref());
-        let evaluation = match &stage {
-            Some(stage) => {
-                eprintln!("{} fitted on {}", stage.kind(), stage.fitted_on());
-                score(&PostEmbedder::new(&embedder, stage), &suite)?
-            }
-            None => score(&embedder, &suite)?,
-        };
-        if let Some((into, model)) = mteb_files {
+        let model = SentenceModel::load(&folder, Some(pooling), &compute)?;
+        if let Some(stage) = model.stage() {
+            eprintln!("{} fitted on {}", stage.kind(), stage.fitted_on());
+        }
+        let evaluation = score(&model, &suite)?;
+        if let Some((into, named)) = mteb_files {
             let sizes: Vec<usize> =
-                encoder.parameters().iter().map(|info| info.shape.iter().product()).collect();
+                model.encoder().parameters().iter().map(|info| info.shape.iter().product()).collect();
             let facts = MtebFacts {
                 parameters: Some(sizes.iter().sum()),
                 embedding_parameters: sizes.get(WORD_TABLE).copied(),
-                max_tokens: Some(encoder.config().max_position_embeddings),
-                dimension: Some(stage.as_ref().map_or(embedder.dimension(), Stage::output_dimension)),
-                frameworks: frameworks(folder.path(), stage.is_none() && convolution.is_none()),
+                max_tokens: Some(model.max_length()),
+                dimension: Some(model.dimension()),
+                frameworks: frameworks(&folder, model.own_modules().is_empty()),
             };
-            eprintln!("MTEB's files: {}", model.write(into, &facts, &evaluation)?.display());
+            eprintln!("MTEB's files: {}", named.write(into, &facts, &evaluation)?.display());
         }
         self.write(&evaluation.of_model(place.display().to_string(), pooling.to_string()))
     }
@@ -223,10 +213,10 @@ impl Cli {
 }
 
 /// What loads a model folder, by MTEB's names; `plain`: nothing of this project's own stands behind the encoder.
-fn frameworks(folder: &Path, plain: bool) -> Vec<&'static str> {
-    let has = |name: &str| folder.join(name).is_file();
+fn frameworks(folder: &ModelFolder, plain: bool) -> Vec<&'static str> {
+    let has = |name: &str| folder.path().join(name).is_file();
     let mut frameworks = Vec::new();
-    if plain && has("modules.json") {
+    if plain && folder.root().join("modules.json").is_file() {
         frameworks.push("Sentence Transformers");
     }
     if has("model.safetensors") || has("model.safetensors.index.json") {
@@ -246,4 +236,12 @@ fn score(embedder: &dyn Embedder, suite: &Suite) -> Result<Evaluation> {
     })?;
     bar.finish_and_clear();
     Ok(evaluation)
+}
+
+/// The process made ready to compute, before it has threads.
+fn prepared() -> anyhow::Result<()> {
+    if let Some(notice) = micse_model::prepare_process()? {
+        eprintln!("notice: {notice}");
+    }
+    Ok(())
 }

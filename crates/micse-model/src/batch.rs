@@ -163,10 +163,23 @@ impl Batch {
         &self.positions
     }
 
-    /// The row of an encoder's position table for every row.
+    /// The row of an encoder's position table for every row. Where RoBERTa's families meet a pad in the middle of a
+    /// sentence (a text with a literal `<pad>`), the tokens after it are counted without it.
     pub(crate) fn position_rows(&self, config: &BertConfig) -> Vec<u32> {
-        let rows = self.ids.iter().zip(&self.positions);
-        rows.map(|(&id, &position)| config.position_row(id, position)).collect()
+        let place = |(&id, &position): (&u32, &u32)| config.position_row(id, position);
+        let mut rows: Vec<u32> = self.ids.iter().zip(&self.positions).map(place).collect();
+        if !config.family.shifts_positions() {
+            return rows;
+        }
+        for (b, &length) in self.lengths.iter().enumerate() {
+            let sentence = self.first_row[b]..self.first_row[b] + length;
+            let pad = |row: &usize| self.ids[*row] == config.pad_token_id;
+            let pads: Vec<u32> = sentence.clone().filter(pad).map(|row| self.positions[row]).collect();
+            for row in sentence.filter(|row| !pads.is_empty() && !pad(row)) {
+                rows[row] -= pads.iter().filter(|&&at| at < self.positions[row]).count() as u32;
+            }
+        }
+        rows
     }
 
     /// The row of sentence b's first token.
@@ -235,6 +248,19 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pads_within_a_sentence_are_not_counted_as_positions() {
+        let mut config = BertConfig::with_sizes(20, 1, 4, 2, 16);
+        // transformers' create_position_ids_from_input_ids([[0, 7, 1, 8, 1, 2], [0, 9, 2, 1, 1, 1]], 1).
+        let sentences = [vec![0, 7, 1, 8, 1, 2], vec![0, 9, 2]];
+        let batch = Batch::padded(&sentences, 1, Padding::Keep).expect("a batch");
+        config.family = crate::Family::Roberta;
+        config.pad_token_id = 1;
+        assert_eq!(batch.position_rows(&config), [2, 3, 1, 4, 1, 5, 2, 3, 4, 1, 1, 1]);
+        config.family = crate::Family::Bert;
+        assert_eq!(batch.position_rows(&config), [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]);
+    }
 
     #[test]
     fn a_chunk_is_the_batch_of_its_sentences_with_their_numbers() {

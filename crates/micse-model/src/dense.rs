@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::Checkpoint;
 use crate::encoder::ParameterInfo;
 use crate::files::{read_text, write_json};
+use crate::modules::EMBEDDING;
 use crate::optimizer::Group;
 use crate::weights::{TensorSource, save_safetensors};
 use crate::{Error, Result};
@@ -17,8 +18,12 @@ use crate::{Error, Result};
 const WEIGHT: &str = "linear.weight";
 const BIAS: &str = "linear.bias";
 
-/// What follows the product.
+/// The name of the skip connection's weight.
+const RESIDUAL: &str = "residual.weight";
+
+/// What follows the product: PyTorch's modules, with their default arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum DenseActivation {
     /// Nothing.
     #[serde(rename = "torch.nn.modules.linear.Identity", alias = "torch.nn.Identity")]
@@ -26,15 +31,55 @@ pub enum DenseActivation {
     /// tanh, also where the file names nothing.
     #[serde(rename = "torch.nn.modules.activation.Tanh", alias = "torch.nn.Tanh")]
     Tanh,
+    /// max(0, x).
+    #[serde(rename = "torch.nn.modules.activation.ReLU", alias = "torch.nn.ReLU")]
+    Relu,
+    /// x Phi(x), with the exact error function.
+    #[serde(rename = "torch.nn.modules.activation.GELU", alias = "torch.nn.GELU")]
+    Gelu,
+    /// 1 / (1 + exp(-x)).
+    #[serde(rename = "torch.nn.modules.activation.Sigmoid", alias = "torch.nn.Sigmoid")]
+    Sigmoid,
+    /// x / (1 + exp(-x)).
+    #[serde(rename = "torch.nn.modules.activation.SiLU", alias = "torch.nn.SiLU")]
+    Silu,
+    /// x, or 0.01 x below 0.
+    #[serde(rename = "torch.nn.modules.activation.LeakyReLU", alias = "torch.nn.LeakyReLU")]
+    LeakyRelu,
 }
 
-/// `y = f(W x + b)`: W `[outputs, inputs]`, b `[outputs]`, f the identity or tanh. Sums are taken in f64.
+impl DenseActivation {
+    fn apply(self, x: f64) -> f64 {
+        match self {
+            Self::Identity => x,
+            Self::Tanh => x.tanh(),
+            Self::Relu => x.max(0.0),
+            Self::Gelu => 0.5 * x * (1.0 + candle_core::cpu::erf::erf_f64(x / std::f64::consts::SQRT_2)),
+            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Self::Silu => x / (1.0 + (-x).exp()),
+            Self::LeakyRelu => x.max(0.01 * x),
+        }
+    }
+}
+
+/// What is added to the output, unchanged by the activation.
+#[derive(Clone, Debug, PartialEq)]
+enum Residual {
+    /// The input itself, where it has as many entries.
+    Input,
+    /// A product of the input, `[outputs, inputs]`.
+    Product(Vec<f32>),
+}
+
+/// `y = f(W x + b)`: W `[outputs, inputs]`, b `[outputs]`, f a [`DenseActivation`]; with a residual x, or R x, is added.
+/// Sums are taken in f64.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
     weight: Vec<f32>,
     bias: Option<Vec<f32>>,
     inputs: usize,
     activation: DenseActivation,
+    residual: Option<Residual>,
 }
 
 /// The module's `config.json`.
@@ -50,7 +95,7 @@ struct Keys {
     module_input_name: Option<String>,
     #[serde(default, skip_serializing)]
     module_output_name: Option<String>,
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     use_residual: bool,
 }
 
@@ -84,7 +129,7 @@ impl Dense {
                 bias.map(|b| b.len())
             )));
         }
-        Ok(Self { weight, bias, inputs, activation })
+        Ok(Self { weight, bias, inputs, activation, residual: None })
     }
 
     /// Entries of a row that goes in.
@@ -115,13 +160,19 @@ impl Dense {
     }
 
     fn apply_one(&self, row: &[f32]) -> Vec<f32> {
+        let product = |weights: &[f32]| {
+            weights.iter().zip(row).map(|(&w, &x)| f64::from(w) * f64::from(x)).sum::<f64>()
+        };
         let entry = |(output, weights): (usize, &[f32])| {
             let bias = self.bias.as_ref().map_or(0.0, |bias| f64::from(bias[output]));
-            let sum = weights.iter().zip(row).map(|(&w, &x)| f64::from(w) * f64::from(x)).sum::<f64>() + bias;
-            (match self.activation {
-                DenseActivation::Identity => sum,
-                DenseActivation::Tanh => sum.tanh(),
-            }) as f32
+            let added = match &self.residual {
+                None => 0.0,
+                Some(Residual::Input) => f64::from(row[output]),
+                Some(Residual::Product(weight)) => {
+                    product(&weight[output * self.inputs..(output + 1) * self.inputs])
+                }
+            };
+            (self.activation.apply(product(weights) + bias) + added) as f32
         };
         self.weight.chunks_exact(self.inputs).enumerate().map(entry).collect()
     }
@@ -129,21 +180,20 @@ impl Dense {
     /// Reads the module's folder: `config.json`, and `model.safetensors` or `pytorch_model.bin`.
     ///
     /// # Errors
-    /// A file is missing or damaged, or asks for what is not supported (a residual, another activation, other names of
-    /// what goes in and out).
+    /// A file is missing or damaged, or asks for what is not supported (another activation, other names of what goes in
+    /// and out).
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join("config.json");
         let invalid = |reason: String| Error::Config { path: path.clone(), reason };
         let keys: Keys = serde_json::from_str(&read_text(&path)?).map_err(|e| {
-            invalid(format!("not a Dense module that can be applied here ({e}); Identity and Tanh are known"))
+            invalid(format!("not a Dense module that can be applied here ({e}); activations are Identity, Tanh, ReLU, GELU, Sigmoid, SiLU and \
+                 LeakyReLU"))
         })?;
-        let embedding = "sentence_embedding";
         let named = [keys.module_input_name, keys.module_output_name];
-        if keys.use_residual || named.iter().flatten().any(|name| name != embedding) {
-            return Err(invalid(
-                "a Dense module with a residual, or on something else than `sentence_embedding`, is not supported"
-                    .into(),
-            ));
+        if let Some(name) = named.iter().flatten().find(|name| *name != EMBEDDING) {
+            return Err(invalid(format!(
+                "a Dense module on `{name}` is not supported; only on `{EMBEDDING}`"
+            )));
         }
         if keys.in_features == 0 || keys.out_features == 0 {
             return Err(invalid("in_features and out_features must be at least 1".into()));
@@ -155,7 +205,14 @@ impl Dense {
         };
         let weight = values(WEIGHT, vec![keys.out_features, keys.in_features])?;
         let bias = keys.bias.then(|| values(BIAS, vec![keys.out_features])).transpose()?;
-        Self::new(weight, bias, keys.in_features, keys.activation_function)
+        let residual = match (keys.use_residual, keys.in_features == keys.out_features) {
+            (false, _) => None,
+            (true, true) => Some(Residual::Input),
+            (true, false) => {
+                Some(Residual::Product(values(RESIDUAL, vec![keys.out_features, keys.in_features])?))
+            }
+        };
+        Ok(Self { residual, ..Self::new(weight, bias, keys.in_features, keys.activation_function)? })
     }
 
     /// Writes the module's folder.
@@ -167,12 +224,15 @@ impl Dense {
             activation_function: self.activation,
             module_input_name: None,
             module_output_name: None,
-            use_residual: false,
+            use_residual: self.residual.is_some(),
         };
         let shape = (self.outputs(), self.inputs);
         let mut tensors = vec![(WEIGHT.into(), Tensor::from_slice(&self.weight, shape, &Device::Cpu)?)];
         if let Some(bias) = &self.bias {
             tensors.push((BIAS.into(), Tensor::from_slice(bias, bias.len(), &Device::Cpu)?));
+        }
+        if let Some(Residual::Product(weight)) = &self.residual {
+            tensors.push((RESIDUAL.into(), Tensor::from_slice(weight, shape, &Device::Cpu)?));
         }
         write_json(&folder.join("config.json"), &keys)?;
         save_safetensors(&folder.join("model.safetensors"), &tensors)
@@ -200,6 +260,34 @@ mod tests {
     }
 
     #[test]
+    fn activations_and_residuals_follow_pytorch() {
+        // torch.nn.{ReLU,GELU,Sigmoid,SiLU,LeakyReLU}() of -1.5 and 0.5, float64.
+        for (activation, expected) in [
+            (DenseActivation::Relu, [0.0, 0.5]),
+            (DenseActivation::Gelu, [-0.100_210_801_903_6, 0.345_731_230_637_0]),
+            (DenseActivation::Sigmoid, [0.182_425_523_806_4, 0.622_459_331_201_9]),
+            (DenseActivation::Silu, [-0.273_638_285_709_5, 0.311_229_665_600_9]),
+            (DenseActivation::LeakyRelu, [-0.015, 0.5]),
+        ] {
+            for (x, expected) in [-1.5, 0.5].into_iter().zip(expected) {
+                let found = activation.apply(x);
+                assert!((found - expected).abs() < 1e-7, "{activation:?}({x}): {found} and {expected}");
+            }
+        }
+        let square = Dense::new(vec![1.0, 0.0, 2.0, 1.0], None, 2, DenseActivation::Relu).unwrap();
+        let square = Dense { residual: Some(Residual::Input), ..square };
+        assert_eq!(square.apply(&[vec![-1.0, 3.0]]).unwrap(), [[-1.0, 4.0]]);
+        let narrow = Dense::new(vec![1.0, -1.0], None, 2, DenseActivation::Identity).unwrap();
+        let narrow = Dense { residual: Some(Residual::Product(vec![0.5, 2.0])), ..narrow };
+        assert_eq!(narrow.apply(&[vec![-1.0, 3.0]]).unwrap(), [[-4.0 + 5.5]]);
+        for dense in [square, narrow] {
+            let folder = tempfile::tempdir().unwrap();
+            dense.save(folder.path()).unwrap();
+            assert_eq!(Dense::load(folder.path()).unwrap(), dense);
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
         let new = |n: usize, bias: usize, inputs: usize| {
             Dense::new(vec![0.0; n], Some(vec![0.0; bias]), inputs, DenseActivation::Tanh)
@@ -214,9 +302,9 @@ mod tests {
         let path = folder.path().join("config.json");
         let text = std::fs::read_to_string(&path).unwrap();
         for (from, to) in [
-            ("\"bias\": true", "\"bias\": true, \"use_residual\": true"),
             ("\"bias\": true", "\"bias\": true, \"module_input_name\": \"token_embeddings\""),
-            ("activation.Tanh", "activation.ReLU"),
+            ("activation.Tanh", "activation.Softmax"),
+            ("\"bias\": true", "\"bias\": true, \"use_residual\": true"),
             ("\"in_features\": 3", "\"in_features\": 4000000000000"),
             ("\"in_features\": 3", "\"in_features\": 0"),
         ] {

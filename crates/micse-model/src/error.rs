@@ -67,6 +67,19 @@ pub enum Error {
         /// What does not fit, and what to do.
         reason: String,
     },
+    /// The folder does not say how token states become an embedding.
+    #[error(
+        "{}: no 1_Pooling/config.json says how token states become one embedding; choose a pooling, cls or mean \
+         (--pooling)",
+        folder.display()
+    )]
+    NoPooling {
+        /// The model folder.
+        folder: PathBuf,
+    },
+    /// A whitening or flow that cannot be read or applied.
+    #[error(transparent)]
+    Post(Box<crate::post::Error>),
     /// Input that the encoder cannot take.
     #[error("{0}")]
     Input(String),
@@ -80,6 +93,12 @@ fn looked_for(prefix: &str) -> String {
         String::new()
     } else {
         format!(" (looked for it with and without the prefix `{prefix}`)")
+    }
+}
+
+impl From<crate::post::Error> for Error {
+    fn from(error: crate::post::Error) -> Self {
+        Self::Post(Box::new(error))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::checkpoint::Checkpoint;
 use crate::encoder::Encoder;
 use crate::files::{read_text, write_json, write_whole};
-use crate::modules::{self, OWN};
+use crate::modules::{self, AfterPooling, OWN, SETTINGS_FILE};
 use crate::weights::save_safetensors;
 use crate::{BertConfig, Dense, Error, Family, ModelFolder, Pooling, Result};
 
@@ -33,8 +33,9 @@ const UNUSED: [&str; 4] =
 ///
 /// From `base`, the folder that the encoder came from, are taken: the tokenizer's files, unchanged; keys of
 /// `config.json` that are not the encoder's; the tensors that the family's plain model has and the encoder does not use
-/// (BERT's pooler, as it was); the limit of a sentence's tokens. Modules behind the base's pooling are not taken:
-/// [`crate::SentenceEncoder::save`] writes those that it applies. `dtype` is the precision of the weights on disk.
+/// (BERT's pooler, as it was); the limit of a sentence's tokens; prompts and the other settings of
+/// `config_sentence_transformers.json` and `sentence_bert_config.json`. Modules after the base's pooling are not written:
+/// [`crate::SentenceModel::save`] does it. `dtype` is the precision of the weights on disk.
 ///
 /// # Errors
 /// The folder cannot be written, `base` has no tokenizer, or `pooling` is one that sentence-transformers
@@ -46,15 +47,11 @@ pub fn save_model(
     pooling: Pooling,
     dtype: DType,
 ) -> Result<()> {
-    let modes = match pooling {
-        Pooling::Cls => (true, false),
-        Pooling::Mean => (false, true),
-        other => {
-            return Err(Error::Input(format!(
-                "sentence-transformers has no pooling `{other}`: a model folder can say cls or mean only"
-            )));
-        }
-    };
+    if !matches!(pooling, Pooling::Cls | Pooling::Mean) {
+        return Err(Error::Input(format!(
+            "sentence-transformers has no pooling `{pooling}`: a model folder can have cls or mean only"
+        )));
+    }
     let config = encoder.config();
     let tensors = tensors(encoder, base, dtype)?;
     let limit = base.max_length()?.unwrap_or(usize::MAX).min(config.max_position_embeddings);
@@ -65,24 +62,9 @@ pub fn save_model(
         &folder.join("modules.json"),
         &json!([library_module(0, "", "Transformer"), library_module(1, "1_Pooling", "Pooling")]),
     )?;
-    write_json(
-        &folder.join("1_Pooling").join("config.json"),
-        &json!({
-            "word_embedding_dimension": config.hidden_size,
-            "pooling_mode_cls_token": modes.0,
-            "pooling_mode_mean_tokens": modes.1,
-            "pooling_mode_max_tokens": false,
-            "pooling_mode_mean_sqrt_len_tokens": false,
-            "pooling_mode_weightedmean_tokens": false,
-            "pooling_mode_lasttoken": false,
-            "include_prompt": true,
-        }),
-    )?;
-    write_json(
-        &folder.join("sentence_bert_config.json"),
-        &json!({"max_seq_length": limit, "do_lower_case": base.lower_cases()?}),
-    )?;
-    write_prompt(folder, "")?;
+    write_pooling(folder, base, pooling == Pooling::Cls, config.hidden_size)?;
+    write_transformer(folder, base, limit)?;
+    write_settings(folder, base)?;
     // Last: a folder with weights is a whole folder.
     save_safetensors(&folder.join("model.safetensors"), &tensors)
 }
@@ -166,15 +148,47 @@ fn copy_tokenizer(folder: &Path, base: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Says which text goes before every sentence; usually none.
-pub(crate) fn write_prompt(folder: &Path, prompt: &str) -> Result<()> {
-    let mut keys = json!({"prompts": {"query": "", "document": ""}, "default_prompt_name": null,
-                          "similarity_fn_name": "cosine"});
-    if !prompt.is_empty() {
-        keys["prompts"]["default"] = prompt.into();
-        keys["default_prompt_name"] = "default".into();
-    }
-    write_json(&folder.join("config_sentence_transformers.json"), &keys)
+/// A file's keys, where they act in the base: beside a `modules.json` only.
+fn carried(base: &ModelFolder, keys: Option<Map<String, Value>>) -> Option<Map<String, Value>> {
+    keys.filter(|_| base.root().join("modules.json").is_file())
+}
+
+/// `config_sentence_transformers.json`: the base's own, with its prompts, `truncate_dim` and similarity, or one that
+/// changes nothing.
+fn write_settings(folder: &Path, base: &ModelFolder) -> Result<()> {
+    let keys = carried(base, modules::object(&base.root().join(SETTINGS_FILE))?).map_or_else(
+        || {
+            json!({"prompts": {"query": "", "document": ""}, "default_prompt_name": null,
+                   "similarity_fn_name": "cosine"})
+        },
+        Value::Object,
+    );
+    write_json(&folder.join(SETTINGS_FILE), &keys)
+}
+
+/// The Transformer module's own file: the base's, with the limit of tokens.
+fn write_transformer(folder: &Path, base: &ModelFolder, limit: usize) -> Result<()> {
+    let mut keys = carried(base, modules::transformer_file(base.path())?).unwrap_or_default();
+    keys.insert("max_seq_length".into(), limit.into());
+    keys.entry("do_lower_case").or_insert(false.into());
+    write_json(&folder.join("sentence_bert_config.json"), &keys)
+}
+
+/// The Pooling module's file.
+fn write_pooling(folder: &Path, base: &ModelFolder, cls: bool, hidden: usize) -> Result<()> {
+    write_json(
+        &folder.join("1_Pooling").join("config.json"),
+        &json!({
+            "word_embedding_dimension": hidden,
+            "pooling_mode_cls_token": cls,
+            "pooling_mode_mean_tokens": !cls,
+            "pooling_mode_max_tokens": false,
+            "pooling_mode_mean_sqrt_len_tokens": false,
+            "pooling_mode_weightedmean_tokens": false,
+            "pooling_mode_lasttoken": false,
+            "include_prompt": modules::includes_prompt(base.root())?,
+        }),
+    )
 }
 
 fn entry(index: usize, path: &str, class: &str) -> Value {
@@ -197,6 +211,9 @@ fn modules(folder: &Path) -> Result<Vec<Value>> {
 /// # Errors
 /// The folder has no `modules.json`, or cannot be written.
 pub fn add_own_modules(folder: &Path, names: &[&str]) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
     let mut modules = modules(folder)?;
     for name in names {
         modules.push(entry(modules.len(), "", &format!("{OWN}{name}")));
@@ -220,8 +237,8 @@ pub fn add_dense(folder: &Path, dense: &Dense) -> Result<()> {
         )));
     }
     let last = modules::behind(folder)?.steps.into_iter().rev().find_map(|step| match step {
-        modules::AfterPooling::Dense(dense) => Some(dense.outputs()),
-        modules::AfterPooling::Normalize => None,
+        AfterPooling::Dense(dense) => Some(dense.outputs()),
+        AfterPooling::Normalize | AfterPooling::LayerNorm(_) | AfterPooling::Dropout(_) => None,
     });
     let rows = match last {
         Some(rows) => rows,
@@ -234,19 +251,29 @@ pub fn add_dense(folder: &Path, dense: &Dense) -> Result<()> {
             dense.inputs()
         )));
     }
-    let mut modules = modules(folder)?;
-    let path = format!("{}_Dense", modules.len());
-    dense.save(&folder.join(&path))?;
-    modules.push(library_module(modules.len(), &path, "Dense"));
-    write_json(&folder.join("modules.json"), &modules)
+    add(folder, "Dense", |path| dense.save(path))
 }
 
-/// Adds the step to length 1 behind all modules.
-pub(crate) fn add_normalize(folder: &Path) -> Result<()> {
+/// Adds a module behind all others.
+pub(crate) fn add_step(folder: &Path, step: &AfterPooling) -> Result<()> {
+    match step {
+        AfterPooling::Dense(dense) => add_dense(folder, dense),
+        AfterPooling::LayerNorm(norm) => add(folder, "LayerNorm", |path| norm.save(path)),
+        AfterPooling::Dropout(rate) => {
+            add(folder, "Dropout", |path| write_json(&path.join("config.json"), &json!({"dropout": rate})))
+        }
+        // The library's own folders have it empty; an empty folder would be lost in a repository.
+        AfterPooling::Normalize => {
+            add(folder, "Normalize", |path| write_json(&path.join("config.json"), &json!({})))
+        }
+    }
+}
+
+/// Adds one of the library's modules, whose own folder `save` writes.
+fn add(folder: &Path, class: &str, save: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let mut modules = modules(folder)?;
-    let path = format!("{}_Normalize", modules.len());
-    // The library's own folders have it empty; an empty folder would be lost in a repository.
-    write_json(&folder.join(&path).join("config.json"), &json!({}))?;
-    modules.push(library_module(modules.len(), &path, "Normalize"));
+    let path = format!("{}_{class}", modules.len());
+    save(&folder.join(&path))?;
+    modules.push(library_module(modules.len(), &path, class));
     write_json(&folder.join("modules.json"), &modules)
 }

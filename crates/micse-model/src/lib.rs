@@ -20,7 +20,7 @@
 //! # Ok::<(), micse_model::Error>(())
 //! ```
 //!
-//! From a folder, text in and embeddings out: [`SentenceEncoder`].
+//! From a folder, text in and embeddings out: [`SentenceModel`].
 //!
 //! | module | subject |
 //! |---|---|
@@ -31,6 +31,7 @@
 //! | [`dropout`] | which activations are dropped, as a function of where they stand |
 //! | [`optimizer`] | AdamW's step and clipping |
 //! | [`checkpoint`], [`folder`], [`tokenizer`] | files that come in |
+//! | [`post`] | whitening and flows, after the pooling |
 //! | [`export`], [`weights`] | files that go out |
 
 mod batch;
@@ -48,6 +49,7 @@ mod family;
 pub mod files;
 pub mod folder;
 pub mod head;
+mod layer_norm;
 #[cfg(feature = "clap")]
 mod memory;
 mod mlm_head;
@@ -58,6 +60,7 @@ pub mod options;
 pub mod packed;
 mod parameters;
 mod pooling;
+pub mod post;
 mod sentence;
 pub mod tensor;
 mod threads;
@@ -77,15 +80,19 @@ pub use error::{Error, Result};
 pub use export::{add_dense, save_model};
 pub use family::Family;
 pub use folder::ModelFolder;
+pub use folder::keys::{KNOWN_KEYS, KnownKeys, Treatment};
 pub use head::{Head, HeadLayer, HeadPass, TokenConvolution, mean_of_tokens};
+pub use layer_norm::LayerNorm;
 pub use mlm_head::{MaskedLmHead, WORD_TABLE};
 pub use modules::{AfterPooling, Module};
 pub use optimizer::{AdamStep, Group, clip_factor};
 pub use packed::PackedEncoder;
 pub use parameters::ParameterSet;
 pub use pooling::Pooling;
-pub use sentence::{Reading, SentenceEncoder, encode_ids, encode_sentences};
+pub use sentence::{Pipeline, SentenceModel};
 pub use tensor::TensorEncoder;
+#[cfg(feature = "clap")]
+pub use threads::prepare_process;
 pub use threads::{THREADS_VARIABLE, threads};
 pub use tokenizer::Tokenizer;
 pub use weights::{RandomWeights, TensorSource, WeightsFile, save_safetensors};

@@ -6,16 +6,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::files::read_text;
+use crate::folder::keys::check_transformer;
+use crate::head::TokenConvolution;
+use crate::layer_norm::LayerNorm;
+use crate::post::Stage;
 use crate::{Dense, Error, Pooling, Result};
 
 /// Where other libraries' modules come from.
 const LIBRARY: &str = "sentence_transformers.";
 /// What this project's own modules begin with.
 pub(crate) const OWN: &str = "micse.";
-/// The convolution of [`crate::TokenConvolution`].
-const CONVOLUTION: &str = "micse.TokenConvolution";
-/// Whitening or a flow, which `micse-post` applies.
-const STAGE: &str = "micse.PostProcessing";
 
 /// One entry of `modules.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -39,7 +39,12 @@ impl Module {
         self.class.starts_with(LIBRARY) && self.name() == name
     }
 
-    fn folder(&self, root: &Path) -> Result<PathBuf> {
+    /// Whether it is this project's own module of this name.
+    fn is_own(&self, name: &str) -> bool {
+        self.class.strip_prefix(OWN) == Some(name)
+    }
+
+    pub(crate) fn folder(&self, root: &Path) -> Result<PathBuf> {
         let path = Path::new(&self.path);
         if path.components().all(|part| matches!(part, Component::Normal(_))) {
             return Ok(root.join(path));
@@ -76,13 +81,18 @@ pub(crate) fn transformer(root: &Path) -> Result<PathBuf> {
     }
 }
 
-/// What follows the pooling.
+/// A module after the pooling.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum AfterPooling {
     /// Rows get length 1; a row of zeros stays.
     Normalize,
     /// A linear layer.
     Dense(Dense),
+    /// Each row is centred, scaled to variance 1, then scaled and shifted by entry.
+    LayerNorm(LayerNorm),
+    /// Dropout of this rate, which acts in training alone: embeddings pass unchanged.
+    Dropout(f64),
 }
 
 /// What stands behind the encoder.
@@ -100,35 +110,93 @@ pub(crate) fn behind(root: &Path) -> Result<Behind> {
     for module in read(root)?.unwrap_or_default().iter().skip(1) {
         let refused = |why: &str| Err(invalid(root, format!("the module {} {why}", module.class)));
         if behind.stage {
-            return refused("comes behind micse.PostProcessing, which is always the last");
+            return refused("follows micse.PostProcessing, which is always the last");
         }
-        if module.class == CONVOLUTION || (module.is("Pooling") && !pooled) {
+        if module.is_own(TokenConvolution::MODULE) || (module.is("Pooling") && !pooled) {
             // A convolution takes the pooling's place; its files are read where the encoder is known.
             pooled = true;
         } else if !pooled {
             return refused("comes before the pooling, where it is not supported");
-        } else if module.class == STAGE {
+        } else if module.is_own(Stage::MODULE) {
             behind.stage = true;
         } else if module.is("Normalize") {
+            check_normalize(&module.folder(root)?)?;
             behind.steps.push(AfterPooling::Normalize);
         } else if module.is("Dense") {
             behind.steps.push(AfterPooling::Dense(Dense::load(&module.folder(root)?)?));
+        } else if module.is("LayerNorm") {
+            behind.steps.push(AfterPooling::LayerNorm(LayerNorm::load(&module.folder(root)?)?));
+        } else if module.is("Dropout") {
+            behind.steps.push(AfterPooling::Dropout(dropout(&module.folder(root)?)?));
         } else {
-            return refused("is not supported; Transformer, Pooling, Dense and Normalize are");
+            return refused(
+                "is not supported; Transformer, Pooling, Dense, LayerNorm, Normalize and Dropout are",
+            );
         }
     }
     Ok(behind)
 }
 
+/// What the modules after the pooling read and write, where their configuration names nothing else.
+pub(crate) const EMBEDDING: &str = "sentence_embedding";
+
+/// Refuses a Normalize module that works on something other than the embedding. Older folders have no configuration.
+fn check_normalize(folder: &Path) -> Result<()> {
+    let path = folder.join("config.json");
+    let Some(keys) = object(&path)? else { return Ok(()) };
+    let named = ["module_input_name", "module_output_name"].into_iter().filter_map(|key| keys.get(key));
+    match named.filter(|name| !name.is_null()).find(|name| name.as_str() != Some(EMBEDDING)) {
+        Some(name) => Err(Error::Config {
+            path,
+            reason: format!("a Normalize module on {name} is not supported; only on `{EMBEDDING}`"),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The rate of a Dropout module; sentence-transformers has 0.2 where it names none.
+fn dropout(folder: &Path) -> Result<f64> {
+    let keys = object(&folder.join("config.json"))?.unwrap_or_default();
+    Ok(keys.get("dropout").and_then(Value::as_f64).unwrap_or(0.2))
+}
+
+/// The keys of a JSON file; none if there is no such file.
+pub(crate) fn object(path: &Path) -> Result<Option<serde_json::Map<String, Value>>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    serde_json::from_str(&read_text(path)?)
+        .map(Some)
+        .map_err(|e| Error::Config { path: path.into(), reason: format!("not a valid configuration: {e}") })
+}
+
+/// The folder of the Pooling module, if there is one.
+pub(crate) fn pooling_folder(root: &Path) -> Result<Option<PathBuf>> {
+    match read(root)? {
+        None => Ok(Some(root.join("1_Pooling"))),
+        Some(modules) => {
+            modules.iter().find(|module| module.is("Pooling")).map(|module| module.folder(root)).transpose()
+        }
+    }
+}
+
+/// Whether the pooling takes the prompt's tokens too (`include_prompt`, true unless the file says otherwise).
+pub(crate) fn includes_prompt(root: &Path) -> Result<bool> {
+    let Some(folder) = pooling_folder(root)? else { return Ok(true) };
+    let keys = object(&folder.join("config.json"))?.unwrap_or_default();
+    match keys.get("include_prompt") {
+        None | Some(Value::Null) => Ok(true),
+        Some(Value::Bool(includes)) => Ok(*includes),
+        Some(other) => Err(Error::Config {
+            path: folder.join("config.json"),
+            reason: format!("include_prompt is {other}; it must be true or false"),
+        }),
+    }
+}
+
 /// The pooling that the folder asks for; `None` if it asks for none.
 pub(crate) fn pooling(root: &Path) -> Result<Option<Pooling>> {
-    let folder = match read(root)? {
-        None => root.join("1_Pooling"),
-        Some(modules) => match modules.iter().find(|module| module.is("Pooling")) {
-            None => return Ok(None),
-            Some(module) => module.folder(root)?,
-        },
-    };
+    let Some(folder) = pooling_folder(root)? else { return Ok(None) };
     let path = folder.join("config.json");
     if !path.is_file() {
         return Ok(None);
@@ -183,13 +251,31 @@ pub(crate) struct TransformerKeys {
     pub(crate) do_lower_case: Option<bool>,
 }
 
-/// The Transformer module's own file, under the names that it has had.
+/// Names that the Transformer module's own file has had.
+const TRANSFORMER_FILES: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
+
+/// Where the Transformer module's own file is, if there is one.
+pub(crate) fn transformer_path(folder: &Path) -> Option<PathBuf> {
+    TRANSFORMER_FILES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file())
+}
+
+/// All keys of the Transformer module's own file, if there is one.
+pub(crate) fn transformer_file(folder: &Path) -> Result<Option<serde_json::Map<String, Value>>> {
+    transformer_path(folder).map_or(Ok(None), |path| object(&path))
+}
+
+/// The keys of the Transformer module's own file that are followed here.
 pub(crate) fn transformer_keys(folder: &Path) -> Result<TransformerKeys> {
-    let kinds = ["bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet"];
-    let paths = kinds.map(|kind| folder.join(format!("sentence_{kind}_config.json")));
-    let Some(path) = paths.into_iter().find(|path| path.is_file()) else {
-        return Ok(TransformerKeys::default());
-    };
+    let Some(path) = transformer_path(folder) else { return Ok(TransformerKeys::default()) };
+    check_transformer(&path, &object(&path)?.unwrap_or_default())?;
     let keys: TransformerKeys = serde_json::from_str(&read_text(&path)?).map_err(|e| Error::Config {
         path: path.clone(),
         reason: format!("not a valid configuration: {e}"),
@@ -207,26 +293,58 @@ pub(crate) fn too_short(key: &str, length: usize) -> String {
     format!("{key} is {length}; [CLS], one token and [SEP] need 3")
 }
 
-/// The text that the library puts before every sentence unless told otherwise; usually none.
-pub(crate) fn default_prompt(root: &Path) -> Result<String> {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Prompts {
-        prompts: Option<serde_json::Map<String, Value>>,
-        default_prompt_name: Option<String>,
+/// What `config_sentence_transformers.json` changes of embeddings.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    /// The text that goes before every sentence unless told otherwise; usually none.
+    pub(crate) prompt: String,
+    /// The entries of an embedding that are kept.
+    pub(crate) truncate_dim: Option<usize>,
+}
+
+/// Names of prompts that sentence-transformers has without an entry of the folder; empty unless it fills them.
+const LIBRARY_PROMPTS: [&str; 2] = ["query", "document"];
+
+/// The library's file of prompts and further settings.
+pub(crate) const SETTINGS_FILE: &str = "config_sentence_transformers.json";
+/// The kind of model that is supported.
+const MODEL_TYPE: &str = "SentenceTransformer";
+
+/// The settings of a folder's `config_sentence_transformers.json`.
+pub(crate) fn settings(root: &Path) -> Result<Settings> {
+    let path = root.join(SETTINGS_FILE);
+    // sentence-transformers reads the file beside a modules.json only.
+    if !root.join("modules.json").is_file() {
+        return Ok(Settings::default());
     }
-    let path = root.join("config_sentence_transformers.json");
-    if !path.is_file() {
-        return Ok(String::new());
+    let Some(keys) = object(&path)? else { return Ok(Settings::default()) };
+    let invalid = |reason: String| Error::Config { path: path.clone(), reason };
+    let present = |key: &str| keys.get(key).filter(|value| !value.is_null());
+    if let Some(kind) = present("model_type").filter(|kind| kind.as_str() != Some(MODEL_TYPE)) {
+        return Err(invalid(format!(
+            "model_type is {kind}; only {MODEL_TYPE}, a model with one embedding for each sentence, is supported"
+        )));
     }
-    let keys: Prompts = serde_json::from_str(&read_text(&path)?).map_err(|e| Error::Config {
-        path: path.clone(),
-        reason: format!("not a valid configuration: {e}"),
-    })?;
-    let Some(name) = keys.default_prompt_name else { return Ok(String::new()) };
-    let prompt = keys.prompts.as_ref().and_then(|prompts| prompts.get(&name)).and_then(Value::as_str);
-    prompt.map(str::to_owned).ok_or_else(|| Error::Config {
-        path,
-        reason: format!("the default prompt `{name}` is not in `prompts`"),
-    })
+    let prompt = match present("default_prompt_name") {
+        None => String::new(),
+        Some(name) => {
+            let name =
+                name.as_str().ok_or_else(|| invalid(format!("default_prompt_name is {name}, not a name")))?;
+            let prompts = present("prompts").and_then(Value::as_object);
+            match prompts.and_then(|prompts| prompts.get(name)) {
+                Some(Value::String(prompt)) => prompt.clone(),
+                Some(Value::Null) => String::new(),
+                None if LIBRARY_PROMPTS.contains(&name) => String::new(),
+                Some(other) => return Err(invalid(format!("the prompt `{name}` is {other}, not a text"))),
+                None => return Err(invalid(format!("the default prompt `{name}` is not in `prompts`"))),
+            }
+        }
+    };
+    let truncate_dim = match present("truncate_dim") {
+        None => None,
+        Some(value) => Some(value.as_u64().filter(|&n| n > 0).map(|n| n as usize).ok_or_else(|| {
+            invalid(format!("truncate_dim is {value}; it must be a count of entries from 1"))
+        })?),
+    };
+    Ok(Settings { prompt, truncate_dim })
 }

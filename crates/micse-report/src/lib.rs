@@ -2,7 +2,7 @@
 //!
 //! A sweep is a folder: [`Grid`] (`sweep.json`) lists its cells, each cell's `result.json` has its scores.
 //! [`Results::collect`] reads those that stand into data frames, [`Comparisons`] holds every method against one
-//! baseline, [`write_tables`] writes the tables, [`write_report`] the page with figures.
+//! baseline, [`Tables`] has the tables, [`write_report`] the page with figures.
 //!
 //! ```
 //! use micse_report::{Grid, GridCell, Results};
@@ -45,4 +45,4 @@ pub use grid::{Grid, GridCell};
 pub use page::{Report, write_report};
 pub use paper::{Figure, Paper};
 pub use results::{AVERAGE, FinishedCell, Hole, Method, Results};
-pub use tables::{Sheet, TableOptions, write_tables};
+pub use tables::{Sheet, TableOptions, Tables};

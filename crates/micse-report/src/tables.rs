@@ -22,38 +22,57 @@ pub struct TableOptions {
     pub against_paper: bool,
 }
 
-/// Writes every form into the sweep's folder and prints the text.
-///
-/// `tables.txt`, `tables.md` and `tables.tex` hold the tables; `results` (a row a score), `summary` (mean and deviation
-/// over seeds) and `comparisons` (every method against the baseline), each as `csv` and `parquet`, the numbers.
-///
-/// # Errors
-/// The sweep has no such baseline, a run's cosines are damaged, or a file cannot be written.
-pub fn write_tables(out: &Path, results: &Results, grid: &Grid, options: &TableOptions) -> Result<()> {
-    let comparisons = Comparisons::new(results, options.baseline.as_deref())?;
-    let sheets = sheets::all(results, grid, comparisons.as_ref(), options.against_paper)?;
-    let settings = &grid.settings;
-    let text: String = sheets.iter().map(Sheet::text).chain([format!("{settings}\n")]).collect();
-    let markdown: String = sheets.iter().map(Sheet::markdown).chain([format!("{settings}\n")]).collect();
-    println!("{text}");
-    write_whole(&out.join("tables.txt"), text.as_bytes())?;
-    write_whole(&out.join("tables.md"), markdown.as_bytes())?;
-    write_whole(&out.join("tables.tex"), latex::document(&sheets, settings).as_bytes())?;
-    let compared = Comparisons::frame(comparisons.as_ref())?;
-    for (name, frame) in
-        [("results", &results.long), ("summary", &results.summary), ("comparisons", &compared)]
-    {
-        let (mut csv, mut parquet) = (Vec::new(), Vec::new());
-        CsvWriter::new(&mut csv).finish(&mut frame.clone())?;
-        let writer = ParquetWriter::new(&mut parquet).with_compression(ParquetCompression::Uncompressed);
-        writer.finish(&mut frame.clone())?;
-        write_whole(&out.join(format!("{name}.csv")), &csv)?;
-        write_whole(&out.join(format!("{name}.parquet")), &parquet)?;
+/// A sweep's tables in every form.
+pub struct Tables {
+    /// To be read on a terminal.
+    pub text: String,
+    markdown: String,
+    latex: String,
+    frames: [(&'static str, DataFrame); 3],
+}
+
+impl Tables {
+    /// Makes the tables of a sweep's results.
+    ///
+    /// # Errors
+    /// The sweep has no such baseline, or a run's cosines are damaged.
+    pub fn new(results: &Results, grid: &Grid, options: &TableOptions) -> Result<Self> {
+        let comparisons = Comparisons::new(results, options.baseline.as_deref())?;
+        let sheets = sheets::all(results, grid, comparisons.as_ref(), options.against_paper)?;
+        let settings = &grid.settings;
+        let compared = Comparisons::frame(comparisons.as_ref())?;
+        Ok(Self {
+            text: sheets.iter().map(Sheet::text).chain([format!("{settings}\n")]).collect(),
+            markdown: sheets.iter().map(Sheet::markdown).chain([format!("{settings}\n")]).collect(),
+            latex: latex::document(&sheets, settings),
+            frames: [
+                ("results", results.long.clone()),
+                ("summary", results.summary.clone()),
+                ("comparisons", compared),
+            ],
+        })
     }
-    println!("{text}");
-    println!(
-        "tables (txt, md, tex), results, summary and comparisons (csv, parquet) are in {}",
-        out.display()
-    );
-    Ok(())
+
+    /// Writes every form into the sweep's folder.
+    ///
+    /// `tables.txt`, `tables.md` and `tables.tex` hold the tables; `results` (a row a score), `summary` (mean and
+    /// deviation over seeds) and `comparisons` (every method against the baseline), each as `csv` and `parquet`, the
+    /// numbers.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write(&self, out: &Path) -> Result<()> {
+        write_whole(&out.join("tables.txt"), self.text.as_bytes())?;
+        write_whole(&out.join("tables.md"), self.markdown.as_bytes())?;
+        write_whole(&out.join("tables.tex"), self.latex.as_bytes())?;
+        for (name, frame) in &self.frames {
+            let (mut csv, mut parquet) = (Vec::new(), Vec::new());
+            CsvWriter::new(&mut csv).finish(&mut frame.clone())?;
+            let writer = ParquetWriter::new(&mut parquet).with_compression(ParquetCompression::Uncompressed);
+            writer.finish(&mut frame.clone())?;
+            write_whole(&out.join(format!("{name}.csv")), &csv)?;
+            write_whole(&out.join(format!("{name}.parquet")), &parquet)?;
+        }
+        Ok(())
+    }
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::Sweep;
-use micse_report::{Comparisons, Error, Paper, Results, TableOptions, write_tables};
+use micse_report::{Comparisons, Error, Paper, Results, TableOptions, Tables};
 
 /// Two tasks, so that there is an average; scores lie around it.
 fn around(average: f64) -> [(&'static str, f64); 2] {
@@ -268,7 +268,8 @@ fn a_folder_that_cannot_be_written_is_named() {
     let sweep = sweep();
     let occupied = sweep.folder.path().join("occupied");
     std::fs::write(&occupied, "").unwrap();
-    let error = write_tables(&occupied, &sweep.results(), &sweep.grid, &TableOptions::default()).unwrap_err();
+    let tables = Tables::new(&sweep.results(), &sweep.grid, &TableOptions::default()).unwrap();
+    let error = tables.write(&occupied).unwrap_err();
     assert!(error.to_string().contains("occupied"), "{error}");
 }
 

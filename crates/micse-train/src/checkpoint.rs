@@ -1,7 +1,8 @@
 //! Checkpoints: everything that a run needs to go on bit for bit, in one safetensors file, because a file is
-//! replaced whole.
+//! replaced whole. A checkpoint names the run that wrote it, and no other run goes on from it.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
@@ -10,6 +11,45 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{Error, Result};
+
+/// The key of the run's own facts in the file's metadata.
+const FACTS: &str = "facts";
+/// The key of the identity of the run that wrote the file.
+const RUN: &str = "run";
+/// The longest header that is read: far beyond any network's.
+const LONGEST_HEADER: u64 = 1 << 27;
+
+/// Moves a checkpoint that another run wrote out of the way, into a file beside it, and returns that file. A folder that
+/// was removed and made again can hold one, where a process of the former run was still at work.
+///
+/// # Errors
+/// The file is not a whole checkpoint, or cannot be moved.
+pub fn set_aside_foreign(path: &Path, run: &str) -> Result<Option<PathBuf>> {
+    if !path.is_file() || written_by(path)?.as_deref() == Some(run) {
+        return Ok(None);
+    }
+    let free = |n: &usize| !path.with_file_name(format!("of-another-run-{n}.safetensors")).exists();
+    let number = (1..).find(free).unwrap_or(0);
+    let aside = path.with_file_name(format!("of-another-run-{number}.safetensors"));
+    std::fs::rename(path, &aside).map_err(Error::io(path))?;
+    Ok(Some(aside))
+}
+
+/// The identity of the run that wrote a checkpoint; none if it names none. Reads the header alone.
+fn written_by(path: &Path) -> Result<Option<String>> {
+    let mut file = std::fs::File::open(path).map_err(Error::io(path))?;
+    let mut length = [0; 8];
+    let mut header = Vec::new();
+    file.read_exact(&mut length).map_err(|e| damaged(path, &format!("no whole checkpoint: {e}")))?;
+    let length = u64::from_le_bytes(length);
+    if length > LONGEST_HEADER {
+        return Err(damaged(path, "no whole checkpoint: its header has no end"));
+    }
+    file.take(length).read_to_end(&mut header).map_err(Error::io(path))?;
+    let header: serde_json::Value =
+        serde_json::from_slice(&header).map_err(|e| damaged(path, &format!("no whole checkpoint: {e}")))?;
+    Ok(header["__metadata__"][RUN].as_str().map(str::to_owned))
+}
 
 /// A checkpoint that is being put together.
 #[derive(Default)]
@@ -53,11 +93,11 @@ impl CheckpointWriter {
         Ok(())
     }
 
-    /// Writes the file, with the run's own facts.
+    /// Writes the file, with the run's own facts and its identity (see [`crate::run::identity`]).
     ///
     /// # Errors
     /// The folder cannot be written; an earlier checkpoint is untouched then.
-    pub fn write(self, path: &Path, facts: &impl Serialize) -> Result<()> {
+    pub fn write(self, path: &Path, run: &str, facts: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string(facts).map_err(|e| Error::run(path, e.to_string()))?;
         let tensors: Vec<(String, Tensor)> = self
             .tensors
@@ -65,8 +105,9 @@ impl CheckpointWriter {
             .map(|(name, t)| Ok((name, t.to_device(&Device::Cpu)?.contiguous()?)))
             .collect::<Result<_>>()?;
         let views = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
-        let bytes = safetensors::serialize(views, Some(HashMap::from([("facts".to_owned(), text)])))
-            .map_err(|e| Error::run(path, e.to_string()))?;
+        let metadata = HashMap::from([(FACTS.to_owned(), text), (RUN.to_owned(), run.to_owned())]);
+        let bytes =
+            safetensors::serialize(views, Some(metadata)).map_err(|e| Error::run(path, e.to_string()))?;
         Ok(write_whole(path, &bytes)?)
     }
 }
@@ -87,7 +128,7 @@ impl Checkpoint {
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)
             .map_err(|e| damaged(path, &format!("no whole checkpoint: {e}")))?;
-        let facts = metadata.metadata().as_ref().and_then(|m| m.get("facts").cloned());
+        let facts = metadata.metadata().as_ref().and_then(|m| m.get(FACTS).cloned());
         let facts = facts.ok_or_else(|| damaged(path, "no checkpoint: it has no facts"))?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, device)
             .map_err(|e| damaged(path, &format!("no whole checkpoint: {e}")))?;
@@ -142,4 +183,31 @@ impl Checkpoint {
 
 fn damaged(path: &Path, reason: &str) -> Error {
     Error::run(path, format!("{reason}; delete the file to start this run from its beginning"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_run_s_checkpoint_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.safetensors");
+        assert_eq!(set_aside_foreign(&path, "mine").unwrap(), None);
+        for (other, number) in [("yours", 1), ("hers", 2)] {
+            CheckpointWriter::new().write(&path, other, &5).unwrap();
+            assert_eq!(set_aside_foreign(&path, other).unwrap(), None);
+            let aside = folder.path().join(format!("of-another-run-{number}.safetensors"));
+            assert_eq!(set_aside_foreign(&path, "mine").unwrap().as_ref(), Some(&aside));
+            assert!(aside.is_file() && !path.exists());
+        }
+        CheckpointWriter::new().write(&path, "mine", &5).unwrap();
+        assert_eq!(set_aside_foreign(&path, "mine").unwrap(), None);
+        assert_eq!(Checkpoint::read(&path, &Device::Cpu).unwrap().facts::<usize>().unwrap(), 5);
+        for damage in [&b"x"[..], b"\xff\xff\xff\xff\xff\xff\xff\xff{}", b"\x04\0\0\0\0\0\0\0{{{{"] {
+            std::fs::write(&path, damage).unwrap();
+            let error = set_aside_foreign(&path, "mine").unwrap_err().to_string();
+            assert!(error.contains("state.safetensors") && error.contains("delete the file"), "{error}");
+        }
+    }
 }

@@ -55,7 +55,7 @@ pub enum Error {
     Data(#[from] micse_data::Error),
     /// Whitening or a flow.
     #[error(transparent)]
-    Post(#[from] micse_post::Error),
+    Post(#[from] micse_model::post::Error),
     /// Scoring.
     #[error(transparent)]
     Evaluation(#[from] micse_eval::Error),

@@ -94,10 +94,15 @@ fn word2vec_binary_is_read() {
 }
 
 #[test]
-fn zstandard_is_read() {
+fn zstandard_and_gzip_are_read() {
     for bytes in [b"a 1 2\nb 3 4\n".to_vec(), binary("2 2", &[("a", &[1.0, 2.0]), ("b", &[3.0, 4.0])], "\n")]
     {
         let packed = zstd::encode_all(&bytes[..], 3).expect("packed");
+        assert_is(&open(&packed).expect("vectors"), &[("a", &[1.0, 2.0]), ("b", &[3.0, 4.0])]);
+        open(&packed[..packed.len() - 6]).expect_err("a cut file");
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, &bytes).expect("packed");
+        let packed = packed.finish().expect("packed");
         assert_is(&open(&packed).expect("vectors"), &[("a", &[1.0, 2.0]), ("b", &[3.0, 4.0])]);
         open(&packed[..packed.len() - 6]).expect_err("a cut file");
     }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use micse::Encoder;
+use micse::SentenceModel;
 use micse::model::files::write_json;
 use micse::model::options::ComputeOptions;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ impl Cache {
         rows: &Path,
         text: &Path,
         model: &Path,
-        encoder: &Encoder,
+        encoder: &SentenceModel<'_>,
         compute: &ComputeOptions,
     ) -> Result<Self> {
         let mut note_path = rows.as_os_str().to_owned();
@@ -48,7 +48,7 @@ impl Cache {
         let note = Note {
             model_sha256: hash_of_folder(model)?,
             text_sha256: hexadecimal(text_hash),
-            pooling: encoder.model().pooling().to_string(),
+            pooling: encoder.pooling().to_string(),
             precision: compute.engine.precision.to_string(),
             device: compute.device.clone(),
             version: env!("CARGO_PKG_VERSION").into(),

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Seek};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use micse::Encoder;
+use micse::SentenceModel;
 use micse::data::{Error as DataError, SentenceReader};
 use micse::search::{Index, Npy, NpyWriter};
 use micse::train::Stop;
@@ -33,7 +33,7 @@ pub(crate) fn reader(text: Option<&Path>) -> Result<SentenceReader> {
 ///
 /// A text without a sentence is an error, and so is an embedding that is not finite.
 pub(crate) fn embed(
-    encoder: &Encoder,
+    model: &SentenceModel<'_>,
     text: Option<&Path>,
     stop: &Stop,
     each: &mut Each<'_>,
@@ -46,7 +46,7 @@ pub(crate) fn embed(
         if sentences.is_empty() {
             break;
         }
-        let rows = encoder.encode(&sentences)?;
+        let rows = model.encode(&sentences)?;
         let finite = |row: &&Vec<f32>| row.iter().all(|value| value.is_finite());
         if let Some(bad) = rows.iter().position(|row| !finite(&row)) {
             bail!("the embedding of {:?} holds NaN or infinity; the model is damaged", sentences[bad]);
@@ -73,21 +73,21 @@ pub(crate) fn embed(
 
 /// Encodes a text into a NumPy file: of this name, or one without a name that goes with the program.
 pub(crate) fn embed_into_index(
-    encoder: &Encoder,
+    model: &SentenceModel<'_>,
     text: &Path,
     save: Option<&Path>,
     stop: &Stop,
 ) -> Result<Index> {
     if let Some(path) = save {
-        let mut file = Box::new(NpyFile::create(path, encoder.dimension())?);
-        embed(encoder, Some(text), stop, &mut |sentences, rows| file.write(sentences, rows))?;
+        let mut file = Box::new(NpyFile::create(path, model.dimension())?);
+        embed(model, Some(text), stop, &mut |sentences, rows| file.write(sentences, rows))?;
         file.finish()?;
         return Ok(Index::new(Npy::open(path)?)?);
     }
     let failed = || format!("cannot write embeddings into {}", std::env::temp_dir().display());
     let file = tempfile::tempfile().with_context(failed)?;
-    let mut writer = NpyWriter::new(BufWriter::new(file), encoder.dimension()).with_context(failed)?;
-    embed(encoder, Some(text), stop, &mut |_, rows| {
+    let mut writer = NpyWriter::new(BufWriter::new(file), model.dimension()).with_context(failed)?;
+    embed(model, Some(text), stop, &mut |_, rows| {
         rows.iter().try_for_each(|row| writer.push(row)).with_context(failed)
     })?;
     let buffer = writer.finish().with_context(failed)?;

@@ -1,14 +1,14 @@
 //! Sentence embeddings from unlabelled sentences: one name for the crates of the workspace.
 //!
 //! ```
-//! use micse::Encoder;
+//! use micse::SentenceModel;
 //!
 //! // The encoder that the repository ships; any folder of the Hugging Face Hub with a BERT in it will do.
 //! let folder = micse::data::Locator::from_env()?.encoder(Some("demo"))?.place;
-//! let encoder = Encoder::load(folder)?;
+//! let model = SentenceModel::open(folder)?;
 //!
-//! let rows = encoder.encode(&["The doctor visited the old hospital.", "A nurse saw the clinic."])?;
-//! assert_eq!((rows.len(), rows[0].len()), (2, encoder.dimension()));
+//! let rows = model.encode(&["The doctor visited the old hospital.", "A nurse saw the clinic."])?;
+//! assert_eq!((rows.len(), rows[0].len()), (2, model.dimension()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -18,18 +18,18 @@
 //! use micse::search::{Index, Npy, NpyWriter};
 //!
 //! # let folder = micse::data::Locator::from_env()?.encoder(Some("demo"))?.place;
-//! # let encoder = micse::Encoder::load(folder)?;
+//! # let model = micse::SentenceModel::open(folder)?;
 //! # let files = tempfile::tempdir()?;
 //! # let path = files.path().join("rows.npy");
 //! let sentences = ["A dog runs through the park.", "The bank raised its rates.", "A cat sleeps on the sofa."];
-//! let mut writer = NpyWriter::new(std::fs::File::create(&path)?, encoder.dimension())?;
-//! for row in encoder.encode(&sentences)? {
+//! let mut writer = NpyWriter::new(std::fs::File::create(&path)?, model.dimension())?;
+//! for row in model.encode(&sentences)? {
 //!     writer.push(&row)?;
 //! }
 //! writer.finish()?;
 //!
 //! let index = Index::new(Npy::open(&path)?)?;
-//! let hits = index.search(&encoder.encode(&["A cat sleeps on the sofa."])?, 2)?;
+//! let hits = index.search(&model.encode(&["A cat sleeps on the sofa."])?, 2)?;
 //! assert_eq!(hits[0][0].row, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -40,22 +40,18 @@
 //! | [`losses`] | micse-losses | InfoNCE, attention mutual information |
 //! | [`data`] | micse-data | corpora, low-shot splits, STS sets |
 //! | [`eval`] | micse-eval | STS scores |
-//! | [`post`] | micse-post | whitening, flows |
+//! | [`post`] | micse-model | whitening, flows |
 //! | [`train`] | micse-train | recipes, trainer, runs |
 //! | [`search`] | micse-search | nearest neighbours |
 //! | [`random`] | micse-random | seeded randomness |
-
-mod encoder;
-mod error;
 
 pub use micse_data as data;
 pub use micse_eval as eval;
 pub use micse_losses as losses;
 pub use micse_model as model;
-pub use micse_post as post;
+pub use micse_model::post;
 pub use micse_random as random;
 pub use micse_search as search;
 pub use micse_train as train;
 
-pub use encoder::Encoder;
-pub use error::{Error, Result};
+pub use micse_model::SentenceModel;

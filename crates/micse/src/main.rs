@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         .without_time()
         .with_target(false)
         .init();
-    match cli.command.run::<Cli>(cli.json) {
+    match prepared().and_then(|()| cli.command.run::<Cli>(cli.json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ended(&error),
     }
@@ -96,6 +96,14 @@ fn told(error: &anyhow::Error) -> String {
 /// Whether the user has nothing against colours: <https://no-color.org>.
 fn coloured() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The process made ready to compute, before it has threads.
+fn prepared() -> anyhow::Result<()> {
+    if let Some(notice) = micse::model::prepare_process()? {
+        eprintln!("notice: {notice}");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use micse::Encoder;
+use micse::SentenceModel;
 use micse::data::Locator;
 use micse::data::locate::DEMO;
 use micse::model::options::ComputeOptions;
-use micse::model::{Compute, Pooling};
+use micse::model::{Compute, ModelFolder, Pooling};
 use micse_hub::progress::folder_of_id;
 
 /// The file that makes a folder a run's.
@@ -62,14 +62,14 @@ pub(crate) struct Computation {
 
 impl Computation {
     /// The model of a name.
-    pub(crate) fn load(&self, model: &str, compute: &Compute) -> Result<Encoder> {
-        Ok(Encoder::load_with(model_folder(model)?, self.pooling, compute)?)
+    pub(crate) fn load(&self, model: &str, compute: &Compute) -> Result<SentenceModel<'static>> {
+        Ok(SentenceModel::load(&ModelFolder::open(&model_folder(model)?)?, self.pooling, compute)?)
     }
 }
 
 impl ModelOptions {
     /// Starts the threads, and loads the model.
-    pub(crate) fn start(&self) -> Result<Encoder> {
+    pub(crate) fn start(&self) -> Result<SentenceModel<'static>> {
         let compute = self.how.compute.start()?;
         self.how.load(&self.model, &compute)
     }

@@ -23,7 +23,7 @@ impl PairFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut reader = SentenceReader::open(path)?;
         let (mut pairs, mut scores) = (Vec::new(), Vec::new());
-        while let Some(line) = reader.sentence()?.map(str::to_owned) {
+        while let Some(line) = reader.line()?.map(str::to_owned) {
             let number = reader.lines();
             let refused = |found: String, expected: &str| Error::Line {
                 path: path.into(),
@@ -107,6 +107,10 @@ mod tests {
             ("a\tb\t1\nc\td\n", ":2: no score"),
             ("a\tb\tgood\n", ":1: score 'good'"),
             ("a\t \t1\n", ":1: an empty sentence"),
+            ("\tthe cat\t3\n", ":1: an empty sentence"),
+            ("\tthe cat\n", ":1: an empty sentence"),
+            ("a\tb\t1\n\tc\t2\n", ":2: an empty sentence"),
+            ("a\tb\t\n", ":1: score ''"),
             ("a\tb\tNaN\n", ":1: score 'NaN'"),
             ("a\tb\t1\t2\n", ":1: 4 columns"),
             ("\n", "no scored pair"),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
-use micse_model::{BertConfig, Checkpoint, Family, SentenceEncoder, Tokenizer, files, save_safetensors};
+use micse_model::{BertConfig, Checkpoint, Family, SentenceModel, Tokenizer, files, save_safetensors};
 use micse_tests::models::{TINY_VOCABULARY, into_shards, write_tiny_model};
 use tempfile::TempDir;
 
@@ -41,7 +41,7 @@ impl Folder {
         let path = self.folder.path().join(self.names[index]);
         let whole = std::fs::read(&path).expect("a file of the model");
         std::fs::write(&path, bytes).expect("a file");
-        let rows = SentenceEncoder::open(self.folder.path()).and_then(|encoder| encoder.encode(&SENTENCES));
+        let rows = SentenceModel::open(self.folder.path()).and_then(|encoder| encoder.encode(&SENTENCES));
         std::fs::write(&path, whole).expect("a file");
         assert_eq!(told(rows, self.folder.path())?.len(), SENTENCES.len());
         Ok(())
@@ -176,12 +176,25 @@ pub(crate) fn tokenizer(bytes: &[u8]) -> Result<(), String> {
     tokenize(folder.path())
 }
 
-const VOCABULARY_FILES: [&str; 4] = ["vocab.txt", "tokenizer_config.json", "vocab.json", "merges.txt"];
+const VOCABULARY_FILES: [&str; 7] = [
+    "vocab.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.json",
+];
 
 fn vocabulary_file(index: usize) -> Vec<u8> {
     match index {
         0 => TINY_VOCABULARY.join("\n").into_bytes(),
-        1 => br#"{"do_lower_case": false, "strip_accents": null, "tokenize_chinese_chars": true}"#.to_vec(),
+        1 => br#"{"do_lower_case": false, "strip_accents": null, "tokenize_chinese_chars": true, "truncation_side": "left",
+                 "tokenizer_class": "BertTokenizer", "additional_special_tokens": ["small"]}"#
+            .to_vec(),
+        2 => br#"{"cls_token": {"content": "[CLS]", "lstrip": true}, "sep_token": "[SEP]"}"#.to_vec(),
+        3 => br#"{"covid": 40, "graphene": 41}"#.to_vec(),
+        6 => std::fs::read(fixtures().join("architectures/bert/tokenizer.json")).expect("the fixture"),
         _ => std::fs::read(fixtures().join("architectures/merges").join(VOCABULARY_FILES[index]))
             .expect("the fixture"),
     }
@@ -193,12 +206,16 @@ pub(crate) fn vocabulary_seeds() -> Vec<Vec<u8>> {
     files.chain([choosing(0, mpnet.as_bytes())]).collect()
 }
 
-/// The older files of WordPiece, or of byte-level BPE.
+/// The older files of WordPiece, or of byte-level BPE, or a tokenizer.json under a class that builds its own pipeline.
 pub(crate) fn vocabulary(bytes: &[u8]) -> Result<(), String> {
     let Some((index, bytes)) = chosen(bytes, VOCABULARY_FILES.len()) else { return Err("no file".into()) };
     let folder = tempfile::tempdir().expect("a folder");
-    let pair = if index < 2 { [0, 1] } else { [2, 3] };
-    for file in pair {
+    let together: &[usize] = match index {
+        0..4 => &[0, 1, 2, 3],
+        4..6 => &[4, 5],
+        _ => &[6, 1, 3],
+    };
+    for &file in together {
         let bytes = if file == index { bytes } else { &vocabulary_file(file) };
         std::fs::write(folder.path().join(VOCABULARY_FILES[file]), bytes).expect("a file");
     }

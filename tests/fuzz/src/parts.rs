@@ -4,8 +4,8 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use micse_model::head::ConvolutionShape;
+use micse_model::post::{FlowOptions, FlowTrainer, Stage, Whitening};
 use micse_model::{BertConfig, MaskedLmHead, TokenConvolution};
-use micse_post::{FlowOptions, FlowTrainer, Stage, Whitening};
 use micse_random::Stream;
 use tempfile::TempDir;
 

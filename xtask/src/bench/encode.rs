@@ -46,7 +46,7 @@ impl Encode {
         let name = self.subject.name(&locator)?;
         let sentences = self.texts(&locator)?;
         ensure!(!sentences.is_empty(), "there are no sentences to encode");
-        let encoder = self.subject.sentence_encoder(&locator, &compute)?;
+        let encoder = self.subject.sentence_model(&locator, &compute)?;
         let (config, pooling) = (encoder.encoder().config(), encoder.pooling());
 
         let threads = micse_model::threads();

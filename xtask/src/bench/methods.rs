@@ -30,7 +30,7 @@ pub(super) struct Methods {
     /// Tokens that a sentence is cut to
     #[arg(long, default_value_t = 32)]
     max_length: usize,
-    /// Text files, one sentence a line, plain or zstd, or `demo` [default: `MICSE_DATA`'s, else `demo`]
+    /// Text files, one sentence a line, plain, zstd or gzip, or `demo` [default: `MICSE_DATA`'s, else `demo`]
     #[arg(long, num_args = 1..)]
     corpus: Vec<String>,
     /// Steps that are timed, after two to warm up

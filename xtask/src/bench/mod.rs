@@ -16,7 +16,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 use micse_data::{Corpus, Locator};
 use micse_model::{
-    BertConfig, Compute, Encoder, ModelFolder, Pooling, RandomWeights, SentenceEncoder, Tokenizer,
+    BertConfig, Compute, Encoder, ModelFolder, Pooling, RandomWeights, SentenceModel, Tokenizer,
     build_encoder,
 };
 use micse_random::Stream;
@@ -114,16 +114,16 @@ impl Subject {
     }
 
     /// The encoder with tokenizer and pooling; a folder's own pooling and length, else mean and the position limit.
-    fn sentence_encoder(&self, locator: &Locator, compute: &Compute) -> Result<SentenceEncoder> {
+    fn sentence_model(&self, locator: &Locator, compute: &Compute) -> Result<SentenceModel<'static>> {
         match self.folder(locator)? {
             Some(folder) if self.tokenizer.is_none() => {
                 let pooling = folder.pooling()?.unwrap_or(Pooling::Mean);
-                Ok(SentenceEncoder::load(&folder, pooling, compute)?)
+                Ok(SentenceModel::load(&folder, Some(pooling), compute)?)
             }
             _ => {
                 let encoder = self.encoder(locator, compute)?;
                 let tokenizer = self.tokenizer(locator, encoder.config())?;
-                Ok(SentenceEncoder::new(encoder, tokenizer, Pooling::Mean))
+                Ok(SentenceModel::new(encoder, tokenizer, Pooling::Mean))
             }
         }
     }

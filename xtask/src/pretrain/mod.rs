@@ -21,13 +21,13 @@ use micse_data::{CorpusInfo, Locator, Masking, Suite};
 use micse_model::files::write_json;
 use micse_model::options::EngineOptions;
 use micse_model::{BertConfig, Compute, Engine, ModelFolder, Precision};
-use micse_train::run::{Lock, OtherCpu, claim, cpu_features};
+use micse_train::run::{Lock, OtherCpu, claim, cpu_features, identity};
 use serde::{Deserialize, Serialize};
 
 /// Train a small BERT by masked language modelling, from random weights or on from a model folder
 #[derive(Args)]
 pub(crate) struct Pretrain {
-    /// Text files, one sentence a line, plain or zstd; `demo` for generated sentences [default: open text in `MICSE_DATA`]
+    /// Text files, one sentence a line, plain, zstd or gzip; `demo` for generated sentences [default: open text in `MICSE_DATA`]
     #[arg(long, num_args = 1..)]
     text: Vec<String>,
     /// What the model card says of each --text file's licence, in order
@@ -183,7 +183,7 @@ impl Pretrain {
     pub(crate) fn run(&self) -> Result<()> {
         self.check()?;
         let compute = self.engine.start("cpu")?;
-        let _lock = Lock::take(&self.out, Duration::ZERO)?;
+        let lock = Lock::take(&self.out, Duration::ZERO)?;
         let locator = Locator::from_env()?;
         let (corpus, sources, note) = text::open(&self.text, &self.licence, &locator)?;
         eprintln!("{note}");
@@ -208,6 +208,8 @@ impl Pretrain {
         claim(&self.out, &manifest, other_cpu)?;
         let job = run::Job {
             folder: &self.out,
+            lock: &lock,
+            identity: identity(&manifest)?,
             manifest: &manifest,
             compute: &compute,
             base: &base,

@@ -9,13 +9,13 @@ use candle_core::DType;
 use micse_data::{MaskVocabulary, Suite};
 use micse_model::files::{write_json, write_whole};
 use micse_model::{
-    AdamStep, Compute, Dropout, Encoder, MaskedLmHead, Mode, ModelFolder, Padding, Pooling, RandomWeights,
-    Tokenizer, Trainable, build_encoder, clip_factor, save_model,
+    AdamStep, Compute, Dropout, Encoder, MaskedLmHead, Mode, ModelFolder, Padding, Pipeline, Pooling,
+    RandomWeights, Trainable, build_encoder, clip_factor,
 };
 use micse_random::Stream;
-use micse_train::checkpoint::{Checkpoint, CheckpointWriter};
+use micse_train::checkpoint::{Checkpoint, CheckpointWriter, set_aside_foreign};
 use micse_train::masked_lm::{MaskedBatch, add_table_gradient, mask_vocabulary};
-use micse_train::run::open_metrics;
+use micse_train::run::{Lock, check_trainable, open_metrics};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -43,6 +43,9 @@ const TRIAL_TIME: Duration = Duration::from_secs(20);
 /// What a pre-training needs.
 pub(super) struct Job<'a> {
     pub(super) folder: &'a Path,
+    pub(super) lock: &'a Lock,
+    /// Of the manifest, for checkpoints.
+    pub(super) identity: String,
     pub(super) manifest: &'a Manifest,
     pub(super) compute: &'a Compute,
     /// Configuration and tokenizer; with `from`, also weights and perhaps a head.
@@ -194,11 +197,11 @@ impl<'a> Training<'a> {
         Ok(Step { tokens, loss, learning_rate: rule.learning_rate, gradient_norm: norm })
     }
 
-    fn save(&self, path: &Path, seconds: f64) -> Result<()> {
+    fn save(&self, path: &Path, identity: &str, seconds: f64) -> Result<()> {
         let mut file = CheckpointWriter::new();
         file.part("encoder", self.encoder.as_ref())?;
         file.part("head", &self.head)?;
-        Ok(file.write(path, &Facts { seconds, ..self.facts.clone() })?)
+        Ok(file.write(path, identity, &Facts { seconds, ..self.facts.clone() })?)
     }
 
     fn restore(&mut self, path: &Path) -> Result<()> {
@@ -243,10 +246,22 @@ impl Job<'_> {
             println!("done already: {}", outcome.scores.line());
             return Ok(());
         }
-        let tokenizer = self.base.tokenizer()?;
+        let pipeline = Pipeline::load(self.base, Some(Pooling::Mean))?;
+        check_trainable(&pipeline, self.base).map_err(anyhow::Error::msg)?;
+        let kept = pipeline.kept_parts();
+        if !kept.is_empty() {
+            eprintln!("notice: the model keeps {} as in its folder, untrained", kept.join(", "));
+        }
         let mut training = Training::new(self.manifest, self.base, self.from, self.text, self.compute)?;
         let held_out = HeldOut::new(&self.text.held_out, self.manifest, &training.vocabulary)?;
         let checkpoint = self.folder.join("checkpoint").join("state.safetensors");
+        if let Some(aside) = set_aside_foreign(&checkpoint, &self.identity)? {
+            eprintln!(
+                "notice: the checkpoint in this folder was written by another run; it is now {}, and this run starts from \
+                 its beginning",
+                aside.display()
+            );
+        }
         if checkpoint.is_file() {
             training.restore(&checkpoint)?;
             eprintln!("going on after step {}", training.facts.step);
@@ -254,7 +269,7 @@ impl Job<'_> {
         let before = training.facts.seconds;
         let began = Instant::now();
         let seconds = || before + began.elapsed().as_secs_f64();
-        let Some(scores) = self.train(&mut training, &tokenizer, &held_out, &checkpoint, &seconds)? else {
+        let Some(scores) = self.train(&mut training, &pipeline, &held_out, &checkpoint, &seconds)? else {
             return Ok(());
         };
         let outcome = Outcome {
@@ -267,10 +282,11 @@ impl Job<'_> {
             scores,
         };
         let model = self.folder.join("model");
+        self.lock.check()?;
         training.head.save(&model, DType::F16)?;
         let card = card(self.manifest, self.sources, self.from, &outcome);
         write_whole(&model.join("README.md"), card.as_bytes())?;
-        save_model(&model, training.encoder.as_ref(), self.base, Pooling::Mean, DType::F16)?;
+        pipeline.with(training.encoder.as_ref(), None).save(&model, self.base, DType::F16)?;
         write_json(&result, &outcome)?;
         if let Some(folder) = checkpoint.parent().filter(|folder| folder.exists()) {
             std::fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -279,11 +295,17 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// Writes a checkpoint, if the folder is still this run's.
+    fn save(&self, training: &Training<'_>, checkpoint: &Path, seconds: f64) -> Result<()> {
+        self.lock.check()?;
+        training.save(checkpoint, &self.identity, seconds)
+    }
+
     /// All steps that are left; the last scores, or none if the steps are not done.
     fn train(
         &self,
         training: &mut Training<'_>,
-        tokenizer: &Tokenizer,
+        pipeline: &Pipeline,
         held_out: &HeldOut,
         checkpoint: &Path,
         seconds: &dyn Fn() -> f64,
@@ -296,14 +318,14 @@ impl Job<'_> {
         };
         let score = |training: &Training<'_>| {
             let (encoder, head) = (training.encoder.as_ref(), &training.head);
-            Scores::of(training.facts.step, held_out, self.suite, encoder, head, tokenizer)
+            Scores::of(training.facts.step, held_out, self.suite, encoder, head, pipeline)
         };
         let mut progress = Progress::new(training.facts.step, steps);
         let mut saved = Instant::now();
         let mut scores = None;
         while training.facts.step < steps {
             if self.stop_after.is_some_and(|last| training.facts.step >= last) {
-                training.save(checkpoint, seconds())?;
+                self.save(training, checkpoint, seconds())?;
                 progress.say(&format!("stopped after step {}", training.facts.step));
                 return Ok(None);
             }
@@ -330,7 +352,7 @@ impl Job<'_> {
                 scores = Some(found);
             }
             if done < steps && saved.elapsed() >= self.checkpoint_time {
-                progress.aside(|| training.save(checkpoint, seconds()))?;
+                progress.aside(|| self.save(training, checkpoint, seconds()))?;
                 saved = Instant::now();
             }
         }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 use micse_data::{MaskVocabulary, Suite};
-use micse_eval::{ModelEmbedder, dev_spearman, evaluate};
-use micse_model::{Encoder, MaskedLmHead, Padding, Pooling, Tokenizer};
+use micse_eval::{dev_spearman, evaluate};
+use micse_model::{Encoder, MaskedLmHead, Padding, Pipeline, Pooling};
 use micse_random::Stream;
 use micse_train::masked_lm::MaskedBatch;
 use serde::{Deserialize, Serialize};
@@ -84,16 +84,17 @@ impl Scores {
         suite: Option<&Suite>,
         encoder: &dyn Encoder,
         head: &MaskedLmHead,
-        tokenizer: &Tokenizer,
+        pipeline: &Pipeline,
     ) -> Result<Self> {
         let (held_out_loss, held_out_accuracy) =
             held_out.score(encoder, head).context("the held-out loss")?;
         let mut sts = Vec::new();
         for pooling in [Pooling::Cls, Pooling::Mean] {
             let Some(suite) = suite else { continue };
-            let embedder = ModelEmbedder::new(encoder, tokenizer, pooling);
-            let dev = suite.dev.as_ref().map(|task| dev_spearman(&embedder, task)).transpose()?;
-            let evaluation = evaluate(&embedder, suite, &mut |_, _| {})?;
+            let pipeline = pipeline.clone().with_pooling(pooling);
+            let model = pipeline.with(encoder, None);
+            let dev = suite.dev.as_ref().map(|task| dev_spearman(&model, task)).transpose()?;
+            let evaluation = evaluate(&model, suite, &mut |_, _| {})?;
             let tasks = evaluation.tasks.iter().map(|(name, task)| (name.to_owned(), task.spearman.all));
             sts.push(StsScores { pooling, dev, average: evaluation.average, tasks: tasks.collect() });
         }

@@ -25,8 +25,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
+use micse_data::locate::DEMO;
 use micse_model::options::ComputeOptions;
-use micse_report::{Comparisons, Grid, Results, TableOptions};
+use micse_report::{Comparisons, Grid, Results, TableOptions, Tables};
 use micse_train::Stop;
 
 use axis::Axis;
@@ -69,9 +70,10 @@ enum Action {
 #[derive(Args)]
 #[command(next_help_heading = "Grid")]
 struct GridOptions {
-    /// Methods, sizes, seeds and settings under one name; other options change single values of it
-    #[arg(long, default_value = "demo", value_parser = ["demo", "quick", "methods", "low-shot", "paper"])]
-    preset: String,
+    /// Methods, sizes, seeds and settings under one name; other options change single values of it [default: demo; none
+    /// with an --encoder, --corpus or --split-files of your own: then the recipes' own settings hold]
+    #[arg(long, value_parser = ["demo", "quick", "methods", "low-shot", "paper"])]
+    preset: Option<String>,
     /// Recipes: built-in names or files.toml
     #[arg(long, value_delimiter = ',')]
     methods: Option<Vec<String>>,
@@ -84,7 +86,7 @@ struct GridOptions {
     /// The encoder that training starts from: a model folder, an id of the Hub, or `demo` for the shipped one
     #[arg(long)]
     encoder: Option<String>,
-    /// Sentence files, one sentence a line, plain or zstd; `demo` for the generated corpus [default: `MICSE_DATA`]
+    /// Sentence files, one sentence a line, plain, zstd or gzip; `demo` for the generated corpus [default: `MICSE_DATA`]
     #[arg(long, num_args = 1..)]
     corpus: Option<Vec<String>>,
     /// A folder of split files that were drawn elsewhere, taken instead of splits of the corpus
@@ -115,6 +117,17 @@ struct GridOptions {
     compute: ComputeOptions,
 }
 
+impl GridOptions {
+    /// The preset that is named; `demo`, where encoder and text are the demo's, for which its settings were made; else none.
+    fn preset(&self) -> Option<&str> {
+        let others = |names: &[String]| names.iter().any(|name| name != DEMO);
+        let own = self.encoder.as_deref().is_some_and(|name| name != DEMO)
+            || self.corpus.as_deref().is_some_and(others)
+            || self.split_files.is_some();
+        self.preset.as_deref().or((!own).then_some(DEMO))
+    }
+}
+
 /// How it is run.
 #[derive(Args)]
 #[command(next_help_heading = "Running")]
@@ -122,7 +135,7 @@ struct HowOptions {
     /// Cells that run at a time, each with its share of the threads [default: one a thread]
     #[arg(long)]
     jobs: Option<usize>,
-    /// The sweep's folder [default: runs/PRESET]
+    /// The sweep's folder [default: runs/PRESET, or runs/own without one]
     #[arg(long)]
     out: Option<PathBuf>,
     /// Which finished encoders stay on disk; the best is that of a method's and size's seeds with the best development
@@ -177,10 +190,18 @@ impl CompareOptions {
             .collect()
     }
 
-    /// Writes the tables of the results that stand.
+    /// Prints the tables of the results that stand, and writes them.
     fn write_tables(&self, folder: &Path, grid: &Grid) -> Result<()> {
         let options = TableOptions { baseline: self.baseline.clone(), against_paper: self.against.is_some() };
-        Ok(micse_report::write_tables(folder, &Results::collect(folder, grid)?, grid, &options)?)
+        let tables = Tables::new(&Results::collect(folder, grid)?, grid, &options)?;
+        // Before they are written, which a full disk may keep from happening.
+        println!("{}", tables.text);
+        tables.write(folder)?;
+        println!(
+            "tables (txt, md, tex), results, summary and comparisons (csv, parquet) are in {}",
+            folder.display()
+        );
+        Ok(())
     }
 }
 

@@ -35,13 +35,21 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(options: &GridOptions, how: &HowOptions) -> Result<Self> {
-        let preset = Preset::load(&options.preset)?;
-        let out = how.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&options.preset));
+        let (name, preset) = match options.preset() {
+            Some(name) => (name, Preset::load(name)?),
+            None => (Preset::NONE, Preset::none(options.methods.as_deref())?),
+        };
+        let out = how.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name));
         let locator = Locator::from_env()?;
         let encoder =
             crate::encoder::encoder(&locator, options.encoder.as_deref().or(preset.encoder.as_deref()))?;
         let sts = locator.sts(options.sts.as_deref().or(preset.sts.as_deref()))?;
         let mut notes = vec![encoder.note.clone(), sts.note.clone()];
+        if options.preset() != options.preset.as_deref() {
+            notes.push(format!(
+                "preset: {name}, since none is named; its settings hold unless options change them"
+            ));
+        }
         let text = Text::new(options, &preset, &locator, &mut notes)?;
         let methods = options.methods.as_ref().unwrap_or(&preset.methods);
         let recipes = options.recipes(&preset, methods, &mut notes)?;
@@ -73,7 +81,7 @@ impl Plan {
         if let Some(file) = &options.vectors {
             let work = Work::Vectors { method: GLOVE.into(), file: absolute(file)? };
             cells.push(spec(work, PathBuf::from(GLOVE)));
-        } else if options.preset == "methods" {
+        } else if name == "methods" {
             notes.push(format!("{GLOVE}: left out, since there is no --vectors FILE"));
         }
         let (fixed, recipes) = untrained(recipes);
@@ -110,7 +118,7 @@ impl Plan {
                 "--jobs {jobs} needs a thread each, but --threads is {threads}; use fewer jobs, or more threads"
             );
         }
-        Ok(Self { preset: options.preset.clone(), out, cells, notes, settings, jobs, at_once, axes })
+        Ok(Self { preset: name.to_owned(), out, cells, notes, settings, jobs, at_once, axes })
     }
 
     pub(super) fn grid(&self) -> Result<Grid> {

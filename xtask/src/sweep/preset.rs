@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use micse_train::Recipe;
 use serde::Deserialize;
 
 /// A preset's file. What is absent is the recipes' or the command line's.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Preset {
     pub(super) methods: Vec<String>,
@@ -38,6 +38,21 @@ const PRESETS: [(&str, &str); 5] = [
 ];
 
 impl Preset {
+    /// The name of a sweep without a preset, in tables and as its folder.
+    pub(super) const NONE: &str = "own";
+
+    /// No preset: the methods asked for with their own settings, on the whole text, with five seeds.
+    pub(super) fn none(methods: Option<&[String]>) -> Result<Self> {
+        let Some(methods) = methods else {
+            bail!(
+                "with an encoder or text of your own there is no preset unless you name one: give --methods, whose own \
+                 settings then hold, or --preset"
+            );
+        };
+        let (sizes, seeds) = ("100%".into(), "48..52".into());
+        Ok(Self { methods: methods.to_vec(), sizes, seeds, ..Self::default() })
+    }
+
     /// The preset's settings of a recipe, those of single recipes last.
     pub(super) fn settings(&self, method: &str, recipe: &Recipe) -> Vec<String> {
         if recipe.steps == 0 {

@@ -14,7 +14,7 @@ use micse_vectors::Options;
 /// Train GloVe word vectors on text, for `micse-eval --vectors`
 #[derive(Args)]
 pub(crate) struct Vectors {
-    /// Text files, one sentence a line, plain or zstd; `demo` for generated sentences [default: the corpus in `MICSE_DATA`]
+    /// Text files, one sentence a line, plain, zstd or gzip; `demo` for generated sentences [default: the corpus in `MICSE_DATA`]
     #[arg(long, num_args = 1..)]
     text: Vec<String>,
     /// The file of vectors, in GloVe's text format

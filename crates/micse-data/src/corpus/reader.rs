@@ -1,15 +1,14 @@
-//! Streams the sentences of a text file, plain or Zstandard.
+//! Streams the sentences of a text file, plain, Zstandard or gzip.
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::bytes::{read_error, text_bytes};
 use crate::error::{Error, Result};
 
-/// The first bytes of every Zstandard frame.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// The most bytes of a line: far more than any sentence, and a bound on memory where a file is none of text.
 const LONGEST_LINE: usize = 1 << 20;
@@ -18,8 +17,8 @@ const CHUNK_BYTES: usize = 4 << 20;
 /// Sentences of one chunk: enough to sort by length and to keep all threads busy.
 const CHUNK: usize = 1024;
 
-/// Reads a text of one sentence a line, plain or Zstandard (told apart by the first bytes, not by the name), some
-/// sentences at a time. White space around a sentence and a byte order mark go, blank lines are skipped and counted.
+/// Reads a text of one sentence a line, plain, Zstandard or gzip (by the first bytes, not by the name), some sentences at
+/// a time. White space around a sentence and a byte order mark go, blank lines are skipped and counted.
 pub struct SentenceReader {
     name: PathBuf,
     reader: Box<dyn BufRead>,
@@ -59,7 +58,7 @@ impl SentenceReader {
         let file = File::open(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => {
                 let remedy =
-                    "name a text file (plain or .zst) with one sentence a line, or `demo`".to_owned();
+                    "name a text file (plain, .zst or .gz) with one sentence a line, or `demo`".to_owned();
                 Error::Missing { path: path.to_owned(), remedy }
             }
             _ => Error::Read { path: path.to_owned(), source },
@@ -77,18 +76,8 @@ impl SentenceReader {
     }
 
     fn new(name: PathBuf, source: impl Read + 'static, size: Option<u64>) -> Result<Self> {
-        let failed = |source| Error::Read { path: name.clone(), source };
         let taken = Rc::new(Cell::new(0));
-        let mut source = Counted { inner: source, taken: Rc::clone(&taken) };
-        let mut begin = Vec::new();
-        source.by_ref().take(4).read_to_end(&mut begin).map_err(failed)?;
-        let zstd = begin == ZSTD_MAGIC;
-        let whole = Cursor::new(begin).chain(source);
-        let reader: Box<dyn BufRead> = if zstd {
-            Box::new(BufReader::with_capacity(1 << 17, zstd::Decoder::new(whole).map_err(failed)?))
-        } else {
-            Box::new(BufReader::with_capacity(1 << 17, whole))
-        };
+        let reader = text_bytes(&name, Counted { inner: source, taken: Rc::clone(&taken) })?;
         Ok(Self {
             name,
             reader,
@@ -131,12 +120,21 @@ impl SentenceReader {
         Ok(sentences)
     }
 
-    /// The next sentence; none at the end.
+    /// The next sentence, without the white space around it; none at the end.
     ///
     /// # Errors
-    /// A line that is not UTF-8 (with its number and byte offset) or has no end within a megabyte, Zstandard data that
-    /// ends early, and a file that cannot be read.
+    /// A line that is not UTF-8 (with its number and byte offset), holds a NUL, or has no end within a megabyte;
+    /// compressed data that ends early; a file that cannot be read.
     pub fn sentence(&mut self) -> Result<Option<&str>> {
+        Ok(self.line()?.map(str::trim))
+    }
+
+    /// The next line that is not blank, with all its white space but the line's end: a file with tab-separated columns
+    /// may begin with an empty one. None at the end.
+    ///
+    /// # Errors
+    /// As [`Self::sentence`].
+    pub fn line(&mut self) -> Result<Option<&str>> {
         loop {
             if !self.read_line()? {
                 return Ok(None);
@@ -147,10 +145,13 @@ impl SentenceReader {
                 let offset = self.offset + (mark + error.valid_up_to()) as u64;
                 Error::NotUtf8 { path: self.name.clone(), line: self.lines, offset }
             })?;
+            if line.contains('\0') {
+                return Err(Error::Nul { path: self.name.clone(), line: self.lines });
+            }
             self.offset += self.line.len() as u64;
             self.sentence.clear();
-            self.sentence.push_str(line.trim());
-            if !self.sentence.is_empty() {
+            self.sentence.push_str(line.trim_end_matches(['\n', '\r']));
+            if !self.sentence.trim().is_empty() {
                 break;
             }
             self.blank_lines += 1;
@@ -162,14 +163,9 @@ impl SentenceReader {
     fn read_line(&mut self) -> Result<bool> {
         self.line.clear();
         let limit = LONGEST_LINE as u64 + 1;
-        // Only the Zstandard decoder reports an unexpected end: a plain file just ends.
+        // Only decoders report an unexpected end: a plain file just ends.
         let read = self.reader.by_ref().take(limit).read_until(b'\n', &mut self.line);
-        read.map_err(|source| match source.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                Error::TruncatedZstd { path: self.name.clone(), lines: self.lines }
-            }
-            _ => Error::Read { path: self.name.clone(), source },
-        })?;
+        read.map_err(|source| read_error(&self.name, self.lines, source))?;
         if self.line.is_empty() {
             return Ok(false);
         }
@@ -186,7 +182,7 @@ mod tests {
     use super::*;
 
     fn reader(bytes: &[u8]) -> SentenceReader {
-        SentenceReader::new("text".into(), Cursor::new(bytes.to_vec()), None).expect("a reader")
+        SentenceReader::new("text".into(), io::Cursor::new(bytes.to_vec()), None).expect("a reader")
     }
 
     fn all(bytes: &[u8]) -> Result<(Vec<String>, usize)> {
@@ -198,11 +194,52 @@ mod tests {
         Ok((sentences, reader.blank_lines()))
     }
 
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text).expect("gzip");
+        packed.finish().expect("gzip")
+    }
+
+    #[test]
+    fn tabs_around_a_line_stay_where_columns_are_told_by_them() {
+        let mut reader = reader(b"\tthe cat\t3 \r\n \t \nlast\t");
+        assert_eq!(reader.line().expect("a line"), Some("\tthe cat\t3 "));
+        assert_eq!(reader.line().expect("a line"), Some("last\t"));
+        assert_eq!(reader.line().expect("the end"), None);
+        assert_eq!(reader.blank_lines(), 1);
+    }
+
+    #[test]
+    fn what_is_no_text_is_named_with_what_makes_one_of_it() {
+        let utf16: Vec<u8> = "\u{feff}a dog\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = "\u{feff}a dog\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let unmarked = &utf16[2..];
+        for (bytes, says) in [
+            (&utf16[..], ["UTF-16", "iconv -f utf-16"]),
+            (&big[..], ["UTF-16", "iconv -f utf-16"]),
+            (unmarked, ["NUL", "UTF-16"]),
+            (&gzip(&utf16)[..], ["UTF-16", "iconv -f utf-16"]),
+            (b"\xFF\xFE\0\0a\0\0\0", ["UTF-32", "iconv"]),
+            (b"BZh91AY", ["bzip2", "bunzip2"]),
+            (b"\xFD7zXZ\0\0", ["xz", "xz -dc"]),
+            (b"PK\x03\x04\x14", ["zip", "unzip"]),
+            (b"%PDF-1.7", ["PDF", "pdftotext"]),
+        ] {
+            let reader = SentenceReader::new("text".into(), io::Cursor::new(bytes.to_vec()), None);
+            let error = reader.and_then(|mut r| r.sentence().map(|_| ())).expect_err("no text").to_string();
+            assert!(says.iter().all(|part| error.contains(part)) && !error.contains("latin1"), "{error}");
+        }
+    }
+
     #[test]
     fn sentences_are_those_of_a_corpus() {
         let text = "\u{feff} one \r\n\n  \ntwo\tof it\n\u{3000}\nlast";
         let file = tempfile::NamedTempFile::new().expect("a file");
-        for bytes in [text.as_bytes().to_vec(), zstd::encode_all(text.as_bytes(), 3).expect("zstd")] {
+        let zstd = zstd::encode_all(text.as_bytes(), 3).expect("zstd");
+        // Two members one after the other.
+        let gzip = [gzip(&text.as_bytes()[..12]), gzip(&text.as_bytes()[12..])].concat();
+        for bytes in [text.as_bytes().to_vec(), zstd, gzip] {
             std::fs::write(file.path(), &bytes).expect("text");
             let corpus = crate::Corpus::open(&[file.path().into()]).expect("a corpus");
             let (sentences, blank) = all(&bytes).expect("sentences");
@@ -218,6 +255,9 @@ mod tests {
         let error = all(b"\xEF\xBB\xBFone\n\nt\xffo\n").expect_err("not UTF-8").to_string();
         assert!(error.contains("text:3: not UTF-8 at byte 9"), "{error}");
         let mut cut = zstd::encode_all(&b"one\ntwo\n"[..], 3).expect("zstd");
+        cut.truncate(cut.len() - 2);
+        assert!(all(&cut).expect_err("cut off").to_string().contains("ends early"));
+        let mut cut = gzip(b"one\ntwo\n");
         cut.truncate(cut.len() - 2);
         assert!(all(&cut).expect_err("cut off").to_string().contains("ends early"));
         let long = vec![b'a'; LONGEST_LINE + 1];

@@ -1,8 +1,10 @@
 //! The three file formats of STS sets.
 
+use std::io::Read;
 use std::path::Path;
 
 use super::{Pair, Subset, Task};
+use crate::corpus::bytes::{read_error, text_bytes};
 use crate::error::{Error, Result};
 
 /// One subset of a yearly task: `STS.input.NAME.txt` and `STS.gs.NAME.txt`, line by line.
@@ -78,7 +80,7 @@ pub(super) fn sick(file: &Path) -> Result<Vec<Pair>> {
 
 /// The whole file as text, without a byte order mark.
 fn text(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|source| {
+    let file = std::fs::File::open(path).map_err(|source| {
         if source.kind() == std::io::ErrorKind::NotFound {
             let remedy =
                 "SentEval's layout or the demo's needs it; complete the folder, or choose tasks by name";
@@ -86,11 +88,17 @@ fn text(path: &Path) -> Result<String> {
         }
         Error::Read { path: path.to_owned(), source }
     })?;
+    let mut bytes = Vec::new();
+    text_bytes(path, file)?.read_to_end(&mut bytes).map_err(|source| read_error(path, 0, source))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..offset].split(|&byte| byte == b'\n').count();
         Error::NotUtf8 { path: path.to_owned(), line, offset: offset as u64 }
     })?;
+    if let Some(place) = text.find('\0') {
+        let line = text[..place].split('\n').count();
+        return Err(Error::Nul { path: path.to_owned(), line });
+    }
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 

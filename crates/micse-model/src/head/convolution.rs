@@ -54,6 +54,19 @@ impl Shape {
         }
     }
 
+    fn columns(&self) -> usize {
+        self.widths.len() * self.channels
+    }
+
+    /// Reads and checks a file.
+    fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let shape: Self = serde_json::from_str(&text)
+            .map_err(|e| Error::Input(format!("{}: no convolution's shape ({e})", path.display())))?;
+        shape.check().map_err(|reason| Error::Input(format!("{}: {reason}", path.display())))?;
+        Ok(shape)
+    }
+
     fn layout(&self, hidden: usize) -> Vec<ParameterInfo> {
         let info = |name: String, shape: Vec<usize>, group| ParameterInfo { name, shape, group };
         self.widths
@@ -72,6 +85,8 @@ impl Shape {
 impl TokenConvolution {
     /// The file in a model folder that holds it.
     pub const FILE: &str = "token_convolution.safetensors";
+    /// Its module's name in `modules.json`, behind `micse.`.
+    pub const MODULE: &str = "TokenConvolution";
     /// The file in a model folder that says its shape.
     pub const SHAPE: &str = "token_convolution.json";
 
@@ -127,12 +142,18 @@ impl TokenConvolution {
                 )));
             }
         }
-        let text = std::fs::read_to_string(&shape).map_err(Error::io(&shape))?;
-        let layout: Shape = serde_json::from_str(&text)
-            .map_err(|e| Error::Input(format!("{}: no convolution's shape ({e})", shape.display())))?;
-        layout.check().map_err(|reason| Error::Input(format!("{}: {reason}", shape.display())))?;
+        let layout = Shape::read(&shape)?;
         let mut file = WeightsFile::open(&weights)?;
         Self::build(&layout, config, |info| file.take(info, device)).map(Some)
+    }
+
+    /// Columns of the rows of the one in a model folder, if it has one.
+    pub(crate) fn columns_in_folder(folder: &Path) -> Result<Option<usize>> {
+        let shape = folder.join(Self::SHAPE);
+        if !shape.is_file() {
+            return Ok(None);
+        }
+        Ok(Some(Shape::read(&shape)?.columns()))
     }
 
     /// Writes its two files into a model folder.
@@ -151,7 +172,7 @@ impl TokenConvolution {
 
     /// Columns of its rows.
     pub fn columns(&self) -> usize {
-        self.shape.widths.len() * self.shape.channels
+        self.shape.columns()
     }
 
     /// What it reads of a pass: the last layer's token states.

@@ -5,7 +5,7 @@ use super::html::Page;
 use crate::{Hole, Result};
 
 /// What a row of the manifest is called, and where it stands in `run.toml`.
-const FACTS: [(&str, &[&str]); 14] = [
+const FACTS: [(&str, &[&str]); 15] = [
     ("Version", &["version"]),
     ("Engine", &["engine"]),
     ("Precision", &["precision"]),
@@ -14,6 +14,7 @@ const FACTS: [(&str, &[&str]); 14] = [
     ("Processor features", &["cpu_features"]),
     ("Other processors that went on", &["other_cpu_features"]),
     ("Encoder, SHA-256", &["encoder_sha256"]),
+    ("Modules of the model, SHA-256", &["modules_sha256"]),
     ("Masked-LM head, SHA-256", &["masked_lm_head_sha256"]),
     ("Evaluation sets", &["evaluation"]),
     ("Evaluation sets, SHA-256", &["evaluation_sha256"]),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use micse_report::{Grid, GridCell, Results, TableOptions, write_tables};
+use micse_report::{Grid, GridCell, Results, TableOptions, Tables};
 use serde_json::json;
 
 /// A made-up sweep's folder.
@@ -75,7 +75,7 @@ impl Sweep {
 
     /// Writes all tables; gives a file of them.
     pub(crate) fn tables(&self, options: &TableOptions, file: &str) -> String {
-        write_tables(self.folder.path(), &self.results(), &self.grid, options).unwrap();
+        Tables::new(&self.results(), &self.grid, options).unwrap().write(self.folder.path()).unwrap();
         self.read(file)
     }
 

@@ -2,14 +2,15 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
 /// Held while a process works in a folder; the system lets go of it when the process ends, however it ends.
 pub struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
 impl Lock {
@@ -58,7 +59,40 @@ impl Lock {
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
             write!(file, "process {} on {}", std::process::id(), gethostname::gethostname().to_string_lossy())
         });
-        Ok(Self { _file: file })
+        Ok(Self { file, path })
+    }
+
+    /// Whether the folder is still the one that was taken. It may have been removed and made again by somebody else, whose
+    /// run it is then. To be called before anything is written.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check(&self) -> Result<()> {
+        if self.is_in_place().map_err(Error::io(&self.path))? {
+            return Ok(());
+        }
+        Err(Error::run(
+            &self.path,
+            "the folder was removed or replaced while this run worked in it; nothing more is written there. Start the run \
+             again in a folder that stays",
+        ))
+    }
+
+    #[cfg(unix)]
+    fn is_in_place(&self) -> std::io::Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        let held = self.file.metadata()?;
+        match std::fs::metadata(&self.path) {
+            Ok(there) => Ok((there.dev(), there.ino()) == (held.dev(), held.ino())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Elsewhere a file that is open cannot be removed.
+    #[cfg(not(unix))]
+    fn is_in_place(&self) -> std::io::Result<bool> {
+        Ok(self.path.is_file())
     }
 
     /// Whether a process holds the folder, as far as this machine can see.
@@ -92,6 +126,19 @@ mod tests {
         drop(first);
         assert!(!Lock::is_held(folder.path()));
         Lock::take(folder.path(), Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_was_replaced_is_no_longer_held() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("run");
+        let lock = Lock::take(&folder, Duration::ZERO).unwrap();
+        lock.check().unwrap();
+        std::fs::rename(&folder, parent.path().join("away")).unwrap();
+        assert!(lock.check().unwrap_err().to_string().contains("removed or replaced"));
+        let second = Lock::take(&folder, Duration::ZERO).unwrap();
+        assert!(lock.check().is_err());
+        second.check().unwrap();
     }
 
     #[test]

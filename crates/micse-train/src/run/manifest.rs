@@ -66,6 +66,10 @@ pub struct Manifest {
     pub cpu_features: Vec<String>,
     /// SHA-256 of the base encoder's configuration, weights and tokenizer files, or of the word vectors.
     pub encoder_sha256: String,
+    /// SHA-256 of what else of the base's folder changes its embeddings: modules, prompts, limits, added tokens; none: it
+    /// has nothing of the kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modules_sha256: Option<String>,
     /// SHA-256 of the base's own file of a masked-LM head, where the recipe uses one; none: it is among the
     /// weights, or new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,6 +157,23 @@ fn hash_of_head(base: &ModelFolder) -> Result<Option<String>> {
     Ok(bytes.map(|bytes| hexadecimal(Sha256::new_with_prefix(bytes))))
 }
 
+/// SHA-256 of the other files of a folder that change its embeddings, if it has any.
+fn hash_of_modules(base: &ModelFolder) -> Result<Option<String>> {
+    let mut hash = Sha256::new();
+    let mut any = false;
+    for path in base.further_files()? {
+        if let Some(bytes) = contents(&path)? {
+            any = true;
+            // Which file it is counts too, wherever the folder lies.
+            hash.update(path.strip_prefix(base.root()).unwrap_or(&path).to_string_lossy().as_bytes());
+            hash.update([0]);
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+    }
+    Ok(any.then(|| hexadecimal(hash)))
+}
+
 fn hash_of_pairs<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> String {
     let mut hash = Sha256::new();
     for task in tasks {
@@ -175,7 +196,10 @@ impl Manifest {
         suite: &Suite,
         compute: &Compute,
     ) -> Result<Self> {
-        Ok(Self::of_model(hash_of_encoder(base)?, pooling, suite, compute))
+        Ok(Self {
+            modules_sha256: hash_of_modules(base)?,
+            ..Self::of_model(hash_of_encoder(base)?, pooling, suite, compute)
+        })
     }
 
     /// Of a file of word vectors.
@@ -202,6 +226,7 @@ impl Manifest {
             chunk: None,
             cpu_features: cpu_features(),
             encoder_sha256,
+            modules_sha256: None,
             masked_lm_head_sha256: None,
             evaluation: suite.name.clone(),
             evaluation_sha256: hash_of_pairs(suite.tasks.iter().chain(&suite.dev)),
@@ -249,6 +274,18 @@ pub enum OtherCpu {
     Record,
     /// Nothing is computed any more, or scores alone, which repeat to rounding.
     Ignore,
+}
+
+/// What tells a run from all others: SHA-256 of its manifest, but for the kind of processor, which `run.toml` records apart.
+///
+/// # Errors
+/// The manifest cannot be written as TOML.
+pub fn identity(manifest: &impl Serialize) -> Result<String> {
+    let invalid = |e: toml::ser::Error| Error::run(Path::new("run.toml"), e.to_string());
+    let mut table = toml::Table::try_from(manifest).map_err(invalid)?;
+    table.remove(CPU);
+    let text = toml::to_string(&table).map_err(invalid)?;
+    Ok(hexadecimal(Sha256::new_with_prefix(text)))
 }
 
 /// Makes `folder` the folder of the run that `manifest` describes, by writing its `run.toml`, or checks that it is.
@@ -318,6 +355,15 @@ mod tests {
         let mut recipe = toml::Table::new();
         recipe.insert("steps".into(), 5.into());
         Small { cpu_features: vec![cpu], recipe }
+    }
+
+    #[test]
+    fn a_run_s_identity_is_its_manifest_on_any_processor() {
+        let of = |small: &Small| identity(small).unwrap();
+        assert_eq!(of(&small("avx2")), of(&small("avx512f")));
+        let mut other = small("avx2");
+        other.recipe.insert("steps".into(), 6.into());
+        assert_ne!(of(&small("avx2")), of(&other));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod finish;
 mod lock;
 mod manifest;
 mod metrics;
+mod pipeline;
 mod post;
 mod result;
 mod selection;
@@ -26,12 +27,15 @@ mod training;
 mod without_training;
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use micse_data::{Corpus, Split, SplitSize, Suite};
-use micse_model::{Compute, MaskedLmHead, ModelFolder, Pooling, files::write_json};
+use micse_model::{
+    Compute, MaskedLmHead, ModelFolder, Pipeline, Pooling, TokenConvolution, files::write_json,
+};
 
+use crate::checkpoint::set_aside_foreign;
 use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result, Stop, Terms};
@@ -39,11 +43,11 @@ pub use card::{CardFacts, FrontMatter};
 use clock::Clock;
 pub use cosines::{COSINES_FILE, load_cosines, save_cosines};
 pub use difference::first_difference;
-use finish::{embedder, finish};
+use finish::finish;
 pub use lock::Lock;
-pub use manifest::{Manifest, OtherCpu, SplitText, claim, cpu_features, hash_of_encoder};
+pub use manifest::{Manifest, OtherCpu, SplitText, claim, cpu_features, hash_of_encoder, identity};
 pub use metrics::open_metrics;
-use post::Finished;
+pub use pipeline::check_trainable;
 pub use result::RunResult;
 use selection::Selection;
 pub use tensorboard::EVENTS_FILE;
@@ -194,15 +198,17 @@ pub enum Event {
 /// # Errors
 /// The folder belongs to another run or cannot be written; training or scoring fails; it was asked to stop.
 pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -> Result<RunResult> {
-    check_ends(inputs)?;
-    let _lock = Lock::take(folder, inputs.patience)?;
+    let pipeline = pipeline::of_run(inputs)?;
+    check_ends(inputs, &pipeline)?;
+    let lock = Lock::take(folder, inputs.patience)?;
     let result_path = folder.join("result.json");
     let other_cpu = match (result_path.is_file(), inputs.allow_other_cpu) {
         (true, _) => OtherCpu::Ignore,
         (false, true) => OtherCpu::Record,
         (false, false) => OtherCpu::Refuse,
     };
-    claim(folder, &Manifest::of_run(inputs)?, other_cpu)?;
+    let manifest = Manifest::of_run(inputs)?;
+    claim(folder, &manifest, other_cpu)?;
     micse_model::files::remove_leftovers(folder)?;
     // What else lies in the folder may be others'; these two are the run's own, with the modules' folders in the model.
     for own in ["checkpoint", "model"] {
@@ -213,26 +219,47 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         remove_checkpoint(&checkpoint)?;
         return RunResult::load(&result_path);
     }
+    let place = Place { folder, lock, checkpoint, identity: identity(&manifest)? };
     let mut clock = Clock::start();
     let mut selection = Selection::default();
     let result = if inputs.recipe.steps == 0 {
-        let (encoder, tokenizer) = (inputs.base.encoder(&inputs.compute)?, inputs.base.tokenizer()?);
-        let model = Finished { encoder: encoder.as_ref(), tokenizer: &tokenizer, convolution: None };
-        finish(folder, inputs, &model, None, &clock, tell)?
+        let encoder = inputs.base.encoder(&inputs.compute)?;
+        let device = &inputs.compute.device;
+        let convolution = TokenConvolution::in_folder(inputs.base.path(), encoder.config(), device)?;
+        let model = pipeline.with(encoder.as_ref(), convolution.as_ref());
+        finish(&place, inputs, &model, None, &clock, tell)?
     } else {
         let mut trainer = start(inputs)?;
-        if checkpoint.is_file() {
-            let (best, facts) = trainer.restore(&checkpoint, "best.")?;
+        if let Some(aside) = set_aside_foreign(&place.checkpoint, &place.identity)? {
+            tell(Event::Notice(format!(
+                "the checkpoint in this folder was written by another run; it is now {}, and this run starts from its \
+                 beginning",
+                aside.display()
+            )));
+        }
+        if place.checkpoint.is_file() {
+            let (best, facts) = trainer.restore(&place.checkpoint, "best.")?;
             selection.restore(best, &facts["selection"]);
             clock.restore(&facts);
         }
-        train(folder, inputs, &mut trainer, &mut selection, &clock, &checkpoint, tell)?;
+        pipeline::tell_of_kept_parts(inputs, &pipeline, tell);
+        train(&place, inputs, &pipeline, &mut trainer, &mut selection, &clock, tell)?;
         selection.take(&mut trainer)?;
-        finish(folder, inputs, &finished(&trainer), selection.step, &clock, tell)?
+        let model = pipeline.with(trainer.encoder(), trainer.convolution());
+        finish(&place, inputs, &model, selection.step, &clock, tell)?
     };
+    place.lock.check()?;
     write_json(&result_path, &result)?;
-    remove_checkpoint(&checkpoint)?;
+    remove_checkpoint(&place.checkpoint)?;
     Ok(result)
+}
+
+/// Where a run works: its folder, held by this process, and its checkpoint, under its identity.
+struct Place<'a> {
+    folder: &'a Path,
+    lock: Lock,
+    checkpoint: PathBuf,
+    identity: String,
 }
 
 fn remove_checkpoint(checkpoint: &Path) -> Result<()> {
@@ -274,21 +301,13 @@ fn start(inputs: &RunInputs<'_>) -> Result<Trainer> {
     Ok(trainer)
 }
 
-fn finished(trainer: &Trainer) -> Finished<'_> {
-    Finished {
-        encoder: trainer.encoder(),
-        tokenizer: trainer.tokenizer(),
-        convolution: trainer.convolution(),
-    }
-}
-
 /// What could not be done at the end is refused at the start.
-fn check_ends(inputs: &RunInputs<'_>) -> Result<()> {
+fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     let recipe = &inputs.recipe;
     if inputs.chunk.is_some() {
         recipe.check_chunks()?;
     }
-    post::check(inputs)?;
+    post::check(inputs, pipeline)?;
     inputs.terms.check(recipe)?;
     let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
     if recipe.select != Select::Last && recipe.select.pairs(inputs.suite).is_none() {

@@ -1,22 +1,13 @@
 //! Fitting what is done to finished embeddings: on the run's own training text, never on evaluation sentences.
 
 use micse_data::EpochOrder;
-use micse_model::{
-    Batch, Dropout, Encoder, Mode, Pass, Reading, Taps, TokenConvolution, Tokenizer, encode_ids,
-};
-use micse_post::{FlowOptions, FlowTrainer, Stage, Whitening};
+use micse_model::post::{FlowOptions, FlowTrainer, Stage, Whitening};
+use micse_model::{AfterPooling, Batch, Dropout, Mode, Pass, Pipeline, SentenceModel, Taps};
 use micse_random::Stream;
 
 use super::{Event, RunInputs};
 use crate::recipe::Post;
 use crate::{Error, Result};
-
-/// The finished encoder, as post-processing and evaluation see it.
-pub(super) struct Finished<'a> {
-    pub(super) encoder: &'a dyn Encoder,
-    pub(super) tokenizer: &'a Tokenizer,
-    pub(super) convolution: Option<&'a TokenConvolution>,
-}
 
 /// Coordinates of the fit's streams, apart from the trainer's.
 const DROPOUT: u64 = 101;
@@ -25,18 +16,17 @@ const FLOW: u64 = 102;
 /// Fits the recipe's stage, if it has one.
 pub(super) fn fit(
     inputs: &RunInputs<'_>,
-    model: &Finished<'_>,
+    model: &SentenceModel<'_>,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Option<Stage>> {
     let Some(post) = &inputs.recipe.post else { return Ok(None) };
     let count = inputs.text.indices.len();
     let texts: Vec<&str> = (0..count as u32).map(|number| inputs.text.sentence(number)).collect();
-    let ids = model.tokenizer.encode_all(&texts, inputs.recipe.max_length)?;
+    let ids = model.pipeline().tokenize(&texts, inputs.recipe.max_length)?;
     let fitted_on = format!("{} sentences of {}", count, inputs.text.described.name());
     let stage = match *post {
         Post::Whitening { components } => {
-            let reading = Reading { convolution: model.convolution, ..inputs.recipe.pooling.test.into() };
-            let whitening = Whitening::fit(&encode_ids(model.encoder, &ids, reading)?, components)?;
+            let whitening = Whitening::fit(&model.encode_before_stage(&ids)?, components)?;
             if whitening.dropped() > 0 {
                 tell(Event::Notice(format!(
                     "whitening: {} of {} directions have no spread in {count} sentences and are left out",
@@ -49,7 +39,7 @@ pub(super) fn fit(
         Post::Flow { steps, batch_size, lr, dropout } => {
             let options = FlowOptions { learning_rate: lr, ..FlowOptions::default() };
             let seed = Stream::new(inputs.seed);
-            let dimension = model.encoder.config().hidden_size;
+            let dimension = model.encoder().config().hidden_size;
             let mut trainer = FlowTrainer::new(options, dimension, seed.with(FLOW))?;
             let mut order = EpochOrder::new(count, batch_size, inputs.seed);
             tell(Event::Started { step: 0, steps });
@@ -60,7 +50,7 @@ pub(super) fn fit(
                 let mode = Mode::Training(Dropout { hidden: dropout, attention: dropout, stream });
                 let taps = Taps { pooled: Some(inputs.recipe.pooling.test), ..Taps::default() };
                 let leaves =
-                    model.encoder.forward(&Batch::new(&batch)?, &Pass { mode, gradients: false, taps })?;
+                    model.encoder().forward(&Batch::new(&batch)?, &Pass { mode, gradients: false, taps })?;
                 let missing = || micse_model::Error::Input("the encoder gave no pooled rows".into());
                 let bits = trainer.step(&leaves.pooled.ok_or_else(missing)?)?;
                 tell(Event::Fitting { step: step + 1, steps, bits });
@@ -72,7 +62,7 @@ pub(super) fn fit(
 }
 
 /// Refuses at the start what the fit would refuse at the end.
-pub(super) fn check(inputs: &RunInputs<'_>) -> Result<()> {
+pub(super) fn check(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     let invalid = |reason: String| Err(Error::Recipe { name: inputs.recipe.name.clone(), reason });
     if inputs.recipe.post.is_some() && inputs.text.indices.len() < 2 {
         return invalid("a fit on fewer than 2 sentences has no spread; give a larger split".into());
@@ -83,6 +73,22 @@ pub(super) fn check(inputs: &RunInputs<'_>) -> Result<()> {
         return invalid(format!(
             "post.components is {k}, but {} sentences spread in fewer directions; give fewer, or a larger split",
             inputs.text.indices.len()
+        ));
+    }
+    if let (Some(_), Some(stage)) = (&inputs.recipe.post, pipeline.stage()) {
+        return invalid(format!(
+            "{} ends in a {} already; remove post.json, post.safetensors and its entry of modules.json from a copy of \
+             the folder, and start from that",
+            inputs.base.root().display(),
+            stage.kind()
+        ));
+    }
+    let passes = |step: &AfterPooling| matches!(step, AfterPooling::Dropout(_));
+    if matches!(inputs.recipe.post, Some(Post::Flow { .. })) && !pipeline.after_pooling().iter().all(passes) {
+        return invalid(format!(
+            "a flow is fitted on pooled rows, but {} has modules after its pooling; start from a folder without them, \
+             or fit a whitening",
+            inputs.base.root().display()
         ));
     }
     if matches!(inputs.recipe.post, Some(Post::Flow { .. })) && inputs.recipe.convolution.is_some() {

@@ -1,12 +1,13 @@
 //! The steps of a run: metrics, development scores and checkpoints on the way.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
+
+use micse_model::Pipeline;
 
 use super::clock::Clock;
 use super::metrics::Metrics;
 use super::selection::{Selection, kept_values};
-use super::{Event, RunInputs, embedder, finished};
+use super::{Event, Place, RunInputs};
 use crate::recipe::Select;
 use crate::trainer::Trainer;
 use crate::{Error, Result};
@@ -20,16 +21,16 @@ const LAST_STRETCH: Duration = Duration::from_secs(30);
 const LOG_STEPS: usize = 10;
 
 pub(super) fn train(
-    folder: &Path,
+    place: &Place<'_>,
     inputs: &RunInputs<'_>,
+    pipeline: &Pipeline,
     trainer: &mut Trainer,
     selection: &mut Selection,
     clock: &Clock,
-    checkpoint: &Path,
     tell: &mut dyn FnMut(Event),
 ) -> Result<()> {
     let steps = inputs.recipe.steps;
-    let mut metrics = Metrics::open(folder, trainer.steps_done(), inputs.tensorboard)?;
+    let mut metrics = Metrics::open(place.folder, trainer.steps_done(), inputs.tensorboard)?;
     let mut saved = Instant::now();
     let mut warned = false;
     tell(Event::Started { step: trainer.steps_done(), steps });
@@ -39,7 +40,7 @@ pub(super) fn train(
             && (next.is_multiple_of(inputs.recipe.eval_every) || next == steps);
         let logged = next == 1 || next.is_multiple_of(LOG_STEPS) || next == steps || selects;
         let report = trainer.step(&|number| inputs.text.sentence(number), logged)?;
-        let development = if selects { Some(develop(inputs, trainer, selection)?) } else { None };
+        let development = if selects { Some(develop(inputs, pipeline, trainer, selection)?) } else { None };
         if logged {
             metrics.write(&report, development)?;
             if let (false, Some(warning)) = (warned, report.warning()) {
@@ -60,7 +61,9 @@ pub(super) fn train(
         if stopped || last || (due && done < steps) {
             // A checkpoint never stands for lines of metrics that a power cut could take.
             metrics.sync()?;
-            trainer.save(checkpoint, &selection.tensors(), clock.facts(&selection.facts()))?;
+            place.lock.check()?;
+            let facts = clock.facts(&selection.facts());
+            trainer.save(&place.checkpoint, &place.identity, &selection.tensors(), facts)?;
             saved = Instant::now();
         }
         if stopped {
@@ -71,11 +74,16 @@ pub(super) fn train(
 }
 
 /// Scores the development pairs, and keeps the weights if they are the best so far.
-fn develop(inputs: &RunInputs<'_>, trainer: &Trainer, selection: &mut Selection) -> Result<f64> {
+fn develop(
+    inputs: &RunInputs<'_>,
+    pipeline: &Pipeline,
+    trainer: &Trainer,
+    selection: &mut Selection,
+) -> Result<f64> {
     let failed = |reason: &str| Error::Training { step: trainer.steps_done(), reason: reason.into() };
     let dev = inputs.recipe.select.pairs(inputs.suite);
     let dev = dev.ok_or_else(|| failed("there are no development pairs"))?;
-    let spearman = micse_eval::dev_spearman(&embedder(inputs, &finished(trainer)), dev)?;
+    let spearman = micse_eval::dev_spearman(&pipeline.with(trainer.encoder(), trainer.convolution()), dev)?;
     if spearman.is_nan() {
         return Err(failed(
             "the development score is not defined: all cosines are equal; lower optimizer.lr",

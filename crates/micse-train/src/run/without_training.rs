@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use micse_data::Suite;
-use micse_eval::{Embedder, Evaluation, ModelEmbedder, Named, PairScores};
+use micse_eval::{Embedder, Evaluation, Named, PairScores};
 use micse_model::files::{remove_leftovers, write_json};
-use micse_model::{Compute, ModelFolder, Pooling};
+use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
 
 use super::{Event, Lock, Manifest, OtherCpu, RunResult, claim, save_cosines};
 use crate::Result;
@@ -14,7 +14,8 @@ use crate::Result;
 /// How long a row without training waits for another process that works on it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Scores an encoder as it is, the row without training, into a run folder. `method` is its name in tables.
+/// Scores a model as it is, with all that its folder has after the pooling: the row without training, into a run folder.
+/// `method` is its name in tables.
 ///
 /// # Errors
 /// The folder is not a model, or scoring fails.
@@ -29,9 +30,8 @@ pub fn untrained(
 ) -> Result<RunResult> {
     let manifest = Manifest::of_encoder(base, pooling, suite, compute)?;
     let score = |progress: &mut dyn FnMut(usize, usize)| {
-        let (encoder, tokenizer) = (base.encoder(compute)?, base.tokenizer()?);
-        let embedder = ModelEmbedder::new(encoder.as_ref(), &tokenizer, pooling);
-        Ok(micse_eval::evaluate_pairs(&embedder, suite, progress)?)
+        let model = SentenceModel::load(base, Some(pooling), compute)?;
+        Ok(micse_eval::evaluate_pairs(&model, suite, progress)?)
     };
     scored(folder, &manifest, score, tell, |scores, time| {
         RunResult::untrained(method, pooling, suite, scores, time)

@@ -29,11 +29,17 @@ struct Facts {
 }
 
 impl Trainer {
-    /// Writes the state after the last finished step, with `extra` tensors and facts of the run.
+    /// Writes the state after the last finished step, with `extra` tensors and facts of the run, under the run's identity.
     ///
     /// # Errors
     /// The folder cannot be written; an earlier checkpoint is untouched then.
-    pub fn save(&self, path: &Path, extra: &[(String, Tensor)], run: serde_json::Value) -> Result<()> {
+    pub fn save(
+        &self,
+        path: &Path,
+        identity: &str,
+        extra: &[(String, Tensor)],
+        run: serde_json::Value,
+    ) -> Result<()> {
         let mut file = CheckpointWriter::new();
         for (name, tensor) in extra {
             file.tensor(name, tensor.clone());
@@ -52,7 +58,7 @@ impl Trainer {
             file.tensor(BATCH_BEFORE, before.rows.clone());
             batch_before.clone_from(&before.lengths);
         }
-        file.write(path, &Facts { step: self.step, queue_sentences, batch_before, run })
+        file.write(path, identity, &Facts { step: self.step, queue_sentences, batch_before, run })
     }
 
     /// Puts a checkpoint's state back, and returns the tensors that start with `extra` and the run's facts.

@@ -1,4 +1,4 @@
-//! Reading word vectors: GloVe's text, word2vec's text and binary, each plain or Zstandard.
+//! Reading word vectors: GloVe's text, word2vec's text and binary, each plain, Zstandard or gzip.
 //!
 //! The formats are told apart by their beginning. A first line of two whole numbers is word2vec's header `N D`; after
 //! it the file is binary if the D values of the first word are no text. (With one or two dimensions that test can fail;

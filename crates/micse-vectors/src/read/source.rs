@@ -10,6 +10,8 @@ use crate::{Error, Result};
 
 /// The first bytes of every Zstandard frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+/// The first bytes of every gzip member.
+const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// A first line longer than this is none.
 const LONGEST_LINE: usize = 1 << 24;
@@ -56,10 +58,13 @@ impl Source {
         let mut magic = Vec::new();
         file.by_ref().take(4).read_to_end(&mut magic).map_err(failed)?;
         file.rewind().map_err(failed)?;
-        let compressed = magic == ZSTD_MAGIC;
+        let gzip = magic.starts_with(&GZIP_MAGIC);
+        let compressed = gzip || magic == ZSTD_MAGIC;
         let done = Rc::new(Cell::new(0));
         let counted = Counted { file, done: Rc::clone(&done) };
-        let reader: Box<dyn Read> = if compressed {
+        let reader: Box<dyn Read> = if gzip {
+            Box::new(flate2::read::MultiGzDecoder::new(counted))
+        } else if compressed {
             Box::new(zstd::Decoder::new(counted).map_err(failed)?)
         } else {
             Box::new(counted)

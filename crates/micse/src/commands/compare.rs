@@ -31,7 +31,7 @@ pub(crate) struct Compare {
     /// Another one
     #[arg(value_name = "B")]
     second: String,
-    /// A text file, one sentence a line, plain or zstd
+    /// A text file, one sentence a line, plain, zstd or gzip
     #[arg(long, value_name = "FILE")]
     sentences: PathBuf,
     /// Neighbours of each sentence

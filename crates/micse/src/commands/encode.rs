@@ -21,7 +21,7 @@ use crate::output::sink;
 pub(crate) struct Encode {
     #[command(flatten)]
     model: ModelOptions,
-    /// A text file, one sentence a line, plain or zstd; blank lines have no row [default: standard input]
+    /// A text file, one sentence a line, plain, zstd or gzip; blank lines have no row [default: standard input]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// FILE.npy (float32, one row a sentence), FILE.parquet or FILE.jsonl [default: JSON lines on standard output]
@@ -47,7 +47,7 @@ impl Encode {
         let write = &mut |sentences: &[String], rows: &[Vec<f32>]| sink.write(sentences, rows);
         let rows = embed(&encoder, self.input.as_deref(), &stop, write)?;
         sink.finish()?;
-        let pooling = encoder.model().pooling();
+        let pooling = encoder.pooling();
         if as_json {
             return print_json(&json!({
                 "output": self.output,

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
-use micse::Encoder;
+use micse::SentenceModel;
 use micse::model::files::write_whole;
-use micse::model::{Compute, Dense, DenseActivation, ModelFolder, Pooling, TokenConvolution, add_dense};
+use micse::model::{Compute, ModelFolder, Pooling, TokenConvolution};
 use micse::post::Stage;
 use serde_json::json;
 
@@ -71,20 +71,18 @@ impl Export {
             );
         }
         let compute = Compute::cpu();
-        let original = Encoder::load_with(base.root(), self.pooling, &compute)?;
-        let pooling = original.model().pooling();
-        original.model().save(&self.to, &base, self.dtype.into())?;
-        if let Some(Stage::Whitening { whitening, .. }) = original.stage() {
-            let (weight, bias) = whitening.weight_and_bias();
-            let inputs = whitening.input_dimension();
-            add_dense(&self.to, &Dense::new(weight, Some(bias), inputs, DenseActivation::Identity)?)?;
+        let original = SentenceModel::load(&base, self.pooling, &compute)?;
+        let pooling = original.pooling();
+        let pipeline = original.pipeline().clone().with_linear_stage()?;
+        pipeline.with(original.encoder(), None).save(&self.to, &base, self.dtype.into())?;
+        if original.stage().is_some() {
             eprintln!(
                 "notice: the model's card is left out: it tells of a whitening that is no module of the library"
             );
         } else {
             self.copy_card(&base)?;
         }
-        let closest = check_the_same(&original, &Encoder::load_with(&self.to, None, &compute)?)?;
+        let closest = check_the_same(&original, &SentenceModel::open(&self.to)?)?;
         if as_json {
             return print_json(&json!({
                 "folder": self.to,
@@ -127,7 +125,7 @@ fn check_expressible(base: &ModelFolder) -> Result<()> {
 }
 
 /// The smallest cosine of the embeddings of both models; below 0.999 the folder is wrong.
-fn check_the_same(original: &Encoder, written: &Encoder) -> Result<f64> {
+fn check_the_same(original: &SentenceModel<'_>, written: &SentenceModel<'_>) -> Result<f64> {
     let (a, b) = (original.encode(&PROBES)?, written.encode(&PROBES)?);
     let smallest = a.iter().zip(&b).map(|(a, b)| cosine(a, b)).fold(1.0, f64::min);
     if smallest >= 0.999 {

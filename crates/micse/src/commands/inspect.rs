@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use candle_core::Device;
 use clap::Args;
+use micse::SentenceModel;
 use micse::model::{Checkpoint, Compute, ModelFolder, Pooling, TokenConvolution, Trainable};
 use micse::post::Stage;
 use serde::Serialize;
@@ -36,8 +37,16 @@ struct Report {
     max_length: Option<usize>,
     /// The classes of `modules.json`.
     modules: Vec<String>,
+    /// The text before every sentence, if there is one.
+    prompt: Option<String>,
+    /// Entries of an embedding, after everything.
+    dimension: Option<usize>,
     /// Whitening or a flow behind the encoder, and what it was fitted on.
     stage: Option<String>,
+    /// Keys that are ignored, `FILE: KEY`: whether they change embeddings elsewhere is not known here.
+    unknown_keys: Vec<String>,
+    /// Parts of tokenizer.json that the tokenizer's class replaces.
+    replaced_tokenizer_parts: Vec<&'static str>,
     /// The front matter of the model's card.
     card: Option<String>,
     problems: Vec<String>,
@@ -109,6 +118,16 @@ impl Report {
         report.modules = modules.iter().map(|module| module.name().to_owned()).collect();
         let stage = noted(problems, Stage::load(folder.root())).flatten();
         report.stage = stage.map(|stage| format!("{}, fitted on {}", stage.kind(), stage.fitted_on()));
+        report.unknown_keys = noted(problems, folder.unknown_keys()).unwrap_or_default();
+        if let Some(pooling) = report.pooling {
+            let model = pooling.parse().map_err(micse::model::Error::Input);
+            let model = model.and_then(|pooling| SentenceModel::load(folder, Some(pooling), &Compute::cpu()));
+            if let Some(model) = noted(problems, model) {
+                report.prompt = Some(model.prompt().to_owned()).filter(|prompt| !prompt.is_empty());
+                report.dimension = Some(model.dimension());
+                report.replaced_tokenizer_parts = model.tokenizer().replaced_parts().to_vec();
+            }
+        }
         report.card = front_matter(folder.root());
         // One cause comes up in every part that depends on it.
         let mut told = BTreeSet::new();
@@ -146,7 +165,15 @@ impl Report {
         if !self.modules.is_empty() {
             lines.push(("modules", self.modules.join(", ")));
         }
+        lines
+            .extend(self.prompt.iter().map(|prompt| ("prompt", format!("{prompt:?} before every sentence"))));
+        lines.extend(self.dimension.map(|n| ("dimension", n.to_string())));
         lines.extend(self.stage.iter().map(|stage| ("stage", stage.clone())));
+        lines.extend(self.unknown_keys.iter().map(|key| ("unknown key", format!("{key} (ignored)"))));
+        lines.extend(self.replaced_tokenizer_parts.iter().map(|part| {
+            let how = "as transformers builds it for this tokenizer class, not tokenizer.json's";
+            ("tokenizer", format!("{part} {how}"))
+        }));
         lines.extend(
             self.card
                 .iter()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
-use micse::Encoder;
+use micse::SentenceModel;
 use micse::search::{Hit, Index, Npy};
 use micse::train::Stop;
 use serde::Serialize;
@@ -83,14 +83,13 @@ impl Search {
             bail!("--save {}: embeddings are kept in a NumPy file; give it the ending .npy", save.display());
         }
         let stop = Stop::on_signals()?;
-        let encoder = self.model.start()?;
+        let model = self.model.start()?;
         let queries = self.queries()?;
-        let index =
-            if encoded { Index::new(Npy::open(&self.corpus)?)? } else { self.index(&encoder, &stop)? };
+        let index = if encoded { Index::new(Npy::open(&self.corpus)?)? } else { self.index(&model, &stop)? };
         let mut hits = Vec::with_capacity(queries.len());
         // Some at a time, so that the embeddings of a file of queries are never all held.
         for chunk in queries.chunks(256) {
-            hits.extend(index.search(&encoder.encode(chunk)?, self.top.get())?);
+            hits.extend(index.search(&model.encode(chunk)?, self.top.get())?);
         }
         let text = if encoded { self.sentences.as_deref() } else { Some(self.corpus.as_path()) };
         let sentences = found_sentences(&hits, text)?;
@@ -123,16 +122,16 @@ impl Search {
     }
 
     /// The text's embeddings: kept ones if they are of this text and model, else new ones.
-    fn index(&self, encoder: &Encoder, stop: &Stop) -> Result<Index> {
-        let Some(save) = &self.save else { return embed_into_index(encoder, &self.corpus, None, stop) };
+    fn index(&self, model: &SentenceModel<'_>, stop: &Stop) -> Result<Index> {
+        let Some(save) = &self.save else { return embed_into_index(model, &self.corpus, None, stop) };
         let folder = model_folder(&self.model.model)?;
-        let cache = Cache::new(save, &self.corpus, &folder, encoder, &self.model.how.compute)?;
+        let cache = Cache::new(save, &self.corpus, &folder, model, &self.model.how.compute)?;
         if cache.stands()? {
             eprintln!("{}: the embeddings of this text by this model", save.display());
             return Ok(Index::new(Npy::open(save)?)?);
         }
         cache.remove()?;
-        let index = embed_into_index(encoder, &self.corpus, Some(save), stop)?;
+        let index = embed_into_index(model, &self.corpus, Some(save), stop)?;
         cache.keep().with_context(|| format!("cannot write beside {}", save.display()))?;
         eprintln!("{} rows in {}", index.len(), save.display());
         Ok(index)

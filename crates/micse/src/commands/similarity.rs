@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use micse::Encoder;
+use micse::SentenceModel;
 use micse::eval::spearman;
 use serde::Serialize;
 
@@ -99,11 +99,11 @@ impl Similarity {
 }
 
 /// The cosine of each pair; 0 where one of its embeddings is zero.
-fn cosines(encoder: &Encoder, pairs: &[[String; 2]]) -> Result<Vec<f64>> {
+fn cosines(model: &SentenceModel<'_>, pairs: &[[String; 2]]) -> Result<Vec<f64>> {
     let mut progress = Progress::new(Some(pairs.len() as u64), "pairs");
     let mut cosines = Vec::with_capacity(pairs.len());
     for chunk in pairs.chunks(CHUNK) {
-        let rows = encoder.encode(&chunk.concat())?;
+        let rows = model.encode(&chunk.concat())?;
         cosines.extend(rows.chunks_exact(2).map(|pair| cosine(&pair[0], &pair[1])));
         progress.set(cosines.len() as u64, cosines.len() as u64, "");
     }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use micse::SentenceModel;
 use micse::data::{Corpus, Locator, SplitSize, Suite};
-use micse::eval::{Evaluation, ModelEmbedder, evaluate};
+use micse::eval::{Evaluation, Halves, evaluate};
+use micse::model::ModelFolder;
 use micse::model::files::write_json;
 use micse::model::options::ComputeOptions;
-use micse::model::{Compute, ModelFolder};
 use micse::train::run::CardFacts;
 use micse::train::{Error, Event, Recipe, RunInputs, RunResult, Stop, TrainText, run};
 use serde::{Deserialize, Serialize};
@@ -19,12 +20,13 @@ use super::{print, print_json, quoted};
 use crate::model::{RUN_FILE, model_folder};
 use crate::pairs::PairFile;
 use crate::progress::Progress;
-use crate::settings::choose;
+use crate::settings::{Start, choose, line, unmeasured};
 
 /// Adapt an encoder to a text file; the finished model lies in OUT/model
 ///
-/// Without --recipe, --with, --set and --steps the settings are chosen for the number of sentences and the encoder's
-/// size, and told. Ctrl-C ends after the step at hand with a checkpoint; the same command, or --resume, goes on.
+/// Settings are chosen for the model and the number of sentences, and printed; --recipe, --with, --steps and --set change
+/// them. A sentence-embedding model gets a gentle training; compare it before and after all the same. Ctrl-C finishes the
+/// current step and saves a checkpoint; rerun the command, or pass --resume.
 #[derive(Args, Clone, Serialize, Deserialize)]
 #[command(after_help = "Example:\n  micse train --model demo --sentences notes.txt --out runs/notes")]
 pub(crate) struct Train {
@@ -32,7 +34,7 @@ pub(crate) struct Train {
     /// or `demo` for the shipped one
     #[arg(long, required_unless_present = "resume")]
     model: Option<String>,
-    /// Text files, one sentence a line, plain or zstd
+    /// Text files, one sentence a line, plain, zstd or gzip
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "resume")]
     sentences: Vec<PathBuf>,
     /// The run's folder
@@ -42,10 +44,14 @@ pub(crate) struct Train {
     #[arg(long)]
     #[serde(skip)]
     resume: bool,
-    /// A built-in recipe or a file.toml [default: micse]
+    /// A built-in recipe or a file.toml [default: simcse for a sentence-embedding model, micse for any other encoder]
     #[arg(long)]
     recipe: Option<String>,
-    /// Optimizer steps, instead of the recipe's own
+    /// Take the recipe's own settings (its paper's) instead of those chosen for the model and the text
+    #[arg(long)]
+    #[serde(default)]
+    published_settings: bool,
+    /// Optimizer steps, instead of those chosen
     #[arg(long)]
     steps: Option<usize>,
     /// How much of the text: 100%, 0.1%, 1000 [default: 100%]
@@ -90,6 +96,10 @@ pub(crate) struct Train {
 /// The file in a run's folder that says by what command it came about.
 const COMMAND_FILE: &str = "command.json";
 const DEFAULT_SEED: u64 = 48;
+/// Sentences whose halves are searched, before and after training.
+const HALVED_SENTENCES: usize = 500;
+/// A loss of mean reciprocal rank that is told as a loss: smaller ones come and go with the sentences.
+const SEARCH_LOSS: f64 = 0.01;
 /// Development scores over a run, where nobody says how many.
 const DEVELOPMENT_SCORES: usize = 20;
 
@@ -134,6 +144,7 @@ impl Train {
             ("--model", self.model.is_some()),
             ("--sentences", !self.sentences.is_empty()),
             ("--recipe", self.recipe.is_some()),
+            ("--published-settings", self.published_settings),
             ("--steps", self.steps.is_some()),
             ("--size", self.size.is_some()),
             ("--seed", self.seed.is_some()),
@@ -179,8 +190,14 @@ impl Train {
         }
         let recipe = self.recipe(text.indices.len(), &base)?;
         let finished = self.out.join("result.json").is_file();
-        let before = (self.is_scored() && !finished).then(|| untrained(&base, &suite, &recipe, &compute));
-        let before = before.transpose()?;
+        let halves = Halves::of((0..text.indices.len() as u32).map(|n| text.sentence(n)), HALVED_SENTENCES);
+        let (before, halves_before) = {
+            let pooling = base.pooling()?.unwrap_or(recipe.pooling.test);
+            let model = SentenceModel::load(&base, Some(pooling), &compute)?;
+            let scored = self.is_scored() && !finished;
+            let scores = scored.then(|| untrained(&model, &suite)).transpose()?;
+            (scores, halves.reciprocal_rank(&model)?)
+        };
         let dev_before = before.as_ref().and_then(|scores| scores.dev_spearman);
         if let (Some(_), Some(score)) = (&self.pairs, dev_before) {
             eprintln!("development pairs before training: {score:.2} (Spearman x 100)");
@@ -188,6 +205,8 @@ impl Train {
         if let Some(scores) = before.as_ref().filter(|scores| !scores.tasks.is_empty()) {
             eprintln!("STS sets before training: average {:.2} (Spearman x 100)", scores.average);
         }
+        let sts_before =
+            before.as_ref().filter(|scores| !scores.tasks.is_empty()).map(|scores| scores.average);
         // From here on there is something to go on with; before, a signal just ends the command.
         let stop = Stop::on_signals()?;
         let card = CardFacts {
@@ -204,16 +223,21 @@ impl Train {
             tensorboard: true,
             allow_other_cpu: self.allow_other_cpu,
             stop: stop.clone(),
-            ..RunInputs::new(recipe, seed, &text, &base, &suite, compute)
+            ..RunInputs::new(recipe, seed, &text, &base, &suite, compute.clone())
         };
         let result = self.watch(&inputs, &stop)?;
         let folder = self.out.join("model");
+        let trained = SentenceModel::load(&ModelFolder::open(&folder)?, None, &compute)?;
+        let halves_after = halves.reciprocal_rank(&trained)?;
         if as_json {
-            return print_json(
-                &json!({"model": folder, "dev_spearman_before": dev_before, "result": result}),
-            );
+            return print_json(&json!({
+                "model": folder,
+                "dev_spearman_before": dev_before,
+                "half_sentence_search": {"before": halves_before, "after": halves_after},
+                "result": result,
+            }));
         }
-        self.tell(&result, dev_before)
+        self.tell(&result, dev_before, sts_before, halves_before.zip(halves_after), halves.pairs().len())
     }
 
     /// Whether there is anything to score models on.
@@ -221,34 +245,46 @@ impl Train {
         self.pairs.is_some() || self.sts.is_some()
     }
 
-    /// The recipe as it was asked for; chosen for the text and the encoder if nobody asked.
+    /// The recipe: what was chosen for the text and the model, with what was asked for on top.
     fn recipe(&self, sentences: usize, base: &ModelFolder) -> Result<Recipe> {
-        let asked = self.recipe.is_some()
-            || self.steps.is_some()
-            || !self.with.is_empty()
-            || !self.settings.is_empty();
-        let (mut settings, mut steps) = (self.settings.clone(), self.steps);
-        if !asked {
-            let pooling =
-                base.pooling().context("no settings can be chosen; say --recipe and --set pooling.test=")?;
-            let chosen = choose(sentences, base.config()?.hidden_size, pooling);
-            for line in &chosen.lines {
-                eprintln!("{line}");
-            }
-            (settings, steps) = (chosen.settings, Some(chosen.steps));
-        }
-        let name = self.recipe.as_deref().unwrap_or("micse");
+        let start = Start {
+            hidden: base.config()?.hidden_size,
+            pooling: base.pooling()?,
+            embeds_sentences: !base.modules()?.is_empty() && base.pooling()?.is_some(),
+        };
+        let chosen = choose(sentences, start);
+        let name = self.recipe.as_deref().unwrap_or(chosen.recipe);
+        let plain = Recipe::load_with(name, &self.with, &[])?;
+        let published = self.published_settings || plain.steps == 0;
+        let settings =
+            if published { self.settings.clone() } else { chosen.for_recipe(&plain, &self.settings) };
+        let named = |key: &str| self.settings.iter().any(|s| s.trim_start().starts_with(key));
+        let steps = self.steps.or((!published && !named("steps")).then_some(chosen.steps));
         let load = |settings: &[String]| Recipe::load_for(name, &self.with, settings, steps);
-        let recipe = load(&settings)?;
-        if self.pairs.is_none() || recipe.steps == 0 {
-            return Ok(recipe);
+        let mut recipe = load(&settings).map_err(|error| {
+            let remedy = "settings were chosen for this model and text, and yours put on top; --published-settings takes \
+                          the recipe's own instead";
+            if published { anyhow::Error::from(error) } else { anyhow::Error::from(error).context(remedy) }
+        })?;
+        if self.pairs.is_some() && recipe.steps > 0 {
+            let every = (recipe.steps / DEVELOPMENT_SCORES).max(1);
+            let own = [("select", "stsb-dev".to_owned()), ("eval_every", every.to_string())];
+            let more = own.iter().filter(|(key, _)| !named(key)).map(|(key, value)| format!("{key}={value}"));
+            recipe = load(&settings.iter().cloned().chain(more).collect::<Vec<_>>())?;
         }
-        let named = |key: &str| settings.iter().any(|s| s.trim_start().starts_with(key));
-        let every = (recipe.steps / DEVELOPMENT_SCORES).max(1);
-        let own = [("select", "stsb-dev".to_owned()), ("eval_every", every.to_string())];
-        let more: Vec<String> =
-            own.iter().filter(|(key, _)| !named(key)).map(|(key, value)| format!("{key}={value}")).collect();
-        Ok(load(&[settings.clone(), more].concat())?)
+        eprintln!("{}", line(&recipe, sentences));
+        if published {
+            eprintln!("  the recipe's own, but for what was asked for");
+        } else {
+            chosen.reasons.iter().for_each(|reason| eprintln!("  {reason}"));
+            eprintln!(
+                "  --recipe, --steps and --set KEY=VALUE change them, --published-settings takes the recipe's own"
+            );
+        }
+        if let Some(notice) = unmeasured(&recipe, &self.with, start) {
+            eprintln!("notice: {notice}");
+        }
+        Ok(recipe)
     }
 
     /// What the run is scored on: STS sets if they are asked for, and the development pairs.
@@ -329,15 +365,43 @@ impl Train {
         }
     }
 
-    fn tell(&self, result: &RunResult, before: Option<f64>) -> Result<()> {
+    fn tell(
+        &self,
+        result: &RunResult,
+        dev_before: Option<f64>,
+        sts_before: Option<f64>,
+        halves: Option<(f64, f64)>,
+        halved: usize,
+    ) -> Result<()> {
+        let mut worse = Vec::new();
         if !result.scores.tasks.is_empty() {
             print(&result.scores.to_table())?;
+            if let Some(before) = sts_before {
+                let after = result.scores.average;
+                print(&format!("STS sets: average {before:.2} before, {after:.2} after training"))?;
+                worse.extend((after < before).then_some("on the STS sets"));
+            }
         }
         if let (Some(_), Some(after)) = (&self.pairs, result.scores.dev_spearman) {
-            let before = before.map_or_else(String::new, |before| format!("{before:.2} before, "));
+            let before = dev_before.map_or_else(String::new, |before| format!("{before:.2} before, "));
             let step =
                 result.selected_step.map_or_else(String::new, |step| format!(", weights of step {step}"));
             print(&format!("development pairs: {before}{after:.2} after training{step}"))?;
+            worse.extend(dev_before.is_some_and(|before| after < before).then_some("on your pairs"));
+        }
+        if let Some((before, after)) = halves {
+            print(&format!(
+                "half-sentence search: {before:.3} before, {after:.3} after training (mean reciprocal rank at which one \
+                 half of a sentence finds the other, {halved} sentences of the text)"
+            ))?;
+            worse.extend((after < before - SEARCH_LOSS).then_some("in half-sentence search"));
+        }
+        if !worse.is_empty() {
+            print(&format!(
+                "notice: the trained model is worse than the one it started from {}; it may serve another purpose better, \
+                 but compare both before you use it",
+                worse.join(" and ")
+            ))?;
         }
         let model = self.out.join("model");
         let (out, model) = (quoted_path(&self.out), quoted_path(&model));
@@ -362,13 +426,10 @@ fn quoted_path(path: &Path) -> String {
     quoted(&path.display().to_string())
 }
 
-/// The scores of the encoder as it is, in the way in which the run will score it.
-fn untrained(base: &ModelFolder, suite: &Suite, recipe: &Recipe, compute: &Compute) -> Result<Evaluation> {
-    let (encoder, tokenizer) = (base.encoder(compute)?, base.tokenizer()?);
-    let embedder =
-        ModelEmbedder::new(encoder.as_ref(), &tokenizer, recipe.pooling.test).padded_to(recipe.max_length);
+/// The scores of the model that training starts from.
+fn untrained(model: &SentenceModel<'_>, suite: &Suite) -> Result<Evaluation> {
     let mut progress: Option<Progress> = None;
-    let scores = evaluate(&embedder, suite, &mut |done, total| {
+    let scores = evaluate(model, suite, &mut |done, total| {
         let progress = progress.get_or_insert_with(|| Progress::new(Some(total as u64), "sentences scored"));
         progress.set(done as u64, done as u64, "");
     })?;

@@ -11,9 +11,8 @@ mod yaml;
 use std::path::Path;
 
 use micse_eval::{Evaluation, HubSnapshot};
-use micse_model::{ModelFolder, files::write_whole};
+use micse_model::{SentenceModel, files::write_whole};
 
-use super::post::Finished;
 use super::{RunInputs, RunResult};
 use crate::Result;
 pub use front_matter::{CardScore, FrontMatter};
@@ -48,25 +47,23 @@ struct Card<'a> {
     encoder: String,
     /// Entries of an embedding.
     dimension: usize,
-    /// Tokens at which the model cuts sentences, where its folder says so.
-    max_length: Option<usize>,
+    /// Tokens to which the model truncates sentences.
+    max_length: usize,
     /// Parts of the model that only this project knows.
-    own_modules: &'a [&'static str],
+    own_modules: Vec<&'static str>,
 }
 
-/// Writes the card of a kept model. `own_modules` are the parts that sentence-transformers has no module for.
+/// Writes the card of a kept model.
 ///
 /// # Errors
 /// The folder cannot be read or written.
 pub(super) fn write(
     folder: &Path,
     inputs: &RunInputs<'_>,
-    model: &Finished<'_>,
-    dimension: usize,
-    own_modules: &[&'static str],
+    model: &SentenceModel<'_>,
     result: &RunResult,
 ) -> Result<()> {
-    let (config, parameters) = (model.encoder.config(), model.encoder.parameters());
+    let (config, parameters) = (model.encoder().config(), model.encoder().parameters());
     let count: usize = parameters.iter().map(|info| info.shape.iter().product::<usize>()).sum();
     let card = Card {
         inputs,
@@ -84,9 +81,9 @@ pub(super) fn write(
             thousands(config.vocab_size),
             count as f64 / 1e6,
         ),
-        dimension,
-        max_length: ModelFolder::open(folder)?.max_length()?,
-        own_modules,
+        dimension: model.dimension(),
+        max_length: model.max_length(),
+        own_modules: model.own_modules(),
     };
     Ok(write_whole(&folder.join(FILE), card.text().as_bytes())?)
 }

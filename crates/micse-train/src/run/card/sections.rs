@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::Card;
 use super::markdown::{block, code, plain, thousands};
 use crate::recipe::{Objective, Post, Recipe, Select};
-use crate::run::finish::POST_PROCESSING;
 
 /// Stands for the folder or the Hub's id; sentence-transformers puts the id in its place when it uploads a model.
 const MODEL: &str = "sentence_transformers_model_id";
@@ -37,7 +36,7 @@ impl Card<'_> {
             (0, Some(_)) => format!("It is {base}, whose embeddings were fitted to {count} sentences"),
             _ => format!("It was trained from {base} on {count} sentences without labels"),
         };
-        let cut = self.max_length.map_or_else(String::new, |n| format!(" Sentences are cut at {n} tokens."));
+        let cut = format!(" Sentences are truncated to {} tokens.", self.max_length);
         format!(
             "A sentence encoder: sentences become vectors of {} numbers, and the cosine of two vectors says how close in \
              meaning the sentences are. {origin}, by the method {} ({}).{cut}\n",
@@ -68,18 +67,10 @@ impl Card<'_> {
                 modules.join(", ")
             );
         }
-        let (encode, evaluate) = (
-            "micse encode --model FOLDER --input sentences.txt --output embeddings.npy",
-            "micse-eval --model FOLDER --sts SENTEVAL",
-        );
-        // Encoding knows nothing of post-processing.
-        let commands = if self.own_modules.contains(&POST_PROCESSING) {
-            evaluate.to_owned()
-        } else {
-            [encode, evaluate].join("\n")
-        };
+        let commands = "micse encode --model FOLDER --input sentences.txt --output embeddings.npy\n\
+                        micse-eval --model FOLDER --sts SENTEVAL";
         text += "\nWith the commands of the project that trained it:\n\n";
-        text + &block("bash", &commands)
+        text + &block("bash", commands)
     }
 
     pub(super) fn training(&self) -> String {

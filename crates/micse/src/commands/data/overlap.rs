@@ -15,7 +15,7 @@ use crate::commands::{cut, print, print_json};
 #[derive(Args)]
 #[command(after_help = "Example:\n  micse data overlap notes.txt demo")]
 pub(super) struct OverlapOf {
-    /// A text file, one sentence a line, plain or zstd
+    /// A text file, one sentence a line, plain, zstd or gzip
     #[arg(value_name = "TRAIN")]
     train: PathBuf,
     /// A folder of STS sets in SentEval's layout, or `demo`

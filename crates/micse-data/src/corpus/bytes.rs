@@ -1,0 +1,82 @@
+//! The bytes of a text file, decompressed; what is no text is named by its first bytes.
+
+use std::io::{BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+const BUFFER: usize = 1 << 17;
+/// Bytes that tell a format.
+const LOOK: usize = 6;
+
+/// What compresses a text that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compression {
+    None,
+    Zstandard,
+    Gzip,
+}
+
+/// First bytes of files that are no text here: what they are, and what makes a text of them.
+const NO_TEXT: [(&[u8], &str, &str); 7] = [
+    // Before UTF-16, whose mark it begins with.
+    (&[0xFF, 0xFE, 0, 0], "UTF-32", "iconv -f utf-32 -t utf-8"),
+    (&[0xFF, 0xFE], "UTF-16", "iconv -f utf-16 -t utf-8"),
+    (&[0xFE, 0xFF], "UTF-16", "iconv -f utf-16 -t utf-8"),
+    (b"BZh", "a bzip2 file", "bunzip2 -c"),
+    (&[0xFD, b'7', b'z', b'X', b'Z', 0], "an xz file", "xz -dc"),
+    (b"PK\x03\x04", "a zip archive", "unzip -p"),
+    (b"%PDF", "a PDF document", "pdftotext"),
+];
+
+fn compression(first: &[u8]) -> Compression {
+    if first.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]) {
+        Compression::Zstandard
+    } else if first.starts_with(&[0x1F, 0x8B]) {
+        Compression::Gzip
+    } else {
+        Compression::None
+    }
+}
+
+fn check_is_text(name: &Path, first: &[u8]) -> Result<()> {
+    match NO_TEXT.iter().find(|(magic, ..)| first.starts_with(magic)) {
+        Some(&(_, found, remedy)) => {
+            Err(Error::NoText { path: name.to_owned(), found: found.to_owned(), remedy: remedy.to_owned() })
+        }
+        None => Ok(()),
+    }
+}
+
+/// The text's bytes: plain, or out of Zstandard or gzip, which the first bytes tell, not the name.
+pub(crate) fn text_bytes(name: &Path, mut source: impl Read + 'static) -> Result<Box<dyn BufRead>> {
+    let failed = |source| Error::Read { path: name.to_owned(), source };
+    let mut first = Vec::new();
+    source.by_ref().take(LOOK as u64).read_to_end(&mut first).map_err(failed)?;
+    let compression = compression(&first);
+    let whole = Cursor::new(first.clone()).chain(source);
+    let mut text: Box<dyn BufRead> = match compression {
+        Compression::None => Box::new(BufReader::with_capacity(BUFFER, whole)),
+        Compression::Zstandard => {
+            Box::new(BufReader::with_capacity(BUFFER, zstd::Decoder::new(whole).map_err(failed)?))
+        }
+        Compression::Gzip => {
+            Box::new(BufReader::with_capacity(BUFFER, flate2::read::MultiGzDecoder::new(whole)))
+        }
+    };
+    if compression == Compression::None {
+        check_is_text(name, &first)?;
+    } else if let Ok(begin) = text.fill_buf() {
+        // A stream that is damaged from its beginning is reported where it is read.
+        check_is_text(name, begin)?;
+    }
+    Ok(text)
+}
+
+/// A decoder's error by its cause: a stream that ends early is another error than a disk's.
+pub(crate) fn read_error(name: &Path, lines: usize, source: std::io::Error) -> Error {
+    match source.kind() {
+        std::io::ErrorKind::UnexpectedEof => Error::Truncated { path: name.to_owned(), lines },
+        _ => Error::Read { path: name.to_owned(), source },
+    }
+}

@@ -1,0 +1,120 @@
+//! A measure that needs no labels: how well one half of a sentence finds the other.
+
+use crate::embedder::Embeddings;
+use crate::{Embedder, Result};
+
+/// Fewest words of a sentence that is halved: each half keeps enough to be told from others.
+const FEWEST_WORDS: usize = 8;
+
+/// Sentences cut in two at their middle word. Shorter ones than 8 words, and repeats, are skipped.
+///
+/// ```
+/// use micse_eval::Halves;
+///
+/// let halves = Halves::of(["The old doctor walked slowly through the long corridors", "Too short"], 400);
+/// assert_eq!(halves.pairs(), [["The old doctor walked", "slowly through the long corridors"]]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halves {
+    pairs: Vec<[String; 2]>,
+}
+
+impl Halves {
+    /// Of at most `most` sentences, taken at even distances.
+    pub fn of<S: AsRef<str>>(sentences: impl IntoIterator<Item = S>, most: usize) -> Self {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut pairs: Vec<[String; 2]> = sentences.into_iter().filter_map(|s| halves(s.as_ref())).collect();
+        // Equal halves could not be told from each other.
+        pairs.retain(|[first, second]| seen.insert(first.clone()) && seen.insert(second.clone()));
+        if pairs.len() > most {
+            let count = pairs.len();
+            let mut number = 0;
+            pairs.retain(|_| {
+                number += 1;
+                number * most / count > (number - 1) * most / count
+            });
+        }
+        Self { pairs }
+    }
+
+    /// The halves of each sentence.
+    pub fn pairs(&self) -> &[[String; 2]] {
+        &self.pairs
+    }
+
+    /// The mean reciprocal rank at which a first half finds its second half among all of them, by cosine; from just above
+    /// 0 to 1. None: fewer than two sentences can be halved.
+    ///
+    /// # Errors
+    /// As [`crate::evaluate`].
+    pub fn reciprocal_rank(&self, embedder: &dyn Embedder) -> Result<Option<f64>> {
+        if self.pairs.len() < 2 {
+            return Ok(None);
+        }
+        let all = self.pairs.iter().flatten().map(String::as_str);
+        let embeddings = Embeddings::of(embedder, all, &mut |_, _| {})?;
+        let seconds: Vec<Vec<f32>> = self.pairs.iter().map(|[_, second]| embeddings.unit(second)).collect();
+        let rank = |(own, [first, _]): (usize, &[String; 2])| {
+            let query = embeddings.unit(first);
+            let cosine = |row: &Vec<f32>| {
+                row.iter().zip(&query).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
+            };
+            let found = cosine(&seconds[own]);
+            // Equal cosines count against it: a model that maps everything to one point finds nothing.
+            let before =
+                seconds.iter().enumerate().filter(|(i, row)| *i != own && cosine(row) >= found).count();
+            1.0 / (1 + before) as f64
+        };
+        let sum: f64 = self.pairs.iter().enumerate().map(rank).sum();
+        Ok(Some(sum / self.pairs.len() as f64))
+    }
+}
+
+fn halves(sentence: &str) -> Option<[String; 2]> {
+    let words: Vec<&str> = sentence.split_whitespace().collect();
+    let middle = words.len() / 2;
+    (words.len() >= FEWEST_WORDS).then(|| [words[..middle].join(" "), words[middle..].join(" ")])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number that a text begins with, as an angle.
+    struct Angle;
+
+    impl Embedder for Angle {
+        fn dimension(&self) -> usize {
+            2
+        }
+
+        fn embed(
+            &self,
+            sentences: &[&str],
+        ) -> std::result::Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+            let angle =
+                |s: &&str| s.split(' ').next().and_then(|word| word.parse::<f32>().ok()).unwrap_or(0.0);
+            Ok(sentences.iter().map(|s| vec![angle(s).cos(), angle(s).sin()]).collect())
+        }
+    }
+
+    #[test]
+    fn ranks_are_those_counted_by_hand() {
+        // Second halves at 0.0, 0.5 and 1.0; the first halves' ranks are 1, 2 and 3.
+        let sentence = |first: f64, second: f64| format!("{first} b c d {second} f g h");
+        let texts = [sentence(0.1, 0.0), sentence(0.9, 0.5), sentence(0.2, 1.0)];
+        let halves = Halves::of(&texts, 10);
+        let found = halves.reciprocal_rank(&Angle).expect("a rank").expect("three sentences");
+        assert!((found - (1.0 + 0.5 + 1.0 / 3.0) / 3.0).abs() < 1e-12, "{found}");
+        assert_eq!(Halves::of(&texts[..1], 10).reciprocal_rank(&Angle).expect("nothing"), None);
+    }
+
+    #[test]
+    fn a_model_of_one_point_finds_nothing() {
+        let texts: Vec<String> = (0..50).map(|i| format!("x{i} b c d y{i} f g h")).collect();
+        let halves = Halves::of(&texts, 20);
+        assert_eq!(halves.pairs().len(), 20);
+        let found = halves.reciprocal_rank(&Angle).expect("a rank").expect("twenty sentences");
+        assert!((found - 0.05).abs() < 1e-12, "{found}");
+    }
+}

@@ -1,0 +1,211 @@
+//! The network of the flow: levels of steps, and what leaves between them.
+
+use candle_core::Tensor;
+use micse_random::Stream;
+
+use super::Source;
+use super::actnorm::Actnorm;
+use super::coupling::Coupling;
+use crate::post::{Error, Result};
+
+/// The sizes of a [`Glow`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GlowShape {
+    /// Dimension D of the rows; 2^levels divides it.
+    pub dimension: usize,
+    /// Levels, at least 1. Each but the last sends half of its coordinates away as latents.
+    pub levels: usize,
+    /// Steps of a level, at least 1.
+    pub depth: usize,
+    /// Hidden units of a coupling network, at least 1.
+    pub width: usize,
+}
+
+impl GlowShape {
+    /// Whether such a network can be.
+    ///
+    /// # Errors
+    /// A size of 0; a dimension that 2^levels does not divide.
+    pub fn check(&self) -> Result<()> {
+        let sizes = [
+            ("dimension", self.dimension),
+            ("levels", self.levels),
+            ("depth", self.depth),
+            ("width", self.width),
+        ];
+        if let Some((name, _)) = sizes.into_iter().find(|&(_, size)| size == 0) {
+            return Err(Error::Option { name, value: 0.0, range: "at least 1" });
+        }
+        // A level halves what it gets to couple the halves; the next one gets one of them.
+        if self.dimension.trailing_zeros() < u32::try_from(self.levels).unwrap_or(u32::MAX) {
+            return Err(Error::Indivisible { dimension: self.dimension, levels: self.levels });
+        }
+        Ok(())
+    }
+
+    /// Coordinates that a level works on.
+    fn channels(&self, level: usize) -> usize {
+        self.dimension >> level
+    }
+}
+
+/// What a [`Glow`] gives for a batch.
+#[derive(Clone, Debug)]
+pub struct Latents {
+    /// The latents of the levels side by side, those that left first in front: `[B, D]`.
+    pub z: Tensor,
+    /// `log|det dz/dx|`, a scalar: additive coupling makes it the same for all rows.
+    pub log_det: Tensor,
+}
+
+/// Actnorm, reversal of the coordinates, additive coupling.
+#[derive(Clone, Debug)]
+struct Step {
+    actnorm: Actnorm,
+    coupling: Coupling,
+}
+
+/// An invertible network from rows x `[B, D]` to latents z `[B, D]` that are to be standard normal.
+///
+/// ```text
+/// step:   x -> coupling(reverse(actnorm(x)))
+/// level:  `depth` steps; then the second half of the coordinates leaves as latents, the first half goes on
+/// ```
+///
+/// All tensors are f32 or f64 of one device; the parameters decide which.
+#[derive(Clone, Debug)]
+pub struct Glow {
+    shape: GlowShape,
+    levels: Vec<Vec<Step>>,
+}
+
+impl Glow {
+    /// A new network for `batch` `[B, D]`, of its type and on its device: the latents of this batch have mean
+    /// 0 and variance 1 in each coordinate. The weights of the coupling in (level, step) are drawn from
+    /// `stream.with(level).with(step)`.
+    ///
+    /// # Errors
+    /// As [`GlowShape::check`]; a batch of another shape.
+    pub fn initialised(shape: GlowShape, batch: &Tensor, stream: Stream) -> Result<Self> {
+        shape.check()?;
+        let mut x = batch.clone();
+        let mut levels = Vec::with_capacity(shape.levels);
+        for level in 0..shape.levels {
+            let mut steps = Vec::with_capacity(shape.depth);
+            for step in 0..shape.depth {
+                let actnorm = Actnorm::fitted(&x)?;
+                let reversed = reverse(&actnorm.forward(&x)?)?;
+                let place = stream.with(level as u64).with(step as u64);
+                let coupling = Coupling::fitted(&super::halves(&reversed)?.0, shape.width, place)?;
+                x = coupling.forward(&reversed)?;
+                steps.push(Step { actnorm, coupling });
+            }
+            levels.push(steps);
+            x = super::halves(&x)?.0;
+        }
+        Ok(Self { shape, levels })
+    }
+
+    /// A network of the tensors that `source` gives for a name and a shape, asked for in the order of
+    /// [`parameters`](Self::parameters).
+    ///
+    /// # Errors
+    /// As [`GlowShape::check`]; what `source` refuses.
+    pub fn build(shape: GlowShape, source: &mut Source<'_>) -> Result<Self> {
+        shape.check()?;
+        let mut step = |level: usize, step: usize| {
+            let (prefix, channels) = (format!("levels.{level}.{step}"), shape.channels(level));
+            Ok(Step {
+                actnorm: Actnorm::build(&format!("{prefix}.actnorm"), channels, source)?,
+                coupling: Coupling::build(&format!("{prefix}.coupling"), channels / 2, shape.width, source)?,
+            })
+        };
+        let levels = (0..shape.levels).map(|l| (0..shape.depth).map(|s| step(l, s)).collect());
+        Ok(Self { shape, levels: levels.collect::<Result<_>>()? })
+    }
+
+    /// Name and value of each parameter, in one fixed order.
+    pub fn parameters(&self) -> Vec<(String, Tensor)> {
+        let mut list = Vec::new();
+        for (level, steps) in self.levels.iter().enumerate() {
+            for (number, step) in steps.iter().enumerate() {
+                step.actnorm.list(&format!("levels.{level}.{number}.actnorm"), &mut list);
+                step.coupling.list(&format!("levels.{level}.{number}.coupling"), &mut list);
+            }
+        }
+        list
+    }
+
+    /// The sizes.
+    pub fn shape(&self) -> GlowShape {
+        self.shape
+    }
+
+    /// Latents of x `[B, D]`, in the graph.
+    ///
+    /// # Errors
+    /// Another shape or type than the network's.
+    pub fn forward(&self, x: &Tensor) -> Result<Latents> {
+        let mut x = x.clone();
+        let mut gone = Vec::with_capacity(self.levels.len());
+        let mut log_dets = Vec::new();
+        for (level, steps) in self.levels.iter().enumerate() {
+            for step in steps {
+                x = step.coupling.forward(&reverse(&step.actnorm.forward(&x)?)?)?;
+                log_dets.push(step.actnorm.log_det()?);
+            }
+            if level + 1 < self.levels.len() {
+                let (rest, latents) = super::halves(&x)?;
+                gone.push(latents);
+                x = rest;
+            }
+        }
+        gone.push(x);
+        Ok(Latents { z: Tensor::cat(&gone, 1)?, log_det: Tensor::stack(&log_dets, 0)?.sum_all()? })
+    }
+
+    /// The rows x `[B, D]` that have the latents z `[B, D]`: the inverse of [`forward`](Self::forward).
+    ///
+    /// # Errors
+    /// Another shape or type than the network's.
+    pub fn inverse(&self, z: &Tensor) -> Result<Tensor> {
+        let last = self.levels.len() - 1;
+        let width = self.shape.channels(last);
+        let mut x = z.narrow(1, self.shape.dimension - width, width)?;
+        for (level, steps) in self.levels.iter().enumerate().rev() {
+            if level < last {
+                // The latents of the levels before take all but this level's own coordinates.
+                let half = self.shape.channels(level) / 2;
+                let latents = z.narrow(1, self.shape.dimension - 2 * half, half)?;
+                x = Tensor::cat(&[&x, &latents], 1)?;
+            }
+            for step in steps.iter().rev() {
+                x = step.actnorm.inverse(&reverse(&step.coupling.inverse(&x)?)?)?;
+            }
+        }
+        Ok(x)
+    }
+
+    /// Minus the log likelihood of each row of x `[B, D]`, in bits per dimension: `[B]`, in the graph.
+    ///
+    /// ```text
+    /// -[log N(z; 0, 1) + log|det dz/dx|] / (D ln 2)
+    /// ```
+    ///
+    /// # Errors
+    /// Another shape or type than the network's.
+    pub fn bits_per_dimension(&self, x: &Tensor) -> Result<Tensor> {
+        let dimension = self.shape.dimension as f64;
+        let Latents { z, log_det } = self.forward(x)?;
+        let constant = 0.5 * dimension * std::f64::consts::TAU.ln();
+        let minus_log_normal = (z.sqr()?.sum(1)? * 0.5)?.affine(1.0, constant)?;
+        Ok((minus_log_normal.broadcast_sub(&log_det)? / (dimension * std::f64::consts::LN_2))?)
+    }
+}
+
+/// The coordinates from last to first: the fixed permutation that stands for Glow's learned 1x1 convolution.
+fn reverse(x: &Tensor) -> Result<Tensor> {
+    let channels = x.dim(1)? as u32;
+    let order: Vec<u32> = (0..channels).rev().collect();
+    Ok(x.index_select(&Tensor::from_vec(order, channels as usize, x.device())?, 1)?)
+}

@@ -1,0 +1,111 @@
+//! From token ids to rows: sorted, batched, encoded on all threads.
+
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+
+use crate::encoder::{Encoder, Leaves, Pass, Taps};
+use crate::head::{TokenConvolution, mean_of_tokens};
+use crate::{Batch, BertConfig, Error, Padding, Pooling, Result};
+
+/// Tokens in one evaluation batch: enough to keep the matrix products busy, few enough for the caches.
+const BATCH_TOKENS: usize = 2048;
+
+/// How token states become one row per sentence at evaluation.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    /// The pooling, where there is no convolution.
+    pub(crate) pooling: Pooling,
+    /// A convolution over token states, whose mean is the embedding.
+    pub(crate) convolution: Option<&'a TokenConvolution>,
+    /// Sentences are padded to this many tokens, for a pooling that counts pads; else 0.
+    pub(crate) pad_to: usize,
+    /// Leading tokens that the pooling skips: `[CLS]` and a prompt.
+    pub(crate) skip: usize,
+}
+
+impl Reading<'_> {
+    fn taps(&self, config: &BertConfig) -> Taps {
+        match self.convolution {
+            Some(_) => TokenConvolution::taps(config),
+            None if self.skip > 0 => Taps { states: vec![config.num_hidden_layers], ..Taps::default() },
+            None => Taps { pooled: Some(self.pooling), ..Taps::default() },
+        }
+    }
+
+    fn batch(&self, ids: &[&Vec<u32>], config: &BertConfig) -> Result<Batch> {
+        let padding = if self.pad_to > 0 { Padding::Keep } else { Padding::Drop };
+        Batch::padded_to(ids, config.pad_token_id, padding, self.pad_to)
+    }
+
+    fn rows(&self, leaves: Leaves, batch: &Batch) -> Result<Tensor> {
+        if let Some(convolution) = self.convolution {
+            return convolution.embeddings(&leaves, batch);
+        }
+        if self.skip > 0 {
+            return self.rows_behind_prompt(&leaves, batch);
+        }
+        leaves.pooled.ok_or_else(|| Error::Input("the encoder returned no pooled rows".into()))
+    }
+
+    /// Pooling over the tokens from `skip` on. Where none is left, sentence-transformers returns zeros for the mean and
+    /// the first token for cls; so does this.
+    fn rows_behind_prompt(&self, leaves: &Leaves, batch: &Batch) -> Result<Tensor> {
+        let states = leaves.states.first();
+        let states = states.ok_or_else(|| Error::Input("the encoder returned no token states".into()))?;
+        let mut first = 0;
+        let mut rows = Vec::with_capacity(batch.sentences());
+        for b in 0..batch.sentences() {
+            let length = batch.rows_of(b);
+            let left = length.saturating_sub(self.skip);
+            rows.push(match self.pooling {
+                Pooling::Cls => states.narrow(0, first + if left == 0 { 0 } else { self.skip }, 1)?,
+                _ if left == 0 => states.narrow(0, first, 1)?.zeros_like()?,
+                _ => mean_of_tokens(&states.narrow(0, first + self.skip, left)?, &[left])?,
+            });
+            first += length;
+        }
+        Ok(Tensor::cat(&rows, 0)?)
+    }
+}
+
+/// Encodes tokenized sentences in evaluation mode: one row each, in the order given.
+///
+/// Sentences are sorted by length and batched, so that hardly any place is padding. The embedding of a sentence does not
+/// depend on its batch but for rounding.
+pub(crate) fn encode_ids(
+    encoder: &dyn Encoder,
+    sentences: &[Vec<u32>],
+    reading: Reading<'_>,
+) -> Result<Vec<Vec<f32>>> {
+    let mut order: Vec<usize> = (0..sentences.len()).collect();
+    order.sort_by_key(|&i| sentences[i].len());
+    let pass = Pass { taps: reading.taps(encoder.config()), ..Pass::default() };
+    let mut batches = Vec::new();
+    let mut start = 0;
+    while start < order.len() {
+        let mut end = start + 1;
+        // The batch's width is its last sentence's length, since lengths ascend.
+        let tokens = |i: usize| sentences[i].len().max(reading.pad_to);
+        while end < order.len() && (end + 1 - start) * tokens(order[end]) <= BATCH_TOKENS {
+            end += 1;
+        }
+        batches.push(&order[start..end]);
+        start = end;
+    }
+    let encode = |members: &&[usize]| -> Result<Vec<Vec<f32>>> {
+        let ids: Vec<&Vec<u32>> = members.iter().map(|&i| &sentences[i]).collect();
+        let batch = reading.batch(&ids, encoder.config())?;
+        let rows = reading.rows(encoder.forward(&batch, &pass)?, &batch)?;
+        Ok(rows.to_device(&Device::Cpu)?.to_vec2::<f32>()?)
+    };
+    // Threads take whole batches: they hardly ever wait for each other.
+    let encoded: Vec<Vec<Vec<f32>>> =
+        batches.par_iter().with_max_len(1).map(encode).collect::<Result<_>>()?;
+    let mut rows = vec![Vec::new(); sentences.len()];
+    for (members, encoded) in batches.iter().zip(encoded) {
+        for (&i, row) in members.iter().zip(encoded) {
+            rows[i] = row;
+        }
+    }
+    Ok(rows)
+}

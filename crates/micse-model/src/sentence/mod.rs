@@ -1,0 +1,204 @@
+//! A whole model: sentences in, embeddings out. Development scores, test scores, commands and export all go through it.
+
+mod encode;
+mod pipeline;
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use candle_core::DType;
+
+use crate::encoder::Encoder;
+use crate::export::{self, add_own_modules, save_model};
+use crate::head::TokenConvolution;
+use crate::modules::AfterPooling;
+use crate::post::Stage;
+use crate::{Compute, Error, ModelFolder, Pooling, Result, Tokenizer};
+
+pub use pipeline::Pipeline;
+
+/// A whole model: an encoder and its [`Pipeline`].
+///
+/// ```no_run
+/// use micse_model::SentenceModel;
+///
+/// let model = SentenceModel::open("all-MiniLM-L6-v2")?;
+/// let rows = model.encode(&["A man plays the guitar.", "Someone makes music."])?;
+/// let cosine: f32 = rows[0].iter().zip(&rows[1]).map(|(a, b)| a * b).sum();
+/// println!("{cosine:.3}");
+/// # Ok::<(), micse_model::Error>(())
+/// ```
+pub struct SentenceModel<'a> {
+    encoder: Part<'a, dyn Encoder + 'a>,
+    /// Takes the pooling's place.
+    convolution: Option<Part<'a, TokenConvolution>>,
+    pipeline: Cow<'a, Pipeline>,
+}
+
+/// A part that the model owns, or one that belongs to a trainer.
+enum Part<'a, T: ?Sized> {
+    Own(Box<T>),
+    Lent(&'a T),
+}
+
+impl<T: ?Sized> Part<'_, T> {
+    fn get(&self) -> &T {
+        match self {
+            Self::Own(part) => part,
+            Self::Lent(part) => part,
+        }
+    }
+}
+
+impl SentenceModel<'static> {
+    /// Puts an encoder, a tokenizer and a pooling together. Sentences are truncated to the encoder's position limit.
+    pub fn new(encoder: Box<dyn Encoder>, tokenizer: Tokenizer, pooling: Pooling) -> Self {
+        let pipeline = Cow::Owned(Pipeline::new(tokenizer, pooling));
+        Self { encoder: Part::Own(encoder), convolution: None, pipeline }
+    }
+
+    /// Loads a model folder with its own pooling, on the CPU with the fast engine; [`Self::load`] has the choice.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
+        Self::load(&ModelFolder::open(folder.as_ref())?, None, &Compute::cpu())
+    }
+
+    /// Loads a model folder: encoder, convolution and [`Pipeline`]. `pooling` replaces the folder's own. Keys of its
+    /// files that are unknown here are reported once, as a warning.
+    ///
+    /// # Errors
+    /// As [`Pipeline::load`]; the weights do not fit.
+    pub fn load(folder: &ModelFolder, pooling: Option<Pooling>, compute: &Compute) -> Result<Self> {
+        let pipeline = Pipeline::load(folder, pooling)?;
+        folder.warn_of_unknown_keys(pipeline.tokenizer.replaced_parts());
+        let encoder = folder.encoder(compute)?;
+        let convolution = TokenConvolution::in_folder(folder.path(), encoder.config(), &compute.device)?;
+        Ok(Self {
+            encoder: Part::Own(encoder),
+            convolution: convolution.map(|convolution| Part::Own(Box::new(convolution))),
+            pipeline: Cow::Owned(pipeline),
+        })
+    }
+}
+
+impl Pipeline {
+    /// The whole model of this pipeline and an encoder that belongs to somebody else, with a convolution in the
+    /// pooling's place if there is one.
+    pub fn with<'a>(
+        &'a self,
+        encoder: &'a dyn Encoder,
+        convolution: Option<&'a TokenConvolution>,
+    ) -> SentenceModel<'a> {
+        SentenceModel {
+            encoder: Part::Lent(encoder),
+            convolution: convolution.map(Part::Lent),
+            pipeline: Cow::Borrowed(self),
+        }
+    }
+}
+
+impl SentenceModel<'_> {
+    /// Embeddings of sentences: one row of [`Self::dimension`] entries each, in order.
+    ///
+    /// # Errors
+    /// A sentence cannot be tokenized.
+    pub fn encode<S: AsRef<str> + Sync>(&self, sentences: &[S]) -> Result<Vec<Vec<f32>>> {
+        self.pipeline.encode(self.encoder(), self.convolution(), sentences)
+    }
+
+    /// Rows as [`Self::encode`] has them before whitening, flow and truncation to `truncate_dim`: what a whitening is
+    /// fitted on. `ids` are those of [`Pipeline::tokenize`].
+    ///
+    /// # Errors
+    /// A sentence does not fit the encoder.
+    pub fn encode_before_stage(&self, ids: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
+        self.pipeline.apply_modules(self.pipeline.encode_pooled(self.encoder(), self.convolution(), ids)?)
+    }
+
+    /// Writes the model as a folder that sentence-transformers loads, see [`save_model`], with all modules after its
+    /// pooling. `base` is the folder that it came from, whose prompts and further settings are carried over.
+    /// sentence-transformers has no module for a convolution, whitening or flow: the folder then names one of this
+    /// project's, so that the library rejects the folder instead of leaving the part out.
+    ///
+    /// # Errors
+    /// As [`save_model`]; a convolution is followed by other modules, which no folder can express.
+    pub fn save(&self, folder: &Path, base: &ModelFolder, dtype: DType) -> Result<()> {
+        let pipeline = self.pipeline();
+        if self.convolution.is_some() && !pipeline.steps.is_empty() {
+            return Err(Error::Input(
+                "a convolution followed by a linear layer or by unit length cannot be written as a folder"
+                    .into(),
+            ));
+        }
+        save_model(folder, self.encoder(), base, pipeline.pooling, dtype)?;
+        for step in &pipeline.steps {
+            export::add_step(folder, step)?;
+        }
+        if let Some(convolution) = self.convolution() {
+            convolution.save(folder)?;
+        }
+        if let Some(stage) = &pipeline.stage {
+            stage.save(folder)?;
+        }
+        add_own_modules(folder, &self.own_modules())
+    }
+
+    /// The parts that only this project has a module for, by its name.
+    pub fn own_modules(&self) -> Vec<&'static str> {
+        let convolution = self.convolution.as_ref().map(|_| TokenConvolution::MODULE);
+        convolution.into_iter().chain(self.stage().map(|_| Stage::MODULE)).collect()
+    }
+
+    /// Everything but the encoder and the convolution.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// The encoder.
+    pub fn encoder(&self) -> &dyn Encoder {
+        self.encoder.get()
+    }
+
+    /// The convolution over token states that takes the pooling's place.
+    pub fn convolution(&self) -> Option<&TokenConvolution> {
+        self.convolution.as_ref().map(Part::get)
+    }
+
+    /// Entries of an embedding.
+    pub fn dimension(&self) -> usize {
+        let hidden = self.encoder().config().hidden_size;
+        self.pipeline.dimension(self.convolution().map_or(hidden, TokenConvolution::columns))
+    }
+
+    /// The most tokens of a sentence; longer ones are truncated.
+    pub fn max_length(&self) -> usize {
+        self.pipeline.limit(self.encoder().config().max_position_embeddings)
+    }
+
+    /// The pooling.
+    pub fn pooling(&self) -> Pooling {
+        self.pipeline.pooling
+    }
+
+    /// The modules after the pooling, in order.
+    pub fn after_pooling(&self) -> &[AfterPooling] {
+        &self.pipeline.steps
+    }
+
+    /// The whitening or flow after them.
+    pub fn stage(&self) -> Option<&Stage> {
+        self.pipeline.stage()
+    }
+
+    /// The text that is put before every sentence; usually empty.
+    pub fn prompt(&self) -> &str {
+        &self.pipeline.prompt
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.pipeline.tokenizer
+    }
+}

@@ -1,0 +1,316 @@
+//! What a model has besides its encoder: everything from a sentence to token ids, and from token states to its embedding.
+
+use rayon::prelude::*;
+
+use super::encode::{Reading, encode_ids};
+use crate::encoder::Encoder;
+use crate::head::TokenConvolution;
+use crate::modules::{self, AfterPooling};
+use crate::post::Stage;
+use crate::{Dense, DenseActivation, Error, ModelFolder, Pooling, Result, Tokenizer};
+
+/// A model without its encoder: tokenizer, prompt, token limit, pooling, the modules after the pooling, whitening or
+/// flow, and the number of entries that are kept. A run scores and delivers the encoder that it trains through the
+/// pipeline of the folder that it started from.
+///
+/// ```
+/// use micse_model::{Compute, ModelFolder, Pipeline};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/encoder");
+/// let folder = ModelFolder::open(path.as_ref())?;
+/// let pipeline = Pipeline::load(&folder, None)?;
+/// let encoder = folder.encoder(&Compute::cpu())?;
+/// let rows = pipeline.with(encoder.as_ref(), None).encode(&["A man plays the guitar."])?;
+/// assert_eq!(rows[0].len(), 256);
+/// # Ok::<(), micse_model::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Pipeline {
+    pub(super) tokenizer: Tokenizer,
+    pub(super) prompt: String,
+    /// Leading tokens that the pooling skips, where the folder excludes the prompt from it.
+    pub(super) skip: usize,
+    /// The folder's own token limit.
+    pub(super) max_length: Option<usize>,
+    pub(super) pooling: Pooling,
+    pub(super) pad_to: usize,
+    pub(super) steps: Vec<AfterPooling>,
+    pub(super) stage: Option<Stage>,
+    pub(super) truncate_dim: Option<usize>,
+}
+
+impl Pipeline {
+    /// A tokenizer and a pooling, nothing else. Sentences are truncated to the encoder's position limit.
+    pub fn new(tokenizer: Tokenizer, pooling: Pooling) -> Self {
+        Self {
+            tokenizer,
+            prompt: String::new(),
+            skip: 0,
+            max_length: None,
+            pooling,
+            pad_to: 0,
+            steps: Vec::new(),
+            stage: None,
+            truncate_dim: None,
+        }
+    }
+
+    /// Reads a model folder; `pooling` replaces the folder's own. What sentence-transformers does is done: sentences get
+    /// the default prompt if there is one, are truncated to `max_seq_length`, the modules after the pooling are applied
+    /// in their order, and `truncate_dim` entries are kept.
+    ///
+    /// # Errors
+    /// The folder is not a model, names no pooling and none is given, has a module that is not supported, or modules
+    /// that do not fit each other.
+    pub fn load(folder: &ModelFolder, pooling: Option<Pooling>) -> Result<Self> {
+        let own = || -> Result<Pooling> {
+            folder.pooling()?.ok_or_else(|| Error::NoPooling { folder: folder.root().into() })
+        };
+        let pooling = pooling.map_or_else(own, Ok)?;
+        let settings = modules::settings(folder.root())?;
+        let mut pipeline = Self {
+            max_length: folder.max_length()?,
+            steps: modules::behind(folder.root())?.steps,
+            stage: Stage::load(folder.root())?,
+            truncate_dim: settings.truncate_dim,
+            prompt: settings.prompt,
+            ..Self::new(folder.tokenizer()?, pooling)
+        };
+        if !modules::includes_prompt(folder.root())? && !pipeline.prompt.is_empty() {
+            let limit = pipeline.limit(folder.config()?.max_position_embeddings);
+            pipeline.skip = pipeline.tokenizer.prompt_tokens(&pipeline.prompt, limit)?;
+            if !matches!(pooling, Pooling::Cls | Pooling::Mean) {
+                return Err(Error::Input(format!(
+                    "{}: the folder excludes its prompt from the pooling, which is supported for cls and mean, not for \
+                     {pooling}; choose one of these",
+                    folder.root().display()
+                )));
+            }
+        }
+        let config = folder.config()?;
+        let convolution = TokenConvolution::columns_in_folder(folder.path())?;
+        pipeline.check_dimensions(convolution.unwrap_or(config.hidden_size), folder)?;
+        Ok(pipeline)
+    }
+
+    /// For a pooling that counts pads: sentences are truncated and padded to `length` tokens (the encoder's positions,
+    /// if it has fewer). Any other pooling stays as it is.
+    #[must_use]
+    pub fn padded_to(mut self, length: usize) -> Self {
+        if self.pooling == Pooling::MeanWithPads {
+            self.pad_to = length;
+        }
+        self
+    }
+
+    /// The same with another pooling.
+    #[must_use]
+    pub fn with_pooling(self, pooling: Pooling) -> Self {
+        Self { pooling, ..self }
+    }
+
+    /// The same with a whitening or flow after everything else.
+    ///
+    /// # Errors
+    /// It has one already.
+    pub fn with_stage(mut self, stage: Stage) -> Result<Self> {
+        if let Some(own) = &self.stage {
+            return Err(Error::Input(format!(
+                "the model ends in a {} (fitted on {}); a {} cannot follow it",
+                own.kind(),
+                own.fitted_on(),
+                stage.kind()
+            )));
+        }
+        self.stage = Some(stage);
+        Ok(self)
+    }
+
+    /// The same with a whitening as a linear layer, which sentence-transformers has a module for; without a whitening
+    /// nothing changes.
+    ///
+    /// # Errors
+    /// It ends in a flow, which is no linear layer.
+    pub fn with_linear_stage(mut self) -> Result<Self> {
+        match self.stage.take() {
+            Some(Stage::Whitening { whitening, .. }) => {
+                let (weight, bias) = whitening.weight_and_bias();
+                let inputs = whitening.input_dimension();
+                let dense = Dense::new(weight, Some(bias), inputs, DenseActivation::Identity)?;
+                self.steps.push(AfterPooling::Dense(dense));
+                Ok(self)
+            }
+            Some(Stage::Flow { .. }) => {
+                Err(Error::Input("a flow cannot be written as a linear layer".into()))
+            }
+            None => Ok(self),
+        }
+    }
+
+    /// Whether the modules and the stage take what stands before them, from `rows` entries on.
+    fn check_dimensions(&self, mut rows: usize, folder: &ModelFolder) -> Result<()> {
+        let refused = |what: &str, takes: usize, rows: usize| Error::Config {
+            path: folder.root().join("modules.json"),
+            reason: format!("{what} takes {takes} entries, but the rows before it have {rows}"),
+        };
+        for step in &self.steps {
+            match step {
+                AfterPooling::Dense(dense) if dense.inputs() != rows => {
+                    return Err(refused("a Dense module", dense.inputs(), rows));
+                }
+                AfterPooling::Dense(dense) => rows = dense.outputs(),
+                AfterPooling::LayerNorm(norm) if norm.dimension() != rows => {
+                    return Err(refused("a LayerNorm module", norm.dimension(), rows));
+                }
+                AfterPooling::LayerNorm(_) | AfterPooling::Normalize | AfterPooling::Dropout(_) => {}
+            }
+        }
+        match &self.stage {
+            Some(stage) if stage.input_dimension() != rows => {
+                Err(refused(&format!("the {}", stage.kind()), stage.input_dimension(), rows))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The folder's own token limit, if it has one.
+    pub fn max_length(&self) -> Option<usize> {
+        self.max_length
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The pooling.
+    pub fn pooling(&self) -> Pooling {
+        self.pooling
+    }
+
+    /// The text that is put before every sentence; usually empty.
+    pub fn prompt(&self) -> &str {
+        &self.prompt
+    }
+
+    /// The modules after the pooling, in order.
+    pub fn after_pooling(&self) -> &[AfterPooling] {
+        &self.steps
+    }
+
+    /// The whitening or flow after them.
+    pub fn stage(&self) -> Option<&Stage> {
+        self.stage.as_ref()
+    }
+
+    /// Entries of an embedding that are kept, where the folder limits them.
+    pub fn truncate_dim(&self) -> Option<usize> {
+        self.truncate_dim
+    }
+
+    /// What training cannot change and keeps as it is, in words: modules with weights, prompt, kept entries.
+    pub fn kept_parts(&self) -> Vec<String> {
+        let mut parts: Vec<String> = self
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                AfterPooling::Dense(dense) => {
+                    Some(format!("a Dense layer ({} to {})", dense.inputs(), dense.outputs()))
+                }
+                AfterPooling::LayerNorm(_) => Some("a LayerNorm module".into()),
+                AfterPooling::Normalize | AfterPooling::Dropout(_) => None,
+            })
+            .collect();
+        if !self.prompt.is_empty() {
+            parts.push(format!("the default prompt {:?}", self.prompt));
+        }
+        parts.extend(self.truncate_dim.map(|n| format!("truncation to {n} entries")));
+        parts
+    }
+
+    /// Most tokens of a sentence, for an encoder with this many positions.
+    pub(super) fn limit(&self, positions: usize) -> usize {
+        let limit = self.max_length.map_or(positions, |own| own.min(positions));
+        if self.pad_to > 0 { limit.min(self.pad_to) } else { limit }
+    }
+
+    /// Entries of an embedding whose pooled rows have `pooled`.
+    pub(super) fn dimension(&self, pooled: usize) -> usize {
+        let outputs = |step: &AfterPooling| match step {
+            AfterPooling::Dense(dense) => Some(dense.outputs()),
+            AfterPooling::Normalize | AfterPooling::LayerNorm(_) | AfterPooling::Dropout(_) => None,
+        };
+        let rows = self.steps.iter().rev().find_map(outputs).unwrap_or(pooled);
+        let rows = self.stage.as_ref().map_or(rows, Stage::output_dimension);
+        self.truncate_dim.map_or(rows, |n| n.min(rows))
+    }
+
+    /// The ids of sentences behind the prompt, at most `limit` of each.
+    ///
+    /// # Errors
+    /// A sentence cannot be tokenized.
+    pub fn tokenize<S: AsRef<str> + Sync>(&self, sentences: &[S], limit: usize) -> Result<Vec<Vec<u32>>> {
+        if self.prompt.is_empty() {
+            return self.tokenizer.encode_all(sentences, limit);
+        }
+        let prompted: Vec<String> =
+            sentences.iter().map(|s| format!("{}{}", self.prompt, s.as_ref())).collect();
+        self.tokenizer.encode_all(&prompted, limit)
+    }
+
+    /// Embeddings: one row each, in the order given.
+    pub(super) fn encode<S: AsRef<str> + Sync>(
+        &self,
+        encoder: &dyn Encoder,
+        convolution: Option<&TokenConvolution>,
+        sentences: &[S],
+    ) -> Result<Vec<Vec<f32>>> {
+        let ids = self.tokenize(sentences, self.limit(encoder.config().max_position_embeddings))?;
+        let rows = self.apply_modules(self.encode_pooled(encoder, convolution, &ids)?)?;
+        let mut rows = match &self.stage {
+            Some(stage) => stage.transform(&rows)?,
+            None => rows,
+        };
+        if let Some(n) = self.truncate_dim {
+            rows.iter_mut().for_each(|row| row.truncate(n));
+        }
+        Ok(rows)
+    }
+
+    /// The pooled rows of tokenized sentences, before the modules after the pooling.
+    pub(super) fn encode_pooled(
+        &self,
+        encoder: &dyn Encoder,
+        convolution: Option<&TokenConvolution>,
+        ids: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>> {
+        let pad_to = self.pad_to.min(encoder.config().max_position_embeddings);
+        encode_ids(encoder, ids, Reading { pooling: self.pooling, convolution, pad_to, skip: self.skip })
+    }
+
+    /// The modules after the pooling, applied to its rows.
+    ///
+    /// # Errors
+    /// A row has another number of entries than a module takes.
+    pub fn apply_modules(&self, mut rows: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>> {
+        for step in &self.steps {
+            match step {
+                AfterPooling::Normalize => rows.par_iter_mut().for_each(|row| scale_to_unit(row)),
+                AfterPooling::Dense(dense) => rows = dense.apply(&rows)?,
+                AfterPooling::LayerNorm(norm) => norm.apply(&mut rows)?,
+                AfterPooling::Dropout(_) => {}
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// Scales a vector to length 1; a zero vector stays zero.
+fn scale_to_unit(row: &mut [f32]) {
+    let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+    if norm > 0.0 {
+        for value in row {
+            *value /= norm;
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Added tokens: which are added to a vocabulary, with which flags, in which order. As transformers 5 does it.
+//!
+//! `added_tokens_decoder` of `tokenizer_config.json` decides alone where it is; else `special_tokens_map.json`,
+//! `added_tokens.json` and `tokenizer.json`'s own list do. The ids in these files only order the tokens: a token has its
+//! id in the vocabulary, or the next free one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+use tokenizers::AddedToken;
+
+use super::class::Class;
+
+/// The keys of special tokens, in the order in which they are added.
+const KEYS: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+/// What a folder's files say of added tokens.
+#[derive(Debug)]
+pub(super) struct Added {
+    /// All tokens to add, in order.
+    pub(super) tokens: Vec<AddedToken>,
+    /// The text of each special token by its key, `cls_token` for one.
+    pub(super) named: BTreeMap<String, String>,
+    /// The texts of the further special tokens.
+    pub(super) further: Vec<String>,
+    /// The texts of the tokens that a file lists with an id.
+    pub(super) listed: BTreeSet<String>,
+}
+
+/// The files that name tokens.
+pub(super) struct Sources<'a> {
+    pub(super) tokenizer_config: &'a Map<String, Value>,
+    pub(super) special_tokens_map: Option<&'a Map<String, Value>>,
+    pub(super) added_tokens: Option<&'a Map<String, Value>>,
+    pub(super) tokenizer_json: Option<&'a Value>,
+}
+
+/// A token with the flags that a file gives it, or none.
+#[derive(Clone, Debug)]
+enum Entry {
+    Plain(String),
+    Flagged(AddedToken),
+}
+
+impl Entry {
+    fn text(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Flagged(token) => &token.content,
+        }
+    }
+
+    fn into_token(self) -> AddedToken {
+        match self {
+            Self::Plain(text) => AddedToken::from(text, true),
+            Self::Flagged(token) => token,
+        }
+    }
+
+    /// A value of a key such as `cls_token`: a text, or a token with flags. `special`: whether a token without the flag
+    /// is special.
+    fn of(key: &str, value: &Value, special: bool) -> Result<Self, String> {
+        match value {
+            Value::String(text) => Ok(Self::Plain(text.clone())),
+            Value::Object(keys) => token(keys, special).map(Self::Flagged).map_err(|e| format!("{key}: {e}")),
+            other => Err(format!("{key} is {other}, neither a token nor its text")),
+        }
+    }
+}
+
+/// A token from its keys; what is not special is normalized, unless it says otherwise.
+fn token(keys: &Map<String, Value>, special: bool) -> Result<AddedToken, String> {
+    let content = keys.get("content").and_then(Value::as_str).ok_or("a token without its `content`")?;
+    let flag = |key: &str, default: bool| match keys.get(key) {
+        None | Some(Value::Null) => Ok(default),
+        Some(Value::Bool(value)) => Ok(*value),
+        Some(other) => Err(format!("the token {content:?} has {key} {other}; it must be true or false")),
+    };
+    let special = flag("special", special)?;
+    Ok(AddedToken::from(content.to_owned(), special)
+        .single_word(flag("single_word", false)?)
+        .lstrip(flag("lstrip", false)?)
+        .rstrip(flag("rstrip", false)?)
+        .normalized(flag("normalized", !special)?))
+}
+
+impl Added {
+    /// What the sources say for a tokenizer of this class, which has the `known` added tokens already.
+    pub(super) fn of(class: Class, sources: &Sources<'_>, known: &BTreeSet<String>) -> Result<Self, String> {
+        let mut keys = sources.tokenizer_config.clone();
+        let list = |keys: &Map<String, Value>, key: &str| {
+            keys.get(key).filter(|v| !v.is_null() && *v != &Value::Array(Vec::new())).cloned()
+        };
+        if list(&keys, "extra_special_tokens").is_none()
+            && let Some(more) = list(&keys, "additional_special_tokens")
+        {
+            keys.insert("extra_special_tokens".into(), more);
+        }
+        let by_id = decoder(sources, &mut keys)?;
+        if list(&keys, "extra_special_tokens").is_none()
+            && let Some(more) = list(&keys, "additional_special_tokens")
+        {
+            keys.insert("extra_special_tokens".into(), more);
+        }
+        let named = named(class, &keys, &by_id, sources.tokenizer_json)?;
+        let further = match keys.get("extra_special_tokens") {
+            Some(Value::Array(list)) => {
+                list.iter().map(|v| Entry::of("extra_special_tokens", v, true)).collect::<Result<_, _>>()?
+            }
+            _ => Vec::new(),
+        };
+
+        let mut seen: BTreeSet<String> = known.clone();
+        seen.extend(by_id.values().map(|token| token.content.clone()));
+        let special: BTreeSet<&str> = named.iter().map(|(_, entry)| entry.text()).collect();
+        let mut tokens: Vec<AddedToken> = by_id.values().cloned().collect();
+        for entry in named.iter().map(|(_, entry)| entry).chain(&further) {
+            if !seen.contains(entry.text()) {
+                tokens.push(entry.clone().into_token());
+            }
+        }
+        for token in &mut tokens {
+            // Its own flag of normalization stays.
+            token.special |= special.contains(token.content.as_str());
+        }
+        Ok(Self {
+            tokens,
+            named: named.iter().map(|(key, entry)| (key.clone(), entry.text().to_owned())).collect(),
+            further: further.iter().map(|entry| entry.text().to_owned()).collect(),
+            listed: by_id.into_values().map(|token| token.content).collect(),
+        })
+    }
+}
+
+/// The tokens that files list with ids. Without `added_tokens_decoder`, `special_tokens_map.json` replaces `keys`.
+fn decoder(
+    sources: &Sources<'_>,
+    keys: &mut Map<String, Value>,
+) -> Result<BTreeMap<u64, AddedToken>, String> {
+    let mut by_id = BTreeMap::new();
+    match sources.tokenizer_config.get("added_tokens_decoder") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(listed)) => {
+            for (id, value) in listed {
+                let number = id.parse().map_err(|_| format!("added_tokens_decoder has the id {id:?}"))?;
+                let value = value.as_object().ok_or("added_tokens_decoder has an entry that is no token")?;
+                by_id.insert(number, token(value, false)?);
+            }
+            return Ok(by_id);
+        }
+        Some(_) => return Err("added_tokens_decoder is no table of ids and tokens".into()),
+    }
+    for (key, value) in sources.special_tokens_map.into_iter().flatten() {
+        // A table there is a special token.
+        let value = match value {
+            Value::Object(table) if key != "extra_special_tokens" => {
+                let mut table = table.clone();
+                table.insert("special".into(), true.into());
+                Value::Object(table)
+            }
+            other => other.clone(),
+        };
+        keys.insert(key.clone(), value);
+    }
+    if let Some(listed) = sources.added_tokens {
+        let content = |value: &Value| value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned);
+        let mut special: BTreeSet<String> =
+            KEYS.iter().filter_map(|key| keys.get(*key)).filter_map(content).collect();
+        if let Some(Value::Array(further)) = keys.get("extra_special_tokens") {
+            special.extend(further.iter().filter_map(content));
+        }
+        for (text, id) in listed {
+            let id = id.as_u64().ok_or_else(|| format!("added_tokens.json: the id of {text:?} is {id}"))?;
+            let special = special.contains(text);
+            by_id.insert(id, AddedToken::from(text.clone(), special).normalized(!special));
+        }
+    }
+    if let Some(file) = sources.tokenizer_json {
+        let listed = file["added_tokens"].as_array().ok_or("`added_tokens` is no list of tokens")?;
+        for value in listed {
+            let keys = value.as_object().ok_or("`added_tokens` has an entry that is no token")?;
+            let id = value["id"].as_u64().ok_or("`added_tokens` has a token without its id")?;
+            by_id.insert(id, token(keys, false).map_err(|e| format!("`added_tokens`: {e}"))?);
+        }
+    }
+    Ok(by_id)
+}
+
+/// The special tokens that have a name, in the order in which they are added.
+fn named(
+    class: Class,
+    keys: &Map<String, Value>,
+    by_id: &BTreeMap<u64, AddedToken>,
+    tokenizer_json: Option<&Value>,
+) -> Result<Vec<(String, Entry)>, String> {
+    let listed = |entry: Entry| match by_id.values().find(|token| token.content == entry.text()) {
+        Some(token) => Entry::Flagged(token.clone()),
+        None => entry,
+    };
+    let mut named = Vec::new();
+    for key in KEYS {
+        let entry = match keys.get(key) {
+            Some(Value::Null) => continue,
+            Some(value) => listed(Entry::of(key, value, false)?),
+            None => {
+                let default = class.named_tokens().iter().find(|(name, _)| *name == key);
+                let padding = tokenizer_json.and_then(|file| file["padding"]["pad_token"].as_str());
+                match (default, padding) {
+                    (Some((_, text)), _) => Entry::Plain((*text).to_owned()),
+                    (None, Some(pad)) if class == Class::AsItIs && key == "pad_token" => {
+                        Entry::Plain(pad.to_owned())
+                    }
+                    _ => continue,
+                }
+            }
+        };
+        let entry = match entry {
+            // MPNet's mask takes the space before it.
+            Entry::Plain(text) if class == Class::Mpnet => {
+                Entry::Flagged(AddedToken::from(text, true).lstrip(key == "mask_token"))
+            }
+            other => other,
+        };
+        named.push((key.to_owned(), entry));
+    }
+    for (key, value) in keys {
+        if key.ends_with("_token") && !KEYS.contains(&key.as_str()) && value.is_string() {
+            named.push((key.clone(), Entry::of(key, value, true)?));
+        }
+    }
+    if let Some(Value::Object(table)) = keys.get("extra_special_tokens") {
+        for (key, value) in table {
+            named.push((key.clone(), Entry::of(key, value, true)?));
+        }
+    }
+    Ok(named)
+}

@@ -1,0 +1,226 @@
+//! Which of transformers' tokenizer classes a folder is loaded with, and so how its pipeline comes about.
+
+use serde_json::{Map, Value};
+
+/// How transformers makes a tokenizer of a folder's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// `BertTokenizer`: word pieces, the pipeline from `tokenizer_config.json`.
+    Bert,
+    /// `MPNetTokenizer`: the same with other special tokens.
+    Mpnet,
+    /// `RobertaTokenizer`: byte-level BPE.
+    Roberta,
+    /// `XLMRobertaTokenizer`: a unigram model of pieces.
+    XlmRoberta,
+    /// `tokenizer.json` as it is.
+    AsItIs,
+}
+
+/// Classes with a pipeline of their own that is not built here. Names that transformers does not know take
+/// `tokenizer.json` as it is.
+const OTHERS: [&str; 78] = [
+    "AlbertTokenizer",
+    "BarthezTokenizer",
+    "BartphoTokenizer",
+    "BertJapaneseTokenizer",
+    "BertweetTokenizer",
+    "BigBirdTokenizer",
+    "BioGptTokenizer",
+    "BlenderbotSmallTokenizer",
+    "BlenderbotTokenizer",
+    "ByT5Tokenizer",
+    "CLIPTokenizer",
+    "CTRLTokenizer",
+    "CamembertTokenizer",
+    "CanineTokenizer",
+    "ClvpTokenizer",
+    "CodeLlamaTokenizer",
+    "CohereTokenizer",
+    "ConvBertTokenizer",
+    "CpmAntTokenizer",
+    "CpmTokenizer",
+    "DPRContextEncoderTokenizer",
+    "DPRQuestionEncoderTokenizer",
+    "DPRReaderTokenizer",
+    "DebertaTokenizer",
+    "DebertaV2Tokenizer",
+    "DiaTokenizer",
+    "EsmTokenizer",
+    "EsmcTokenizer",
+    "FNetTokenizer",
+    "FSMTTokenizer",
+    "FlaubertTokenizer",
+    "FunnelTokenizer",
+    "GPT2Tokenizer",
+    "GPTNeoXJapaneseTokenizer",
+    "GPTNeoXTokenizer",
+    "GemmaTokenizer",
+    "HerbertTokenizer",
+    "LasrTokenizer",
+    "LayoutLMv2Tokenizer",
+    "LayoutLMv3Tokenizer",
+    "LayoutXLMTokenizer",
+    "LlamaTokenizer",
+    "LukeTokenizer",
+    "MBart50Tokenizer",
+    "MBartTokenizer",
+    "MarkupLMTokenizer",
+    "MgpstrTokenizer",
+    "MvpTokenizer",
+    "MyT5Tokenizer",
+    "NllbTokenizer",
+    "NougatTokenizer",
+    "OpenAIGPTTokenizer",
+    "PLBartTokenizer",
+    "ParakeetTokenizer",
+    "PegasusTokenizer",
+    "PerceiverTokenizer",
+    "PhobertTokenizer",
+    "ProphetNetTokenizer",
+    "Qwen2Tokenizer",
+    "Qwen3_5Tokenizer",
+    "RagTokenizer",
+    "ReformerTokenizer",
+    "RemBertTokenizer",
+    "RoCBertTokenizer",
+    "RoFormerTokenizer",
+    "SeamlessM4TTokenizer",
+    "Siglip2Tokenizer",
+    "SplinterTokenizer",
+    "T5Tokenizer",
+    "TapasTokenizer",
+    "UdopTokenizer",
+    "VideoPrismTokenizer",
+    "VitsTokenizer",
+    "Wav2Vec2CTCTokenizer",
+    "Wav2Vec2PhonemeCTCTokenizer",
+    "WhisperTokenizer",
+    "XGLMTokenizer",
+    "XLNetTokenizer",
+];
+
+impl Class {
+    /// The class that `tokenizer_class` names, in `tokenizer_config.json` or else in `config.json`; without it the one
+    /// of `model_type`. None: nothing says which.
+    pub(super) fn of(
+        tokenizer_config: &Map<String, Value>,
+        config: &Map<String, Value>,
+    ) -> Result<Option<Self>, String> {
+        let named = |keys: &Map<String, Value>| -> Result<Option<String>, String> {
+            match keys.get("tokenizer_class") {
+                None | Some(Value::Null) => Ok(None),
+                Some(Value::String(name)) => Ok(Some(name.clone())),
+                Some(other) => Err(format!("tokenizer_class is {other}, not a name")),
+            }
+        };
+        let (first, second) = (named(tokenizer_config)?, named(config)?);
+        let empty = first.as_deref() == Some("");
+        match first.filter(|name| !name.is_empty()).or(second.filter(|name| !name.is_empty())) {
+            Some(name) => Self::named(&name).map(Some),
+            None if empty => Ok(Some(Self::AsItIs)),
+            None => Ok(match config.get("model_type").and_then(Value::as_str) {
+                Some("bert" | "distilbert") => Some(Self::Bert),
+                Some("mpnet") => Some(Self::Mpnet),
+                Some("roberta") => Some(Self::Roberta),
+                Some("xlm-roberta") => Some(Self::XlmRoberta),
+                _ => None,
+            }),
+        }
+    }
+
+    fn named(name: &str) -> Result<Self, String> {
+        // A class with "Fast" behind its name has been the same one since version 5.
+        let plain =
+            if name.starts_with("PreTrained") { name } else { name.strip_suffix("Fast").unwrap_or(name) };
+        match plain {
+            "BertTokenizer"
+            | "DistilBertTokenizer"
+            | "ElectraTokenizer"
+            | "MobileBertTokenizer"
+            | "LayoutLMTokenizer"
+            | "LxmertTokenizer"
+            | "SqueezeBertTokenizer" => Ok(Self::Bert),
+            "MPNetTokenizer" => Ok(Self::Mpnet),
+            "RobertaTokenizer" | "BartTokenizer" | "LEDTokenizer" | "LongformerTokenizer" => {
+                Ok(Self::Roberta)
+            }
+            "XLMRobertaTokenizer" => Ok(Self::XlmRoberta),
+            other if OTHERS.contains(&other) || other == "XLMTokenizer" => Err(format!(
+                "tokenizer_class is {name}, whose tokenization is not built here; make a tokenizer.json that says all of \
+                 it and set tokenizer_class to PreTrainedTokenizerFast"
+            )),
+            _ => Ok(Self::AsItIs),
+        }
+    }
+
+    /// Special tokens by their key, where no file names them.
+    pub(super) fn named_tokens(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Bert => &[
+                ("unk_token", "[UNK]"),
+                ("sep_token", "[SEP]"),
+                ("pad_token", "[PAD]"),
+                ("cls_token", "[CLS]"),
+                ("mask_token", "[MASK]"),
+            ],
+            Self::Mpnet => &[
+                ("bos_token", "<s>"),
+                ("eos_token", "</s>"),
+                ("unk_token", "[UNK]"),
+                ("sep_token", "</s>"),
+                ("pad_token", "<pad>"),
+                ("cls_token", "<s>"),
+                ("mask_token", "<mask>"),
+            ],
+            Self::Roberta | Self::XlmRoberta => &[
+                ("bos_token", "<s>"),
+                ("eos_token", "</s>"),
+                ("unk_token", "<unk>"),
+                ("sep_token", "</s>"),
+                ("pad_token", "<pad>"),
+                ("cls_token", "<s>"),
+                ("mask_token", "<mask>"),
+            ],
+            Self::AsItIs => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_those_that_transformers_takes() {
+        let of = |tokenizer: &str, config: &str| {
+            let map = |text: &str| serde_json::from_str::<Map<String, Value>>(text).expect("JSON");
+            Class::of(&map(tokenizer), &map(config))
+        };
+        for (tokenizer, config, class) in [
+            ("{}", r#"{"model_type": "distilbert"}"#, Some(Class::Bert)),
+            ("{}", r#"{"model_type": "xlm-roberta"}"#, Some(Class::XlmRoberta)),
+            ("{}", "{}", None),
+            (
+                r#"{"tokenizer_class": null}"#,
+                r#"{"tokenizer_class": "RobertaTokenizerFast"}"#,
+                Some(Class::Roberta),
+            ),
+            (r#"{"tokenizer_class": "MPNetTokenizer"}"#, r#"{"model_type": "bert"}"#, Some(Class::Mpnet)),
+            (
+                r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#,
+                r#"{"model_type": "bert"}"#,
+                Some(Class::AsItIs),
+            ),
+            (r#"{"tokenizer_class": "SomebodysTokenizer"}"#, "{}", Some(Class::AsItIs)),
+            (r#"{"tokenizer_class": ""}"#, r#"{"model_type": "bert"}"#, Some(Class::AsItIs)),
+        ] {
+            assert_eq!(of(tokenizer, config), Ok(class), "{tokenizer} {config}");
+        }
+        for refused in ["BertJapaneseTokenizer", "GPT2TokenizerFast", "XLMTokenizer"] {
+            let error = of(&format!(r#"{{"tokenizer_class": "{refused}"}}"#), "{}").expect_err(refused);
+            assert!(error.contains(refused), "{error}");
+        }
+        assert!(of(r#"{"tokenizer_class": 3}"#, "{}").is_err());
+    }
+}

@@ -1,0 +1,200 @@
+//! Every key of a model folder: what is followed gives sentence-transformers' rows, what is not is refused, what is
+//! unknown is named. The rows were made by tests/fixtures/folders/write.py.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use micse_model::{Compute, KNOWN_KEYS, ModelFolder, Pooling, SentenceModel, Treatment};
+use micse_tests::folders::{Case, Cases};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+/// The largest difference of two sets of rows, over the largest entry.
+fn difference(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let mut worst = 0.0_f32;
+    let largest = expected.iter().flatten().fold(0.0_f32, |m, v| m.max(v.abs()));
+    for (a, b) in found.iter().zip(expected) {
+        assert_eq!(a.len(), b.len(), "entries of a row");
+        worst = a.iter().zip(b).fold(worst, |m, (a, b)| m.max((a - b).abs()));
+    }
+    worst / largest
+}
+
+fn open(folder: &Path) -> micse_model::Result<SentenceModel<'static>> {
+    let folder = ModelFolder::open(folder)?;
+    // Without modules.json sentence-transformers takes the mean.
+    let pooling = folder.pooling()?.is_none().then_some(Pooling::Mean);
+    SentenceModel::load(&folder, pooling, &Compute::cpu())
+}
+
+#[test]
+fn every_folder_gives_the_rows_of_sentence_transformers() {
+    let Cases { texts, cases } = Cases::read();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let folder = case.folder();
+        match open(folder.path()).and_then(|model| model.encode(&texts)) {
+            Ok(rows) => {
+                let difference = difference(&rows, &case.rows);
+                if difference > 1e-5 {
+                    wrong.push(format!("{}: {difference:e}", case.name));
+                }
+            }
+            Err(error) => wrong.push(format!("{}: {error}", case.name)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(cases.len() > 70);
+}
+
+/// What is written is again what was read, and nothing in any of these folders is unknown.
+#[test]
+fn every_folder_survives_being_saved() {
+    let Cases { texts, cases } = Cases::read();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let (folder, copy) = (case.folder(), tempfile::tempdir().expect("a folder"));
+        let base = ModelFolder::open(folder.path()).expect(&case.name);
+        assert_eq!(base.unknown_keys().expect(&case.name), Vec::<String>::new(), "{}", case.name);
+        let model = open(folder.path()).expect(&case.name);
+        model.save(copy.path(), &base, candle_core::DType::F32).expect(&case.name);
+        let again = SentenceModel::open(copy.path()).expect(&case.name);
+        let difference = difference(&again.encode(&texts).expect("rows"), &case.rows);
+        if difference > 1e-5 {
+            wrong.push(format!("{}: {difference:e}", case.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn with_key(case: &Case, file: &str, key: &str, value: Value) -> TempDir {
+    let folder = case.folder();
+    let path = folder.path().join(file);
+    let mut keys: Map<String, Value> = std::fs::read_to_string(&path)
+        .ok()
+        .map(|text| serde_json::from_str(&text).expect("JSON"))
+        .unwrap_or_default();
+    keys.insert(key.into(), value);
+    std::fs::write(&path, serde_json::to_string(&keys).expect("JSON")).expect("a file");
+    folder
+}
+
+#[test]
+fn what_is_not_followed_is_refused_by_its_key() {
+    let cases = Cases::read().cases;
+    let of = |name: &str| cases.iter().find(|case| case.name == name).expect(name);
+    let (bert, everything, mpnet) = (of("mean"), of("everything"), of("mpnet"));
+    let (config, tokenizer) = ("config.json", "tokenizer_config.json");
+    let (transformer, settings) = ("sentence_bert_config.json", "config_sentence_transformers.json");
+    let mut refused = Vec::new();
+    for (case, file, key, value) in [
+        (bert, config, "position_embedding_type", json!("relative_key")),
+        (bert, config, "is_decoder", json!(true)),
+        (bert, config, "add_cross_attention", json!(true)),
+        (bert, config, "is_encoder_decoder", json!(true)),
+        (bert, config, "quantization_config", json!({"bits": 8})),
+        (bert, config, "pruned_heads", json!({"0": [1]})),
+        (bert, config, "adapters", json!({"a": 1})),
+        (mpnet, config, "relative_attention_num_buckets", json!(64)),
+        (bert, tokenizer, "tokenizer_class", json!("BertJapaneseTokenizer")),
+        (bert, tokenizer, "tokenizer_class", json!("GPT2TokenizerFast")),
+        (bert, tokenizer, "do_lower_case", json!("yes")),
+        (bert, tokenizer, "strip_accents", json!(1)),
+        (bert, tokenizer, "tokenize_chinese_chars", json!(null)),
+        (bert, tokenizer, "truncation_side", json!("middle")),
+        (bert, tokenizer, "added_tokens_decoder", json!([1])),
+        (bert, tokenizer, "model_max_length", json!("long")),
+        (bert, transformer, "model_args", json!({"dtype": "float16"})),
+        (bert, transformer, "model_kwargs", json!({"dtype": "float16"})),
+        (bert, transformer, "tokenizer_args", json!({"do_lower_case": false})),
+        (bert, transformer, "processor_kwargs", json!({"do_lower_case": false})),
+        (bert, transformer, "config_args", json!({"hidden_act": "relu"})),
+        (bert, transformer, "config_kwargs", json!({"hidden_act": "relu"})),
+        (bert, transformer, "processing_kwargs", json!({"text": {"max_length": 5}})),
+        (bert, transformer, "query_length", json!(5)),
+        (bert, transformer, "document_length", json!(5)),
+        (bert, transformer, "query_expansion", json!(true)),
+        (bert, transformer, "tokenizer_name_or_path", json!("elsewhere")),
+        (bert, transformer, "transformer_task", json!("fill-mask")),
+        (bert, transformer, "module_output_name", json!("sentence_embedding")),
+        (
+            bert,
+            transformer,
+            "modality_config",
+            json!({"text": {"method": "forward", "method_output_name": "pooler_output"}}),
+        ),
+        (bert, settings, "model_type", json!("SparseEncoder")),
+        (bert, settings, "default_prompt_name", json!("passage")),
+        (bert, settings, "truncate_dim", json!(0)),
+        (bert, "1_Pooling/config.json", "pooling_mode_max_tokens", json!(true)),
+        (bert, "1_Pooling/config.json", "pooling_mode_mean_sqrt_len_tokens", json!(true)),
+        (bert, "1_Pooling/config.json", "pooling_mode_weightedmean_tokens", json!(true)),
+        (bert, "1_Pooling/config.json", "pooling_mode_lasttoken", json!(true)),
+        (bert, "1_Pooling/config.json", "include_prompt", json!("no")),
+        (everything, "2_Dense/config.json", "module_input_name", json!("token_embeddings")),
+        (everything, "2_Dense/config.json", "module_output_name", json!("x")),
+        (
+            everything,
+            "2_Dense/config.json",
+            "activation_function",
+            json!("torch.nn.modules.activation.Softmax"),
+        ),
+        (everything, "5_Normalize/config.json", "module_input_name", json!("token_embeddings")),
+        (everything, "5_Normalize/config.json", "module_output_name", json!("x")),
+    ] {
+        let folder = with_key(case, file, key, value);
+        let Err(error) = open(folder.path()) else { panic!("{file}: {key} is taken") };
+        let error = error.to_string();
+        let named = ["pooling_mode", "activation_function", "module_input_name", "module_output_name"];
+        let by_key = error.contains(key) || named.iter().any(|part| key.starts_with(part));
+        assert!(error.contains(file) && by_key, "{file}, {key}: {error}");
+        refused.push((file.split('/').next_back().expect("a name").to_owned(), key));
+    }
+    // Nothing is listed as refused that is not tried here.
+    for known in KNOWN_KEYS.iter().filter(|known| known.treatment == Treatment::Refused) {
+        for key in known.keys {
+            assert!(refused.iter().any(|(_, tried)| tried == key), "{}: {key}", known.file);
+        }
+    }
+}
+
+#[test]
+fn keys_without_effect_have_none_and_unknown_ones_are_named() {
+    let Cases { texts, cases } = Cases::read();
+    let everything = cases.iter().find(|case| case.name == "everything").expect("the case");
+    let file_of = |file: &str| match file {
+        "N_Dense/config.json" => "2_Dense/config.json".to_owned(),
+        "N_Dropout/config.json" => "3_Dropout/config.json".to_owned(),
+        "N_LayerNorm/config.json" => "4_LayerNorm/config.json".to_owned(),
+        "N_Normalize/config.json" => "5_Normalize/config.json".to_owned(),
+        other => other.to_owned(),
+    };
+    let mut files = BTreeMap::new();
+    for known in KNOWN_KEYS {
+        if known.file != "modules.json" {
+            files.insert(known.file, file_of(known.file));
+        }
+    }
+    for known in KNOWN_KEYS.iter().filter(|known| known.treatment == Treatment::WithoutEffect) {
+        let Some(file) = files.get(known.file) else { continue };
+        for key in known.keys {
+            // Some of them have a type.
+            let odd = match *key {
+                "architectures" => json!(["Odd"]),
+                key if key.contains("drop") || key == "initializer_range" => json!(0.25),
+                _ => json!("something odd"),
+            };
+            let folder = with_key(everything, file, key, odd);
+            let model = open(folder.path()).unwrap_or_else(|error| panic!("{file}: {key}: {error}"));
+            let difference = difference(&model.encode(&texts).expect("rows"), &everything.rows);
+            assert!(difference <= 1e-5, "{file}: {key} changes rows by {difference:e}");
+        }
+    }
+    for file in files.values() {
+        let folder = with_key(everything, file, "of_tomorrow", json!(1));
+        let unknown =
+            ModelFolder::open(folder.path()).and_then(|folder| folder.unknown_keys()).expect("a folder");
+        assert_eq!(unknown, [format!("{file}: of_tomorrow")]);
+    }
+}
