@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use micse_tests::folders::Cases;
 use micse_tests::sweeps::{SmallSweep, assert_same};
 use micse_tests::{command, ended};
 
@@ -19,6 +20,7 @@ fn a_cell_that_fails_is_recorded_and_the_others_go_on() {
     {
         assert!(first.stdout.contains(part), "{part} is not in the tables: {}", first.stdout);
     }
+    assert_eq!(first.stdout.matches("Development pairs").count(), 1, "the tables come once: {}", first.stdout);
     first.refused(&["failed: simcse lr=1e30 20 seed 48: step ", "2 of 5 cells failed", "--retry-failed"]);
     let record = small.path("failing/cells/simcse_lr=1e30/20/seed-48/failed.json");
     let before = std::fs::read_to_string(&record).expect("the record");
@@ -128,4 +130,46 @@ fn a_changed_recipe_under_a_begun_sweep_is_refused() {
     std::fs::remove_file(small.path("begun/cells/simcse/20/seed-48/result.json")).expect("a result");
     let changed = small.run("begun", &["--methods", "simcse", "--seeds", "48", "--set", "optimizer.lr=1e-3"]);
     changed.refused(&["simcse 20 seed 48 belongs to another run", "recipe.optimizer.lr = "]);
+}
+
+/// The presets' settings were made for their own encoders and texts.
+#[test]
+fn with_an_encoder_and_a_text_of_ones_own_the_recipes_own_settings_hold() {
+    let small = SmallSweep::new(XTASK);
+    let (encoder, text, sts) = (small.path("model"), small.path("text.txt"), small.path("sts"));
+    let sweep = |out: &str, more: &[&str]| {
+        let mut command = small.program();
+        command.args(["sweep", "--sizes", "20", "--seeds", "48", "--steps", "2", "--out"]).arg(small.path(out));
+        command.arg("--sts").arg(&sts).args(more);
+        command
+    };
+    let mut own = sweep("own", &["--methods", "simcse"]);
+    let ended = ended(own.arg("--encoder").arg(&encoder).arg("--corpus").arg(&text));
+    assert!(ended.stderr.contains("settings: steps=2"), "{}", ended.stderr);
+    ended.output();
+    let run = std::fs::read_to_string(small.path("own/cells/simcse/20/seed-48/run.toml")).expect("run.toml");
+    for value in ["lr = 0.00003", "batch_size = 50", "max_length = 32", "test = \"cls\""] {
+        assert!(run.contains(value), "{value} is not in {run}");
+    }
+    // Neither is there a choice of methods.
+    let mut none = sweep("none", &[]);
+    micse_tests::ended(none.arg("--encoder").arg(&encoder).arg("--corpus").arg(&text)).refused(&["--methods", "--preset"]);
+}
+
+/// The row without training is the folder's model, not its bare encoder.
+#[test]
+fn the_untrained_row_scores_the_whole_model() {
+    let small = SmallSweep::new(XTASK);
+    let base = Cases::named("everything").folder();
+    let mut command = small.program();
+    command.args(["sweep", "--methods", "bert-mean", "--sizes", "20", "--seeds", "48"]);
+    command.arg("--out").arg(small.path("untrained")).arg("--encoder").arg(base.path());
+    ended(command.arg("--corpus").arg(small.path("text.txt")).arg("--sts").arg(small.path("sts"))).output();
+    let result = small.path("untrained/cells/bert-mean/result.json");
+    let result: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(result).expect("result.json")).expect("JSON");
+    let suite = micse_data::Suite::load(&small.path("sts"), None).expect("the pairs");
+    let model = micse_model::SentenceModel::open(base.path()).expect("the model");
+    let expected = micse_eval::evaluate(&model, &suite, &mut |_, _| {}).expect("scores").average;
+    assert_eq!(result["scores"]["average"].as_f64(), Some(expected));
 }

@@ -327,7 +327,7 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
         modules::SETTINGS_FILE,
         WithoutEffect,
         &["similarity_fn_name"],
-        "similarity here is the cosine; the key stays in what is exported",
+        "similarity here is the cosine, and another one is reported; the key stays in what is exported",
     ),
     keys(
         modules::SETTINGS_FILE,
@@ -524,6 +524,11 @@ impl ModelFolder {
         // What cannot be read is an error where it is used.
         for key in self.unknown_keys().unwrap_or_default() {
             tracing::warn!("{root}: unknown key, ignored: {key}");
+        }
+        let settings = modules::object(&self.root().join(modules::SETTINGS_FILE)).ok().flatten();
+        let similarity = settings.as_ref().and_then(|keys| keys.get("similarity_fn_name")?.as_str());
+        if let Some(other) = similarity.filter(|name| *name != "cosine") {
+            tracing::warn!("{root}: similarity_fn_name is {other}; micse compares embeddings by their cosine");
         }
         for part in replaced {
             tracing::warn!(
