@@ -20,7 +20,12 @@ fn a_cell_that_fails_is_recorded_and_the_others_go_on() {
     {
         assert!(first.stdout.contains(part), "{part} is not in the tables: {}", first.stdout);
     }
-    assert_eq!(first.stdout.matches("Development pairs").count(), 1, "the tables come once: {}", first.stdout);
+    assert_eq!(
+        first.stdout.matches("Development pairs").count(),
+        1,
+        "the tables come once: {}",
+        first.stdout
+    );
     first.refused(&["failed: simcse lr=1e30 20 seed 48: step ", "2 of 5 cells failed", "--retry-failed"]);
     let record = small.path("failing/cells/simcse_lr=1e30/20/seed-48/failed.json");
     let before = std::fs::read_to_string(&record).expect("the record");
@@ -139,7 +144,9 @@ fn with_an_encoder_and_a_text_of_ones_own_the_recipes_own_settings_hold() {
     let (encoder, text, sts) = (small.path("model"), small.path("text.txt"), small.path("sts"));
     let sweep = |out: &str, more: &[&str]| {
         let mut command = small.program();
-        command.args(["sweep", "--sizes", "20", "--seeds", "48", "--steps", "2", "--out"]).arg(small.path(out));
+        command
+            .args(["sweep", "--sizes", "20", "--seeds", "48", "--steps", "2", "--out"])
+            .arg(small.path(out));
         command.arg("--sts").arg(&sts).args(more);
         command
     };
@@ -153,7 +160,8 @@ fn with_an_encoder_and_a_text_of_ones_own_the_recipes_own_settings_hold() {
     }
     // Neither is there a choice of methods.
     let mut none = sweep("none", &[]);
-    micse_tests::ended(none.arg("--encoder").arg(&encoder).arg("--corpus").arg(&text)).refused(&["--methods", "--preset"]);
+    micse_tests::ended(none.arg("--encoder").arg(&encoder).arg("--corpus").arg(&text))
+        .refused(&["--methods", "--preset"]);
 }
 
 /// The row without training is the folder's model, not its bare encoder.

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use micse_model::{BertConfig, Encoder, RandomWeights, TensorEncoder, Trainable, files, save_safetensors};
+use micse_files as files;
+use micse_model::{BertConfig, Encoder, RandomWeights, TensorEncoder, Trainable, save_safetensors};
 use micse_random::Stream;
 
 pub mod folders;

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use candle_core::{DType, Tensor};
+use micse_files as files;
 use micse_model::{
     BertConfig, Checkpoint, Compute, Dense, DenseActivation, Family, ModelFolder, Pooling, RandomWeights,
-    Tokenizer, add_dense, build_encoder, files, save_model, save_safetensors,
+    Tokenizer, add_dense, build_encoder, save_model, save_safetensors,
 };
 use micse_random::Stream;
 

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use micse_data::Masking;
+use micse_files as files;
 use micse_model::{
     AdamStep, AttentionPosition, AttentionStage, AttentionValues, Batch, Compute, Dense, DenseActivation,
     Dropout, Encoder, Family, MaskedLmHead, Mode, ModelFolder, Padding, Pass, Pooling, SentenceModel, Taps,
-    Tokenizer, WORD_TABLE, add_dense, files, save_model,
+    Tokenizer, WORD_TABLE, add_dense, save_model,
 };
 use micse_random::Stream;
 use micse_tests::root;

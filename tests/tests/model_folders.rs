@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+use micse_files as files;
 use micse_model::post::Whitening;
 use micse_model::{
     AfterPooling, Batch, BertConfig, Checkpoint, Compute, Dense, DenseActivation, Family, ModelFolder, Pass,
-    Pooling, SentenceModel, add_dense, files, save_model, save_safetensors,
+    Pooling, SentenceModel, add_dense, save_model, save_safetensors,
 };
 use micse_tests::{root, sentences, write_small_model};
 

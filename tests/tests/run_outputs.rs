@@ -200,10 +200,10 @@ fn what_a_killed_process_left_is_removed() {
     let left =
         ["", "checkpoint", "model", "model/1_Pooling"].map(|at| folder.join(at).join(".unfinished-Ab12"));
     for path in &left {
-        micse_model::files::write_whole(path, b"half").expect("a file");
+        micse_files::write_whole(path, b"half").expect("a file");
     }
     let of_others = folder.join("notes/.unfinished-Ab12");
-    micse_model::files::write_whole(&of_others, b"half").expect("a file");
+    micse_files::write_whole(&of_others, b"half").expect("a file");
     micse_train::run(&folder, &inputs, &mut |_| {}).expect("a run");
     assert!(folder.join("model/1_Pooling/config.json").is_file());
     for path in left {

@@ -6,8 +6,8 @@ mod reader;
 
 use std::path::{Path, PathBuf};
 
+use micse_files::Hash;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::demo;
 use crate::error::{Error, Result};
@@ -115,7 +115,7 @@ struct Builder {
     text: String,
     ends: Vec<usize>,
     blank_lines: usize,
-    hash: Sha256,
+    hash: Hash,
 }
 
 impl Builder {
@@ -134,12 +134,7 @@ impl Builder {
     fn finish(mut self, sources: Vec<String>) -> Corpus {
         self.text.shrink_to_fit();
         self.ends.shrink_to_fit();
-        let mut sha256 = String::with_capacity(64);
-        for byte in self.hash.finalize() {
-            for half in [byte >> 4, byte & 15] {
-                sha256.extend(char::from_digit(u32::from(half), 16));
-            }
-        }
+        let sha256 = self.hash.digits();
         let info = CorpusInfo { sources, sentences: self.ends.len(), blank_lines: self.blank_lines, sha256 };
         Corpus { text: self.text, ends: self.ends, info }
     }

@@ -39,7 +39,7 @@ pub enum Error {
     Mteb(String),
     /// A file cannot be written.
     #[error(transparent)]
-    File(#[from] micse_model::Error),
+    File(#[from] micse_files::Error),
     /// An evaluation could not be written as JSON.
     #[error("the evaluation cannot be written as JSON")]
     Json(#[from] serde_json::Error),

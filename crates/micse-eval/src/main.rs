@@ -205,7 +205,7 @@ impl Cli {
             Format::Csv => evaluation.to_csv(),
         };
         match &self.output {
-            Some(path) => micse_model::files::write_whole(path, format!("{}\n", text.trim_end()).as_bytes())?,
+            Some(path) => micse_files::write_whole(path, format!("{}\n", text.trim_end()).as_bytes())?,
             None => println!("{}", text.trim_end()),
         }
         Ok(())

@@ -15,7 +15,7 @@
 use std::path::{Path, PathBuf};
 
 use micse_data::sts::Suite;
-use micse_model::files::write_json;
+use micse_files::write_json;
 use serde_json::{Value, json};
 
 use crate::{Error, Evaluation, Result, TaskScores};

@@ -72,7 +72,7 @@ impl Store {
         let temporary = beside(&path);
         create_parent(&path)?;
         std::fs::write(&temporary, commit).map_err(|source| failed("write", &temporary, source))?;
-        std::fs::rename(&temporary, &path).map_err(|source| failed("write", &path, source))
+        rename(&temporary, &path)
     }
 
     /// The files of a snapshot that can be read, by their names in the repository.
@@ -153,7 +153,7 @@ impl Store {
         remove(&temporary)?;
         link(&blob, &temporary, file)
             .map_err(|source| failed("make a link to the content at", &path, source))?;
-        std::fs::rename(&temporary, &path).map_err(|source| failed("write", &path, source))?;
+        rename(&temporary, &path)?;
         Ok(path)
     }
 
@@ -200,6 +200,14 @@ pub(crate) fn create_parent(path: &Path) -> Result<()> {
 
 pub(crate) fn failed(action: &'static str, path: &Path, source: io::Error) -> Error {
     Error::File { action, path: path.to_owned(), remedy: REMEDY, source }
+}
+
+/// Gives what is whole its name.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
+    micse_files::rename(from, to).map_err(|error| match error {
+        micse_files::Error::Io { path, source } => failed("write", &path, source),
+        other => failed("write", to, io::Error::other(other)),
+    })
 }
 
 /// A name next to a file that no other process and no other thread takes.

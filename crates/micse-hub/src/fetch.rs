@@ -3,7 +3,6 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use ureq::http::StatusCode;
 
 use crate::cache::{self, Store};
@@ -131,7 +130,7 @@ impl Hub {
         }
         partial.file.sync_all().map_err(|source| cache::failed("write", &path, source))?;
         let blob = store.blob(&content.etag);
-        std::fs::rename(&path, &blob).map_err(|source| cache::failed("write", &blob, source))
+        cache::rename(&path, &blob)
     }
 
     /// One request for the bytes that are missing, and the comparison of what is there then.
@@ -279,23 +278,8 @@ fn range_begins_at(reply: &Reply, from: u64) -> bool {
 }
 
 pub(crate) fn sha256(path: &Path) -> Result<String> {
-    let failed = |source| cache::failed("read", path, source);
-    let mut file = File::open(path).map_err(failed)?;
-    let mut hash = Sha256::new();
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        match file.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(count) => hash.update(&chunk[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(source) => return Err(failed(source)),
-        }
-    }
-    let mut digits = String::with_capacity(64);
-    for byte in hash.finalize() {
-        for half in [byte >> 4, byte & 15] {
-            digits.extend(char::from_digit(u32::from(half), 16));
-        }
-    }
-    Ok(digits)
+    micse_files::sha256(path).map_err(|error| match error {
+        micse_files::Error::Io { path, source } => cache::failed("read", &path, source),
+        other => cache::failed("read", path, io::Error::other(other)),
+    })
 }

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
 use crate::encoder::ParameterInfo;
-use crate::files::{read_text, write_json};
+use crate::files::read_text;
 use crate::modules::EMBEDDING;
 use crate::optimizer::Group;
 use crate::weights::{TensorSource, save_safetensors};
 use crate::{Error, Result};
+use micse_files::write_json;
 
 /// The weight's name in the module's own file.
 const WEIGHT: &str = "linear.weight";

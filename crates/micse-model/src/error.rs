@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file cannot be read or written.
-    #[error("{}: {source}{}", path.display(), crate::files::remedy(source))]
+    /// A file cannot be read.
+    #[error("{}: {source}{}", path.display(), micse_files::remedy(source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -80,6 +80,9 @@ pub enum Error {
     /// A whitening or flow that cannot be read or applied.
     #[error(transparent)]
     Post(Box<crate::post::Error>),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Files(#[from] micse_files::Error),
     /// Input that the encoder cannot take.
     #[error("{0}")]
     Input(String),

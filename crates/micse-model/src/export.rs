@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 
 use crate::checkpoint::Checkpoint;
 use crate::encoder::Encoder;
-use crate::files::{read_text, write_json, write_whole};
+use crate::files::read_text;
 use crate::modules::{self, AfterPooling, OWN, SETTINGS_FILE};
 use crate::weights::save_safetensors;
 use crate::{BertConfig, Dense, Error, Family, ModelFolder, Pooling, Result};
+use micse_files::{write_json, write_whole};
 
 /// The files that make up a tokenizer, copied unchanged from the folder that an encoder came from.
 const TOKENIZER_FILES: [&str; 8] = [
@@ -163,7 +164,7 @@ fn write_settings(folder: &Path, base: &ModelFolder) -> Result<()> {
         },
         Value::Object,
     );
-    write_json(&folder.join(SETTINGS_FILE), &keys)
+    Ok(write_json(&folder.join(SETTINGS_FILE), &keys)?)
 }
 
 /// The Transformer module's own file: the base's, with the limit of tokens.
@@ -171,12 +172,12 @@ fn write_transformer(folder: &Path, base: &ModelFolder, limit: usize) -> Result<
     let mut keys = carried(base, modules::transformer_file(base.path())?).unwrap_or_default();
     keys.insert("max_seq_length".into(), limit.into());
     keys.entry("do_lower_case").or_insert(false.into());
-    write_json(&folder.join("sentence_bert_config.json"), &keys)
+    Ok(write_json(&folder.join("sentence_bert_config.json"), &keys)?)
 }
 
 /// The Pooling module's file.
 fn write_pooling(folder: &Path, base: &ModelFolder, cls: bool, hidden: usize) -> Result<()> {
-    write_json(
+    Ok(write_json(
         &folder.join("1_Pooling").join("config.json"),
         &json!({
             "word_embedding_dimension": hidden,
@@ -188,7 +189,7 @@ fn write_pooling(folder: &Path, base: &ModelFolder, cls: bool, hidden: usize) ->
             "pooling_mode_lasttoken": false,
             "include_prompt": modules::includes_prompt(base.root())?,
         }),
-    )
+    )?)
 }
 
 fn entry(index: usize, path: &str, class: &str) -> Value {
@@ -218,7 +219,7 @@ pub fn add_own_modules(folder: &Path, names: &[&str]) -> Result<()> {
     for name in names {
         modules.push(entry(modules.len(), "", &format!("{OWN}{name}")));
     }
-    write_json(&folder.join("modules.json"), &modules)
+    Ok(write_json(&folder.join("modules.json"), &modules)?)
 }
 
 /// Adds a linear layer behind all modules of a model folder (see [`save_model`]), as sentence-transformers' `Dense`: a
@@ -259,12 +260,12 @@ pub(crate) fn add_step(folder: &Path, step: &AfterPooling) -> Result<()> {
     match step {
         AfterPooling::Dense(dense) => add_dense(folder, dense),
         AfterPooling::LayerNorm(norm) => add(folder, "LayerNorm", |path| norm.save(path)),
-        AfterPooling::Dropout(rate) => {
-            add(folder, "Dropout", |path| write_json(&path.join("config.json"), &json!({"dropout": rate})))
-        }
+        AfterPooling::Dropout(rate) => add(folder, "Dropout", |path| {
+            Ok(write_json(&path.join("config.json"), &json!({"dropout": rate}))?)
+        }),
         // The library's own folders have it empty; an empty folder would be lost in a repository.
         AfterPooling::Normalize => {
-            add(folder, "Normalize", |path| write_json(&path.join("config.json"), &json!({})))
+            add(folder, "Normalize", |path| Ok(write_json(&path.join("config.json"), &json!({}))?))
         }
     }
 }
@@ -275,5 +276,5 @@ fn add(folder: &Path, class: &str, save: impl FnOnce(&Path) -> Result<()>) -> Re
     let path = format!("{}_{class}", modules.len());
     save(&folder.join(&path))?;
     modules.push(library_module(modules.len(), &path, class));
-    write_json(&folder.join("modules.json"), &modules)
+    Ok(write_json(&folder.join("modules.json"), &modules)?)
 }

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::checkpoint::Checkpoint;
 use crate::encoder::ParameterInfo;
-use crate::files::write_json;
 use crate::optimizer::Group;
 use crate::weights::{TensorSource, save_safetensors};
 use crate::{Error, Result, modules};
+use micse_files::write_json;
 
 const WEIGHT: &str = "norm.weight";
 const BIAS: &str = "norm.bias";

@@ -46,7 +46,7 @@ pub mod encoder;
 mod error;
 pub mod export;
 mod family;
-pub mod files;
+mod files;
 pub mod folder;
 pub mod head;
 mod layer_norm;

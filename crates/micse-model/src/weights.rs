@@ -8,9 +8,9 @@ use micse_random::Stream;
 
 use crate::distance::BUCKETS;
 use crate::encoder::ParameterInfo;
-use crate::files::write_whole;
 use crate::optimizer::Group;
 use crate::{BertConfig, Checkpoint, Error, Family, Result};
+use micse_files::write_whole;
 
 /// The encoder's parameters in their one fixed order, under BERT's names whatever the family. The pooler and all
 /// other heads are not among them.
@@ -181,5 +181,5 @@ pub fn save_safetensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()>
     let views = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
     let bytes = safetensors::serialize(views, Some(metadata))
         .map_err(|e| Error::Weights { path: path.into(), reason: e.to_string() })?;
-    write_whole(path, &bytes)
+    Ok(write_whole(path, &bytes)?)
 }

@@ -18,7 +18,7 @@ pub enum Error {
     Run(#[from] micse_train::Error),
     /// A file cannot be written.
     #[error(transparent)]
-    Write(#[from] micse_model::Error),
+    Write(#[from] micse_files::Error),
     /// The sweep has no such baseline.
     #[error("baseline {name}: the sweep has no such method; give one of {methods}")]
     Baseline {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use micse_model::files::write_json;
+use micse_files::write_json;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};

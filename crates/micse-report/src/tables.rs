@@ -5,7 +5,7 @@ mod sheet;
 
 use std::path::Path;
 
-use micse_model::files::write_whole;
+use micse_files::write_whole;
 use polars::prelude::*;
 
 use crate::comparison::Comparisons;

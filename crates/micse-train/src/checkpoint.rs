@@ -6,7 +6,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use micse_model::{Trainable, files::write_whole};
+use micse_files::write_whole;
+use micse_model::Trainable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -31,7 +32,7 @@ pub fn set_aside_foreign(path: &Path, run: &str) -> Result<Option<PathBuf>> {
     let free = |n: &usize| !path.with_file_name(format!("of-another-run-{n}.safetensors")).exists();
     let number = (1..).find(free).unwrap_or(0);
     let aside = path.with_file_name(format!("of-another-run-{number}.safetensors"));
-    std::fs::rename(path, &aside).map_err(Error::io(path))?;
+    micse_files::rename(path, &aside)?;
     Ok(Some(aside))
 }
 

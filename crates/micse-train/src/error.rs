@@ -37,13 +37,16 @@ pub enum Error {
         step: usize,
     },
     /// A file cannot be read or written.
-    #[error("{}: {source}{}", path.display(), micse_model::files::remedy(source))]
+    #[error("{}: {source}{}", path.display(), micse_files::remedy(source))]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
     },
+    /// A file that cannot be written, or a folder that another process holds.
+    #[error(transparent)]
+    Files(#[from] micse_files::Error),
     /// An encoder, tokenizer or model folder.
     #[error(transparent)]
     Model(#[from] micse_model::Error),

@@ -1,15 +1,12 @@
 //! Embeddings that are kept beside a note of what they were made from.
 
-use std::fmt::Write;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use micse::SentenceModel;
-use micse::model::files::write_json;
+use micse::files::{Hash, write_json};
 use micse::model::options::ComputeOptions;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// Everything that decides a text's embeddings.
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -43,11 +40,9 @@ impl Cache {
     ) -> Result<Self> {
         let mut note_path = rows.as_os_str().to_owned();
         note_path.push(".json");
-        let mut text_hash = Sha256::new();
-        hash_file(text, &mut text_hash)?;
         let note = Note {
             model_sha256: hash_of_folder(model)?,
-            text_sha256: hexadecimal(text_hash),
+            text_sha256: micse::files::sha256(text)?,
             pooling: encoder.pooling().to_string(),
             precision: compute.engine.precision.to_string(),
             device: compute.device.clone(),
@@ -102,34 +97,12 @@ fn hash_of_folder(folder: &Path) -> Result<String> {
         }
     }
     files.sort();
-    let mut hash = Sha256::new();
+    let mut hash = Hash::new();
     for file in files {
         hash.update(file.strip_prefix(folder).unwrap_or(&file).as_os_str().as_encoded_bytes());
         hash.update([0]);
-        hash_file(&file, &mut hash)?;
+        hash.file(&file)?;
         hash.update([0]);
     }
-    Ok(hexadecimal(hash))
-}
-
-fn hash_file(path: &Path, hash: &mut Sha256) -> Result<()> {
-    let failed = || format!("cannot read {}", path.display());
-    let mut file = std::fs::File::open(path).with_context(failed)?;
-    let mut part = vec![0; 1 << 20];
-    loop {
-        let count = file.read(&mut part).with_context(failed)?;
-        if count == 0 {
-            return Ok(());
-        }
-        hash.update(&part[..count]);
-    }
-}
-
-fn hexadecimal(hash: Sha256) -> String {
-    let mut text = String::new();
-    for byte in hash.finalize() {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    Ok(hash.digits())
 }

@@ -40,6 +40,7 @@
 //! | [`losses`] | micse-losses | InfoNCE, attention mutual information |
 //! | [`data`] | micse-data | corpora, low-shot splits, STS sets |
 //! | [`eval`] | micse-eval | STS scores |
+//! | [`files`] | micse-files | files that are whole or absent |
 //! | [`post`] | micse-model | whitening, flows |
 //! | [`train`] | micse-train | recipes, trainer, runs |
 //! | [`search`] | micse-search | nearest neighbours |
@@ -47,6 +48,7 @@
 
 pub use micse_data as data;
 pub use micse_eval as eval;
+pub use micse_files as files;
 pub use micse_losses as losses;
 pub use micse_model as model;
 pub use micse_model::post;

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use micse::files::WholeFile;
 use micse::search::NpyWriter;
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
 /// Takes sentences with their rows, some at a time.
 pub(crate) trait Sink {
@@ -45,48 +45,9 @@ fn endings() -> &'static str {
     }
 }
 
-/// A file that gets its name when it is whole.
-pub(crate) struct WholeFile {
-    temporary: NamedTempFile,
-    path: PathBuf,
-}
-
-impl WholeFile {
-    /// Begins a file; missing folders are made.
-    pub(crate) fn create(path: &Path) -> Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let begin = || {
-            std::fs::create_dir_all(folder)?;
-            tempfile::Builder::new().prefix(".unfinished-").tempfile_in(folder)
-        };
-        let temporary = begin().with_context(|| format!("cannot write into {}", folder.display()))?;
-        Ok(Self { temporary, path: path.into() })
-    }
-
-    /// The open file, to write to.
-    pub(crate) fn handle(&self) -> Result<File> {
-        self.temporary.as_file().try_clone().with_context(|| self.failed())
-    }
-
-    /// Syncs the file and gives it its name.
-    pub(crate) fn publish(self) -> Result<()> {
-        let failed = self.failed();
-        self.temporary.as_file().sync_all().with_context(|| failed.clone())?;
-        // Temporary files are private; what is published gets the usual permissions.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let permissions = std::fs::Permissions::from_mode(0o644);
-            self.temporary.as_file().set_permissions(permissions).with_context(|| failed.clone())?;
-        }
-        self.temporary.persist(&self.path).map_err(|e| e.error).context(failed)?;
-        Ok(())
-    }
-
-    /// What could not be done, for errors.
-    pub(crate) fn failed(&self) -> String {
-        format!("cannot write {}", self.path.display())
-    }
+/// What could not be done with a file, for errors.
+pub(crate) fn failed(file: &WholeFile) -> String {
+    format!("cannot write {}", file.path().display())
 }
 
 /// A NumPy file.
@@ -99,20 +60,20 @@ impl NpyFile {
     pub(crate) fn create(path: &Path, dimension: usize) -> Result<Self> {
         let file = WholeFile::create(path)?;
         let writer = NpyWriter::new(BufWriter::new(file.handle()?), dimension);
-        Ok(Self { writer: writer.with_context(|| file.failed())?, file })
+        Ok(Self { writer: writer.with_context(|| failed(&file))?, file })
     }
 }
 
 impl Sink for NpyFile {
     fn write(&mut self, _: &[String], rows: &[Vec<f32>]) -> Result<()> {
-        rows.iter().try_for_each(|row| self.writer.push(row)).with_context(|| self.file.failed())
+        rows.iter().try_for_each(|row| self.writer.push(row)).with_context(|| failed(&self.file))
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
         let Self { writer, file } = *self;
         // This flushes the buffer too.
-        writer.finish().with_context(|| file.failed())?;
-        file.publish()
+        writer.finish().with_context(|| failed(&file))?;
+        Ok(file.publish()?)
     }
 }
 
@@ -130,7 +91,7 @@ struct Line<'a> {
 
 impl<W: Write> JsonLines<W> {
     fn failed(&self) -> String {
-        self.file.as_ref().map_or_else(|| "cannot write to standard output".into(), WholeFile::failed)
+        self.file.as_ref().map_or_else(|| "cannot write to standard output".into(), failed)
     }
 }
 
@@ -147,6 +108,6 @@ impl<W: Write> Sink for JsonLines<W> {
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         self.out.flush().with_context(|| self.failed())?;
-        self.file.map_or(Ok(()), WholeFile::publish)
+        Ok(self.file.map_or(Ok(()), WholeFile::publish)?)
     }
 }

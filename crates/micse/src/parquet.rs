@@ -10,7 +10,8 @@ use polars::prelude::{
     ListPrimitiveChunkedBuilder, ParquetCompression, ParquetWriter, Schema,
 };
 
-use crate::output::{Sink, WholeFile};
+use crate::output::{Sink, failed};
+use micse::files::WholeFile;
 
 const SENTENCE: &str = "sentence";
 const EMBEDDING: &str = "embedding";
@@ -32,7 +33,7 @@ impl ParquetFile {
             .with_compression(ParquetCompression::Uncompressed)
             .set_parallel(false)
             .batched(&schema)
-            .with_context(|| file.failed())?;
+            .with_context(|| failed(&file))?;
         Ok(Self { writer, file })
     }
 }
@@ -53,12 +54,12 @@ impl Sink for ParquetFile {
             Column::new(SENTENCE.into(), sentences.iter().map(String::as_str).collect::<Vec<_>>()),
             embeddings.finish().into_series().into(),
         ];
-        let frame = DataFrame::new(rows.len(), columns).with_context(|| self.file.failed())?;
-        self.writer.write_batch(&frame).with_context(|| self.file.failed())
+        let frame = DataFrame::new(rows.len(), columns).with_context(|| failed(&self.file))?;
+        self.writer.write_batch(&frame).with_context(|| failed(&self.file))
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        self.writer.finish().with_context(|| self.file.failed())?;
-        self.file.publish()
+        self.writer.finish().with_context(|| failed(&self.file))?;
+        Ok(self.file.publish()?)
     }
 }

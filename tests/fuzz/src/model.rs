@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
-use micse_model::{BertConfig, Checkpoint, Family, SentenceModel, Tokenizer, files, save_safetensors};
+use micse_files as files;
+use micse_model::{BertConfig, Checkpoint, Family, SentenceModel, Tokenizer, save_safetensors};
 use micse_tests::models::{TINY_VOCABULARY, into_shards, write_tiny_model};
 use tempfile::TempDir;
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use micse_model::files::write_whole;
+use micse_files::write_whole;
 use micse_train::Recipe;
 use micse_train::recipe::names;
 

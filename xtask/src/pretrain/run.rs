@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use candle_core::DType;
 use micse_data::{MaskVocabulary, Suite};
-use micse_model::files::{write_json, write_whole};
+use micse_files::{write_json, write_whole};
 use micse_model::{
     AdamStep, Compute, Dropout, Encoder, MaskedLmHead, Mode, ModelFolder, Padding, Pipeline, Pooling,
     RandomWeights, Trainable, build_encoder, clip_factor,

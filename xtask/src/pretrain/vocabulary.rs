@@ -9,8 +9,8 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use micse_data::Corpus;
+use micse_files::{write_json, write_whole};
 use micse_model::Tokenizer;
-use micse_model::files::{write_json, write_whole};
 use rayon::prelude::*;
 use serde_json::json;
 use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainer};

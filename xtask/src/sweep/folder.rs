@@ -26,7 +26,7 @@ pub(super) fn take(plan: &Plan) -> Result<(Lock, Grid)> {
         .with_context(|| format!("{}: cannot make the sweep's folder; give another --out", out.display()))?;
     let lock = Lock::take(out, Duration::from_secs(2))?;
     slurm::refuse_if_queued(out)?;
-    micse_model::files::remove_leftovers(out)?;
+    micse_files::remove_leftovers(out)?;
     let grid = plan.grid()?;
     if out.join(Grid::FILE).is_file() {
         check_same(out, &Grid::load(out)?, &grid)?;

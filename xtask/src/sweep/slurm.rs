@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use micse_model::files::write_whole;
+use micse_files::write_whole;
 use micse_report::Failure;
 use micse_train::Stop;
 use serde::Deserialize;

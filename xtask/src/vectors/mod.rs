@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use micse_data::Locator;
-use micse_model::files::write_whole;
+use micse_files::write_whole;
 use micse_vectors::Options;
 
 /// Train GloVe word vectors on text, for `micse-eval --vectors`

@@ -1,8 +1,8 @@
 //! What the small Hub holds.
 use std::collections::BTreeMap;
 
+use micse_files::Hash;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 /// A repository's files at one commit.
 #[derive(Clone, Debug, Default)]
@@ -39,12 +39,12 @@ impl Repo {
 
     /// Some commit hash that depends on the files.
     pub(crate) fn commit(&self) -> String {
-        let mut hash = Sha256::new();
+        let mut hash = Hash::new();
         for (name, (_, bytes)) in &self.files {
             hash.update(name);
             hash.update(bytes);
         }
-        hex(&hash.finalize())[..40].to_owned()
+        hash.digits()[..40].to_owned()
     }
 
     /// The answer that lists the files, with sizes.
@@ -80,14 +80,8 @@ impl Repo {
 
 /// The tag of a file's content.
 pub(crate) fn etag(large: bool, bytes: &[u8]) -> String {
-    let sum = hex(&Sha256::digest(bytes));
+    let mut hash = Hash::new();
+    hash.update(bytes);
+    let sum = hash.digits();
     if large { sum } else { sum[..40].to_owned() }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|d| char::from_digit(d.into(), 16))
-        .collect()
 }

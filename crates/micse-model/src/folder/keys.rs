@@ -528,7 +528,9 @@ impl ModelFolder {
         let settings = modules::object(&self.root().join(modules::SETTINGS_FILE)).ok().flatten();
         let similarity = settings.as_ref().and_then(|keys| keys.get("similarity_fn_name")?.as_str());
         if let Some(other) = similarity.filter(|name| *name != "cosine") {
-            tracing::warn!("{root}: similarity_fn_name is {other}; micse compares embeddings by their cosine");
+            tracing::warn!(
+                "{root}: similarity_fn_name is {other}; micse compares embeddings by their cosine"
+            );
         }
         for part in replaced {
             tracing::warn!(

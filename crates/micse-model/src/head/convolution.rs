@@ -167,7 +167,7 @@ impl TokenConvolution {
             .map(|(name, value)| Ok((name.to_owned(), value.detach().to_device(&Device::Cpu)?)))
             .collect::<Result<_>>()?;
         save_safetensors(&folder.join(Self::FILE), &tensors)?;
-        crate::files::write_json(&folder.join(Self::SHAPE), &self.shape)
+        Ok(micse_files::write_json(&folder.join(Self::SHAPE), &self.shape)?)
     }
 
     /// Columns of its rows.

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{WeightsFile, files, save_safetensors};
+use crate::{WeightsFile, save_safetensors};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +98,7 @@ impl Stage {
             std::fs::remove_file(&json).map_err(Error::io(&json))?;
         }
         save_safetensors(&weights, &tensors)?;
-        Ok(files::write_json(&json, &record)?)
+        micse_files::write_json(&json, &record).map_err(|e| Error::Model(e.into()))
     }
 
     /// Reads the stage of `folder`; `None` if the folder has none.

@@ -13,8 +13,8 @@ use rayon::prelude::*;
 use tokenizers::normalizers::{Lowercase, Sequence};
 use tokenizers::{Encoding, Token, Tokenizer as HfTokenizer};
 
-use crate::files::write_whole;
 use crate::{Error, Result};
+use micse_files::write_whole;
 
 /// Turns sentences into ids with `[CLS]` in front and `[SEP]` behind (`<s>` and `</s>` in RoBERTa's vocabularies).
 #[derive(Clone)]
@@ -140,7 +140,7 @@ impl Tokenizer {
             path: path.into(),
             reason: format!("cannot be written as JSON: {e}"),
         })?;
-        write_whole(path, text.as_bytes())
+        Ok(write_whole(path, text.as_bytes())?)
     }
 
     /// Number of ids, added tokens counted: one more than the largest id if ids have no holes.

@@ -10,7 +10,7 @@ mod training;
 
 use std::path::{Path, PathBuf};
 
-use micse_model::files::write_whole;
+use micse_files::write_whole;
 
 use crate::chart::png::Renderer;
 use crate::{Error, Result};

@@ -1,14 +1,12 @@
 //! `run.toml`: everything that decided a run. A folder whose `run.toml` says otherwise is another run.
 
-use std::fmt::Write as _;
-use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
 use micse_data::{Corpus, Suite, Task};
-use micse_model::{Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision, files::write_whole};
+use micse_files::{Hash, write_whole};
+use micse_model::{Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::RunInputs;
 use super::difference::first_difference;
@@ -108,14 +106,11 @@ pub fn cpu_features() -> Vec<String> {
     found.iter().filter(|(_, has)| *has).map(|(name, _)| (*name).to_owned()).collect()
 }
 
-/// SHA-256 in hexadecimal.
-fn hexadecimal(hash: Sha256) -> String {
-    let mut text = String::new();
-    for byte in hash.finalize() {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+/// SHA-256 of bytes.
+fn hash_of(bytes: impl AsRef<[u8]>) -> String {
+    let mut hash = Hash::new();
+    hash.update(bytes);
+    hash.digits()
 }
 
 /// SHA-256 of an encoder's configuration, weights and tokenizer files.
@@ -123,9 +118,9 @@ fn hexadecimal(hash: Sha256) -> String {
 /// # Errors
 /// There are no weights, or a file cannot be read.
 pub fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
-    let mut hash = Sha256::new();
+    let mut hash = Hash::new();
     for path in base.checkpoint()?.files() {
-        hash.update(&std::fs::read(path).map_err(Error::io(path))?);
+        hash.file(path)?;
         hash.update([0]);
     }
     for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"] {
@@ -139,7 +134,7 @@ pub fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
             hash.update([0]);
         }
     }
-    Ok(hexadecimal(hash))
+    Ok(hash.digits())
 }
 
 /// A file's bytes; none if there is no such file.
@@ -154,12 +149,12 @@ fn contents(path: &Path) -> Result<Option<Vec<u8>>> {
 /// SHA-256 of a folder's own file of a masked-LM head, if it has one.
 fn hash_of_head(base: &ModelFolder) -> Result<Option<String>> {
     let bytes = contents(&base.path().join(MaskedLmHead::FILE))?;
-    Ok(bytes.map(|bytes| hexadecimal(Sha256::new_with_prefix(bytes))))
+    Ok(bytes.map(|bytes| hash_of(bytes)))
 }
 
 /// SHA-256 of the other files of a folder that change its embeddings, if it has any.
 fn hash_of_modules(base: &ModelFolder) -> Result<Option<String>> {
-    let mut hash = Sha256::new();
+    let mut hash = Hash::new();
     let mut any = false;
     for path in base.further_files()? {
         if let Some(bytes) = contents(&path)? {
@@ -171,11 +166,11 @@ fn hash_of_modules(base: &ModelFolder) -> Result<Option<String>> {
             hash.update(bytes);
         }
     }
-    Ok(any.then(|| hexadecimal(hash)))
+    Ok(any.then(|| hash.digits()))
 }
 
 fn hash_of_pairs<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> String {
-    let mut hash = Sha256::new();
+    let mut hash = Hash::new();
     for task in tasks {
         hash.update(format!("{}\n", task.name));
         for subset in &task.subsets {
@@ -185,7 +180,7 @@ fn hash_of_pairs<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> String {
             }
         }
     }
-    hexadecimal(hash)
+    hash.digits()
 }
 
 impl Manifest {
@@ -204,17 +199,7 @@ impl Manifest {
 
     /// Of a file of word vectors.
     pub(super) fn of_file(file: &Path, suite: &Suite, compute: &Compute) -> Result<Self> {
-        let mut hash = Sha256::new();
-        let mut reader = std::fs::File::open(file).map_err(Error::io(file))?;
-        let mut part = vec![0; 1 << 20];
-        loop {
-            let count = reader.read(&mut part).map_err(Error::io(file))?;
-            if count == 0 {
-                break;
-            }
-            hash.update(&part[..count]);
-        }
-        Ok(Self::of_model(hexadecimal(hash), Pooling::Mean, suite, compute))
+        Ok(Self::of_model(micse_files::sha256(file)?, Pooling::Mean, suite, compute))
     }
 
     fn of_model(encoder_sha256: String, pooling: Pooling, suite: &Suite, compute: &Compute) -> Self {
@@ -285,7 +270,7 @@ pub fn identity(manifest: &impl Serialize) -> Result<String> {
     let mut table = toml::Table::try_from(manifest).map_err(invalid)?;
     table.remove(CPU);
     let text = toml::to_string(&table).map_err(invalid)?;
-    Ok(hexadecimal(Sha256::new_with_prefix(text)))
+    Ok(hash_of(text))
 }
 
 /// Makes `folder` the folder of the run that `manifest` describes, by writing its `run.toml`, or checks that it is.

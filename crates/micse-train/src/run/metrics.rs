@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use micse_model::files::write_whole;
+use micse_files::write_whole;
 
 use super::tensorboard::{EVENTS_FILE, Events};
 use crate::trainer::StepReport;

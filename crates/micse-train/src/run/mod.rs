@@ -15,7 +15,6 @@ mod clock;
 mod cosines;
 mod difference;
 mod finish;
-mod lock;
 mod manifest;
 mod metrics;
 mod pipeline;
@@ -31,9 +30,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use micse_data::{Corpus, Split, SplitSize, Suite};
-use micse_model::{
-    Compute, MaskedLmHead, ModelFolder, Pipeline, Pooling, TokenConvolution, files::write_json,
-};
+use micse_files::write_json;
+use micse_model::{Compute, MaskedLmHead, ModelFolder, Pipeline, Pooling, TokenConvolution};
 
 use crate::checkpoint::set_aside_foreign;
 use crate::recipe::{Recipe, Select};
@@ -44,9 +42,9 @@ use clock::Clock;
 pub use cosines::{COSINES_FILE, load_cosines, save_cosines};
 pub use difference::first_difference;
 use finish::finish;
-pub use lock::Lock;
 pub use manifest::{Manifest, OtherCpu, SplitText, claim, cpu_features, hash_of_encoder, identity};
 pub use metrics::open_metrics;
+pub use micse_files::Lock;
 pub use pipeline::check_trainable;
 pub use result::RunResult;
 use selection::Selection;
@@ -209,10 +207,10 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     };
     let manifest = Manifest::of_run(inputs)?;
     claim(folder, &manifest, other_cpu)?;
-    micse_model::files::remove_leftovers(folder)?;
+    micse_files::remove_leftovers(folder)?;
     // What else lies in the folder may be others'; these two are the run's own, with the modules' folders in the model.
     for own in ["checkpoint", "model"] {
-        micse_model::files::remove_leftovers_below(&folder.join(own))?;
+        micse_files::remove_leftovers_below(&folder.join(own))?;
     }
     let checkpoint = folder.join("checkpoint").join("state.safetensors");
     if result_path.is_file() {

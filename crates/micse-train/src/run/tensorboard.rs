@@ -19,7 +19,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use micse_model::files::write_whole;
+use micse_files::write_whole;
 use serde_json::Value;
 
 use crate::{Error, Result};

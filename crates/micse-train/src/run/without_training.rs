@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use micse_data::Suite;
 use micse_eval::{Embedder, Evaluation, Named, PairScores};
-use micse_model::files::{remove_leftovers, write_json};
+use micse_files::{remove_leftovers, write_json};
 use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
 
 use super::{Event, Lock, Manifest, OtherCpu, RunResult, claim, save_cosines};

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
 use micse::SentenceModel;
-use micse::model::files::write_whole;
+use micse::files::write_whole;
 use micse::model::{Compute, ModelFolder, Pooling, TokenConvolution};
 use micse::post::Stage;
 use serde_json::json;

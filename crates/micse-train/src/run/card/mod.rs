@@ -11,7 +11,8 @@ mod yaml;
 use std::path::Path;
 
 use micse_eval::{Evaluation, HubSnapshot};
-use micse_model::{SentenceModel, files::write_whole};
+use micse_files::write_whole;
+use micse_model::SentenceModel;
 
 use super::{RunInputs, RunResult};
 use crate::Result;

@@ -11,7 +11,7 @@ use micse_hub::{Dataset, Hub, catalogue, sha256};
 use serde::Serialize;
 
 use crate::commands::{print, print_json};
-use crate::output::WholeFile;
+use micse::files::WholeFile;
 
 /// Fetch a dataset of the field's standard protocol from the Hugging Face Hub; without a name, list them
 ///
@@ -141,7 +141,7 @@ fn place(dataset: &Dataset, name: &str, cached: &Path, to: &Path) -> Result<Path
         let root = sts_root(beside.path()).with_context(|| {
             format!("{}: the archive has no folder STS; was it made anew?", cached.display())
         })?;
-        std::fs::rename(root, &place).with_context(failed)?;
+        micse::files::rename(&root, &place).with_context(failed)?;
     } else {
         let mut source = std::fs::File::open(cached).with_context(|| format!("{}", cached.display()))?;
         let file = WholeFile::create(&place)?;

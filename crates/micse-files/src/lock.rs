@@ -1,4 +1,4 @@
-//! One process at a time in a run's folder.
+//! One process at a time in a folder.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -39,18 +39,10 @@ impl Lock {
                     std::thread::sleep(Duration::from_millis(50));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    let holder = holder(&mut file);
-                    return Err(Error::run(
-                        folder,
-                        format!("another process works here ({holder}); wait for it, or end it"),
-                    ));
+                    return Err(Error::Held { folder: folder.into(), holder: holder(&mut file) });
                 }
                 Err(TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => {
-                    return Err(Error::run(
-                        &path,
-                        "this file system cannot lock files, without which two processes could write one run; take a \
-                         folder on another one",
-                    ));
+                    return Err(Error::NoLocks { path });
                 }
                 Err(TryLockError::Error(e)) => return Err(Error::io(&path)(e)),
             }
@@ -71,11 +63,7 @@ impl Lock {
         if self.is_in_place().map_err(Error::io(&self.path))? {
             return Ok(());
         }
-        Err(Error::run(
-            &self.path,
-            "the folder was removed or replaced while this run worked in it; nothing more is written there. Start the run \
-             again in a folder that stays",
-        ))
+        Err(Error::Replaced { path: self.path.clone() })
     }
 
     #[cfg(unix)]
