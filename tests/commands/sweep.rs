@@ -75,6 +75,7 @@ fn an_encoder_is_taken_by_its_id() {
     let cli = with_small_model_of_the_hub(command(XTASK, None), &folder.path().join("cache"));
     let ask = |mut cli: std::process::Command, encoder: &str| {
         let grid = ["sweep", "--methods", "simcse", "--sizes", "20", "--seeds", "48", "--launcher", "print"];
+        let grid = [&grid[..], &["--corpus", "demo", "--sts", "demo"]].concat();
         ended(cli.args(grid).args(["--encoder", encoder, "--out"]).arg(folder.path().join("sweep")))
     };
     let told = ask(cli, "owner/small");

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use micse_model::{Compute, KNOWN_KEYS, ModelFolder, Pooling, SentenceModel, Treatment};
+use candle_core::{Device, Tensor};
+use micse_model::{Compute, KNOWN_KEYS, ModelFolder, Pooling, SentenceModel, Treatment, save_safetensors};
 use micse_tests::folders::{Case, Cases};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -85,6 +86,7 @@ fn what_is_not_followed_is_refused_by_its_key() {
     let cases = Cases::read().cases;
     let of = |name: &str| cases.iter().find(|case| case.name == name).expect(name);
     let (bert, everything, mpnet) = (of("mean"), of("everything"), of("mpnet"));
+    let (distilbert, plain, types) = (of("distilbert"), of("plain encoder"), of("sentence of type 1"));
     let (config, tokenizer) = ("config.json", "tokenizer_config.json");
     let (transformer, settings) = ("sentence_bert_config.json", "config_sentence_transformers.json");
     let mut refused = Vec::new();
@@ -105,6 +107,9 @@ fn what_is_not_followed_is_refused_by_its_key() {
         (bert, tokenizer, "truncation_side", json!("middle")),
         (bert, tokenizer, "added_tokens_decoder", json!([1])),
         (bert, tokenizer, "model_max_length", json!("long")),
+        (bert, tokenizer, "padding_side", json!("left")),
+        (types, tokenizer, "model_input_names", json!(["input_ids", "token_type_ids"])),
+        (plain, tokenizer, "chat_template", json!("{{ messages }}")),
         (bert, transformer, "model_args", json!({"dtype": "float16"})),
         (bert, transformer, "model_kwargs", json!({"dtype": "float16"})),
         (bert, transformer, "tokenizer_args", json!({"do_lower_case": false})),
@@ -112,6 +117,9 @@ fn what_is_not_followed_is_refused_by_its_key() {
         (bert, transformer, "config_args", json!({"hidden_act": "relu"})),
         (bert, transformer, "config_kwargs", json!({"hidden_act": "relu"})),
         (bert, transformer, "processing_kwargs", json!({"text": {"max_length": 5}})),
+        // False and null ask for something there.
+        (bert, transformer, "tokenizer_args", json!({"strip_accents": null})),
+        (bert, transformer, "processing_kwargs", json!({"text": {"truncation": false}})),
         (bert, transformer, "query_length", json!(5)),
         (bert, transformer, "document_length", json!(5)),
         (bert, transformer, "query_expansion", json!(true)),
@@ -124,6 +132,10 @@ fn what_is_not_followed_is_refused_by_its_key() {
             "modality_config",
             json!({"text": {"method": "forward", "method_output_name": "pooler_output"}}),
         ),
+        (bert, transformer, "modality_config", json!({"text": {"method_output_name": ["hidden_states", 0]}})),
+        (bert, transformer, "modality_config", json!({"text": {"method": ["forward"]}})),
+        (distilbert, config, "hidden_size", json!(12)),
+        (distilbert, config, "num_hidden_layers", json!(1)),
         (bert, settings, "model_type", json!("SparseEncoder")),
         (bert, settings, "default_prompt_name", json!("passage")),
         (bert, settings, "truncate_dim", json!(0)),
@@ -153,7 +165,8 @@ fn what_is_not_followed_is_refused_by_its_key() {
     }
     // Nothing is listed as refused that is not tried here.
     for known in KNOWN_KEYS.iter().filter(|known| known.treatment == Treatment::Refused) {
-        for key in known.keys {
+        // What modules.json lists is a test of its own.
+        for key in known.keys.iter().filter(|_| known.file != "modules.json") {
             assert!(refused.iter().any(|(_, tried)| tried == key), "{}: {key}", known.file);
         }
     }
@@ -182,6 +195,8 @@ fn keys_without_effect_have_none_and_unknown_ones_are_named() {
             // Some of them have a type.
             let odd = match *key {
                 "architectures" => json!(["Odd"]),
+                // A text would be a special token of that name.
+                key if key.ends_with("_token") => json!(true),
                 key if key.contains("drop") || key == "initializer_range" => json!(0.25),
                 _ => json!("something odd"),
             };
@@ -197,4 +212,52 @@ fn keys_without_effect_have_none_and_unknown_ones_are_named() {
             ModelFolder::open(folder.path()).and_then(|folder| folder.unknown_keys()).expect("a folder");
         assert_eq!(unknown, [format!("{file}: of_tomorrow")]);
     }
+}
+
+fn refused(folder: &Path, reasons: &[&str]) {
+    let Err(error) = open(folder).and_then(|model| model.encode(&["a song"])) else {
+        panic!("taken: {reasons:?}")
+    };
+    let error = error.to_string();
+    assert!(reasons.iter().all(|reason| error.contains(reason)), "{reasons:?}: {error}");
+}
+
+#[test]
+fn folders_that_others_read_otherwise_are_refused() {
+    let of = Cases::named;
+    let adapter = of("mean").folder();
+    std::fs::write(adapter.path().join("adapter_config.json"), "{}").expect("a file");
+    refused(adapter.path(), &["adapter_config.json", "merge"]);
+
+    let template = of("plain encoder").folder();
+    std::fs::write(template.path().join("chat_template.jinja"), "{{ messages }}").expect("a file");
+    refused(template.path(), &["chat_template"]);
+
+    let twice = of("normalize").folder();
+    let modules = twice.path().join("modules.json");
+    let text = std::fs::read_to_string(&modules).expect("modules.json");
+    std::fs::write(&modules, text.replace("\"name\": \"2\"", "\"name\": \"1\"")).expect("a file");
+    refused(twice.path(), &["modules.json", "two modules have the name \"1\""]);
+
+    // One parameter under two names, with other values.
+    let both = of("mean").folder();
+    let weights = both.path().join("model.safetensors");
+    let mut tensors: Vec<(String, Tensor)> =
+        candle_core::safetensors::load(&weights, &Device::Cpu).expect("weights").into_iter().collect();
+    let (name, value) =
+        tensors.iter().find(|(name, _)| name.ends_with("word_embeddings.weight")).expect("the table");
+    let other = match name.strip_prefix("bert.") {
+        Some(plain) => plain.to_owned(),
+        None => format!("bert.{name}"),
+    };
+    let value = (value * 2.0).expect("a tensor");
+    tensors.push((other, value));
+    save_safetensors(&weights, &tensors).expect("weights");
+    refused(both.path(), &["model.safetensors", "2 times", "word_embeddings.weight"]);
+
+    // Nothing around a sentence, and nothing in it.
+    let bare = of("nothing around").folder();
+    let model = open(bare.path()).expect("a model");
+    let error = model.encode(&["a song", "\u{200b}"]).expect_err("no tokens").to_string();
+    assert!(error.contains("has no tokens") && error.contains("200b"), "{error}");
 }

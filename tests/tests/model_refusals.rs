@@ -68,6 +68,9 @@ fn what_stands_around_sentences_is_in_the_vocabulary() {
     let text = std::fs::read_to_string(&path).expect("tokenizer.json");
     let (cls, strange) = ("\"[CLS]\",\n      2", "\"[CLS]\",\n      65");
     assert!(text.contains(cls), "{text}");
+    // A class that takes the file as it is.
+    let class = r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#;
+    std::fs::write(folder.path().join("tokenizer_config.json"), class).expect("tokenizer_config.json");
     std::fs::write(&path, text.replace(cls, strange)).expect("tokenizer.json");
     let error = load(folder.path()).expect_err("id 65").to_string();
     assert!(error.contains("tokenizer.json") && error.contains("id 65"), "{error}");

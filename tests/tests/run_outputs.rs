@@ -98,7 +98,7 @@ fn cards_repeat_and_tell_what_cannot_be_loaded() {
         "{}",
         cards[0]
     );
-    assert!(!cards[0].contains("library_name") && !cards[0].contains("micse encode"), "{}", cards[0]);
+    assert!(!cards[0].contains("library_name") && cards[0].contains("micse encode"), "{}", cards[0]);
 }
 
 /// Steps and scalars of an event file, by their tags; the framing is checked by length alone.

@@ -69,8 +69,8 @@ pub enum Error {
     },
     /// The folder does not say how token states become an embedding.
     #[error(
-        "{}: no 1_Pooling/config.json says how token states become one embedding; choose a pooling, cls or mean \
-         (--pooling)",
+        "{}: no modules.json with a Pooling module says how token states become one embedding; choose a pooling, cls or \
+         mean (--pooling)",
         folder.display()
     )]
     NoPooling {

@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::checkpoint::Checkpoint;
 use crate::encoder::Encoder;
-use crate::files::read_text;
-use crate::modules::{self, AfterPooling, OWN, SETTINGS_FILE};
+use crate::files::{object, read_text};
+use crate::folder::keys::SETTINGS;
+use crate::modules::{self, AfterPooling, OWN};
 use crate::weights::save_safetensors;
 use crate::{BertConfig, Dense, Error, Family, ModelFolder, Pooling, Result};
 use micse_files::{write_json, write_whole};
@@ -109,10 +110,12 @@ fn own_config(base: &ModelFolder, config: &BertConfig, dtype: DType) -> Result<M
     let Value::Object(own) = serde_json::to_value(config).map_err(invalid)? else {
         return Ok(keys);
     };
-    // Where nothing changed the base's own spelling of a value stays (`gelu_python`, a number without decimals).
+    // Where nothing changed the base's own spelling of a value stays (`gelu_python`), but for whole numbers in place of
+    // decimal ones, which transformers refuses.
     let same = base.config()? == *config;
     for (key, value) in own {
-        if !same || key == "architectures" || key == "model_type" {
+        let whole = value.is_f64() && keys.get(&key).is_some_and(|base| base.is_i64() || base.is_u64());
+        if !same || whole || key == "architectures" || key == "model_type" {
             keys.insert(key, value);
         }
     }
@@ -157,14 +160,14 @@ fn carried(base: &ModelFolder, keys: Option<Map<String, Value>>) -> Option<Map<S
 /// `config_sentence_transformers.json`: the base's own, with its prompts, `truncate_dim` and similarity, or one that
 /// changes nothing.
 fn write_settings(folder: &Path, base: &ModelFolder) -> Result<()> {
-    let keys = carried(base, modules::object(&base.root().join(SETTINGS_FILE))?).map_or_else(
+    let keys = carried(base, object(&base.root().join(SETTINGS))?).map_or_else(
         || {
             json!({"prompts": {"query": "", "document": ""}, "default_prompt_name": null,
                    "similarity_fn_name": "cosine"})
         },
         Value::Object,
     );
-    Ok(write_json(&folder.join(SETTINGS_FILE), &keys)?)
+    Ok(write_json(&folder.join(SETTINGS), &keys)?)
 }
 
 /// The Transformer module's own file: the base's, with the limit of tokens.

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use crate::checkpoint::Checkpoint;
 use crate::encoder::ParameterInfo;
+use crate::files::object;
 use crate::optimizer::Group;
 use crate::weights::{TensorSource, save_safetensors};
-use crate::{Error, Result, modules};
+use crate::{Error, Result};
 use micse_files::write_json;
 
 const WEIGHT: &str = "norm.weight";
@@ -34,7 +35,7 @@ impl LayerNorm {
     /// Reads the module's folder: `config.json`, and `model.safetensors` or `pytorch_model.bin`.
     pub(crate) fn load(folder: &Path) -> Result<Self> {
         let path = folder.join("config.json");
-        let keys = modules::object(&path)?.unwrap_or_default();
+        let keys = object(&path)?.unwrap_or_default();
         let dimension =
             keys.get("dimension").and_then(Value::as_u64).filter(|&n| n > 0).ok_or_else(|| {
                 Error::Config { path, reason: "a LayerNorm module needs its `dimension`".into() }

@@ -5,8 +5,9 @@ use std::path::{Component, Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::files::read_text;
-use crate::folder::keys::check_transformer;
+use crate::files::{object, read_text};
+use crate::folder::keys::SETTINGS;
+use crate::folder::refusals::check_transformer;
 use crate::head::TokenConvolution;
 use crate::layer_norm::LayerNorm;
 use crate::post::Stage;
@@ -26,17 +27,20 @@ pub struct Module {
     /// The module's folder within the model's; empty for the model's own.
     #[serde(default)]
     pub path: String,
+    /// The library's name of it, which no other module may have.
+    #[serde(default)]
+    pub name: Option<Value>,
 }
 
 impl Module {
     /// The class's own name, such as `Pooling`.
-    pub fn name(&self) -> &str {
+    pub fn class_name(&self) -> &str {
         self.class.rsplit('.').next().unwrap_or_default()
     }
 
     /// Whether it is the library's class of this name.
     fn is(&self, name: &str) -> bool {
-        self.class.starts_with(LIBRARY) && self.name() == name
+        self.class.starts_with(LIBRARY) && self.class_name() == name
     }
 
     /// Whether it is this project's own module of this name.
@@ -46,8 +50,11 @@ impl Module {
 
     pub(crate) fn folder(&self, root: &Path) -> Result<PathBuf> {
         let path = Path::new(&self.path);
-        if path.components().all(|part| matches!(part, Component::Normal(_))) {
-            return Ok(root.join(path));
+        if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Ok(path
+                .components()
+                .filter(|part| *part != Component::CurDir)
+                .fold(root.into(), |f, part| f.join(part)));
         }
         Err(invalid(root, format!("the path `{}` of a module leaves the folder", self.path)))
     }
@@ -63,9 +70,17 @@ pub(crate) fn read(root: &Path) -> Result<Option<Vec<Module>>> {
     if !path.is_file() {
         return Ok(None);
     }
-    serde_json::from_str(&read_text(&path)?)
-        .map(Some)
-        .map_err(|e| Error::Config { path, reason: format!("not a list of modules: {e}") })
+    let modules: Vec<Module> = serde_json::from_str(&read_text(&path)?)
+        .map_err(|e| Error::Config { path: path.clone(), reason: format!("not a list of modules: {e}") })?;
+    for (i, module) in modules.iter().enumerate() {
+        let Some(name) = &module.name else { continue };
+        if modules[..i].iter().any(|earlier| earlier.name.as_ref() == Some(name)) {
+            // sentence-transformers would put the later one in the earlier one's place.
+            let reason = format!("two modules have the name {name}; give each its own");
+            return Err(Error::Config { path, reason });
+        }
+    }
+    Ok(Some(modules))
 }
 
 /// The folder of the encoder itself.
@@ -101,6 +116,8 @@ pub(crate) struct Behind {
     pub(crate) steps: Vec<AfterPooling>,
     /// Whether whitening or a flow comes last.
     pub(crate) stage: bool,
+    /// Whether a convolution takes the pooling's place.
+    pub(crate) convolution: bool,
 }
 
 /// What follows encoder and pooling, in order.
@@ -115,6 +132,7 @@ pub(crate) fn behind(root: &Path) -> Result<Behind> {
         if module.is_own(TokenConvolution::MODULE) || (module.is("Pooling") && !pooled) {
             // A convolution takes the pooling's place; its files are read where the encoder is known.
             pooled = true;
+            behind.convolution |= module.is_own(TokenConvolution::MODULE);
         } else if !pooled {
             return refused("comes before the pooling, where it is not supported");
         } else if module.is_own(Stage::MODULE) {
@@ -160,23 +178,21 @@ fn dropout(folder: &Path) -> Result<f64> {
     Ok(keys.get("dropout").and_then(Value::as_f64).unwrap_or(0.2))
 }
 
-/// The keys of a JSON file; none if there is no such file.
-pub(crate) fn object(path: &Path) -> Result<Option<serde_json::Map<String, Value>>> {
-    if !path.is_file() {
-        return Ok(None);
-    }
-    serde_json::from_str(&read_text(path)?)
-        .map(Some)
-        .map_err(|e| Error::Config { path: path.into(), reason: format!("not a valid configuration: {e}") })
+/// The folder of the Pooling module, if there is one: `modules.json` names it.
+pub(crate) fn pooling_folder(root: &Path) -> Result<Option<PathBuf>> {
+    let modules = read(root)?.unwrap_or_default();
+    modules.iter().find(|module| module.is("Pooling")).map(|module| module.folder(root)).transpose()
 }
 
-/// The folder of the Pooling module, if there is one.
-pub(crate) fn pooling_folder(root: &Path) -> Result<Option<PathBuf>> {
-    match read(root)? {
-        None => Ok(Some(root.join("1_Pooling"))),
-        Some(modules) => {
-            modules.iter().find(|module| module.is("Pooling")).map(|module| module.folder(root)).transpose()
-        }
+/// What Python takes for true.
+fn truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(keys) => !keys.is_empty(),
     }
 }
 
@@ -185,8 +201,9 @@ pub(crate) fn includes_prompt(root: &Path) -> Result<bool> {
     let Some(folder) = pooling_folder(root)? else { return Ok(true) };
     let keys = object(&folder.join("config.json"))?.unwrap_or_default();
     match keys.get("include_prompt") {
-        None | Some(Value::Null) => Ok(true),
-        Some(Value::Bool(includes)) => Ok(*includes),
+        None => Ok(true),
+        // As the library has it, null is false.
+        Some(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) => Ok(truthy(value)),
         Some(other) => Err(Error::Config {
             path: folder.join("config.json"),
             reason: format!("include_prompt is {other}; it must be true or false"),
@@ -236,7 +253,7 @@ fn modes(keys: &serde_json::Map<String, Value>) -> std::result::Result<Vec<Strin
         ("pooling_mode_weightedmean_tokens", "weightedmean"),
         ("pooling_mode_lasttoken", "lasttoken"),
     ];
-    let on = |key: &str| keys.get(key).and_then(Value::as_bool) == Some(true);
+    let on = |key: &str| keys.get(key).is_some_and(truthy);
     let modes: Vec<String> =
         switches.iter().filter(|(key, _)| on(key)).map(|(_, mode)| (*mode).to_owned()).collect();
     Ok(if modes.is_empty() { vec!["mean".into()] } else { modes })
@@ -262,9 +279,12 @@ const TRANSFORMER_FILES: [&str; 7] = [
     "sentence_xlnet_config.json",
 ];
 
-/// Where the Transformer module's own file is, if there is one.
+/// Where the Transformer module's own file is, if there is one: the first that has any keys.
 pub(crate) fn transformer_path(folder: &Path) -> Option<PathBuf> {
-    TRANSFORMER_FILES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file())
+    // What cannot be read is reported where it is used.
+    let has_keys =
+        |path: &PathBuf| path.is_file() && !matches!(object(path), Ok(Some(keys)) if keys.is_empty());
+    TRANSFORMER_FILES.map(|name| folder.join(name)).into_iter().find(has_keys)
 }
 
 /// All keys of the Transformer module's own file, if there is one.
@@ -305,14 +325,12 @@ pub(crate) struct Settings {
 /// Names of prompts that sentence-transformers has without an entry of the folder; empty unless it fills them.
 const LIBRARY_PROMPTS: [&str; 2] = ["query", "document"];
 
-/// The library's file of prompts and further settings.
-pub(crate) const SETTINGS_FILE: &str = "config_sentence_transformers.json";
 /// The kind of model that is supported.
 const MODEL_TYPE: &str = "SentenceTransformer";
 
 /// The settings of a folder's `config_sentence_transformers.json`.
 pub(crate) fn settings(root: &Path) -> Result<Settings> {
-    let path = root.join(SETTINGS_FILE);
+    let path = root.join(SETTINGS);
     // sentence-transformers reads the file beside a modules.json only.
     if !root.join("modules.json").is_file() {
         return Ok(Settings::default());

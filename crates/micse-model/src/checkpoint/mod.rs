@@ -136,14 +136,24 @@ impl Checkpoint {
     /// The stored name of the parameter that has this name in BERT: in the family's own form, with the family's prefix or
     /// without, with LayerNorm's old names `gamma` and `beta`.
     pub fn stored_name(&self, name: &str) -> Option<&str> {
+        self.stored_names(name).into_iter().next()
+    }
+
+    /// All stored names that a parameter may have, those that are taken first before others.
+    fn stored_names(&self, name: &str) -> Vec<&str> {
         let own = self.family.own_name(name);
         let old =
             own.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
         let prefix = self.family.prefix();
-        [own.clone(), format!("{prefix}{own}"), old.clone(), format!("{prefix}{old}")]
-            .iter()
-            .find_map(|name| self.entries.get_key_value(name))
-            .map(|(name, _)| name.as_str())
+        let mut names = Vec::new();
+        for candidate in [own.clone(), format!("{prefix}{own}"), old.clone(), format!("{prefix}{old}")] {
+            if let Some((name, _)) = self.entries.get_key_value(&candidate)
+                && !names.contains(&name.as_str())
+            {
+                names.push(name.as_str());
+            }
+        }
+        names
     }
 
     /// Reads a stored tensor as it is, onto the CPU.
@@ -184,10 +194,23 @@ impl Checkpoint {
     }
 
     fn entry(&self, info: &ParameterInfo) -> Result<&str> {
-        let stored =
-            self.stored_name(&info.name).ok_or_else(|| self.missing(&self.family.own_name(&info.name)))?;
+        let names = self.stored_names(&info.name);
+        let Some(&stored) = names.first() else {
+            return Err(self.missing(&self.family.own_name(&info.name)));
+        };
         let entry = &self.entries[stored];
         let path = &self.files[entry.file];
+        if names.len() > 1 {
+            return Err(Error::Weights {
+                path: path.clone(),
+                reason: format!(
+                    "it has the parameter `{}` {} times, as {}; other libraries would take another one: remove all but one",
+                    info.name,
+                    names.len(),
+                    names.join(" and ")
+                ),
+            });
+        }
         if entry.shape != info.shape {
             return Err(Error::Shape {
                 path: path.clone(),

@@ -89,8 +89,17 @@ impl TryFrom<Keys> for BertConfig {
         }
         let distil = family == Family::DistilBert;
         let size = |bert: (&str, Option<usize>), own: (&str, Option<usize>)| {
-            let (key, value) = if distil { own } else { bert };
-            required(key, value)
+            if !distil {
+                return required(bert.0, bert.1);
+            }
+            // transformers takes BERT's names for these, too.
+            match (own.1, bert.1) {
+                (Some(own_value), Some(bert_value)) if own_value != bert_value => Err(format!(
+                    "{} is {own_value}, but {}, which is another name of it, is {bert_value}; remove one of them",
+                    own.0, bert.0
+                )),
+                (value, other) => required(own.0, value.or(other)),
+            }
         };
         let act = if distil {
             required("activation", keys.activation)?

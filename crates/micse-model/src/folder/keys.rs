@@ -1,12 +1,4 @@
-//! Every key of a model folder's files that is known here: what becomes of it. A key that is not listed is reported.
-
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-
-use serde_json::{Map, Value};
-
-use crate::{Error, ModelFolder, Result, modules};
+//! Every key of a model folder's files that is known here, and what becomes of it. docs/model-folders.md shows the table.
 
 /// What becomes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,15 +44,17 @@ const fn keys(
     KnownKeys { file, keys, treatment, how }
 }
 
-const CONFIG: &str = "config.json";
-const TOKENIZER: &str = "tokenizer_config.json";
-const TRANSFORMER: &str = "sentence_bert_config.json";
-const MODULES: &str = "modules.json";
-const POOLING: &str = "1_Pooling/config.json";
-const DENSE: &str = "N_Dense/config.json";
-const NORMALIZE: &str = "N_Normalize/config.json";
-const LAYER_NORM: &str = "N_LayerNorm/config.json";
-const DROPOUT: &str = "N_Dropout/config.json";
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const TOKENIZER: &str = "tokenizer_config.json";
+pub(super) const TRANSFORMER: &str = "sentence_bert_config.json";
+/// The library's file of prompts and further settings.
+pub(crate) const SETTINGS: &str = "config_sentence_transformers.json";
+pub(super) const MODULES: &str = "modules.json";
+pub(super) const POOLING: &str = "1_Pooling/config.json";
+pub(super) const DENSE: &str = "N_Dense/config.json";
+pub(super) const NORMALIZE: &str = "N_Normalize/config.json";
+pub(super) const LAYER_NORM: &str = "N_LayerNorm/config.json";
+pub(super) const DROPOUT: &str = "N_Dropout/config.json";
 
 use Treatment::{Honoured, Refused, WithoutEffect};
 
@@ -236,10 +230,18 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
     ),
     keys(
         TOKENIZER,
-        WithoutEffect,
-        &["padding_side", "pad_to_multiple_of", "pad_token_type_id", "model_input_names"],
-        "there is no padding here, and token types are 0",
+        Refused,
+        &["padding_side"],
+        "left, for BERT and DistilBERT: a sentence's positions would depend on its batch",
     ),
+    keys(
+        TOKENIZER,
+        Refused,
+        &["model_input_names"],
+        "token_type_ids, where tokenizer.json gives a sentence types other than 0",
+    ),
+    keys(TOKENIZER, Refused, &["chat_template"], "without a modules.json; beside one it has no effect"),
+    keys(TOKENIZER, WithoutEffect, &["pad_to_multiple_of", "pad_token_type_id"], "there is no padding here"),
     keys(TOKENIZER, WithoutEffect, &["trim_offsets", "return_offsets_mapping"], "offsets, not ids"),
     keys(
         TOKENIZER,
@@ -272,7 +274,6 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
             "is_local",
             "local_files_only",
             "processor_class",
-            "chat_template",
             "keep_accents",
             "remove_space",
             "tokenizer_type",
@@ -311,32 +312,23 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
     ),
     keys(TRANSFORMER, WithoutEffect, &["unpad_inputs", "backend", "cache_dir"], "how, not what, is computed"),
     keys(
-        modules::SETTINGS_FILE,
+        SETTINGS,
         Honoured,
         &["prompts", "default_prompt_name"],
         "the default prompt goes before every sentence; query and document are empty unless given",
     ),
+    keys(SETTINGS, Honoured, &["truncate_dim"], "entries of an embedding that are kept, after all modules"),
+    keys(SETTINGS, Refused, &["model_type"], "only SentenceTransformer is supported"),
     keys(
-        modules::SETTINGS_FILE,
-        Honoured,
-        &["truncate_dim"],
-        "entries of an embedding that are kept, after all modules",
-    ),
-    keys(modules::SETTINGS_FILE, Refused, &["model_type"], "only SentenceTransformer is supported"),
-    keys(
-        modules::SETTINGS_FILE,
+        SETTINGS,
         WithoutEffect,
         &["similarity_fn_name"],
         "similarity here is the cosine, and another one is reported; the key stays in what is exported",
     ),
-    keys(
-        modules::SETTINGS_FILE,
-        WithoutEffect,
-        &["__version__", "requirements"],
-        "versions of other libraries",
-    ),
+    keys(SETTINGS, WithoutEffect, &["__version__", "requirements"], "versions of other libraries"),
     keys(MODULES, Honoured, &["type", "path"], "which parts follow each other, in the order of the file"),
-    keys(MODULES, WithoutEffect, &["idx", "name", "kwargs"], "the library goes by the order too"),
+    keys(MODULES, Refused, &["name"], "the same name twice"),
+    keys(MODULES, WithoutEffect, &["idx", "kwargs"], "the library goes by the order too"),
     keys(
         POOLING,
         Honoured,
@@ -382,161 +374,3 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
     keys(LAYER_NORM, Honoured, &["dimension"], "a LayerNorm with epsilon 1e-5"),
     keys(DROPOUT, WithoutEffect, &["dropout"], "acts in training alone"),
 ];
-
-/// Keys of these files that the library refuses, and values that are as good as none.
-const REFUSED_UNLESS_EMPTY: &[(&str, &[&str])] = &[
-    (
-        CONFIG,
-        &["quantization_config", "pruned_heads", "adapters", "add_cross_attention", "is_encoder_decoder"],
-    ),
-    (
-        TRANSFORMER,
-        &[
-            "model_args",
-            "model_kwargs",
-            "tokenizer_args",
-            "processor_kwargs",
-            "config_args",
-            "config_kwargs",
-            "processing_kwargs",
-            "query_length",
-            "document_length",
-            "query_expansion",
-            "tokenizer_name_or_path",
-        ],
-    ),
-];
-
-/// Whether a value asks for nothing.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Array(list) => list.is_empty(),
-        // Arguments by kind, none of them given.
-        Value::Object(keys) => keys.values().all(is_empty),
-        Value::String(text) => text.is_empty(),
-        _ => false,
-    }
-}
-
-/// Refuses keys whose values ask for what is not done here. `file` is the name in [`KNOWN_KEYS`].
-pub(crate) fn check(file: &str, path: &Path, keys: &Map<String, Value>) -> Result<()> {
-    let refused = REFUSED_UNLESS_EMPTY.iter().filter(|(name, _)| *name == file).flat_map(|(_, keys)| *keys);
-    for key in refused {
-        if let Some(value) = keys.get(*key).filter(|value| !is_empty(value)) {
-            let known = KNOWN_KEYS.iter().find(|known| known.file == file && known.keys.contains(key));
-            return Err(Error::Config {
-                path: path.into(),
-                reason: format!("{key} is {value}: {}", known.map_or("not supported", |known| known.how)),
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Refuses what the Transformer module's own file says beside a limit and lower-casing, where it changes embeddings.
-pub(crate) fn check_transformer(path: &Path, keys: &Map<String, Value>) -> Result<()> {
-    check(TRANSFORMER, path, keys)?;
-    let refused = |key: &str, value: &Value| {
-        Err(Error::Config {
-            path: path.into(),
-            reason: format!("{key} is {value}; only token states of a text are supported"),
-        })
-    };
-    if let Some(task) = keys.get("transformer_task").filter(|t| !t.is_null())
-        && task.as_str() != Some("feature-extraction")
-    {
-        return refused("transformer_task", task);
-    }
-    if let Some(name) = keys.get("module_output_name").filter(|n| !n.is_null())
-        && name.as_str() != Some("token_embeddings")
-    {
-        return refused("module_output_name", name);
-    }
-    if let Some(modalities) = keys.get("modality_config").filter(|m| !m.is_null()) {
-        let text = &modalities["text"];
-        let plain = text["method"].as_str().is_none_or(|m| m == "forward")
-            && text["method_output_name"].as_str().is_none_or(|m| m == "last_hidden_state");
-        let only = modalities.as_object().is_some_and(|m| m.keys().all(|key| key == "text"));
-        if !(plain && only) {
-            return refused("modality_config", modalities);
-        }
-    }
-    Ok(())
-}
-
-/// Refuses what `config.json` asks for beside an encoder's sizes.
-pub(crate) fn check_config(path: &Path) -> Result<()> {
-    modules::object(path)?.map_or(Ok(()), |keys| check(CONFIG, path, &keys))
-}
-
-impl ModelFolder {
-    /// Keys of the folder's files that are unknown here, as `FILE: KEY`. Whether they change embeddings in other
-    /// libraries cannot be said.
-    ///
-    /// # Errors
-    /// A file is not valid.
-    pub fn unknown_keys(&self) -> Result<Vec<String>> {
-        let mut unknown = Vec::new();
-        for (path, file) in self.files_with_keys()? {
-            let Some(keys) = modules::object(&path)? else { continue };
-            let known = |key: &str| {
-                KNOWN_KEYS.iter().any(|known| known.file == file && known.keys.contains(&key))
-                    || (file == TOKENIZER && key.ends_with("_token"))
-            };
-            let name = path.strip_prefix(self.root()).unwrap_or(&path).display().to_string();
-            unknown.extend(keys.keys().filter(|key| !known(key)).map(|key| format!("{name}: {key}")));
-        }
-        Ok(unknown)
-    }
-
-    /// Files of keys and values, each with its name in [`KNOWN_KEYS`].
-    fn files_with_keys(&self) -> Result<Vec<(PathBuf, &'static str)>> {
-        let mut files = vec![(self.path().join(CONFIG), CONFIG), (self.path().join(TOKENIZER), TOKENIZER)];
-        if !self.root().join(MODULES).is_file() {
-            return Ok(files);
-        }
-        files.push((self.root().join(modules::SETTINGS_FILE), modules::SETTINGS_FILE));
-        files.extend(modules::transformer_path(self.path()).map(|path| (path, TRANSFORMER)));
-        let by_class = [
-            ("Pooling", POOLING),
-            ("Dense", DENSE),
-            ("Normalize", NORMALIZE),
-            ("LayerNorm", LAYER_NORM),
-            ("Dropout", DROPOUT),
-        ];
-        for module in self.modules()?.iter().skip(1) {
-            if let Some((_, file)) = by_class.iter().find(|(class, _)| module.name() == *class) {
-                files.push((module.folder(self.root())?.join("config.json"), file));
-            }
-        }
-        Ok(files)
-    }
-
-    /// Reports unknown keys, and parts of `tokenizer.json` that the tokenizer's class replaces, once in a process.
-    pub(crate) fn warn_of_unknown_keys(&self, replaced: &[&str]) {
-        static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-        let first = WARNED.lock().is_ok_and(|mut warned| warned.insert(self.root().to_owned()));
-        if !first {
-            return;
-        }
-        let root = self.root().display();
-        // What cannot be read is an error where it is used.
-        for key in self.unknown_keys().unwrap_or_default() {
-            tracing::warn!("{root}: unknown key, ignored: {key}");
-        }
-        let settings = modules::object(&self.root().join(modules::SETTINGS_FILE)).ok().flatten();
-        let similarity = settings.as_ref().and_then(|keys| keys.get("similarity_fn_name")?.as_str());
-        if let Some(other) = similarity.filter(|name| *name != "cosine") {
-            tracing::warn!(
-                "{root}: similarity_fn_name is {other}; micse compares embeddings by their cosine"
-            );
-        }
-        for part in replaced {
-            tracing::warn!(
-                "{root}: tokenizer.json's {part} is not used: the tokenizer's class builds its own from \
-                 tokenizer_config.json, as transformers does (tokenizer_class PreTrainedTokenizerFast keeps it)"
-            );
-        }
-    }
-}

@@ -1,6 +1,8 @@
 //! Model folders, read as the Hugging Face ecosystem has them: a plain checkpoint, or one of sentence-transformers.
 
 pub(crate) mod keys;
+pub(crate) mod refusals;
+mod unknown;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,7 @@ use serde_json::Value;
 use crate::checkpoint::Checkpoint;
 use crate::compute::build_encoder;
 use crate::encoder::Encoder;
+use crate::files::object;
 use crate::modules::{self, Module, TransformerKeys};
 use crate::{BertConfig, Compute, Error, Pooling, Result, TokenConvolution, Tokenizer};
 
@@ -38,6 +41,16 @@ impl ModelFolder {
                     .into(),
             });
         }
+        let adapter = folder.join("adapter_config.json");
+        if adapter.is_file() {
+            return Err(Error::Config {
+                path: adapter,
+                reason:
+                    "an adapter on top of the weights is not supported; merge it into them first (peft's \
+                         merge_and_unload), and save the result"
+                        .into(),
+            });
+        }
         Ok(Self { root: path.into(), path: folder })
     }
 
@@ -57,7 +70,7 @@ impl ModelFolder {
     /// `config.json` is not valid.
     pub fn config(&self) -> Result<BertConfig> {
         let path = self.path.join("config.json");
-        keys::check_config(&path)?;
+        refusals::check_config(&path)?;
         BertConfig::load(&path)
     }
 
@@ -86,9 +99,40 @@ impl ModelFolder {
     /// # Errors
     /// It is missing, not valid, or has ids that the encoder has no row for.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
+        self.check_chat_template()?;
         let tokenizer = Tokenizer::load(&self.path)?;
-        tokenizer.check_fits(self.config()?.vocab_size)?;
+        let config = self.config()?;
+        tokenizer.check_fits(config.vocab_size)?;
+        if tokenizer.pads_left() && !config.family.shifts_positions() {
+            let config_path = self.path.join("tokenizer_config.json");
+            let own = object(&config_path)?.is_some_and(|keys| keys.contains_key("padding_side"));
+            return Err(Error::Tokenizer {
+                path: if own { config_path } else { tokenizer.path().into() },
+                reason: "padding_side is left: in other libraries a sentence's positions, and so its embedding, would \
+                         depend on the other sentences of its batch; set padding_side to right"
+                    .into(),
+            });
+        }
         if self.lower_cases()? { tokenizer.lower_casing() } else { Ok(tokenizer) }
+    }
+
+    /// Refuses a template that sentence-transformers would put every sentence into, which it does without a
+    /// `modules.json` only.
+    fn check_chat_template(&self) -> Result<()> {
+        if self.root.join("modules.json").is_file() {
+            return Ok(());
+        }
+        let file = self.path.join("chat_template.jinja");
+        let config = self.path.join("tokenizer_config.json");
+        let key = object(&config).ok().flatten().and_then(|keys| keys.get("chat_template").cloned());
+        let path = match key {
+            _ if file.is_file() => file,
+            Some(template) if !template.is_null() => config,
+            _ => return Ok(()),
+        };
+        let reason = "a chat_template, which sentence-transformers would put every sentence into, is not supported; \
+                      remove it, or add a modules.json, beside which it has no effect";
+        Err(Error::Tokenizer { path, reason: reason.into() })
     }
 
     /// The keys of the Transformer module's own file, which sentence-transformers reads beside a `modules.json` only.
@@ -116,7 +160,7 @@ impl ModelFolder {
             return Ok(Some(length));
         }
         let path = self.path.join("tokenizer_config.json");
-        let keys = modules::object(&path).map_err(|e| match e {
+        let keys = object(&path).map_err(|e| match e {
             Error::Config { path, reason } => Error::Tokenizer { path, reason },
             other => other,
         })?;

@@ -68,9 +68,10 @@ impl Pipeline {
         };
         let pooling = pooling.map_or_else(own, Ok)?;
         let settings = modules::settings(folder.root())?;
+        let behind = modules::behind(folder.root())?;
         let mut pipeline = Self {
             max_length: folder.max_length()?,
-            steps: modules::behind(folder.root())?.steps,
+            steps: behind.steps,
             stage: Stage::load(folder.root())?,
             truncate_dim: settings.truncate_dim,
             prompt: settings.prompt,
@@ -89,6 +90,24 @@ impl Pipeline {
         }
         let config = folder.config()?;
         let convolution = TokenConvolution::columns_in_folder(folder.path())?;
+        let missing = |listed: bool, there: bool, module: &str, file: &str| {
+            if !listed || there {
+                return Ok(());
+            }
+            Err(Error::Config {
+                path: folder.root().join("modules.json"),
+                reason: format!(
+                    "it lists micse.{module}, but {file} is not in the folder; copy the model whole"
+                ),
+            })
+        };
+        missing(behind.stage, pipeline.stage.is_some(), Stage::MODULE, "post.json")?;
+        missing(
+            behind.convolution,
+            convolution.is_some(),
+            TokenConvolution::MODULE,
+            TokenConvolution::SHAPE,
+        )?;
         pipeline.check_dimensions(convolution.unwrap_or(config.hidden_size), folder)?;
         Ok(pipeline)
     }
@@ -266,6 +285,12 @@ impl Pipeline {
         sentences: &[S],
     ) -> Result<Vec<Vec<f32>>> {
         let ids = self.tokenize(sentences, self.limit(encoder.config().max_position_embeddings))?;
+        if let Some(empty) = ids.iter().position(Vec::is_empty) {
+            return Err(Error::Input(format!(
+                "the sentence {:?} has no tokens, and this tokenizer puts none around it; leave the sentence out",
+                sentences[empty].as_ref()
+            )));
+        }
         let rows = self.apply_modules(self.encode_pooled(encoder, convolution, &ids)?)?;
         let mut rows = match &self.stage {
             Some(stage) => stage.transform(&rows)?,

@@ -152,14 +152,18 @@ fn decoder(
         Some(_) => return Err("added_tokens_decoder is no table of ids and tokens".into()),
     }
     for (key, value) in sources.special_tokens_map.into_iter().flatten() {
-        // A table there is a special token.
-        let value = match value {
-            Value::Object(table) if key != "extra_special_tokens" => {
+        // A table there is a special token; a list is added to the one that is there.
+        let value = match (value, keys.get(key)) {
+            (Value::Array(more), Some(Value::Array(before))) if key == "extra_special_tokens" => {
+                let new = more.iter().filter(|token| !before.contains(token));
+                Value::Array(before.iter().chain(new).cloned().collect())
+            }
+            (Value::Object(table), _) if key != "extra_special_tokens" => {
                 let mut table = table.clone();
                 table.insert("special".into(), true.into());
                 Value::Object(table)
             }
-            other => other.clone(),
+            (other, _) => other.clone(),
         };
         keys.insert(key.clone(), value);
     }
@@ -224,15 +228,30 @@ fn named(
         };
         named.push((key.to_owned(), entry));
     }
+    let standard = named.len();
     for (key, value) in keys {
-        if key.ends_with("_token") && !KEYS.contains(&key.as_str()) && value.is_string() {
-            named.push((key.clone(), Entry::of(key, value, true)?));
+        if key.ends_with("_token")
+            && !KEYS.contains(&key.as_str())
+            && (value.is_string() || value.is_object())
+        {
+            named.push((key.clone(), listed(Entry::of(key, value, true)?)));
         }
     }
     if let Some(Value::Object(table)) = keys.get("extra_special_tokens") {
         for (key, value) in table {
-            named.push((key.clone(), Entry::of(key, value, true)?));
+            named.push((key.clone(), listed(Entry::of(key, value, true)?)));
         }
+    }
+    // Their ids would go by the order of the file, which is not kept here.
+    let unlisted = named[standard..]
+        .iter()
+        .filter(|(_, entry)| !by_id.values().any(|token| token.content == entry.text()));
+    let unlisted: Vec<&str> = unlisted.map(|(key, _)| key.as_str()).collect();
+    if unlisted.len() > 1 {
+        return Err(format!(
+            "the special tokens {} have no ids; list them in added_tokens_decoder",
+            unlisted.join(", ")
+        ));
     }
     Ok(named)
 }

@@ -9,15 +9,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use tokenizers::Tokenizer as HfTokenizer;
 use tokenizers::processors::bert::BertProcessing;
 use tokenizers::processors::roberta::RobertaProcessing;
+use tokenizers::{Encoding, Token, Tokenizer as HfTokenizer};
 
 use super::added::{Added, Sources};
 use super::class::Class;
 use super::{SPECIAL_OF_MPNET, guarded};
-use crate::files::read_text;
-use crate::{Error, Result, modules};
+use crate::files::{object, read_text};
+use crate::{Error, Result};
 
 /// A tokenizer with what else its files say.
 pub(super) struct Built {
@@ -27,6 +27,8 @@ pub(super) struct Built {
     pub(super) added: Added,
     /// `truncation_side` is left.
     pub(super) keeps_end: bool,
+    /// `padding_side` is left.
+    pub(super) pads_left: bool,
     /// Parts of `tokenizer.json` that the class replaces by others.
     pub(super) replaced: Vec<&'static str>,
 }
@@ -42,7 +44,7 @@ enum Vocabulary {
 pub(super) fn build(path: &Path) -> Result<Built> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let file = |name: &str| -> Result<Option<Map<String, Value>>> {
-        modules::object(&folder.join(name)).map_err(|e| match e {
+        object(&folder.join(name)).map_err(|e| match e {
             Error::Config { path, reason } => Error::Tokenizer { path, reason },
             other => other,
         })
@@ -103,19 +105,46 @@ pub(super) fn build(path: &Path) -> Result<Built> {
     if tokenizer_config.get("split_special_tokens").and_then(Value::as_bool) == Some(true) {
         inner.set_encode_special_tokens(true);
     }
-    let keeps_end = keeps_end(&tokenizer_config, json).map_err(&misconfigured)?;
-    Ok(Built { inner, path: path.into(), added, keeps_end, replaced })
+    if class == Class::AsItIs {
+        check_token_types(&inner, &tokenizer_config).map_err(&misconfigured)?;
+    }
+    let side = |key: &str, section: &str| {
+        is_left(&tokenizer_config, key, json.map(|json| &json[section]["direction"]))
+    };
+    let keeps_end = side("truncation_side", "truncation").map_err(&misconfigured)?;
+    let pads_left = side("padding_side", "padding").map_err(&misconfigured)?;
+    Ok(Built { inner, path: path.into(), added, keeps_end, pads_left, replaced })
 }
 
-/// Whether what is too long loses its beginning.
-fn keeps_end(config: &Map<String, Value>, json: Option<&Value>) -> std::result::Result<bool, String> {
-    let own = config.get("truncation_side").filter(|side| !side.is_null());
-    let side = own.or_else(|| json.map(|json| &json["truncation"]["direction"])).and_then(Value::as_str);
-    match side.map(str::to_ascii_lowercase).as_deref() {
+/// Whether a side is the left one: by its key of `tokenizer_config.json`, else by `tokenizer.json`.
+fn is_left(
+    config: &Map<String, Value>,
+    key: &str,
+    json: Option<&Value>,
+) -> std::result::Result<bool, String> {
+    let own = config.get(key).filter(|side| !side.is_null());
+    let side = own.or(json).and_then(Value::as_str).map(str::to_ascii_lowercase);
+    match side.as_deref() {
         None | Some("right") => Ok(false),
         Some("left") => Ok(true),
-        Some(other) => Err(format!("truncation_side is {other:?}; it must be right or left")),
+        Some(other) => Err(format!("{key} is {other:?}; it must be right or left")),
     }
+}
+
+/// Refuses a post-processor whose token types would reach the encoder: here they are 0.
+fn check_token_types(inner: &HfTokenizer, config: &Map<String, Value>) -> std::result::Result<(), String> {
+    let inputs = config.get("model_input_names").and_then(Value::as_array);
+    if !inputs.is_some_and(|names| names.iter().any(|name| name == "token_type_ids")) {
+        return Ok(());
+    }
+    let sentence = Encoding::from_tokens(vec![Token::new(0, "x".into(), (0, 1))], 0);
+    let whole = guarded(|| inner.post_process(sentence, None, true))?;
+    if whole.get_type_ids().iter().all(|kind| *kind == 0) {
+        return Ok(());
+    }
+    Err("model_input_names has token_type_ids, and the post-processor of tokenizer.json gives a sentence types other \
+         than 0, which is not supported"
+        .into())
 }
 
 impl Vocabulary {

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use tokenizers::normalizers::{Lowercase, Sequence};
+use tokenizers::normalizers::{Lowercase, NormalizerWrapper, Sequence};
 use tokenizers::{Encoding, Token, Tokenizer as HfTokenizer};
 
 use crate::{Error, Result};
@@ -25,6 +25,8 @@ pub struct Tokenizer {
     around: [Vec<u32>; 2],
     /// Whether what is too long loses its beginning instead of its end.
     keeps_end: bool,
+    /// Whether batches would be padded in front.
+    pads_left: bool,
     /// Ids of the special tokens that the folder or its class names.
     special: BTreeSet<u32>,
     mask: Option<String>,
@@ -106,8 +108,16 @@ impl Tokenizer {
         Self::finish(build::build(vocab)?)
     }
 
-    /// The same with lower-casing in front of everything else.
+    /// The same with lower-casing in front of everything else, unless a step of its own lower-cases already.
     pub(crate) fn lower_casing(mut self) -> Result<Self> {
+        let lower_cases = |step: &NormalizerWrapper| matches!(step, NormalizerWrapper::Lowercase(_));
+        match self.inner.get_normalizer() {
+            Some(step) if lower_cases(step) => return Ok(self),
+            Some(NormalizerWrapper::Sequence(steps)) if steps.as_ref().iter().any(lower_cases) => {
+                return Ok(self);
+            }
+            _ => {}
+        }
         let mut steps = vec![Lowercase.into()];
         steps.extend(self.inner.get_normalizer().cloned());
         self.inner
@@ -117,7 +127,7 @@ impl Tokenizer {
     }
 
     fn finish(built: build::Built) -> Result<Self> {
-        let build::Built { inner, path, added, keeps_end, replaced } = built;
+        let build::Built { inner, path, added, keeps_end, pads_left, replaced } = built;
         let around = around(&inner).map_err(|reason| Error::Tokenizer { path: path.clone(), reason })?;
         // They have ids of their own in the file, beside those of the vocabulary.
         if let Some(id) = around.iter().flatten().find(|id| inner.id_to_token(**id).is_none()) {
@@ -128,7 +138,7 @@ impl Tokenizer {
         let special = added.named.values().chain(&added.further);
         let special = special.filter_map(|token| inner.token_to_id(token)).collect();
         let mask = added.named.get("mask_token").filter(|token| inner.token_to_id(token).is_some()).cloned();
-        Ok(Self { inner, path, around, keeps_end, special, mask, replaced })
+        Ok(Self { inner, path, around, keeps_end, pads_left, special, mask, replaced })
     }
 
     /// Writes a `tokenizer.json`.
@@ -198,6 +208,11 @@ impl Tokenizer {
         let ids = self.encode(prompt, max_length)?;
         let ends = ids.last().is_some_and(|id| self.special.contains(id));
         Ok(ids.len() - usize::from(ends))
+    }
+
+    /// Whether the folder has batches padded in front of their sentences.
+    pub(crate) fn pads_left(&self) -> bool {
+        self.pads_left
     }
 
     /// Parts of `tokenizer.json` that transformers replaces for this folder's tokenizer class, by their keys.

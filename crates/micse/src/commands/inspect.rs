@@ -115,7 +115,7 @@ impl Report {
         let positions = report.encoder.as_ref().map(|encoder| encoder.positions);
         report.max_length = asked.into_iter().chain(positions).min();
         let modules = noted(problems, folder.modules()).unwrap_or_default();
-        report.modules = modules.iter().map(|module| module.name().to_owned()).collect();
+        report.modules = modules.iter().map(|module| module.class_name().to_owned()).collect();
         let stage = noted(problems, Stage::load(folder.root())).flatten();
         report.stage = stage.map(|stage| format!("{}, fitted on {}", stage.kind(), stage.fitted_on()));
         report.unknown_keys = noted(problems, folder.unknown_keys()).unwrap_or_default();

@@ -1,0 +1,84 @@
+//! Keys of a folder's files that are unknown here, and other things that a person who loads it should know.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use super::ModelFolder;
+use super::keys::{
+    CONFIG, DENSE, DROPOUT, KNOWN_KEYS, LAYER_NORM, MODULES, NORMALIZE, POOLING, SETTINGS, TOKENIZER,
+    TRANSFORMER,
+};
+use crate::files::object;
+use crate::{Result, modules};
+
+impl ModelFolder {
+    /// Keys of the folder's files that are unknown here, as `FILE: KEY`. Whether they change embeddings in other
+    /// libraries cannot be said.
+    ///
+    /// # Errors
+    /// A file is not valid.
+    pub fn unknown_keys(&self) -> Result<Vec<String>> {
+        let mut unknown = Vec::new();
+        for (path, file) in self.files_with_keys()? {
+            let Some(keys) = object(&path)? else { continue };
+            let known = |key: &str| {
+                KNOWN_KEYS.iter().any(|known| known.file == file && known.keys.contains(&key))
+                    || (file == TOKENIZER && key.ends_with("_token"))
+            };
+            let name = path.strip_prefix(self.root()).unwrap_or(&path).display().to_string();
+            unknown.extend(keys.keys().filter(|key| !known(key)).map(|key| format!("{name}: {key}")));
+        }
+        Ok(unknown)
+    }
+
+    /// Files of keys and values, each with its name in [`KNOWN_KEYS`].
+    fn files_with_keys(&self) -> Result<Vec<(PathBuf, &'static str)>> {
+        let mut files = vec![(self.path().join(CONFIG), CONFIG), (self.path().join(TOKENIZER), TOKENIZER)];
+        if !self.root().join(MODULES).is_file() {
+            return Ok(files);
+        }
+        files.push((self.root().join(SETTINGS), SETTINGS));
+        files.extend(modules::transformer_path(self.path()).map(|path| (path, TRANSFORMER)));
+        let by_class = [
+            ("Pooling", POOLING),
+            ("Dense", DENSE),
+            ("Normalize", NORMALIZE),
+            ("LayerNorm", LAYER_NORM),
+            ("Dropout", DROPOUT),
+        ];
+        for module in self.modules()?.iter().skip(1) {
+            if let Some((_, file)) = by_class.iter().find(|(class, _)| module.class_name() == *class) {
+                files.push((module.folder(self.root())?.join("config.json"), file));
+            }
+        }
+        Ok(files)
+    }
+
+    /// Reports unknown keys, and parts of `tokenizer.json` that the tokenizer's class replaces, once in a process.
+    pub(crate) fn warn_of_unknown_keys(&self, replaced: &[&str]) {
+        static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+        let first = WARNED.lock().is_ok_and(|mut warned| warned.insert(self.root().to_owned()));
+        if !first {
+            return;
+        }
+        let root = self.root().display();
+        // What cannot be read is an error where it is used.
+        for key in self.unknown_keys().unwrap_or_default() {
+            tracing::warn!("{root}: unknown key, ignored: {key}");
+        }
+        let settings = object(&self.root().join(SETTINGS)).ok().flatten();
+        let similarity = settings.as_ref().and_then(|keys| keys.get("similarity_fn_name")?.as_str());
+        if let Some(other) = similarity.filter(|name| *name != "cosine") {
+            tracing::warn!(
+                "{root}: similarity_fn_name is {other}; micse compares embeddings by their cosine"
+            );
+        }
+        for part in replaced {
+            tracing::warn!(
+                "{root}: tokenizer.json's {part} is not used: the tokenizer's class builds its own from \
+                 tokenizer_config.json, as transformers does (tokenizer_class PreTrainedTokenizerFast keeps it)"
+            );
+        }
+    }
+}
