@@ -1,4 +1,21 @@
-#![doc = include_str!("../README.md")]
+//! Files that are whole or absent (written under a temporary name, synced, renamed, the folder synced), folders that one
+//! process at a time works in, and SHA-256 sums.
+//!
+//! ```
+//! use micse_files::{Lock, WholeFile, sha256, write_whole};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let lock = Lock::take(folder.path(), std::time::Duration::ZERO)?;
+//! write_whole(&folder.path().join("notes.txt"), b"one\n")?;
+//!
+//! // For what does not fit into memory.
+//! let file = WholeFile::create(&folder.path().join("rows.txt"))?;
+//! std::io::Write::write_all(&mut file.handle()?, b"two\n")?;
+//! lock.check()?;
+//! file.publish()?;
+//! assert_eq!(sha256(&folder.path().join("rows.txt"))?.len(), 64);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod error;
 mod hash;

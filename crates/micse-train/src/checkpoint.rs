@@ -29,9 +29,12 @@ pub fn set_aside_foreign(path: &Path, run: &str) -> Result<Option<PathBuf>> {
     if !path.is_file() || written_by(path)?.as_deref() == Some(run) {
         return Ok(None);
     }
-    let free = |n: &usize| !path.with_file_name(format!("of-another-run-{n}.safetensors")).exists();
-    let number = (1..).find(free).unwrap_or(0);
-    let aside = path.with_file_name(format!("of-another-run-{number}.safetensors"));
+    let aside = |number: usize| path.with_file_name(format!("of-another-run-{number}.safetensors"));
+    let mut number = 1;
+    while aside(number).exists() {
+        number += 1;
+    }
+    let aside = aside(number);
     micse_files::rename(path, &aside)?;
     Ok(Some(aside))
 }

@@ -137,7 +137,9 @@ pub(crate) fn line(recipe: &Recipe, sentences: usize) -> String {
     let o = &recipe.optimizer;
     let head = if recipe.head.layers().is_empty() { "no head" } else { "a head in training" };
     let weight = |w: f64| if w >= 0.01 { w.to_string() } else { format!("{w:e}") };
-    let terms: String = recipe.ami().map(|ami| format!(", weight of AMI {}", weight(ami.weight))).collect();
+    let terms: Vec<String> =
+        recipe.ami().map(|ami| format!(", weight of AMI {}", weight(ami.weight))).collect();
+    let terms = terms.concat();
     format!(
         "settings for {sentences} sentences: recipe {name}, {} steps of {}, learning rate {:e}{terms}, warm-up {}, pooling \
          {}, {head}, at most {} tokens",

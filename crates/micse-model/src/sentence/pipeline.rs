@@ -297,7 +297,9 @@ impl Pipeline {
             None => rows,
         };
         if let Some(n) = self.truncate_dim {
-            rows.iter_mut().for_each(|row| row.truncate(n));
+            for row in &mut rows {
+                row.truncate(n);
+            }
         }
         Ok(rows)
     }

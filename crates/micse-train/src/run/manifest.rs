@@ -149,7 +149,7 @@ fn contents(path: &Path) -> Result<Option<Vec<u8>>> {
 /// SHA-256 of a folder's own file of a masked-LM head, if it has one.
 fn hash_of_head(base: &ModelFolder) -> Result<Option<String>> {
     let bytes = contents(&base.path().join(MaskedLmHead::FILE))?;
-    Ok(bytes.map(|bytes| hash_of(bytes)))
+    Ok(bytes.map(hash_of))
 }
 
 /// SHA-256 of the other files of a folder that change its embeddings, if it has any.
