@@ -206,6 +206,13 @@ fn keys_without_effect_have_none_and_unknown_ones_are_named() {
             assert!(difference <= 1e-5, "{file}: {key} changes rows by {difference:e}");
         }
     }
+    let folder = everything.folder();
+    let modules = folder.path().join("modules.json");
+    let text = std::fs::read_to_string(&modules).expect("modules.json");
+    std::fs::write(&modules, text.replace("\"idx\": 0", "\"idx\": 0, \"of_tomorrow\": 1")).expect("a file");
+    let unknown =
+        ModelFolder::open(folder.path()).and_then(|folder| folder.unknown_keys()).expect("a folder");
+    assert_eq!(unknown, ["modules.json: of_tomorrow"]);
     for file in files.values() {
         let folder = with_key(everything, file, "of_tomorrow", json!(1));
         let unknown =

@@ -41,7 +41,7 @@ impl Corpus {
     ///
     /// # Errors
     /// A file that is missing or cannot be read, a line that is not UTF-8 (with its number and byte offset),
-    /// Zstandard data that ends early, and files that hold no sentence at all.
+    /// compressed data that ends early, a file of another encoding or format, and files that hold no sentence at all.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         let mut builder = Builder::default();
         for path in paths {

@@ -22,19 +22,14 @@ pub struct Halves {
 impl Halves {
     /// Of at most `most` sentences, taken at even distances.
     pub fn of<S: AsRef<str>>(sentences: impl IntoIterator<Item = S>, most: usize) -> Self {
+        let long = |s: &S| s.as_ref().split_whitespace().nth(FEWEST_WORDS - 1).is_some();
+        let sentences: Vec<S> = sentences.into_iter().filter(long).collect();
         let mut seen = std::collections::BTreeSet::new();
-        let mut pairs: Vec<[String; 2]> = sentences.into_iter().filter_map(|s| halves(s.as_ref())).collect();
+        let mut pairs: Vec<[String; 2]> =
+            evenly(sentences, 2 * most).iter().filter_map(|s| halves(s.as_ref())).collect();
         // Equal halves could not be told from each other.
         pairs.retain(|[first, second]| seen.insert(first.clone()) && seen.insert(second.clone()));
-        if pairs.len() > most {
-            let count = pairs.len();
-            let mut number = 0;
-            pairs.retain(|_| {
-                number += 1;
-                number * most / count > (number - 1) * most / count
-            });
-        }
-        Self { pairs }
+        Self { pairs: evenly(pairs, most) }
     }
 
     /// The halves of each sentence.
@@ -68,6 +63,16 @@ impl Halves {
         let sum: f64 = self.pairs.iter().enumerate().map(rank).sum();
         Ok(Some(sum / self.pairs.len() as f64))
     }
+}
+
+/// At most this many of the values, at even distances.
+fn evenly<T>(values: Vec<T>, most: usize) -> Vec<T> {
+    let count = values.len();
+    if count <= most {
+        return values;
+    }
+    let chosen = |number: usize| (number + 1) * most / count > number * most / count;
+    values.into_iter().enumerate().filter(|(number, _)| chosen(*number)).map(|(_, value)| value).collect()
 }
 
 fn halves(sentence: &str) -> Option<[String; 2]> {

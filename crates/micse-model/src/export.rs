@@ -49,6 +49,22 @@ pub fn save_model(
     pooling: Pooling,
     dtype: DType,
 ) -> Result<()> {
+    save_with(folder, encoder, base, pooling, dtype, &|_| Ok(()))
+}
+
+/// The file whose presence says that a model folder is whole.
+const WEIGHTS: &str = "model.safetensors";
+
+/// [`save_model`] with `parts` written between the encoder's other files and its weights. Weights of an earlier model
+/// are removed first: at no moment do weights lie beside modules that are not theirs.
+pub(crate) fn save_with(
+    folder: &Path,
+    encoder: &dyn Encoder,
+    base: &ModelFolder,
+    pooling: Pooling,
+    dtype: DType,
+    parts: &dyn Fn(&Path) -> Result<()>,
+) -> Result<()> {
     if !matches!(pooling, Pooling::Cls | Pooling::Mean) {
         return Err(Error::Input(format!(
             "sentence-transformers has no pooling `{pooling}`: a model folder can have cls or mean only"
@@ -58,6 +74,10 @@ pub fn save_model(
     let tensors = tensors(encoder, base, dtype)?;
     let limit = base.max_length()?.unwrap_or(usize::MAX).min(config.max_position_embeddings);
     let own_config = own_config(base, config, dtype)?;
+    let weights = folder.join(WEIGHTS);
+    if weights.is_file() {
+        std::fs::remove_file(&weights).map_err(Error::io(&weights))?;
+    }
     copy_tokenizer(folder, base.path())?;
     write_json(&folder.join("config.json"), &own_config)?;
     write_json(
@@ -67,8 +87,9 @@ pub fn save_model(
     write_pooling(folder, base, pooling == Pooling::Cls, config.hidden_size)?;
     write_transformer(folder, base, limit)?;
     write_settings(folder, base)?;
+    parts(folder)?;
     // Last: a folder with weights is a whole folder.
-    save_safetensors(&folder.join("model.safetensors"), &tensors)
+    save_safetensors(&weights, &tensors)
 }
 
 /// The encoder's tensors in the family's names, and those of the base that are carried over.

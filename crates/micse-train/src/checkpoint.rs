@@ -20,7 +20,7 @@ const RUN: &str = "run";
 /// The longest header that is read: far beyond any network's.
 const LONGEST_HEADER: u64 = 1 << 27;
 
-/// Moves a checkpoint that another run wrote out of the way, into a file beside it, and returns that file. A folder that
+/// Moves a checkpoint that another run wrote out of the way, into a file beside its folder, and returns that file. A folder that
 /// was removed and made again can hold one, where a process of the former run was still at work.
 ///
 /// # Errors
@@ -29,7 +29,9 @@ pub fn set_aside_foreign(path: &Path, run: &str) -> Result<Option<PathBuf>> {
     if !path.is_file() || written_by(path)?.as_deref() == Some(run) {
         return Ok(None);
     }
-    let aside = |number: usize| path.with_file_name(format!("of-another-run-{number}.safetensors"));
+    // Not in the checkpoint's own folder, which goes when the run is finished.
+    let folder = path.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+    let aside = |number: usize| folder.join(format!("checkpoint-of-another-run-{number}.safetensors"));
     let mut number = 1;
     while aside(number).exists() {
         number += 1;
@@ -196,12 +198,12 @@ mod tests {
     #[test]
     fn another_run_s_checkpoint_is_set_aside() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state.safetensors");
+        let path = folder.path().join("checkpoint").join("state.safetensors");
         assert_eq!(set_aside_foreign(&path, "mine").unwrap(), None);
         for (other, number) in [("yours", 1), ("hers", 2)] {
             CheckpointWriter::new().write(&path, other, &5).unwrap();
             assert_eq!(set_aside_foreign(&path, other).unwrap(), None);
-            let aside = folder.path().join(format!("of-another-run-{number}.safetensors"));
+            let aside = folder.path().join(format!("checkpoint-of-another-run-{number}.safetensors"));
             assert_eq!(set_aside_foreign(&path, "mine").unwrap().as_ref(), Some(&aside));
             assert!(aside.is_file() && !path.exists());
         }

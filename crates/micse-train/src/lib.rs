@@ -35,7 +35,7 @@ pub mod trainer;
 
 pub use error::{Error, Result};
 pub use recipe::Recipe;
-pub use run::{Event, RunInputs, RunResult, TrainText, run, scored_file, untrained};
+pub use run::{Event, RunInputs, RunResult, TrainText, check, run, scored_file, untrained};
 pub use stop::Stop;
 pub use term::{Term, Terms};
 pub use trainer::{Forward, StepReport, StepTimes, Trainer, learning_rate};

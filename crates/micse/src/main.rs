@@ -1,5 +1,6 @@
 //! The `micse` command.
 
+mod before;
 mod cache;
 mod commands;
 mod embed;

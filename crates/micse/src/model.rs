@@ -29,10 +29,10 @@ pub(crate) fn model_folder(model: &str) -> Result<PathBuf> {
 /// The finished model of a run.
 fn model_of_run(run: &Path) -> Result<PathBuf> {
     let model = run.join("model");
-    if model.join("model.safetensors").is_file() {
+    let finished = run.join("result.json").is_file();
+    if finished && model.join("model.safetensors").is_file() {
         return Ok(model);
     }
-    let finished = run.join("result.json").is_file();
     let run = run.display();
     if finished {
         bail!("{run}: this run is finished, but its model was not kept; run it again by `micse train`");

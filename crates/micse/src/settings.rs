@@ -2,6 +2,7 @@
 
 use micse::model::Pooling;
 use micse::train::Recipe;
+use micse::train::run::first_difference;
 
 /// Sentences a step.
 const BATCH: usize = 50;
@@ -33,8 +34,20 @@ pub(crate) struct Chosen {
     pub(crate) settings: Vec<String>,
     /// `KEY=VALUE` for the chosen recipe alone.
     pub(crate) own: Vec<String>,
-    /// Why these, a line each.
-    pub(crate) reasons: Vec<String>,
+    /// Why these.
+    pub(crate) reasons: Vec<Reason>,
+}
+
+/// Why a setting was chosen; it says nothing where one of its keys is given otherwise.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Reason {
+    keys: &'static [&'static str],
+    pub(crate) text: String,
+}
+
+/// Optimizer steps that the learning rate rises for, of so many in all.
+pub(crate) fn warmup(steps: usize) -> String {
+    format!("optimizer.warmup_steps={}", steps / 20)
 }
 
 /// Settings for a text of this many sentences and the model that training starts from.
@@ -58,46 +71,49 @@ pub(crate) fn choose(sentences: usize, start: Start) -> Chosen {
     if start.embeds_sentences {
         (recipe, steps, own) = (GENTLE_RECIPE, GENTLE_STEPS, Vec::new());
         settings.push(format!("optimizer.lr={GENTLE_RATE:e}"));
-        reasons.push(format!(
+        let text = format!(
             "the folder is a sentence-embedding model: few steps of plain SimCSE at a low learning rate ({GENTLE_STEPS} at \
              {GENTLE_RATE:e}), which did no harm where it was measured"
-        ));
+        );
+        reasons.push(Reason { keys: &["recipe", "steps", "optimizer.lr"], text });
     } else {
         let by_rule = (sentences as f64).sqrt().round() as usize * 10;
         (recipe, steps) = ("micse", by_rule.clamp(STEPS.0, STEPS.1));
-        reasons.push(format!(
+        let text = format!(
             "steps: 10 times the root of the number of sentences, at least {}, at most {} ({:.1} passes)",
             STEPS.0,
             STEPS.1,
             (steps * BATCH.min(sentences)) as f64 / sentences as f64
-        ));
+        );
+        reasons.push(Reason { keys: &["steps"], text });
         let (rate, weight) = if start.hidden < SMALL { ("1e-4", "1.0") } else { ("3e-5", "2.5e-3") };
         settings.push(format!("optimizer.lr={rate}"));
         own = vec![format!("objectives.ami.weight={weight}"), "momentum.mask_same_sentence=true".to_owned()];
-        if start.hidden < SMALL {
+        let text = if start.hidden < SMALL {
             own.push("objectives.ami.pool=kept".into());
-            reasons.push(format!(
+            format!(
                 "learning rate and weight of AMI: those of small encoders (hidden size {}, below {SMALL})",
                 start.hidden
-            ));
+            )
         } else {
-            reasons.push(format!(
+            format!(
                 "learning rate and weight of AMI: the paper's for BERT-base, not measured here (hidden size {}, {SMALL} or \
                  more)",
                 start.hidden
-            ));
-        }
+            )
+        };
+        reasons.push(Reason { keys: &["recipe", "optimizer.lr", "objectives.ami.weight"], text });
     }
-    settings.push(format!("optimizer.warmup_steps={}", steps / 20));
     let pooling = start.pooling.unwrap_or(Pooling::Cls);
     settings.extend(["train", "test"].map(|when| format!("pooling.{when}={pooling}")));
     if start.embeds_sentences || pooling == Pooling::Mean {
         settings.push("head=none".into());
     }
-    reasons.push(match start.pooling {
+    let text = match start.pooling {
         Some(pooling) => format!("pooling: {pooling}, as the model folder says"),
         None => "pooling: cls, since the model folder names none".into(),
-    });
+    };
+    reasons.push(Reason { keys: &["pooling"], text });
     Chosen { recipe, steps, settings, own, reasons }
 }
 
@@ -107,6 +123,17 @@ fn key(setting: &str) -> &str {
 }
 
 impl Chosen {
+    /// The reasons that hold where these keys are given otherwise: `recipe`, `steps`, those of `--set`.
+    pub(crate) fn reasons_without<'a>(&'a self, given: &'a [String]) -> impl Iterator<Item = &'a str> {
+        let same = |key: &str, given: &str| {
+            given == key || given.starts_with(&format!("{key}.")) || key.starts_with(&format!("{given}."))
+        };
+        self.reasons
+            .iter()
+            .filter(move |reason| !given.iter().any(|g| reason.keys.iter().any(|k| same(k, g))))
+            .map(|reason| reason.text.as_str())
+    }
+
     /// The chosen settings that a recipe has a use for, below those that a person gave.
     pub(crate) fn for_recipe(&self, recipe: &Recipe, asked: &[String]) -> Vec<String> {
         let own = self.own.iter().filter(|_| recipe.name == self.recipe);
@@ -147,32 +174,47 @@ pub(crate) fn line(recipe: &Recipe, sentences: usize) -> String {
     )
 }
 
-/// What of a recipe was never measured to leave a sentence-embedding model unharmed; none: all of it was.
-pub(crate) fn unmeasured(recipe: &Recipe, with: &[String], start: Start) -> Option<String> {
+/// What of a recipe was never measured to leave a sentence-embedding model unharmed: all in which it differs from the one
+/// that is chosen, but for fewer steps and a lower learning rate; none if there is nothing.
+pub(crate) fn unmeasured(
+    recipe: &Recipe,
+    sentences: usize,
+    start: Start,
+) -> micse::train::Result<Option<String>> {
     if !start.embeds_sentences || recipe.steps == 0 {
-        return None;
+        return Ok(None);
     }
+    let chosen = choose(sentences, start);
+    let plain = Recipe::load(chosen.recipe, &[])?;
+    let mut measured =
+        Recipe::load_for(chosen.recipe, &[], &chosen.for_recipe(&plain, &[]), Some(chosen.steps))?;
     let mut found = Vec::new();
-    if recipe.name != GENTLE_RECIPE {
+    if recipe.name != measured.name {
         found.push(format!("recipe {}", recipe.name));
     }
-    found.extend(with.iter().map(|term| format!("the term {term}")));
     if recipe.optimizer.lr > GENTLE_RATE {
         found.push(format!("learning rate {:e}, above {GENTLE_RATE:e}", recipe.optimizer.lr));
     }
     if recipe.steps > GENTLE_STEPS {
         found.push(format!("{} steps, more than {GENTLE_STEPS}", recipe.steps));
     }
-    if start.pooling.is_some_and(|own| own != recipe.pooling.test) {
-        found.push(format!("pooling {}, which is not the model's own", recipe.pooling.test));
+    if found.is_empty() {
+        // The rest in the recipe's own words, apart from what was compared and from how weights are selected.
+        (measured.steps, measured.select, measured.eval_every) =
+            (recipe.steps, recipe.select, recipe.eval_every);
+        measured.optimizer.lr = recipe.optimizer.lr;
+        measured.optimizer.warmup_steps = recipe.optimizer.warmup_steps;
+        if let Ok(difference) = first_difference(&measured, recipe) {
+            found.extend(difference);
+        }
     }
-    (!found.is_empty()).then(|| {
+    Ok((!found.is_empty()).then(|| {
         format!(
             "not measured on sentence-embedding models: {}. Training can make a good model much worse: compare before and \
              after (--pairs, --sts)",
             found.join("; ")
         )
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -186,7 +228,8 @@ mod tests {
     fn recipe(chosen: &Chosen, name: &str, asked: &[&str]) -> Recipe {
         let asked: Vec<String> = asked.iter().map(|&s| s.to_owned()).collect();
         let plain = Recipe::load(name, &[]).expect(name);
-        Recipe::load_for(name, &[], &chosen.for_recipe(&plain, &asked), Some(chosen.steps)).expect(name)
+        let settings = [chosen.for_recipe(&plain, &asked), vec![warmup(chosen.steps)]].concat();
+        Recipe::load_for(name, &[], &settings, Some(chosen.steps)).expect(name)
     }
 
     #[test]
@@ -212,7 +255,7 @@ mod tests {
             assert_eq!(recipe.pooling.test, pooling.unwrap_or(Pooling::Cls));
             assert_eq!(recipe.head.layers().is_empty(), pooling == Some(Pooling::Mean));
             assert_eq!(recipe.optimizer.warmup_steps, chosen.steps / 20);
-            assert_eq!(unmeasured(&recipe, &[], start(hidden, pooling, false)), None);
+            assert_eq!(unmeasured(&recipe, n, start(hidden, pooling, false)).expect("a recipe"), None);
         }
     }
 
@@ -227,7 +270,7 @@ mod tests {
                 assert_eq!(recipe.optimizer.lr, GENTLE_RATE);
                 assert_eq!((recipe.pooling.train, recipe.pooling.test), (pooling, pooling));
                 assert!(recipe.head.layers().is_empty() && recipe.ami().next().is_none());
-                assert_eq!(unmeasured(&recipe, &[], start), None);
+                assert_eq!(unmeasured(&recipe, n, start).expect("a recipe"), None);
             }
         }
     }
@@ -241,14 +284,30 @@ mod tests {
             (faster.optimizer.lr, faster.steps, faster.pooling.test),
             (3e-4, GENTLE_STEPS, Pooling::Mean)
         );
-        assert!(unmeasured(&faster, &[], start).is_some_and(|text| text.contains("3e-4")));
+        assert!(
+            unmeasured(&faster, 1000, start).expect("a recipe").is_some_and(|text| text.contains("3e-4"))
+        );
         let other = recipe(&chosen, "micse", &[]);
         assert_eq!(
             (other.optimizer.lr, other.steps, other.pooling.test),
             (GENTLE_RATE, GENTLE_STEPS, Pooling::Mean)
         );
-        assert!(unmeasured(&other, &[], start).is_some_and(|text| text.contains("recipe micse")));
-        assert!(unmeasured(&recipe(&chosen, "simcse", &[]), &["ami".into()], start).is_some());
+        assert!(
+            unmeasured(&other, 1000, start)
+                .expect("a recipe")
+                .is_some_and(|text| text.contains("recipe micse"))
+        );
+        for (setting, named) in
+            [("optimizer.batch_size=8", "batch_size"), ("objectives.infonce.temperature=0.01", "temperature")]
+        {
+            let text = unmeasured(&recipe(&chosen, "simcse", &[setting]), 1000, start).expect("a recipe");
+            assert!(text.as_ref().is_some_and(|text| text.contains(named)), "{text:?}");
+        }
+        let reasons = |given: &[&str]| {
+            let given: Vec<String> = given.iter().map(|&g| g.to_owned()).collect();
+            chosen.reasons_without(&given).count()
+        };
+        assert_eq!([reasons(&[]), reasons(&["steps"]), reasons(&["steps", "pooling.test"])], [2, 1, 0]);
         assert!(line(&other, 1000).contains("weight of AMI"), "{}", line(&other, 1000));
         // Without a head there is none to take away.
         assert!(recipe(&chosen, "mirror-bert", &[]).head.layers().is_empty());

@@ -157,6 +157,9 @@ struct Manifest {
     /// SHA-256 of the weights that training starts from; without, they are random.
     #[serde(skip_serializing_if = "Option::is_none")]
     from_sha256: Option<String>,
+    /// SHA-256 of what else of that model's folder changes its embeddings, if it has anything of the kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_modules_sha256: Option<String>,
     text: CorpusInfo,
     encoder: BertConfig,
 }
@@ -342,6 +345,10 @@ impl Pretrain {
             eval_every: 0,
             new_vocabulary: self.from.is_none().then_some(self.vocab_size),
             from_sha256: self.from.as_ref().map(|_| micse_train::run::hash_of_encoder(base)).transpose()?,
+            from_modules_sha256: match &self.from {
+                Some(_) => micse_train::run::hash_of_modules(base)?,
+                None => None,
+            },
             text,
             encoder,
         })

@@ -246,7 +246,7 @@ impl Job<'_> {
             println!("done already: {}", outcome.scores.line());
             return Ok(());
         }
-        let pipeline = Pipeline::load(self.base, Some(Pooling::Mean))?;
+        let pipeline = Pipeline::load(self.base, Some(self.base.pooling()?.unwrap_or(Pooling::Mean)))?;
         check_trainable(&pipeline, self.base).map_err(anyhow::Error::msg)?;
         let kept = pipeline.kept_parts();
         if !kept.is_empty() {

@@ -91,7 +91,7 @@ impl Scores {
         let mut sts = Vec::new();
         for pooling in [Pooling::Cls, Pooling::Mean] {
             let Some(suite) = suite else { continue };
-            let pipeline = pipeline.clone().with_pooling(pooling);
+            let pipeline = pipeline.clone().with_pooling(pooling)?;
             let model = pipeline.with(encoder, None);
             let dev = suite.dev.as_ref().map(|task| dev_spearman(&model, task)).transpose()?;
             let evaluation = evaluate(&model, suite, &mut |_, _| {})?;

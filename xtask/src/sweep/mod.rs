@@ -77,10 +77,10 @@ struct GridOptions {
     /// Recipes: built-in names or files.toml
     #[arg(long, value_delimiter = ',')]
     methods: Option<Vec<String>>,
-    /// Training-set sizes, by share of the corpus or by count: 0.1%,1000,100%
+    /// Training-set sizes, by share of the corpus or by count: 0.1%,1000,100% [default: the preset's, else 100%]
     #[arg(long, alias = "fractions")]
     sizes: Option<String>,
-    /// Seeds: 48..52 (52 included), or 48,49
+    /// Seeds: 48..52 (52 included), or 48,49 [default: the preset's, else 48..52]
     #[arg(long)]
     seeds: Option<String>,
     /// The encoder that training starts from: a model folder, an id of the Hub, or `demo` for the shipped one

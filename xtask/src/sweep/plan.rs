@@ -45,9 +45,15 @@ impl Plan {
             crate::encoder::encoder(&locator, options.encoder.as_deref().or(preset.encoder.as_deref()))?;
         let sts = locator.sts(options.sts.as_deref().or(preset.sts.as_deref()))?;
         let mut notes = vec![encoder.note.clone(), sts.note.clone()];
-        if options.preset() != options.preset.as_deref() {
+        if options.preset().is_some() && options.preset.is_none() {
             notes.push(format!(
                 "preset: {name}, since none is named; its settings hold unless options change them"
+            ));
+        }
+        if options.preset().is_none() {
+            notes.push(format!(
+                "no preset: the recipes' own settings; sizes {}, seeds {}, unless --sizes and --seeds say otherwise",
+                preset.sizes, preset.seeds
             ));
         }
         let text = Text::new(options, &preset, &locator, &mut notes)?;

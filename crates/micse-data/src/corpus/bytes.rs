@@ -66,8 +66,9 @@ pub(crate) fn text_bytes(name: &Path, mut source: impl Read + 'static) -> Result
     };
     if compression == Compression::None {
         check_is_text(name, &first)?;
-    } else if let Ok(begin) = text.fill_buf() {
-        // A stream that is damaged from its beginning is reported where it is read.
+    } else {
+        // A decoder reports a damaged beginning once, and an end from then on.
+        let begin = text.fill_buf().map_err(|source| read_error(name, 0, source))?;
         check_is_text(name, begin)?;
     }
     Ok(text)

@@ -257,6 +257,9 @@ mod tests {
         let mut cut = zstd::encode_all(&b"one\ntwo\n"[..], 3).expect("zstd");
         cut.truncate(cut.len() - 2);
         assert!(all(&cut).expect_err("cut off").to_string().contains("ends early"));
+        // Within the header.
+        let begun = SentenceReader::new("text".into(), io::Cursor::new(gzip(b"one\n")[..5].to_vec()), None);
+        assert!(begun.err().expect("cut off").to_string().contains("ends early"));
         let mut cut = gzip(b"one\ntwo\n");
         cut.truncate(cut.len() - 2);
         assert!(all(&cut).expect_err("cut off").to_string().contains("ends early"));

@@ -15,8 +15,6 @@ use crate::files::object;
 use crate::modules::{self, Module, TransformerKeys};
 use crate::{BertConfig, Compute, Error, Pooling, Result, TokenConvolution, Tokenizer};
 
-pub use crate::export::{add_dense, add_own_modules, save_model};
-
 /// A folder with `config.json`, weights and tokenizer; in a sentence-transformers folder they lie where `modules.json`
 /// says.
 #[derive(Clone, Debug)]

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use serde_json::{Map, Value};
+
 use super::ModelFolder;
 use super::keys::{
     CONFIG, DENSE, DROPOUT, KNOWN_KEYS, LAYER_NORM, MODULES, NORMALIZE, POOLING, SETTINGS, TOKENIZER,
     TRANSFORMER,
 };
-use crate::files::object;
-use crate::{Result, modules};
+use crate::files::{object, read_text};
+use crate::{Error, Result, modules};
 
 impl ModelFolder {
     /// Keys of the folder's files that are unknown here, as `FILE: KEY`. Whether they change embeddings in other
@@ -28,6 +30,18 @@ impl ModelFolder {
             };
             let name = path.strip_prefix(self.root()).unwrap_or(&path).display().to_string();
             unknown.extend(keys.keys().filter(|key| !known(key)).map(|key| format!("{name}: {key}")));
+        }
+        // modules.json is a list of entries.
+        let path = self.root().join(MODULES);
+        if path.is_file() {
+            let entries: Vec<Map<String, Value>> = serde_json::from_str(&read_text(&path)?).map_err(|e| {
+                Error::Config { path: path.clone(), reason: format!("not a list of modules: {e}") }
+            })?;
+            let known =
+                |key: &str| KNOWN_KEYS.iter().any(|known| known.file == MODULES && known.keys.contains(&key));
+            let keys: BTreeSet<String> =
+                entries.into_iter().flat_map(|entry| entry.into_iter().map(|(key, _)| key)).collect();
+            unknown.extend(keys.into_iter().filter(|key| !known(key)).map(|key| format!("{MODULES}: {key}")));
         }
         Ok(unknown)
     }

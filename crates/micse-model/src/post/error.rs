@@ -1,4 +1,4 @@
-//! The crate's one error type. Messages name what was found, where, and what to do.
+//! The error type of whitening and flows. Messages name what was found, where, and what to do.
 
 use std::path::{Path, PathBuf};
 

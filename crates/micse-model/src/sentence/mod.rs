@@ -9,7 +9,7 @@ use std::path::Path;
 use candle_core::DType;
 
 use crate::encoder::Encoder;
-use crate::export::{self, add_own_modules, save_model};
+use crate::export::{self, add_own_modules};
 use crate::head::TokenConvolution;
 use crate::modules::AfterPooling;
 use crate::post::Stage;
@@ -71,19 +71,25 @@ impl SentenceModel<'static> {
     /// # Errors
     /// As [`Pipeline::load`]; the weights do not fit.
     pub fn load(folder: &ModelFolder, pooling: Option<Pooling>, compute: &Compute) -> Result<Self> {
-        let pipeline = Pipeline::load(folder, pooling)?;
-        folder.warn_of_unknown_keys(pipeline.tokenizer.replaced_parts());
-        let encoder = folder.encoder(compute)?;
-        let convolution = TokenConvolution::in_folder(folder.path(), encoder.config(), &compute.device)?;
-        Ok(Self {
-            encoder: Part::Own(encoder),
-            convolution: convolution.map(|convolution| Part::Own(Box::new(convolution))),
-            pipeline: Cow::Owned(pipeline),
-        })
+        Pipeline::load(folder, pooling)?.into_model(folder, compute)
     }
 }
 
 impl Pipeline {
+    /// The whole model of this pipeline and the encoder and convolution of the folder that it was read from.
+    ///
+    /// # Errors
+    /// The weights do not fit.
+    pub fn into_model(self, folder: &ModelFolder, compute: &Compute) -> Result<SentenceModel<'static>> {
+        let encoder = folder.encoder(compute)?;
+        let convolution = TokenConvolution::in_folder(folder.path(), encoder.config(), &compute.device)?;
+        Ok(SentenceModel {
+            encoder: Part::Own(encoder),
+            convolution: convolution.map(|convolution| Part::Own(Box::new(convolution))),
+            pipeline: Cow::Owned(self),
+        })
+    }
+
     /// The whole model of this pipeline and an encoder that belongs to somebody else, with a convolution in the
     /// pooling's place if there is one.
     pub fn with<'a>(
@@ -117,13 +123,13 @@ impl SentenceModel<'_> {
         self.pipeline.apply_modules(self.pipeline.encode_pooled(self.encoder(), self.convolution(), ids)?)
     }
 
-    /// Writes the model as a folder that sentence-transformers loads, see [`save_model`], with all modules after its
+    /// Writes the model as a folder that sentence-transformers loads, see [`crate::save_model`], with all modules after its
     /// pooling. `base` is the folder that it came from, whose prompts and further settings are carried over.
     /// sentence-transformers has no module for a convolution, whitening or flow: the folder then names one of this
     /// project's, so that the library rejects the folder instead of leaving the part out.
     ///
     /// # Errors
-    /// As [`save_model`]; a convolution is followed by other modules, which no folder can express.
+    /// As [`crate::save_model`]; a convolution is followed by other modules, which no folder can express.
     pub fn save(&self, folder: &Path, base: &ModelFolder, dtype: DType) -> Result<()> {
         let pipeline = self.pipeline();
         if self.convolution.is_some() && !pipeline.steps.is_empty() {
@@ -132,17 +138,18 @@ impl SentenceModel<'_> {
                     .into(),
             ));
         }
-        save_model(folder, self.encoder(), base, pipeline.pooling, dtype)?;
-        for step in &pipeline.steps {
-            export::add_step(folder, step)?;
-        }
-        if let Some(convolution) = self.convolution() {
-            convolution.save(folder)?;
-        }
-        if let Some(stage) = &pipeline.stage {
-            stage.save(folder)?;
-        }
-        add_own_modules(folder, &self.own_modules())
+        export::save_with(folder, self.encoder(), base, pipeline.pooling, dtype, &|folder| {
+            for step in &pipeline.steps {
+                export::add_step(folder, step)?;
+            }
+            if let Some(convolution) = self.convolution() {
+                convolution.save(folder)?;
+            }
+            if let Some(stage) = &pipeline.stage {
+                stage.save(folder)?;
+            }
+            add_own_modules(folder, &self.own_modules())
+        })
     }
 
     /// The parts that only this project has a module for, by its name.

@@ -57,7 +57,8 @@ impl Pipeline {
 
     /// Reads a model folder; `pooling` replaces the folder's own. What sentence-transformers does is done: sentences get
     /// the default prompt if there is one, are truncated to `max_seq_length`, the modules after the pooling are applied
-    /// in their order, and `truncate_dim` entries are kept.
+    /// in their order, and `truncate_dim` entries are kept. Keys of the folder's files that are unknown here are reported
+    /// once in a process, as a warning.
     ///
     /// # Errors
     /// The folder is not a model, names no pooling and none is given, has a module that is not supported, or modules
@@ -109,6 +110,7 @@ impl Pipeline {
             TokenConvolution::SHAPE,
         )?;
         pipeline.check_dimensions(convolution.unwrap_or(config.hidden_size), folder)?;
+        folder.warn_of_unknown_keys(pipeline.tokenizer.replaced_parts());
         Ok(pipeline)
     }
 
@@ -122,10 +124,20 @@ impl Pipeline {
         self
     }
 
-    /// The same with another pooling.
-    #[must_use]
-    pub fn with_pooling(self, pooling: Pooling) -> Self {
-        Self { pooling, ..self }
+    /// The same with cls or mean as the pooling.
+    ///
+    /// # Errors
+    /// It is another one.
+    pub fn with_pooling(self, pooling: Pooling) -> Result<Self> {
+        match pooling {
+            Pooling::Cls | Pooling::Mean => Ok(Self { pooling, ..self }),
+            other => Err(Error::Input(format!("the pooling must be cls or mean, not {other}"))),
+        }
+    }
+
+    /// Whether the pooling skips the prompt's tokens.
+    pub fn skips_prompt(&self) -> bool {
+        self.skip > 0
     }
 
     /// The same with a whitening or flow after everything else.
@@ -316,10 +328,7 @@ impl Pipeline {
     }
 
     /// The modules after the pooling, applied to its rows.
-    ///
-    /// # Errors
-    /// A row has another number of entries than a module takes.
-    pub fn apply_modules(&self, mut rows: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>> {
+    pub(super) fn apply_modules(&self, mut rows: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>> {
         for step in &self.steps {
             match step {
                 AfterPooling::Normalize => rows.par_iter_mut().for_each(|row| scale_to_unit(row)),

@@ -153,7 +153,10 @@ fn hash_of_head(base: &ModelFolder) -> Result<Option<String>> {
 }
 
 /// SHA-256 of the other files of a folder that change its embeddings, if it has any.
-fn hash_of_modules(base: &ModelFolder) -> Result<Option<String>> {
+///
+/// # Errors
+/// A file cannot be read.
+pub fn hash_of_modules(base: &ModelFolder) -> Result<Option<String>> {
     let mut hash = Hash::new();
     let mut any = false;
     for path in base.further_files()? {

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use micse_data::{Corpus, Split, SplitSize, Suite};
 use micse_files::write_json;
-use micse_model::{Compute, MaskedLmHead, ModelFolder, Pipeline, Pooling, TokenConvolution};
+use micse_model::{Compute, MaskedLmHead, ModelFolder, Pipeline, Pooling};
 
 use crate::checkpoint::set_aside_foreign;
 use crate::recipe::{Recipe, Select};
@@ -42,7 +42,9 @@ use clock::Clock;
 pub use cosines::{COSINES_FILE, load_cosines, save_cosines};
 pub use difference::first_difference;
 use finish::finish;
-pub use manifest::{Manifest, OtherCpu, SplitText, claim, cpu_features, hash_of_encoder, identity};
+pub use manifest::{
+    Manifest, OtherCpu, SplitText, claim, cpu_features, hash_of_encoder, hash_of_modules, identity,
+};
 pub use metrics::open_metrics;
 pub use micse_files::Lock;
 pub use pipeline::check_trainable;
@@ -218,23 +220,20 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         return RunResult::load(&result_path);
     }
     let place = Place { folder, lock, checkpoint, identity: identity(&manifest)? };
+    if let Some(aside) = set_aside_foreign(&place.checkpoint, &place.identity)? {
+        tell(Event::Notice(format!(
+            "the checkpoint in this folder was written by another run; it is now {}, and this run starts from its \
+             beginning",
+            aside.display()
+        )));
+    }
     let mut clock = Clock::start();
     let mut selection = Selection::default();
     let result = if inputs.recipe.steps == 0 {
-        let encoder = inputs.base.encoder(&inputs.compute)?;
-        let device = &inputs.compute.device;
-        let convolution = TokenConvolution::in_folder(inputs.base.path(), encoder.config(), device)?;
-        let model = pipeline.with(encoder.as_ref(), convolution.as_ref());
+        let model = pipeline.into_model(inputs.base, &inputs.compute)?;
         finish(&place, inputs, &model, None, &clock, tell)?
     } else {
         let mut trainer = start(inputs)?;
-        if let Some(aside) = set_aside_foreign(&place.checkpoint, &place.identity)? {
-            tell(Event::Notice(format!(
-                "the checkpoint in this folder was written by another run; it is now {}, and this run starts from its \
-                 beginning",
-                aside.display()
-            )));
-        }
         if place.checkpoint.is_file() {
             let (best, facts) = trainer.restore(&place.checkpoint, "best.")?;
             selection.restore(best, &facts["selection"]);
@@ -297,6 +296,14 @@ fn start(inputs: &RunInputs<'_>) -> Result<Trainer> {
         trainer = trainer.with_generator_head(head()?.ok_or_else(missing)?);
     }
     Ok(trainer)
+}
+
+/// Refuses what [`run`] would refuse of the model and the recipe, without touching the run's folder.
+///
+/// # Errors
+/// The recipe does not fit the model, the text or the evaluation sets.
+pub fn check(inputs: &RunInputs<'_>) -> Result<()> {
+    check_ends(inputs, &pipeline::of_run(inputs)?)
 }
 
 /// What could not be done at the end is refused at the start.

@@ -4,6 +4,7 @@
 use micse_model::{AfterPooling, ModelFolder, Pipeline, TokenConvolution};
 
 use super::{Event, RunInputs};
+use crate::recipe::Post;
 use crate::{Error, Result};
 
 /// The run's pipeline.
@@ -24,6 +25,14 @@ pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Pipeline> {
         return invalid(format!(
             "the recipe puts a convolution in the pooling's place, but {} has modules after its pooling, which take \
              pooled rows; train from a copy of the folder whose modules.json ends with the Pooling",
+            base.root().display()
+        ));
+    }
+    let flow = matches!(recipe.post, Some(Post::Flow { .. }));
+    if pipeline.skips_prompt() && (flow || recipe.convolution.is_some()) {
+        return invalid(format!(
+            "{} excludes its prompt from the pooling, which a flow or a convolution cannot follow; take another recipe, \
+             or start from a copy of the folder without the prompt",
             base.root().display()
         ));
     }

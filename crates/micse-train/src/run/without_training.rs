@@ -69,7 +69,7 @@ fn scored(
     tell: &mut dyn FnMut(Event),
     result: impl FnOnce(Evaluation, Duration) -> RunResult,
 ) -> Result<RunResult> {
-    let _lock = Lock::take(folder, PATIENCE)?;
+    let lock = Lock::take(folder, PATIENCE)?;
     claim(folder, manifest, OtherCpu::Ignore)?;
     remove_leftovers(folder)?;
     let path = folder.join("result.json");
@@ -78,8 +78,10 @@ fn scored(
     }
     let started = Instant::now();
     let (scores, pairs) = score(&mut |done, total| tell(Event::Evaluating { done, total }))?;
+    lock.check()?;
     save_cosines(folder, &pairs)?;
     let result = result(scores, started.elapsed());
+    lock.check()?;
     write_json(&path, &result)?;
     Ok(result)
 }

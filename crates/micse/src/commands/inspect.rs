@@ -119,14 +119,12 @@ impl Report {
         let stage = noted(problems, Stage::load(folder.root())).flatten();
         report.stage = stage.map(|stage| format!("{}, fitted on {}", stage.kind(), stage.fitted_on()));
         report.unknown_keys = noted(problems, folder.unknown_keys()).unwrap_or_default();
-        if let Some(pooling) = report.pooling {
-            let model = pooling.parse().map_err(micse::model::Error::Input);
-            let model = model.and_then(|pooling| SentenceModel::load(folder, Some(pooling), &Compute::cpu()));
-            if let Some(model) = noted(problems, model) {
-                report.prompt = Some(model.prompt().to_owned()).filter(|prompt| !prompt.is_empty());
-                report.dimension = Some(model.dimension());
-                report.replaced_tokenizer_parts = model.tokenizer().replaced_parts().to_vec();
-            }
+        // Without a pooling it is used with one that is given: any will do to see whether the parts fit.
+        let pooling = folder.pooling().ok().flatten().unwrap_or(Pooling::Mean);
+        if let Some(model) = noted(problems, SentenceModel::load(folder, Some(pooling), &Compute::cpu())) {
+            report.prompt = Some(model.prompt().to_owned()).filter(|prompt| !prompt.is_empty());
+            report.dimension = Some(model.dimension());
+            report.replaced_tokenizer_parts = model.tokenizer().replaced_parts().to_vec();
         }
         report.card = front_matter(folder.root());
         // One cause comes up in every part that depends on it.

@@ -12,15 +12,16 @@ use micse::files::write_json;
 use micse::model::ModelFolder;
 use micse::model::options::ComputeOptions;
 use micse::train::run::CardFacts;
-use micse::train::{Error, Event, Recipe, RunInputs, RunResult, Stop, TrainText, run};
+use micse::train::{Error, Event, Recipe, RunInputs, RunResult, Stop, TrainText, check, run};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{print, print_json, quoted};
+use crate::before::Before;
 use crate::model::{RUN_FILE, model_folder};
 use crate::pairs::PairFile;
 use crate::progress::Progress;
-use crate::settings::{Start, choose, line, unmeasured};
+use crate::settings::{Start, choose, line, unmeasured, warmup};
 
 /// Adapt an encoder to a text file; the finished model lies in OUT/model
 ///
@@ -189,55 +190,56 @@ impl Train {
             eprintln!("notice: {blank_lines} blank lines are no sentences");
         }
         let recipe = self.recipe(text.indices.len(), &base)?;
-        let finished = self.out.join("result.json").is_file();
-        let halves = Halves::of((0..text.indices.len() as u32).map(|n| text.sentence(n)), HALVED_SENTENCES);
-        let (before, halves_before) = {
-            let pooling = base.pooling()?.unwrap_or(recipe.pooling.test);
-            let model = SentenceModel::load(&base, Some(pooling), &compute)?;
-            let scored = self.is_scored() && !finished;
-            let scores = scored.then(|| untrained(&model, &suite)).transpose()?;
-            (scores, halves.reciprocal_rank(&model)?)
-        };
-        let dev_before = before.as_ref().and_then(|scores| scores.dev_spearman);
-        if let (Some(_), Some(score)) = (&self.pairs, dev_before) {
-            eprintln!("development pairs before training: {score:.2} (Spearman x 100)");
-        }
-        if let Some(scores) = before.as_ref().filter(|scores| !scores.tasks.is_empty()) {
-            eprintln!("STS sets before training: average {:.2} (Spearman x 100)", scores.average);
-        }
-        let sts_before =
-            before.as_ref().filter(|scores| !scores.tasks.is_empty()).map(|scores| scores.average);
         // From here on there is something to go on with; before, a signal just ends the command.
         let stop = Stop::on_signals()?;
-        let card = CardFacts {
-            name: self.name.clone(),
-            languages: self.language.clone(),
-            license: self.license.clone(),
-            untrained: before.filter(|scores| !scores.tasks.is_empty()),
-            ..CardFacts::default()
-        };
-        let inputs = RunInputs {
+        let mut inputs = RunInputs {
             chunk: self.chunk,
             keep_model: true,
-            card,
             tensorboard: true,
             allow_other_cpu: self.allow_other_cpu,
             stop: stop.clone(),
-            ..RunInputs::new(recipe, seed, &text, &base, &suite, compute.clone())
+            ..RunInputs::new(recipe, seed, &text, &base, &suite, compute)
+        };
+        // What would be refused is refused before minutes of scoring.
+        check(&inputs)?;
+        let halves = Halves::of((0..text.indices.len() as u32).map(|n| text.sentence(n)), HALVED_SENTENCES);
+        let earlier = self.out.join("result.json").is_file().then(|| Before::read(&self.out)).flatten();
+        let before = match earlier {
+            Some(before) => before,
+            None => self.score(&inputs, &halves)?,
+        };
+        before.tell();
+        inputs.card = CardFacts {
+            name: self.name.clone(),
+            languages: self.language.clone(),
+            license: self.license.clone(),
+            untrained: before.scores.clone().filter(|scores| !scores.tasks.is_empty()),
+            ..CardFacts::default()
         };
         let result = self.watch(&inputs, &stop)?;
+        before.write(&self.out)?;
         let folder = self.out.join("model");
-        let trained = SentenceModel::load(&ModelFolder::open(&folder)?, None, &compute)?;
+        let trained = SentenceModel::load(&ModelFolder::open(&folder)?, None, &inputs.compute)?;
         let halves_after = halves.reciprocal_rank(&trained)?;
         if as_json {
             return print_json(&json!({
                 "model": folder,
-                "dev_spearman_before": dev_before,
-                "half_sentence_search": {"before": halves_before, "after": halves_after},
+                "dev_spearman_before": before.dev(),
+                "sts_average_before": before.sts(),
+                "half_sentence_search": {"before": before.halves, "after": halves_after},
                 "result": result,
             }));
         }
-        self.tell(&result, dev_before, sts_before, halves_before.zip(halves_after), halves.pairs().len())
+        self.tell(&result, &before, halves_after, halves.pairs().len())
+    }
+
+    /// The model that training starts from, measured.
+    fn score(&self, inputs: &RunInputs<'_>, halves: &Halves) -> Result<Before> {
+        let own = inputs.base.pooling().ok().flatten();
+        let pooling = own.unwrap_or(inputs.recipe.pooling.test);
+        let model = SentenceModel::load(inputs.base, Some(pooling), &inputs.compute)?;
+        let scores = self.is_scored().then(|| untrained(&model, inputs.suite)).transpose()?;
+        Ok(Before { scores, halves: halves.reciprocal_rank(&model)? })
     }
 
     /// Whether there is anything to score models on.
@@ -247,18 +249,24 @@ impl Train {
 
     /// The recipe: what was chosen for the text and the model, with what was asked for on top.
     fn recipe(&self, sentences: usize, base: &ModelFolder) -> Result<Recipe> {
+        let named = |key: &str| self.settings.iter().any(|s| s.trim_start().starts_with(key));
+        let pooling = match base.pooling() {
+            Err(_) if named("pooling.train") && named("pooling.test") => None,
+            other => other.context(
+                "the settings cannot be chosen; give the pooling by --set pooling.train=mean --set pooling.test=mean",
+            )?,
+        };
         let start = Start {
             hidden: base.config()?.hidden_size,
-            pooling: base.pooling()?,
-            embeds_sentences: !base.modules()?.is_empty() && base.pooling()?.is_some(),
+            pooling,
+            embeds_sentences: base.modules()?.iter().any(|module| module.class_name() == "Pooling"),
         };
         let chosen = choose(sentences, start);
         let name = self.recipe.as_deref().unwrap_or(chosen.recipe);
         let plain = Recipe::load_with(name, &self.with, &[])?;
         let published = self.published_settings || plain.steps == 0;
-        let settings =
+        let mut settings =
             if published { self.settings.clone() } else { chosen.for_recipe(&plain, &self.settings) };
-        let named = |key: &str| self.settings.iter().any(|s| s.trim_start().starts_with(key));
         let steps = self.steps.or((!published && !named("steps")).then_some(chosen.steps));
         let load = |settings: &[String]| Recipe::load_for(name, &self.with, settings, steps);
         let mut recipe = load(&settings).map_err(|error| {
@@ -266,6 +274,10 @@ impl Train {
                           the recipe's own instead";
             if published { anyhow::Error::from(error) } else { anyhow::Error::from(error).context(remedy) }
         })?;
+        if !published && !named("optimizer.warmup_steps") {
+            settings.push(warmup(recipe.steps));
+            recipe = load(&settings)?;
+        }
         if self.pairs.is_some() && recipe.steps > 0 {
             let every = (recipe.steps / DEVELOPMENT_SCORES).max(1);
             let own = [("select", "stsb-dev".to_owned()), ("eval_every", every.to_string())];
@@ -276,12 +288,16 @@ impl Train {
         if published {
             eprintln!("  the recipe's own, but for what was asked for");
         } else {
-            chosen.reasons.iter().for_each(|reason| eprintln!("  {reason}"));
+            let mut given: Vec<String> =
+                self.settings.iter().filter_map(|s| Some(s.split_once('=')?.0.trim().to_owned())).collect();
+            given.extend((name != chosen.recipe).then(|| "recipe".to_owned()));
+            given.extend(self.steps.map(|_| "steps".to_owned()));
+            chosen.reasons_without(&given).for_each(|reason| eprintln!("  {reason}"));
             eprintln!(
                 "  --recipe, --steps and --set KEY=VALUE change them, --published-settings takes the recipe's own"
             );
         }
-        if let Some(notice) = unmeasured(&recipe, &self.with, start) {
+        if let Some(notice) = unmeasured(&recipe, sentences, start)? {
             eprintln!("notice: {notice}");
         }
         Ok(recipe)
@@ -368,28 +384,27 @@ impl Train {
     fn tell(
         &self,
         result: &RunResult,
-        dev_before: Option<f64>,
-        sts_before: Option<f64>,
-        halves: Option<(f64, f64)>,
+        before: &Before,
+        halves_after: Option<f64>,
         halved: usize,
     ) -> Result<()> {
         let mut worse = Vec::new();
         if !result.scores.tasks.is_empty() {
             print(&result.scores.to_table())?;
-            if let Some(before) = sts_before {
+            if let Some(before) = before.sts() {
                 let after = result.scores.average;
                 print(&format!("STS sets: average {before:.2} before, {after:.2} after training"))?;
                 worse.extend((after < before).then_some("on the STS sets"));
             }
         }
         if let (Some(_), Some(after)) = (&self.pairs, result.scores.dev_spearman) {
-            let before = dev_before.map_or_else(String::new, |before| format!("{before:.2} before, "));
+            let told = before.dev().map_or_else(String::new, |before| format!("{before:.2} before, "));
             let step =
                 result.selected_step.map_or_else(String::new, |step| format!(", weights of step {step}"));
-            print(&format!("development pairs: {before}{after:.2} after training{step}"))?;
-            worse.extend(dev_before.is_some_and(|before| after < before).then_some("on your pairs"));
+            print(&format!("development pairs: {told}{after:.2} after training{step}"))?;
+            worse.extend(before.dev().is_some_and(|before| after < before).then_some("on your pairs"));
         }
-        if let Some((before, after)) = halves {
+        if let Some((before, after)) = before.halves.zip(halves_after) {
             print(&format!(
                 "half-sentence search: {before:.3} before, {after:.3} after training (mean reciprocal rank at which one \
                  half of a sentence finds the other, {halved} sentences of the text)"

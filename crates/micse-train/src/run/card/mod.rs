@@ -34,7 +34,7 @@ pub struct CardFacts {
     pub languages: Vec<String>,
     /// The licence of the model, by the Hub's name for it (`apache-2.0`).
     pub license: Option<String>,
-    /// Scores of the encoder before training, on the same suite and with the same pooling.
+    /// Scores of the model before training, on the same suite and as its folder pools.
     pub untrained: Option<Evaluation>,
 }
 
