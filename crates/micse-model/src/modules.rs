@@ -354,7 +354,11 @@ pub(crate) fn settings(root: &Path) -> Result<Settings> {
                 Some(Value::Null) => String::new(),
                 None if LIBRARY_PROMPTS.contains(&name) => String::new(),
                 Some(other) => return Err(invalid(format!("the prompt `{name}` is {other}, not a text"))),
-                None => return Err(invalid(format!("default_prompt_name is `{name}`, which is not in `prompts`"))),
+                None => {
+                    return Err(invalid(format!(
+                        "default_prompt_name is `{name}`, which is not in `prompts`"
+                    )));
+                }
             }
         }
     };
