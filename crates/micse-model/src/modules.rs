@@ -110,7 +110,7 @@ pub enum AfterPooling {
     Dropout(f64),
 }
 
-/// What stands behind the encoder.
+/// What follows the encoder.
 #[derive(Debug, Default)]
 pub(crate) struct Behind {
     pub(crate) steps: Vec<AfterPooling>,
