@@ -212,7 +212,7 @@ impl Cli {
     }
 }
 
-/// What loads a model folder, by MTEB's names; `plain`: nothing of this project's own stands behind the encoder.
+/// What loads a model folder, by MTEB's names; `plain`: the model has none of this project's own modules.
 fn frameworks(folder: &ModelFolder, plain: bool) -> Vec<&'static str> {
     let has = |name: &str| folder.path().join(name).is_file();
     let mut frameworks = Vec::new();

@@ -16,7 +16,7 @@ pub struct NpyWriter<W> {
 }
 
 impl<W: Write + Seek> NpyWriter<W> {
-    /// Begins a matrix of so many columns.
+    /// Begins a matrix with this many columns.
     ///
     /// # Errors
     /// The header cannot be written.

@@ -99,7 +99,7 @@ impl Machine<'_> {
         Ok(taken)
     }
 
-    /// A number of so many bytes, the lowest first.
+    /// A little-endian number of this many bytes.
     fn number(&mut self, bytes: usize) -> Step<u64> {
         Ok(self.take(bytes)?.iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte)))
     }
