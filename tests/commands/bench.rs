@@ -35,7 +35,7 @@ fn training_and_encoding_are_measured() {
     std::fs::write(&text, sentences(64).join("\n")).expect("text.txt");
     let (text, sts) = (text.to_str().expect("UTF-8"), sts.to_str().expect("UTF-8"));
 
-    let plain = ["train", "--corpus", text, "--recipe", "micse", "--batch", "16", "--steps", "2"];
+    let plain = ["train", "--corpus", text, "--recipe", "micse", "--batch-size", "16", "--steps", "2"];
     let report = bench(folder.path(), &plain);
     for key in ["sentences_per_s", "real_tokens_per_s", "gemm_gflops", "floor_share", "done_share"] {
         number(&report, key);

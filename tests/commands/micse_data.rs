@@ -34,7 +34,7 @@ fn overlap_counts_what_stands_in_the_text() {
     let dressed = first.second.to_uppercase().replace('.', " !");
     std::fs::write(&notes, format!("Nothing of the kind stands there.\n{}\n{dressed}\n", first.first))
         .unwrap();
-    let asked = ["--json", "data", "overlap", notes.to_str().unwrap(), "demo"];
+    let asked = ["--json", "data", "overlap", "--corpus", notes.to_str().unwrap(), "--sts", "demo"];
     let told: Value = serde_json::from_str(&micse(&asked).output()).unwrap();
     assert_eq!(told["sentences"], 3);
     let shared = told["shared"].as_array().unwrap();
@@ -42,7 +42,7 @@ fn overlap_counts_what_stands_in_the_text() {
     assert_eq!(places, [1, 2], "{shared:?}");
     assert!(told["subsets"][0]["shared_pairs"].as_u64().unwrap() >= 1);
     let text = micse(&asked[1..]).output();
-    assert!(text.contains("2 test sentences stand in") && text.contains(&first.first), "{text}");
+    assert!(text.contains("2 test sentences occur in") && text.contains(&first.first), "{text}");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn what_can_be_fetched_is_listed_with_its_licence() {
         assert!(text.contains(dataset.name) && text.contains(dataset.licence), "{text}");
     }
     micse(&["data", "fetch", "nothing"]).refused(&["no dataset `nothing`", "wiki1m"]);
-    micse(&["data", "fetch", "wiki1m"]).refused(&["--to DIR", "MICSE_DATA"]);
+    micse(&["data", "fetch", "wiki1m"]).refused(&["--output FOLDER", "MICSE_DATA"]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn texts_without_a_known_sum_come_with_theirs() {
     let server = Server::start();
     server.dataset(dataset.id, dataset.revision, &repo);
     let to_text = to.path().to_str().unwrap();
-    let arguments = ["data", "fetch", dataset.name, "--to", to_text];
+    let arguments = ["data", "fetch", dataset.name, "--output", to_text];
     with_hub(&server, cache.path(), &arguments).refused(&["SHA-256"]);
     let first = dataset.files[0].path;
     assert!(dataset.files[0].sha256.is_none());

@@ -104,7 +104,7 @@ fn kept_embeddings_are_those_of_text_and_model() {
         let arguments = ["search", "--model", model, "--pooling", pooling, "--corpus", text(&corpus)];
         micse(&[&arguments[..], &["--save", text(&kept), "--query", "A pump."]].concat())
     };
-    let reused = |ended: &Ended| ended.stderr.contains("of this text by this model");
+    let reused = |ended: &Ended| ended.stderr.contains("of this corpus by this model");
     assert!(!reused(&search("demo", "mean")));
     assert!(reused(&search("demo", "mean")));
     assert!(!reused(&search("demo", "cls")));
@@ -159,7 +159,7 @@ fn compare_shows_what_both_models_find() {
     std::fs::write(&corpus, notes.join("\n")).expect("notes.txt");
     write_small_model(&small);
     let compare = |a: &str, b: &str| {
-        let arguments = ["compare", a, b, "--sentences", text(&corpus), "--pooling", "mean"];
+        let arguments = ["compare", a, b, "--corpus", text(&corpus), "--pooling", "mean"];
         micse(&[&arguments[..], &["--top", "4", "--sample", "6", "--seed", "3", "--json"]].concat())
     };
     let same = json(compare("demo", "demo"));

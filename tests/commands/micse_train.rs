@@ -43,7 +43,7 @@ impl Setting {
 
     fn train<'a>(&'a self, out: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
         let usual =
-            ["train", "--model", text(&self.model), "--sentences", text(&self.notes), "--out", text(out)];
+            ["train", "--model", text(&self.model), "--corpus", text(&self.notes), "--out", text(out)];
         [&usual, more].concat()
     }
 }
@@ -152,7 +152,7 @@ fn a_whitening_is_exported_as_a_linear_layer_and_a_flow_is_refused() {
         out
     };
     let out = train("bert-whitening", &["--set", "post.components=8"]);
-    micse(&["export", text(&out), "--to", text(&path("written"))]).output();
+    micse(&["export", text(&out), "--output", text(&path("written"))]).output();
     let probe = sentences(90);
     let rows = |folder: &Path| SentenceModel::open(folder).expect("a model").encode(&probe).expect("rows");
     let (want, found) = (rows(&out.join("model")), rows(&path("written")));
@@ -166,7 +166,7 @@ fn a_whitening_is_exported_as_a_linear_layer_and_a_flow_is_refused() {
         "{modules}"
     );
     let flow = train("bert-flow", &["--set", "post.steps=4", "--set", "post.batch_size=8"]);
-    micse(&["export", text(&flow), "--to", text(&path("flow-written"))]).refused(&["flow", "no module"]);
+    micse(&["export", text(&flow), "--output", text(&path("flow-written"))]).refused(&["flow", "no module"]);
 }
 
 /// Sends SIGINT to a training run once it has made some steps, and gives what it said.
@@ -201,15 +201,15 @@ fn an_interrupted_run_goes_on_by_its_folder_alone() {
     micse(&setting.train(&whole, &settings)).output();
     let ended = interrupted(&setting.train(&cut, &settings), &cut);
     assert_eq!(ended.status, Some(75), "{}", ended.stderr);
-    let hint = format!("go on with: micse train --out {} --resume", text(&cut));
+    let hint = format!("micse train --out {} --resume", text(&cut));
     assert!(ended.stderr.contains(&hint) && ended.stderr.contains("stopped after step"), "{}", ended.stderr);
     micse(&["encode", "--model", text(&cut), "--input", text(&setting.notes)])
         .refused(&["not finished", "--resume"]);
-    micse(&["train", "--out", text(&cut), "--resume", "--steps", "5"]).refused(&["--steps has no place"]);
+    micse(&["train", "--out", text(&cut), "--resume", "--steps", "5"]).refused(&["remove --steps"]);
     micse(&["train", "--out", text(&cut), "--resume"]).output();
     let weights = |run: &Path| std::fs::read(run.join("model/model.safetensors")).expect("weights");
     assert!(weights(&whole) == weights(&cut), "other weights");
-    micse(&["train", "--out", text(&setting.path("new")), "--resume"]).refused(&["no run to go on with"]);
+    micse(&["train", "--out", text(&setting.path("new")), "--resume"]).refused(&["no run to resume"]);
     micse(&["train", "--out", text(&cut)]).refused(&["--model"]);
 }
 
@@ -298,5 +298,5 @@ fn what_is_asked_for_goes_on_top_of_what_was_chosen() {
         recipe("published", &["--published-settings", "--recipe", "simcse", "--steps", "6"]);
     assert_eq!(published["optimizer"]["lr"].as_float(), Some(3e-5));
     assert_eq!(published["pooling"]["test"].as_str(), Some("cls"));
-    assert!(said.contains("the recipe's own"), "{said}");
+    assert!(said.contains("published settings"), "{said}");
 }

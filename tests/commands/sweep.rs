@@ -36,7 +36,7 @@ fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
     let before = scores();
     std::fs::remove_dir_all(&cell).expect("the cell's folder");
     let again = small.run("one", &[]);
-    assert!(again.stderr.contains("8 of 9 cells are done already"), "{}", again.stderr);
+    assert!(again.stderr.contains("8 of 9 cells are already done"), "{}", again.stderr);
     again.output();
     assert_eq!(std::fs::read_to_string(one.join("tables.md")).expect("tables.md"), tables);
     assert_eq!(scores(), before);
@@ -76,7 +76,7 @@ fn an_encoder_is_taken_by_its_id() {
     let ask = |mut cli: std::process::Command, encoder: &str| {
         let grid = ["sweep", "--methods", "simcse", "--sizes", "20", "--seeds", "48", "--launcher", "print"];
         let grid = [&grid[..], &["--corpus", "demo", "--sts", "demo"]].concat();
-        ended(cli.args(grid).args(["--encoder", encoder, "--out"]).arg(folder.path().join("sweep")))
+        ended(cli.args(grid).args(["--model", encoder, "--out"]).arg(folder.path().join("sweep")))
     };
     let told = ask(cli, "owner/small");
     assert!(told.stderr.contains("models--owner--small"), "{}", told.stderr);
@@ -118,9 +118,9 @@ fn methods_of_every_kind_stand_in_one_table() {
     let (text, vectors) = (small.path("text.txt"), small.path("vectors.txt"));
     let train: [&OsStr; 11] = [
         "vectors".as_ref(),
-        "--text".as_ref(),
+        "--corpus".as_ref(),
         text.as_os_str(),
-        "--out".as_ref(),
+        "--output".as_ref(),
         vectors.as_os_str(),
         "--dimension".as_ref(),
         "8".as_ref(),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use micse_random::Stream;
 use micse_tests::sweeps::{SmallSweep, assert_same};
-use micse_train::run::Lock;
+use micse_train::run::{Lock, Metrics, RunFolder};
 
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
@@ -63,28 +63,38 @@ fn checkpoints(folder: &Path) -> Vec<PathBuf> {
     files.filter(|file| file.file_name().is_some_and(|name| name == "state.safetensors")).collect()
 }
 
+/// Finished steps of all cells below a folder, by their metrics.
+fn steps_done(folder: &Path) -> usize {
+    let own = Metrics::last_step(&RunFolder::new(folder)).unwrap_or(0);
+    let Ok(entries) = std::fs::read_dir(folder) else { return own };
+    let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    own + folders.map(|path| steps_done(&path)).sum::<usize>()
+}
+
 #[test]
 fn twenty_kills_at_random_moments_change_nothing() {
     let small = SmallSweep::new(XTASK);
-    let since = Instant::now();
     small.run("undisturbed", &USUAL).output();
-    let whole = since.elapsed();
+    let cells = small.path("killed/cells");
 
     let mut draws = Stream::new(20).draws();
-    let mut hits = 0;
-    for _ in 0..20 {
+    for kill in 0..20 {
+        let target = steps_done(&cells) + draws.below(60) as usize;
         let mut sweep = start(&small, "killed");
-        // Long enough to get somewhere, short enough to be in the middle of it.
-        let moment = whole.mul_f64(draws.unit() / 6.0);
+        // A kill lands a random number of steps further on, between two lines of metrics.
         let since = Instant::now();
-        while since.elapsed() < moment && sweep.try_wait().expect("its state").is_none() {
+        while steps_done(&cells) < target {
+            assert!(
+                since.elapsed() < Duration::from_mins(2),
+                "kill {kill}: no {target} steps in two minutes"
+            );
             std::thread::sleep(Duration::from_millis(1));
         }
-        hits += usize::from(sweep.try_wait().expect("its state").is_none());
+        std::thread::sleep(Duration::from_millis(draws.below(20).into()));
+        assert!(sweep.try_wait().expect("its state").is_none(), "kill {kill} found no running sweep");
         signal("KILL", &format!("-{}", sweep.id()));
         sweep.wait().expect("its end");
     }
-    assert!(hits > 10, "only {hits} of 20 kills met a sweep at work");
     small.run("killed", &USUAL).output();
     assert_same(&small.path("undisturbed"), &small.path("killed"));
 }
@@ -108,7 +118,7 @@ fn asked_to_stop_it_writes_checkpoints_and_can_go_on() {
         let ended = sweep.wait_with_output().expect("its end");
         let said = String::from_utf8_lossy(&ended.stderr);
         assert_eq!(ended.status.code(), Some(75), "{name}: {said}");
-        assert!(said.contains("stopped as asked"), "{name}: {said}");
+        assert!(said.contains("rerun the same command"), "{name}: {said}");
         assert!(has_checkpoint(&folder), "{name}: no checkpoint");
         small.run(name, &USUAL).output();
         assert_same(&small.path("undisturbed"), &folder);

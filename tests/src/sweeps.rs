@@ -48,7 +48,7 @@ impl SmallSweep {
             }
         }
         arguments.extend(["--set", "optimizer.batch_size=8"].map(Into::into));
-        for (option, name) in [("--encoder", "model"), ("--corpus", "text.txt"), ("--sts", "sts")] {
+        for (option, name) in [("--model", "model"), ("--corpus", "text.txt"), ("--sts", "sts")] {
             arguments.extend([option.into(), self.path(name).into_os_string()]);
         }
         arguments.extend(["--out".into(), self.folder.path().join(out).into_os_string()]);

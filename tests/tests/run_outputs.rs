@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use micse_tests::setting::{recipe, setting};
-use micse_train::run::{CardFacts, EVENTS_FILE};
+use micse_train::run::{CardFacts, RunFolder};
 use micse_train::{Event, RunInputs};
 
 fn card(folder: &Path) -> String {
@@ -162,7 +162,7 @@ fn events_are_the_metrics() {
     // What was not asked for again goes on all the same: the file is there.
     let inputs = RunInputs { tensorboard: false, ..inputs };
     micse_train::run(&folder, &inputs, &mut |_| {}).expect("the rest of the run");
-    let events = scalars(&std::fs::read(folder.join(EVENTS_FILE)).expect("events"));
+    let events = scalars(&std::fs::read(RunFolder::new(&folder).events()).expect("events"));
     let text = std::fs::read_to_string(folder.join("metrics.jsonl")).expect("metrics.jsonl");
     let mut expected = Vec::new();
     for line in text.lines() {
@@ -188,7 +188,7 @@ fn events_are_the_metrics() {
     // Without the option there is no such file.
     let plain = setting.runs.join("plain");
     micse_train::run(&plain, &setting.inputs(recipe("simcse", &["steps=2"])), &mut |_| {}).expect("a run");
-    assert!(!plain.join(EVENTS_FILE).exists());
+    assert!(!RunFolder::new(&plain).events().exists());
 }
 
 /// A kill may hit any file of the model, those of its modules too.

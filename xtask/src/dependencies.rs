@@ -10,6 +10,8 @@ use clap::Args;
 use serde::Deserialize;
 use spdx::{Expression, Licensee, ParseMode};
 
+use crate::{floors, units};
+
 /// Check licences, sources and Rust versions of all dependencies
 #[derive(Args)]
 pub(crate) struct Dependencies {
@@ -80,8 +82,18 @@ impl Dependencies {
             others.len(),
             self.rules.display()
         );
-        Ok(())
+        checked("libraries without what only commands need", floors::misplaced()?)?;
+        checked("one build of third-party crates for all documented commands", units::built_twice()?)
     }
+}
+
+/// Prints a rule that holds; its violations are an error.
+fn checked(rule: &str, problems: Vec<String>) -> Result<()> {
+    if problems.is_empty() {
+        println!("{rule}: yes");
+        return Ok(());
+    }
+    bail!("{rule}: no\n{}", problems.join("\n"))
 }
 
 fn licensees(path: &Path, allow: &[String]) -> Result<Vec<Licensee>> {

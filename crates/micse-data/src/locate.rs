@@ -121,19 +121,11 @@ impl Locator {
         self.folder("STS data", "--sts", flag, "sts-demo", "senteval")
     }
 
-    /// The folder of the pre-trained encoder: `flag` is the value of `--encoder`, a folder or `demo`.
+    /// The folder of the pre-trained encoder: `flag` is the value of `--model`, a folder or `demo`.
     ///
     /// # Errors
-    /// A folder that does not exist (a command that fetches models of the Hub turns their ids into folders before),
-    /// and no flag without a data folder that has `bert-base-uncased/`.
-    pub fn encoder(&self, flag: Option<&str>) -> Result<Located<PathBuf>> {
-        self.folder("encoder", "--encoder", flag, "encoder", "bert-base-uncased")
-    }
-
-    /// [`Self::encoder`] for commands whose flag is `--model`.
-    ///
-    /// # Errors
-    /// As [`Self::encoder`].
+    /// A folder that does not exist (commands turn Hub model IDs into folders first), and no flag without a data folder
+    /// that has `bert-base-uncased/`.
     pub fn model(&self, flag: Option<&str>) -> Result<Located<PathBuf>> {
         self.folder("encoder", "--model", flag, "encoder", "bert-base-uncased")
     }

@@ -38,9 +38,9 @@ fn flags_that_name_nothing_are_errors() {
     assert!(text(locator.corpus(&[folder.path().display().to_string()]).unwrap_err()).contains("folder"));
     assert!(text(locator.corpus(&["demo".into(), "a.txt".into()]).unwrap_err()).contains("./demo"));
     assert!(text(locator.sts(Some("none")).unwrap_err()).contains("--sts none"));
-    let error = text(locator.encoder(Some("bert-base-uncased")).unwrap_err());
+    let error = text(locator.model(Some("bert-base-uncased")).unwrap_err());
     assert!(error.contains("no such folder") && error.contains("has to be fetched before"), "{error}");
-    let error = text(locator.encoder(Some("./models/none/here")).unwrap_err());
+    let error = text(locator.model(Some("./models/none/here")).unwrap_err());
     assert!(error.contains("no such folder") && !error.contains("Hub"), "{error}");
 }
 
@@ -51,7 +51,7 @@ fn without_flag_and_environment_the_error_lists_both() {
     let errors = [
         (locator.corpus(&[]).unwrap_err(), "--corpus", "wiki/enwiki_sentences_00.txt.zst"),
         (locator.sts(None).unwrap_err(), "--sts", "senteval"),
-        (locator.encoder(None).unwrap_err(), "--encoder", "bert-base-uncased"),
+        (locator.model(None).unwrap_err(), "--model", "bert-base-uncased"),
     ];
     for (error, flag, part) in errors {
         let error = error.to_string();
@@ -68,7 +68,7 @@ fn a_data_folder_without_the_part_is_named() {
     for (error, part) in [
         (locator.corpus(&[]).unwrap_err(), "enwiki_sentences_00.txt.zst"),
         (locator.sts(None).unwrap_err(), "senteval"),
-        (locator.encoder(None).unwrap_err(), "bert-base-uncased"),
+        (locator.model(None).unwrap_err(), "bert-base-uncased"),
     ] {
         let error = error.to_string();
         assert!(
@@ -92,6 +92,6 @@ fn demo_is_found_upward() {
     create_dir_all(folder.path().join("data/sts-demo")).unwrap();
     assert_eq!(locator.shipped_folder().unwrap(), folder.path().join("data"));
     assert_eq!(locator.sts(Some("demo")).unwrap().place, folder.path().join("data/sts-demo"));
-    assert_eq!(locator.encoder(Some("demo")).unwrap().place, folder.path().join("data/encoder"));
+    assert_eq!(locator.model(Some("demo")).unwrap().place, folder.path().join("data/encoder"));
     assert_eq!(locator.corpus(&["demo".into()]).unwrap().place, CorpusSource::Demo);
 }

@@ -2,6 +2,7 @@
 
 /// What can go wrong in an evaluation.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The embedder failed.
     #[error("the embedder failed")]
@@ -40,6 +41,9 @@ pub enum Error {
     /// A file cannot be written.
     #[error(transparent)]
     File(#[from] micse_files::Error),
+    /// An evaluation could not be written as CSV.
+    #[error("the evaluation cannot be written as CSV")]
+    Csv(#[from] csv::Error),
     /// An evaluation could not be written as JSON.
     #[error("the evaluation cannot be written as JSON")]
     Json(#[from] serde_json::Error),

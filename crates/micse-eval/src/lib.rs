@@ -41,6 +41,8 @@
 //! Modules: `embedder` what is known of a model, `model` whole models of micse-model, `vectors` word vectors; `protocol` the evaluation; `evaluation` its result, `report`
 //! that result as table and CSV, [`mteb`] as MTEB's files, `pairs` the cosines behind it; `correlation` and `geometry` the figures; `halves` a measure without labels; `named` a map that keeps its order,
 //! `snapshot` models of the Hub's cache.
+#[cfg(feature = "cli")]
+pub mod cli;
 mod correlation;
 mod embedder;
 mod error;

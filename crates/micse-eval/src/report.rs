@@ -2,6 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::Result;
 use crate::evaluation::{Aggregates, Evaluation, TaskScores};
 
 /// A correlation's name and its figures of a task.
@@ -43,33 +44,35 @@ impl Evaluation {
     ///
     /// A line of a subset has no aggregation, a line of a task no subset; the average, alignment and
     /// uniformity have no task. A value that is not defined is empty.
-    pub fn to_csv(&self) -> String {
-        let mut lines = vec!["task,subset,metric,aggregation,value,pairs".to_owned()];
-        let mut add =
-            |task: &str, subset: &str, metric: &str, of: &str, value: Option<f64>, pairs: String| {
-                let value =
-                    value.filter(|value| value.is_finite()).map_or_else(String::new, |v| v.to_string());
-                lines.push(
-                    [&field(task), &field(subset), metric, of, &value, &pairs].map(|s| s as &str).join(","),
-                );
-            };
+    ///
+    /// # Errors
+    /// None is known: the text is written to memory.
+    pub fn to_csv(&self) -> Result<String> {
+        let mut table = csv::Writer::from_writer(Vec::new());
+        table.write_record(["task", "subset", "metric", "aggregation", "value", "pairs"])?;
+        let mut add = |names: [&str; 4], value: Option<f64>, pairs: Option<usize>| {
+            let value = value.filter(|value| value.is_finite()).map_or_else(String::new, |v| v.to_string());
+            let pairs = pairs.map_or_else(String::new, |pairs| pairs.to_string());
+            table.write_record(names.into_iter().chain([value.as_str(), pairs.as_str()]))
+        };
         for (name, task) in self.tasks.iter() {
             for (metric, scores) in METRICS {
                 for (aggregation, figure) in AGGREGATIONS {
-                    add(name, "", metric, aggregation, Some(figure(scores(task))), task.pairs.to_string());
+                    add([name, "", metric, aggregation], Some(figure(scores(task))), Some(task.pairs))?;
                 }
             }
             for (subset, scores) in task.subsets.iter() {
                 for (metric, value) in [("spearman", scores.spearman), ("pearson", scores.pearson)] {
-                    add(name, subset, metric, "", Some(value), scores.pairs.to_string());
+                    add([name, subset, metric, ""], Some(value), Some(scores.pairs))?;
                 }
             }
         }
-        let pairs: usize = self.tasks.iter().map(|(_, task)| task.pairs).sum();
-        add("", "", "spearman", "average", Some(self.average), pairs.to_string());
-        add("", "", "alignment", "", self.alignment, String::new());
-        add("", "", "uniformity", "", self.uniformity, String::new());
-        lines.join("\n") + "\n"
+        let pairs = self.tasks.iter().map(|(_, task)| task.pairs).sum();
+        add(["", "", "spearman", "average"], Some(self.average), Some(pairs))?;
+        add(["", "", "alignment", ""], self.alignment, None)?;
+        add(["", "", "uniformity", ""], self.uniformity, None)?;
+        let bytes = table.into_inner().map_err(|e| csv::Error::from(e.into_error()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
@@ -78,14 +81,5 @@ fn two_decimals(value: Option<f64>) -> String {
     match value {
         Some(value) if value.is_finite() => format!("{value:.2}"),
         _ => "-".to_owned(),
-    }
-}
-
-/// A CSV field (RFC 4180): in quotes if it holds a comma, a quote or a line end.
-fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
     }
 }

@@ -63,7 +63,7 @@ fn json_comes_back_as_it_was_written() {
 
 #[test]
 fn csv_is_long() {
-    let csv = Evaluation::from_json(JSON).unwrap().to_csv();
+    let csv = Evaluation::from_json(JSON).unwrap().to_csv().unwrap();
     let expected = "\
 task,subset,metric,aggregation,value,pairs
 STS12,,spearman,all,72.5,5

@@ -41,8 +41,6 @@ mod http;
 mod id;
 mod model;
 mod plan;
-#[cfg(feature = "progress")]
-pub mod progress;
 mod refusal;
 mod settings;
 

@@ -50,13 +50,9 @@ mod files;
 pub mod folder;
 pub mod head;
 mod layer_norm;
-#[cfg(feature = "clap")]
-mod memory;
 mod mlm_head;
 mod modules;
 pub mod optimizer;
-#[cfg(feature = "clap")]
-pub mod options;
 pub mod packed;
 mod parameters;
 mod pooling;
@@ -91,8 +87,6 @@ pub use parameters::ParameterSet;
 pub use pooling::Pooling;
 pub use sentence::{Pipeline, SentenceModel};
 pub use tensor::TensorEncoder;
-#[cfg(feature = "clap")]
-pub use threads::prepare_process;
 pub use threads::{THREADS_VARIABLE, threads};
 pub use tokenizer::Tokenizer;
 pub use weights::{RandomWeights, TensorSource, WeightsFile, save_safetensors};

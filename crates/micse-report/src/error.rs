@@ -39,6 +39,9 @@ pub enum Error {
     /// A data frame operation failed.
     #[error("a table: {0}")]
     Frame(#[from] polars::error::PolarsError),
+    /// A table cannot be written as CSV.
+    #[error("a table cannot be written as CSV: {0}")]
+    Csv(String),
 }
 
 impl Error {

@@ -1,8 +1,6 @@
 //! `failed.json`: why a cell has no result.
 
-use std::path::Path;
-
-use micse_files::write_json;
+use micse_files::{RunFolder, write_json};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -15,15 +13,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The file's name in a cell's folder.
-    pub const FILE: &str = "failed.json";
-
     /// The one recorded in a cell's folder, if there is one.
     ///
     /// # Errors
     /// The file is broken.
-    pub fn load(folder: &Path) -> Result<Option<Self>> {
-        let path = folder.join(Self::FILE);
+    pub fn load(run: &RunFolder) -> Result<Option<Self>> {
+        let path = run.failure();
         match std::fs::read_to_string(&path) {
             Ok(text) => serde_json::from_str(&text)
                 .map(Some)
@@ -37,16 +32,16 @@ impl Failure {
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<()> {
-        Ok(write_json(&folder.join(Self::FILE), self)?)
+    pub fn save(&self, run: &RunFolder) -> Result<()> {
+        Ok(write_json(&run.failure(), self)?)
     }
 
     /// Takes a cell's record away, if there is one.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn forget(folder: &Path) -> Result<()> {
-        let path = folder.join(Self::FILE);
+    pub fn forget(run: &RunFolder) -> Result<()> {
+        let path = run.failure();
         match std::fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::file(&path, e)),
             _ => Ok(()),

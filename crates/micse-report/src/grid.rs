@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use micse_files::write_json;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -25,6 +26,7 @@ pub struct Grid {
 
 /// One cell: a run's folder, and what it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct GridCell {
     /// The run's folder, from the sweep's folder.
     pub folder: PathBuf,
@@ -34,8 +36,41 @@ pub struct GridCell {
     pub size: Option<String>,
     /// The seed; none without training.
     pub seed: Option<u64>,
-    /// Everything else that the cell's process needs: the business of who runs it.
-    pub spec: serde_json::Value,
+    /// Whether it scores word vectors instead of an encoder; read from the cell's specification, the rest of which
+    /// belongs to what runs the cell.
+    #[serde(skip)]
+    pub vectors: bool,
+}
+
+/// A cell as the file has it.
+#[derive(Deserialize)]
+struct Written {
+    folder: PathBuf,
+    method: String,
+    size: Option<String>,
+    seed: Option<u64>,
+    #[serde(default)]
+    spec: WrittenSpec,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WrittenSpec {
+    work: WrittenWork,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WrittenWork {
+    #[serde(rename = "Vectors")]
+    vectors: Option<IgnoredAny>,
+}
+
+impl From<Written> for GridCell {
+    fn from(cell: Written) -> Self {
+        let vectors = cell.spec.work.vectors.is_some();
+        Self { folder: cell.folder, method: cell.method, size: cell.size, seed: cell.seed, vectors }
+    }
 }
 
 impl Grid {

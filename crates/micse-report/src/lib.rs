@@ -13,7 +13,7 @@
 //!     method: "simcse".into(),
 //!     size: Some("1000".into()),
 //!     seed: Some(48),
-//!     spec: serde_json::Value::Null,
+//!     vectors: false,
 //! };
 //! let settings = "settings: the recipes' own".into();
 //! let grid = Grid { preset: "mine".into(), settings, notes: Vec::new(), axes: Vec::new(), cells: vec![cell] };

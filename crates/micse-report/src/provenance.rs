@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use micse_files::RunFolder;
+
 use crate::{Error, GridCell, Result};
 
 /// What all cells share: scores of different evaluation sets, or of two roundings, are not compared.
@@ -22,29 +24,29 @@ impl Provenance {
     /// # Errors
     /// It is of another encoder, evaluation set, engine, precision, device or version, or of other sentences than the
     /// cells of its size and seed.
-    pub(crate) fn add(&mut self, cell: &GridCell, folder: &Path) -> Result<()> {
-        let path = folder.join("run.toml");
+    pub(crate) fn add(&mut self, cell: &GridCell, run: &RunFolder) -> Result<()> {
+        let path = run.manifest();
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             // Scores without a description can be tabulated, but nothing is known of them.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(Error::file(&path, e)),
         };
-        let run: toml::Table =
+        let table: toml::Table =
             text.parse().map_err(|e| Error::file(&path, format!("not a run's description: {e}")))?;
         let show = |value: Option<&toml::Value>| value.map_or_else(|| "nothing".into(), ToString::to_string);
         for key in SHARED {
-            self.same(key, key, &show(run.get(key)), cell, &path)?;
+            self.same(key, key, &show(table.get(key)), cell, &path)?;
         }
-        // Word vectors are no encoder.
-        if cell.spec["work"]["Vectors"].is_null() {
-            self.same("encoder_sha256", "encoder_sha256", &show(run.get("encoder_sha256")), cell, &path)?;
+        // Word vectors are not an encoder.
+        if !cell.vectors {
+            self.same("encoder_sha256", "encoder_sha256", &show(table.get("encoder_sha256")), cell, &path)?;
         }
         if let (Some(size), Some(seed)) = (&cell.size, cell.seed) {
-            let text = run.get("text").and_then(|text| text.get("sha256"));
+            let text = table.get("text").and_then(|text| text.get("sha256"));
             self.same("text.sha256", &format!("text of {size}, seed {seed}"), &show(text), cell, &path)?;
-            self.processors.extend(run.get("cpu_features").map(ToString::to_string));
-            let others = run.get("other_cpu_features").and_then(toml::Value::as_array);
+            self.processors.extend(table.get("cpu_features").map(ToString::to_string));
+            let others = table.get("other_cpu_features").and_then(toml::Value::as_array);
             self.processors.extend(others.into_iter().flatten().map(ToString::to_string));
         }
         Ok(())

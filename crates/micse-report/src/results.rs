@@ -1,8 +1,9 @@
 //! From `result.json` files to data frames: one row a score, then mean and deviation over seeds.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use micse_files::RunFolder;
 use micse_train::RunResult;
 use polars::prelude::*;
 
@@ -42,8 +43,8 @@ pub struct Results {
 pub struct Hole {
     /// The cell: method, size and seed.
     pub cell: String,
-    /// Its folder, which may not be there.
-    pub folder: PathBuf,
+    /// Its folder, which may not exist.
+    pub run: RunFolder,
     /// Why it failed; none if it was not run to its end yet.
     pub reason: Option<String>,
 }
@@ -51,7 +52,7 @@ pub struct Hole {
 /// A cell that has a result.
 pub struct FinishedCell {
     /// Its folder.
-    pub folder: PathBuf,
+    pub run: RunFolder,
     /// Its result.
     pub result: RunResult,
 }
@@ -114,20 +115,19 @@ impl Results {
                 });
             }
             *runs.entry((cell.method.clone(), cell.size.clone())).or_default() += 1;
-            let folder = folder.join(&cell.folder);
-            let path = folder.join("result.json");
-            if !path.is_file() {
-                let reason = Failure::load(&folder)?.map(|failure| failure.reason);
-                holes.push(Hole { cell: cell.to_string(), folder, reason });
+            let run = RunFolder::new(folder.join(&cell.folder));
+            if !run.is_finished() {
+                let reason = Failure::load(&run)?.map(|failure| failure.reason);
+                holes.push(Hole { cell: cell.to_string(), run, reason });
                 continue;
             }
-            let result = RunResult::load(&path)?;
-            provenance.add(cell, &folder)?;
+            let result = RunResult::load(&run)?;
+            provenance.add(cell, &run)?;
             if let Some(method) = methods.iter_mut().find(|m| m.name == result.method) {
                 method.train_text.clone_from(&result.train_text);
                 method.selected_on.clone_from(&result.selected_on);
             }
-            cells.push(FinishedCell { folder, result });
+            cells.push(FinishedCell { run, result });
         }
         for method in &mut methods {
             let seconds = |size: &String| {

@@ -10,7 +10,7 @@ use polars::prelude::*;
 
 use crate::comparison::Comparisons;
 use crate::results::Results;
-use crate::{Grid, Result, sheets};
+use crate::{Error, Grid, Result, sheets};
 pub use sheet::Sheet;
 
 /// What the tables compare.
@@ -66,13 +66,33 @@ impl Tables {
         write_whole(&out.join("tables.md"), self.markdown.as_bytes())?;
         write_whole(&out.join("tables.tex"), self.latex.as_bytes())?;
         for (name, frame) in &self.frames {
-            let (mut csv, mut parquet) = (Vec::new(), Vec::new());
-            CsvWriter::new(&mut csv).finish(&mut frame.clone())?;
+            let mut parquet = Vec::new();
             let writer = ParquetWriter::new(&mut parquet).with_compression(ParquetCompression::Uncompressed);
             writer.finish(&mut frame.clone())?;
-            write_whole(&out.join(format!("{name}.csv")), &csv)?;
+            write_whole(&out.join(format!("{name}.csv")), &csv(frame)?)?;
             write_whole(&out.join(format!("{name}.parquet")), &parquet)?;
         }
         Ok(())
+    }
+}
+
+/// A frame as CSV with a header; a missing value is empty.
+fn csv(frame: &DataFrame) -> Result<Vec<u8>> {
+    let failed = |e: csv::Error| Error::Csv(e.to_string());
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(frame.get_column_names().iter().map(|name| name.as_str())).map_err(failed)?;
+    for row in 0..frame.height() {
+        let values = frame.columns().iter().map(|column| Ok(field(&column.get(row)?)));
+        table.write_record(values.collect::<Result<Vec<_>>>()?).map_err(failed)?;
+    }
+    table.into_inner().map_err(|e| failed(e.into_error().into()))
+}
+
+fn field(value: &AnyValue<'_>) -> String {
+    match value {
+        AnyValue::Null => String::new(),
+        AnyValue::String(text) => (*text).to_owned(),
+        AnyValue::Float64(number) => format!("{number:?}"),
+        other => other.to_string(),
     }
 }

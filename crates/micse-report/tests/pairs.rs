@@ -8,6 +8,7 @@ use common::Sweep;
 use micse_eval::{Named, PairScores};
 use micse_random::Stream;
 use micse_report::{Comparisons, RESAMPLES, TableOptions};
+use micse_train::run::RunFolder;
 
 /// A cell with these cosines, and the scores that they give.
 fn cell(sweep: &mut Sweep, method: &str, seed: Option<u64>, tasks: &[(&str, PairScores)]) -> PathBuf {
@@ -15,7 +16,7 @@ fn cell(sweep: &mut Sweep, method: &str, seed: Option<u64>, tasks: &[(&str, Pair
     let folder = sweep.cell(method, seed.map(|_| "10%"), seed, &scores);
     let pairs: Named<PairScores> =
         tasks.iter().map(|(task, pairs)| ((*task).to_owned(), pairs.clone())).collect();
-    micse_train::run::save_cosines(&folder, &pairs).unwrap();
+    micse_train::run::save_cosines(&RunFolder::new(&folder), &pairs).unwrap();
     folder
 }
 
@@ -103,7 +104,7 @@ fn cosines_that_are_not_those_of_the_scores_are_refused() {
     let mut one = sweep();
     let folder = cell(&mut one, "pcl", Some(1), &tasks(30, 0.3, 0.3));
     let other = tasks(31, 0.3, 0.3).map(|(task, pairs)| (task.to_owned(), pairs));
-    micse_train::run::save_cosines(&folder, &other.into_iter().collect()).unwrap();
+    micse_train::run::save_cosines(&RunFolder::new(&folder), &other.into_iter().collect()).unwrap();
     let error = Comparisons::new(&one.results(), None).unwrap_err().to_string();
     assert!(
         error.contains("cosines.safetensors") && error.contains("the score that result.json has"),

@@ -1,11 +1,8 @@
-//! Sentence embeddings from unlabelled sentences: one name for the crates of the workspace.
+//! Sentence embeddings from unlabelled sentences: one crate for the libraries of the workspace.
 //!
 //! ```
-//! use micse::SentenceModel;
-//!
-//! // The encoder that the repository ships; any folder of the Hugging Face Hub with a BERT in it will do.
-//! let folder = micse::data::Locator::from_env()?.encoder(Some("demo"))?.place;
-//! let model = SentenceModel::open(folder)?;
+//! // The encoder that the repository ships; a model folder, a run folder or a Hub model ID will do as well.
+//! let model = micse::load("demo")?;
 //!
 //! let rows = model.encode(&["The doctor visited the old hospital.", "A nurse saw the clinic."])?;
 //! assert_eq!((rows.len(), rows[0].len()), (2, model.dimension()));
@@ -17,8 +14,7 @@
 //! ```
 //! use micse::search::{Index, Npy, NpyWriter};
 //!
-//! # let folder = micse::data::Locator::from_env()?.encoder(Some("demo"))?.place;
-//! # let model = micse::SentenceModel::open(folder)?;
+//! # let model = micse::load("demo")?;
 //! # let files = tempfile::tempdir()?;
 //! # let path = files.path().join("rows.npy");
 //! let sentences = ["A dog runs through the park.", "The bank raised its rates.", "A cat sleeps on the sofa."];
@@ -40,11 +36,15 @@
 //! | [`losses`] | micse-losses | InfoNCE, attention mutual information |
 //! | [`data`] | micse-data | corpora, low-shot splits, STS sets |
 //! | [`eval`] | micse-eval | STS scores |
-//! | [`files`] | micse-files | files that are whole or absent |
+//! | [`files`] | micse-files | files that are complete or absent, run folders |
 //! | [`post`] | micse-model | whitening, flows |
 //! | [`train`] | micse-train | recipes, trainer, runs |
 //! | [`search`] | micse-search | nearest neighbours |
 //! | [`random`] | micse-random | seeded randomness |
+
+#[cfg(feature = "cli")]
+pub mod cli;
+mod load;
 
 pub use micse_data as data;
 pub use micse_eval as eval;
@@ -56,4 +56,5 @@ pub use micse_random as random;
 pub use micse_search as search;
 pub use micse_train as train;
 
+pub use load::{LoadError, load};
 pub use micse_model::SentenceModel;

@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use clap::Args;
+use micse_cli::options::ComputeOptions;
+use micse_cli::print;
 use micse_data::{Locator, Suite};
-use micse_model::options::ComputeOptions;
 use serde_json::json;
 
 use super::work::Work;
@@ -26,21 +27,18 @@ pub(super) struct Encode {
     /// Encode the first sentences of these files instead, or of the generated corpus with `demo`
     #[arg(long, num_args = 1..)]
     corpus: Vec<String>,
-    /// How many sentences of a corpus
-    #[arg(long, default_value_t = 10_000)]
-    sentences: usize,
+    /// Sentences of the corpus to encode
+    #[arg(long, value_name = "N", default_value_t = 10_000, alias = "sentences")]
+    limit: usize,
     /// Times that all sentences are encoded, after one to warm up
     #[arg(long, default_value = "3")]
     repeats: NonZeroUsize,
     #[command(flatten)]
     compute: ComputeOptions,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 impl Encode {
-    pub(super) fn run(&self) -> Result<()> {
+    pub(super) fn run(&self, as_json: bool) -> Result<()> {
         let compute = self.compute.start()?;
         let locator = Locator::from_env()?;
         let name = self.subject.name(&locator)?;
@@ -91,8 +89,8 @@ impl Encode {
             "floor_share": round(work.floor / (rate * 1e9) / best, 4),
             "done_share": round(work.done / (rate * 1e9) / best, 4),
         });
-        if self.json {
-            println!("{report}");
+        if as_json {
+            print(&report.to_string())?;
             return Ok(());
         }
         let percent = |key: &str| format!("{:.1} %", 100.0 * report[key].as_f64().unwrap_or(f64::NAN));
@@ -118,7 +116,7 @@ impl Encode {
     fn texts(&self, locator: &Locator) -> Result<Vec<String>> {
         if !self.corpus.is_empty() {
             let corpus = corpus(locator, &self.corpus)?;
-            return Ok(corpus.iter().take(self.sentences).map(str::to_owned).collect());
+            return Ok(corpus.iter().take(self.limit).map(str::to_owned).collect());
         }
         let demo = self.sts.is_none() && locator.micse_data.is_none();
         let sts = locator.sts(if demo { Some("demo") } else { self.sts.as_deref() })?;

@@ -6,9 +6,10 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
+use micse_cli::options::ComputeOptions;
+use micse_cli::print;
 use micse_data::Locator;
 use micse_model::MaskedLmHead;
-use micse_model::options::ComputeOptions;
 use micse_random::Stream;
 use micse_train::recipe::{Objective, PerturbationBy, SecondKind, Tower, names};
 use micse_train::{Recipe, Trainer};
@@ -22,11 +23,11 @@ pub(super) struct Methods {
     #[command(flatten)]
     subject: Subject,
     /// Recipes [default: all that train]
-    #[arg(long, value_delimiter = ',')]
-    recipes: Vec<String>,
+    #[arg(long = "methods", value_name = "METHODS", value_delimiter = ',', alias = "recipes")]
+    chosen: Vec<String>,
     /// Sentences of a batch
-    #[arg(long, default_value_t = 50)]
-    batch: usize,
+    #[arg(long, value_name = "N", default_value_t = 50, alias = "batch")]
+    batch_size: usize,
     /// Tokens that a sentence is cut to
     #[arg(long, default_value_t = 32)]
     max_length: usize,
@@ -34,13 +35,10 @@ pub(super) struct Methods {
     #[arg(long, num_args = 1..)]
     corpus: Vec<String>,
     /// Steps that are timed, after two to warm up
-    #[arg(long, default_value = "10")]
+    #[arg(long, value_name = "N", default_value = "20")]
     steps: NonZeroUsize,
     #[command(flatten)]
     compute: ComputeOptions,
-    /// Print one JSON object a recipe
-    #[arg(long)]
-    json: bool,
 }
 
 /// What all are compared with.
@@ -56,11 +54,11 @@ struct Line {
 }
 
 impl Methods {
-    pub(super) fn run(&self) -> Result<()> {
+    pub(super) fn run(&self, as_json: bool) -> Result<()> {
         let compute = self.compute.start()?;
         let locator = Locator::from_env()?;
         let text = corpus(&locator, &self.corpus)?;
-        let mut recipes = self.recipes.clone();
+        let mut recipes = self.chosen.clone();
         if recipes.is_empty() {
             recipes = names().into_iter().map(str::to_owned).collect();
         }
@@ -69,7 +67,7 @@ impl Methods {
         let mut lines: Vec<Line> = Vec::new();
         for name in &recipes {
             let settings = [
-                format!("optimizer.batch_size={}", self.batch),
+                format!("optimizer.batch_size={}", self.batch_size),
                 format!("max_length={}", self.max_length),
                 "optimizer.warmup_steps=0".to_owned(),
             ];
@@ -96,16 +94,16 @@ impl Methods {
             let step = median(&seconds);
             let recipe = trainer.recipe().clone();
             lines.push(Line { recipe, step: 1e3 * step, sentences_per_s: sentences as f64 / step });
-            if self.json {
+            if as_json {
                 if let (Some(line), Some(unit)) = (lines.last(), lines.first()) {
-                    println!("{}", line.json(unit));
+                    print(&line.json(unit).to_string())?;
                 }
             } else {
                 eprintln!("{name}: {:.1} ms a step", 1e3 * step);
             }
         }
-        if !self.json {
-            println!("{}", table(&lines));
+        if !as_json {
+            print(&table(&lines))?;
         }
         Ok(())
     }

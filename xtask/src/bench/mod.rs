@@ -14,6 +14,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
+use micse_cli::model::locate_model;
+use micse_cli::note;
 use micse_data::{Corpus, Locator};
 use micse_model::{
     BertConfig, Compute, Encoder, ModelFolder, Pooling, RandomWeights, SentenceModel, Tokenizer,
@@ -36,11 +38,11 @@ enum What {
 }
 
 impl Bench {
-    pub(crate) fn run(&self) -> Result<()> {
+    pub(crate) fn run(&self, json: bool) -> Result<()> {
         match &self.what {
-            What::Train(train) => train.run(),
-            What::Encode(encode) => encode.run(),
-            What::Methods(methods) => methods.run(),
+            What::Train(train) => train.run(json),
+            What::Encode(encode) => encode.run(json),
+            What::Methods(methods) => methods.run(json),
         }
     }
 }
@@ -101,7 +103,7 @@ impl Subject {
 
     fn folder(&self, locator: &Locator) -> Result<Option<ModelFolder>> {
         let Some(model) = &self.model else { return Ok(None) };
-        Ok(Some(ModelFolder::open(&crate::encoder::model(locator, model)?.place)?))
+        Ok(Some(ModelFolder::open(&locate_model(locator, Some(model))?.place)?))
     }
 
     fn encoder(&self, locator: &Locator, compute: &Compute) -> Result<Box<dyn Encoder>> {
@@ -132,23 +134,19 @@ impl Subject {
         let path = match (&self.tokenizer, self.folder(locator)?) {
             (Some(path), _) => path.clone(),
             (None, Some(folder)) => folder.path().to_path_buf(),
-            (None, None) if locator.micse_data.is_some() => locator.encoder(None)?.place,
-            (None, None) => locator.encoder(Some("demo"))?.place,
+            (None, None) if locator.micse_data.is_some() => locator.model(None)?.place,
+            (None, None) => locator.model(Some("demo"))?.place,
         };
-        eprintln!("tokenizer: {}", path.display());
+        note(format_args!("tokenizer: {}", path.display()));
         let tokenizer = if path.is_dir() { Tokenizer::load(&path)? } else { Tokenizer::from_vocab(&path)? };
         tokenizer.check_fits(config.vocab_size)?;
         Ok(tokenizer)
     }
 }
 
-/// The corpus asked for; else that of `MICSE_DATA`; else the demo's.
-fn corpus(locator: &Locator, asked: &[String]) -> Result<Corpus> {
-    let demo = ["demo".to_owned()];
-    let corpus =
-        locator.corpus(if asked.is_empty() && locator.micse_data.is_none() { &demo } else { asked })?;
-    eprintln!("{}", corpus.note);
-    Ok(corpus.place.open()?)
+/// The requested corpus; else the corpus in `MICSE_DATA`; else the demo's.
+fn corpus(locator: &Locator, given: &[String]) -> Result<Corpus> {
+    Ok(micse_cli::data::corpus(locator, given)?.place.open()?)
 }
 
 /// Median of the values, which need not be in order.

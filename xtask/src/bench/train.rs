@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
+use micse_cli::options::ComputeOptions;
+use micse_cli::print;
 use micse_data::Locator;
-use micse_model::options::ComputeOptions;
 use micse_train::{Recipe, StepTimes, Trainer};
 use serde_json::json;
 
@@ -26,8 +27,8 @@ pub(super) struct Train {
     #[arg(long, default_value = "ami-simcse")]
     recipe: String,
     /// Sentences of a batch
-    #[arg(long, default_value_t = 50)]
-    batch: usize,
+    #[arg(long, value_name = "N", default_value_t = 50, alias = "batch")]
+    batch_size: usize,
     /// Tokens that a sentence is cut to
     #[arg(long, default_value_t = 32)]
     max_length: usize,
@@ -42,9 +43,6 @@ pub(super) struct Train {
     chunk: Option<NonZeroUsize>,
     #[command(flatten)]
     compute: ComputeOptions,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 /// Steps before the clock counts.
@@ -64,7 +62,7 @@ struct Measured {
 }
 
 impl Train {
-    pub(super) fn run(&self) -> Result<()> {
+    pub(super) fn run(&self, as_json: bool) -> Result<()> {
         let compute = self.compute.start()?;
         let locator = Locator::from_env()?;
         let name = self.subject.name(&locator)?;
@@ -105,7 +103,7 @@ impl Train {
             "encoder": name,
             "parameters": parameters,
             "recipe": recipe_name,
-            "batch": self.batch,
+            "batch": self.batch_size,
             "max_length": self.max_length,
             "steps": measured.seconds.len(),
             "chunk": self.chunk,
@@ -135,18 +133,18 @@ impl Train {
             "done_share": share(measured.work.done),
             "loss": measured.loss,
         });
-        if !self.json {
+        if !as_json {
             print_table(&rows(&report));
             return Ok(());
         }
-        println!("{report}");
+        print(&report.to_string())?;
         Ok(())
     }
 
     fn recipe(&self) -> Result<Recipe> {
         let has_ami = Recipe::load(&self.recipe, &[])?.ami().next().is_some();
         let mut settings = vec![
-            format!("optimizer.batch_size={}", self.batch),
+            format!("optimizer.batch_size={}", self.batch_size),
             format!("max_length={}", self.max_length),
             "optimizer.warmup_steps=0".to_owned(),
         ];
@@ -162,7 +160,7 @@ impl Train {
         let recipe = trainer.recipe().clone();
         let views = recipe.passes() as f64;
         // A backward pass is two forward passes; in chunks there is one forward pass more.
-        let passes = if self.chunk.is_some_and(|chunk| chunk.get() < self.batch) { 4.0 } else { 3.0 };
+        let passes = if self.chunk.is_some_and(|chunk| chunk.get() < self.batch_size) { 4.0 } else { 3.0 };
         for step in 0..WARM_UP + self.steps.get() {
             let numbers = trainer.batch_of(step);
             let sentences: Vec<&str> = numbers.iter().map(|&number| sentence(number)).collect();

@@ -15,12 +15,15 @@ mod stats;
 mod tokenizer;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
+use micse_cli::options::EngineOptions;
+use micse_cli::{print, print_json};
 use micse_model::Compute;
-use micse_model::options::EngineOptions;
+use serde::Serialize;
 
 /// Recompute a folder of reference values; exit 1 if one is out of tolerance
 #[derive(Args)]
@@ -40,6 +43,7 @@ const VALUE: f64 = 1e-5;
 const GRADIENT: f64 = 1e-4;
 
 /// One compared tensor.
+#[derive(Serialize)]
 struct Check {
     file: &'static str,
     tensor: String,
@@ -107,7 +111,7 @@ impl Report {
 }
 
 impl Golden {
-    pub(crate) fn run(&self) -> Result<()> {
+    pub(crate) fn run(&self, as_json: bool) -> Result<ExitCode> {
         ensure!(self.dir.is_dir(), "{}: no such folder of reference values", self.dir.display());
         let compute = self.engine.start("cpu")?;
         let mut report = Report::default();
@@ -131,21 +135,25 @@ impl Golden {
             "{}: none of the reference files is in this folder",
             self.dir.display()
         );
-        self.print(&report);
         let failed = report.checks.iter().filter(|c| c.failed()).count();
+        if as_json {
+            print_json(&report.checks)?;
+            return Ok(if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+        }
+        self.print(&report)?;
         if failed > 0 {
             bail!("{failed} of {} tensors are out of tolerance", report.checks.len());
         }
-        println!(
+        print(&format!(
             "all {} tensors are within tolerance ({} engine, {})",
             report.checks.len(),
             compute.engine,
             compute.precision
-        );
-        Ok(())
+        ))?;
+        Ok(ExitCode::SUCCESS)
     }
 
-    fn print(&self, report: &Report) {
+    fn print(&self, report: &Report) -> Result<()> {
         let mut table = Table::new();
         table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
         table.set_header(["file", "tensor", "entries", "error", "tolerance", ""]);
@@ -170,12 +178,10 @@ impl Golden {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        println!("{table}");
+        print(&table.to_string())?;
         if !self.all {
-            println!("(the worst tensor of each file; --all prints every tensor)");
+            print("(the worst tensor of each file; --all prints every tensor)")?;
         }
-        for line in &report.skipped {
-            println!("skipped: {line}");
-        }
+        report.skipped.iter().try_for_each(|line| print(&format!("skipped: {line}")))
     }
 }

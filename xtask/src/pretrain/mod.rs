@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use micse_cli::options::EngineOptions;
 use micse_data::{CorpusInfo, Locator, Masking, Suite};
 use micse_files::write_json;
-use micse_model::options::EngineOptions;
 use micse_model::{BertConfig, Compute, Engine, ModelFolder, Precision};
 use micse_train::run::{Lock, OtherCpu, claim, cpu_features, identity};
 use serde::{Deserialize, Serialize};

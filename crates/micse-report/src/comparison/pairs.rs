@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use micse_random::Stream;
 use micse_stats::{BootstrapDifference, Ranking, Resampling, bootstrap_difference, resampled_spearman};
-use micse_train::run::{COSINES_FILE, load_cosines};
+use micse_train::run::load_cosines;
 
 use crate::results::{FinishedCell, Results};
 use crate::{Error, Result};
@@ -41,7 +41,7 @@ impl Resampled {
         let mut missing = Vec::new();
         for (place, cell) in results.cells.iter().enumerate() {
             let names: Vec<&str> = cell.result.scores.tasks.iter().map(|(name, _)| name).collect();
-            let Some(cosines) = load_cosines(&cell.folder, names.iter().copied())? else {
+            let Some(cosines) = load_cosines(&cell.run, names.iter().copied())? else {
                 missing.push(place);
                 continue;
             };
@@ -106,5 +106,5 @@ impl Resampled {
 
 fn damaged(cell: &FinishedCell, task: &str, what: &str) -> Error {
     let reason = format!("the cosines of {task}: {what}; delete the run's folder to run it again");
-    Error::file(&cell.folder.join(COSINES_FILE), reason)
+    Error::file(&cell.run.cosines(), reason)
 }

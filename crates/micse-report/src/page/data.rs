@@ -1,14 +1,15 @@
 //! What the report is made from: the cells of a sweep with their results, manifests and metrics.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use micse_stats::Summary;
 use micse_train::RunResult;
+use micse_train::run::Metrics;
 
 use crate::chart::look::Looks;
 use crate::comparison::over_seeds;
-use crate::{AVERAGE, Comparison, Comparisons, Error, Grid, Hole, Result, Results};
+use crate::{AVERAGE, Comparison, Comparisons, Error, FinishedCell, Grid, Hole, Result, Results};
 
 /// A sweep as it stands.
 pub(crate) struct Sweep {
@@ -42,15 +43,6 @@ pub(crate) struct Run {
     pub(crate) manifest: toml::Table,
     pub(crate) metrics: Vec<Metrics>,
     pub(crate) finished: SystemTime,
-}
-
-/// A line of `metrics.jsonl`; what is no number in the file is NaN.
-pub(crate) struct Metrics {
-    pub(crate) step: usize,
-    pub(crate) loss: f64,
-    pub(crate) terms: Vec<(String, f64)>,
-    pub(crate) learning_rate: f64,
-    pub(crate) gradient_norm: f64,
 }
 
 impl Size {
@@ -89,11 +81,7 @@ impl Sweep {
         let grid = Grid::load(folder)?;
         let results = Results::collect(folder, &grid)?;
         let comparisons = Comparisons::new(&results, baseline)?;
-        let runs = results
-            .cells
-            .iter()
-            .map(|cell| Run::load(&cell.folder, &cell.result))
-            .collect::<Result<Vec<_>>>()?;
+        let runs = results.cells.iter().map(Run::load).collect::<Result<Vec<_>>>()?;
         let (mut methods, mut untrained, mut sizes) = (Vec::new(), Vec::new(), Vec::<Size>::new());
         for run in &runs {
             let result = &run.result;
@@ -166,17 +154,16 @@ impl Sweep {
 }
 
 impl Run {
-    fn load(folder: &Path, result: &RunResult) -> Result<Self> {
-        let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(|e| Error::file(path, e));
-        let [manifest, metrics, finished] =
-            ["run.toml", "metrics.jsonl", "result.json"].map(|name| folder.join(name));
+    fn load(cell: &FinishedCell) -> Result<Self> {
+        let (manifest, finished) = (cell.run.manifest(), cell.run.result());
+        let text = std::fs::read_to_string(&manifest).map_err(|e| Error::file(&manifest, e))?;
         let time = std::fs::metadata(&finished).and_then(|m| m.modified());
         Ok(Self {
-            result: result.clone(),
-            manifest: read(&manifest)?
+            result: cell.result.clone(),
+            manifest: text
                 .parse()
                 .map_err(|e| Error::file(&manifest, format!("not a run's description ({e})")))?,
-            metrics: if metrics.is_file() { Metrics::parse(&metrics, &read(&metrics)?)? } else { Vec::new() },
+            metrics: Metrics::load(&cell.run)?,
             finished: time.map_err(|e| Error::file(&finished, e))?,
         })
     }
@@ -203,51 +190,15 @@ impl Run {
     }
 }
 
-impl Metrics {
-    fn parse(path: &Path, text: &str) -> Result<Vec<Self>> {
-        let broken = |line: usize| {
-            Error::file(
-                path,
-                format!("line {line} is no step's figures; delete the folder to run the cell again"),
-            )
-        };
-        let mut all = Vec::new();
-        for (index, line) in text.lines().enumerate() {
-            let line: serde_json::Value = serde_json::from_str(line).map_err(|_| broken(index + 1))?;
-            let step = line["step"].as_u64().ok_or_else(|| broken(index + 1))? as usize;
-            // JSON has no NaN: it is written as null.
-            let figure = |key: &str| line[key].as_f64().unwrap_or(f64::NAN);
-            let terms = line["terms"].as_object().into_iter().flatten();
-            all.push(Self {
-                step,
-                loss: figure("loss"),
-                terms: terms.map(|(name, v)| (name.clone(), v.as_f64().unwrap_or(f64::NAN))).collect(),
-                learning_rate: figure("learning_rate"),
-                gradient_norm: figure("gradient_norm"),
-            });
-        }
-        Ok(all)
-    }
-}
-
 /// Why a cell has no result, or how far it came.
-pub(super) fn state(hole: &Hole) -> Result<String> {
+pub(super) fn state(hole: &Hole) -> String {
     if let Some(reason) = &hole.reason {
-        return Ok(format!("failed: {reason}"));
+        return format!("failed: {reason}");
     }
-    let folder = &hole.folder;
-    let path = folder.join("metrics.jsonl");
-    if !path.is_file() {
-        let started = folder.join("run.toml").is_file();
-        return Ok(if started { "started, no result yet" } else { "not started" }.into());
+    if let Some(step) = Metrics::last_step(&hole.run) {
+        return format!("no result yet; its metrics reach step {step}");
     }
-    let metrics = std::fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
-    // A run at work may be in the middle of its last line.
-    let step = metrics.lines().rev().find_map(|line| {
-        let value: serde_json::Value = serde_json::from_str(line).ok()?;
-        value["step"].as_u64()
-    });
-    Ok(format!("no result yet; its metrics reach step {}", step.unwrap_or(0)))
+    if hole.run.is_begun() { "started, no result yet" } else { "not started" }.into()
 }
 
 #[cfg(test)]
@@ -260,15 +211,5 @@ mod tests {
         let size = |name: &str, sentences| Size { name: name.into(), sentences }.words();
         assert_eq!(size("1000", 1000), "1,000 sentences");
         assert_eq!(size("10%", 10_000), "10% (10,000 sentences)");
-    }
-
-    #[test]
-    fn a_broken_line_of_metrics_is_named() {
-        let text = "{\"step\":1,\"loss\":null,\"terms\":{\"ami\":-0.5}}\n{\"step\"";
-        let Err(error) = Metrics::parse(Path::new("metrics.jsonl"), text) else { panic!("it is broken") };
-        assert!(error.to_string().contains("line 2"), "{error}");
-        let lines =
-            Metrics::parse(Path::new("metrics.jsonl"), text.lines().next().unwrap_or_default()).unwrap();
-        assert!(lines[0].loss.is_nan() && lines[0].terms[0].1 == -0.5);
     }
 }

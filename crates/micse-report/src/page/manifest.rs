@@ -2,7 +2,7 @@
 
 use super::data::{Run, Sweep, state};
 use super::html::Page;
-use crate::{Hole, Result};
+use crate::Hole;
 
 /// What a row of the manifest is called, and where it stands in `run.toml`.
 const FACTS: [(&str, &[&str]); 15] = [
@@ -23,12 +23,12 @@ const FACTS: [(&str, &[&str]); 15] = [
     ("Training text, SHA-256", &["text", "sha256"]),
 ];
 
-pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) -> Result<()> {
+pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) {
     page.section("manifest", "Manifest");
     if !sweep.results.holes.is_empty() {
         page.heading("Cells without a result");
-        let told = |hole: &Hole| Ok(format!("{}: {}", hole.cell, state(hole)?));
-        let holes = sweep.results.holes.iter().map(told).collect::<Result<Vec<_>>>()?;
+        let described = |hole: &Hole| format!("{}: {}", hole.cell, state(hole));
+        let holes: Vec<String> = sweep.results.holes.iter().map(described).collect();
         page.list(holes.iter().map(String::as_str));
     }
     if !left_out.is_empty() {
@@ -56,7 +56,6 @@ pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) -> Resu
             page.folded(method, &text);
         }
     }
-    Ok(())
 }
 
 /// The values of a fact; where runs differ, with the number of runs that have each.

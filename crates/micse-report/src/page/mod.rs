@@ -24,6 +24,10 @@ pub struct Report {
     pub page: PathBuf,
     /// The pictures, without ending: each is there as `.svg` and as `.png`.
     pub pictures: Vec<PathBuf>,
+    /// Cells of the sweep.
+    pub cells: usize,
+    /// Cells without a result.
+    pub missing: usize,
 }
 
 /// Writes `report.html` and `figures/*.svg`, `figures/*.png` into a sweep's folder. The page needs nothing but itself: no
@@ -45,7 +49,7 @@ pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
     left_out.extend(training::write(&mut page, &sweep));
     left_out.extend(scores::geometry(&mut page, &sweep));
     left_out.extend(tables::published(&mut page, &sweep, published)?);
-    manifest::write(&mut page, &sweep, &left_out)?;
+    manifest::write(&mut page, &sweep, &left_out);
     let title = format!("{}: {}", sweep.grid.preset, head::headline(&sweep));
     let (text, pictures) = page.finish(&title, &head::headline(&sweep), &head::lead(&sweep));
     let renderer = Renderer::new();
@@ -60,7 +64,8 @@ pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
     remove_others(&folder.join("figures"), &paths)?;
     let page = folder.join("report.html");
     write_whole(&page, text.as_bytes())?;
-    Ok(Report { page, pictures: paths })
+    let (cells, missing) = (sweep.grid.cells.len(), sweep.results.holes.len());
+    Ok(Report { page, pictures: paths, cells, missing })
 }
 
 /// Removes the pictures of an earlier report that this one did not make; other files stay.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::data::{Metrics, Run, Sweep};
+use micse_train::run::Metrics;
+
+use super::data::{Run, Sweep};
 use super::head::enumerate;
 use super::html::Page;
 use crate::chart::Picture;

@@ -31,7 +31,7 @@ impl Sweep {
             method: method.into(),
             size: size.map(Into::into),
             seed,
-            spec: json!(null),
+            vectors: false,
         });
         self.folder.path().join(folder)
     }

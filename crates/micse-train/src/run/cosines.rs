@@ -3,28 +3,24 @@
 //! One tensor a task, f32, of shape `[2, pairs]`: the cosines, then the human scores, in the suite's order. Some
 //! 150 kB for SentEval's seven tasks.
 
-use std::path::Path;
-
 use candle_core::{Device, Tensor};
 use micse_eval::{Named, PairScores};
+use micse_files::RunFolder;
 use micse_model::{WeightsFile, save_safetensors};
 
 use crate::{Error, Result};
-
-/// The file's name in a run's folder.
-pub const COSINES_FILE: &str = "cosines.safetensors";
 
 /// Writes the cosines of every task into a run's folder. The file is whole or absent.
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn save_cosines(folder: &Path, tasks: &Named<PairScores>) -> Result<()> {
+pub fn save_cosines(run: &RunFolder, tasks: &Named<PairScores>) -> Result<()> {
     let tensor = |(name, pairs): (&str, &PairScores)| {
         let rows = [pairs.cosines.as_slice(), pairs.human.as_slice()].concat();
         Ok((name.to_owned(), Tensor::from_vec(rows, (2, pairs.cosines.len()), &Device::Cpu)?))
     };
     let tensors = tasks.iter().map(tensor).collect::<Result<Vec<_>>>()?;
-    Ok(save_safetensors(&folder.join(COSINES_FILE), &tensors)?)
+    Ok(save_safetensors(&run.cosines(), &tensors)?)
 }
 
 /// Reads the cosines of these tasks from a run's folder; none if the run kept none, as runs of older versions.
@@ -32,10 +28,10 @@ pub fn save_cosines(folder: &Path, tasks: &Named<PairScores>) -> Result<()> {
 /// # Errors
 /// The file is damaged, lacks a task, or holds something else.
 pub fn load_cosines<'a>(
-    folder: &Path,
+    run: &RunFolder,
     tasks: impl IntoIterator<Item = &'a str>,
 ) -> Result<Option<Named<PairScores>>> {
-    let path = folder.join(COSINES_FILE);
+    let path = run.cosines();
     if !path.is_file() {
         return Ok(None);
     }
@@ -63,31 +59,33 @@ mod tests {
     #[test]
     fn cosines_come_back_as_they_were() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(load_cosines(folder.path(), ["STS12"]).unwrap(), None);
+        let run = RunFolder::new(folder.path());
+        assert_eq!(load_cosines(&run, ["STS12"]).unwrap(), None);
         let tasks: Named<PairScores> = [
             ("STS12".to_owned(), pairs(&[0.1, -0.3, 1.0], &[2.6, 0.0, 5.0])),
             ("One".to_owned(), pairs(&[0.5], &[3.0])),
         ]
         .into_iter()
         .collect();
-        save_cosines(folder.path(), &tasks).unwrap();
-        assert_eq!(load_cosines(folder.path(), ["STS12", "One"]).unwrap(), Some(tasks));
-        let error = load_cosines(folder.path(), ["STS13"]).unwrap_err().to_string();
+        save_cosines(&run, &tasks).unwrap();
+        assert_eq!(load_cosines(&run, ["STS12", "One"]).unwrap(), Some(tasks));
+        let error = load_cosines(&run, ["STS13"]).unwrap_err().to_string();
         assert!(error.contains("cosines.safetensors") && error.contains("STS13"), "{error}");
     }
 
     #[test]
     fn other_tensors_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(COSINES_FILE);
+        let run = RunFolder::new(folder.path());
+        let path = run.cosines();
         for tensor in [
             Tensor::zeros((3, 2), candle_core::DType::F32, &Device::Cpu),
             Tensor::new(&[1_u32], &Device::Cpu),
         ] {
             save_safetensors(&path, &[("STS12".to_owned(), tensor.unwrap())]).unwrap();
-            assert!(load_cosines(folder.path(), ["STS12"]).is_err());
+            assert!(load_cosines(&run, ["STS12"]).is_err());
         }
         std::fs::write(&path, b"cut off").unwrap();
-        assert!(load_cosines(folder.path(), ["STS12"]).is_err());
+        assert!(load_cosines(&run, ["STS12"]).is_err());
     }
 }

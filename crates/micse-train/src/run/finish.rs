@@ -9,7 +9,7 @@ use crate::Result;
 
 /// Fits what comes after the pooling, keeps the model with its card, and scores it.
 pub(super) fn finish(
-    place: &Place<'_>,
+    place: &Place,
     inputs: &RunInputs<'_>,
     model: &SentenceModel<'_>,
     selected: Option<usize>,
@@ -26,7 +26,7 @@ pub(super) fn finish(
     };
     // A fit after the pooling is training too.
     let trained = clock.elapsed();
-    let model_folder = place.folder.join("model");
+    let model_folder = place.run.model();
     place.lock.check()?;
     if inputs.keep_model {
         model.save(&model_folder, inputs.base, DType::F32)?;
@@ -35,7 +35,7 @@ pub(super) fn finish(
         tell(Event::Evaluating { done, total });
     })?;
     place.lock.check()?;
-    save_cosines(place.folder, &pairs)?;
+    save_cosines(&place.run, &pairs)?;
     let result = RunResult::new(inputs, evaluation, selected, trained, clock.elapsed());
     if inputs.keep_model {
         card::write(&model_folder, inputs, model, &result)?;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use micse_data::{Corpus, Suite, Task};
-use micse_files::{Hash, write_whole};
+use micse_files::{Hash, RunFolder, write_whole};
 use micse_model::{Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision};
 use serde::{Deserialize, Serialize};
 
@@ -282,7 +282,7 @@ pub fn identity(manifest: &impl Serialize) -> Result<String> {
 /// The folder belongs to another run (the first difference is named), or to another kind of processor (by the key
 /// `cpu_features`) and that is not allowed.
 pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> Result<()> {
-    let path = folder.join("run.toml");
+    let path = RunFolder::new(folder).manifest();
     let mine = toml::Table::try_from(manifest).map_err(|e| Error::run(&path, e.to_string()))?;
     if !path.is_file() {
         let text = toml::to_string(manifest).map_err(|e| Error::run(&path, e.to_string()))?;
@@ -365,7 +365,7 @@ mod tests {
             claim(folder.path(), &small("avx512f"), OtherCpu::Record).unwrap();
             claim(folder.path(), &small("avx2"), OtherCpu::Refuse).unwrap();
         }
-        let text = std::fs::read_to_string(folder.path().join("run.toml")).unwrap();
+        let text = std::fs::read_to_string(RunFolder::new(folder.path()).manifest()).unwrap();
         let table: toml::Table = text.parse().unwrap();
         assert_eq!(table["cpu_features"].to_string(), r#"["avx2"]"#);
         assert_eq!(table["other_cpu_features"].to_string(), r#"[["avx512f"]]"#);

@@ -1,20 +1,19 @@
-//! `metrics.jsonl`: one JSON object a logged step.
+//! `metrics.jsonl`: one JSON object per logged step.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use micse_files::write_whole;
+use micse_files::{RunFolder, write_whole};
+use serde_json::Value;
 
-use super::tensorboard::{EVENTS_FILE, Events};
+use super::tensorboard::Events;
 use crate::trainer::StepReport;
 use crate::{Error, Result};
 
-/// The file's name in a run's folder.
-const METRICS_FILE: &str = "metrics.jsonl";
-
-pub(super) struct Metrics {
+/// Writes the metrics of a run.
+pub(super) struct MetricsWriter {
     path: PathBuf,
     file: File,
     events: Option<Events>,
@@ -22,11 +21,11 @@ pub(super) struct Metrics {
     sentences: usize,
 }
 
-impl Metrics {
-    /// The metrics of a run's folder, see [`open_metrics`], with an event file beside them if `events` says so, or if an
+impl MetricsWriter {
+    /// The metrics of a run folder, see [`open_metrics`], with an event file beside them if `events` says so, or if an
     /// earlier start left one: it is never behind.
-    pub(super) fn open(folder: &Path, step: usize, events: bool) -> Result<Self> {
-        let (path, beside) = (folder.join(METRICS_FILE), folder.join(EVENTS_FILE));
+    pub(super) fn open(run: &RunFolder, step: usize, events: bool) -> Result<Self> {
+        let (path, beside) = (run.metrics(), run.events());
         let file = open_metrics(&path, step)?;
         let events = if events || beside.is_file() {
             let lines = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
@@ -70,17 +69,103 @@ impl Metrics {
 /// # Errors
 /// The file cannot be read or written.
 pub fn open_metrics(path: &Path, step: usize) -> Result<File> {
-    let old = match std::fs::read(path) {
-        // What a power cut left of a line is no line.
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(e) => return Err(Error::io(path)(e)),
-    };
+    let old = text_of(path)?.unwrap_or_default();
+    // What a power cut left of a line is not a line.
     let done = |line: &&str| {
-        let value: Option<serde_json::Value> = serde_json::from_str(line).ok();
-        value.and_then(|v| v["step"].as_u64()).is_some_and(|s| s as usize <= step)
+        serde_json::from_str(line).ok().and_then(|line| step_of(&line)).is_some_and(|s| s <= step)
     };
     let kept: String = old.lines().filter(done).flat_map(|line| [line, "\n"]).collect();
     write_whole(path, kept.as_bytes())?;
     File::options().append(true).open(path).map_err(Error::io(path))
+}
+
+/// A line of `metrics.jsonl`. A value that the file has not as a number is NaN: JSON has no NaN, and writes null.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// The step, from 1.
+    pub step: usize,
+    /// The weighted sum of the terms.
+    pub loss: f64,
+    /// The terms before their weights.
+    pub terms: Vec<(String, f64)>,
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// The norm of the gradient before clipping.
+    pub gradient_norm: f64,
+}
+
+impl Metrics {
+    /// Reads the metrics of a run; none if it has none.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line is damaged.
+    pub fn load(run: &RunFolder) -> Result<Vec<Self>> {
+        let path = run.metrics();
+        let Some(text) = text_of(&path)? else { return Ok(Vec::new()) };
+        let line = |(index, line): (usize, &str)| {
+            Self::parse(line).ok_or_else(|| {
+                Error::run(
+                    &path,
+                    format!(
+                        "line {}: not the metrics of a step; delete the folder to run it again",
+                        index + 1
+                    ),
+                )
+            })
+        };
+        text.lines().enumerate().map(line).collect()
+    }
+
+    /// The step of the last complete line of a run, which may be running; none without metrics.
+    pub fn last_step(run: &RunFolder) -> Option<usize> {
+        let text = text_of(&run.metrics()).ok().flatten()?;
+        text.lines().rev().find_map(|line| step_of(&serde_json::from_str(line).ok()?))
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+        let terms = line["terms"].as_object().into_iter().flatten();
+        Some(Self {
+            step: step_of(&line)?,
+            loss: number(&line["loss"]),
+            terms: terms.map(|(name, value)| (name.clone(), number(value))).collect(),
+            learning_rate: number(&line["learning_rate"]),
+            gradient_norm: number(&line["gradient_norm"]),
+        })
+    }
+}
+
+fn step_of(line: &Value) -> Option<usize> {
+    Some(line["step"].as_u64()? as usize)
+}
+
+/// The text of a file; none if it does not exist. A power cut may leave half a character at its end.
+fn text_of(path: &Path) -> Result<Option<String>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io(path)(e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_and_a_damaged_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::new(folder.path());
+        assert!(Metrics::load(&run).unwrap().is_empty() && Metrics::last_step(&run).is_none());
+        let first = "{\"step\":1,\"loss\":null,\"terms\":{\"ami\":-0.5}}\n";
+        std::fs::write(run.metrics(), first).unwrap();
+        let lines = Metrics::load(&run).unwrap();
+        assert!(lines[0].loss.is_nan() && lines[0].terms[0].1 == -0.5);
+        std::fs::write(run.metrics(), format!("{first}{{\"step\"")).unwrap();
+        assert_eq!(Metrics::last_step(&run), Some(1));
+        let error = Metrics::load(&run).unwrap_err().to_string();
+        assert!(error.contains("metrics.jsonl") && error.contains("line 2"), "{error}");
+    }
 }

@@ -26,7 +26,7 @@ mod training;
 mod without_training;
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use micse_data::{Corpus, Split, SplitSize, Suite};
@@ -39,20 +39,19 @@ use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result, Stop, Terms};
 pub use card::{CardFacts, FrontMatter};
 use clock::Clock;
-pub use cosines::{COSINES_FILE, load_cosines, save_cosines};
+pub use cosines::{load_cosines, save_cosines};
 pub use difference::first_difference;
 use finish::finish;
 pub use manifest::{
     Manifest, OtherCpu, SplitText, claim, cpu_features, hash_of_encoder, hash_of_modules, identity,
 };
-pub use metrics::open_metrics;
-pub use micse_files::Lock;
+pub use metrics::{Metrics, open_metrics};
+pub use micse_files::{Lock, RunFolder};
 pub use pipeline::check_trainable;
 pub use result::RunResult;
 use selection::Selection;
-pub use tensorboard::EVENTS_FILE;
-pub use training::CHECKPOINT_STEPS;
 use training::train;
+pub use training::{CHECKPOINT_MINUTES, CHECKPOINT_STEPS};
 pub use without_training::{scored_file, untrained};
 
 /// What a run trains on.
@@ -110,12 +109,14 @@ pub struct RunInputs<'a> {
     pub keep_model: bool,
     /// What its model card says beside what the run knows.
     pub card: CardFacts,
-    /// Whether there is an event file for TensorBoard, [`EVENTS_FILE`].
+    /// Whether to write an event file for TensorBoard ([`RunFolder::events`]).
     pub tensorboard: bool,
     /// Go on with a checkpoint that another kind of processor wrote.
     pub allow_other_cpu: bool,
     /// Steps between two checkpoints, usually [`CHECKPOINT_STEPS`].
     pub checkpoint_steps: usize,
+    /// Time after which a checkpoint is saved in any case, usually [`CHECKPOINT_MINUTES`].
+    pub checkpoint_time: Duration,
     /// Asks the run to write a checkpoint and end.
     pub stop: Stop,
     /// How long to wait for another process that works on this run.
@@ -147,6 +148,7 @@ impl<'a> RunInputs<'a> {
             tensorboard: false,
             allow_other_cpu: false,
             checkpoint_steps: CHECKPOINT_STEPS,
+            checkpoint_time: Duration::from_secs_f64(60.0 * CHECKPOINT_MINUTES),
             stop: Stop::new(),
             patience: Duration::ZERO,
         }
@@ -201,8 +203,8 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     let pipeline = pipeline::of_run(inputs)?;
     check_ends(inputs, &pipeline)?;
     let lock = Lock::take(folder, inputs.patience)?;
-    let result_path = folder.join("result.json");
-    let other_cpu = match (result_path.is_file(), inputs.allow_other_cpu) {
+    let run = RunFolder::new(folder);
+    let other_cpu = match (run.is_finished(), inputs.allow_other_cpu) {
         (true, _) => OtherCpu::Ignore,
         (false, true) => OtherCpu::Record,
         (false, false) => OtherCpu::Refuse,
@@ -211,16 +213,16 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     claim(folder, &manifest, other_cpu)?;
     micse_files::remove_leftovers(folder)?;
     // What else lies in the folder may be others'; these two are the run's own, with the modules' folders in the model.
-    for own in ["checkpoint", "model"] {
-        micse_files::remove_leftovers_below(&folder.join(own))?;
+    for own in [run.checkpoint_folder(), run.model()] {
+        micse_files::remove_leftovers_below(&own)?;
     }
-    let checkpoint = folder.join("checkpoint").join("state.safetensors");
-    if result_path.is_file() {
-        remove_checkpoint(&checkpoint)?;
-        return RunResult::load(&result_path);
+    if run.is_finished() {
+        remove_checkpoint(&run)?;
+        return RunResult::load(&run);
     }
-    let place = Place { folder, lock, checkpoint, identity: identity(&manifest)? };
-    if let Some(aside) = set_aside_foreign(&place.checkpoint, &place.identity)? {
+    let place = Place { run, lock, identity: identity(&manifest)? };
+    let checkpoint = place.run.checkpoint();
+    if let Some(aside) = set_aside_foreign(&checkpoint, &place.identity)? {
         tell(Event::Notice(format!(
             "the checkpoint in this folder was written by another run; it is now {}, and this run starts from its \
              beginning",
@@ -234,8 +236,8 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         finish(&place, inputs, &model, None, &clock, tell)?
     } else {
         let mut trainer = start(inputs)?;
-        if place.checkpoint.is_file() {
-            let (best, facts) = trainer.restore(&place.checkpoint, "best.")?;
+        if checkpoint.is_file() {
+            let (best, facts) = trainer.restore(&checkpoint, "best.")?;
             selection.restore(best, &facts["selection"]);
             clock.restore(&facts);
         }
@@ -246,24 +248,21 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         finish(&place, inputs, &model, selection.step, &clock, tell)?
     };
     place.lock.check()?;
-    write_json(&result_path, &result)?;
-    remove_checkpoint(&place.checkpoint)?;
+    write_json(&place.run.result(), &result)?;
+    remove_checkpoint(&place.run)?;
     Ok(result)
 }
 
-/// Where a run works: its folder, held by this process, and its checkpoint, under its identity.
-struct Place<'a> {
-    folder: &'a Path,
+/// Where a run works: its folder, locked by this process, and its identity.
+struct Place {
+    run: RunFolder,
     lock: Lock,
-    checkpoint: PathBuf,
     identity: String,
 }
 
-fn remove_checkpoint(checkpoint: &Path) -> Result<()> {
-    match checkpoint.parent().filter(|parent| parent.exists()) {
-        Some(parent) => std::fs::remove_dir_all(parent).map_err(Error::io(parent)),
-        None => Ok(()),
-    }
+fn remove_checkpoint(run: &RunFolder) -> Result<()> {
+    let folder = run.checkpoint_folder();
+    if folder.exists() { std::fs::remove_dir_all(&folder).map_err(Error::io(&folder)) } else { Ok(()) }
 }
 
 /// A trainer at step 0.

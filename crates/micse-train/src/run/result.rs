@@ -1,10 +1,10 @@
 //! `result.json`: what a finished run found.
 
-use std::path::Path;
 use std::time::Duration;
 
 use micse_data::Suite;
 use micse_eval::Evaluation;
+use micse_files::RunFolder;
 use micse_model::Pooling;
 use serde::{Deserialize, Serialize};
 
@@ -97,13 +97,14 @@ impl RunResult {
         }
     }
 
-    /// Reads a `result.json`.
+    /// Reads the result of a finished run.
     ///
     /// # Errors
-    /// The file is not one.
-    pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+    /// The run is not finished, or its file is damaged.
+    pub fn load(run: &RunFolder) -> Result<Self> {
+        let path = run.result();
+        let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
         serde_json::from_str(&text)
-            .map_err(|e| Error::run(path, format!("not a run's result ({e}); delete it to run again")))
+            .map_err(|e| Error::run(&path, format!("not a run's result ({e}); delete it to run again")))
     }
 }

@@ -24,9 +24,6 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
-/// The file's name in a run's folder. TensorBoard takes every file with `tfevents` in its name.
-pub const EVENTS_FILE: &str = "events.out.tfevents.micse";
-
 /// What the first record says, by which readers know the format.
 const VERSION: &str = "brain.Event:2";
 /// Bytes of a record before its payload.
@@ -188,7 +185,7 @@ mod tests {
         let golden = golden();
         assert_eq!(start_of(&golden), Some(1.7e9));
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(EVENTS_FILE);
+        let path = micse_files::RunFolder::new(folder.path()).events();
         // The moment of the earlier file is kept.
         std::fs::write(&path, &golden).unwrap();
         let mut events = Events::renew(&path, "").unwrap();
@@ -209,7 +206,7 @@ mod tests {
     #[test]
     fn a_renewed_file_is_the_one_that_grew() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(EVENTS_FILE);
+        let path = micse_files::RunFolder::new(folder.path()).events();
         let lines = [
             r#"{"step":1,"loss":2.5,"sentences":64}"#,
             r#"{"step":10,"loss":2.0,"sentences":64,"sentences_per_s":100.5,"terms":{"infonce":1.0,"ami":-0.5}}"#,

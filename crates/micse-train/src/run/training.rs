@@ -5,23 +5,24 @@ use std::time::{Duration, Instant};
 use micse_model::Pipeline;
 
 use super::clock::Clock;
-use super::metrics::Metrics;
+use super::metrics::MetricsWriter;
 use super::selection::{Selection, kept_values};
 use super::{Event, Place, RunInputs};
 use crate::recipe::Select;
 use crate::trainer::Trainer;
 use crate::{Error, Result};
 
-/// Steps between two checkpoints, if five minutes did not pass before.
+/// Default steps between two checkpoints.
 pub const CHECKPOINT_STEPS: usize = 500;
-const CHECKPOINT_TIME: Duration = Duration::from_mins(5);
+/// Default minutes after which a checkpoint is saved in any case.
+pub const CHECKPOINT_MINUTES: f64 = 5.0;
 /// Steps at the end that took longer than this get a checkpoint of their own.
 const LAST_STRETCH: Duration = Duration::from_secs(30);
 /// Steps between two lines of metrics; those with a development score have one too.
 const LOG_STEPS: usize = 10;
 
 pub(super) fn train(
-    place: &Place<'_>,
+    place: &Place,
     inputs: &RunInputs<'_>,
     pipeline: &Pipeline,
     trainer: &mut Trainer,
@@ -30,7 +31,7 @@ pub(super) fn train(
     tell: &mut dyn FnMut(Event),
 ) -> Result<()> {
     let steps = inputs.recipe.steps;
-    let mut metrics = Metrics::open(place.folder, trainer.steps_done(), inputs.tensorboard)?;
+    let mut metrics = MetricsWriter::open(&place.run, trainer.steps_done(), inputs.tensorboard)?;
     let mut saved = Instant::now();
     let mut warned = false;
     tell(Event::Started { step: trainer.steps_done(), steps });
@@ -57,13 +58,13 @@ pub(super) fn train(
         let stopped = inputs.stop.requested();
         // Scoring takes time too: a long stretch of steps is not left to it.
         let last = done == steps && saved.elapsed() >= LAST_STRETCH;
-        let due = done.is_multiple_of(inputs.checkpoint_steps) || saved.elapsed() >= CHECKPOINT_TIME;
+        let due = done.is_multiple_of(inputs.checkpoint_steps) || saved.elapsed() >= inputs.checkpoint_time;
         if stopped || last || (due && done < steps) {
             // A checkpoint never stands for lines of metrics that a power cut could take.
             metrics.sync()?;
             place.lock.check()?;
             let facts = clock.facts(&selection.facts());
-            trainer.save(&place.checkpoint, &place.identity, &selection.tensors(), facts)?;
+            trainer.save(&place.run.checkpoint(), &place.identity, &selection.tensors(), facts)?;
             saved = Instant::now();
         }
         if stopped {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use micse_data::Suite;
 use micse_eval::{Embedder, Evaluation, Named, PairScores};
-use micse_files::{remove_leftovers, write_json};
+use micse_files::{RunFolder, remove_leftovers, write_json};
 use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
 
 use super::{Event, Lock, Manifest, OtherCpu, RunResult, claim, save_cosines};
@@ -69,19 +69,19 @@ fn scored(
     tell: &mut dyn FnMut(Event),
     result: impl FnOnce(Evaluation, Duration) -> RunResult,
 ) -> Result<RunResult> {
+    let run = RunFolder::new(folder);
     let lock = Lock::take(folder, PATIENCE)?;
     claim(folder, manifest, OtherCpu::Ignore)?;
     remove_leftovers(folder)?;
-    let path = folder.join("result.json");
-    if path.is_file() {
-        return RunResult::load(&path);
+    if run.is_finished() {
+        return RunResult::load(&run);
     }
     let started = Instant::now();
     let (scores, pairs) = score(&mut |done, total| tell(Event::Evaluating { done, total }))?;
     lock.check()?;
-    save_cosines(folder, &pairs)?;
+    save_cosines(&run, &pairs)?;
     let result = result(scores, started.elapsed());
     lock.check()?;
-    write_json(&path, &result)?;
+    write_json(&run.result(), &result)?;
     Ok(result)
 }

@@ -1,0 +1,81 @@
+//! Exit statuses of every command: 0 success, 1 failure, 2 usage, 75 stopped with a checkpoint, 130 interrupted.
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+/// Stopped with a checkpoint; the same command resumes. `EX_TEMPFAIL`.
+pub const STOPPED: u8 = 75;
+
+/// Interrupted without a checkpoint: 128 plus the number of SIGINT.
+pub const INTERRUPTED: u8 = 130;
+
+/// A command that stopped on request and can resume, with a line on how.
+#[derive(Debug)]
+pub struct Stopped(pub String);
+
+/// A command that was interrupted, with a line on what that leaves.
+#[derive(Debug)]
+pub struct Interrupted(pub String);
+
+/// An error that is its text.
+macro_rules! error_of_text {
+    ($type:ty) => {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::error::Error for $type {}
+    };
+}
+error_of_text!(Stopped);
+error_of_text!(Interrupted);
+
+/// The exit status of a command, after its error is printed.
+pub(crate) fn status(done: anyhow::Result<ExitCode>) -> ExitCode {
+    let error = match done {
+        Ok(status) => return status,
+        Err(error) => error,
+    };
+    if let Some(stopped) = error.downcast_ref::<Stopped>() {
+        eprintln!("{stopped}");
+        return ExitCode::from(STOPPED);
+    }
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        eprintln!("{interrupted}");
+        return ExitCode::from(INTERRUPTED);
+    }
+    let closed = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+    };
+    // The reader has seen enough, as in `micse encode | head`.
+    if error.chain().any(closed) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("{}", with_causes(&error));
+    ExitCode::FAILURE
+}
+
+/// An error and its causes, one per line. A cause that the previous line already contains is omitted.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut lines = vec![format!("error: {error}")];
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if lines.last().is_none_or(|line| !line.contains(&cause)) {
+            lines.push(format!("  caused by: {cause}"));
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn causes_are_printed_once() {
+        let error = anyhow!("no such file").context("a.txt: no such file").context("cannot read the corpus");
+        assert_eq!(with_causes(&error), "error: cannot read the corpus\n  caused by: a.txt: no such file");
+    }
+}

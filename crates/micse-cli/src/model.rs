@@ -1,0 +1,129 @@
+//! What `--model` accepts, and where it leads: one rule for all commands.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use micse_data::Locator;
+use micse_data::locate::{DEMO, Located};
+use micse_files::RunFolder;
+use micse_hub::{Hub, is_hub_id};
+use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
+
+use crate::download::Download;
+use crate::options::ComputeOptions;
+use crate::output::note;
+
+/// The folder of a model: a model folder, a run folder, a Hub model ID, or `demo` for the shipped encoder; without a
+/// value the encoder in `MICSE_DATA`. A Hub model is downloaded into the cache that Python's libraries share.
+///
+/// # Errors
+/// Nothing is found, a download fails, or a run is not finished.
+pub fn locate_model(locator: &Locator, value: Option<&str>) -> Result<Located<PathBuf>> {
+    if let Some(name) = value.filter(|&name| name != DEMO)
+        && let Some(place) = hub_model(name)?
+    {
+        let note = format!("encoder: {} (--model {name})", place.display());
+        return Ok(Located { place, note });
+    }
+    let located = locator.model(value)?;
+    let run = RunFolder::new(&located.place);
+    if !run.is_begun() {
+        return Ok(located);
+    }
+    let place = model_of_run(&run)?;
+    let note = format!("encoder: {} (--model {})", place.display(), located.place.display());
+    Ok(Located { place, note })
+}
+
+/// [`locate_model`] for a value that was given.
+///
+/// # Errors
+/// As [`locate_model`].
+pub fn model_folder(value: &str) -> Result<PathBuf> {
+    Ok(locate_model(&Locator::from_env()?, Some(value))?.place)
+}
+
+/// The folder of a Hub model, after what is missing of it was downloaded. `None`: the name is not a Hub model ID, or
+/// a local file or folder has that name, which takes precedence.
+fn hub_model(name: &str) -> Result<Option<PathBuf>> {
+    if Path::new(name).exists() || !is_hub_id(name) {
+        return Ok(None);
+    }
+    note(format_args!("no local folder {name}; using the Hub"));
+    let mut download = Download::new();
+    Ok(Some(Hub::from_env()?.model(name, &mut |event| download.tell(event))?))
+}
+
+/// The finished model of a run.
+fn model_of_run(run: &RunFolder) -> Result<PathBuf> {
+    let model = run.model();
+    if run.is_finished() && model.join("model.safetensors").is_file() {
+        return Ok(model);
+    }
+    let folder = run.path().display();
+    if run.is_finished() {
+        bail!("{folder}: this run did not keep its model; train it again with `micse train`");
+    }
+    bail!("{folder}: this run is not finished; resume it with `micse train --out {folder} --resume`");
+}
+
+/// The pooling of a model folder; `mean`, with a note, where the folder does not define one.
+///
+/// # Errors
+/// The folder's pooling is not supported.
+pub fn pooling_of(folder: &ModelFolder) -> Result<Pooling> {
+    Ok(folder.pooling()?.unwrap_or_else(|| {
+        note("pooling: mean, since the folder has no 1_Pooling/config.json (--pooling selects another)");
+        Pooling::Mean
+    }))
+}
+
+/// Which model a command uses, and how it is computed.
+#[derive(Args, Debug)]
+pub struct ModelOptions {
+    /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder
+    #[arg(long)]
+    pub model: String,
+    /// How it is computed.
+    #[command(flatten)]
+    pub how: Computation,
+}
+
+/// How a model is computed.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Computation")]
+pub struct Computation {
+    /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the folder's, else mean]
+    #[arg(long)]
+    pub pooling: Option<Pooling>,
+    /// Device, engine, precision, threads.
+    #[command(flatten)]
+    pub compute: ComputeOptions,
+}
+
+impl Computation {
+    /// Loads a model by its name.
+    ///
+    /// # Errors
+    /// The model cannot be found or loaded.
+    pub fn load(&self, model: &str, compute: &Compute) -> Result<SentenceModel<'static>> {
+        let folder = ModelFolder::open(&model_folder(model)?)?;
+        let pooling = match self.pooling {
+            Some(pooling) => pooling,
+            None => pooling_of(&folder)?,
+        };
+        Ok(SentenceModel::load(&folder, Some(pooling), compute)?)
+    }
+}
+
+impl ModelOptions {
+    /// Starts the threads, and loads the model.
+    ///
+    /// # Errors
+    /// As [`ComputeOptions::start`] and [`Computation::load`].
+    pub fn start(&self) -> Result<SentenceModel<'static>> {
+        let compute = self.how.compute.start()?;
+        self.how.load(&self.model, &compute)
+    }
+}

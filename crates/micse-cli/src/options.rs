@@ -1,0 +1,90 @@
+//! Options for what computes, and how.
+
+use std::num::NonZeroUsize;
+
+use anyhow::Result;
+use clap::Args;
+use micse_model::{Compute, Engine, Precision};
+use serde::{Deserialize, Serialize};
+
+use crate::memory::keep_freed_memory;
+use crate::threads::start_threads;
+
+/// `--engine`, `--precision` and `--threads`.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct EngineOptions {
+    /// packed (fast, CPUs only) or tensor (the reference) [default: packed on CPUs, else tensor]
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<Engine>,
+    /// Precision of the encoder's matrix products: f32 or bf16
+    #[arg(long, value_name = "PRECISION", default_value_t)]
+    pub precision: Precision,
+    /// Computing threads [default: `RAYON_NUM_THREADS`, else all available cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+impl EngineOptions {
+    /// Starts the threads, tells mimalloc to keep freed memory, and returns how encoders are computed on the named
+    /// device. Call it once, when a command starts.
+    ///
+    /// # Errors
+    /// The device is not available, or the options cannot be combined.
+    pub fn start(&self, device: &str) -> Result<Compute> {
+        // Before the device: its driver may start threads.
+        start_threads(self.threads)?;
+        let compute = Compute::new(device, self.engine, self.precision)?;
+        keep_freed_memory();
+        Ok(compute)
+    }
+}
+
+/// `--device`, and the [`EngineOptions`].
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct ComputeOptions {
+    /// cpu, cuda or metal; cuda:1 is the second card
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Engine, precision and threads.
+    #[command(flatten)]
+    pub engine: EngineOptions,
+}
+
+impl ComputeOptions {
+    /// [`EngineOptions::start`] on the requested device.
+    ///
+    /// # Errors
+    /// As [`EngineOptions::start`].
+    pub fn start(&self) -> Result<Compute> {
+        self.engine.start(&self.device)
+    }
+}
+
+/// `--threads` of commands that run no encoder.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ThreadOptions {
+    /// Computing threads [default: `RAYON_NUM_THREADS`, else all available cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+impl ThreadOptions {
+    /// Starts the threads. Call it once, when a command starts.
+    ///
+    /// # Errors
+    /// This machine cannot run that many threads.
+    pub fn start(self) -> Result<usize> {
+        start_threads(self.threads)
+    }
+}
+
+/// A positive number of minutes.
+///
+/// # Errors
+/// The text is not one.
+pub fn minutes(text: &str) -> Result<f64> {
+    match text.parse() {
+        Ok(minutes) if minutes > 0.0 && f64::is_finite(minutes) => Ok(minutes),
+        _ => anyhow::bail!("must be a positive number of minutes"),
+    }
+}

@@ -1,0 +1,113 @@
+//! Results on standard output, notes on standard error.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result, bail};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+/// Whether notes and progress are suppressed (`--quiet`).
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// Whether `--quiet` was given.
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
+/// Whether colours are allowed: <https://no-color.org>.
+pub(crate) fn coloured() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Prints a line for the user on standard error, unless `--quiet` was given.
+pub fn note(line: impl Display) {
+    if !is_quiet() {
+        // A log that cannot be written is no reason to lose the work.
+        drop(writeln!(std::io::stderr(), "{line}"));
+    }
+}
+
+/// [`note`], marked as something to act on.
+pub fn notice(line: impl Display) {
+    note(format_args!("notice: {line}"));
+}
+
+/// Prints a result on standard output, and a line feed if it ends without one.
+///
+/// # Errors
+/// Standard output cannot be written. A closed pipe is an error too, which ends the command quietly.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Prints a result as one indented JSON document.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_json(value: &impl Serialize) -> Result<()> {
+    print(&serde_json::to_string_pretty(value)?)
+}
+
+/// A table without rules, whose columns from `numbers` on are aligned to the right.
+pub fn plain_table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, numbers: usize) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    if !header.is_empty() {
+        table.set_header(header);
+    }
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(numbers) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+/// An argument as one word of a shell.
+///
+/// # Errors
+/// It contains a NUL byte.
+pub fn quoted(argument: &str) -> Result<String> {
+    Ok(shlex::try_quote(argument).with_context(|| format!("{argument:?}"))?.into_owned())
+}
+
+/// A path as one word of a shell, on one line.
+///
+/// # Errors
+/// It is not UTF-8, or contains a line feed or a NUL byte.
+pub fn quoted_path(path: &std::path::Path) -> Result<String> {
+    let text = path.to_str().with_context(|| format!("{}: the name is not UTF-8", path.display()))?;
+    if text.contains('\n') {
+        bail!("{text:?}: the path contains a line feed; use another folder");
+    }
+    quoted(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn arguments_are_one_word_of_a_shell() {
+        assert_eq!(quoted("runs/one.d").unwrap(), "runs/one.d");
+        assert_eq!(quoted("").unwrap(), "''");
+        for word in ["it's a run", "a b", "$HOME", "a\"b", "*"] {
+            assert_eq!(shlex::split(&quoted(word).unwrap()).unwrap(), [word]);
+        }
+        quoted("a\0b").unwrap_err();
+        quoted_path(Path::new("a\nb")).unwrap_err();
+    }
+}

@@ -1,0 +1,189 @@
+//! The command that scores a model: `micse-eval`, and `micse eval`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use micse_cli::model::{locate_model, pooling_of};
+use micse_cli::options::ComputeOptions;
+use micse_cli::progress::Progress;
+use micse_cli::{note, print};
+use micse_data::locate::DEMO;
+use micse_data::{Locator, Suite, Task};
+use micse_model::{ModelFolder, Pooling, SentenceModel, WORD_TABLE};
+use micse_vectors::{Selection, WordVectors};
+
+use crate::mteb::{self, MtebFacts, MtebModel};
+use crate::{Embedder, Evaluation, HubSnapshot, VectorEmbedder, evaluate};
+
+/// Score a model on STS sets: Spearman and Pearson x 100, alignment, uniformity
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  micse eval --model all-MiniLM-L6-v2/ --sts my-data/senteval")]
+pub struct Eval {
+    /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder [default: demo]
+    #[arg(long)]
+    model: Option<String>,
+    /// Word vectors instead of a model: GloVe text, word2vec text or binary
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "pooling"])]
+    vectors: Option<PathBuf>,
+    /// With --vectors: average every token, including function words and punctuation
+    #[arg(long, requires = "vectors")]
+    all_tokens: bool,
+    /// STS sets: a folder in SentEval's layout, or `demo` [default: `MICSE_DATA`/senteval, else demo]
+    #[arg(long, value_name = "FOLDER")]
+    sts: Option<String>,
+    /// Tasks, separated by commas: STS12, STS13, STS14, STS15, STS16, STSBenchmark, SICKRelatedness [default: all]
+    #[arg(long, value_delimiter = ',', num_args = 1..)]
+    tasks: Option<Vec<String>>,
+    /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the folder's, else mean]
+    #[arg(long)]
+    pooling: Option<Pooling>,
+    /// Format of the result; --json is short for --format json
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// Result file [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Also write MTEB's files: FOLDER/OWNER__NAME/REVISION/TASK.json, scores between -1 and 1
+    #[arg(long, value_name = "FOLDER", conflicts_with = "vectors")]
+    mteb: Option<PathBuf>,
+    /// Model name in MTEB's files [default: the ID of a model in the Hub cache]
+    #[arg(long, value_name = "OWNER/NAME", requires = "mteb")]
+    mteb_name: Option<String>,
+    /// Model revision in MTEB's files [default: the commit of a model in the Hub cache, else none]
+    #[arg(long, value_name = "REVISION", requires = "mteb")]
+    mteb_revision: Option<String>,
+    #[command(flatten, next_help_heading = "Computation")]
+    compute: ComputeOptions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+impl Eval {
+    /// Scores the model, and writes the result; `json` prints it as JSON.
+    ///
+    /// # Errors
+    /// The model or the sets cannot be loaded, scoring fails, or the result cannot be written.
+    pub fn run(&self, json: bool) -> Result<ExitCode> {
+        let format = if json { Format::Json } else { self.format };
+        let compute = self.compute.start()?;
+        let locator = Locator::from_env()?;
+        if let Some(vectors) = &self.vectors {
+            return self.run_vectors(vectors, &locator, format);
+        }
+        let located = locate_model(&locator, Some(self.model.as_deref().unwrap_or(DEMO)))?;
+        note(&located.note);
+        let place = located.place;
+        let sts = micse_cli::data::sts(&locator, self.sts.as_deref())?;
+        let folder = ModelFolder::open(&place)?;
+        let pooling = self.pooling.map_or_else(|| pooling_of(&folder), Ok)?;
+        let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
+        // Rejects what cannot be written before the model is scored.
+        let mteb_files = match &self.mteb {
+            Some(into) => {
+                mteb::check(&suite)?;
+                Some((into, self.mteb_model(&folder)?))
+            }
+            None => None,
+        };
+        let model = SentenceModel::load(&folder, Some(pooling), &compute)?;
+        if let Some(stage) = model.stage() {
+            note(format_args!("{} fitted on {}", stage.kind(), stage.fitted_on()));
+        }
+        let evaluation = score(&model, &suite)?;
+        if let Some((into, named)) = mteb_files {
+            let sizes: Vec<usize> =
+                model.encoder().parameters().iter().map(|info| info.shape.iter().product()).collect();
+            let facts = MtebFacts {
+                parameters: Some(sizes.iter().sum()),
+                embedding_parameters: sizes.get(WORD_TABLE).copied(),
+                max_tokens: Some(model.max_length()),
+                dimension: Some(model.dimension()),
+                frameworks: frameworks(&folder, model.own_modules().is_empty()),
+            };
+            note(format_args!("MTEB's files: {}", named.write(into, &facts, &evaluation)?.display()));
+        }
+        self.write(&evaluation.of_model(place.display().to_string(), pooling.to_string()), format)
+    }
+
+    /// The name that MTEB's files have for a model's folder.
+    fn mteb_model(&self, folder: &ModelFolder) -> Result<MtebModel> {
+        let path = folder.path();
+        let (id, commit) = HubSnapshot::of(path).map(|s| (s.id, s.revision)).unzip();
+        let name = self.mteb_name.clone().or(id).with_context(|| {
+            format!("{} is not in the Hub cache; name the model with --mteb-name", path.display())
+        })?;
+        let revision = self.mteb_revision.clone().or(commit);
+        Ok(MtebModel::new(&name, revision.as_deref())?)
+    }
+
+    /// Scores the mean of word vectors.
+    fn run_vectors(&self, path: &Path, locator: &Locator, format: Format) -> Result<ExitCode> {
+        note(format_args!("word vectors: {}", path.display()));
+        let sts = micse_cli::data::sts(locator, self.sts.as_deref())?;
+        let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
+        let mut progress: Option<Progress> = None;
+        let vectors = WordVectors::open_with(path, &mut |done, total| {
+            let progress = progress.get_or_insert_with(|| Progress::new(Some(total), "bytes"));
+            progress.set(done, done, "");
+        })?;
+        drop(progress);
+        let selection = if self.all_tokens { Selection::AllTokens } else { Selection::ContentWords };
+        let pairs = suite.tasks.iter().flat_map(Task::pairs);
+        let coverage = vectors.coverage(pairs.flat_map(|pair| [&pair.first, &pair.second]), selection);
+        note(format_args!(
+            "{} words ({} repeated), dimension {}; {:.2} % of {} tokens known, {} of {} sentences zero",
+            vectors.len(),
+            vectors.duplicates(),
+            vectors.dimension(),
+            100.0 * coverage.share(),
+            coverage.tokens,
+            coverage.zero,
+            coverage.sentences
+        ));
+        let evaluation = score(&VectorEmbedder::new(&vectors, selection), &suite)?;
+        self.write(&evaluation.of_model(path.display().to_string(), selection.to_string()), format)
+    }
+
+    fn write(&self, evaluation: &Evaluation, format: Format) -> Result<ExitCode> {
+        let text = match format {
+            Format::Table => evaluation.to_table(),
+            Format::Json => evaluation.to_json()?,
+            Format::Csv => evaluation.to_csv()?,
+        };
+        let text = format!("{}\n", text.trim_end());
+        match &self.output {
+            Some(path) => micse_files::write_whole(path, text.as_bytes())?,
+            None => print(&text)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What loads a model folder, by MTEB's names; `plain`: the model has none of this project's own modules.
+fn frameworks(folder: &ModelFolder, plain: bool) -> Vec<&'static str> {
+    let has = |name: &str| folder.path().join(name).is_file();
+    let mut frameworks = Vec::new();
+    if plain && folder.root().join("modules.json").is_file() {
+        frameworks.push("Sentence Transformers");
+    }
+    if has("model.safetensors") || has("model.safetensors.index.json") {
+        frameworks.push("safetensors");
+    }
+    frameworks
+}
+
+/// Scores an embedder, and shows how far it is.
+fn score(embedder: &dyn Embedder, suite: &Suite) -> Result<Evaluation> {
+    let mut progress: Option<Progress> = None;
+    Ok(evaluate(embedder, suite, &mut |done, total| {
+        let progress = progress.get_or_insert_with(|| Progress::new(Some(total as u64), "sentences"));
+        progress.set(done as u64, done as u64, "");
+    })?)
+}

@@ -1,0 +1,100 @@
+//! The layout of a run folder: the names of its files, and its state.
+
+use std::path::{Path, PathBuf};
+
+use crate::Lock;
+
+/// The folder of one training or scoring run. Its files are read and written by the crates whose types they contain;
+/// their names are defined here alone.
+///
+/// ```
+/// use micse_files::RunFolder;
+///
+/// let run = RunFolder::new("runs/notes");
+/// assert_eq!(run.result(), std::path::Path::new("runs/notes/result.json"));
+/// assert!(!run.is_finished());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFolder(PathBuf);
+
+impl RunFolder {
+    /// The run in this folder, which need not exist.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self(folder.into())
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// `run.toml`: everything that decided the run.
+    pub fn manifest(&self) -> PathBuf {
+        self.0.join("run.toml")
+    }
+
+    /// `metrics.jsonl`: one line per logged step.
+    pub fn metrics(&self) -> PathBuf {
+        self.0.join("metrics.jsonl")
+    }
+
+    /// `events.out.tfevents.micse`: the same for TensorBoard.
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events.out.tfevents.micse")
+    }
+
+    /// `checkpoint/state.safetensors`: enough to resume bit for bit; removed once the result is written.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.checkpoint_folder().join("state.safetensors")
+    }
+
+    /// `checkpoint/`.
+    pub fn checkpoint_folder(&self) -> PathBuf {
+        self.0.join("checkpoint")
+    }
+
+    /// `model/`: the finished model.
+    pub fn model(&self) -> PathBuf {
+        self.0.join("model")
+    }
+
+    /// `cosines.safetensors`: cosine and human score of every evaluation pair.
+    pub fn cosines(&self) -> PathBuf {
+        self.0.join("cosines.safetensors")
+    }
+
+    /// `result.json`: the scores. If it exists, the run is finished.
+    pub fn result(&self) -> PathBuf {
+        self.0.join("result.json")
+    }
+
+    /// `failed.json`: why a sweep's cell has no result.
+    pub fn failure(&self) -> PathBuf {
+        self.0.join("failed.json")
+    }
+
+    /// `command.json`: the options with which `micse train` started the run.
+    pub fn command(&self) -> PathBuf {
+        self.0.join("command.json")
+    }
+
+    /// `before.json`: measures of the model that training starts from.
+    pub fn before(&self) -> PathBuf {
+        self.0.join("before.json")
+    }
+
+    /// Whether a run was started here.
+    pub fn is_begun(&self) -> bool {
+        self.manifest().is_file()
+    }
+
+    /// Whether the run is finished.
+    pub fn is_finished(&self) -> bool {
+        self.result().is_file()
+    }
+
+    /// Whether a process is working here.
+    pub fn is_running(&self) -> bool {
+        Lock::is_held(&self.0)
+    }
+}

@@ -1,0 +1,167 @@
+//! One cell of a sweep: its specification, and its work.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use micse_cli::options::ComputeOptions;
+use micse_data::{Corpus, SplitSize, Suite};
+use micse_eval::VectorEmbedder;
+use micse_files::RunFolder;
+use micse_model::{ModelFolder, Pooling};
+use micse_report::GridCell;
+use micse_train::{Event, Recipe, RunInputs, Stop, TrainText};
+use micse_vectors::{Selection, WordVectors};
+use serde::{Deserialize, Serialize};
+
+/// How long a cell waits for a process that a killed sweep left behind, which ends after its current step.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Everything that a cell's process needs.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct CellSpec {
+    /// Its run folder. Not part of the specification, because sweep folders can be moved.
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
+    pub(crate) work: Work,
+    pub(crate) encoder: PathBuf,
+    pub(crate) sts: PathBuf,
+    pub(crate) compute: ComputeOptions,
+    pub(crate) chunk: Option<NonZeroUsize>,
+    pub(crate) keep: Keep,
+    pub(crate) allow_other_cpu: bool,
+    pub(crate) checkpoint_steps: NonZeroUsize,
+    #[serde(default = "default_minutes")]
+    pub(crate) checkpoint_minutes: f64,
+}
+
+fn default_minutes() -> f64 {
+    micse_train::run::CHECKPOINT_MINUTES
+}
+
+/// Which finished models stay on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub(crate) enum Keep {
+    /// The models of all runs
+    All,
+    /// Per method and size, the model of the seed with the best development score
+    Best,
+    /// None
+    None,
+}
+
+/// What a cell does.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// Scores the encoder as it is, under a name.
+    Untrained { method: String, pooling: Pooling },
+    /// Scores the mean of word vectors from a file.
+    Vectors { method: String, file: PathBuf },
+    /// Trains, then scores.
+    Train { recipe: Box<Recipe>, size: SplitSize, seed: u64, text: TextSpec },
+}
+
+/// Where a cell's sentences come from.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum TextSpec {
+    Demo,
+    Corpus(Vec<PathBuf>),
+    SplitFile(PathBuf),
+}
+
+impl fmt::Display for CellSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.work {
+            Work::Untrained { method, .. } | Work::Vectors { method, .. } => f.write_str(method),
+            Work::Train { recipe, size, seed, .. } => write!(f, "{} {size} seed {seed}", recipe.name),
+        }
+    }
+}
+
+impl CellSpec {
+    /// Its place in the grid of the sweep in this folder.
+    pub(crate) fn grid_cell(&self, sweep: &Path) -> Result<GridCell> {
+        let (method, size, seed) = match &self.work {
+            Work::Untrained { method, .. } | Work::Vectors { method, .. } => (method, None, None),
+            Work::Train { recipe, size, seed, .. } => (&recipe.name, Some(size.to_string()), Some(*seed)),
+        };
+        Ok(GridCell {
+            folder: self.folder.strip_prefix(sweep)?.to_path_buf(),
+            method: method.clone(),
+            size,
+            seed,
+            vectors: matches!(self.work, Work::Vectors { .. }),
+        })
+    }
+
+    /// The recipe, if the cell trains.
+    pub(crate) fn recipe(&self) -> Option<&Recipe> {
+        match &self.work {
+            Work::Train { recipe, .. } => Some(recipe),
+            _ => None,
+        }
+    }
+
+    /// Its run folder.
+    pub(crate) fn run_folder(&self) -> RunFolder {
+        RunFolder::new(&self.folder)
+    }
+
+    /// How much work it is, in passes of a batch through the encoder; scoring counts as some of them.
+    pub(crate) fn weight(&self) -> f64 {
+        const SCORING: f64 = 100.0;
+        match &self.work {
+            Work::Untrained { .. } | Work::Vectors { .. } => SCORING,
+            Work::Train { recipe, .. } => SCORING + (recipe.steps * recipe.passes()) as f64,
+        }
+    }
+
+    /// The share of the work that is training.
+    pub(crate) fn training_share(&self) -> f64 {
+        match &self.work {
+            Work::Untrained { .. } | Work::Vectors { .. } => 0.0,
+            Work::Train { recipe, .. } => (recipe.steps * recipe.passes()) as f64 / self.weight(),
+        }
+    }
+
+    /// Does the work, or resumes it; finished work is checked to be the same.
+    pub(crate) fn run(&self, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<()> {
+        let compute = self.compute.start()?;
+        let base = ModelFolder::open(&self.encoder)?;
+        let suite = Suite::load(&self.sts, None)?;
+        match &self.work {
+            Work::Untrained { method, pooling } => {
+                micse_train::untrained(&self.folder, method, &base, *pooling, &suite, &compute, tell)?;
+            }
+            Work::Vectors { method, file } => {
+                let vectors = WordVectors::open(file)?;
+                let embedder = VectorEmbedder::new(&vectors, Selection::default());
+                micse_train::scored_file(&self.folder, method, file, &embedder, &suite, &compute, tell)?;
+            }
+            Work::Train { recipe, size, seed, text } => {
+                let text = match text {
+                    TextSpec::Demo => TrainText::split(Corpus::demo(), *size, *seed)?,
+                    TextSpec::Corpus(files) => TrainText::split(Corpus::open(files)?, *size, *seed)?,
+                    TextSpec::SplitFile(file) => {
+                        TrainText::whole(Corpus::open(std::slice::from_ref(file))?, &size.to_string())
+                    }
+                };
+                let inputs = RunInputs {
+                    chunk: self.chunk,
+                    keep_model: self.keep != Keep::None,
+                    allow_other_cpu: self.allow_other_cpu,
+                    checkpoint_steps: self.checkpoint_steps.get(),
+                    checkpoint_time: Duration::from_secs_f64(60.0 * self.checkpoint_minutes),
+                    stop: stop.clone(),
+                    patience: PATIENCE,
+                    ..RunInputs::new(Recipe::clone(recipe), *seed, &text, &base, &suite, compute)
+                };
+                micse_train::run(&self.folder, &inputs, tell)?;
+            }
+        }
+        Ok(())
+    }
+}

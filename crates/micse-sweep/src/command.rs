@@ -1,0 +1,120 @@
+//! The command `sweep`.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use micse_cli::exit::STOPPED;
+use micse_cli::{note, print};
+use micse_train::Stop;
+
+use crate::file::SweepFile;
+use crate::memory::Budget;
+use crate::options::{CompareOptions, GridOptions, HowOptions, Launcher};
+use crate::plan::Plan;
+use crate::pool::Pool;
+use crate::{folder, slurm, status};
+
+/// Train methods x sizes x seeds and tabulate their scores; without arguments the preset `demo`, on shipped files
+#[derive(Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Example:\n  micse sweep --methods simcse,micse --sizes 1000 --corpus notes.txt --model \
+                  all-MiniLM-L6-v2/ --sts demo --out runs/notes"
+)]
+pub struct Sweep {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    grid: GridOptions,
+    #[command(flatten)]
+    how: HowOptions,
+    #[command(flatten)]
+    compare: CompareOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show which cells of a sweep are done, running, failed or waiting
+    Status(status::Status),
+    /// Write the tables of a sweep from its existing results
+    Collect(status::Collect),
+}
+
+impl Sweep {
+    /// Runs the sweep, or resumes it.
+    ///
+    /// # Errors
+    /// The options cannot be combined, the folder belongs to another sweep, or a cell fails.
+    pub fn run(&self, json: bool) -> Result<ExitCode> {
+        match &self.action {
+            None => self.sweep(),
+            Some(Action::Status(status)) => status.run(json),
+            Some(Action::Collect(collect)) => collect.run(),
+        }
+    }
+
+    fn sweep(&self) -> Result<ExitCode> {
+        // Before anything is started: a request to stop ends cleanly from here on.
+        let stop = Stop::on_signals()?;
+        // Started here too, so that options that cannot be combined are rejected before anything runs.
+        self.grid.compute.start()?;
+        let plan = Plan::new(&self.grid, &self.how)?;
+        plan.notes.iter().for_each(note);
+        self.compare.check(&plan.file()?.grid())?;
+        let (_lock, file) = folder::take(&plan)?;
+        match self.how.launcher {
+            Launcher::Local => self.run_here(&plan, &file, &stop),
+            Launcher::Slurm => {
+                self.pool(&plan, &stop).check(&plan.cells)?;
+                self.how.slurm.submit(&plan, self.how.retry_failed, &self.compare.arguments())
+            }
+            Launcher::Print => {
+                self.pool(&plan, &stop).check(&plan.cells)?;
+                for line in slurm::commands(&plan, self.how.retry_failed)? {
+                    print(&line)?;
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+
+    fn pool<'a>(&self, plan: &'a Plan, stop: &'a Stop) -> Pool<'a> {
+        Pool {
+            sweep: &plan.out,
+            jobs: plan.jobs,
+            budget: Budget::of_machine(),
+            stop,
+            retry_failed: self.how.retry_failed,
+        }
+    }
+
+    fn run_here(&self, plan: &Plan, file: &SweepFile, stop: &Stop) -> Result<ExitCode> {
+        let pool = self.pool(plan, stop);
+        plan.say_memory(&pool.budget)?;
+        let ended = pool.run(&plan.cells)?;
+        // Before the tables, which a full disk may keep from being written.
+        for (cell, reason) in &ended.failed {
+            eprintln!("failed: {cell}: {reason}");
+        }
+        if ended.stopped {
+            // Whoever stopped it may not want to wait for tables; `sweep collect` writes them.
+            note("stopped; rerun the same command to resume");
+            return Ok(ExitCode::from(STOPPED));
+        }
+        self.compare.write_tables(&plan.out, &file.grid())?;
+        if !ended.failed.is_empty() {
+            bail!(
+                "{} of {} cells failed; --retry-failed retries those that would fail the same way",
+                ended.failed.len(),
+                plan.cells.len()
+            );
+        }
+        // Whatever became of its process, a cell is done when its result exists.
+        let holes = plan.cells.iter().filter(|cell| !cell.run_folder().is_finished()).count();
+        if holes > 0 {
+            bail!("{holes} of {} cells have no result; rerun the same command", plan.cells.len());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

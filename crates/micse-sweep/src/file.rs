@@ -1,0 +1,68 @@
+//! `sweep.json`: the cells of a sweep with their specifications, written before the first of them runs.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use micse_files::write_json;
+use micse_report::{Grid, GridCell};
+use serde::{Deserialize, Serialize};
+
+use crate::cell::{CellSpec, Work};
+
+/// What tables and reports read of a sweep ([`Grid`]), and what a cell's process needs.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SweepFile {
+    /// The preset's name.
+    pub(crate) preset: String,
+    /// One line on what differs from the recipes.
+    pub(crate) settings: String,
+    /// Where encoder, corpus and evaluation sets come from.
+    pub(crate) notes: Vec<String>,
+    /// Recipe values that are axes of the grid, as they were requested.
+    #[serde(default)]
+    pub(crate) axes: Vec<String>,
+    /// The cells, in the order in which they run and appear in tables.
+    pub(crate) cells: Vec<PlannedCell>,
+}
+
+/// A cell: its place in the grid, and its specification.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PlannedCell {
+    #[serde(flatten)]
+    pub(crate) cell: GridCell,
+    pub(crate) spec: CellSpec,
+}
+
+impl SweepFile {
+    /// Reads a sweep folder's file.
+    pub(crate) fn load(folder: &Path) -> Result<Self> {
+        let path = folder.join(Grid::FILE);
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("{}: a sweep folder is one that a sweep wrote", path.display()))?;
+        let mut file: Self = serde_json::from_str(&text).with_context(|| {
+            format!("{}: not a sweep file of this version; start the sweep again", path.display())
+        })?;
+        // Folders can be moved: a cell's place is not part of its specification.
+        for planned in &mut file.cells {
+            planned.spec.folder = folder.join(&planned.cell.folder);
+            planned.cell.vectors = matches!(planned.spec.work, Work::Vectors { .. });
+        }
+        Ok(file)
+    }
+
+    /// Writes the file.
+    pub(crate) fn save(&self, folder: &Path) -> Result<()> {
+        Ok(write_json(&folder.join(Grid::FILE), self)?)
+    }
+
+    /// What tables and reports read of it.
+    pub(crate) fn grid(&self) -> Grid {
+        Grid {
+            preset: self.preset.clone(),
+            settings: self.settings.clone(),
+            notes: self.notes.clone(),
+            axes: self.axes.clone(),
+            cells: self.cells.iter().map(|planned| planned.cell.clone()).collect(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The sweep folder: one sweep at a time works in it, on the cells with which it was started.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use micse_cli::note;
+use micse_files::RunFolder;
+use micse_model::ModelFolder;
+use micse_report::Grid;
+use micse_train::run::{Lock, first_difference};
+use serde_json::{Value, json};
+
+use crate::cell::{CellSpec, Work};
+use crate::file::SweepFile;
+use crate::memory::{checkpoint, parameters};
+use crate::plan::Plan;
+use crate::{models, slurm};
+
+/// Bytes of a cell's small files.
+const SMALL_FILES: u64 = 1 << 20;
+
+/// Takes the folder for this sweep: no other process works there, what was started there is the same sweep, and the disk
+/// has room for what will be written. Then writes `sweep.json`.
+pub(crate) fn take(plan: &Plan) -> Result<(Lock, SweepFile)> {
+    let out = &plan.out;
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("{}: cannot create the sweep folder; pass another --out", out.display()))?;
+    let lock = Lock::take(out, Duration::from_secs(2))?;
+    slurm::refuse_if_queued(out)?;
+    micse_files::remove_leftovers(out)?;
+    let file = plan.file()?;
+    if out.join(Grid::FILE).is_file() {
+        check_same(out, &SweepFile::load(out)?, &file)?;
+    }
+    models::note_missing(&plan.cells)?;
+    check_room(plan)?;
+    file.save(out)?;
+    Ok((lock, file))
+}
+
+/// Rejects a sweep whose cells differ from those that were started in the folder.
+fn check_same(out: &Path, old: &SweepFile, new: &SweepFile) -> Result<()> {
+    let mut left = 0;
+    for planned in &old.cells {
+        let (cell, begun) = (&planned.cell, RunFolder::new(&planned.spec.folder).is_begun());
+        let Some(now) = new.cells.iter().find(|c| c.cell.folder == cell.folder) else {
+            left += usize::from(begun);
+            continue;
+        };
+        if let (true, Some(difference)) =
+            (begun, first_difference(&decisive(&planned.spec), &decisive(&now.spec))?)
+        {
+            bail!(
+                "{}: {cell} belongs to another run ({difference}); pass another --out, or delete {}",
+                out.display(),
+                cell.folder.display()
+            );
+        }
+    }
+    if left > 0 {
+        note(format_args!("{left} cells of an earlier command stay in the folder, but not in the tables"));
+    }
+    Ok(())
+}
+
+/// The part of a specification that decides a cell's bits. A cell compares its data by their hashes itself.
+fn decisive(spec: &CellSpec) -> Value {
+    json!({"recipe": spec.recipe(), "chunk": spec.chunk})
+}
+
+/// Rejects a sweep for which the disk has no room.
+fn check_room(plan: &Plan) -> Result<()> {
+    let open: Vec<&CellSpec> = plan.cells.iter().filter(|cell| !cell.run_folder().is_finished()).collect();
+    let need = needed(&open, plan)?;
+    let free = fs4::available_space(&plan.out).with_context(|| format!("{}", plan.out.display()))?;
+    if need > free {
+        bail!(
+            "{}: the sweep needs about {} MiB on this disk, and {} MiB are free; free some space, pass another --out, or \
+             use fewer --jobs or --keep-models none",
+            plan.out.display(),
+            need >> 20,
+            free >> 20
+        );
+    }
+    Ok(())
+}
+
+fn needed(open: &[&CellSpec], plan: &Plan) -> Result<u64> {
+    let Some(first) = open.iter().find(|cell| matches!(cell.work, Work::Train { .. })) else {
+        return Ok(open.len() as u64 * SMALL_FILES);
+    };
+    let config = ModelFolder::open(&first.encoder)?.config()?;
+    // The largest checkpoints of as many cells as run at a time; an old one is kept until the new one is complete.
+    let mut checkpoints: Vec<u64> =
+        open.iter().filter_map(|cell| Some(2 * checkpoint(cell.recipe()?, &config))).collect();
+    checkpoints.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(open.len() as u64 * SMALL_FILES
+        + checkpoints.iter().take(plan.at_once).sum::<u64>()
+        + models::bytes(open, 4 * parameters(&config), plan.at_once))
+}

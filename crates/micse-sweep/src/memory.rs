@@ -1,0 +1,224 @@
+//! How much memory cells need, and how many of them fit beside each other.
+
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+use anyhow::Result;
+use micse_model::{BertConfig, HeadLayer, ModelFolder};
+use micse_train::Recipe;
+use micse_train::recipe::{SecondKind, Tower};
+
+use crate::cell::{CellSpec, TextSpec, Work};
+
+/// What a process takes before it has read anything, and the evaluation's sentences and embeddings.
+const BASE: u64 = 220 << 20;
+/// For what the allocator keeps beside what is in use.
+const SLACK: f64 = 1.2;
+/// The share of the free memory that cells may take.
+const SHARE: f64 = 0.9;
+
+/// Bytes that a cell will need, about: parameters and what the optimizer keeps of them, what a step keeps for its way
+/// back, and the text.
+pub(crate) fn estimate(cell: &CellSpec) -> Result<u64> {
+    let config = ModelFolder::open(&cell.encoder)?.config()?;
+    let bytes = match &cell.work {
+        Work::Untrained { .. } => BASE + 4 * parameters(&config),
+        Work::Vectors { file, .. } => BASE + 2 * size(file),
+        Work::Train { recipe, text, .. } => {
+            let text = match text {
+                TextSpec::Demo => 0,
+                TextSpec::Corpus(files) => files.iter().map(|file| text_of(file)).sum(),
+                TextSpec::SplitFile(file) => text_of(file),
+            };
+            BASE + text + networks(recipe, &config) + activations(recipe, &config, cell.chunk.map(Into::into))
+        }
+    };
+    Ok((bytes as f64 * SLACK) as u64)
+}
+
+fn size(file: &std::path::Path) -> u64 {
+    // A file that is not there is refused elsewhere.
+    file.metadata().map_or(0, |m| m.len())
+}
+
+/// Text in memory: sentences in one buffer, with an offset each; text compresses to about a third.
+fn text_of(file: &std::path::Path) -> u64 {
+    let packed = file.extension().is_some_and(|e| e == "zst");
+    size(file) * if packed { 4 } else { 2 }
+}
+
+/// Parameters of an encoder.
+pub(crate) fn parameters(config: &BertConfig) -> u64 {
+    let (d, i) = (config.hidden_size as u64, config.intermediate_size as u64);
+    let rows = (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) as u64;
+    let layer = 4 * (d * d + d) + 2 * d * i + i + d + 4 * d;
+    rows * d + 2 * d + config.num_hidden_layers as u64 * layer + d * d + d
+}
+
+/// Bytes of a run's checkpoint: values and two moments of all that learns, copies, and the best values so far.
+pub(crate) fn checkpoint(recipe: &Recipe, config: &BertConfig) -> u64 {
+    let own = 4 * parameters(config);
+    let copies = u64::from(recipe.momentum.is_some());
+    let second = match recipe.second.as_ref().map(|second| second.kind) {
+        Some(SecondKind::Trained) => 3,
+        Some(SecondKind::Frozen) => 1,
+        None => 0,
+    };
+    let detector = if recipe.replaced_tokens().is_some() { 3 } else { 0 };
+    own * (3 + 1 + copies + second + detector) + 12 * head(&recipe.head.layers(), config)
+}
+
+fn networks(recipe: &Recipe, config: &BertConfig) -> u64 {
+    // Value, gradient, two moments; and the values rounded to bfloat16.
+    const TRAINED: u64 = 4 * 4 + 4;
+    let own = parameters(config);
+    let mut bytes = own * TRAINED;
+    if let Some(momentum) = &recipe.momentum {
+        // A target that the gradient goes through collects one of its own.
+        bytes += own * if momentum.stop_gradient { 6 } else { 10 };
+    }
+    bytes += match recipe.second.as_ref().map(|second| second.kind) {
+        Some(SecondKind::Frozen) => own * 6,
+        Some(SecondKind::Trained) => own * TRAINED,
+        None => 0,
+    };
+    if recipe.replaced_tokens().is_some() {
+        bytes += own * (TRAINED + 6);
+    }
+    if recipe.uses_masked_lm_head() {
+        bytes += (config.vocab_size * config.hidden_size) as u64 * 8;
+    }
+    // A gradient lies in memory twice while a head's views are added up.
+    bytes + head(&recipe.head.layers(), config) * (TRAINED + 8)
+}
+
+fn head(layers: &[HeadLayer], config: &BertConfig) -> u64 {
+    let mut columns = config.hidden_size;
+    let mut count = 0;
+    for layer in layers {
+        if let HeadLayer::Linear { outputs, .. } = layer {
+            let outputs = outputs.columns(config.hidden_size);
+            count += (outputs * columns) as u64;
+            columns = outputs;
+        }
+    }
+    count
+}
+
+/// What the passes of a step keep for the way back, at the longest sentences.
+fn activations(recipe: &Recipe, config: &BertConfig, chunk: Option<usize>) -> u64 {
+    let (d, i, heads) = (config.hidden_size, config.intermediate_size, config.num_attention_heads);
+    let length = recipe.max_length.min(config.max_position_embeddings);
+    let sentences = chunk.unwrap_or(recipe.optimizer.batch_size).min(recipe.optimizer.batch_size);
+    let layer = 4 * (8 * d + 2 * i + heads * length * 3 / 2);
+    let kept = recipe
+        .views
+        .iter()
+        .map(|view| view.copies * if view.tower == Tower::Both { 2 } else { 1 })
+        .sum::<usize>()
+        .max(1);
+    // The discriminator reads both views once more, masked language modelling the batch.
+    let kept = kept
+        + if recipe.replaced_tokens().is_some() { 2 } else { 0 }
+        + usize::from(recipe.masked_lm().is_some());
+    // In chunks one view at a time keeps its values.
+    let passes = if chunk.is_some() { 1 } else { kept };
+    (passes * sentences * length * config.num_hidden_layers * layer) as u64
+}
+
+/// Memory that running cells share.
+pub(crate) struct Budget {
+    free: Mutex<i128>,
+    changed: Condvar,
+    all: i128,
+}
+
+/// A cell's part of the budget, given back when it is dropped.
+pub(crate) struct Part<'a> {
+    budget: &'a Budget,
+    bytes: i128,
+}
+
+impl Budget {
+    /// What this machine has free now, or what its control group leaves of that.
+    pub(crate) fn of_machine() -> Self {
+        let mut system = sysinfo::System::new();
+        system.refresh_memory();
+        let own = sysinfo::Pid::from_u32(std::process::id());
+        system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[own]), false);
+        // A scheduler's or a service's group can be smaller than the machine.
+        let groups = [system.cgroup_limits(), system.process(own).and_then(sysinfo::Process::cgroup_limits)];
+        let group = groups.into_iter().flatten().map(|limits| limits.free_memory).min().unwrap_or(u64::MAX);
+        Self::new((system.available_memory().min(group) as f64 * SHARE) as u64)
+    }
+
+    pub(crate) fn new(bytes: u64) -> Self {
+        Self { free: Mutex::new(bytes.into()), changed: Condvar::new(), all: bytes.into() }
+    }
+
+    /// Bytes in all.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.all as u64
+    }
+
+    /// Waits until a cell fits; one that never will runs when nothing else does. None once the sweep is to stop.
+    pub(crate) fn take(&self, cell: &CellSpec, stop: &micse_train::Stop) -> Option<Part<'_>> {
+        // What is wrong with the encoder's folder is told by the cell itself.
+        let bytes = i128::from(estimate(cell).unwrap_or(0));
+        self.take_bytes(bytes, || stop.requested())
+    }
+
+    fn take_bytes(&self, bytes: i128, stopped: impl Fn() -> bool) -> Option<Part<'_>> {
+        let mut free = self.free.lock().ok()?;
+        while *free < bytes && *free < self.all {
+            if stopped() {
+                return None;
+            }
+            free = self.changed.wait_timeout(free, Duration::from_millis(200)).ok()?.0;
+        }
+        *free -= bytes;
+        Some(Part { budget: self, bytes })
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut free) = self.budget.free.lock() {
+            *free += self.bytes;
+        }
+        self.budget.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_wait_for_each_other_and_a_large_one_runs_alone() {
+        let budget = Budget::new(100);
+        let first = budget.take_bytes(60, || false).unwrap();
+        assert!(budget.take_bytes(60, || true).is_none(), "two times 60 of 100");
+        let second = budget.take_bytes(40, || false).unwrap();
+        drop((first, second));
+        let large = budget.take_bytes(500, || false).expect("nothing else runs");
+        assert!(budget.take_bytes(1, || true).is_none());
+        drop(large);
+        let waiting = budget.take_bytes(100, || false).unwrap();
+        std::thread::scope(|scope| {
+            let next = scope.spawn(|| budget.take_bytes(100, || false).is_some());
+            std::thread::sleep(Duration::from_millis(20));
+            drop(waiting);
+            assert!(next.join().unwrap());
+        });
+    }
+
+    /// BERT-base's 110 million: 109,482,240 with the pooler.
+    #[test]
+    fn parameters_of_bert_base() {
+        let mut config = BertConfig::with_sizes(30_522, 12, 768, 12, 512);
+        config.intermediate_size = 3072;
+        config.type_vocab_size = 2;
+        assert_eq!(parameters(&config), 109_482_240);
+    }
+}

@@ -1,0 +1,186 @@
+//! Options of a sweep: what is swept, how it is run, what the tables compare.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use micse_cli::options::ComputeOptions;
+use micse_cli::{note, print};
+use micse_data::locate::DEMO;
+use micse_report::{Comparisons, Grid, Results, TableOptions, Tables};
+
+use crate::axis::Axis;
+use crate::cell::Keep;
+use crate::slurm::Slurm;
+
+/// Default distance of two checkpoints.
+const CHECKPOINT_STEPS: NonZeroUsize = match NonZeroUsize::new(micse_train::run::CHECKPOINT_STEPS) {
+    Some(steps) => steps,
+    None => panic!("checkpoints are at least one step apart"),
+};
+
+/// What is swept.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Grid")]
+pub(crate) struct GridOptions {
+    /// Methods, sizes, seeds and settings under one name; other options override single values [default: demo; none
+    /// with your own --model, --corpus or --split-files: then the recipes' own settings apply]
+    #[arg(long, value_parser = ["demo", "quick", "methods", "low-shot", "paper"])]
+    pub(crate) preset: Option<String>,
+    /// Recipes, separated by commas: built-in names or files.toml
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) methods: Option<Vec<String>>,
+    /// Training-set sizes, as shares of the corpus or as counts: 0.1%,1000,100% [default: the preset's, else 100%]
+    #[arg(long, alias = "fractions")]
+    pub(crate) sizes: Option<String>,
+    /// Seeds: 48..52 (inclusive), or 48,49 [default: the preset's, else 48..52]
+    #[arg(long)]
+    pub(crate) seeds: Option<String>,
+    /// Encoder to start from: model folder, run folder, Hub model ID, or `demo` [default: the preset's, else
+    /// `MICSE_DATA`/bert-base-uncased]
+    #[arg(long, alias = "encoder")]
+    pub(crate) model: Option<String>,
+    /// Text files, one sentence per line, plain, zstd or gzip; `demo` for generated sentences [default: the preset's,
+    /// else `MICSE_DATA`]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) corpus: Option<Vec<String>>,
+    /// Folder of split files drawn elsewhere, instead of splits of a corpus
+    #[arg(long, value_name = "FOLDER", conflicts_with = "corpus")]
+    pub(crate) split_files: Option<PathBuf>,
+    /// Word vectors in GloVe's or word2vec's format: adds the row of their mean
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vectors: Option<PathBuf>,
+    /// STS sets: a folder in SentEval's layout, or `demo` [default: the preset's, else `MICSE_DATA`/senteval]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) sts: Option<String>,
+    /// Optimizer steps per run [default: the recipe's]
+    #[arg(long)]
+    pub(crate) steps: Option<usize>,
+    /// Add terms to every recipe that trains, separated by commas: --with ami
+    #[arg(long, value_name = "TERM", value_delimiter = ',')]
+    pub(crate) with: Vec<String>,
+    /// Change a value of every recipe that trains: --set optimizer.lr=1e-4 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Another axis over any recipe value: --axis objectives.ami.weight=1e-3,1e-2 (repeatable)
+    #[arg(long = "axis", value_name = "KEY=V1,V2")]
+    pub(crate) axes: Vec<Axis>,
+    /// Encode N sentences at a time: less memory, but encodes each one twice
+    #[arg(long, value_name = "N")]
+    pub(crate) chunk: Option<NonZeroUsize>,
+    #[command(flatten, next_help_heading = "Computation")]
+    pub(crate) compute: ComputeOptions,
+}
+
+impl GridOptions {
+    /// The named preset; `demo` if encoder and corpus are the demo's, for which its settings were made; else none.
+    pub(crate) fn preset(&self) -> Option<&str> {
+        let others = |names: &[String]| names.iter().any(|name| name != DEMO);
+        let own = self.model.as_deref().is_some_and(|name| name != DEMO)
+            || self.corpus.as_deref().is_some_and(others)
+            || self.split_files.is_some();
+        self.preset.as_deref().or((!own).then_some(DEMO))
+    }
+}
+
+/// How it is run.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Running")]
+pub(crate) struct HowOptions {
+    /// Cells to run at a time, each with its share of the threads [default: one per thread]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Sweep folder [default: runs/PRESET, or runs/own without a preset]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Models to keep: of all runs, of the best seed per method and size (by development score), or none
+    #[arg(long, value_name = "WHICH", value_enum, default_value = "none")]
+    pub(crate) keep_models: Keep,
+    /// Steps between two checkpoints of a cell
+    #[arg(long, value_name = "N", default_value_t = CHECKPOINT_STEPS)]
+    pub(crate) checkpoint_steps: NonZeroUsize,
+    /// Minutes after which a cell saves a checkpoint in any case
+    #[arg(long, value_name = "M", default_value_t = micse_train::run::CHECKPOINT_MINUTES,
+        value_parser = micse_cli::options::minutes)]
+    pub(crate) checkpoint_minutes: f64,
+    /// Retry failed cells
+    #[arg(long)]
+    pub(crate) retry_failed: bool,
+    /// Resume checkpoints that another kind of CPU wrote
+    #[arg(long)]
+    pub(crate) allow_other_cpu: bool,
+    /// What runs the cells
+    #[arg(long, value_enum, default_value = "local")]
+    pub(crate) launcher: Launcher,
+    #[command(flatten)]
+    pub(crate) slurm: Slurm,
+}
+
+/// What the tables compare.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Tables")]
+pub(crate) struct CompareOptions {
+    /// Method to compare the others with, by seed and by pair [default: simcse, or the first row without training]
+    #[arg(long, value_name = "METHOD")]
+    pub(crate) baseline: Option<String>,
+    /// Another table, next to the numbers of the miCSE paper
+    #[arg(long, value_name = "WHAT", value_parser = ["paper"])]
+    pub(crate) against: Option<String>,
+}
+
+impl CompareOptions {
+    /// Rejects a comparison that cannot be made, before anything runs.
+    pub(crate) fn check(&self, grid: &Grid) -> Result<()> {
+        match &self.baseline {
+            Some(baseline) => Ok(Comparisons::check_baseline(grid, baseline)?),
+            None => Ok(()),
+        }
+    }
+
+    /// The same options for another command.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let given = [("--baseline", &self.baseline), ("--against", &self.against)];
+        given
+            .into_iter()
+            .filter_map(|(name, value)| Some([name.to_owned(), value.clone()?]))
+            .flatten()
+            .collect()
+    }
+
+    /// Prints and writes the tables of the existing results.
+    pub(crate) fn write_tables(&self, folder: &Path, grid: &Grid) -> Result<()> {
+        let options = TableOptions { baseline: self.baseline.clone(), against_paper: self.against.is_some() };
+        let tables = Tables::new(&Results::collect(folder, grid)?, grid, &options)?;
+        // Printed first: a full disk may keep them from being written.
+        print(&tables.text)?;
+        tables.write(folder)?;
+        note(format_args!(
+            "tables (txt, md, tex), results, summary and comparisons (csv, parquet) are in {}",
+            folder.display()
+        ));
+        Ok(())
+    }
+}
+
+/// What runs the cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Launcher {
+    /// This machine, --jobs at a time
+    Local,
+    /// A Slurm cluster: one job array, one task per cell
+    Slurm,
+    /// Print the command for each unfinished cell, for any scheduler
+    Print,
+}
+
+impl HowOptions {
+    /// Cells that may run at a time.
+    pub(crate) fn at_once(&self, jobs: usize) -> usize {
+        match self.launcher {
+            Launcher::Local => jobs,
+            Launcher::Slurm => self.slurm.at_once.map_or(usize::MAX, |n| n as usize),
+            Launcher::Print => usize::MAX,
+        }
+    }
+}

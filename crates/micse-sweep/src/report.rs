@@ -1,0 +1,61 @@
+//! The command `report`: a sweep as one page with figures.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use micse_cli::{note, print, print_json};
+use serde::Serialize;
+
+/// Write the report of a sweep: report.html, with its figures as SVG and PNG
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  micse report runs/demo")]
+pub struct Report {
+    /// Sweep folder; cells may be missing
+    folder: PathBuf,
+    /// Method or row to compare the others with [default: simcse, or the first row without training]
+    #[arg(long, value_name = "METHOD")]
+    baseline: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Written {
+    page: PathBuf,
+    figures: usize,
+    cells: usize,
+    missing: usize,
+}
+
+impl Report {
+    /// Writes the page. The status is 1 if cells of the sweep have no result.
+    ///
+    /// # Errors
+    /// The folder is not a sweep's, or cannot be written.
+    pub fn run(&self, json: bool) -> Result<ExitCode> {
+        let report = micse_report::write_report(&self.folder, self.baseline.as_deref())?;
+        if json {
+            print_json(&Written {
+                page: report.page,
+                figures: report.pictures.len(),
+                cells: report.cells,
+                missing: report.missing,
+            })?;
+        } else {
+            print(&report.page.display().to_string())?;
+            note(format_args!(
+                "{} figures as SVG and PNG are in {}",
+                report.pictures.len(),
+                self.folder.join("figures").display()
+            ));
+        }
+        if report.missing == 0 {
+            return Ok(ExitCode::SUCCESS);
+        }
+        note(format_args!(
+            "{} of {} cells have no result; `sweep status` shows why",
+            report.missing, report.cells
+        ));
+        Ok(ExitCode::FAILURE)
+    }
+}

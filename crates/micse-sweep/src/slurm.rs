@@ -1,0 +1,300 @@
+//! Cells on a cluster: one Slurm job array whose tasks each run one cell in the sweep folder, which all nodes share.
+//!
+//! A task that is asked to stop (SIGUSR1 before its time limit, SIGTERM) saves a checkpoint, ends with status 75 and is
+//! requeued; it resumes on any node.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use micse_cli::exit::STOPPED;
+use micse_cli::note;
+use micse_cli::output::{print, quoted, quoted_path};
+use micse_files::write_whole;
+use micse_report::Failure;
+use serde::Deserialize;
+
+use crate::cell::CellSpec;
+use crate::memory::estimate;
+use crate::plan::Plan;
+
+/// Seconds before the time limit at which a task is asked to stop.
+const NOTICE_SECONDS: u32 = 120;
+
+/// What each cell requests from Slurm.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[command(next_help_heading = "Slurm")]
+pub(crate) struct Slurm {
+    /// TOML file with the options below, without their prefix: partition = "cpu"; the command line takes precedence
+    #[arg(long = "slurm", value_name = "FILE")]
+    #[serde(skip)]
+    file: Option<PathBuf>,
+    /// Partition [default: the cluster's]
+    #[arg(long = "slurm-partition", value_name = "NAME")]
+    partition: Option<String>,
+    /// Account
+    #[arg(long = "slurm-account", value_name = "NAME")]
+    account: Option<String>,
+    /// Time limit per cell; a cell that needs longer is requeued and resumes [default: the partition's]
+    #[arg(long = "slurm-time", value_name = "H:MM:SS")]
+    time: Option<String>,
+    /// Cores per cell [default: 4]
+    #[arg(long = "slurm-cpus", value_name = "N")]
+    cpus: Option<u32>,
+    /// Memory per cell [default: estimated]
+    #[arg(long = "slurm-memory", value_name = "SIZE")]
+    memory: Option<String>,
+    /// Cells to run at a time [default: as many as the cluster allows]
+    #[arg(long = "slurm-at-once", value_name = "N")]
+    pub(crate) at_once: Option<u32>,
+    /// Other sbatch options, unchanged: --slurm-option=--gres=gpu:1 (repeatable)
+    #[arg(long = "slurm-option", value_name = "OPTION")]
+    options: Vec<String>,
+}
+
+/// The command of each unfinished cell.
+pub(crate) fn commands(plan: &Plan, retry_failed: bool) -> Result<Vec<String>> {
+    let executable = std::env::current_exe().context("cannot find this program's file")?;
+    let sweep = std::path::absolute(&plan.out)?;
+    let line = |cell: &&CellSpec| {
+        Ok(format!(
+            "{} sweep-cell --sweep {} --cell {}",
+            quoted_path(&executable)?,
+            quoted_path(&sweep)?,
+            quoted_path(cell.folder.strip_prefix(&plan.out)?)?
+        ))
+    };
+    open_cells(plan, retry_failed)?.iter().map(line).collect()
+}
+
+/// The cells without a result; failed ones only if they are to be retried.
+fn open_cells(plan: &Plan, retry_failed: bool) -> Result<Vec<&CellSpec>> {
+    let mut open = Vec::new();
+    let mut failed = 0;
+    for cell in plan.cells.iter().filter(|cell| !cell.run_folder().is_finished()) {
+        if Failure::load(&cell.run_folder())?.is_none() {
+            open.push(cell);
+        } else if retry_failed {
+            Failure::forget(&cell.run_folder())?;
+            open.push(cell);
+        } else {
+            failed += 1;
+        }
+    }
+    if failed > 0 {
+        note(format_args!("skipping {failed} cells that failed before; --retry-failed retries them"));
+    }
+    Ok(open)
+}
+
+impl Slurm {
+    /// The options, with values from the file where the command line has none.
+    fn with_file(&self) -> Result<Self> {
+        let Some(file) = &self.file else { return Ok(self.clone()) };
+        let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+        let rest: Self = toml::from_str(&text).with_context(|| format!("{}", file.display()))?;
+        Ok(Self {
+            file: None,
+            partition: self.partition.clone().or(rest.partition),
+            account: self.account.clone().or(rest.account),
+            time: self.time.clone().or(rest.time),
+            cpus: self.cpus.or(rest.cpus),
+            memory: self.memory.clone().or(rest.memory),
+            at_once: self.at_once.or(rest.at_once),
+            options: self.options.iter().cloned().chain(rest.options).collect(),
+        })
+    }
+
+    /// Submits the unfinished cells as one array, followed by a job that writes the tables with these options.
+    pub(crate) fn submit(&self, plan: &Plan, retry_failed: bool, tables: &[String]) -> Result<ExitCode> {
+        let open = open_cells(plan, retry_failed)?;
+        if open.is_empty() {
+            note("every cell is done; `sweep collect` writes the tables");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let options = self.with_file()?;
+        let folder = plan.out.join("slurm");
+        // Tasks find their cell by its line, so a list is never rewritten under waiting tasks.
+        let number = number_of_lists(&folder) + 1;
+        let list = format!("cells-{number}.txt");
+        let mut lines = String::new();
+        for cell in &open {
+            let path = cell.folder.strip_prefix(&plan.out)?;
+            // As in printed commands: rejects what cannot be a line of a list.
+            quoted_path(path)?;
+            let _ = writeln!(lines, "{}", path.display());
+        }
+        write_whole(&folder.join(&list), lines.as_bytes())?;
+        let memory = open.iter().map(|cell| estimate(cell)).collect::<Result<Vec<_>>>()?;
+        let memory = memory.into_iter().max().unwrap_or(0);
+        // Tasks that start tomorrow run the program that was submitted today, whatever is built meanwhile.
+        let program = std::path::absolute(folder.join(format!("program-{number}")))?;
+        std::fs::copy(std::env::current_exe().context("cannot find this program's file")?, &program)
+            .with_context(|| format!("{}", program.display()))?;
+        let task = options.script(plan, &program, &list, open.len(), memory)?;
+        let script = folder.join("job.sh");
+        write_whole(&script, task.as_bytes())?;
+        let job = sbatch(&["--parsable"], &script)?;
+        write_whole(&folder.join(JOB), job.as_bytes())?;
+        let collect = folder.join("collect.sh");
+        write_whole(&collect, options.collect_script(plan, &program, tables)?.as_bytes())?;
+        print(&format!("job {job}: {} cells", open.len()))?;
+        note(format_args!("`sweep status {}` shows their progress", plan.out.display()));
+        match sbatch(&["--parsable", &format!("--dependency=afterany:{job}")], &collect) {
+            Ok(last) => print(&format!("job {last} writes the tables after them"))?,
+            Err(error) => {
+                note(format_args!("no job for the tables ({error:#}); `sweep collect` writes them"));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What both jobs request.
+    fn common(&self) -> String {
+        let mut lines = String::new();
+        for (name, value) in
+            [("partition", &self.partition), ("account", &self.account), ("time", &self.time)]
+        {
+            if let Some(value) = value {
+                let _ = writeln!(lines, "#SBATCH --{name}={value}");
+            }
+        }
+        for option in &self.options {
+            let _ = writeln!(lines, "#SBATCH {option}");
+        }
+        lines
+    }
+
+    fn script(&self, plan: &Plan, program: &Path, list: &str, cells: usize, memory: u64) -> Result<String> {
+        let (program, sweep) = (quoted_path(program)?, quoted_path(&std::path::absolute(&plan.out)?)?);
+        let mut head = format!("#!/bin/bash\n#SBATCH --job-name=sweep-{}\n{}", plan.preset, self.common());
+        let at_once = self.at_once.map_or(String::new(), |n| format!("%{n}"));
+        let _ = writeln!(head, "#SBATCH --array=1-{cells}{at_once}");
+        let _ = writeln!(head, "#SBATCH --cpus-per-task={}", self.cpus.unwrap_or(4));
+        // A fifth more than the estimate.
+        let memory = self.memory.clone().unwrap_or_else(|| format!("{}M", (memory >> 20) * 6 / 5 + 64));
+        let _ = writeln!(head, "#SBATCH --mem={memory}");
+        let _ = writeln!(head, "#SBATCH --signal=B:USR1@{NOTICE_SECONDS}");
+        head.push_str("#SBATCH --requeue\n#SBATCH --open-mode=append\n");
+        let _ = writeln!(head, "#SBATCH --output={}", log(plan, "%a.log")?);
+        Ok(format!(
+            r#"{head}
+# Near its time limit a task is requeued; asked to end, by scancel for example, it ends. Both save a checkpoint.
+requeue= child=
+trap 'requeue=yes; [ -n "$child" ] && kill -USR1 "$child" 2>/dev/null' USR1
+trap '[ -n "$child" ] && kill -TERM "$child" 2>/dev/null' TERM
+# The cell of this task: the line with its number.
+cell=$(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {sweep}/slurm/{list})
+export {threads}="${{SLURM_CPUS_PER_TASK:-1}}"
+{program} sweep-cell --sweep {sweep} --cell "$cell" &
+child=$!
+# A signal ends `wait` early; the status is that of the last one.
+while kill -0 "$child" 2>/dev/null; do
+    wait "$child"
+done
+wait "$child"
+status=$?
+if [ "$status" -eq {stopped} ] && [ -n "$requeue" ]; then
+    echo "stopped with a checkpoint, back into the queue"
+    scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
+elif [ "$status" -gt 128 ]; then
+    echo "error: ended by signal $((status - 128)); if memory ran out, submit again with a larger --slurm-memory"
+fi
+exit "$status"
+"#,
+            threads = micse_model::THREADS_VARIABLE,
+            stopped = STOPPED,
+        ))
+    }
+
+    fn collect_script(&self, plan: &Plan, program: &Path, tables: &[String]) -> Result<String> {
+        let sweep = std::path::absolute(&plan.out)?;
+        let tables =
+            tables.iter().map(|word| Ok(format!(" {}", quoted(word)?))).collect::<Result<String>>()?;
+        Ok(format!(
+            "#!/bin/bash\n#SBATCH --job-name=sweep-{}-tables\n{}#SBATCH --output={}\n\n{} sweep collect {}{tables}\n",
+            plan.preset,
+            self.common(),
+            log(plan, "collect.log")?,
+            quoted_path(program)?,
+            quoted_path(&sweep)?
+        ))
+    }
+}
+
+/// The path of a job's log in an option line. Slurm reads % as the start of a pattern.
+fn log(plan: &Plan, name: &str) -> Result<String> {
+    let folder = std::path::absolute(plan.out.join("slurm"))?;
+    let text = folder.to_str().with_context(|| format!("{}: the name is not UTF-8", folder.display()))?;
+    if text.contains(['"', '\n']) {
+        bail!("{text:?}: the path contains a quote or a line feed; use another folder");
+    }
+    Ok(format!("\"{}/{name}\"", text.replace('%', "%%")))
+}
+
+fn number_of_lists(folder: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("cells-")).count()
+}
+
+/// The file with the number of the last job.
+const JOB: &str = "job.txt";
+
+/// Rejects a sweep with a queued or running job.
+pub(crate) fn refuse_if_queued(sweep: &Path) -> Result<()> {
+    let Ok(job) = std::fs::read_to_string(sweep.join("slurm").join(JOB)) else { return Ok(()) };
+    let job = job.trim();
+    let queue = match Command::new("squeue").args(["--noheader", "--jobs", job]).output() {
+        Ok(queue) => queue,
+        // Not on the cluster.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            note(format_args!("job {job} of this sweep may be running; squeue is not available to check"));
+            return Ok(());
+        }
+        Err(e) => return Err(e).context("squeue"),
+    };
+    let said = String::from_utf8_lossy(&queue.stderr);
+    if !queue.status.success() && !said.contains("Invalid job id") {
+        bail!("squeue does not report whether job {job} of this sweep is still queued: {}", said.trim());
+    }
+    if queue.status.success() && !queue.stdout.trim_ascii().is_empty() {
+        bail!(
+            "job {job} of this sweep is still queued or running; wait for it, or cancel it with `scancel {job}`"
+        );
+    }
+    Ok(())
+}
+
+/// Submits a script and returns the job's number.
+fn sbatch(options: &[&str], script: &Path) -> Result<String> {
+    let done = Command::new("sbatch").args(options).arg(script).output().context(
+        "cannot start sbatch; --launcher slurm needs Slurm, --launcher print works with any scheduler",
+    )?;
+    if !done.status.success() {
+        bail!("sbatch {}: {}", script.display(), String::from_utf8_lossy(&done.stderr).trim());
+    }
+    // With several clusters it is NUMBER;CLUSTER.
+    let text = String::from_utf8_lossy(&done.stdout);
+    Ok(text.trim().split(';').next().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_comes_before_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("slurm.toml");
+        std::fs::write(&file, "partition = \"cpu\"\ncpus = 8\noptions = [\"--nice\"]\n").unwrap();
+        let options =
+            Slurm { file: Some(file.clone()), cpus: Some(2), ..Slurm::default() }.with_file().unwrap();
+        assert_eq!((options.partition.as_deref(), options.cpus), (Some("cpu"), Some(2)));
+        assert_eq!(options.options, ["--nice"]);
+        std::fs::write(&file, "partitoin = \"cpu\"\n").unwrap();
+        Slurm { file: Some(file), ..Slurm::default() }.with_file().unwrap_err();
+    }
+}

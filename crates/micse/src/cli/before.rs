@@ -1,0 +1,49 @@
+//! What a model was before `micse train`, kept in the run folder so that the same command reports it again.
+
+use anyhow::Result;
+use micse_cli::note;
+
+use crate::eval::Evaluation;
+use crate::files::{RunFolder, write_json};
+use serde::{Deserialize, Serialize};
+
+/// Measures of the model that training starts from.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Before {
+    /// Scores on STS sets and development pairs, if either is given.
+    pub(crate) scores: Option<Evaluation>,
+    /// Half-sentence search, if there are sentences to halve.
+    pub(crate) halves: Option<f64>,
+}
+
+impl Before {
+    /// The measures in a run folder, if it has them.
+    pub(crate) fn read(run: &RunFolder) -> Option<Self> {
+        // Without them the model is measured again.
+        serde_json::from_str(&std::fs::read_to_string(run.before()).ok()?).ok()
+    }
+
+    pub(crate) fn write(&self, run: &RunFolder) -> Result<()> {
+        Ok(write_json(&run.before(), self)?)
+    }
+
+    /// The score on the development pairs.
+    pub(crate) fn dev(&self) -> Option<f64> {
+        self.scores.as_ref()?.dev_spearman
+    }
+
+    /// The average of the STS sets.
+    pub(crate) fn sts(&self) -> Option<f64> {
+        self.scores.as_ref().filter(|scores| !scores.tasks.is_empty()).map(|scores| scores.average)
+    }
+
+    /// Prints the scores, before training takes its time.
+    pub(crate) fn print(&self) {
+        if let Some(score) = self.dev() {
+            note(format_args!("development pairs before training: {score:.2} (Spearman x 100)"));
+        }
+        if let Some(average) = self.sts() {
+            note(format_args!("STS sets before training: average {average:.2} (Spearman x 100)"));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `micse encode`: embeddings of sentences, as a file or as lines.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use crate::train::Stop;
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::embed::embed;
+use crate::cli::output::sink;
+use micse_cli::model::ModelOptions;
+use micse_cli::{note, print_json};
+
+/// Write embeddings: one row or line per sentence
+///
+/// Sentences are read, encoded and written in chunks, so memory does not grow with the input.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  micse encode --model demo --input notes.txt --output notes.npy")]
+pub(crate) struct Encode {
+    /// Text file, one sentence per line, plain, zstd or gzip; blank lines are skipped [default: standard input]
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// FILE.npy (float32, one row per sentence), FILE.parquet or FILE.jsonl [default: JSON lines on standard output]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelOptions,
+}
+
+impl Encode {
+    pub(crate) fn run(&self, as_json: bool) -> Result<()> {
+        let to_stdout = self.output.as_ref().is_none_or(|path| path.as_os_str() == "-");
+        if to_stdout && as_json {
+            bail!("--json describes a written file; pass --output FILE, or omit --json for JSON lines");
+        }
+        let stop = Stop::on_signals()?;
+        let encoder = self.model.start()?;
+        if self.input.is_none() && std::io::stdin().is_terminal() {
+            note("reading sentences from the terminal, one per line; Ctrl-D ends");
+        }
+        // Rejected before the first sentence, not after the last.
+        let mut sink = sink(self.output.as_deref(), encoder.dimension())?;
+        let write = &mut |sentences: &[String], rows: &[Vec<f32>]| sink.write(sentences, rows);
+        let rows = embed(&encoder, self.input.as_deref(), &stop, write)?;
+        sink.finish()?;
+        let pooling = encoder.pooling();
+        if as_json {
+            return print_json(&json!({
+                "output": self.output,
+                "rows": rows,
+                "dimension": encoder.dimension(),
+                "pooling": pooling.name(),
+            }));
+        }
+        if let Some(output) = self.output.as_ref().filter(|_| !to_stdout) {
+            note(format_args!(
+                "{rows} rows of {} ({pooling} pooling) in {}",
+                encoder.dimension(),
+                output.display()
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! `micse search`: the nearest sentences of a corpus.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use crate::SentenceModel;
+use crate::search::{Hit, Index, Npy};
+use crate::train::Stop;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use super::cut;
+use crate::cli::cache::Cache;
+use crate::cli::embed::{embed_into_index, reader, sentences_at};
+use micse_cli::model::{ModelOptions, model_folder};
+use micse_cli::{note, print, print_json};
+
+/// Find the nearest sentences of a corpus: exact, by cosine
+///
+/// The corpus is a text file, or embeddings written by `micse encode`. A text file is encoded first; --save keeps its
+/// embeddings for the next search. Every row is compared, on all cores; equal cosines are ordered by row.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  micse search --model demo --corpus notes.txt --save notes.npy --query \"broken pump\" --top 5"
+)]
+pub(crate) struct Search {
+    /// Text file, one sentence per line, or a .npy file of embeddings by the same model
+    #[arg(long, value_name = "FILE")]
+    corpus: PathBuf,
+    /// Save the corpus embeddings; a later search with the same corpus and model reuses them
+    #[arg(long, value_name = "FILE.npy")]
+    save: Option<PathBuf>,
+    /// With a .npy corpus: the text file it was encoded from, to show sentences next to row numbers
+    #[arg(long, value_name = "FILE")]
+    sentences: Option<PathBuf>,
+    /// Query (repeatable)
+    #[arg(long, value_name = "SENTENCE", required_unless_present = "queries")]
+    query: Vec<String>,
+    /// Text file of queries, one per line; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "query")]
+    queries: Option<PathBuf>,
+    /// Neighbours per query
+    #[arg(long, value_name = "K", default_value = "10")]
+    top: NonZeroUsize,
+    #[command(flatten)]
+    model: ModelOptions,
+}
+
+/// A query and its neighbours.
+#[derive(Serialize)]
+struct Answer {
+    query: String,
+    hits: Vec<Found>,
+}
+
+#[derive(Serialize)]
+struct Found {
+    /// From 0.
+    row: usize,
+    cosine: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sentence: Option<String>,
+}
+
+impl Search {
+    pub(crate) fn run(&self, as_json: bool) -> Result<()> {
+        let encoded = self.corpus.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"));
+        match (encoded, &self.save, &self.sentences) {
+            (true, Some(_), _) => {
+                bail!("--save requires a text file as corpus; {} is already encoded", self.corpus.display())
+            }
+            (false, _, Some(_)) => {
+                bail!("--sentences requires a .npy corpus; a text file has its own sentences")
+            }
+            (false, ..) if self.corpus.as_os_str() == "-" => {
+                bail!("the corpus must be a file, because it is read twice")
+            }
+            _ => {}
+        }
+        if let Some(save) = self.save.as_ref().filter(|path| path.extension().is_none_or(|e| e != "npy")) {
+            bail!("--save {}: embeddings are saved as a NumPy file; use the extension .npy", save.display());
+        }
+        let stop = Stop::on_signals()?;
+        let model = self.model.start()?;
+        let queries = self.queries()?;
+        let index = if encoded { Index::new(Npy::open(&self.corpus)?)? } else { self.index(&model, &stop)? };
+        let mut hits = Vec::with_capacity(queries.len());
+        // In chunks, so that the embeddings of a file of queries are never all in memory.
+        for chunk in queries.chunks(256) {
+            hits.extend(index.search(&model.encode(chunk)?, self.top.get())?);
+        }
+        let text = if encoded { self.sentences.as_deref() } else { Some(self.corpus.as_path()) };
+        let sentences = found_sentences(&hits, text)?;
+        let answers: Vec<Answer> = queries
+            .into_iter()
+            .zip(hits)
+            .map(|(query, hits)| {
+                let sentence = |row| sentences.get(&row).cloned();
+                let found = |Hit { row, cosine }| Found { row, cosine, sentence: sentence(row) };
+                Answer { query, hits: hits.into_iter().map(found).collect() }
+            })
+            .collect();
+        if as_json {
+            return print_json(&answers);
+        }
+        print(&answers.iter().map(Answer::table).collect::<Vec<_>>().join("\n\n"))
+    }
+
+    fn queries(&self) -> Result<Vec<String>> {
+        let Some(path) = &self.queries else { return Ok(self.query.clone()) };
+        let mut reader = reader(Some(path))?;
+        let mut queries = Vec::new();
+        while let Some(query) = reader.sentence()? {
+            queries.push(query.to_owned());
+        }
+        if queries.is_empty() {
+            bail!("{}: no queries; write one per line", path.display());
+        }
+        Ok(queries)
+    }
+
+    /// The corpus embeddings: saved ones if they are of this corpus and model, else new ones.
+    fn index(&self, model: &SentenceModel<'_>, stop: &Stop) -> Result<Index> {
+        let Some(save) = &self.save else { return embed_into_index(model, &self.corpus, None, stop) };
+        let folder = model_folder(&self.model.model)?;
+        let cache = Cache::new(save, &self.corpus, &folder, model, &self.model.how.compute)?;
+        if cache.stands()? {
+            note(format_args!("{}: reusing the embeddings of this corpus by this model", save.display()));
+            return Ok(Index::new(Npy::open(save)?)?);
+        }
+        cache.remove()?;
+        let index = embed_into_index(model, &self.corpus, Some(save), stop)?;
+        cache.keep().with_context(|| format!("cannot write next to {}", save.display()))?;
+        note(format_args!("{} rows in {}", index.len(), save.display()));
+        Ok(index)
+    }
+}
+
+/// The sentences of all hits, by row; none without a text file.
+fn found_sentences(hits: &[Vec<Hit>], text: Option<&Path>) -> Result<BTreeMap<usize, String>> {
+    let rows: BTreeSet<usize> = hits.iter().flatten().map(|hit| hit.row).collect();
+    text.map_or_else(|| Ok(BTreeMap::new()), |text| sentences_at(text, &rows))
+}
+
+impl Answer {
+    fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING);
+        for hit in &self.hits {
+            let sentence = hit.sentence.as_deref().map_or_else(String::new, |s| cut(s, 120));
+            table.add_row([format!("{:.4}", hit.cosine), hit.row.to_string(), sentence]);
+        }
+        for column in table.column_iter_mut().take(2) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        format!("{}\n{}", self.query, table.trim_fmt())
+    }
+}

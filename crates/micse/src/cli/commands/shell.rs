@@ -1,0 +1,60 @@
+//! `micse completions` and `micse man`: from the same definitions that the command line is read by.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use clap_complete::Shell;
+
+use micse_cli::print;
+
+/// Print completions for a shell
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  micse completions bash > ~/.local/share/bash-completion/completions/micse"
+)]
+pub(crate) struct Completions {
+    /// bash, zsh, fish, elvish or powershell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+impl Completions {
+    pub(crate) fn run(&self, mut command: clap::Command, as_json: bool) -> Result<()> {
+        reject_json(as_json)?;
+        let mut text = Vec::new();
+        clap_complete::generate(self.shell, &mut command, "micse", &mut text);
+        print(&String::from_utf8_lossy(&text))
+    }
+}
+
+/// Write the manual pages into a folder, or print the first one
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  micse man --output ~/.local/share/man/man1")]
+pub(crate) struct Man {
+    /// Folder for the pages micse.1, micse-encode.1 and so on
+    #[arg(long, value_name = "FOLDER", alias = "to")]
+    output: Option<PathBuf>,
+}
+
+impl Man {
+    pub(crate) fn run(&self, command: clap::Command, as_json: bool) -> Result<()> {
+        reject_json(as_json)?;
+        let Some(folder) = &self.output else {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(command).render(&mut text)?;
+            return print(&String::from_utf8_lossy(&text));
+        };
+        let failed = || format!("cannot write the manual into {}", folder.display());
+        std::fs::create_dir_all(folder).with_context(failed)?;
+        clap_mangen::generate_to(command, folder).with_context(failed)
+    }
+}
+
+/// Completions and manuals have no JSON form.
+fn reject_json(as_json: bool) -> Result<()> {
+    if as_json {
+        bail!("completions and manual pages have no JSON form; omit --json");
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! Text in, rows out, with progress. Neither all sentences nor all rows are in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufWriter, Seek};
+use std::path::Path;
+
+use crate::SentenceModel;
+use crate::data::{Error as DataError, SentenceReader};
+use crate::search::{Index, Npy, NpyWriter};
+use crate::train::Stop;
+use anyhow::{Context, Result, bail};
+
+use crate::cli::output::{NpyFile, Sink};
+use micse_cli::progress::Progress;
+use micse_cli::{Interrupted, notice};
+
+/// Consumes the sentences of a chunk and their rows.
+pub(crate) type Each<'a> = dyn FnMut(&[String], &[Vec<f32>]) -> Result<()> + 'a;
+
+/// A text file; standard input without one or with `-`.
+pub(crate) fn reader(text: Option<&Path>) -> Result<SentenceReader> {
+    Ok(match text.filter(|path| *path != Path::new("-")) {
+        Some(path) => SentenceReader::open(path)?,
+        None => SentenceReader::standard_input()?,
+    })
+}
+
+/// Encodes a text and passes rows on, chunk by chunk. Returns the number of rows.
+///
+/// A text without sentences is an error, and so is an embedding that is not finite.
+pub(crate) fn embed(
+    model: &SentenceModel<'_>,
+    text: Option<&Path>,
+    stop: &Stop,
+    each: &mut Each<'_>,
+) -> Result<usize> {
+    let mut reader = reader(text)?;
+    let mut progress = Progress::new(reader.bytes().0, "sentences");
+    let mut count = 0;
+    loop {
+        let sentences = reader.chunk()?;
+        if sentences.is_empty() {
+            break;
+        }
+        let rows = model.encode(&sentences)?;
+        let finite = |row: &&Vec<f32>| row.iter().all(|value| value.is_finite());
+        if let Some(bad) = rows.iter().position(|row| !finite(&row)) {
+            bail!("the embedding of {:?} contains NaN or infinity; the model is damaged", sentences[bad]);
+        }
+        each(&sentences, &rows)?;
+        count += rows.len();
+        progress.set(reader.bytes().1, count as u64, "");
+        if stop.requested() {
+            return Err(Interrupted(format!("stopped after {count} sentences; no file was written")).into());
+        }
+    }
+    drop(progress);
+    let blank_lines = reader.blank_lines();
+    if count == 0 {
+        let sources = text.map_or_else(|| "standard input".into(), |path| path.display().to_string());
+        return Err(DataError::EmptyCorpus { sources, blank_lines }.into());
+    }
+    if blank_lines > 0 {
+        notice(format_args!("skipped {blank_lines} blank lines"));
+    }
+    Ok(count)
+}
+
+/// Encodes a text into a NumPy file with this name, or into a temporary file without a name.
+pub(crate) fn embed_into_index(
+    model: &SentenceModel<'_>,
+    text: &Path,
+    save: Option<&Path>,
+    stop: &Stop,
+) -> Result<Index> {
+    if let Some(path) = save {
+        let mut file = Box::new(NpyFile::create(path, model.dimension())?);
+        embed(model, Some(text), stop, &mut |sentences, rows| file.write(sentences, rows))?;
+        file.finish()?;
+        return Ok(Index::new(Npy::open(path)?)?);
+    }
+    let failed = || format!("cannot write embeddings into {}", std::env::temp_dir().display());
+    let file = tempfile::tempfile().with_context(failed)?;
+    let mut writer = NpyWriter::new(BufWriter::new(file), model.dimension()).with_context(failed)?;
+    embed(model, Some(text), stop, &mut |_, rows| {
+        rows.iter().try_for_each(|row| writer.push(row)).with_context(failed)
+    })?;
+    let buffer = writer.finish().with_context(failed)?;
+    let mut file = buffer.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(failed)?;
+    file.rewind().with_context(failed)?;
+    Ok(Index::new(Npy::from_file(file, text)?)?)
+}
+
+/// The sentences of a text at these rows.
+pub(crate) fn sentences_at(text: &Path, rows: &BTreeSet<usize>) -> Result<BTreeMap<usize, String>> {
+    let mut reader = SentenceReader::open(text)?;
+    let mut found = BTreeMap::new();
+    let Some(&last) = rows.last() else { return Ok(found) };
+    for row in 0..=last {
+        let Some(sentence) = reader.sentence()? else {
+            bail!(
+                "{} has {row} sentences, but row {last} was found; pass the text file that was encoded",
+                text.display()
+            );
+        };
+        if rows.contains(&row) {
+            found.insert(row, sentence.to_owned());
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,76 @@
+//! From the name of a model to the model.
+
+use std::path::{Path, PathBuf};
+
+use micse_data::Locator;
+use micse_data::locate::DEMO;
+use micse_files::RunFolder;
+use micse_model::SentenceModel;
+
+/// Why a model could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The model cannot be found.
+    #[error(transparent)]
+    Data(#[from] micse_data::Error),
+    /// The folder is not a usable model.
+    #[error(transparent)]
+    Model(#[from] micse_model::Error),
+    /// The Hub model cannot be downloaded.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(#[from] micse_hub::Error),
+    /// The run has no finished model.
+    #[error("{}: this run has no finished model; finish it, or train it again", folder.display())]
+    Unfinished {
+        /// The run folder.
+        folder: PathBuf,
+    },
+}
+
+/// Loads a model: a model folder, a run folder, a Hub model ID (feature `hub`, on by default), or `demo` for the encoder
+/// that the repository ships. Models without a pooling need [`SentenceModel::load`], which takes one.
+///
+/// A Hub model is downloaded into the cache that Python's libraries share, unless it is already there. A local folder
+/// takes precedence over a Hub model of the same name.
+///
+/// # Errors
+/// Nothing has this name, a download fails, a run is not finished, or the folder is not a usable model.
+pub fn load(name: &str) -> Result<SentenceModel<'static>, LoadError> {
+    Ok(SentenceModel::open(folder_of(name)?)?)
+}
+
+fn folder_of(name: &str) -> Result<PathBuf, LoadError> {
+    #[cfg(feature = "hub")]
+    if name != DEMO && !Path::new(name).exists() && micse_hub::is_hub_id(name) {
+        return Ok(micse_hub::Hub::from_env()?.model(name, &mut |_| {})?);
+    }
+    let run = RunFolder::new(name);
+    if name == DEMO || !run.is_begun() {
+        return Ok(Locator::from_env()?.model(Some(name))?.place);
+    }
+    if run.is_finished() && run.model().is_dir() {
+        return Ok(run.model());
+    }
+    Err(LoadError::Unfinished { folder: Path::new(name).into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_a_folder_or_to_a_reason() {
+        assert!(folder_of(DEMO).expect("the shipped encoder").join("config.json").is_file());
+        let folder = tempfile::tempdir().expect("a folder");
+        let name = folder.path().to_str().expect("UTF-8");
+        assert_eq!(folder_of(name).expect("a folder"), folder.path());
+        std::fs::write(folder.path().join("run.toml"), "").expect("a file");
+        assert!(folder_of(name).expect_err("an unfinished run").to_string().contains("no finished model"));
+        std::fs::create_dir(folder.path().join("model")).expect("a folder");
+        std::fs::write(folder.path().join("result.json"), "{}").expect("a file");
+        assert_eq!(folder_of(name).expect("a finished run"), folder.path().join("model"));
+        assert!(load("./no/such/folder").is_err());
+    }
+}
