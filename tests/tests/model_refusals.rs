@@ -22,7 +22,7 @@ fn impossible_sizes_are_refused_by_the_tensors_of_the_file() {
     let folder = model();
     let path = folder.path().join("config.json");
     let text = std::fs::read_to_string(&path).expect("config.json");
-    let short = "bytes cannot hold";
+    let short = "bytes are too few";
     for (from, to, says) in [
         ("\"vocab_size\": 9", "\"vocab_size\": 10", "word_embeddings"),
         ("\"vocab_size\": 9", "\"vocab_size\": 2000000000", short),
