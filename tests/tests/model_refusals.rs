@@ -102,7 +102,7 @@ fn a_path_of_a_module_stays_in_the_folder() {
     for to in ["../2_Dense", "/2_Dense", "a/../../2_Dense"] {
         std::fs::write(&path, text.replace("2_Dense", to)).expect("modules.json");
         let error = load(folder.path()).expect_err(to).to_string();
-        assert!(error.contains("leaves the folder"), "{to}: {error}");
+        assert!(error.contains("outside the folder"), "{to}: {error}");
     }
 }
 
