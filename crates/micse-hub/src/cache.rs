@@ -1,12 +1,12 @@
 //! The layout of the cache, which is that of the Python library:
 //!
 //! ```text
-//! CACHE/models--OWNER--NAME/blobs/ETAG                 contents
-//! CACHE/models--OWNER--NAME/blobs/ETAG.incomplete      a download under way
-//! CACHE/models--OWNER--NAME/snapshots/COMMIT/FILE      links to contents
+//! CACHE/models--OWNER--NAME/blobs/ETAG                 file contents
+//! CACHE/models--OWNER--NAME/blobs/ETAG.incomplete      a download in progress
+//! CACHE/models--OWNER--NAME/snapshots/COMMIT/FILE      links to blobs
 //! CACHE/models--OWNER--NAME/refs/REVISION              the commit of a branch or tag
 //! CACHE/models--OWNER--NAME/.no_exist/COMMIT/FILE      empty: the commit has no such file
-//! CACHE/.locks/models--OWNER--NAME/ETAG.lock           held while a content is fetched
+//! CACHE/.locks/models--OWNER--NAME/ETAG.lock           locked during a download
 //! ```
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};

@@ -101,10 +101,10 @@ fn a_partial_file_that_is_wrong_is_thrown_away() {
     wrong_whole[10] ^= 1;
     let longer = [weights, b"and more"].concat();
     for (what, bytes) in [
-        ("a wrong head", wrong_head),
-        ("as long but wrong", wrong_whole),
+        ("a wrong beginning", wrong_head),
+        ("the right length but wrong", wrong_whole),
         ("longer", longer),
-        ("whole and right", weights.to_vec()),
+        ("complete and correct", weights.to_vec()),
     ] {
         let cache = tempfile::tempdir().unwrap();
         let server = Server::with_model(ID, &repo);
@@ -117,8 +117,8 @@ fn a_partial_file_that_is_wrong_is_thrown_away() {
         assert_eq!(
             fetched,
             match what {
-                "whole and right" => 0,
-                "a wrong head" => 2,
+                "complete and correct" => 0,
+                "a wrong beginning" => 2,
                 _ => 1,
             },
             "{what}"

@@ -69,7 +69,7 @@ struct Step {
 ///
 /// ```text
 /// step:   x -> coupling(reverse(actnorm(x)))
-/// level:  `depth` steps; then the second half of the coordinates leaves as latents, the first half goes on
+/// level:  `depth` steps; then the second half of the coordinates leaves as latents, the first half continues
 /// ```
 ///
 /// All tensors are f32 or f64 on one device, as determined by the parameters.
