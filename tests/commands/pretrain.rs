@@ -142,7 +142,7 @@ fn what_cannot_be_done_is_refused() {
     let refused = |extra: &[&str], reasons: &[&str]| pretrain(folder.path(), "out", extra).refused(reasons);
     refused(&["--mask-rate", "1.5"], &["--mask-rate 1.5"]);
     refused(&["--warmup", "60"], &["--warmup 60", "60 steps"]);
-    refused(&["--heads", "5"], &["hidden_size 32 does not divide"]);
+    refused(&["--heads", "5"], &["hidden_size 32 is not divisible"]);
     refused(&["--from", "missing"], &["config.json"]);
     refused(&["--licence", "one", "--licence", "too many"], &["2 --licence for 1 --text"]);
     let none = run(env!("CARGO_BIN_EXE_xtask"), None, &["pretrain", "--steps", "1"]);

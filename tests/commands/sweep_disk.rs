@@ -82,9 +82,11 @@ fn a_full_disk_loses_nothing() {
     let ended = sweep.wait_with_output().expect("its end");
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{said}");
-    for part in
-        ["cells/micse/20/seed-48", "No space left on device", "make room and start the same command again"]
-    {
+    for part in [
+        "cells/micse/20/seed-48",
+        "No space left on device",
+        "free some space and run the same command again",
+    ] {
         assert!(said.contains(part), "{part:?} is not in: {said}");
     }
     // The checkpoint of before is whole.

@@ -132,7 +132,7 @@ fn a_second_sweep_is_told_who_holds_the_folder() {
     wait_for_checkpoint(&small.path("held"));
     small
         .run("held", &USUAL)
-        .refused(&["another process works here", &format!("process {} on ", first.id())]);
+        .refused(&["another process is using this folder", &format!("process {} on ", first.id())]);
     signal("TERM", &first.id().to_string());
     first.wait().expect("its end");
 }

@@ -47,7 +47,7 @@ fn a_hidden_size_that_does_not_divide_by_the_heads() {
     let folder = small();
     change_config(folder.path(), "num_attention_heads", 5.into());
     let error = error_of(folder.path());
-    assert!(error.contains("hidden_size 32 does not divide by num_attention_heads 5"), "{error}");
+    assert!(error.contains("hidden_size 32 is not divisible by num_attention_heads 5"), "{error}");
 }
 
 #[test]
@@ -79,7 +79,10 @@ fn a_truncated_weights_file_is_named() {
     for length in [bytes.len() - 10, 100, 4, 0] {
         std::fs::write(&path, &bytes[..length]).expect("weights");
         let error = error_of(folder.path());
-        assert!(error.contains("model.safetensors") && error.contains("cut off"), "{length} bytes: {error}");
+        assert!(
+            error.contains("model.safetensors") && error.contains("truncated"),
+            "{length} bytes: {error}"
+        );
     }
 }
 
@@ -170,7 +173,7 @@ fn pytorch_files_are_read_without_executing_them() {
     let bytes = std::fs::read(&path).expect("pytorch_model.bin");
     std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("pytorch_model.bin");
     let error = model.encoder(&Compute::cpu()).err().expect("half a file").to_string();
-    assert!(error.contains("pytorch_model.bin") && error.contains("cut off"), "{error}");
+    assert!(error.contains("pytorch_model.bin") && error.contains("truncated"), "{error}");
 }
 
 /// The small model as sentence-transformers' folder.

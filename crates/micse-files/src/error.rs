@@ -1,8 +1,8 @@
-//! The crate's one error type.
+//! The crate's error type.
 
 use std::path::{Path, PathBuf};
 
-/// What can go wrong with files and folders.
+/// Errors of file and folder operations.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,7 +11,7 @@ pub enum Error {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// A value that JSON cannot express.
@@ -22,32 +22,32 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// Another process holds a folder.
-    #[error("{}: another process works here ({holder}); wait for it, or end it", folder.display())]
+    /// Another process has locked a folder.
+    #[error("{}: another process is using this folder ({holder}); wait for it to finish, or stop it", folder.display())]
     Held {
         /// The folder.
         folder: PathBuf,
-        /// Its number, machine and age, as far as it said them.
+        /// Its process ID, host and age, as far as the lock file records them.
         holder: String,
     },
-    /// A file system without locks.
+    /// A file system without file locks.
     #[error(
-        "{}: this file system cannot lock files, without which two processes could write one folder; use a folder on \
-         another one",
+        "{}: this file system cannot lock files, so two processes could write to the same folder; use a folder on \
+        another file system",
         path.display()
     )]
     NoLocks {
-        /// The lock's file.
+        /// The lock file.
         path: PathBuf,
     },
-    /// A folder that is no longer the one that was locked.
+    /// The folder is no longer the one that was locked.
     #[error(
-        "{}: the folder was removed or replaced while this process worked in it; nothing more is written there. Start \
-         again in a folder that stays",
+        "{}: the folder was removed or replaced while this process was working in it; nothing more is written. \
+         Run the same command again, in a folder that nothing else removes",
         path.display()
     )]
     Replaced {
-        /// The lock's file.
+        /// The lock file.
         path: PathBuf,
     },
 }
@@ -62,11 +62,11 @@ impl Error {
 /// `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What to do about a system's error, to be said after it; nothing for most of them.
+/// What to do about an operating-system error, to append to its message; empty for most errors.
 pub fn remedy(error: &std::io::Error) -> &'static str {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     if matches!(error.kind(), StorageFull | QuotaExceeded) {
-        "; make room and start the same command again: what was written before is whole"
+        "; free some space and run the same command again; files already written are intact"
     } else {
         ""
     }

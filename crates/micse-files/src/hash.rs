@@ -1,4 +1,4 @@
-//! SHA-256 sums.
+//! SHA-256 checksums.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -12,12 +12,12 @@ use crate::{Error, Result};
 /// Bytes read at a time.
 const PART: usize = 1 << 20;
 
-/// A sum over bytes and files, one after the other.
+/// A checksum over a sequence of bytes and files.
 #[derive(Clone, Default)]
 pub struct Hash(Sha256);
 
 impl Hash {
-    /// Over nothing yet.
+    /// Starts an empty checksum.
     pub fn new() -> Self {
         Self::default()
     }
@@ -30,7 +30,7 @@ impl Hash {
     /// Adds a file's bytes.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// Fails if the file cannot be read.
     pub fn file(&mut self, path: &Path) -> Result<()> {
         let mut file = File::open(path).map_err(Error::io(path))?;
         let mut part = vec![0; PART];
@@ -44,7 +44,7 @@ impl Hash {
         }
     }
 
-    /// The sum in hexadecimal digits.
+    /// The checksum as hexadecimal digits.
     pub fn digits(self) -> String {
         let mut text = String::with_capacity(64);
         for byte in self.0.finalize() {
@@ -55,10 +55,10 @@ impl Hash {
     }
 }
 
-/// The sum of a file.
+/// The checksum of a file.
 ///
 /// # Errors
-/// It cannot be read.
+/// Fails if the file cannot be read.
 pub fn sha256(path: &Path) -> Result<String> {
     let mut hash = Hash::new();
     hash.file(path)?;

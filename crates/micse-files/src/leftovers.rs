@@ -1,19 +1,19 @@
-//! What a killed process leaves of files that it was writing.
+//! Removes temporary files that a killed process left behind.
 
 use std::path::Path;
 
 use crate::{Error, Result};
 
-/// How the temporary names begin.
+/// Prefix of temporary file names.
 pub(crate) const PREFIX: &str = ".unfinished-";
 
-/// Removes what a killed process left of files that it was writing, directly in `folder`. To be called by the one
-/// process that works there.
+/// Removes unfinished files that a killed process left directly in `folder`. Call it only from the one
+/// process that works in this folder.
 ///
 /// # Errors
-/// Such a file cannot be removed.
+/// Fails if such a file cannot be removed.
 pub fn remove_leftovers(folder: &Path) -> Result<()> {
-    // A folder that is not there has none.
+    // A missing folder has no leftovers.
     let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(PREFIX) {
@@ -24,15 +24,15 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// [`remove_leftovers`] in `folder` and in all folders below it, all of which must be the process's own.
+/// [`remove_leftovers`] in `folder` and all its subfolders, which must all belong to this process.
 ///
 /// # Errors
-/// Such a file cannot be removed.
+/// Fails if such a file cannot be removed.
 pub fn remove_leftovers_below(folder: &Path) -> Result<()> {
     remove_leftovers(folder)?;
     let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
     for entry in entries.flatten() {
-        // Not where a link leads, which is somebody else's.
+        // Do not follow links: their targets belong to somebody else.
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             remove_leftovers_below(&entry.path())?;
         }

@@ -1,5 +1,5 @@
-//! Files that are whole or absent (written under a temporary name, synced, renamed, the folder synced), folders that one
-//! process at a time works in, and SHA-256 sums.
+//! Atomic file writes (a file is either complete or absent: written under a temporary name, synced, renamed,
+//! and the folder synced), locks for folders that one process at a time may use, and SHA-256 checksums.
 //!
 //! ```
 //! use micse_files::{Lock, WholeFile, sha256, write_whole};
@@ -8,7 +8,7 @@
 //! let lock = Lock::take(folder.path(), std::time::Duration::ZERO)?;
 //! write_whole(&folder.path().join("notes.txt"), b"one\n")?;
 //!
-//! // For what does not fit into memory.
+//! // For data that does not fit into memory.
 //! let file = WholeFile::create(&folder.path().join("rows.txt"))?;
 //! std::io::Write::write_all(&mut file.handle()?, b"two\n")?;
 //! lock.check()?;

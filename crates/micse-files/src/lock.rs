@@ -1,4 +1,4 @@
-//! One process at a time in a folder.
+//! Locks that admit one process at a time to a folder.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -7,20 +7,22 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
-/// Held while a process works in a folder; the system lets go of it when the process ends, however it ends.
+/// A lock on a folder. The operating system releases it when the process ends, however it ends.
 pub struct Lock {
     file: File,
     path: PathBuf,
 }
 
 impl Lock {
-    /// Its file.
+    /// Name of the lock file.
     pub const FILE: &str = ".lock";
 
-    /// Takes the folder, making it if it is not there; waits for another process at most as long as `patience`.
+    /// Locks the folder, creating it if it is missing. Waits up to `patience` for another process to release
+    /// it.
     ///
     /// # Errors
-    /// Another process holds it (its number, machine and age are told), or it cannot be written.
+    /// Fails if another process holds the lock (the error reports its process ID, host and age), or if the
+    /// folder cannot be written.
     pub fn take(folder: &Path, patience: Duration) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
         let path = folder.join(Self::FILE);
@@ -47,18 +49,19 @@ impl Lock {
                 Err(TryLockError::Error(e)) => return Err(Error::io(&path)(e)),
             }
         }
-        // Who holds it is said for people; that it is held does not depend on it, so that a full disk may keep it out.
+        // The holder's name is information for people only. The lock works without it, so a full disk is no
+        // error here.
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| {
             write!(file, "process {} on {}", std::process::id(), gethostname::gethostname().to_string_lossy())
         });
         Ok(Self { file, path })
     }
 
-    /// Whether the folder is still the one that was taken. It may have been removed and made again by somebody else, whose
-    /// run it is then. To be called before anything is written.
+    /// Checks that the folder is still the one that was locked. Somebody may have removed it and created it
+    /// again, and it then belongs to their run. Call this before every write.
     ///
     /// # Errors
-    /// It is not.
+    /// Fails if the folder was removed or replaced.
     pub fn check(&self) -> Result<()> {
         if self.is_in_place().map_err(Error::io(&self.path))? {
             return Ok(());
@@ -77,13 +80,13 @@ impl Lock {
         }
     }
 
-    /// Elsewhere a file that is open cannot be removed.
+    /// On other systems, open files cannot be removed.
     #[cfg(not(unix))]
     fn is_in_place(&self) -> std::io::Result<bool> {
         Ok(self.path.is_file())
     }
 
-    /// Whether a process holds the folder, as far as this machine can see.
+    /// Whether a process holds the lock, as far as this machine can see.
     pub fn is_held(folder: &Path) -> bool {
         let Ok(file) = File::options().read(true).open(folder.join(Self::FILE)) else { return false };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
@@ -92,10 +95,10 @@ impl Lock {
 
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
-    // What cannot be read is not said.
+    // An unreadable lock file counts as empty.
     let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
     let age = file.metadata().and_then(|m| m.modified()).ok().and_then(|m| m.elapsed().ok());
-    let text = if text.is_empty() { "it did not say which".to_owned() } else { text };
+    let text = if text.is_empty() { "unknown process".to_owned() } else { text };
     age.map_or_else(|| text.clone(), |age| format!("{text}, for {} min", age.as_secs() / 60))
 }
 

@@ -1,4 +1,4 @@
-//! Files that are whole or absent: written under a temporary name, synced, renamed, the folder synced.
+//! Atomic file writes: written under a temporary name, synced, renamed, and the folder synced.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,19 +9,19 @@ use tempfile::NamedTempFile;
 use crate::leftovers::PREFIX;
 use crate::{Error, Result};
 
-/// A file that gets its name when it is whole.
+/// A file that gets its final name only when it is complete.
 pub struct WholeFile {
     temporary: NamedTempFile,
     path: PathBuf,
 }
 
-/// The folder that a path lies in.
+/// The folder that contains `path`.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A name in a folder outlasts a power cut once the folder is synced. Where folders cannot be opened, the system sees to
-/// it.
+/// A new name survives a power cut once the folder is synced. Where folders cannot be opened, the operating
+/// system takes care of it.
 fn sync_folder(folder: &Path) -> Result<()> {
     #[cfg(unix)]
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io(folder))?;
@@ -31,10 +31,10 @@ fn sync_folder(folder: &Path) -> Result<()> {
 }
 
 impl WholeFile {
-    /// Begins a file; missing folders are made.
+    /// Creates the temporary file, and missing folders.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// Fails if the folder cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
         let folder = folder_of(path);
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
@@ -43,27 +43,28 @@ impl WholeFile {
         Ok(Self { temporary, path: path.into() })
     }
 
-    /// The open file, to write to.
+    /// The open file, for writing.
     ///
     /// # Errors
-    /// The system has no more handles.
+    /// Fails if the operating system has no file handles left.
     pub fn handle(&self) -> Result<File> {
         self.temporary.as_file().try_clone().map_err(Error::io(&self.path))
     }
 
-    /// The name that the file will get.
+    /// The file's final path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Syncs the file and gives it its name.
+    /// Syncs the file and gives it its final name.
     ///
     /// # Errors
-    /// The disk is full, or the folder cannot be written: an older file of this name is untouched then.
+    /// Fails if the disk is full or the folder cannot be written. An older file of this name is then
+    /// untouched.
     pub fn publish(self) -> Result<()> {
         let Self { temporary, path } = self;
         temporary.as_file().sync_all().map_err(Error::io(&path))?;
-        // Temporary files are private; what is published gets the usual permissions.
+        // Temporary files are private; published files get the usual permissions.
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -75,21 +76,21 @@ impl WholeFile {
     }
 }
 
-/// Writes `bytes` to `path` so that at any moment either the old file or the whole new one is there. Missing folders are
-/// made.
+/// Writes `bytes` to `path` atomically: at any moment, either the old file or the complete new one exists.
+/// Creates missing folders.
 ///
 /// # Errors
-/// The folder cannot be written (no permission, no room); the old file is untouched then.
+/// Fails if the folder cannot be written (no permission, no space). The old file is then untouched.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let file = WholeFile::create(path)?;
     file.temporary.as_file().write_all(bytes).map_err(Error::io(path))?;
     file.publish()
 }
 
-/// [`write_whole`] of a value as indented JSON with a final newline.
+/// Writes a value with [`write_whole`], as indented JSON with a final newline.
 ///
 /// # Errors
-/// As [`write_whole`]; also a value that JSON cannot express.
+/// Those of [`write_whole`], or a value that JSON cannot express.
 pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::Json { path: path.into(), reason: e.to_string() })?;
@@ -97,11 +98,11 @@ pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
     write_whole(path, text.as_bytes())
 }
 
-/// Gives a file or folder that is whole another name on the same file system, in place of what has that name, and syncs
-/// the folder.
+/// Renames a complete file or folder within one file system, replacing anything at `to`, and syncs the
+/// folder.
 ///
 /// # Errors
-/// The folder cannot be written.
+/// Fails if the folder cannot be written.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(Error::io(to))?;
     sync_folder(folder_of(to))
@@ -121,7 +122,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         file.publish().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
-        // What is given up leaves nothing.
+        // A dropped file leaves nothing behind.
         drop(WholeFile::create(&path).unwrap());
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         let other = folder.path().join("other");

@@ -1,12 +1,12 @@
-//! The cache's folders, as Python's library lays them out:
+//! The layout of the cache, which is that of the Python library:
 //!
 //! ```text
-//! CACHE/models--OWNER--NAME/blobs/ETAG                 contents
-//! CACHE/models--OWNER--NAME/blobs/ETAG.incomplete      a download under way
-//! CACHE/models--OWNER--NAME/snapshots/COMMIT/FILE      links to contents
+//! CACHE/models--OWNER--NAME/blobs/ETAG                 file contents
+//! CACHE/models--OWNER--NAME/blobs/ETAG.incomplete      a download in progress
+//! CACHE/models--OWNER--NAME/snapshots/COMMIT/FILE      links to blobs
 //! CACHE/models--OWNER--NAME/refs/REVISION              the commit of a branch or tag
 //! CACHE/models--OWNER--NAME/.no_exist/COMMIT/FILE      empty: the commit has no such file
-//! CACHE/.locks/models--OWNER--NAME/ETAG.lock           held while a content is fetched
+//! CACHE/.locks/models--OWNER--NAME/ETAG.lock           locked during a download
 //! ```
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -18,10 +18,10 @@ use crate::error::{Error, Result};
 use crate::id;
 use crate::{Event, Progress};
 
-/// How often a held lock is tried.
+/// Pause between two attempts to take a held lock.
 const POLL: Duration = Duration::from_millis(100);
 
-const REMEDY: &str = "set HF_HOME or HF_HUB_CACHE to a folder on a local disk that you may write";
+const REMEDY: &str = "set HF_HOME or HF_HUB_CACHE to a folder on a local disk that you can write to";
 
 /// One repository's part of the cache.
 pub(crate) struct Store {
@@ -50,7 +50,7 @@ impl Store {
         self.root.join("blobs").join(format!("{etag}.incomplete"))
     }
 
-    /// The commit that a revision stood for when it was last looked up.
+    /// The commit that a revision pointed to at the last lookup.
     pub(crate) fn commit(&self, revision: &str) -> Result<Option<String>> {
         if id::is_commit(revision) {
             return Ok(Some(revision.to_owned()));
@@ -63,7 +63,7 @@ impl Store {
         }
     }
 
-    /// Notes the commit of a branch or tag.
+    /// Records the commit of a branch or tag.
     pub(crate) fn set_commit(&self, revision: &str, commit: &str) -> Result<()> {
         if revision == commit || self.commit(revision)?.as_deref() == Some(commit) {
             return Ok(());
@@ -75,7 +75,7 @@ impl Store {
         rename(&temporary, &path)
     }
 
-    /// The files of a snapshot that can be read, by their names in the repository.
+    /// The readable files of a snapshot, by their names in the repository.
     pub(crate) fn files(&self, commit: &str) -> Result<BTreeSet<String>> {
         let mut names = BTreeSet::new();
         let snapshot = self.snapshot(commit);
@@ -85,12 +85,12 @@ impl Store {
         Ok(names)
     }
 
-    /// Whether it is known that a commit lacks a file.
+    /// Whether the cache records that a commit does not have a file.
     pub(crate) fn lacks(&self, commit: &str, file: &str) -> bool {
         self.absent(commit, file).exists()
     }
 
-    /// Notes that a commit lacks a file.
+    /// Records that a commit does not have a file.
     pub(crate) fn set_lacking(&self, commit: &str, file: &str) -> Result<()> {
         let path = self.absent(commit, file);
         create_parent(&path)?;
@@ -101,7 +101,7 @@ impl Store {
         self.root.join(".no_exist").join(commit).join(file)
     }
 
-    /// Waits for the right to fetch a content, and holds it until the file is dropped.
+    /// Waits for the lock on a blob. Dropping the returned file releases it.
     pub(crate) fn lock(
         &self,
         etag: &str,
@@ -116,7 +116,7 @@ impl Store {
             .truncate(false)
             .write(true)
             .open(&path)
-            .map_err(|source| failed("open the lock", &path, source))?;
+            .map_err(|source| failed("open the lock file", &path, source))?;
         let begun = Instant::now();
         let mut told = false;
         loop {
@@ -134,7 +134,7 @@ impl Store {
                     if !told {
                         told = true;
                         progress(Event::Note(&format!(
-                            "{file}: waiting for another process that fetches it"
+                            "{file}: waiting for another process that is downloading it"
                         )));
                     }
                     std::thread::sleep(POLL.min(longest));
@@ -143,23 +143,22 @@ impl Store {
         }
     }
 
-    /// Makes a content appear in a snapshot.
+    /// Links a blob into a snapshot.
     pub(crate) fn link(&self, commit: &str, file: &str, etag: &str) -> Result<PathBuf> {
         let blob = self.blob(etag);
         let path = self.snapshot(commit).join(file);
         create_parent(&path)?;
-        // Made next to the content, so that a snapshot never shows another name than its files'.
+        // Created in the blob folder, so that a snapshot never contains a temporary name.
         let temporary = beside(&blob);
         remove(&temporary)?;
-        link(&blob, &temporary, file)
-            .map_err(|source| failed("make a link to the content at", &path, source))?;
+        link(&blob, &temporary, file).map_err(|source| failed("create the link", &path, source))?;
         rename(&temporary, &path)?;
         Ok(path)
     }
 
-    /// Removes a file from a snapshot, with its content.
+    /// Removes a file from a snapshot, together with its blob.
     pub(crate) fn remove(&self, path: &Path) -> Result<()> {
-        // The content is what the link leads to, but only if that lies among this repository's own.
+        // Remove the target of the link only if it is one of this repository's own blobs.
         let content = std::fs::canonicalize(path).ok();
         let blobs = std::fs::canonicalize(self.root.join("blobs")).ok();
         std::fs::remove_file(path).map_err(|source| failed("remove", path, source))?;
@@ -170,7 +169,7 @@ impl Store {
     }
 }
 
-/// The link's text leads from the snapshot's folder to the content, so that a cache can be moved as a whole.
+/// The link is relative, so that the cache can be moved as a whole.
 #[cfg(unix)]
 fn link(blob: &Path, path: &Path, file: &str) -> io::Result<()> {
     let name = blob.file_name().unwrap_or_default();
@@ -179,13 +178,13 @@ fn link(blob: &Path, path: &Path, file: &str) -> io::Result<()> {
     std::os::unix::fs::symlink(target, path)
 }
 
-/// Elsewhere symbolic links need rights that people seldom have.
+/// On other systems, symbolic links need rights that users seldom have.
 #[cfg(not(unix))]
 fn link(blob: &Path, path: &Path, _file: &str) -> io::Result<()> {
     std::fs::hard_link(blob, path)
 }
 
-/// Removes a file that may be gone already.
+/// Removes a file that may already be gone.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(source) if source.kind() != ErrorKind::NotFound => Err(failed("remove", path, source)),
@@ -202,7 +201,7 @@ pub(crate) fn failed(action: &'static str, path: &Path, source: io::Error) -> Er
     Error::File { action, path: path.to_owned(), remedy: REMEDY, source }
 }
 
-/// Gives what is whole its name.
+/// Gives a complete file its final name.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
     micse_files::rename(from, to).map_err(|error| match error {
         micse_files::Error::Io { path, source } => failed("write", &path, source),
@@ -210,7 +209,7 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
     })
 }
 
-/// A name next to a file that no other process and no other thread takes.
+/// A temporary name in the same folder that no other process or thread uses.
 fn beside(path: &Path) -> PathBuf {
     let thread = format!("{:?}", std::thread::current().id());
     let thread: String = thread.chars().filter(char::is_ascii_digit).collect();

@@ -1,21 +1,21 @@
-//! The data of the field's standard protocol, by name.
+//! The datasets of the standard protocol, by name.
 
-/// A dataset that can be fetched by name.
+/// A dataset that can be downloaded by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dataset {
-    /// The name that commands take.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What it is, in a sentence.
+    /// One-sentence description.
     pub what: &'static str,
-    /// The repository on the Hub.
+    /// The Hub repository.
     pub id: &'static str,
-    /// The commit whose files are meant.
+    /// The commit that the files belong to.
     pub revision: &'static str,
     /// The files.
     pub files: &'static [DataFile],
-    /// What is known of its licence, in a sentence.
+    /// Known licence terms, in a sentence.
     pub licence: &'static str,
-    /// What to cite.
+    /// The publication to cite.
     pub citation: &'static str,
 }
 
@@ -24,9 +24,9 @@ pub struct Dataset {
 pub struct DataFile {
     /// Its path in the repository.
     pub path: &'static str,
-    /// Its size in bytes, if the Hub's pages state it.
+    /// Its size in bytes, if stated on the Hub.
     pub size: Option<u64>,
-    /// Its SHA-256 as the Hub's pages state it. Without one, show [`crate::sha256`] of what came.
+    /// Its SHA-256, if stated on the Hub. Otherwise, show the [`crate::sha256`] of the downloaded file.
     pub sha256: Option<&'static str>,
 }
 
@@ -43,8 +43,8 @@ impl DataFile {
 const SIMCSE: &str = "Gao, Yao, Chen: SimCSE: Simple Contrastive Learning of Sentence Embeddings. EMNLP 2021, \
                       https://aclanthology.org/2021.emnlp-main.552";
 
-/// All datasets that can be fetched by name. Sums and sizes are those of the Git LFS pointers that the Hub's pages show
-/// for the commits given here.
+/// All datasets that can be downloaded by name. Checksums and sizes are those of the Git LFS pointers shown
+/// on the Hub for these commits.
 pub fn catalogue() -> &'static [Dataset] {
     CATALOGUE
 }
@@ -52,8 +52,8 @@ pub fn catalogue() -> &'static [Dataset] {
 const CATALOGUE: &[Dataset] = &[
     Dataset {
         name: "wiki1m",
-        what: "one million sentences drawn from English Wikipedia, one a line: the text that unsupervised \
-                   SimCSE and its successors train on",
+        what: "one million sentences from English Wikipedia, one per line: the corpus that unsupervised \
+               SimCSE and its successors train on",
         id: "princeton-nlp/datasets-for-simcse",
         revision: "e145e8bb659b2aa2669f32ef79cb4cdef6c58fef",
         files: &[DataFile::checked(
@@ -61,14 +61,14 @@ const CATALOGUE: &[Dataset] = &[
             Some(120_038_621),
             "7b1825863a99aa76479b0456f7c210539dfaeeb69598b41fb4de4f524dd5a706",
         )],
-        licence: "The repository states none; the text is Wikipedia's, whose licence is CC BY-SA (attribution, \
-                      share alike).",
+        licence: "The repository states none; the text is from Wikipedia, under CC BY-SA (attribution, \
+                  share alike).",
         citation: SIMCSE,
     },
     Dataset {
         name: "senteval",
-        what: "SentEval's data as SimCSE evaluates on it: STS 2012-2016, the STS benchmark, SICK and seven \
-                   transfer tasks, as one tar archive",
+        what: "the SentEval data that SimCSE evaluates on: STS 2012-2016, the STS benchmark, SICK and seven \
+               transfer tasks, as one tar archive",
         id: "princeton-nlp/datasets-for-simcse",
         revision: "e145e8bb659b2aa2669f32ef79cb4cdef6c58fef",
         files: &[DataFile::checked(
@@ -76,21 +76,21 @@ const CATALOGUE: &[Dataset] = &[
             Some(89_825_280),
             "bc43c148f7be97471c78fc4255399d3158cb99dfe8f2221999c918338b138c38",
         )],
-        licence: "The repository states none, and each set has terms of its own: the STS benchmark's scores are \
-                      CC BY-SA 4.0 and its sentences have those of their sources, SICK is CC BY-NC-SA 3.0; use it \
-                      for research and do not pass it on.",
+        licence: "The repository states none, and each set has its own terms: the STS benchmark's scores \
+                  are CC BY-SA 4.0 and its sentences keep the terms of their sources, SICK is CC BY-NC-SA \
+                  3.0; use the data for research and do not redistribute it.",
         citation: "Conneau, Kiela: SentEval: An Evaluation Toolkit for Universal Sentence Representations. LREC \
                        2018, https://aclanthology.org/L18-1269",
     },
     Dataset {
         name: "micse-subsets",
-        what: "the low-shot subsets of wiki1m that miCSE was trained on: 0.0064 % to 10 % of the million, five \
-                   drawings of each size (seeds 48 to 52), one sentence a line",
+        what: "the low-shot subsets of wiki1m that miCSE was trained on: 0.0064 % to 10 % of the million \
+               sentences, five samples of each size (seeds 48 to 52), one sentence per line",
         id: "sap-ai-research/datasets-for-micse",
         revision: "269a9f1cfd99c3255b9472ce7e2a384c08f4ece2",
         files: MICSE_SUBSETS,
-        licence: "The repository states none; the text is Wikipedia's, whose licence is CC BY-SA (attribution, \
-                      share alike).",
+        licence: "The repository states none; the text is from Wikipedia, under CC BY-SA (attribution, \
+                  share alike).",
         citation: "Klein, Nabi: miCSE: Mutual Information Contrastive Learning for Low-shot Sentence Embeddings. \
                        ACL 2023, https://aclanthology.org/2023.acl-long.339",
     },
@@ -153,9 +153,13 @@ mod tests {
     fn every_entry_can_be_asked_for() {
         let mut names = BTreeSet::new();
         for dataset in catalogue() {
-            assert!(names.insert(dataset.name), "{} twice", dataset.name);
+            assert!(names.insert(dataset.name), "duplicate name {}", dataset.name);
             assert!(Repository::dataset(dataset.id, dataset.revision).is_ok(), "{}", dataset.name);
-            assert!(is_commit(dataset.revision), "{}: a commit's files do not change", dataset.name);
+            assert!(
+                is_commit(dataset.revision),
+                "{}: the revision must be a commit hash, whose files never change",
+                dataset.name
+            );
             let mut files = BTreeSet::new();
             for file in dataset.files {
                 assert!(is_safe_path(file.path) && files.insert(file.path), "{}", file.path);

@@ -1,4 +1,4 @@
-//! One file of a dataset.
+//! Downloads single files of a dataset.
 use std::path::PathBuf;
 
 use crate::cache::Store;
@@ -8,16 +8,16 @@ use crate::id::{Repository, is_safe_path, is_sha256};
 use crate::{Event, Hub, Progress};
 
 impl Hub {
-    /// A file of a dataset in the cache; it is fetched if it is not there.
+    /// Returns the cached path of a dataset file, and downloads the file if it is missing.
     ///
-    /// `id` is `owner/name` or `name`, `revision` a branch, tag or commit. With `sha256` (64 hexadecimal digits) the
-    /// file is compared: one in the cache that has it is taken without a request, a wrong one is removed. Without,
-    /// see [`crate::sha256`] for what to show the user. If the Hub does not answer, or refuses, a file of the cache is
-    /// taken, and an [`Event::Note`] says so.
+    /// `id` is `owner/name` or `name`; `revision` is a branch, tag or commit. With `sha256` (64 hexadecimal
+    /// digits), the file is checked: a cached file that matches is used without a request, and a file that
+    /// does not match is removed. Without it, show the user the [`crate::sha256`] of the file. If the Hub
+    /// does not answer, or rejects the request, a cached file is used and an [`Event::Note`] reports it.
     ///
     /// # Errors
-    /// [`Error::NoSuchFile`], [`Error::Checksum`], [`Error::Name`] (an id, file or checksum that is none), and those
-    /// of [`Hub::model`].
+    /// [`Error::NoSuchFile`], [`Error::Checksum`], [`Error::Name`] (an invalid ID, file name or checksum),
+    /// and the errors of [`Hub::model`].
     pub fn dataset_file(
         &self,
         id: &str,
@@ -30,8 +30,8 @@ impl Hub {
         if !is_safe_path(file) {
             return Err(Error::Name {
                 value: file.to_owned(),
-                what: "file of a dataset",
-                remedy: "write its path in the repository, as its page shows it",
+                what: "path in a dataset repository",
+                remedy: "write the path as the dataset's page on the Hub shows it",
             });
         }
         let wanted = sha256.map(str::to_ascii_lowercase);
@@ -61,7 +61,7 @@ impl Hub {
             match (self.current(&store, &repository, file, wanted, progress), there) {
                 (Ok(path), _) => path,
                 (Err(error), Some(path)) if is_of_the_connection(&error) => {
-                    progress(Event::Note(&format!("{id} {file}: taken from the cache, because {error}")));
+                    progress(Event::Note(&format!("{id} {file}: using the cached copy, because {error}")));
                     path
                 }
                 (Err(error), _) => return Err(error),
@@ -73,7 +73,7 @@ impl Hub {
         }
     }
 
-    /// The file as the Hub has it now.
+    /// The current version of the file on the Hub.
     fn current(
         &self,
         store: &Store,
@@ -83,7 +83,7 @@ impl Hub {
         progress: &mut Progress<'_>,
     ) -> Result<PathBuf> {
         let content = self.describe(repository, &repository.revision, file)?;
-        // The Hub names the sum of a large file, so that a wrong one need not be fetched.
+        // The Hub states the checksum of a large file, so a file that differs need not be downloaded.
         if let Some(expected) = wanted.filter(|wanted| is_sha256(&content.etag) && *wanted != content.etag) {
             return Err(Error::Checksum {
                 file: file.to_owned(),
@@ -115,7 +115,7 @@ fn compare(store: &Store, file: &str, path: PathBuf, wanted: &str) -> Result<Pat
     Err(Error::Checksum { file: file.to_owned(), expected: wanted.to_owned(), found })
 }
 
-/// Whether an error says that the Hub cannot be asked, rather than what it answers.
+/// Whether the error means that the Hub cannot answer, as opposed to being its answer.
 fn is_of_the_connection(error: &Error) -> bool {
     matches!(
         error,

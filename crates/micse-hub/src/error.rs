@@ -1,50 +1,50 @@
-//! The crate's one error type.
+//! The crate's error type.
 use std::path::PathBuf;
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong between a name and a file in the cache. Each message says what to do.
+/// Errors between a name and a file in the cache. Every message ends with a remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A value that names nothing on the Hub.
-    #[error("{value:?} is no {what}; {remedy}")]
+    /// The value is not a valid name on the Hub.
+    #[error("{value:?} is not a valid {what}; {remedy}")]
     Name {
         /// The value.
         value: String,
-        /// What it should have been.
+        /// What was expected.
         what: &'static str,
-        /// How it is written.
+        /// How to write it.
         remedy: &'static str,
     },
-    /// An environment variable, or what stands for it, cannot be used.
+    /// An environment variable, or a file that replaces it, cannot be used.
     #[error("{variable}: {problem}")]
     Environment {
         /// The variable.
         variable: &'static str,
-        /// What is wrong, and what to write.
+        /// What is wrong, and how to fix it.
         problem: String,
     },
-    /// The Hub has no such repository, or does not say so because it is private.
+    /// The Hub has no such repository, or hides it because it is private.
     #[error(
-        "the Hub has no {kind} {id}, or it is private (status {status}, {page}); \
-         check the name, and for a private one set HF_TOKEN to a token that may read it"
+        "the Hub has no {kind} {id}, or it is private (status {status}, {page}); check the name, and for a \
+         private {kind} set HF_TOKEN to a token with read access"
     )]
     NoSuchRepository {
         /// "model" or "dataset".
         kind: &'static str,
-        /// The id.
+        /// The Hub ID.
         id: String,
         /// The HTTP status.
         status: u16,
-        /// The page to look at.
+        /// The page of the repository.
         page: String,
     },
     /// The repository has no such branch, tag or commit.
-    #[error("{id} has no revision {revision:?}; its branches and tags are listed at {page}/tree/main")]
+    #[error("{id} has no revision {revision:?}; {page}/tree/main lists its branches and tags")]
     NoSuchRevision {
-        /// The id.
+        /// The Hub ID.
         id: String,
         /// The branch, tag or commit.
         revision: String,
@@ -52,11 +52,9 @@ pub enum Error {
         page: String,
     },
     /// The repository has no such file.
-    #[error(
-        "{id} has no file {file:?} at revision {revision}; its files are listed at {page}/tree/{revision}"
-    )]
+    #[error("{id} has no file {file:?} at revision {revision}; {page}/tree/{revision} lists its files")]
     NoSuchFile {
-        /// The id.
+        /// The Hub ID.
         id: String,
         /// The file.
         file: String,
@@ -65,155 +63,155 @@ pub enum Error {
         /// The repository's page.
         page: String,
     },
-    /// The Hub knows the repository and refuses it.
-    #[error("the Hub refuses {id} (status {status}{said}); {remedy}")]
+    /// The repository exists, but the Hub denies access to it.
+    #[error("the Hub denies access to {id} (status {status}{said}); {remedy}")]
     Refused {
-        /// The id.
+        /// The Hub ID.
         id: String,
         /// The HTTP status.
         status: u16,
-        /// The Hub's own words, with a leading colon, or nothing.
+        /// The Hub's message with a leading colon, or empty.
         said: String,
         /// What to do.
         remedy: String,
     },
-    /// A status that no other error stands for.
+    /// A status that no other variant covers.
     #[error("{url} answered with status {status}{said}; {remedy}")]
     Status {
-        /// The address.
+        /// The URL.
         url: String,
         /// The HTTP status.
         status: u16,
-        /// The Hub's own words, with a leading colon, or nothing.
+        /// The Hub's message with a leading colon, or empty.
         said: String,
         /// What to do.
         remedy: &'static str,
     },
-    /// An answer that the Hub does not give.
-    #[error("{url} answered, but {problem}; is HF_ENDPOINT the address of a Hub?")]
+    /// An answer that does not follow the Hub's protocol.
+    #[error("unexpected answer from {url}: {problem}; check that HF_ENDPOINT is the address of a Hub")]
     Reply {
-        /// The address.
+        /// The URL.
         url: String,
         /// What is wrong with the answer.
         problem: String,
     },
     /// No answer.
     #[error(
-        "{url} cannot be reached ({cause}); check the connection (HTTPS_PROXY and HF_ENDPOINT are honoured), \
-         or give a folder instead"
+        "cannot reach {url} ({cause}); check the connection (HTTPS_PROXY and HF_ENDPOINT are supported), or \
+         pass a local folder instead"
     )]
     Unreachable {
-        /// The address.
+        /// The URL.
         url: String,
-        /// What the system said.
+        /// The system's error message.
         cause: String,
     },
-    /// A download that broke off, several times.
+    /// A download was interrupted several times in a row.
     #[error(
-        "{file}: the download broke off {times} times, last with: {cause} ({url}); \
-         run the command again, it goes on where this one ended"
+        "{file}: the download was interrupted {times} times, last by: {cause} ({url}); run the command \
+         again to resume it"
     )]
     BrokenOff {
         /// The file's name in its repository.
         file: String,
-        /// How often in a row.
+        /// Number of consecutive interruptions.
         times: u32,
-        /// What happened last.
+        /// The last cause.
         cause: String,
-        /// The address.
+        /// The URL.
         url: String,
     },
-    /// A file with another size than announced.
+    /// The file's size differs from the announced size.
     #[error(
-        "{file}: {found} bytes arrive where the Hub announced {expected} ({url}); \
-         a proxy may have changed the answer: try another connection, or fetch the file in a browser"
+        "{file}: received {found} bytes, but the Hub announced {expected} ({url}); a proxy may have changed \
+         the answer: try another connection, or download the file in a browser"
     )]
     Size {
         /// The file's name in its repository.
         file: String,
         /// The announced size in bytes.
         expected: u64,
-        /// The size of what the server has, in bytes.
+        /// The size of the server's file in bytes.
         found: u64,
-        /// The address.
+        /// The URL.
         url: String,
     },
-    /// A file with another checksum than wanted. It was removed.
+    /// The file's checksum differs from the expected one. The file was removed.
     #[error(
-        "{file}: its SHA-256 is {found}, not {expected}, and it was removed; \
-         fetch it again, and if the sum stays, the file on the Hub is another one than the sum was made of"
+        "{file}: its SHA-256 is {found}, not {expected}, and the file was removed; download it again. If \
+         the checksum still differs, the file on the Hub has changed"
     )]
     Checksum {
         /// The file's name in its repository.
         file: String,
-        /// The wanted SHA-256.
+        /// The expected SHA-256.
         expected: String,
-        /// The SHA-256 of what came.
+        /// The SHA-256 of the downloaded file.
         found: String,
     },
-    /// The cache lacks something, and the Hub may not be asked.
+    /// The cache is incomplete, and offline mode forbids asking the Hub.
     #[error(
-        "{id} (revision {revision}) is wanted without a connection, and {missing} ({}); \
-         unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE and run this once with a connection, or give a folder",
+        "{id} (revision {revision}): offline mode is on, and {missing} ({}); unset HF_HUB_OFFLINE and \
+         TRANSFORMERS_OFFLINE and run the command once with a connection, or pass a local folder",
         cache.display()
     )]
     Offline {
-        /// The id.
+        /// The Hub ID.
         id: String,
         /// The branch, tag or commit.
         revision: String,
         /// What is missing.
         missing: String,
-        /// Where it was looked for.
+        /// The cache folder that was searched.
         cache: PathBuf,
     },
-    /// A repository, whole or in the cache, that is no model this project can read.
+    /// A repository, on the Hub or in the cache, is not a model that this project can read.
     #[error("{id}: {problem}")]
     NotAModel {
-        /// The id.
+        /// The Hub ID.
         id: String,
-        /// What is missing or wrong, and what to do.
+        /// What is missing or wrong, and how to fix it.
         problem: String,
     },
-    /// No room.
+    /// The disk is full.
     #[error(
-        "{file}: no room left in {}; free some{}, or set HF_HUB_CACHE to another disk \
-         (what has arrived is kept, and the next call goes on with it)",
+        "{file}: no space left in {}; free some{}, or set HF_HUB_CACHE to another disk, and run the command \
+         again (it resumes the download)",
         folder.display(),
-        missing.map_or_else(String::new, |bytes| format!(" ({bytes} bytes are missing)"))
+        missing.map_or_else(String::new, |bytes| format!(" ({bytes} more bytes are needed)"))
     )]
     DiskFull {
         /// The file's name in its repository.
         file: String,
         /// The folder.
         folder: PathBuf,
-        /// The bytes still to come, if known.
+        /// The bytes still missing, if known.
         missing: Option<u64>,
     },
-    /// Another process holds a file for too long.
+    /// Another process held the lock on a file for too long.
     #[error(
-        "{file}: another process has been fetching it for {seconds} s (lock {}); \
-         end that process, or wait and run the command again",
+        "{file}: another process has been downloading it for {seconds} s (lock {}); stop that process, or \
+         wait and run the command again",
         lock.display()
     )]
     Locked {
         /// The file's name in its repository.
         file: String,
-        /// How long was waited.
+        /// How long this process waited.
         seconds: u64,
         /// The lock file.
         lock: PathBuf,
     },
-    /// The system refused something in the cache or in the token's file.
+    /// The system failed to access the cache or the token file.
     #[error("cannot {action} {}; {remedy}", path.display())]
     File {
-        /// What was tried.
+        /// The failed action.
         action: &'static str,
-        /// Where.
+        /// The file or folder.
         path: PathBuf,
         /// What to do.
         remedy: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! One file from the Hub into the cache.
+//! Downloads one file from the Hub into the cache.
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use crate::id::{self, Repository};
 use crate::refusal::{Fault, Subject, refusal};
 use crate::{Event, Hub, Progress};
 
-/// Bytes read at once.
+/// Bytes read at a time.
 const CHUNK: usize = 128 << 10;
 
-/// A content, as the Hub describes it.
+/// A blob, as the Hub describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Content {
-    /// The commit it was looked up at.
+    /// The commit at which it was looked up.
     pub(crate) commit: String,
     /// The name of its blob: the SHA-256 of a large file, the Git hash of a small one.
     pub(crate) etag: String,
@@ -33,7 +33,7 @@ impl Content {
 }
 
 impl Hub {
-    /// Tries a step until it succeeds, or another attempt would not help.
+    /// Repeats a step until it succeeds or another attempt would not help.
     pub(crate) fn insist<T>(&self, mut step: impl FnMut() -> std::result::Result<T, Fault>) -> Result<T> {
         let mut retry = Retry::new(&self.settings.patience);
         loop {
@@ -46,7 +46,7 @@ impl Hub {
         }
     }
 
-    /// One request that is answered with success, or with a description of a file that is stored elsewhere.
+    /// Sends one request. Succeeds if the answer is a success, or describes a file that is stored elsewhere.
     pub(crate) fn ask(&self, ask: Ask, subject: &Subject<'_>) -> std::result::Result<Reply, Fault> {
         let unreachable = |cause| Fault::passing(Error::Unreachable { url: subject.url.to_owned(), cause });
         let reply = self.client.send(ask, subject.url).map_err(unreachable)?;
@@ -58,22 +58,22 @@ impl Hub {
         }
     }
 
-    /// Asks what a file is.
+    /// Asks the Hub for a file's commit, ETag and size.
     pub(crate) fn describe(&self, repository: &Repository, revision: &str, file: &str) -> Result<Content> {
         let url = self.client.address(&repository.file(revision, file));
         let subject = Subject { repository, file: Some(file), revision, url: &url };
         let reply = self.insist(|| self.ask(Ask::Head, &subject))?;
         let odd = |problem: &str| Error::Reply { url: url.clone(), problem: problem.to_owned() };
-        let etag = reply.facts.etag().ok_or_else(|| odd("without an ETag header"))?;
-        let etag = id::blob_name(etag).ok_or_else(|| odd(&format!("its ETag {etag:?} is no plain name")))?;
-        let commit = reply.facts.commit.clone().ok_or_else(|| odd("without an X-Repo-Commit header"))?;
+        let etag = reply.facts.etag().ok_or_else(|| odd("no ETag header"))?;
+        let etag = id::blob_name(etag).ok_or_else(|| odd(&format!("ETag {etag:?} is not a plain name")))?;
+        let commit = reply.facts.commit.clone().ok_or_else(|| odd("no X-Repo-Commit header"))?;
         if !id::is_commit(&commit) {
-            return Err(odd(&format!("its X-Repo-Commit {commit:?} is no commit")));
+            return Err(odd(&format!("X-Repo-Commit {commit:?} is not a commit hash")));
         }
         Ok(Content { commit, etag, size: reply.facts.size() })
     }
 
-    /// Makes a described file appear in the snapshot of its commit, fetching it if its content is not there yet.
+    /// Links a described file into the snapshot of its commit, downloading its blob if it is missing.
     pub(crate) fn fetch(
         &self,
         repository: &Repository,
@@ -86,7 +86,7 @@ impl Hub {
         if !is_whole(&blob, content.size) {
             cache::create_parent(&blob)?;
             let held = store.lock(&content.etag, file, self.settings.patience.lock, progress)?;
-            // Another process may have fetched it in the meantime.
+            // Another process may have downloaded it in the meantime.
             if !is_whole(&blob, content.size) {
                 self.download(&store, repository, file, content, progress)?;
             }
@@ -95,7 +95,7 @@ impl Hub {
         store.link(&content.commit, file, &content.etag)
     }
 
-    /// Fetches a content under its lock.
+    /// Downloads a blob. The caller holds its lock.
     fn download(
         &self,
         store: &Store,
@@ -133,7 +133,7 @@ impl Hub {
         cache::rename(&path, &blob)
     }
 
-    /// One request for the bytes that are missing, and the comparison of what is there then.
+    /// Requests the missing bytes once, then checks the file.
     fn attempt(
         &self,
         partial: &mut Partial,
@@ -179,7 +179,7 @@ impl Hub {
             StatusCode::PARTIAL_CONTENT if range_begins_at(&reply, partial.length) => {}
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 partial.clear()?;
-                return Err(broken("the server cannot go on where the last download ended".to_owned()));
+                return Err(broken("the server cannot resume the download".to_owned()));
             }
             _ => return Err(refusal(&self.client, subject, &reply)),
         }
@@ -217,14 +217,14 @@ impl Hub {
         }
         match total {
             Some(total) if partial.length < total => {
-                Err(broken(format!("the connection ended after {} of {total} bytes", partial.length)))
+                Err(broken(format!("the connection closed after {} of {total} bytes", partial.length)))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// A download under way.
+/// A download in progress.
 struct Partial {
     path: PathBuf,
     file: File,
@@ -232,7 +232,7 @@ struct Partial {
 }
 
 impl Partial {
-    /// Goes on with what an earlier call left.
+    /// Opens the file of an earlier call, to resume it, or an empty one.
     fn open(path: &Path) -> Result<Self> {
         let failed = |source| cache::failed("write", path, source);
         let mut file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
@@ -266,12 +266,12 @@ impl Partial {
     }
 }
 
-/// Whether a content is there, and of the announced size.
+/// Whether a blob exists and has the announced size.
 fn is_whole(path: &Path, size: Option<u64>) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.is_file() && size.is_none_or(|size| metadata.len() == size))
 }
 
-/// Whether the answer's range begins where it was asked to.
+/// Whether the answer's range begins at the requested offset.
 fn range_begins_at(reply: &Reply, from: u64) -> bool {
     let range = reply.header("content-range").and_then(|range| range.trim().strip_prefix("bytes "));
     range.and_then(|range| range.split_once('-')).is_some_and(|(begin, _)| begin.trim().parse() == Ok(from))

@@ -1,5 +1,5 @@
-//! Requests: redirects followed by hand, because the Hub's own headers stand on the answer that redirects, and the
-//! token must not follow to another host.
+//! HTTP requests. Redirects are followed by hand: the Hub's own headers are in the redirecting answer, and
+//! the token must not be sent to another host.
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
@@ -8,13 +8,13 @@ use ureq::{Agent, Body};
 use crate::error::{Error, Result};
 use crate::settings::{Patience, Settings};
 
-/// The most redirects of one request.
+/// Maximum number of redirects per request.
 const REDIRECTS: usize = 10;
 
-/// The most bytes of a text answer, such as the list of a repository's files.
+/// Maximum size in bytes of a text answer, such as a repository's list of files.
 const LONGEST_TEXT: u64 = 64 << 20;
 
-/// Sends requests to the Hub and, where it redirects, to others.
+/// Sends requests to the Hub and to the hosts that it redirects to.
 pub(crate) struct Client {
     agent: Agent,
     endpoint: String,
@@ -27,30 +27,30 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// What is asked of a file.
+/// The kind of request for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
-    /// What the Hub says of it; a redirect to another host is not followed.
+    /// The Hub's description of the file; a redirect to another host is not followed.
     Head,
-    /// Its bytes from an offset on.
+    /// The bytes of the file from an offset.
     Get {
         /// The offset.
         from: u64,
     },
 }
 
-/// An answer, of whatever status.
+/// An answer of any status.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
-    /// Of the last answer.
+    /// The headers of the last answer.
     pub(crate) headers: HeaderMap,
-    /// What the Hub said of the file on the way.
+    /// The file's description, collected over all redirects.
     pub(crate) facts: Facts,
     body: Body,
 }
 
-/// What the Hub's headers say of a file. A large file is stored elsewhere, and the answer that redirects there has the
-/// headers of its own for it (`X-Linked-...`); otherwise the last answer counts.
+/// The Hub's headers about a file. A large file is stored elsewhere, and the redirecting answer describes it
+/// in headers of its own (`X-Linked-...`); otherwise the last answer counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// The commit it belongs to.
@@ -71,7 +71,7 @@ impl Reply {
         self.header(header::CONTENT_LENGTH)?.parse().ok()
     }
 
-    /// The body, byte by byte.
+    /// A reader of the body.
     pub(crate) fn reader(self) -> impl std::io::Read {
         self.body.into_reader()
     }
@@ -89,14 +89,16 @@ impl Client {
         if origin(&endpoint).is_none() {
             return Err(Error::Environment {
                 variable: "HF_ENDPOINT",
-                problem: format!("{endpoint:?} is no address; write one like https://huggingface.co"),
+                problem: format!(
+                    "{endpoint:?} is not a valid address; write one like https://huggingface.co"
+                ),
             });
         }
         if settings.token.as_deref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Err(Error::Environment {
                 variable: "HF_TOKEN",
-                problem: "the token (of this variable, or of the token's file) has a blank or a sign in it that no \
-                          token has; copy it anew from the Hub's settings"
+                problem: "the token (from this variable or the token file) contains a space or another \
+                          character that no token has; copy it again from the Hub's settings"
                     .to_owned(),
             });
         }
@@ -116,7 +118,7 @@ impl Client {
         Ok(Self { agent, endpoint, token: settings.token.clone() })
     }
 
-    /// An address below the endpoint.
+    /// A URL below the endpoint.
     pub(crate) fn address(&self, path: &str) -> String {
         format!("{}/{path}", self.endpoint)
     }
@@ -126,7 +128,7 @@ impl Client {
         self.token.is_some()
     }
 
-    /// One request with its redirects. An error is a connection's, in words.
+    /// Sends one request and follows its redirects. An error is the message of a failed connection.
     pub(crate) fn send(&self, ask: Ask, url: &str) -> std::result::Result<Reply, String> {
         let mut url = url.to_owned();
         let mut facts = Facts::default();
@@ -180,7 +182,7 @@ impl Facts {
         self.size = number("content-length").filter(|_| status.is_success());
     }
 
-    /// The tag of the content: the SHA-256 of a large file, the Git hash of a small one.
+    /// The ETag of the blob: the SHA-256 of a large file, the Git hash of a small one.
     pub(crate) fn etag(&self) -> Option<&str> {
         self.linked_etag.as_deref().or(self.etag.as_deref())
     }
@@ -202,12 +204,12 @@ fn origin(url: &str) -> Option<(String, String)> {
     Some((scheme.to_owned(), uri.authority()?.as_str().to_ascii_lowercase()))
 }
 
-/// The address that a `Location` names, seen from another one.
+/// Resolves a `Location` header against the URL that returned it.
 fn resolve(base: &str, location: &str) -> std::result::Result<String, String> {
     if origin(location).is_some() {
         return Ok(location.to_owned());
     }
-    let refused = || format!("a redirect to {location:?}");
+    let refused = || format!("invalid redirect to {location:?}");
     let (scheme, host) = origin(base).ok_or_else(refused)?;
     if let Some(rest) = location.strip_prefix("//") {
         Ok(format!("{scheme}://{rest}"))
@@ -218,7 +220,7 @@ fn resolve(base: &str, location: &str) -> std::result::Result<String, String> {
     }
 }
 
-/// Counts failures in a row and pauses between them.
+/// Counts consecutive failures and pauses between attempts.
 pub(crate) struct Retry<'a> {
     patience: &'a Patience,
     failed: u32,
@@ -229,13 +231,13 @@ impl<'a> Retry<'a> {
         Self { patience, failed: 0 }
     }
 
-    /// Forgets earlier failures: there was progress.
+    /// Resets the count after progress.
     pub(crate) fn progressed(&mut self) {
         self.failed = 0;
     }
 
-    /// After a failure: pauses, at least for as long as the server wants (a minute at most), if there is another
-    /// attempt; otherwise gives the number of attempts.
+    /// After a failure: pauses if another attempt is left, at least as long as the server requests (up to a
+    /// minute). Otherwise returns the number of attempts.
     pub(crate) fn again(&mut self, wanted: Option<Duration>) -> std::result::Result<(), u32> {
         self.failed += 1;
         if self.failed >= self.patience.attempts {

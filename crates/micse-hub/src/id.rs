@@ -1,15 +1,16 @@
-//! Names: of repositories, revisions, files and blobs. Whatever becomes a part of a path passes through here.
+//! Validates names of repositories, revisions, files and blobs. Every name passes through here before it
+//! becomes part of a path.
 use crate::error::{Error, Result};
 
-/// The revision that is meant without `@`.
+/// The default revision.
 const MAIN: &str = "main";
 
-/// The most characters of an id, on the Hub.
+/// Maximum length of a Hub ID in characters.
 const LONGEST_ID: usize = 96;
 
-/// Whether a value has the form of an id on the Hub: `name` or `owner/name`, with an optional `@revision`.
+/// Whether a value has the form of a Hub ID: `name` or `owner/name`, with an optional `@revision`.
 ///
-/// A folder's or a file's name can have that form too, so look for those first.
+/// A file or folder name can have that form too, so check for those first.
 ///
 /// ```
 /// use micse_hub::is_hub_id;
@@ -20,7 +21,7 @@ pub fn is_hub_id(value: &str) -> bool {
     split(value).is_some()
 }
 
-/// The id and the revision.
+/// Splits a value into ID and revision.
 fn split(value: &str) -> Option<(&str, &str)> {
     let (id, revision) = value.split_once('@').unwrap_or((value, MAIN));
     let parts: Vec<&str> = id.split('/').collect();
@@ -28,8 +29,8 @@ fn split(value: &str) -> Option<(&str, &str)> {
     (good && is_revision(revision)).then_some((id, revision))
 }
 
-/// One half of an id: the Hub allows letters, digits, `-`, `_` and `.`, but `--` and `..` nowhere, `-` and `.` not at
-/// the ends, and no name that ends like a repository's address.
+/// Whether a string is valid as one half of a Hub ID. The Hub allows letters, digits, `-`, `_` and `.`, but
+/// no `--` or `..`, no `-` or `.` at either end, and no `.git` at the end.
 fn is_part(part: &str) -> bool {
     !part.is_empty()
         && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
@@ -40,13 +41,13 @@ fn is_part(part: &str) -> bool {
         && part.strip_suffix(".git").is_none()
 }
 
-/// A branch, tag or commit that is safe as a relative path.
+/// Whether a branch, tag or commit is safe as a relative path.
 fn is_revision(revision: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
     revision.bytes().all(plain) && is_safe_path(revision)
 }
 
-/// Whether a name from the Hub stays below the folder it is joined to, on every system.
+/// Whether a name from the Hub stays inside the folder it is joined to, on every operating system.
 pub(crate) fn is_safe_path(name: &str) -> bool {
     name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
         && !name.contains(['\\', ':'])
@@ -67,14 +68,14 @@ fn is_lower_hex(value: &str) -> bool {
     value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// An `ETag` header as the name of a blob: without `W/` and quotes. None for what cannot be a file's name.
+/// The blob name for an `ETag` header: without `W/` and quotes. `None` if it cannot be a file name.
 pub(crate) fn blob_name(etag: &str) -> Option<String> {
     let name = etag.trim().trim_start_matches("W/").trim_matches('"');
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (!name.is_empty() && name.len() <= 128 && name.bytes().all(plain)).then(|| name.to_owned())
 }
 
-/// The two kinds of repositories that are of use here.
+/// The two kinds of repositories that this crate uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Model,
@@ -103,8 +104,8 @@ impl Repository {
     pub(crate) fn model(value: &str) -> Result<Self> {
         let (id, revision) = split(value).ok_or_else(|| Error::Name {
             value: value.to_owned(),
-            what: "id of a model on the Hub",
-            remedy: "write owner/name or name, if wanted with @ and a branch, tag or commit",
+            what: "Hub model ID",
+            remedy: "write owner/name or name, optionally followed by @ and a branch, tag or commit",
         })?;
         Ok(Self { kind: Kind::Model, id: id.to_owned(), revision: revision.to_owned() })
     }
@@ -113,7 +114,7 @@ impl Repository {
         if split(id).is_none_or(|(plain, _)| plain != id) {
             return Err(Error::Name {
                 value: id.to_owned(),
-                what: "id of a dataset on the Hub",
+                what: "Hub dataset ID",
                 remedy: "write owner/name or name",
             });
         }
@@ -127,22 +128,22 @@ impl Repository {
         Ok(Self { kind: Kind::Dataset, id: id.to_owned(), revision: revision.to_owned() })
     }
 
-    /// The folder in the cache.
+    /// Its folder in the cache.
     pub(crate) fn folder(&self) -> String {
         format!("{}s--{}", self.kind.name(), self.id.replace('/', "--"))
     }
 
-    /// The address below the endpoint where the revision's files are listed.
+    /// The URL path that lists the files of this revision.
     pub(crate) fn listing(&self) -> String {
         format!("api/{}s/{}/revision/{}?blobs=true", self.kind.name(), self.id, escape(&self.revision, false))
     }
 
-    /// The address below the endpoint of a file at a revision.
+    /// The URL path of a file at a revision.
     pub(crate) fn file(&self, revision: &str, file: &str) -> String {
         format!("{}/resolve/{}/{}", self.page(), escape(revision, false), escape(file, true))
     }
 
-    /// The address below the endpoint of the page for people.
+    /// The URL path of the repository's web page.
     pub(crate) fn page(&self) -> String {
         match self.kind {
             Kind::Model => self.id.clone(),
@@ -151,7 +152,7 @@ impl Repository {
     }
 }
 
-/// Percent-encodes for a URL's path; a slash only if it is no separator.
+/// Percent-encodes a URL path; slashes are kept only as separators.
 fn escape(text: &str, slash_separates: bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {

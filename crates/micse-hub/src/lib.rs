@@ -1,4 +1,4 @@
-//! Models and data from the Hugging Face Hub, in the cache that Python's `huggingface_hub` shares.
+//! Models and datasets from the Hugging Face Hub, in the cache shared with Python's `huggingface_hub`.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), micse_hub::Error> {
@@ -9,29 +9,30 @@
 //! # }
 //! ```
 //!
-//! [`Hub::model`] gives the folder of a model and fetches what is missing of it: the configuration, the tokenizer,
-//! the weights (safetensors, else PyTorch's; whole or in shards) and the folders of sentence-transformers' modules,
-//! and nothing else. [`Hub::dataset_file`] gives one file of a dataset, checked against a SHA-256; [`catalogue`]
-//! lists the data of the field's standard protocol. [`Settings`] says which environment variables are read.
+//! [`Hub::model`] returns a model folder and downloads the files that are missing from it: the configuration,
+//! the tokenizer, the weights (safetensors, else PyTorch's format; one file or shards) and the folders of the
+//! sentence-transformers modules, nothing else. [`Hub::dataset_file`] returns one file of a dataset, checked
+//! against a SHA-256. [`catalogue`] lists the datasets of the standard protocol. [`Settings`] documents the
+//! environment variables.
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! - The folders are those of Python's library (`models--OWNER--NAME/{blobs,refs,snapshots}`), and so are the lock
-//!   files: what one has fetched, the other finds, and they can run at the same time.
-//! - A snapshot holds whole files only. A download grows under `blobs/ETAG.incomplete`; its size, and its SHA-256
-//!   where the Hub names one (all large files), are compared before it is renamed. A branch's name points to a
-//!   new commit only after all of the model's files are there.
-//! - A cut connection is tried again from where it ended, and so is the next call after a failed one.
-//! - The token goes to the Hub's own host, never along with a redirect to another one.
-//! - No name that the Hub gives leaves the cache.
-//! - Nothing is printed: bytes and remarks are told to the caller as [`Event`]s.
+//! - The cache layout (`models--OWNER--NAME/{blobs,refs,snapshots}`) and the lock files are those of the
+//!   Python library. Each library finds what the other has downloaded, and both can run at the same time.
+//! - A snapshot contains complete files only. A download grows in `blobs/ETAG.incomplete`; before it is
+//!   renamed, its size is checked, and its SHA-256 where the Hub states one (for all large files). A branch
+//!   moves to a new commit only after all files of the model are there.
+//! - An interrupted download resumes where it stopped, both within a call and in the next call.
+//! - The token is sent only to the Hub's own host, never to the target of a redirect to another host.
+//! - No file name from the Hub can lead outside the cache.
+//! - The library prints nothing: the caller receives progress and notes as [`Event`]s.
 //!
 //! # Why not the `hf-hub` crate
 //!
-//! Its release 0.5 renames a download into the cache without comparing size or checksum, appends to a partial file
-//! even where the server answers with the whole file, may continue at offset 0 of a half-written one after a
-//! failure, has no time limits, loses the reason of a refusal, and locks under other names than Python does. What it
-//! would have left to do, requests and redirects, is what `ureq` does; so `ureq` is used directly.
+//! Release 0.5 renames a download into the cache without comparing size or checksum, appends to a partial
+//! file even if the server sends the complete file, may resume a half-written file at offset 0 after a
+//! failure, has no timeouts, drops the reason of a rejected request, and uses lock names that differ from
+//! Python's. What would remain for it to do is requests and redirects, so this crate uses `ureq` directly.
 mod cache;
 mod catalogue;
 mod dataset;
@@ -55,28 +56,28 @@ use cache::Store;
 use http::Client;
 use id::Repository;
 
-/// What happens while files are fetched, for a command to show.
+/// A progress report during a download, for a command to display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// A file's bytes arrive. The first such event of a file tells what an earlier call left of it; `done` falls
-    /// when a download begins anew.
+    /// Bytes of a file have arrived. The first event of a file reports how much an earlier call left; `done`
+    /// decreases when a download starts over.
     Bytes {
         /// The file's name in its repository.
         file: &'a str,
-        /// Bytes that are there.
+        /// Bytes received so far.
         done: u64,
-        /// Bytes of the whole file, if the Hub says so.
+        /// Size of the complete file, if the Hub states it.
         total: Option<u64>,
     },
-    /// A remark in one line: something was taken from the cache for want of a connection, or waits.
+    /// A one-line note: the cached copy is used because the Hub did not answer, or the call is waiting.
     Note(&'a str),
 }
 
-/// Where [`Event`]s go. `&mut |_| {}` ignores them.
+/// The receiver of [`Event`]s. `&mut |_| {}` ignores them.
 pub type Progress<'a> = dyn FnMut(Event<'_>) + 'a;
 
-/// The Hub as seen through a cache.
+/// Access to the Hub through a cache.
 #[derive(Debug)]
 pub struct Hub {
     settings: Settings,
@@ -84,20 +85,20 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// With given settings.
+    /// Uses the given settings.
     ///
     /// # Errors
-    /// [`Error::Environment`]: an endpoint that is no `http://` or `https://` address, a token with a blank or a
-    /// control character in it.
+    /// [`Error::Environment`]: the endpoint is not an `http://` or `https://` address, or the token contains
+    /// a space or a control character.
     pub fn new(settings: Settings) -> Result<Self> {
         let client = Client::new(&settings)?;
         Ok(Self { settings, client })
     }
 
-    /// With the settings of the process's environment.
+    /// Reads the settings from the environment of the process.
     ///
     /// # Errors
-    /// Those of [`Settings::from_env`] and [`Self::new`].
+    /// The errors of [`Settings::from_env`] and [`Self::new`].
     pub fn from_env() -> Result<Self> {
         Self::new(Settings::from_env()?)
     }

@@ -1,4 +1,4 @@
-//! A model's folder.
+//! Downloads model folders.
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::{Event, Hub, Progress};
 /// A repository's files at a commit.
 struct Listing {
     commit: String,
-    /// Names, with sizes in bytes where the Hub says them.
+    /// Names, with sizes in bytes where the Hub states them.
     files: BTreeMap<String, Option<u64>>,
 }
 
@@ -42,19 +42,21 @@ struct Lfs {
 }
 
 impl Hub {
-    /// The folder of a model in the cache, with all files that a model needs; what is missing is fetched.
+    /// Returns the cached folder of a model with all files that a model needs, and downloads the missing
+    /// ones.
     ///
-    /// `id` is `owner/name` or `name`, if wanted with `@` and a branch, tag or commit; without, `main`. One request
-    /// asks which commit that is now and which files it has; a full commit that is in the cache needs none. If the
-    /// Hub does not answer, or refuses, a complete folder of the cache is taken, and a [`Event::Note`] says so.
+    /// `id` is `owner/name` or `name`, optionally followed by `@` and a branch, tag or commit (default:
+    /// `main`). One request looks up the current commit and its files; a full commit hash that is in the
+    /// cache needs none. If the Hub does not answer, or rejects the request, a complete cached folder is used
+    /// and an [`Event::Note`] reports it.
     ///
     /// # Errors
-    /// - [`Error::Name`]: `id` is none.
+    /// - [`Error::Name`]: `id` is not a valid Hub ID.
     /// - [`Error::NoSuchRepository`], [`Error::NoSuchRevision`], [`Error::Refused`], [`Error::Status`],
-    ///   [`Error::Reply`], [`Error::Unreachable`]: what the Hub answers, if anything.
-    /// - [`Error::Offline`]: no connection is wanted, and the cache has not all.
-    /// - [`Error::NotAModel`]: the repository has no weights, configuration or tokenizer of a known name, or names
-    ///   files outside of its folder.
+    ///   [`Error::Reply`], [`Error::Unreachable`]: the Hub's answer, or none.
+    /// - [`Error::Offline`]: offline mode is on, and the cache is incomplete.
+    /// - [`Error::NotAModel`]: the repository has no weights, configuration or tokenizer of a known name, or
+    ///   refers to files outside its folder.
     /// - [`Error::BrokenOff`], [`Error::Size`], [`Error::Checksum`]: a download failed.
     /// - [`Error::DiskFull`], [`Error::Locked`], [`Error::File`]: the cache cannot be written.
     pub fn model(&self, id: &str, progress: &mut Progress<'_>) -> Result<PathBuf> {
@@ -74,7 +76,7 @@ impl Hub {
             Err(error @ Error::NoSuchRevision { .. }) => Err(error),
             Err(error) => match cached(&repository, &store, progress) {
                 Ok(folder) => {
-                    progress(Event::Note(&format!("{id}: taken from the cache, because {error}")));
+                    progress(Event::Note(&format!("{id}: using the cached copy, because {error}")));
                     Ok(folder)
                 }
                 Err(_) => Err(error),
@@ -88,17 +90,17 @@ impl Hub {
         let odd = |problem| Error::Reply { url: url.clone(), problem };
         let cut_off = |cause| Fault::passing(Error::Unreachable { url: url.clone(), cause });
         let text = self.insist(|| self.ask(Ask::Get { from: 0 }, &subject)?.text().map_err(cut_off))?;
-        let reply: ListingReply = serde_json::from_str(&text)
-            .map_err(|error| odd(format!("not with a list of files ({error})")))?;
+        let reply: ListingReply =
+            serde_json::from_str(&text).map_err(|error| odd(format!("not a list of files ({error})")))?;
         if !id::is_commit(&reply.sha) {
-            return Err(odd(format!("its sha {:?} is no commit", reply.sha)));
+            return Err(odd(format!("sha {:?} is not a commit hash", reply.sha)));
         }
         let size = |file: &Sibling| file.lfs.as_ref().and_then(|lfs| lfs.size).or(file.size);
         let files = reply.siblings.into_iter().map(|file| (file.rfilename.clone(), size(&file))).collect();
         Ok(Listing { commit: reply.sha, files })
     }
 
-    /// Fetches what the plan wants and the snapshot lacks.
+    /// Downloads the files that are in the plan but not in the snapshot.
     fn complete(
         &self,
         repository: &Repository,
@@ -116,7 +118,7 @@ impl Hub {
             match path.metadata() {
                 Ok(there) if size.is_none_or(|size| there.len() == size) => return Ok(path),
                 Ok(there) => progress(Event::Note(&format!(
-                    "{name}: the cache has {} bytes where the Hub has {}; it is fetched again",
+                    "{name}: {} bytes in the cache, {} on the Hub; downloading it again",
                     there.len(),
                     size.unwrap_or_default()
                 ))),
@@ -142,12 +144,12 @@ impl Hub {
     }
 }
 
-/// Whether the cache knows of a commit if it has modules.
+/// Whether the cache records if a commit has sentence-transformers modules.
 fn is_settled(store: &Store, commit: &str) -> bool {
     store.snapshot(commit).join(MODULES).is_file() || store.lacks(commit, MODULES)
 }
 
-/// The folder in the cache, if it is complete.
+/// The cached folder, if it is complete.
 fn cached(repository: &Repository, store: &Store, progress: &mut Progress<'_>) -> Result<PathBuf> {
     let offline = |missing: String| Error::Offline {
         id: repository.id.clone(),
@@ -169,14 +171,14 @@ fn cached(repository: &Repository, store: &Store, progress: &mut Progress<'_>) -
     match plan(&names, read) {
         Ok(_) => {}
         Err(NoPlan::Problem(problem)) => {
-            return Err(offline(format!("the cache has a part of it only: {problem}")));
+            return Err(offline(format!("the cache has only part of it: {problem}")));
         }
         Err(NoPlan::Read(error)) => return Err(error),
     }
     if !is_settled(store, &commit) {
         progress(Event::Note(&format!(
-            "{}: the cache has no {MODULES}, and without a connection it is not known whether the model has one; \
-             it is taken as a plain encoder",
+            "{}: the cache has no {MODULES}, and offline it is unknown whether the model has one; using it \
+             as a plain encoder",
             repository.id
         )));
     }

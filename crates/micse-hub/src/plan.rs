@@ -1,20 +1,20 @@
-//! Which of a repository's files make up a model.
+//! Selects the files of a repository that make up a model.
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
 use crate::id::is_safe_path;
 
-/// The list of a sentence-transformers model's modules.
+/// The list of sentence-transformers modules.
 pub(crate) const MODULES: &str = "modules.json";
 
-/// Files that a model's folder, or a module's, may have beside its weights.
+/// Files that a model or module folder may have in addition to its weights.
 const WANTED: [&str; 22] = [
     "config.json",
     MODULES,
     "config_sentence_transformers.json",
     "sentence_bert_config.json",
-    // Older names of the same.
+    // Older names of the same file.
     "sentence_roberta_config.json",
     "sentence_distilbert_config.json",
     "sentence_camembert_config.json",
@@ -30,17 +30,17 @@ const WANTED: [&str; 22] = [
     "merges.txt",
     "sentencepiece.bpe.model",
     "spiece.model",
-    // This project's own: a masked-LM head, and whitening or a flow.
+    // This project's own files: a masked-LM head, and whitening or a flow.
     "mlm_head.safetensors",
     "post.json",
     "post.safetensors",
 ];
 
-/// One of these at least makes a tokenizer.
+/// A tokenizer needs at least one of these.
 const TOKENIZERS: [&str; 5] =
     ["tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model"];
 
-/// Weights by preference; an index stands for the shards that it names.
+/// Weights in order of preference; an index stands for the shards that it lists.
 const WEIGHTS: [&str; 4] = [
     "model.safetensors",
     "model.safetensors.index.json",
@@ -58,13 +58,14 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// Why there is no plan: a problem of the repository in words, or an error of what reads its files.
+/// Why no plan exists: a description of what is wrong with the repository, or an error while reading its
+/// files.
 pub(crate) enum NoPlan<E> {
     Problem(String),
     Read(E),
 }
 
-/// The files to have, out of those that a repository has (`names`); `read` gives a file's text.
+/// Selects from the file names of a repository (`names`) the files to download. `read` returns a file's text.
 pub(crate) fn plan<E>(
     names: &BTreeSet<String>,
     mut read: impl FnMut(&str) -> Result<String, E>,
@@ -92,7 +93,7 @@ pub(crate) fn plan<E>(
     for prefix in &folders {
         let there = |name: &&&str| names.contains(&format!("{prefix}{name}"));
         wanted.extend(WANTED.iter().filter(there).map(|name| format!("{prefix}{name}")));
-        // A root without the encoder may hold other weights, say of an export; no one reads them.
+        // A root without the encoder may contain other weights, such as an export, that nothing reads.
         if prefix.is_empty() && !encoder.is_empty() {
             continue;
         }
@@ -109,7 +110,7 @@ pub(crate) fn plan<E>(
                     }
                     let shard = format!("{prefix}{shard}");
                     if !names.contains(&shard) {
-                        return Err(NoPlan::Problem(format!("{weights} names {shard}, which is not there")));
+                        return Err(NoPlan::Problem(format!("{weights} lists {shard}, which is missing")));
                     }
                     wanted.push(shard);
                 }
@@ -118,11 +119,8 @@ pub(crate) fn plan<E>(
             return Err(NoPlan::Problem(no_weights(names, prefix)));
         }
     }
-    let missing = |name: &str, what: &str| {
-        NoPlan::Problem(format!(
-            "{encoder}{name} is not there; without {what} this is no model of a known kind"
-        ))
-    };
+    let missing =
+        |name: &str, what: &str| NoPlan::Problem(format!("{encoder}{name} is missing; a model needs {what}"));
     if !names.contains(&format!("{encoder}config.json")) {
         return Err(missing("config.json", "a configuration"));
     }
@@ -142,24 +140,21 @@ fn no_weights(names: &BTreeSet<String>, prefix: &str) -> String {
         .collect();
     let other = match found.as_slice() {
         [] => String::new(),
-        found => format!(" (there is {}, which this project does not read)", found.join(", ")),
+        found => format!(" (found {}, which micse does not read)", found.join(", ")),
     };
     format!(
-        "{prefix}model.safetensors or {prefix}pytorch_model.bin is not there{other}; \
-         look for another repository of the same model, or convert it with transformers: \
+        "no {prefix}model.safetensors or {prefix}pytorch_model.bin{other}; look for another repository of \
+         the same model, or convert it with transformers: \
          AutoModel.from_pretrained(...).save_pretrained(FOLDER)"
     )
 }
 
 fn leaves<E>(file: &str, path: &str) -> NoPlan<E> {
-    NoPlan::Problem(format!(
-        "{file} names {path:?}, which leads out of the model's folder; it is not fetched"
-    ))
+    NoPlan::Problem(format!("{file} lists {path:?}, which is outside the model folder; it is not downloaded"))
 }
 
 fn parse<'a, T: Deserialize<'a>, E>(name: &str, text: &'a str) -> Result<T, NoPlan<E>> {
-    serde_json::from_str(text)
-        .map_err(|error| NoPlan::Problem(format!("{name} is not what it should be: {error}")))
+    serde_json::from_str(text).map_err(|error| NoPlan::Problem(format!("{name} is invalid: {error}")))
 }
 
 #[cfg(test)]
@@ -199,7 +194,7 @@ mod tests {
             with(&shards).unwrap(),
             ["config.json", "m-1.bin", "m-2.bin", "pytorch_model.bin.index.json", "vocab.txt"]
         );
-        assert!(with(&shards[..2]).unwrap_err().contains("m-2.bin, which is not there"));
+        assert!(with(&shards[..2]).unwrap_err().contains("m-2.bin, which is missing"));
         assert!(with(&[]).unwrap_err().contains("tf_model.h5"));
     }
 
@@ -252,10 +247,10 @@ mod tests {
         for path in ["../x", "/etc", "a/../../x", "..", "a\\\\b"] {
             let modules = format!(r#"[{{"path": ""}}, {{"path": "{path}"}}]"#);
             let files = [&base[..], &[("modules.json", &modules), ("model.safetensors", "")]].concat();
-            assert!(plan_of(&files).unwrap_err().contains("leads out"), "{path}");
+            assert!(plan_of(&files).unwrap_err().contains("outside the model folder"), "{path}");
             let index = format!(r#"{{"weight_map": {{"a": "{path}"}}}}"#);
             let files = [&base[..], &[("model.safetensors.index.json", &index)]].concat();
-            assert!(plan_of(&files).unwrap_err().contains("leads out"), "{path}");
+            assert!(plan_of(&files).unwrap_err().contains("outside the model folder"), "{path}");
         }
     }
 

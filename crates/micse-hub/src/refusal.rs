@@ -1,4 +1,4 @@
-//! From a status that is no success to an error with a remedy.
+//! Turns an error status into an error with a remedy.
 use std::time::Duration;
 
 use ureq::http::header;
@@ -7,15 +7,15 @@ use crate::error::Error;
 use crate::http::{Client, Reply};
 use crate::id::{Kind, Repository};
 
-/// Why a step failed, and whether to try it again.
+/// Why a step failed, and whether to retry it.
 pub(crate) enum Fault {
-    /// Another attempt would fail as well.
+    /// Another attempt would fail too.
     Final(Error),
     /// Another attempt may succeed.
     Passing {
-        /// What to report if it does not.
+        /// The error to report if it does not.
         error: Error,
-        /// How long the server wants to be left alone.
+        /// How long the server asks clients to wait.
         wait: Option<Duration>,
     },
 }
@@ -26,16 +26,16 @@ impl Fault {
     }
 }
 
-/// What was asked for.
+/// The subject of a request.
 pub(crate) struct Subject<'a> {
     pub(crate) repository: &'a Repository,
-    /// A file, or the list of files.
+    /// A file, or `None` for the list of files.
     pub(crate) file: Option<&'a str>,
     pub(crate) revision: &'a str,
     pub(crate) url: &'a str,
 }
 
-/// What a status that is no success means.
+/// The error that a failure status stands for.
 pub(crate) fn refusal(client: &Client, subject: &Subject<'_>, reply: &Reply) -> Fault {
     let Subject { repository, file, revision, url } = subject;
     let status = reply.status.as_u16();
@@ -44,8 +44,8 @@ pub(crate) fn refusal(client: &Client, subject: &Subject<'_>, reply: &Reply) -> 
     let page = client.address(&repository.page());
     if matches!(status, 408 | 429 | 500..=599) {
         let remedy = match status {
-            429 => "the Hub wants fewer requests: wait some minutes, or set HF_TOKEN to get a larger share",
-            _ => "the Hub has a fault of its own: run the command again later",
+            429 => "rate limited by the Hub; wait a few minutes, or set HF_TOKEN for a higher limit",
+            _ => "the Hub has a problem; run the command again later",
         };
         let wait = reply.header(header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
         let error = Error::Status { url: (*url).to_owned(), status, said, remedy };
@@ -67,10 +67,10 @@ pub(crate) fn refusal(client: &Client, subject: &Subject<'_>, reply: &Reply) -> 
     let bad_token = client.has_token() && said.contains("Invalid credentials");
     Fault::Final(match (reply.header("x-error-code"), status, file) {
         (_, 401, _) if bad_token => refused(
-            "the token is not valid: make a new one in the Hub's settings and set HF_TOKEN to it".into(),
+            "the token is invalid; create a new one in the Hub's settings and set HF_TOKEN to it".into(),
         ),
         (Some("GatedRepo"), ..) => refused(format!(
-            "accept {terms} at {page} with your account, and set HF_TOKEN to a token of that account"
+            "accept {terms} at {page} with your account, and set HF_TOKEN to one of its tokens"
         )),
         (Some("RevisionNotFound"), ..) => {
             Error::NoSuchRevision { id: id.clone(), revision: (*revision).to_owned(), page }
@@ -78,14 +78,14 @@ pub(crate) fn refusal(client: &Client, subject: &Subject<'_>, reply: &Reply) -> 
         (Some("RepoNotFound"), ..) | (_, 404 | 410, None) => missing(page),
         (Some("EntryNotFound"), _, Some(file)) | (_, 404 | 410, Some(file)) => no_such_file(file, page),
         (_, 401 | 403, _) => refused(format!(
-            "check the name at {page}, accept {terms} there if it asks for that, and set HF_TOKEN to a token that \
-             may read it (a fine-grained one needs access to public gated repositories)"
+            "check the name at {page}, accept {terms} there if required, and set HF_TOKEN to a token with \
+             read access (a fine-grained token needs access to public gated repositories)"
         )),
         _ => Error::Status {
             url: (*url).to_owned(),
             status,
             said,
-            remedy: "is HF_ENDPOINT the address of a Hub, and is no proxy between?",
+            remedy: "check that HF_ENDPOINT is the address of a Hub and that no proxy interferes",
         },
     })
 }

@@ -1,4 +1,4 @@
-//! What the environment says, read as Python's `huggingface_hub` reads it.
+//! Settings from the environment, read as Python's `huggingface_hub` reads them.
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 const ENDPOINT: &str = "https://huggingface.co";
 
-/// Where the Hub and its cache are, and how patient to be.
+/// The addresses of the Hub and its cache, and limits for requests.
 ///
 /// | field | variables, the first that is set and not empty |
 /// |---|---|
@@ -17,38 +17,39 @@ const ENDPOINT: &str = "https://huggingface.co";
 /// | `token` | `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, the file `HF_TOKEN_PATH`, the file `token` in `HF_HOME`; none at all with `HF_HUB_DISABLE_IMPLICIT_TOKEN` |
 /// | `offline` | `HF_HUB_OFFLINE`, `TRANSFORMERS_OFFLINE` |
 ///
-/// In paths a leading `~` and `$NAME` or `${NAME}` are replaced; switches are on for 1, on, yes and true in any case.
+/// In paths, a leading `~` and `$NAME` or `${NAME}` are expanded. Switches are on for 1, on, yes and true in
+/// any case.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The folder that holds `models--OWNER--NAME` and the like.
+    /// The folder that contains `models--OWNER--NAME` and its siblings.
     pub cache: PathBuf,
-    /// The Hub's address, without a slash at its end.
+    /// The Hub's address, without a trailing slash.
     pub endpoint: String,
-    /// Sent to the Hub's host, if given.
+    /// The access token, sent to the Hub's host only.
     pub token: Option<String>,
-    /// The cache alone is used.
+    /// Offline mode: use only the cache.
     pub offline: bool,
     /// Time limits and attempts.
     pub patience: Patience,
 }
 
-/// Time limits and attempts.
+/// Time limits and number of attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// Attempts in a row without a new byte, at least 1.
+    /// Consecutive attempts without a new byte, at least 1.
     pub attempts: u32,
-    /// The pause after the first of them; each further one is twice as long.
+    /// The pause after the first attempt; it doubles after each further one.
     pub pause: Duration,
-    /// The longest time until a connection stands.
+    /// Maximum time to establish a connection.
     pub connect: Duration,
-    /// The longest time without a byte on a connection.
+    /// Maximum time without a byte on a connection.
     pub stall: Duration,
-    /// The longest time that another process may hold a file.
+    /// Maximum time to wait for another process that holds a file's lock.
     pub lock: Duration,
 }
 
 impl Default for Patience {
-    /// 4 attempts, after pauses of 0.5, 1 and 2 s; 10 s for a connection, 30 s without a byte, one hour for a lock.
+    /// 4 attempts with pauses of 0.5, 1 and 2 s; 10 s to connect, 30 s without a byte, one hour for a lock.
     fn default() -> Self {
         Self {
             attempts: 4,
@@ -73,19 +74,19 @@ impl fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// The process's own environment.
+    /// Reads the environment of the process.
     ///
     /// # Errors
-    /// Those of [`Self::from_variables`].
+    /// The errors of [`Self::from_variables`].
     pub fn from_env() -> Result<Self> {
         Self::from_variables(|name| std::env::var_os(name))
     }
 
-    /// A given environment.
+    /// Reads the given environment.
     ///
     /// # Errors
-    /// [`Error::Environment`]: no variable says where a cache could be, or one that should be text is not UTF-8;
-    /// [`Error::File`]: the token's file exists and cannot be read.
+    /// [`Error::Environment`]: no variable determines a cache folder, or a text variable is not UTF-8.
+    /// [`Error::File`]: the token file exists but cannot be read.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let variables = Variables { lookup };
         let home = match variables.path("HF_HOME") {
@@ -101,8 +102,7 @@ impl Settings {
             .or_else(|| home.as_ref().map(|home| home.join("hub")))
             .ok_or_else(|| Error::Environment {
                 variable: "HF_HOME",
-                problem: "is not set, and neither is HOME; set it to the folder that should hold models"
-                    .into(),
+                problem: "is not set, and neither is HOME; set it to a folder for downloaded models".into(),
             })?;
         let endpoint = variables.text("HF_ENDPOINT")?.unwrap_or_else(|| ENDPOINT.to_owned());
         let token = if variables.switch("HF_HUB_DISABLE_IMPLICIT_TOKEN")? == Some(true) {
@@ -124,7 +124,7 @@ impl Settings {
     }
 }
 
-/// An environment in which an empty variable is not set.
+/// An environment in which an empty variable counts as unset.
 struct Variables<F> {
     lookup: F,
 }
@@ -159,7 +159,7 @@ impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
         })
     }
 
-    /// Replaces a leading `~` and variables; an unknown variable stays as it is written.
+    /// Expands a leading `~` and variables; an unknown variable is kept as written.
     fn expand(&self, text: &str) -> PathBuf {
         let mut rest = text;
         let mut path = OsString::new();
@@ -199,9 +199,9 @@ impl<F: Fn(&str) -> Option<OsString>> Variables<F> {
             Ok(text) => Ok(clean(&text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::File {
-                action: "read the token's file",
+                action: "read the token file",
                 path,
-                remedy: "mend it, or set HF_TOKEN (HF_HUB_DISABLE_IMPLICIT_TOKEN=1 goes without)",
+                remedy: "fix it, set HF_TOKEN, or set HF_HUB_DISABLE_IMPLICIT_TOKEN=1 to use no token",
                 source,
             }),
         }
@@ -266,7 +266,7 @@ mod tests {
             );
         }
         let both = [base, ("HF_HUB_OFFLINE", "0"), ("TRANSFORMERS_OFFLINE", "1")];
-        assert!(!settings(&both).unwrap().offline, "the Hub's own variable decides");
+        assert!(!settings(&both).unwrap().offline, "HF_HUB_OFFLINE takes precedence");
         assert_eq!(settings(&[base]).unwrap().endpoint, "https://huggingface.co");
         assert_eq!(settings(&[base, ("HF_ENDPOINT", "http://a:1/")]).unwrap().endpoint, "http://a:1");
     }
@@ -289,6 +289,6 @@ mod tests {
         let none = [home, ("HF_TOKEN", "hf_x"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")];
         assert_eq!(settings(&none).unwrap().token, None);
         let folder = [home, ("HF_TOKEN_PATH", home.1)];
-        assert!(matches!(settings(&folder), Err(Error::File { .. })), "a folder is no token file");
+        assert!(matches!(settings(&folder), Err(Error::File { .. })), "a folder is not a token file");
     }
 }

@@ -1,4 +1,4 @@
-//! Files of datasets, with and without a checksum.
+//! Dataset files, with and without a checksum.
 mod common;
 
 use std::path::PathBuf;
@@ -63,14 +63,14 @@ fn a_wrong_checksum_removes_the_file() {
     let hub = hub(&server, cache.path());
     let wrong = "0".repeat(64);
     let Err(Error::Checksum { found, expected, .. }) = get(&hub, "small.txt", Some(&wrong)) else {
-        panic!("should be an error")
+        panic!("expected an error")
     };
     assert_eq!((found, expected), (etag(true, b"three\n"), wrong.clone()));
     let left = common::files(cache.path());
     assert!(!left.iter().any(|name| name.contains("small") || name.contains("/blobs/")), "{left:?}");
     server.requests();
     assert!(matches!(get(&hub, "big.txt", Some(&wrong)), Err(Error::Checksum { .. })));
-    assert_eq!(server.downloads().len(), 0, "the Hub names the sum of a large file");
+    assert_eq!(server.downloads().len(), 0, "the Hub states the checksum of a large file");
     assert!(matches!(get(&hub, "big.txt", Some("1234")), Err(Error::Name { .. })));
 }
 
@@ -95,9 +95,9 @@ fn without_an_answer_the_cache_is_taken_and_that_is_said() {
     let mut notes = Vec::new();
     let mut note = |event: Event<'_>| notes.push(format!("{event:?}"));
     assert_eq!(hub.dataset_file(ID, "small.txt", "main", None, &mut note).unwrap(), path);
-    assert!(notes.len() == 1 && notes[0].contains("from the cache"), "{notes:?}");
+    assert!(notes.len() == 1 && notes[0].contains("the cached copy"), "{notes:?}");
     let error = get(&hub, "big.txt", None).map(|_| ());
-    assert!(error.is_ok(), "another file is not concerned");
+    assert!(error.is_ok(), "another file is not affected");
 }
 
 #[test]

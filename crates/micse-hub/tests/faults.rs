@@ -1,4 +1,4 @@
-//! Downloads that go wrong, and what is left of them.
+//! Failed downloads, and what they leave behind.
 mod common;
 
 use std::fs::File;
@@ -14,16 +14,16 @@ use micse_hub::{Error, Hub, Patience, Settings};
 const ID: &str = "owner/name";
 
 fn message(result: Result<std::path::PathBuf, Error>) -> String {
-    result.expect_err("should fail").to_string()
+    result.expect_err("expected an error").to_string()
 }
 
-/// Where the weights' bytes gather.
+/// Path of the partial download of the weights.
 fn partial(cache: &std::path::Path, repo: &Repo) -> std::path::PathBuf {
     let tag = etag(true, repo.bytes("model.safetensors"));
     cache.join("models--owner--name/blobs").join(format!("{tag}.incomplete"))
 }
 
-/// The path of the weights in the storage.
+/// Path of the weights in the external storage.
 fn stored(repo: &Repo) -> String {
     etag(true, repo.bytes("model.safetensors"))
 }
@@ -65,14 +65,18 @@ fn many_cuts_with_progress_are_no_failure_and_cuts_without_are() {
         "{text}"
     );
     let snapshot = cache.path().join("models--owner--name/snapshots").join(repo.commit());
-    assert!(!snapshot.join("model.safetensors").exists(), "nothing half-fetched is to be seen");
-    assert_eq!(partial(cache.path(), &repo).metadata().unwrap().len(), 100_000, "but it is kept");
+    assert!(!snapshot.join("model.safetensors").exists(), "no partial file in the snapshot");
+    assert_eq!(partial(cache.path(), &repo).metadata().unwrap().len(), 100_000, "the partial file is kept");
 
     server.heal();
     server.requests();
     assert_whole(&model(&hub, ID).unwrap(), &repo);
     let ranges: Vec<_> = server.downloads().into_iter().filter_map(|request| request.range).collect();
-    assert_eq!(ranges, ["bytes=100000-", "bytes=100000-"], "at the Hub, and at the storage it redirects to");
+    assert_eq!(
+        ranges,
+        ["bytes=100000-", "bytes=100000-"],
+        "one request to the Hub, one to the storage it redirects to"
+    );
 }
 
 #[test]
@@ -97,10 +101,10 @@ fn a_partial_file_that_is_wrong_is_thrown_away() {
     wrong_whole[10] ^= 1;
     let longer = [weights, b"and more"].concat();
     for (what, bytes) in [
-        ("a wrong head", wrong_head),
-        ("as long but wrong", wrong_whole),
+        ("a wrong beginning", wrong_head),
+        ("the right length but wrong", wrong_whole),
         ("longer", longer),
-        ("whole and right", weights.to_vec()),
+        ("complete and correct", weights.to_vec()),
     ] {
         let cache = tempfile::tempdir().unwrap();
         let server = Server::with_model(ID, &repo);
@@ -113,8 +117,8 @@ fn a_partial_file_that_is_wrong_is_thrown_away() {
         assert_eq!(
             fetched,
             match what {
-                "whole and right" => 0,
-                "a wrong head" => 2,
+                "complete and correct" => 0,
+                "a wrong beginning" => 2,
                 _ => 1,
             },
             "{what}"
@@ -156,7 +160,7 @@ fn a_wrong_size_is_said() {
         assert!(matches!(error, Error::Size { .. }), "{fault:?}: {error}");
         assert!(!files(cache.path()).iter().any(|name| name.ends_with("model.safetensors")), "{fault:?}");
     }
-    // A small file has no checksum: its size alone is compared.
+    // A small file has no checksum, so only its size is checked.
     let (cache, server) = (tempfile::tempdir().unwrap(), Server::with_model(ID, &repo));
     server.fail("GET", "/vocab.txt", 99, Fault::Shorter(3));
     assert!(matches!(model(&hub(&server, cache.path()), ID), Err(Error::Size { .. })));

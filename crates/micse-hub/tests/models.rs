@@ -1,4 +1,4 @@
-//! Models from a small Hub: what is fetched, what is not, and what the cache is good for.
+//! Models from a small local Hub: which files are downloaded, and how the cache is used.
 mod common;
 
 use std::path::Path;
@@ -26,9 +26,13 @@ fn a_model_is_fetched_whole_and_without_what_nobody_needs() {
     assert_eq!(std::fs::read_to_string(root.join("refs/main")).unwrap(), repo.commit());
     let blobs = files(&root.join("blobs"));
     assert_eq!(blobs.len(), WANTED.len(), "{blobs:?}");
-    assert!(!blobs.iter().any(|name| name.contains('.')), "nothing is left over: {blobs:?}");
+    assert!(!blobs.iter().any(|name| name.contains('.')), "no leftovers: {blobs:?}");
     let link = std::fs::read_link(folder.join("1_Pooling/config.json")).unwrap();
-    assert!(link.starts_with("../../../blobs"), "a cache can be moved: {}", link.display());
+    assert!(
+        link.starts_with("../../../blobs"),
+        "links must be relative, so that a cache can be moved: {}",
+        link.display()
+    );
 }
 
 #[test]
@@ -59,7 +63,7 @@ fn a_second_call_fetches_nothing_and_a_commit_asks_nothing() {
     assert!(server.requests().len() > WANTED.len());
     assert_eq!(model(&hub, ID).unwrap(), first);
     let again = server.requests();
-    assert_eq!(again.len(), 1, "one question, which commit main is: {again:?}");
+    assert_eq!(again.len(), 1, "one request, for the commit of main: {again:?}");
     let pinned = format!("{ID}@{}", repo.commit());
     assert_eq!(model(&hub, &pinned).unwrap(), first);
     assert_eq!(server.requests().len(), 0, "a commit's files never change");
@@ -163,7 +167,7 @@ fn offline_it_is_said_when_modules_may_be_missing() {
     model(&hub(&server, cache.path()), "plain").unwrap();
     let (result, notes) = model_and_notes(&offline(&server, cache.path()), "plain");
     assert!(result.is_ok());
-    assert_eq!(notes, Vec::<String>::new(), "that it has none was noted when it was fetched");
+    assert_eq!(notes, Vec::<String>::new(), "the download recorded that it has no modules");
 }
 
 #[test]
@@ -175,11 +179,14 @@ fn without_an_answer_the_cache_is_taken_and_that_is_said() {
     server.fail("GET", "/api/", 99, Fault::Status(503, &[]));
     let (result, notes) = model_and_notes(&hub, ID);
     assert_eq!(result.unwrap(), folder);
-    assert!(notes.len() == 1 && notes[0].contains("from the cache") && notes[0].contains("503"), "{notes:?}");
+    assert!(
+        notes.len() == 1 && notes[0].contains("the cached copy") && notes[0].contains("503"),
+        "{notes:?}"
+    );
     let nobody = Settings { endpoint: "http://127.0.0.1:1".to_owned(), ..settings(&server, cache.path()) };
     let (result, notes) = model_and_notes(&Hub::new(nobody).unwrap(), ID);
     assert_eq!(result.unwrap(), folder);
-    assert!(notes.len() == 1 && notes[0].contains("cannot be reached"), "{notes:?}");
+    assert!(notes.len() == 1 && notes[0].contains("cannot reach"), "{notes:?}");
 }
 
 #[test]
@@ -255,7 +262,7 @@ fn names_that_lead_out_of_the_cache_are_refused() {
         let server = Server::with_model(ID, &repo);
         let error = model(&hub(&server, &cache), ID).unwrap_err();
         assert!(matches!(error, Error::NotAModel { .. }), "{error}");
-        assert!(error.to_string().contains("leads out"), "{error}");
+        assert!(error.to_string().contains("outside the model folder"), "{error}");
         assert_eq!(files(parent.path()).iter().filter(|name| !name.starts_with("cache/")).count(), 0);
         assert!(server.requests().iter().all(|request| !request.path.contains("outside")));
     }
@@ -273,14 +280,14 @@ fn two_at_once_fetch_each_file_once() {
         })
         .collect();
     for thread in threads {
-        // While others still make links, this one's folder is complete already.
+        // While other threads still create links, this thread's folder is already complete.
         assert_whole(&thread.join().unwrap(), &repo);
     }
     let mut paths: Vec<_> = server.downloads().into_iter().map(|request| request.path).collect();
     paths.sort();
     let count = paths.len();
     paths.dedup();
-    assert_eq!(paths.len(), count, "the others wait and find it");
+    assert_eq!(paths.len(), count, "the other threads wait and find it");
     let root = cache.path().join("models--owner--name");
-    assert_eq!(files(&root.join("snapshots").join(repo.commit())), WANTED, "no temporary names are left");
+    assert_eq!(files(&root.join("snapshots").join(repo.commit())), WANTED, "no temporary files are left");
 }

@@ -1,6 +1,6 @@
-//! The cache is shared with Python's `huggingface_hub`: each finds what the other has fetched.
+//! The cache is shared with Python's `huggingface_hub`: each library finds the other's downloads.
 //!
-//! Runs with `MICSE_PYTHON=PYTHON`, an interpreter that has that library.
+//! Needs `MICSE_PYTHON=PYTHON`, an interpreter with that library.
 mod common;
 
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use common::{
 
 const ID: &str = "owner/name";
 
-/// Runs a script and gives its lines; the script knows `id`, `files` and the library as `h`.
+/// Runs a script and returns its output lines. The script can use `id`, `files` and the library as `h`.
 fn python(server: &Server, cache: &Path, variables: &[(&str, &str)], script: &str) -> Option<Vec<String>> {
     let Some(python) = std::env::var_os("MICSE_PYTHON") else {
-        println!("skipped: MICSE_PYTHON names no Python with huggingface_hub");
+        println!("skipped: MICSE_PYTHON is not a Python with huggingface_hub");
         return None;
     };
     let head = format!("import huggingface_hub as h\nid = {ID:?}\nfiles = {WANTED:?}\n");
@@ -50,7 +50,7 @@ fn what_python_has_fetched_is_found() {
         assert_eq!(folder.join("config.json"), config);
         assert_whole(&folder, &repo);
         assert_eq!(model(&hub(&server, cache.path()), ID).unwrap(), folder);
-        assert_eq!(server.requests().len(), 1, "nothing but the question which commit main is");
+        assert_eq!(server.requests().len(), 1, "one request only, for the commit of main");
     }
 }
 
@@ -80,8 +80,8 @@ assert not info.warnings, info.warnings
 repo = next(iter(info.repos))
 print(repo.repo_id, repo.repo_type, next(iter(repo.refs)), repo.nb_files)
 ";
-    let lines = python(&server, cache.path(), &[], script).expect("Python is there");
-    assert_eq!(server.downloads().len(), 0, "with a connection it compares and finds nothing to fetch");
+    let lines = python(&server, cache.path(), &[], script).expect("Python runs");
+    assert_eq!(server.downloads().len(), 0, "Python compares the files and downloads nothing");
     assert_eq!(lines[0], format!("{ID} model main {}", WANTED.len()));
 }
 
@@ -120,7 +120,7 @@ with WeakFileLock({lock:?}):
     });
 }
 
-/// The encoder that the repository ships, as a repository on the Hub would hold it.
+/// The encoder in this repository, as a Hub repository.
 fn shipped() -> (PathBuf, Repo) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/encoder");
     let mut repo = Repo::new();
@@ -154,17 +154,17 @@ print('same')
     );
     let Some(lines) = python(&server, cache.path(), &[("HF_HUB_OFFLINE", "1")], &script) else { return };
     if lines.is_empty() {
-        println!("skipped: the Python of MICSE_PYTHON has no sentence-transformers");
+        println!("skipped: MICSE_PYTHON is a Python without sentence-transformers");
         return;
     }
     assert_eq!(lines, ["same"]);
     assert_eq!(server.requests().len(), 0);
 
     let other = tempfile::tempdir().unwrap();
-    python(&server, other.path(), &[], &script).expect("Python is there");
+    python(&server, other.path(), &[], &script).expect("Python runs");
     let found = model(&offline(&server, other.path()), ID).unwrap();
     let (here, there) = (files(&fetched), files(&found));
-    // A masked-LM head is this project's own, and a README is for people.
+    // A masked-LM head is specific to this project, and the README is not needed.
     let differs = |name: &&String| !name.starts_with("mlm_head") && !name.starts_with("README");
     assert_eq!(
         here.iter().filter(differs).collect::<Vec<_>>(),

@@ -1,4 +1,4 @@
-//! What the Hub answers instead of a file, and what is said then.
+//! Error answers of the Hub, and the resulting messages.
 mod common;
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use micse_hub::{Error, Hub, Settings};
 const ID: &str = "owner/name";
 
 fn message(result: Result<std::path::PathBuf, Error>) -> String {
-    result.expect_err("should fail").to_string()
+    result.expect_err("expected an error").to_string()
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_fault_of_the_hub_passes() {
     server.heal();
     server.fail("GET", "/api/", 99, Fault::Status(429, &[("Retry-After", "0")]));
     let error = message(model(&hub(&server, cache.path()), ID));
-    assert!(error.contains("429") && error.contains("fewer requests"), "{error}");
+    assert!(error.contains("429") && error.contains("rate limited"), "{error}");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn refusals_say_what_to_do() {
     server.fail("GET", "/api/", 1, Fault::Status(401, invalid));
     let with_token = Settings { token: Some("hf_old".to_owned()), ..settings(&server, cache.path()) };
     let error = message(model(&Hub::new(with_token).unwrap(), ID));
-    assert!(error.contains("token is not valid"), "{error}");
+    assert!(error.contains("token is invalid"), "{error}");
 
     server.fail("HEAD", "model.safetensors", 1, Fault::Status(404, &[("X-Error-Code", "EntryNotFound")]));
     let error = model(&hub, ID).unwrap_err();
@@ -121,7 +121,7 @@ fn settings_that_cannot_work_are_refused() {
         let bad = Settings { token: Some(token.to_owned()), ..settings(&server, cache.path()) };
         let error = Hub::new(bad).unwrap_err();
         assert!(matches!(error, Error::Environment { variable: "HF_TOKEN", .. }), "{error}");
-        assert!(!error.to_string().contains(token), "a token is not shown");
+        assert!(!error.to_string().contains(token), "the message must not contain the token");
     }
     assert!(matches!(model(&hub(&server, cache.path()), "../up"), Err(Error::Name { .. })));
 }

@@ -1,4 +1,4 @@
-//! Writes a model folder again with its weights in half precision: `half_precision FROM TO cls|mean`.
+//! Rewrites a model folder with its weights in half precision: `half_precision FROM TO cls|mean`.
 
 use candle_core::DType;
 use micse_model::{Compute, ModelFolder, Pooling, save_model};

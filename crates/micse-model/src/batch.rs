@@ -1,25 +1,25 @@
-//! A batch of tokenized sentences, one row a token.
+//! A batch of tokenized sentences, one row per token.
 //!
-//! Tokens are packed: row `r` of every token-wise tensor (`[rows, D]`) is one token, the sentences one
-//! after the other. Where padding takes part (see [`Padding`]) each sentence has `width` rows.
+//! Tokens are packed: row `r` of every token-wise tensor (`[rows, D]`) is one token, sentence after sentence.
+//! With padding (see [`Padding`]), each sentence has `width` rows.
 
 use std::ops::Range;
 
 use crate::{BertConfig, Error, Pooling, Result};
 
-/// What becomes of the places behind the end of a short sentence.
+/// How the positions after the end of a short sentence are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Padding {
-    /// They do not exist: the default, and the fastest.
+    /// They do not exist. This is the default, and the fastest.
     #[default]
     Drop,
-    /// Their rows are computed, but nobody attends to them (as a padded batch does in PyTorch).
+    /// Their rows are computed, but nothing attends to them (a padded batch in PyTorch).
     Keep,
-    /// They are ordinary tokens (released code that forgets the attention mask).
+    /// They are ordinary tokens (as in released code that omits the attention mask).
     Attend,
 }
 
-/// Tokenized sentences in the form that encoders take.
+/// Tokenized sentences, the input of encoders.
 #[derive(Clone, Debug)]
 pub struct Batch {
     ids: Vec<u32>,
@@ -32,27 +32,28 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// A batch without padding. `sentences[b]` holds the ids of sentence b with `[CLS]` and `[SEP]`.
+    /// A batch without padding. `sentences[b]` contains the token IDs of sentence b, with `[CLS]` and
+    /// `[SEP]`.
     ///
     /// # Errors
-    /// No sentences, or a sentence without tokens.
+    /// Fails without sentences, or if a sentence has no tokens.
     pub fn new(sentences: &[impl AsRef<[u32]>]) -> Result<Self> {
         Self::padded(sentences, 0, Padding::Drop)
     }
 
-    /// A batch whose short sentences are padded with `pad_id` to the longest one, unless `padding` is
-    /// [`Padding::Drop`].
+    /// A batch whose short sentences are padded with `pad_id` to the length of the longest, unless `padding`
+    /// is [`Padding::Drop`].
     ///
     /// # Errors
-    /// No sentences, or a sentence without tokens.
+    /// Fails without sentences, or if a sentence has no tokens.
     pub fn padded(sentences: &[impl AsRef<[u32]>], pad_id: u32, padding: Padding) -> Result<Self> {
         Self::padded_to(sentences, pad_id, padding, 0)
     }
 
-    /// [`Self::padded`] to at least `width` rows a sentence, as code does that pads to its length limit.
+    /// [`Self::padded`] to at least `width` rows per sentence, for code that pads to its length limit.
     ///
     /// # Errors
-    /// As [`Self::padded`].
+    /// Those of [`Self::padded`].
     pub fn padded_to(
         sentences: &[impl AsRef<[u32]>],
         pad_id: u32,
@@ -80,19 +81,19 @@ impl Batch {
         Ok(Self { ids, positions, lengths, first_row, padding, width, first_sentence: 0 })
     }
 
-    /// Says that sentence 0 of this batch is sentence `first` of the whole batch of the step, so that
-    /// dropout draws the same masks when a batch is encoded in chunks.
+    /// Declares sentence 0 of this batch to be sentence `first` of the step's whole batch, so that dropout
+    /// draws the same masks when a batch is encoded in chunks.
     #[must_use]
     pub fn starting_at(mut self, first: usize) -> Self {
         self.first_sentence = first;
         self
     }
 
-    /// The given sentences of this batch as a batch of their own, which keeps their numbers in the whole batch.
-    /// Where padding takes part it keeps this batch's width too.
+    /// A batch of the given sentences only. They keep their numbers in the whole batch and, with padding,
+    /// this batch's width.
     ///
     /// # Panics
-    /// The range is empty, or not within the batch.
+    /// If the range is empty or not within the batch.
     #[must_use]
     pub fn chunk(&self, sentences: Range<usize>) -> Self {
         assert!(!sentences.is_empty() && sentences.end <= self.sentences(), "no chunk {sentences:?}");
@@ -111,15 +112,15 @@ impl Batch {
         }
     }
 
-    /// Other position ids, one for each row (see [`Self::positions`]): `ConSERT`'s shuffled positions. Where a token
-    /// stands in its sentence, which dropout and attention positions go by, stays.
+    /// Replaces the position IDs, one per row (see [`Self::positions`]): the shuffled positions of `ConSERT`.
+    /// Dropout and attention positions still use the token's original place in its sentence.
     ///
     /// # Errors
-    /// Not one for each row.
+    /// Fails if the number of IDs is not the number of rows.
     pub fn with_positions(mut self, positions: Vec<u32>) -> Result<Self> {
         if positions.len() != self.ids.len() {
             return Err(Error::Input(format!(
-                "{} position ids were given for a batch of {} rows",
+                "got {} position IDs for a batch of {} rows",
                 positions.len(),
                 self.ids.len()
             )));
@@ -138,33 +139,34 @@ impl Batch {
         self.ids.len()
     }
 
-    /// Tokens of each sentence, padding not counted.
+    /// The number of tokens of each sentence, without padding.
     pub fn lengths(&self) -> &[usize] {
         &self.lengths
     }
 
-    /// The longest sentence's tokens n.
+    /// The length n of the longest sentence in tokens.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// How short sentences are treated.
+    /// How the positions after short sentences are treated.
     pub fn padding(&self) -> Padding {
         self.padding
     }
 
-    /// The token id of every row.
+    /// The token ID of every row.
     pub fn ids(&self) -> &[u32] {
         &self.ids
     }
 
-    /// The position id of every row: 0, 1, 2, ... in every sentence.
+    /// The position ID of every row: 0, 1, 2, ... in every sentence.
     pub fn positions(&self) -> &[u32] {
         &self.positions
     }
 
-    /// The row of an encoder's position table for every row. Where RoBERTa's families meet a pad in the middle of a
-    /// sentence (a text with a literal `<pad>`), the tokens after it are counted without it.
+    /// The row of an encoder's position table for every row. Like the RoBERTa code, this does not count a pad
+    /// token in the middle of a sentence (a text with a literal `<pad>`) in the positions of the tokens after
+    /// it.
     pub(crate) fn position_rows(&self, config: &BertConfig) -> Vec<u32> {
         let place = |(&id, &position): (&u32, &u32)| config.position_row(id, position);
         let mut rows: Vec<u32> = self.ids.iter().zip(&self.positions).map(place).collect();
@@ -182,22 +184,22 @@ impl Batch {
         rows
     }
 
-    /// The row of sentence b's first token.
+    /// The row of the first token of each sentence.
     pub fn first_rows(&self) -> &[usize] {
         &self.first_row
     }
 
-    /// Rows that sentence b has: its length, or the width where padding takes part.
+    /// The number of rows of sentence b: its length, or the width with padding.
     pub fn rows_of(&self, b: usize) -> usize {
         if self.padding == Padding::Drop { self.lengths[b] } else { self.width }
     }
 
-    /// Keys that the tokens of sentence b attend to.
+    /// The number of keys that the tokens of sentence b attend to.
     pub fn keys_of(&self, b: usize) -> usize {
         if self.padding == Padding::Attend { self.width } else { self.lengths[b] }
     }
 
-    /// The rows of sentence b that a pooling's mean is over.
+    /// The number of rows of sentence b that a pooling averages.
     pub(crate) fn averaged_rows(&self, b: usize, pooling: Pooling) -> usize {
         match pooling {
             Pooling::MeanWithPads => self.rows_of(b),
@@ -205,21 +207,21 @@ impl Batch {
         }
     }
 
-    /// The number of sentence b in the whole batch of the step.
+    /// The number of sentence b in the step's whole batch.
     pub fn sentence_number(&self, b: usize) -> usize {
         self.first_sentence + b
     }
 
-    /// Checks that an encoder of this configuration can take the batch.
+    /// Checks that an encoder with this configuration accepts the batch.
     ///
     /// # Errors
-    /// A token id beyond the vocabulary, or a sentence longer than the encoder has positions.
+    /// Fails if a token ID is outside the vocabulary, or a sentence is longer than the encoder's positions.
     pub fn check(&self, config: &BertConfig) -> Result<()> {
         if let Some(row) = self.ids.iter().position(|&id| id as usize >= config.vocab_size) {
             let sentence = self.first_row.partition_point(|&first| first <= row) - 1;
             return Err(Error::Input(format!(
-                "token id {} (sentence {}, position {}) is beyond the encoder's vocabulary of {}; \
-                 use the tokenizer that belongs to the encoder",
+                "token ID {} (sentence {}, position {}) is outside the encoder's vocabulary of {}; use the \
+                 encoder's own tokenizer",
                 self.ids[row],
                 self.sentence_number(sentence),
                 row - self.first_row[sentence],
@@ -231,13 +233,13 @@ impl Batch {
             let positions = config.max_position_embeddings;
             if self.width <= positions {
                 return Err(Error::Input(format!(
-                    "position id {position} is beyond the encoder's {positions} positions"
+                    "position ID {position} is outside the encoder's {positions} positions"
                 )));
             }
         }
         if self.width > config.max_position_embeddings {
             return Err(Error::Input(format!(
-                "a sentence of {} tokens is longer than the encoder's {} positions; truncate it",
+                "a sentence of {} tokens exceeds the encoder's {} positions; truncate it",
                 self.width, config.max_position_embeddings
             )));
         }
@@ -252,7 +254,8 @@ mod tests {
     #[test]
     fn pads_within_a_sentence_are_not_counted_as_positions() {
         let mut config = BertConfig::with_sizes(20, 1, 4, 2, 16);
-        // transformers' create_position_ids_from_input_ids([[0, 7, 1, 8, 1, 2], [0, 9, 2, 1, 1, 1]], 1).
+        // Reference: create_position_ids_from_input_ids([[0, 7, 1, 8, 1, 2], [0, 9, 2, 1, 1, 1]], 1) of
+        // transformers.
         let sentences = [vec![0, 7, 1, 8, 1, 2], vec![0, 9, 2]];
         let batch = Batch::padded(&sentences, 1, Padding::Keep).expect("a batch");
         config.family = crate::Family::Roberta;
@@ -272,7 +275,7 @@ mod tests {
         assert!(same(&whole.chunk(1..4).chunk(1..2), &whole.chunk(2..3)));
         assert!(same(&whole.chunk(0..4), &whole));
 
-        // With padding a sentence's rows do not depend on its chunk.
+        // With padding, a sentence's rows do not depend on its chunk.
         let padded = Batch::padded(&sentences, 0, Padding::Keep).expect("a batch");
         let chunk = padded.chunk(2..4);
         assert_eq!((chunk.width(), chunk.rows(), chunk.sentence_number(1)), (4, 8, 3));

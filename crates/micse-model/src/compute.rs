@@ -1,4 +1,4 @@
-//! Where and how an encoder is computed: device, engine, precision.
+//! How an encoder is computed: device, engine, precision.
 
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
@@ -10,18 +10,18 @@ use crate::tensor::TensorEncoder;
 use crate::weights::TensorSource;
 use crate::{BertConfig, Error, Result};
 
-/// What runs an encoder's passes.
+/// The implementation of an encoder's passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Engine {
     /// Plain tensor operations with autograd, on any device: the reference.
     Tensor,
-    /// Kernels on packed tokens with a backward pass written by hand: the fast one, on CPUs only.
+    /// Kernels on packed tokens with a hand-written backward pass: fast, on CPUs only.
     Packed,
 }
 
 impl Engine {
-    /// All of them.
+    /// All engines.
     pub const ALL: [Self; 2] = [Self::Tensor, Self::Packed];
 
     /// The name on the command line and in files.
@@ -33,19 +33,19 @@ impl Engine {
     }
 }
 
-/// What the encoder's matrix products are computed in. Parameters and sums are f32 in both.
+/// The number format of the factors in the encoder's matrix products. Parameters and sums are always f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
-    /// 32 bits.
+    /// 32-bit floats.
     #[default]
     F32,
-    /// Factors are rounded to bfloat16, products are summed in f32.
+    /// Factors are rounded to bfloat16; products are summed in f32.
     Bf16,
 }
 
 impl Precision {
-    /// All of them.
+    /// All precisions.
     pub const ALL: [Self; 2] = [Self::F32, Self::Bf16];
 
     /// The name on the command line and in files.
@@ -57,33 +57,33 @@ impl Precision {
     }
 }
 
-/// Device, engine and precision, checked to go together.
+/// Device, engine and precision, checked for compatibility.
 #[derive(Clone, Debug)]
 pub struct Compute {
-    /// Where tensors live.
+    /// The device of all tensors.
     pub device: Device,
-    /// What runs the encoder.
+    /// The engine of the encoder.
     pub engine: Engine,
-    /// What its products are computed in.
+    /// The precision of its matrix products.
     pub precision: Precision,
 }
 
 impl Compute {
-    /// The fast engine on the CPU, in f32: what commands take unless told otherwise.
+    /// The fast engine on the CPU, in f32: the default of all commands.
     pub fn cpu() -> Self {
         Self { device: Device::Cpu, engine: Engine::Packed, precision: Precision::F32 }
     }
 
-    /// The tensor engine on the CPU, in f32: what other ways to compute are held to.
+    /// The tensor engine on the CPU, in f32: the reference for all other combinations.
     pub fn reference() -> Self {
         Self { engine: Engine::Tensor, ..Self::cpu() }
     }
 
-    /// The device named `cpu`, `cuda` or `metal` (`cuda:1` for the second card), with the engine asked for, else
-    /// the fastest one that runs there.
+    /// The device named `cpu`, `cuda` or `metal` (`cuda:1` for the second card), with the requested engine,
+    /// else the fastest engine on that device.
     ///
     /// # Errors
-    /// The device is unknown or not there, or the three do not go together.
+    /// Fails if the device is unknown or unavailable, or if device, engine and precision cannot be combined.
     pub fn new(device_name: &str, engine: Option<Engine>, precision: Precision) -> Result<Self> {
         let device = device(device_name)?;
         let fastest = if device.is_cpu() { Engine::Packed } else { Engine::Tensor };
@@ -124,11 +124,12 @@ impl Default for Compute {
     }
 }
 
-/// An encoder whose parameters come from a source of tensors: a weights file, random values, another encoder.
+/// Builds an encoder with parameters from a source of tensors: a weights file, random values, another
+/// encoder.
 ///
 /// # Errors
-/// A tensor is missing or has the wrong shape; the configuration is impossible; device, engine and precision
-/// do not go together.
+/// Fails if a tensor is missing or has the wrong shape, if the configuration is invalid, or if device, engine
+/// and precision cannot be combined.
 pub fn build_encoder(
     config: BertConfig,
     source: &mut dyn TensorSource,
@@ -141,7 +142,7 @@ pub fn build_encoder(
     }
 }
 
-/// Implements `Display` and `FromStr` by `ALL` and `name`.
+/// Implements `Display` and `FromStr` from `ALL` and `name`.
 macro_rules! named {
     ($type:ty, $what:literal) => {
         impl std::fmt::Display for $type {
@@ -156,7 +157,7 @@ macro_rules! named {
             fn from_str(text: &str) -> std::result::Result<Self, String> {
                 Self::ALL.into_iter().find(|value| value.name() == text).ok_or_else(|| {
                     let known = Self::ALL.map(Self::name).join(", ");
-                    format!("unknown {} \"{text}\"; there are {known}", $what)
+                    format!("unknown {} \"{text}\"; choose from {known}", $what)
                 })
             }
         }

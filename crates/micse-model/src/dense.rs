@@ -1,4 +1,4 @@
-//! A linear layer behind the pooling, sentence-transformers' module `Dense`.
+//! A linear layer after the pooling: the sentence-transformers module `Dense`.
 
 use std::path::Path;
 
@@ -15,21 +15,21 @@ use crate::weights::{TensorSource, save_safetensors};
 use crate::{Error, Result};
 use micse_files::write_json;
 
-/// The weight's name in the module's own file.
+/// The weight's name in the module's file.
 const WEIGHT: &str = "linear.weight";
 const BIAS: &str = "linear.bias";
 
 /// The name of the skip connection's weight.
 const RESIDUAL: &str = "residual.weight";
 
-/// What follows the product: PyTorch's modules, with their default arguments.
+/// The activation after the product: PyTorch modules with their default arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum DenseActivation {
-    /// Nothing.
+    /// None.
     #[serde(rename = "torch.nn.modules.linear.Identity", alias = "torch.nn.Identity")]
     Identity,
-    /// tanh, also where the file names nothing.
+    /// tanh, the default if the file names no activation.
     #[serde(rename = "torch.nn.modules.activation.Tanh", alias = "torch.nn.Tanh")]
     Tanh,
     /// max(0, x).
@@ -63,17 +63,17 @@ impl DenseActivation {
     }
 }
 
-/// What is added to the output, unchanged by the activation.
+/// The skip connection, added after the activation.
 #[derive(Clone, Debug, PartialEq)]
 enum Residual {
-    /// The input itself, where it has as many entries.
+    /// The input itself, which must be as long as the output.
     Input,
-    /// A product of the input, `[outputs, inputs]`.
+    /// A product with the input: a matrix `[outputs, inputs]`.
     Product(Vec<f32>),
 }
 
-/// `y = f(W x + b)`: W `[outputs, inputs]`, b `[outputs]`, f a [`DenseActivation`]; with a residual x, or R x, is added.
-/// Sums are taken in f64.
+/// `y = f(W x + b)`: W `[outputs, inputs]`, b `[outputs]`, f a [`DenseActivation`]; with a residual, x or R x
+/// is added. Sums are computed in f64.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dense {
     weight: Vec<f32>,
@@ -109,10 +109,11 @@ fn tanh() -> DenseActivation {
 }
 
 impl Dense {
-    /// A layer of a weight (row by row: `outputs` rows of `inputs` entries) and a bias of `outputs` entries.
+    /// Builds a layer from a weight (row by row: `outputs` rows of `inputs` entries) and a bias of `outputs`
+    /// entries.
     ///
     /// # Errors
-    /// The lengths do not fit each other, or there are no inputs or outputs.
+    /// Fails if the lengths do not match, or the number of inputs or outputs is 0.
     pub fn new(
         weight: Vec<f32>,
         bias: Option<Vec<f32>>,
@@ -125,7 +126,7 @@ impl Dense {
             || bias.as_ref().is_some_and(|b| b.len() != outputs)
         {
             return Err(Error::Input(format!(
-                "a weight of {} entries and a bias of {:?} make no linear layer of {inputs} inputs",
+                "a weight of {} entries and a bias of {:?} do not form a linear layer with {inputs} inputs",
                 weight.len(),
                 bias.map(|b| b.len())
             )));
@@ -133,29 +134,31 @@ impl Dense {
         Ok(Self { weight, bias, inputs, activation, residual: None })
     }
 
-    /// Entries of a row that goes in.
+    /// Number of entries per input row.
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// Entries of a row that comes out.
+    /// Number of entries per output row.
     pub fn outputs(&self) -> usize {
         self.weight.len() / self.inputs
     }
 
-    /// What follows the product.
+    /// The activation after the product.
     pub fn activation(&self) -> DenseActivation {
         self.activation
     }
 
-    /// The rows behind the layer.
+    /// Applies the layer to every row.
     ///
     /// # Errors
-    /// A row has another number of entries than [`Self::inputs`].
+    /// Fails if a row does not have [`Self::inputs`] entries.
     pub fn apply(&self, rows: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
         if let Some(row) = rows.iter().find(|row| row.len() != self.inputs) {
             let (found, inputs) = (row.len(), self.inputs);
-            return Err(Error::Input(format!("a row of {found} entries for a linear layer of {inputs}")));
+            return Err(Error::Input(format!(
+                "a row has {found} entries, but the linear layer expects {inputs}"
+            )));
         }
         Ok(rows.par_iter().map(|row| self.apply_one(row)).collect())
     }
@@ -178,22 +181,24 @@ impl Dense {
         self.weight.chunks_exact(self.inputs).enumerate().map(entry).collect()
     }
 
-    /// Reads the module's folder: `config.json`, and `model.safetensors` or `pytorch_model.bin`.
+    /// Reads the module folder: `config.json`, and `model.safetensors` or `pytorch_model.bin`.
     ///
     /// # Errors
-    /// A file is missing or damaged, or asks for what is not supported (another activation, other names of what goes in
-    /// and out).
+    /// Fails if a file is missing or damaged, or requires an unsupported feature (another activation, other
+    /// names of inputs and outputs).
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join("config.json");
         let invalid = |reason: String| Error::Config { path: path.clone(), reason };
         let keys: Keys = serde_json::from_str(&read_text(&path)?).map_err(|e| {
-            invalid(format!("not a Dense module that can be applied here ({e}); activations are Identity, Tanh, ReLU, GELU, Sigmoid, SiLU and \
-                 LeakyReLU"))
+            invalid(format!(
+                "not a supported Dense module ({e}); activations are Identity, Tanh, ReLU, GELU, Sigmoid, \
+                 SiLU and LeakyReLU"
+            ))
         })?;
         let named = [keys.module_input_name, keys.module_output_name];
         if let Some(name) = named.iter().flatten().find(|name| *name != EMBEDDING) {
             return Err(invalid(format!(
-                "a Dense module on `{name}` is not supported; only on `{EMBEDDING}`"
+                "a Dense module on `{name}` is not supported, only on `{EMBEDDING}`"
             )));
         }
         if keys.in_features == 0 || keys.out_features == 0 {
@@ -216,7 +221,7 @@ impl Dense {
         Ok(Self { residual, ..Self::new(weight, bias, keys.in_features, keys.activation_function)? })
     }
 
-    /// Writes the module's folder.
+    /// Writes the module folder.
     pub(crate) fn save(&self, folder: &Path) -> Result<()> {
         let keys = Keys {
             in_features: self.inputs,
@@ -262,7 +267,7 @@ mod tests {
 
     #[test]
     fn activations_and_residuals_follow_pytorch() {
-        // torch.nn.{ReLU,GELU,Sigmoid,SiLU,LeakyReLU}() of -1.5 and 0.5, float64.
+        // Reference: torch.nn.{ReLU,GELU,Sigmoid,SiLU,LeakyReLU}() of -1.5 and 0.5, float64.
         for (activation, expected) in [
             (DenseActivation::Relu, [0.0, 0.5]),
             (DenseActivation::Gelu, [-0.100_210_801_903_6, 0.345_731_230_637_0]),
@@ -272,7 +277,10 @@ mod tests {
         ] {
             for (x, expected) in [-1.5, 0.5].into_iter().zip(expected) {
                 let found = activation.apply(x);
-                assert!((found - expected).abs() < 1e-7, "{activation:?}({x}): {found} and {expected}");
+                assert!(
+                    (found - expected).abs() < 1e-7,
+                    "{activation:?}({x}): got {found}, expected {expected}"
+                );
             }
         }
         let square = Dense::new(vec![1.0, 0.0, 2.0, 1.0], None, 2, DenseActivation::Relu).unwrap();

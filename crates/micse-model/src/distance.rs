@@ -1,16 +1,18 @@
-//! MPNet's relative positions (Song et al. 2020, after T5 of Raffel et al. 2020): distances between tokens fall into
-//! buckets, exact ones near by and ever wider ones far off, and each bucket adds a learned number to the scores of a head.
+//! MPNet's relative positions (Song et al. 2020, after T5 by Raffel et al. 2020): distances between tokens
+//! are grouped into buckets, one per distance for near tokens and ever wider ones for far tokens. Each bucket
+//! adds a learned number to a head's attention scores.
 //!
 //! ```text
 //! S[query, key] = Q K^T / sqrt(d) + W[bucket(key - query), head]
 //! ```
 
-/// Rows of the table W: half of them for keys before the query (and the query itself), half for those behind it.
+/// Rows of the table W: half of them for keys before the query (and the query itself), half for keys after
+/// it.
 pub(crate) const BUCKETS: usize = 32;
-/// The distances from which the buckets behind the exact ones begin: `8 * 16^(k / 8)`, rounded up.
+/// The distances at which the wide buckets begin: `8 * 16^(k / 8)`, rounded up.
 const WIDE: [usize; 8] = [8, 12, 16, 23, 32, 46, 64, 91];
 
-/// The row of W for a key that stands `key - query` tokens behind its query.
+/// The row of W for a key that is `key - query` tokens after its query.
 fn bucket(query: usize, key: usize) -> usize {
     let distance = key.abs_diff(query);
     let bucket = match distance {
@@ -20,12 +22,12 @@ fn bucket(query: usize, key: usize) -> usize {
     bucket + if key > query { BUCKETS / 2 } else { 0 }
 }
 
-/// For every pair of (query, key) of `width` positions, query by query, the row of W.
+/// The row of W for every pair (query, key) of `width` positions, query by query.
 pub(crate) fn pairs(width: usize) -> Vec<u32> {
     (0..width).flat_map(|query| (0..width).map(move |key| bucket(query, key) as u32)).collect()
 }
 
-/// For every `key - query` from `-(reach - 1)` to `reach - 1` the row of W.
+/// The row of W for every `key - query` from `-(reach - 1)` to `reach - 1`.
 fn distances(reach: usize) -> impl Iterator<Item = usize> {
     (1 - reach as isize..reach as isize).map(|distance| {
         let (query, key) = ((-distance).max(0), distance.max(0));
@@ -33,13 +35,13 @@ fn distances(reach: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// W `[BUCKETS, heads]` as a table by distance, `[heads, 2 reach - 1]`.
+/// Expands W `[BUCKETS, heads]` into a table by distance, `[heads, 2 reach - 1]`.
 pub(crate) fn spread(table: &[f32], heads: usize, reach: usize) -> Vec<f32> {
     let of = |head: usize| distances(reach).map(move |bucket| table[bucket * heads + head]);
     (0..heads).flat_map(of).collect()
 }
 
-/// The backward pass of [`spread`]: adds `gradients` `[n, heads, 2 reach - 1]` to that of W.
+/// The backward pass of [`spread`]: adds `gradients` `[n, heads, 2 reach - 1]` to the gradient of W.
 pub(crate) fn gather(sums: &mut [f32], gradients: &[f32], heads: usize, reach: usize) {
     let buckets: Vec<usize> = distances(reach).collect();
     for (number, gradients) in gradients.chunks_exact(buckets.len()).enumerate() {
@@ -53,7 +55,7 @@ pub(crate) fn gather(sums: &mut [f32], gradients: &[f32], heads: usize, reach: u
 mod tests {
     use super::*;
 
-    /// `MPNetEncoder.relative_position_bucket(torch.arange(-600, 601), num_buckets=32)`, where it changes.
+    /// Where `MPNetEncoder.relative_position_bucket(torch.arange(-600, 601), num_buckets=32)` changes.
     const CHANGES: [(isize, usize); 31] = [
         (-600, 15),
         (-90, 14),

@@ -1,9 +1,9 @@
-//! Dropout as a pure function of where an activation stands.
+//! Dropout as a pure function of an activation's position.
 //!
-//! An activation is kept if and only if `hash32(key) >= floor(rate * 2^32)`, with the key (stream of run
-//! seed, step, tower and view; layer; site; sentence in the whole batch; position; channel), for
-//! attention (...; head; query; key token) in place of the last two. So masks depend neither on padding
-//! nor on chunks, threads or engine, and a resumed run draws what it would have drawn.
+//! An activation is kept if and only if `hash32(key) >= floor(rate * 2^32)`. The key is (stream of run seed,
+//! step, tower and view; layer; site; sentence in the whole batch; position; channel); for attention, (...;
+//! head; query; key token) replaces the last two. Masks therefore do not depend on padding, chunks, threads
+//! or engine, and a resumed run draws the same masks.
 
 use candle_core::{Device, Tensor};
 use micse_random::{Lane, Stream, dropout_threshold};
@@ -11,16 +11,16 @@ use rayon::prelude::*;
 
 use crate::{Batch, Result};
 
-/// A place in the encoder at which dropout acts.
+/// A place in the encoder where dropout is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Site {
     /// Embeddings, after their LayerNorm.
     Embeddings = 0,
     /// Attention probabilities.
     Attention = 1,
-    /// The attention's output, before the residual.
+    /// The attention output, before the residual.
     AttentionOutput = 2,
-    /// The feed-forward layer's output, before the residual.
+    /// The feed-forward output, before the residual.
     Output = 3,
 }
 
@@ -60,7 +60,7 @@ fn fill(row: &mut [f32], lane: Lane, threshold: u32, scale: f32) {
 
 /// The mask of hidden states: 0 or 1 / (1 - rate).
 ///
-/// `rows` names (sentence of the batch, position) of every row; the result is `[rows, width]`.
+/// `rows` contains (sentence of the batch, position) of every row; the result is `[rows, width]`.
 pub(crate) fn hidden_mask(
     stream: Stream,
     rate: f64,

@@ -1,9 +1,9 @@
-//! The encoder contract: what objectives, trainers and evaluation may ask of an encoder, whatever engine
+//! The encoder contract: what objectives, trainers and evaluation may request of an encoder, whatever engine
 //! computes it.
 //!
-//! A pass is `embed`, then `encode`. Between them stands one tensor in the autograd graph, so that
-//! augmentations of the embeddings are plain tensor operations. What comes out are only the leaves that
-//! the pass asked for ([`Taps`]); everything else is neither kept nor returned.
+//! A pass is `embed`, then `encode`. Between them is one tensor in the autograd graph, so that augmentations
+//! of the embeddings are plain tensor operations. A pass returns only the leaves that it requests ([`Taps`]);
+//! everything else is neither kept nor returned.
 
 use std::any::Any;
 
@@ -14,19 +14,19 @@ use micse_random::Stream;
 use crate::optimizer::{AdamStep, Group};
 use crate::{Batch, BertConfig, Error, Pooling, Result};
 
-/// One pass through an encoder: its mode and the leaves that are wanted.
+/// One pass through an encoder: its mode and the requested leaves.
 #[derive(Clone, Debug, Default)]
 pub struct Pass {
     /// Evaluation, or training with dropout.
     pub mode: Mode,
-    /// True: the leaves stand in the autograd graph of the parameters. False: they are constants (a
-    /// momentum encoder, evaluation), and nothing is kept for a backward pass.
+    /// True: the leaves are in the autograd graph of the parameters. False: they are constants (momentum
+    /// encoder, evaluation), and nothing is kept for a backward pass.
     pub gradients: bool,
-    /// The wanted leaves.
+    /// The requested leaves.
     pub taps: Taps,
 }
 
-/// Whether dropout acts.
+/// Whether dropout is applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Mode {
     /// No dropout.
@@ -36,45 +36,45 @@ pub enum Mode {
     Training(Dropout),
 }
 
-/// Dropout of one pass. Whether an activation is kept is a hash of where it stands, see
-/// [`crate::dropout`], so equal values here give equal masks.
+/// Dropout of one pass. Whether an activation is kept is a hash of its position (see [`crate::dropout`]), so
+/// equal values here give equal masks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
-    /// Rate after the embeddings, the attention's output and the feed-forward layer.
+    /// Dropout rate after the embeddings, the attention output and the feed-forward layer.
     pub hidden: f64,
-    /// Rate on the attention probabilities.
+    /// Dropout rate on the attention probabilities.
     pub attention: f64,
     /// The stream of (run seed, step, tower, view).
     pub stream: Stream,
 }
 
-/// The leaves that a pass gives. Nothing is given unasked.
+/// The leaves that a pass returns. Leaves that are not requested are not computed.
 #[derive(Clone, Debug, Default)]
 pub struct Taps {
-    /// One row a sentence.
+    /// One row per sentence.
     pub pooled: Option<Pooling>,
     /// Attention values at single positions.
     pub attention_values: Option<AttentionValues>,
     /// Whole attention maps of all layers.
     pub attention_maps: Option<AttentionStage>,
-    /// Token states of these layers: 0 is the embeddings' output, L the last layer's.
+    /// Token states of these layers: 0 is the output of the embeddings, L the output of the last layer.
     pub states: Vec<usize>,
-    /// The last layer's states at these rows of the batch (a masked-LM objective reads a few of them);
-    /// repeats are allowed, their gradients add up.
+    /// The last layer's states at these rows of the batch (a masked-LM objective reads only a few rows).
+    /// Repeats are allowed; their gradients add up.
     pub tokens: Vec<u32>,
 }
 
 impl Taps {
-    /// Whether a batch and an encoder of this configuration have what is asked for.
+    /// Checks that the batch and an encoder of this configuration have the requested leaves.
     pub(crate) fn check(&self, batch: &Batch, config: &BertConfig) -> Result<()> {
         let depth = config.num_hidden_layers;
         if let Some(layer) = self.states.iter().find(|&&l| l > depth) {
             return Err(Error::Input(format!(
-                "the states of layer {layer} were asked of an encoder of {depth} layers"
+                "states of layer {layer} requested from an encoder with {depth} layers"
             )));
         }
         if let Some(row) = self.tokens.iter().find(|&&row| row as usize >= batch.rows()) {
-            return Err(Error::Input(format!("token {row} was asked of a batch of {} rows", batch.rows())));
+            return Err(Error::Input(format!("token {row} requested from a batch of {} rows", batch.rows())));
         }
         let Some(values) = &self.attention_values else { return Ok(()) };
         let fits = |p: &AttentionPosition| {
@@ -87,8 +87,8 @@ impl Taps {
         match values.at.iter().find(|p| !fits(p)) {
             None => Ok(()),
             Some(p) => Err(Error::Input(format!(
-                "an attention value was asked for at {p:?}, which this batch of {} sentences and this encoder of \
-                 {depth} layers and {} heads do not have",
+                "attention value requested at {p:?}, which is outside this batch of {} sentences or this \
+                 encoder of {depth} layers and {} heads",
                 batch.sentences(),
                 config.num_attention_heads
             ))),
@@ -96,21 +96,21 @@ impl Taps {
     }
 }
 
-/// Attention after the softmax, before dropout or after it.
+/// Attention after the softmax, before or after dropout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttentionStage {
     /// softmax(QK^T / sqrt(D/H) + mask): every row sums to 1.
     BeforeDropout,
-    /// The same after dropout: dropped values are 0, the others divided by (1 - rate).
+    /// The same after dropout: dropped values are 0, all others are divided by (1 - rate).
     AfterDropout,
 }
 
-/// Which attention values to give.
+/// The attention values to return.
 #[derive(Clone, Debug)]
 pub struct AttentionValues {
     /// Before or after dropout.
     pub stage: AttentionStage,
-    /// Where; repeats are allowed, their gradients add up.
+    /// The positions. Repeats are allowed; their gradients add up.
     pub at: Vec<AttentionPosition>,
 }
 
@@ -129,92 +129,95 @@ pub struct AttentionPosition {
     pub key: u32,
 }
 
-/// What a pass gave.
+/// The output of a pass.
 #[derive(Clone, Debug, Default)]
 pub struct Leaves {
     /// `[B, D]`.
     pub pooled: Option<Tensor>,
-    /// `[positions]`, in the order asked for.
+    /// `[positions]`, in the requested order.
     pub attention_values: Option<Tensor>,
     /// `[L, B, H, n, n]`: query before key; columns of padded keys are 0.
     pub attention_maps: Option<Tensor>,
-    /// `[rows, D]` for each layer asked for, in that order.
+    /// `[rows, D]` for each requested layer, in the requested order.
     pub states: Vec<Tensor>,
-    /// `[tokens, D]`, in the order asked for; `None` if no token was.
+    /// `[tokens, D]`, in the requested order; `None` if no tokens were requested.
     pub tokens: Option<Tensor>,
 }
 
 /// Name, shape and group of a trainable tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterInfo {
-    /// Hugging Face's name without the prefix `bert.`.
+    /// The Hugging Face name without the prefix `bert.`.
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<usize>,
-    /// What optimizers tell apart.
+    /// The group, which optimizers treat separately.
     pub group: Group,
 }
 
-/// Something with parameters that a step can change: an encoder, a head.
+/// A network with parameters that a step can change: an encoder, a head.
 pub trait Trainable {
-    /// The thing itself, for engines that can do better with one of their own kind (see [`Self::follow`]).
+    /// For engines that have a faster path for their own type (see [`Self::follow`]).
     fn as_any(&self) -> &dyn Any;
 
-    /// Name, shape and group of every parameter, in one fixed order.
+    /// Name, shape and group of every parameter, in a fixed order.
     fn parameters(&self) -> Vec<ParameterInfo>;
 
-    /// The parameters' values in that order; they share memory with the parameters where the engine can.
+    /// The values of all parameters in that order; they share memory with the parameters if the engine can do
+    /// so.
     fn values(&self) -> Result<Vec<Tensor>>;
 
-    /// The value of one parameter, by its number in [`Self::parameters`].
+    /// The value of one parameter, by its index in [`Self::parameters`].
     ///
     /// # Errors
-    /// There is no such parameter.
+    /// Fails if the parameter does not exist.
     fn value(&self, parameter: usize) -> Result<Tensor> {
         let values = self.values()?;
         let count = values.len();
-        let none = || crate::Error::Input(format!("there is no parameter {parameter} among {count}"));
+        let none =
+            || crate::Error::Input(format!("parameter {parameter} is out of range: there are {count}"));
         values.into_iter().nth(parameter).ok_or_else(none)
     }
 
-    /// Overwrites all parameters, given in the same order.
+    /// Overwrites all parameters; `values` has the same order.
     fn set_values(&mut self, values: &[Tensor]) -> Result<()>;
 
-    /// Adds the gradients of a finished backward pass to those collected since the last [`Self::step`] or
-    /// [`Self::clear_gradients`]: a step may have several passes. To be called once after each of them, also by
-    /// engines whose passes add up gradients themselves.
+    /// Adds the gradients of a finished backward pass to the gradients collected since the last
+    /// [`Self::step`] or [`Self::clear_gradients`]; a step may have several passes. Call it exactly once
+    /// after each backward pass, also for engines that accumulate gradients themselves.
     fn collect_gradients(&mut self, gradients: &GradStore) -> Result<()>;
 
-    /// Forgets the collected gradients without a step.
+    /// Discards the collected gradients without a step.
     fn clear_gradients(&mut self);
 
-    /// Adds a term's gradient to a parameter's collected one: a term on parameters themselves, or a network
-    /// that uses one of them elsewhere (a masked-LM head's tied word table). The parameter is given by its
-    /// number in [`Self::parameters`].
+    /// Adds a gradient to the collected gradient of one parameter, for a term on the parameters themselves or
+    /// a network that uses a parameter elsewhere (a masked-LM head with a tied word table). `parameter` is
+    /// the index in [`Self::parameters`].
     ///
     /// # Errors
-    /// There is no such parameter, or the gradient has another shape.
+    /// Fails if the parameter does not exist or the gradient has a different shape.
     fn add_gradient(&mut self, parameter: usize, gradient: &Tensor) -> Result<()>;
 
-    /// Forgets what was collected for one parameter, so that the next step leaves it as it is: a frozen one.
+    /// Discards the collected gradient of one parameter, so that the next step leaves it unchanged (a frozen
+    /// parameter).
     ///
     /// # Errors
-    /// There is no such parameter.
+    /// Fails if the parameter does not exist.
     fn drop_gradient(&mut self, parameter: usize) -> Result<()>;
 
-    /// The collected gradients in parameter order; `None` where no gradient arrived.
+    /// The collected gradients in parameter order; `None` for parameters without a gradient.
     fn gradients(&self) -> Result<Vec<Option<Tensor>>>;
 
     /// Sum of squares over all collected gradients, in f64.
     fn gradient_square_norm(&self) -> Result<f64>;
 
-    /// One optimizer step with the collected gradients, which it then forgets.
+    /// Takes one optimizer step with the collected gradients, then discards them.
     fn step(&mut self, rule: &AdamStep) -> Result<()>;
 
-    /// First and second moments for each parameter, for checkpoints; empty before the first step.
+    /// First and second moments of each parameter, for checkpoints; empty before the first step.
     fn moments(&self) -> Result<Vec<(Tensor, Tensor)>>;
 
-    /// Puts moments of a checkpoint back.
+    /// Restores moments from a checkpoint.
     fn set_moments(&mut self, moments: &[(Tensor, Tensor)]) -> Result<()>;
 
     /// Exponential moving average: every value becomes `decay * own + (1 - decay) * leader's`.
@@ -229,13 +232,13 @@ pub trait Encoder: Trainable + Send + Sync {
     /// Token, position and type embeddings after LayerNorm and dropout: `[rows, D]`.
     ///
     /// # Errors
-    /// The batch does not fit the encoder (see [`Batch::check`]).
+    /// Fails if the batch does not fit the encoder (see [`Batch::check`]).
     fn embed(&self, batch: &Batch, pass: &Pass) -> Result<Tensor>;
 
-    /// The layers, from the embeddings `[rows, D]` to the wanted leaves.
+    /// The layers, from the embeddings `[rows, D]` to the requested leaves.
     ///
     /// # Errors
-    /// A tap asks for what is not there: a layer, head or position beyond the encoder or the sentence.
+    /// Fails if a tap is outside the encoder or the sentence: a layer, head or position that does not exist.
     fn encode(&self, embeddings: &Tensor, batch: &Batch, pass: &Pass) -> Result<Leaves>;
 
     /// `embed`, then `encode`.
@@ -243,6 +246,6 @@ pub trait Encoder: Trainable + Send + Sync {
         self.encode(&self.embed(batch, pass)?, batch, pass)
     }
 
-    /// A copy with the same values, and no gradients or moments: a momentum encoder at its start.
+    /// A copy with the same values but without gradients or moments: the initial momentum encoder.
     fn duplicate(&self) -> Result<Box<dyn Encoder>>;
 }

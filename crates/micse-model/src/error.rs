@@ -1,8 +1,8 @@
-//! The crate's one error type. Messages name the file, what was found, and what to do.
+//! The crate's error type. Messages name the file, what was found, and what to do.
 
 use std::path::{Path, PathBuf};
 
-/// What can go wrong with encoders, tokenizers and model folders.
+/// Errors of encoders, tokenizers and model folders.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,15 +11,15 @@ pub enum Error {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A configuration that this crate cannot follow: of an encoder, of modules behind it.
+    /// A configuration that this crate does not support, of the encoder or of the modules after it.
     #[error("{}: {reason}", path.display())]
     Config {
         /// The `config.json`.
         path: PathBuf,
-        /// What does not fit, and what to do.
+        /// What is wrong, and how to fix it.
         reason: String,
     },
     /// A weights file that cannot be read.
@@ -27,12 +27,12 @@ pub enum Error {
     Weights {
         /// The weights file.
         path: PathBuf,
-        /// The reader's reason.
+        /// What is wrong.
         reason: String,
     },
-    /// A tensor that the configuration asks for is not in the weights file.
+    /// A tensor that the configuration requires is not in the weights file.
     #[error(
-        "{}: tensor `{name}` is missing{}; take the weights that belong to this config.json",
+        "{}: tensor `{name}` is missing{}; use the weights that belong to this config.json",
         path.display(), looked_for(prefix)
     )]
     MissingTensor {
@@ -40,13 +40,13 @@ pub enum Error {
         path: PathBuf,
         /// The tensor's name without prefix.
         name: String,
-        /// What the name may begin with in this family's files; empty if nothing.
+        /// The optional prefix of names in this family's files, or empty.
         prefix: &'static str,
     },
-    /// A tensor has another shape than the configuration says.
+    /// A tensor's shape differs from the configuration.
     #[error(
-        "{}: tensor `{name}` has shape {found:?}, but config.json asks for {expected:?}; \
-         take the weights that belong to this config.json",
+        "{}: tensor `{name}` has shape {found:?}, but config.json requires {expected:?}; use the weights \
+         that belong to this config.json",
         path.display()
     )]
     Shape {
@@ -56,7 +56,7 @@ pub enum Error {
         name: String,
         /// The shape in the file.
         found: Vec<usize>,
-        /// The shape that the configuration gives.
+        /// The shape that the configuration requires.
         expected: Vec<usize>,
     },
     /// A tokenizer that cannot be read or does not fit the encoder.
@@ -64,13 +64,13 @@ pub enum Error {
     Tokenizer {
         /// The tokenizer's file or folder.
         path: PathBuf,
-        /// What does not fit, and what to do.
+        /// What is wrong, and how to fix it.
         reason: String,
     },
-    /// The folder does not say how token states become an embedding.
+    /// The folder does not define how token states become an embedding.
     #[error(
-        "{}: no modules.json with a Pooling module says how token states become one embedding; choose a pooling, cls or \
-         mean (--pooling)",
+        "{}: no modules.json with a Pooling module defines the sentence embedding; choose a pooling with \
+         --pooling cls or --pooling mean",
         folder.display()
     )]
     NoPooling {
@@ -83,7 +83,7 @@ pub enum Error {
     /// A file cannot be written.
     #[error(transparent)]
     Files(#[from] micse_files::Error),
-    /// Input that the encoder cannot take.
+    /// Input that the encoder cannot process.
     #[error("{0}")]
     Input(String),
     /// An error of the tensor library.

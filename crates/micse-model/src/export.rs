@@ -1,4 +1,4 @@
-//! Model folders, written so that sentence-transformers and transformers load them unchanged.
+//! Writes model folders that sentence-transformers and transformers load unchanged.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::weights::save_safetensors;
 use crate::{BertConfig, Dense, Error, Family, ModelFolder, Pooling, Result};
 use micse_files::{write_json, write_whole};
 
-/// The files that make up a tokenizer, copied unchanged from the folder that an encoder came from.
+/// The files of a tokenizer, copied unchanged from the folder of the encoder's base model.
 const TOKENIZER_FILES: [&str; 8] = [
     "tokenizer.json",
     "tokenizer_config.json",
@@ -30,18 +30,18 @@ const TOKENIZER_FILES: [&str; 8] = [
 const UNUSED: [&str; 4] =
     ["pooler.dense.weight", "pooler.dense.bias", "embeddings.position_ids", "embeddings.token_type_ids"];
 
-/// Writes an encoder as a folder that sentence-transformers and transformers load: its family's `config.json` and names,
-/// pooling, and the tokenizer.
+/// Writes an encoder as a folder that sentence-transformers and transformers load: `config.json` and tensor
+/// names of its family, pooling, and tokenizer.
 ///
-/// From `base`, the folder that the encoder came from, are taken: the tokenizer's files, unchanged; keys of
-/// `config.json` that are not the encoder's; the tensors that the family's plain model has and the encoder does not use
-/// (BERT's pooler, as it was); the limit of a sentence's tokens; prompts and the other settings of
-/// `config_sentence_transformers.json` and `sentence_bert_config.json`. Modules after the base's pooling are not written:
-/// [`crate::SentenceModel::save`] does it. `dtype` is the precision of the weights on disk.
+/// Taken over from `base`, the folder that the encoder was loaded from: the tokenizer files, unchanged; the
+/// keys of `config.json` that the encoder does not define; the tensors of the family's plain model that the
+/// encoder does not use (BERT's pooler, unchanged); the token limit; prompts and the other settings of
+/// `config_sentence_transformers.json` and `sentence_bert_config.json`. Modules after the base's pooling are
+/// not written; use [`crate::SentenceModel::save`] for them. `dtype` is the precision of the weights on disk.
 ///
 /// # Errors
-/// The folder cannot be written, `base` has no tokenizer, or `pooling` is one that sentence-transformers
-/// has no name for (all but cls and mean).
+/// Fails if the folder cannot be written, `base` has no tokenizer, or sentence-transformers does not know
+/// `pooling` (it knows cls and mean).
 pub fn save_model(
     folder: &Path,
     encoder: &dyn Encoder,
@@ -52,11 +52,12 @@ pub fn save_model(
     save_with(folder, encoder, base, pooling, dtype, &|_| Ok(()))
 }
 
-/// The file whose presence says that a model folder is whole.
+/// A model folder is complete if and only if this file exists.
 const WEIGHTS: &str = "model.safetensors";
 
-/// [`save_model`] with `parts` written between the encoder's other files and its weights. Weights of an earlier model
-/// are removed first: at no moment do weights lie beside modules that are not theirs.
+/// [`save_model`] with `parts` written between the encoder's other files and its weights. The weights of an
+/// earlier model are removed first, so that the folder never contains weights next to another model's
+/// modules.
 pub(crate) fn save_with(
     folder: &Path,
     encoder: &dyn Encoder,
@@ -67,7 +68,7 @@ pub(crate) fn save_with(
 ) -> Result<()> {
     if !matches!(pooling, Pooling::Cls | Pooling::Mean) {
         return Err(Error::Input(format!(
-            "sentence-transformers has no pooling `{pooling}`: a model folder can have cls or mean only"
+            "sentence-transformers has no pooling `{pooling}`; choose cls or mean"
         )));
     }
     let config = encoder.config();
@@ -88,11 +89,11 @@ pub(crate) fn save_with(
     write_transformer(folder, base, limit)?;
     write_settings(folder, base)?;
     parts(folder)?;
-    // Last: a folder with weights is a whole folder.
+    // Last: a folder with weights is complete.
     save_safetensors(&weights, &tensors)
 }
 
-/// The encoder's tensors in the family's names, and those of the base that are carried over.
+/// The encoder's tensors under the names of its family, and the tensors carried over from the base.
 fn tensors(encoder: &dyn Encoder, base: &ModelFolder, dtype: DType) -> Result<Vec<(String, Tensor)>> {
     let config = encoder.config();
     let names = encoder.parameters().into_iter().map(|info| config.family.own_name(&info.name));
@@ -101,7 +102,7 @@ fn tensors(encoder: &dyn Encoder, base: &ModelFolder, dtype: DType) -> Result<Ve
         .zip(values)
         .map(|(name, value)| Ok((name, value.to_device(&Device::Cpu)?.to_dtype(dtype)?)))
         .collect::<Result<Vec<_>>>()?;
-    // A folder to train in from the start has no weights yet.
+    // The folder of a model to be trained from scratch has no weights yet.
     let Some(weights) = Checkpoint::find(base.path(), config.family)? else { return Ok(tensors) };
     let (d, rows) = (config.hidden_size, config.position_rows());
     for name in UNUSED.into_iter().filter(|_| config.family != Family::DistilBert) {
@@ -123,7 +124,7 @@ fn tensors(encoder: &dyn Encoder, base: &ModelFolder, dtype: DType) -> Result<Ve
     Ok(tensors)
 }
 
-/// The base's `config.json`, with what the encoder says.
+/// The base's `config.json`, updated with the encoder's values.
 fn own_config(base: &ModelFolder, config: &BertConfig, dtype: DType) -> Result<Map<String, Value>> {
     let path = base.path().join("config.json");
     let invalid = |e: serde_json::Error| Error::Config { path: path.clone(), reason: e.to_string() };
@@ -131,8 +132,8 @@ fn own_config(base: &ModelFolder, config: &BertConfig, dtype: DType) -> Result<M
     let Value::Object(own) = serde_json::to_value(config).map_err(invalid)? else {
         return Ok(keys);
     };
-    // Where nothing changed the base's own spelling of a value stays (`gelu_python`), but for whole numbers in place of
-    // decimal ones, which transformers refuses.
+    // For an unchanged configuration, keep the base's spelling of values (`gelu_python`), except for integers
+    // in place of decimal numbers, which transformers rejects.
     let same = base.config()? == *config;
     for (key, value) in own {
         let whole = value.is_f64() && keys.get(&key).is_some_and(|base| base.is_i64() || base.is_u64());
@@ -151,7 +152,7 @@ fn own_config(base: &ModelFolder, config: &BertConfig, dtype: DType) -> Result<M
             keys.insert(key.into(), precision.into());
         }
     }
-    // Heads of the base, and code of its own, are not in this folder.
+    // This folder contains neither the base's heads nor its custom code.
     keys.remove("auto_map");
     Ok(keys)
 }
@@ -167,19 +168,19 @@ fn copy_tokenizer(folder: &Path, base: &Path) -> Result<()> {
     if copied == 0 {
         return Err(Error::Tokenizer {
             path: base.into(),
-            reason: format!("none of the tokenizer's files {TOKENIZER_FILES:?} is in this folder"),
+            reason: format!("no tokenizer file found; expected one of {TOKENIZER_FILES:?}"),
         });
     }
     Ok(())
 }
 
-/// A file's keys, where they act in the base: beside a `modules.json` only.
+/// The keys of a file that has an effect in the base only together with `modules.json`.
 fn carried(base: &ModelFolder, keys: Option<Map<String, Value>>) -> Option<Map<String, Value>> {
     keys.filter(|_| base.root().join("modules.json").is_file())
 }
 
-/// `config_sentence_transformers.json`: the base's own, with its prompts, `truncate_dim` and similarity, or one that
-/// changes nothing.
+/// `config_sentence_transformers.json`: the base's file with its prompts, `truncate_dim` and similarity, or a
+/// neutral one.
 fn write_settings(folder: &Path, base: &ModelFolder) -> Result<()> {
     let keys = carried(base, object(&base.root().join(SETTINGS))?).map_or_else(
         || {
@@ -191,7 +192,7 @@ fn write_settings(folder: &Path, base: &ModelFolder) -> Result<()> {
     Ok(write_json(&folder.join(SETTINGS), &keys)?)
 }
 
-/// The Transformer module's own file: the base's, with the limit of tokens.
+/// The file of the Transformer module: the base's, with the token limit.
 fn write_transformer(folder: &Path, base: &ModelFolder, limit: usize) -> Result<()> {
     let mut keys = carried(base, modules::transformer_file(base.path())?).unwrap_or_default();
     keys.insert("max_seq_length".into(), limit.into());
@@ -199,7 +200,7 @@ fn write_transformer(folder: &Path, base: &ModelFolder, limit: usize) -> Result<
     Ok(write_json(&folder.join("sentence_bert_config.json"), &keys)?)
 }
 
-/// The Pooling module's file.
+/// The file of the Pooling module.
 fn write_pooling(folder: &Path, base: &ModelFolder, cls: bool, hidden: usize) -> Result<()> {
     Ok(write_json(
         &folder.join("1_Pooling").join("config.json"),
@@ -230,11 +231,11 @@ fn modules(folder: &Path) -> Result<Vec<Value>> {
         .map_err(|e| Error::Config { path, reason: format!("not a list of modules: {e}") })
 }
 
-/// Adds modules that only this project knows to a folder's `modules.json`. Other libraries then refuse the folder by the
-/// module's name, instead of loading a model without the part.
+/// Adds modules that only this project knows to a folder's `modules.json`. Other libraries then reject the
+/// folder because of the module name, instead of loading a model without the module.
 ///
 /// # Errors
-/// The folder has no `modules.json`, or cannot be written.
+/// Fails if the folder has no `modules.json` or cannot be written.
 pub fn add_own_modules(folder: &Path, names: &[&str]) -> Result<()> {
     if names.is_empty() {
         return Ok(());
@@ -246,17 +247,17 @@ pub fn add_own_modules(folder: &Path, names: &[&str]) -> Result<()> {
     Ok(write_json(&folder.join("modules.json"), &modules)?)
 }
 
-/// Adds a linear layer behind all modules of a model folder (see [`save_model`]), as sentence-transformers' `Dense`: a
-/// whitening, a projection.
+/// Appends a linear layer after all modules of a model folder (see [`save_model`]), as the
+/// sentence-transformers module `Dense`: a whitening, a projection.
 ///
 /// # Errors
-/// The folder is no model, has modules that only this project knows, gives rows of another dimension than the layer
-/// takes, or cannot be written.
+/// Fails if the folder is not a model, contains modules that only this project knows, has rows of a different
+/// dimension than the layer's input, or cannot be written.
 pub fn add_dense(folder: &Path, dense: &Dense) -> Result<()> {
     let known = modules::read(folder)?.unwrap_or_default();
     if let Some(own) = known.iter().find(|module| module.class.starts_with(OWN)) {
         return Err(Error::Input(format!(
-            "{}: a Dense module cannot come behind {}, which no other library knows",
+            "{}: a Dense module cannot follow {}, which only micse knows",
             folder.display(),
             own.class
         )));
@@ -271,7 +272,7 @@ pub fn add_dense(folder: &Path, dense: &Dense) -> Result<()> {
     };
     if rows != dense.inputs() {
         return Err(Error::Input(format!(
-            "{}: its rows have {rows} entries, the linear layer takes {}",
+            "{}: its rows have {rows} entries, but the linear layer expects {}",
             folder.display(),
             dense.inputs()
         )));
@@ -279,7 +280,7 @@ pub fn add_dense(folder: &Path, dense: &Dense) -> Result<()> {
     add(folder, "Dense", |path| dense.save(path))
 }
 
-/// Adds a module behind all others.
+/// Appends a module after all others.
 pub(crate) fn add_step(folder: &Path, step: &AfterPooling) -> Result<()> {
     match step {
         AfterPooling::Dense(dense) => add_dense(folder, dense),
@@ -287,14 +288,15 @@ pub(crate) fn add_step(folder: &Path, step: &AfterPooling) -> Result<()> {
         AfterPooling::Dropout(rate) => add(folder, "Dropout", |path| {
             Ok(write_json(&path.join("config.json"), &json!({"dropout": rate}))?)
         }),
-        // The library's own folders have it empty; an empty folder would be lost in a repository.
+        // In folders written by the library, this module's folder is empty; Git would not keep an empty
+        // folder.
         AfterPooling::Normalize => {
             add(folder, "Normalize", |path| Ok(write_json(&path.join("config.json"), &json!({}))?))
         }
     }
 }
 
-/// Adds one of the library's modules, whose own folder `save` writes.
+/// Appends one of the library's modules; `save` writes its folder.
 fn add(folder: &Path, class: &str, save: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let mut modules = modules(folder)?;
     let path = format!("{}_{class}", modules.len());

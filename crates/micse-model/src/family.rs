@@ -1,18 +1,21 @@
-//! The families of BERT-like checkpoints: one network, told apart by names, positions, token types, and a bias on
+//! Families of BERT-like checkpoints: one network with different names, positions, token types, and a bias on
 //! attention scores.
 //!
-//! | family | `model_type` | what differs from BERT |
+//! | family | `model_type` | difference from BERT |
 //! |---|---|---|
-//! | [`Family::Bert`] | `bert` | nothing: BERT, its miniatures, MiniLM |
-//! | [`Family::Roberta`] | `roberta` | positions begin at row `pad_token_id + 1` of their table (`DistilRoBERTa` too) |
+//! | [`Family::Bert`] | `bert` | none: BERT, its miniatures, MiniLM |
+//! | [`Family::Roberta`] | `roberta` | positions begin at row `pad_token_id + 1` of the table
+//! (`DistilRoBERTa` too) |
 //! | [`Family::XlmRoberta`] | `xlm-roberta` | as RoBERTa |
-//! | [`Family::Mpnet`] | `mpnet` | as RoBERTa, no token types, own names, a learned bias by distance on attention scores |
-//! | [`Family::DistilBert`] | `distilbert` | no token types, own keys and names, no dropout behind the attention's output |
+//! | [`Family::Mpnet`] | `mpnet` | as RoBERTa, no token types, own names, learned bias by distance on
+//! attention scores |
+//! | [`Family::DistilBert`] | `distilbert` | no token types, own keys and names, no dropout after the
+//! attention output |
 //!
-//! Inside this crate, and for recipes and checkpoints, parameters have BERT's names; a family's own names are those of
-//! its files only.
+//! In this crate, in recipes and in training checkpoints, parameters have BERT's names. A family's own names
+//! appear only in its files.
 
-/// Which files a checkpoint comes in.
+/// The kind of files that a checkpoint consists of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Family {
     /// Devlin et al. 2019.
@@ -28,7 +31,7 @@ pub enum Family {
     Mpnet,
 }
 
-/// Parts of BERT's names and what stands for them, replaced one after the other.
+/// Parts of BERT names and their replacements, applied in order.
 type Renames = &'static [(&'static str, &'static str)];
 
 const ROBERTA: Renames = &[
@@ -62,7 +65,7 @@ const MPNET: Renames = &[
 ];
 
 impl Family {
-    /// All of them.
+    /// All families.
     pub const ALL: [Self; 5] = [Self::Bert, Self::Roberta, Self::XlmRoberta, Self::DistilBert, Self::Mpnet];
 
     /// The `model_type` of `config.json`.
@@ -79,7 +82,7 @@ impl Family {
     /// The family of a `model_type`.
     ///
     /// # Errors
-    /// A sentence that says why there is none.
+    /// A sentence with the reason.
     pub fn of_model_type(model_type: &str) -> Result<Self, String> {
         if let Some(family) = Self::ALL.into_iter().find(|f| f.name() == model_type) {
             return Ok(family);
@@ -87,11 +90,11 @@ impl Family {
         let known = Self::ALL.map(Self::name).join(", ");
         Err(match model_type {
             "" => format!("model_type is missing; it must be one of {known}"),
-            other => format!("model_type is \"{other}\"; supported are {known}"),
+            other => format!("model_type is \"{other}\"; supported types are {known}"),
         })
     }
 
-    /// The class of the encoder alone, for `architectures`.
+    /// The class of the plain encoder, for `architectures`.
     pub(crate) fn architecture(self) -> &'static str {
         match self {
             Self::Bert => "BertModel",
@@ -102,7 +105,7 @@ impl Family {
         }
     }
 
-    /// What names begin with in checkpoints that hold a head as well.
+    /// The prefix of tensor names in checkpoints that also contain a head.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::Bert => "bert.",
@@ -112,39 +115,39 @@ impl Family {
         }
     }
 
-    /// The family's own name of a parameter that has this one in BERT.
+    /// The family's own name of the parameter with this BERT name.
     pub(crate) fn own_name(self, name: &str) -> String {
         let renames: [Renames; 2] = match self {
             Self::Bert => [&[], &[]],
             Self::Roberta | Self::XlmRoberta => [ROBERTA, &[]],
             Self::DistilBert => [DISTILBERT, &[]],
-            // Its head is RoBERTa's.
+            // Its head has the RoBERTa names.
             Self::Mpnet => [ROBERTA, MPNET],
         };
         renames.into_iter().flatten().fold(name.to_owned(), |name, (bert, own)| name.replace(bert, own))
     }
 
-    /// Whether positions begin behind the padding's row of the table.
+    /// Whether positions begin after the padding row of the table.
     pub(crate) fn shifts_positions(self) -> bool {
         matches!(self, Self::Roberta | Self::XlmRoberta | Self::Mpnet)
     }
 
-    /// Whether there is a table of token types.
+    /// Whether the family has a table of token types.
     pub fn has_token_types(self) -> bool {
         !matches!(self, Self::DistilBert | Self::Mpnet)
     }
 
-    /// Whether a learned bias by distance is added to attention scores.
+    /// Whether attention scores have a learned bias by distance.
     pub(crate) fn biases_by_distance(self) -> bool {
         self == Self::Mpnet
     }
 
-    /// Whether the masked-LM head has GELU whatever the encoder has.
+    /// Whether the masked-LM head always uses GELU, whatever the encoder's activation.
     pub(crate) fn head_has_gelu(self) -> bool {
         matches!(self, Self::Roberta | Self::XlmRoberta | Self::Mpnet)
     }
 
-    /// Whether there is dropout between the attention's output and its residual.
+    /// Whether dropout is applied between the attention output and its residual.
     pub(crate) fn drops_attention_output(self) -> bool {
         self != Self::DistilBert
     }

@@ -1,4 +1,4 @@
-//! Small files: texts, and the keys and values of JSON.
+//! Small files: text, and the top-level keys of JSON objects.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
-/// The text of a file.
+/// Reads a text file.
 pub(crate) fn read_text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(Error::io(path))
 }
 
-/// The keys of a JSON file; none if there is no such file.
+/// The keys and values of a JSON file; `None` if the file does not exist.
 pub(crate) fn object(path: &Path) -> Result<Option<Map<String, Value>>> {
     if !path.is_file() {
         return Ok(None);

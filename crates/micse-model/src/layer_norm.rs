@@ -1,4 +1,4 @@
-//! sentence-transformers' module `LayerNorm`, after the pooling.
+//! The sentence-transformers module `LayerNorm`, after the pooling.
 
 use std::path::Path;
 
@@ -16,10 +16,10 @@ use micse_files::write_json;
 
 const WEIGHT: &str = "norm.weight";
 const BIAS: &str = "norm.bias";
-/// PyTorch's default, which the module has no key for.
+/// PyTorch's default; the module has no key for it.
 const EPSILON: f64 = 1e-5;
 
-/// `y = w (x - mean(x)) / sqrt(var(x) + 1e-5) + b`, entry by entry. Sums are taken in f64.
+/// `y = w (x - mean(x)) / sqrt(var(x) + 1e-5) + b`, elementwise. Sums are computed in f64.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerNorm {
     weight: Vec<f32>,
@@ -27,18 +27,18 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// Entries of a row.
+    /// Number of entries per row.
     pub fn dimension(&self) -> usize {
         self.weight.len()
     }
 
-    /// Reads the module's folder: `config.json`, and `model.safetensors` or `pytorch_model.bin`.
+    /// Reads the module folder: `config.json`, and `model.safetensors` or `pytorch_model.bin`.
     pub(crate) fn load(folder: &Path) -> Result<Self> {
         let path = folder.join("config.json");
         let keys = object(&path)?.unwrap_or_default();
         let dimension =
             keys.get("dimension").and_then(Value::as_u64).filter(|&n| n > 0).ok_or_else(|| {
-                Error::Config { path, reason: "a LayerNorm module needs its `dimension`".into() }
+                Error::Config { path, reason: "a LayerNorm module needs the key `dimension`".into() }
             })?;
         let mut weights = Checkpoint::in_folder(folder, crate::Family::Bert)?;
         let mut values = |name: &str| -> Result<Vec<f32>> {
@@ -49,7 +49,7 @@ impl LayerNorm {
         Ok(Self { weight: values(WEIGHT)?, bias: values(BIAS)? })
     }
 
-    /// Writes the module's folder.
+    /// Writes the module folder.
     pub(crate) fn save(&self, folder: &Path) -> Result<()> {
         let tensor = |name: &str, values: &[f32]| -> Result<(String, Tensor)> {
             Ok((name.to_owned(), Tensor::from_slice(values, values.len(), &Device::Cpu)?))
@@ -59,11 +59,11 @@ impl LayerNorm {
         save_safetensors(&folder.join("model.safetensors"), &tensors)
     }
 
-    /// Replaces each row by its norm.
+    /// Normalizes each row in place.
     pub(crate) fn apply(&self, rows: &mut [Vec<f32>]) -> Result<()> {
         if let Some(row) = rows.iter().find(|row| row.len() != self.dimension()) {
             return Err(Error::Input(format!(
-                "a row of {} entries for a LayerNorm of {}",
+                "a row has {} entries, but the LayerNorm module expects {}",
                 row.len(),
                 self.dimension()
             )));
@@ -96,7 +96,7 @@ mod tests {
         let unit = |x: f64| (x - 3.0) / (14.0_f64 / 3.0 + 1e-5).sqrt();
         let expected = [unit(1.0), 2.0 * unit(2.0) + 1.0, 0.5 * unit(6.0) - 1.0];
         for (found, expected) in rows[0].iter().zip(expected) {
-            assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} and {expected}");
+            assert!((f64::from(*found) - expected).abs() < 1e-6, "got {found}, expected {expected}");
         }
         assert!(norm.apply(&mut [vec![0.0; 2]]).is_err());
         let folder = tempfile::tempdir().expect("a folder");

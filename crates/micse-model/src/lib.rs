@@ -1,8 +1,8 @@
-//! BERT encoders that can be trained, behind a contract that objectives and engines share.
+//! Trainable BERT encoders, behind a contract that objectives and engines share.
 //!
-//! The crate loads encoders from Hugging Face folders, runs them with or without gradients, and gives the
-//! leaves that training needs: pooled rows, attention values at single positions, whole attention maps,
-//! token states (the *taps*). It knows neither losses nor corpora.
+//! The crate loads encoders from Hugging Face folders, runs them with or without gradients, and returns the
+//! leaves that training needs: pooled rows, attention values at single positions, whole attention maps, token
+//! states (the *taps*). It knows nothing of losses or corpora.
 //!
 //! ```
 //! use micse_model::{Batch, BertConfig, Compute, Pass, Pooling, RandomWeights, Taps, build_encoder};
@@ -20,19 +20,19 @@
 //! # Ok::<(), micse_model::Error>(())
 //! ```
 //!
-//! From a folder, text in and embeddings out: [`SentenceModel`].
+//! [`SentenceModel`] goes from a model folder and text to embeddings.
 //!
-//! | module | subject |
+//! | module | contents |
 //! |---|---|
 //! | [`encoder`] | the contract: passes, taps, leaves, [`Encoder`], [`Trainable`] |
-//! | [`compute`] | where and how an encoder is computed |
+//! | [`compute`] | device, engine and precision |
 //! | [`packed`] | the fast engine on the CPU |
 //! | [`tensor`] | the reference engine in plain tensor operations |
-//! | [`dropout`] | which activations are dropped, as a function of where they stand |
-//! | [`optimizer`] | AdamW's step and clipping |
-//! | [`checkpoint`], [`folder`], [`tokenizer`] | files that come in |
+//! | [`dropout`] | which activations are dropped, as a function of their position |
+//! | [`optimizer`] | the AdamW step and gradient clipping |
+//! | [`checkpoint`], [`folder`], [`tokenizer`] | reading files |
 //! | [`post`] | whitening and flows, after the pooling |
-//! | [`export`], [`weights`] | files that go out |
+//! | [`export`], [`weights`] | writing files |
 
 mod batch;
 pub mod checkpoint;

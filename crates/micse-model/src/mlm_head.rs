@@ -1,4 +1,4 @@
-//! The masked-LM head: from token states to scores over the vocabulary, BERT's `cls.predictions`.
+//! The masked-LM head: from token states to scores over the vocabulary (BERT's `cls.predictions`).
 
 use std::path::Path;
 
@@ -13,20 +13,20 @@ use crate::tensor::layers::{LayerNorm, Linear};
 use crate::weights::{RandomWeights, TensorSource, save_safetensors};
 use crate::{Activation, BertConfig, Checkpoint, Error, Result};
 
-/// The number of `embeddings.word_embeddings.weight` among an encoder's parameters: the table that scores are taken
-/// with, and to which [`crate::Trainable::add_gradient`] brings its gradient.
+/// The index of `embeddings.word_embeddings.weight` among an encoder's parameters: the table that scores are
+/// computed with, and the target of [`crate::Trainable::add_gradient`] for its gradient.
 pub const WORD_TABLE: usize = 0;
 
-/// BERT's head of masked language modelling (Devlin et al. 2019), whose output matrix is the encoder's own word
+/// BERT's masked language modelling head (Devlin et al. 2019). Its output matrix is the encoder's own word
 /// table E:
 ///
 /// ```text
 /// scores = E LayerNorm(GELU(W h + c)) + b
 /// ```
 ///
-/// Head and table are trained together: [`Self::transform`] gives the states that the table multiplies, the loss (with
-/// [`Self::bias`]) takes the product itself, and the table's gradient goes to the encoder by
-/// [`crate::Trainable::add_gradient`] with [`WORD_TABLE`].
+/// Head and table are trained together: [`Self::transform`] returns the states that the table multiplies, the
+/// loss computes that product itself (with [`Self::bias`]), and [`crate::Trainable::add_gradient`] with
+/// [`WORD_TABLE`] passes the table's gradient to the encoder.
 pub struct MaskedLmHead {
     dense: Linear,
     norm: LayerNorm,
@@ -34,7 +34,7 @@ pub struct MaskedLmHead {
     parameters: ParameterSet,
 }
 
-/// Name, shape and group of the head's tensors: those of `BertForMaskedLM`.
+/// Name, shape and group of the head's tensors, as in `BertForMaskedLM`.
 fn layout(config: &BertConfig) -> [ParameterInfo; 5] {
     let (d, v) = (config.hidden_size, config.vocab_size);
     let info = |name: &str, shape: &[usize], group| ParameterInfo {
@@ -52,22 +52,22 @@ fn layout(config: &BertConfig) -> [ParameterInfo; 5] {
 }
 
 impl MaskedLmHead {
-    /// The file in a model folder that holds the head alone.
+    /// The file in a model folder that contains only the head.
     pub const FILE: &str = "mlm_head.safetensors";
 
-    /// A new head: W ~ N(0, `initializer_range`), the rest as if it were not there.
+    /// A new head: W ~ N(0, `initializer_range`), everything else initialized to the identity.
     ///
     /// # Errors
-    /// The device cannot hold it.
+    /// Fails if the device runs out of memory.
     pub fn new(config: &BertConfig, stream: Stream, device: &Device) -> Result<Self> {
         Self::from_source(config, &mut RandomWeights { deviation: config.initializer_range, stream }, device)
     }
 
-    /// A head of the tensors that a source has under the names of `BertForMaskedLM`
+    /// A head from a source with the tensor names of `BertForMaskedLM`
     /// (`cls.predictions.transform.dense.weight`, ..., `cls.predictions.bias`).
     ///
     /// # Errors
-    /// A tensor is missing or has another shape.
+    /// Fails if a tensor is missing or has a different shape.
     pub fn from_source(config: &BertConfig, source: &mut dyn TensorSource, device: &Device) -> Result<Self> {
         let mut parameters = ParameterSet::new();
         let mut next = |info: &ParameterInfo| {
@@ -83,13 +83,13 @@ impl MaskedLmHead {
         })
     }
 
-    /// The head in a model folder: in its `mlm_head.safetensors`, else among the weights of the encoder, as the family's
-    /// masked-LM model stores it (BERT's `cls.predictions.*`, RoBERTa's `lm_head.*`, `DistilBERT`'s `vocab_*`); `None` if
-    /// it is in neither.
+    /// The head of a model folder: in its `mlm_head.safetensors`, else among the encoder's weights, under the
+    /// names of the family's masked-LM model (BERT's `cls.predictions.*`, RoBERTa's `lm_head.*`,
+    /// `DistilBERT`'s `vocab_*`); `None` if the folder has no head.
     ///
     /// # Errors
-    /// A file cannot be read, has a part of the head only, or has another head than the formula's: one whose output
-    /// matrix is not the word table, or with another non-linearity.
+    /// Fails if a file cannot be read, contains only part of the head, or contains a head that differs from
+    /// the formula: its own output matrix instead of the word table, or a different activation.
     pub fn in_folder(folder: &Path, config: &BertConfig, device: &Device) -> Result<Option<Self>> {
         let own = folder.join(Self::FILE);
         if own.is_file() {
@@ -107,7 +107,7 @@ impl MaskedLmHead {
     /// Writes `mlm_head.safetensors` into a model folder.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// Fails if the folder cannot be written.
     pub fn save(&self, folder: &Path, dtype: DType) -> Result<()> {
         let tensors: Vec<(String, Tensor)> = self
             .parameters
@@ -119,29 +119,29 @@ impl MaskedLmHead {
         save_safetensors(&folder.join(Self::FILE), &tensors)
     }
 
-    /// States `[M, D]` to the states `[M, D]` that the word table multiplies: `LayerNorm(GELU(W h + c))`. In the graph
-    /// of the states and of the head's parameters.
+    /// Maps states `[M, D]` to the states `[M, D]` that the word table multiplies: `LayerNorm(GELU(W h +
+    /// c))`, in the graph of the states and the head's parameters.
     ///
     /// # Errors
-    /// The width does not fit.
+    /// Fails if the width does not match.
     pub fn transform(&self, states: &Tensor) -> Result<Tensor> {
         self.norm.forward(&gelu(&self.dense.forward(states)?)?)
     }
 
-    /// b `[V]`, in the graph.
+    /// The bias b `[V]`, in the graph.
     pub fn bias(&self) -> &Tensor {
         &self.bias
     }
 
-    /// Scores `[M, V]` of states `[M, D]` under the word table `[V, D]`, for looking at predictions. (A loss would
-    /// rather not hold them: see [`Self::transform`].)
+    /// Scores `[M, V]` of states `[M, D]` with the word table `[V, D]`, for inspecting predictions. (A loss
+    /// should not store them: see [`Self::transform`].)
     ///
     /// # Errors
-    /// The table is not the encoder's.
+    /// Fails if the table does not match the encoder.
     pub fn scores(&self, states: &Tensor, table: &Tensor) -> Result<Tensor> {
         if table.dims() != [self.bias.dim(0)?, self.dense.weight.dim(0)?] {
             return Err(Error::Input(format!(
-                "a word table of shape {:?} does not fit a masked-LM head of {} ids and width {}",
+                "a word table of shape {:?} does not match a masked-LM head of {} IDs and width {}",
                 table.dims(),
                 self.bias.dim(0)?,
                 self.dense.weight.dim(0)?
@@ -153,14 +153,14 @@ impl MaskedLmHead {
 
 trainable_by!(MaskedLmHead, parameters);
 
-/// Whether a checkpoint's head is the formula's.
+/// Checks that a checkpoint's head has the supported formula.
 fn check_formula(file: &Checkpoint, config: &BertConfig) -> Result<()> {
     let other = |reason: &str| {
         let path = file.path().to_path_buf();
         Err(Error::Weights { path, reason: format!("its masked-LM head {reason}, which is not supported") })
     };
     if !config.family.head_has_gelu() && config.hidden_act != Activation::Gelu {
-        return other("has another non-linearity than GELU");
+        return other("has an activation other than GELU");
     }
     let words = file.stored_name("embeddings.word_embeddings.weight");
     if let (Some(decoder), Some(words)) = (file.stored_name("cls.predictions.decoder.weight"), words) {
@@ -168,14 +168,14 @@ fn check_formula(file: &Checkpoint, config: &BertConfig) -> Result<()> {
             Ok(file.read(name)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
         });
         if decoder? != words? {
-            return other("has an output matrix of its own (tie_word_embeddings is false)");
+            return other("has its own output matrix (tie_word_embeddings is false)");
         }
     }
     Ok(())
 }
 
-/// A weights file that may name the head's tensors in short (`dense.weight`, `norm.bias`, `bias`), or its bias by the
-/// output layer.
+/// A weights file that may use short names for the head's tensors (`dense.weight`, `norm.bias`, `bias`), or
+/// name its bias after the output layer.
 struct HeadFile(Checkpoint);
 
 impl TensorSource for HeadFile {
@@ -218,7 +218,7 @@ mod tests {
         head
     }
 
-    /// The formula of the documentation, number by number in f64, with the error function by its series.
+    /// Computes the documented formula entry by entry in f64, with the error function from its series.
     #[test]
     fn scores_follow_the_formula() {
         let head = random_head();
@@ -255,10 +255,10 @@ mod tests {
         let got = values(&head.scores(&states, &table).unwrap());
         assert_eq!(got.len(), 33);
         for (got, want) in got.iter().zip(&want) {
-            assert!((got - want).abs() < 2e-5, "{got} and {want}");
+            assert!((got - want).abs() < 2e-5, "got {got}, expected {want}");
         }
         let error = head.scores(&states, &states).err().unwrap().to_string();
-        assert!(error.contains("[3, 8]") && error.contains("11 ids"), "{error}");
+        assert!(error.contains("[3, 8]") && error.contains("11 IDs"), "{error}");
     }
 
     #[test]
@@ -288,14 +288,14 @@ mod tests {
         let short = tempfile::tempdir().unwrap();
         save_safetensors(&short.path().join(MaskedLmHead::FILE), &tensors).unwrap();
         same(short.path());
-        // Among an encoder's weights; and a folder without it.
+        // With the head among an encoder's weights, and without a head.
         let (whole, without) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let long = head.parameters.iter().map(|(name, value)| (name.to_owned(), value.detach()));
         save_safetensors(&whole.path().join("model.safetensors"), &long.collect::<Vec<_>>()).unwrap();
         same(whole.path());
         save_safetensors(&without.path().join("model.safetensors"), &tensors[..1]).unwrap();
         assert!(MaskedLmHead::in_folder(without.path(), &config(), &Device::Cpu).unwrap().is_none());
-        // Half a head is an error that names what is missing.
+        // An incomplete head is an error that names the missing tensor.
         save_safetensors(&without.path().join(MaskedLmHead::FILE), &tensors[..3]).unwrap();
         let error =
             MaskedLmHead::in_folder(without.path(), &config(), &Device::Cpu).err().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! What a sentence-transformers folder says in `modules.json`: which parts follow each other, and where they lie.
+//! The modules of a sentence-transformers folder, from its `modules.json`: their order and their folders.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -13,9 +13,9 @@ use crate::layer_norm::LayerNorm;
 use crate::post::Stage;
 use crate::{Dense, Error, Pooling, Result};
 
-/// Where other libraries' modules come from.
+/// Class prefix of the library's modules.
 const LIBRARY: &str = "sentence_transformers.";
-/// What this project's own modules begin with.
+/// Class prefix of this project's own modules.
 pub(crate) const OWN: &str = "micse.";
 
 /// One entry of `modules.json`.
@@ -24,26 +24,26 @@ pub struct Module {
     /// The class, such as `sentence_transformers.models.Pooling`.
     #[serde(rename = "type")]
     pub class: String,
-    /// The module's folder within the model's; empty for the model's own.
+    /// The module's folder within the model folder; empty for the model folder itself.
     #[serde(default)]
     pub path: String,
-    /// The library's name of it, which no other module may have.
+    /// The library's name of the module, which must be unique.
     #[serde(default)]
     pub name: Option<Value>,
 }
 
 impl Module {
-    /// The class's own name, such as `Pooling`.
+    /// The class name without its path, such as `Pooling`.
     pub fn class_name(&self) -> &str {
         self.class.rsplit('.').next().unwrap_or_default()
     }
 
-    /// Whether it is the library's class of this name.
+    /// Whether this is the library's class of this name.
     fn is(&self, name: &str) -> bool {
         self.class.starts_with(LIBRARY) && self.class_name() == name
     }
 
-    /// Whether it is this project's own module of this name.
+    /// Whether this is this project's own module of this name.
     fn is_own(&self, name: &str) -> bool {
         self.class.strip_prefix(OWN) == Some(name)
     }
@@ -56,7 +56,7 @@ impl Module {
                 .filter(|part| *part != Component::CurDir)
                 .fold(root.into(), |f, part| f.join(part)));
         }
-        Err(invalid(root, format!("the path `{}` of a module leaves the folder", self.path)))
+        Err(invalid(root, format!("the path `{}` of a module is outside the folder", self.path)))
     }
 }
 
@@ -64,7 +64,7 @@ fn invalid(root: &Path, reason: String) -> Error {
     Error::Config { path: root.join("modules.json"), reason }
 }
 
-/// The modules in their order; `None` without `modules.json`.
+/// The modules in order; `None` without `modules.json`.
 pub(crate) fn read(root: &Path) -> Result<Option<Vec<Module>>> {
     let path = root.join("modules.json");
     if !path.is_file() {
@@ -75,15 +75,15 @@ pub(crate) fn read(root: &Path) -> Result<Option<Vec<Module>>> {
     for (i, module) in modules.iter().enumerate() {
         let Some(name) = &module.name else { continue };
         if modules[..i].iter().any(|earlier| earlier.name.as_ref() == Some(name)) {
-            // sentence-transformers would put the later one in the earlier one's place.
-            let reason = format!("two modules have the name {name}; give each its own");
+            // sentence-transformers would replace the earlier module by the later one.
+            let reason = format!("two modules have the name {name}; give each module a unique name");
             return Err(Error::Config { path, reason });
         }
     }
     Ok(Some(modules))
 }
 
-/// The folder of the encoder itself.
+/// The folder of the encoder.
 pub(crate) fn transformer(root: &Path) -> Result<PathBuf> {
     let Some(modules) = read(root)? else { return Ok(root.into()) };
     match modules.first() {
@@ -92,7 +92,7 @@ pub(crate) fn transformer(root: &Path) -> Result<PathBuf> {
             root,
             format!("the first module is {}, not sentence_transformers.models.Transformer", first.class),
         )),
-        None => Err(invalid(root, "it lists no modules".into())),
+        None => Err(invalid(root, "the file lists no modules".into())),
     }
 }
 
@@ -100,41 +100,41 @@ pub(crate) fn transformer(root: &Path) -> Result<PathBuf> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AfterPooling {
-    /// Rows get length 1; a row of zeros stays.
+    /// Scales rows to length 1; a zero row stays zero.
     Normalize,
     /// A linear layer.
     Dense(Dense),
-    /// Each row is centred, scaled to variance 1, then scaled and shifted by entry.
+    /// Each row is centred, scaled to variance 1, then scaled and shifted elementwise.
     LayerNorm(LayerNorm),
-    /// Dropout of this rate, which acts in training alone: embeddings pass unchanged.
+    /// Dropout with this rate. It acts only in training: embeddings pass unchanged.
     Dropout(f64),
 }
 
-/// What follows the encoder.
+/// The parts after the encoder.
 #[derive(Debug, Default)]
 pub(crate) struct Behind {
     pub(crate) steps: Vec<AfterPooling>,
     /// Whether whitening or a flow comes last.
     pub(crate) stage: bool,
-    /// Whether a convolution takes the pooling's place.
+    /// Whether a convolution replaces the pooling.
     pub(crate) convolution: bool,
 }
 
-/// What follows encoder and pooling, in order.
+/// The parts after encoder and pooling, in order.
 pub(crate) fn behind(root: &Path) -> Result<Behind> {
     let mut behind = Behind::default();
     let mut pooled = false;
     for module in read(root)?.unwrap_or_default().iter().skip(1) {
         let refused = |why: &str| Err(invalid(root, format!("the module {} {why}", module.class)));
         if behind.stage {
-            return refused("follows micse.PostProcessing, which is always the last");
+            return refused("follows micse.PostProcessing, which must be the last");
         }
         if module.is_own(TokenConvolution::MODULE) || (module.is("Pooling") && !pooled) {
-            // A convolution takes the pooling's place; its files are read where the encoder is known.
+            // A convolution replaces the pooling. Its files are read later, when the encoder is known.
             pooled = true;
             behind.convolution |= module.is_own(TokenConvolution::MODULE);
         } else if !pooled {
-            return refused("comes before the pooling, where it is not supported");
+            return refused("comes before the pooling, which is not supported");
         } else if module.is_own(Stage::MODULE) {
             behind.stage = true;
         } else if module.is("Normalize") {
@@ -148,17 +148,18 @@ pub(crate) fn behind(root: &Path) -> Result<Behind> {
             behind.steps.push(AfterPooling::Dropout(dropout(&module.folder(root)?)?));
         } else {
             return refused(
-                "is not supported; Transformer, Pooling, Dense, LayerNorm, Normalize and Dropout are",
+                "is not supported; supported are Transformer, Pooling, Dense, LayerNorm, Normalize and \
+                 Dropout",
             );
         }
     }
     Ok(behind)
 }
 
-/// What the modules after the pooling read and write, where their configuration names nothing else.
+/// The default input and output of the modules after the pooling.
 pub(crate) const EMBEDDING: &str = "sentence_embedding";
 
-/// Refuses a Normalize module that works on something other than the embedding. Older folders have no configuration.
+/// Rejects a Normalize module on anything but the embedding. Older folders have no configuration for it.
 fn check_normalize(folder: &Path) -> Result<()> {
     let path = folder.join("config.json");
     let Some(keys) = object(&path)? else { return Ok(()) };
@@ -166,25 +167,25 @@ fn check_normalize(folder: &Path) -> Result<()> {
     match named.filter(|name| !name.is_null()).find(|name| name.as_str() != Some(EMBEDDING)) {
         Some(name) => Err(Error::Config {
             path,
-            reason: format!("a Normalize module on {name} is not supported; only on `{EMBEDDING}`"),
+            reason: format!("a Normalize module on {name} is not supported, only on `{EMBEDDING}`"),
         }),
         None => Ok(()),
     }
 }
 
-/// The rate of a Dropout module; sentence-transformers has 0.2 where it names none.
+/// The rate of a Dropout module; the default of sentence-transformers is 0.2.
 fn dropout(folder: &Path) -> Result<f64> {
     let keys = object(&folder.join("config.json"))?.unwrap_or_default();
     Ok(keys.get("dropout").and_then(Value::as_f64).unwrap_or(0.2))
 }
 
-/// The folder of the Pooling module, if there is one: `modules.json` names it.
+/// The folder of the Pooling module in `modules.json`, if any.
 pub(crate) fn pooling_folder(root: &Path) -> Result<Option<PathBuf>> {
     let modules = read(root)?.unwrap_or_default();
     modules.iter().find(|module| module.is("Pooling")).map(|module| module.folder(root)).transpose()
 }
 
-/// What Python takes for true.
+/// Truth value as in Python.
 fn truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -196,13 +197,13 @@ fn truthy(value: &Value) -> bool {
     }
 }
 
-/// Whether the pooling takes the prompt's tokens too (`include_prompt`, true unless the file says otherwise).
+/// Whether the pooling includes the prompt's tokens (`include_prompt`, true by default).
 pub(crate) fn includes_prompt(root: &Path) -> Result<bool> {
     let Some(folder) = pooling_folder(root)? else { return Ok(true) };
     let keys = object(&folder.join("config.json"))?.unwrap_or_default();
     match keys.get("include_prompt") {
         None => Ok(true),
-        // As the library has it, null is false.
+        // As in the library, null means false.
         Some(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) => Ok(truthy(value)),
         Some(other) => Err(Error::Config {
             path: folder.join("config.json"),
@@ -211,7 +212,7 @@ pub(crate) fn includes_prompt(root: &Path) -> Result<bool> {
     }
 }
 
-/// The pooling that the folder asks for; `None` if it asks for none.
+/// The pooling that the folder defines, if any.
 pub(crate) fn pooling(root: &Path) -> Result<Option<Pooling>> {
     let Some(folder) = pooling_folder(root)? else { return Ok(None) };
     let path = folder.join("config.json");
@@ -226,16 +227,16 @@ pub(crate) fn pooling(root: &Path) -> Result<Option<Pooling>> {
         ["cls"] => Ok(Some(Pooling::Cls)),
         ["mean"] => Ok(Some(Pooling::Mean)),
         _ => Err(refused(format!(
-            "the pooling {} is not supported; choose one of cls and mean with --pooling",
+            "the pooling {} is not supported; choose one with --pooling cls or --pooling mean",
             modes.join(" and ")
         ))),
     }
 }
 
-/// The pooling's modes in sentence-transformers' names. Since its version 5.4 one key has them; before, each mode had a
-/// switch, and without any the mean was meant.
+/// The pooling modes under their sentence-transformers names. Version 5.4 introduced a single key; earlier
+/// files have a switch for each mode, and mean if none is on.
 fn modes(keys: &serde_json::Map<String, Value>) -> std::result::Result<Vec<String>, String> {
-    let invalid = |value: &Value| format!("pooling_mode is {value}, neither a name nor a list of names");
+    let invalid = |value: &Value| format!("pooling_mode is {value}; it must be a name or a list of names");
     match keys.get("pooling_mode") {
         Some(Value::String(mode)) => return Ok(vec![mode.clone()]),
         Some(Value::Array(modes)) => {
@@ -259,7 +260,7 @@ fn modes(keys: &serde_json::Map<String, Value>) -> std::result::Result<Vec<Strin
     Ok(if modes.is_empty() { vec!["mean".into()] } else { modes })
 }
 
-/// What the Transformer module adds to the tokenizer.
+/// Settings of the Transformer module in addition to the tokenizer's.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct TransformerKeys {
     #[serde(default)]
@@ -268,7 +269,7 @@ pub(crate) struct TransformerKeys {
     pub(crate) do_lower_case: Option<bool>,
 }
 
-/// Names that the Transformer module's own file has had.
+/// File names that the Transformer module has used.
 const TRANSFORMER_FILES: [&str; 7] = [
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
@@ -279,27 +280,25 @@ const TRANSFORMER_FILES: [&str; 7] = [
     "sentence_xlnet_config.json",
 ];
 
-/// Where the Transformer module's own file is, if there is one: the first that has any keys.
+/// The path of the Transformer module's file, if any: the first one that contains keys.
 pub(crate) fn transformer_path(folder: &Path) -> Option<PathBuf> {
-    // What cannot be read is reported where it is used.
+    // An unreadable file is reported where it is used.
     let has_keys =
         |path: &PathBuf| path.is_file() && !matches!(object(path), Ok(Some(keys)) if keys.is_empty());
     TRANSFORMER_FILES.map(|name| folder.join(name)).into_iter().find(has_keys)
 }
 
-/// All keys of the Transformer module's own file, if there is one.
+/// All keys of the Transformer module's file, if any.
 pub(crate) fn transformer_file(folder: &Path) -> Result<Option<serde_json::Map<String, Value>>> {
     transformer_path(folder).map_or(Ok(None), |path| object(&path))
 }
 
-/// The keys of the Transformer module's own file that are followed here.
+/// The keys of the Transformer module's file that micse uses.
 pub(crate) fn transformer_keys(folder: &Path) -> Result<TransformerKeys> {
     let Some(path) = transformer_path(folder) else { return Ok(TransformerKeys::default()) };
     check_transformer(&path, &object(&path)?.unwrap_or_default())?;
-    let keys: TransformerKeys = serde_json::from_str(&read_text(&path)?).map_err(|e| Error::Config {
-        path: path.clone(),
-        reason: format!("not a valid configuration: {e}"),
-    })?;
+    let keys: TransformerKeys = serde_json::from_str(&read_text(&path)?)
+        .map_err(|e| Error::Config { path: path.clone(), reason: format!("invalid configuration: {e}") })?;
     match keys.max_seq_length {
         Some(length) if length < 3 => {
             Err(Error::Config { path, reason: too_short("max_seq_length", length) })
@@ -308,30 +307,31 @@ pub(crate) fn transformer_keys(folder: &Path) -> Result<TransformerKeys> {
     }
 }
 
-/// The reason against a limit of tokens.
+/// The error for a token limit that is too small.
 pub(crate) fn too_short(key: &str, length: usize) -> String {
     format!("{key} is {length}; [CLS], one token and [SEP] need 3")
 }
 
-/// What `config_sentence_transformers.json` changes of embeddings.
+/// Settings of `config_sentence_transformers.json` that change embeddings.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
-    /// The text that goes before every sentence unless told otherwise; usually none.
+    /// The default prompt, prepended to every sentence; usually empty.
     pub(crate) prompt: String,
-    /// The entries of an embedding that are kept.
+    /// The number of entries of an embedding that are kept.
     pub(crate) truncate_dim: Option<usize>,
 }
 
-/// Names of prompts that sentence-transformers has without an entry of the folder; empty unless it fills them.
+/// Prompt names that sentence-transformers defines even without an entry in the folder; empty unless the
+/// folder sets them.
 const LIBRARY_PROMPTS: [&str; 2] = ["query", "document"];
 
-/// The kind of model that is supported.
+/// The supported kind of model.
 const MODEL_TYPE: &str = "SentenceTransformer";
 
 /// The settings of a folder's `config_sentence_transformers.json`.
 pub(crate) fn settings(root: &Path) -> Result<Settings> {
     let path = root.join(SETTINGS);
-    // sentence-transformers reads the file beside a modules.json only.
+    // sentence-transformers reads this file only together with modules.json.
     if !root.join("modules.json").is_file() {
         return Ok(Settings::default());
     }
@@ -340,20 +340,23 @@ pub(crate) fn settings(root: &Path) -> Result<Settings> {
     let present = |key: &str| keys.get(key).filter(|value| !value.is_null());
     if let Some(kind) = present("model_type").filter(|kind| kind.as_str() != Some(MODEL_TYPE)) {
         return Err(invalid(format!(
-            "model_type is {kind}; only {MODEL_TYPE}, a model with one embedding for each sentence, is supported"
+            "model_type is {kind}; only {MODEL_TYPE}, with one embedding per sentence, is supported"
         )));
     }
     let prompt = match present("default_prompt_name") {
         None => String::new(),
         Some(name) => {
-            let name =
-                name.as_str().ok_or_else(|| invalid(format!("default_prompt_name is {name}, not a name")))?;
+            let name = name
+                .as_str()
+                .ok_or_else(|| invalid(format!("default_prompt_name is {name}; it must be a name")))?;
             let prompts = present("prompts").and_then(Value::as_object);
             match prompts.and_then(|prompts| prompts.get(name)) {
                 Some(Value::String(prompt)) => prompt.clone(),
                 Some(Value::Null) => String::new(),
                 None if LIBRARY_PROMPTS.contains(&name) => String::new(),
-                Some(other) => return Err(invalid(format!("the prompt `{name}` is {other}, not a text"))),
+                Some(other) => {
+                    return Err(invalid(format!("the prompt `{name}` is {other}; it must be a text")));
+                }
                 None => {
                     return Err(invalid(format!(
                         "default_prompt_name is `{name}`, which is not in `prompts`"
@@ -365,7 +368,7 @@ pub(crate) fn settings(root: &Path) -> Result<Settings> {
     let truncate_dim = match present("truncate_dim") {
         None => None,
         Some(value) => Some(value.as_u64().filter(|&n| n > 0).map(|n| n as usize).ok_or_else(|| {
-            invalid(format!("truncate_dim is {value}; it must be a count of entries from 1"))
+            invalid(format!("truncate_dim is {value}; it must be an integer of at least 1"))
         })?),
     };
     Ok(Settings { prompt, truncate_dim })

@@ -1,7 +1,7 @@
-//! AdamW with decoupled weight decay (Loshchilov & Hutter 2019), one step for one tensor, and global
-//! gradient clipping.
+//! AdamW with decoupled weight decay (Loshchilov & Hutter 2019), one step for one tensor, and global gradient
+//! clipping.
 //!
-//! For step t = 1, 2, ..., gradient g scaled by the clip factor, rate lr:
+//! For step t = 1, 2, ..., gradient g scaled by the clip factor, learning rate lr:
 //!
 //! ```text
 //! p <- p (1 - lr wd)
@@ -9,8 +9,8 @@
 //! p <- p - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
 //! ```
 //!
-//! On the CPU all three arrays are walked once, in place, by all threads. Other devices compute the same formula in
-//! tensor operations.
+//! On the CPU, all threads make one pass over all three arrays, in place. Other devices compute the same
+//! formula with tensor operations.
 
 use std::cell::RefCell;
 
@@ -20,7 +20,7 @@ use micse_kernels::adam::{AdamRule, adam, average};
 use crate::Result;
 use crate::threads::in_pool;
 
-/// Optimizers treat these groups differently: weight decay acts on weights only.
+/// Groups that optimizers treat differently: weight decay applies only to weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
     /// Matrices and embedding tables.
@@ -31,27 +31,27 @@ pub enum Group {
     LayerNorm,
 }
 
-/// Everything that one optimizer step needs beside gradients and moments.
+/// The settings of one optimizer step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep {
-    /// The number of this step, from 1.
+    /// The index of this step, from 1.
     pub step: usize,
     /// The learning rate of this step.
     pub learning_rate: f64,
-    /// Decay of the first and second moments.
+    /// Decay rates of the first and second moments.
     pub betas: (f64, f64),
-    /// Added to the root of the second moment.
+    /// Added to the square root of the second moment.
     pub epsilon: f64,
-    /// Decoupled weight decay; acts on [`Group::Weight`] only.
+    /// Decoupled weight decay, applied only to [`Group::Weight`].
     pub weight_decay: f64,
-    /// What gradients are multiplied by: see [`clip_factor`].
+    /// Factor of all gradients, see [`clip_factor`].
     pub gradient_scale: f64,
-    /// Whether the moments are divided by 1 - b^t. Without it and with b1 = 0 the rule is RMSprop (Tieleman & Hinton
-    /// 2012): `v <- b2 v + (1 - b2) g^2`, `p <- p - lr g / (sqrt(v) + eps)`.
+    /// Whether the moments are divided by 1 - b^t. Without bias correction and with b1 = 0, the rule is
+    /// RMSprop (Tieleman & Hinton 2012): `v <- b2 v + (1 - b2) g^2`, `p <- p - lr g / (sqrt(v) + eps)`.
     pub bias_correction: bool,
 }
 
-/// The factor that brings a gradient of the given norm down to `limit`: min(1, limit / (norm + 1e-6)).
+/// The factor that limits a gradient of this norm to `limit`: min(1, limit / (norm + 1e-6)).
 pub fn clip_factor(norm: f64, limit: f64) -> f64 {
     (limit / (norm + 1e-6)).min(1.0)
 }
@@ -93,7 +93,7 @@ impl Moments {
     }
 }
 
-/// Changes `parameter` and its moments by one step with `gradient`.
+/// Updates `parameter` and its moments by one step with `gradient`.
 pub(crate) fn adam_step(
     rule: &AdamStep,
     group: Group,
@@ -126,7 +126,7 @@ fn decay(rule: &AdamStep, group: Group) -> f64 {
     if group == Group::Weight { rule.weight_decay } else { 0.0 }
 }
 
-/// The step's constants for one group, as the kernels take them.
+/// The step's constants for one group, in the form that the kernels need.
 pub(crate) fn kernel_rule(rule: &AdamStep, group: Group) -> AdamRule {
     let (c1, c2) = bias_corrections(rule);
     AdamRule {
@@ -175,7 +175,8 @@ impl InplaceOp2 for FusedAdam<'_> {
     }
 }
 
-/// `slow <- decay * slow + (1 - decay) * fast` in place on the CPU, written so that equal values stay equal.
+/// `slow <- decay * slow + (1 - decay) * fast` in place on the CPU, in a form that leaves equal values
+/// unchanged.
 pub(crate) struct Average {
     pub(crate) decay: f64,
 }

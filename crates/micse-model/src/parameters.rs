@@ -1,4 +1,4 @@
-//! An ordered set of named parameters: what every [`Trainable`] of the tensor engine is made of.
+//! An ordered set of named parameters, which every [`Trainable`] of the tensor engine uses.
 
 use std::any::Any;
 
@@ -30,10 +30,10 @@ impl ParameterSet {
         Self::default()
     }
 
-    /// Adds a parameter that starts with a copy of `value`, and returns it as a tensor of the graph.
+    /// Adds a parameter initialized with a copy of `value`, and returns it as a tensor in the graph.
     ///
     /// # Errors
-    /// The copy fails.
+    /// Fails if the copy fails.
     pub fn add(&mut self, name: impl Into<String>, group: Group, value: &Tensor) -> Result<Tensor> {
         let var = Var::from_tensor(&value.contiguous()?.copy()?)?;
         let tensor = var.as_tensor().clone();
@@ -51,7 +51,7 @@ impl ParameterSet {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -60,7 +60,7 @@ impl ParameterSet {
         if other == self.entries.len() {
             return Ok(());
         }
-        Err(Error::Input(format!("{other} tensors were given for {} parameters", self.entries.len())))
+        Err(Error::Input(format!("got {other} tensors for {} parameters", self.entries.len())))
     }
 }
 
@@ -87,7 +87,7 @@ impl Trainable for ParameterSet {
         for (p, value) in self.entries.iter().zip(values) {
             if p.var.dims() != value.dims() {
                 return Err(Error::Input(format!(
-                    "parameter `{}` has shape {:?}, the value given for it {:?}",
+                    "parameter `{}` has shape {:?}, but the new value has {:?}",
                     p.name,
                     p.var.dims(),
                     value.dims()
@@ -116,13 +116,12 @@ impl Trainable for ParameterSet {
 
     fn add_gradient(&mut self, parameter: usize, gradient: &Tensor) -> Result<()> {
         let count = self.entries.len();
-        let p = self
-            .entries
-            .get_mut(parameter)
-            .ok_or_else(|| Error::Input(format!("there is no parameter {parameter} among {count}")))?;
+        let p = self.entries.get_mut(parameter).ok_or_else(|| {
+            Error::Input(format!("parameter {parameter} is out of range: there are {count}"))
+        })?;
         if p.var.dims() != gradient.dims() {
             return Err(Error::Input(format!(
-                "parameter `{}` has shape {:?}, the gradient to add {:?}",
+                "parameter `{}` has shape {:?}, but the gradient to add has {:?}",
                 p.name,
                 p.var.dims(),
                 gradient.dims()
@@ -137,7 +136,7 @@ impl Trainable for ParameterSet {
 
     fn drop_gradient(&mut self, parameter: usize) -> Result<()> {
         let count = self.entries.len();
-        let none = || Error::Input(format!("there is no parameter {parameter} among {count}"));
+        let none = || Error::Input(format!("parameter {parameter} is out of range: there are {count}"));
         self.entries.get_mut(parameter).ok_or_else(none)?.gradient = None;
         Ok(())
     }
@@ -156,7 +155,7 @@ impl Trainable for ParameterSet {
 
     fn step(&mut self, rule: &AdamStep) -> Result<()> {
         for p in &mut self.entries {
-            // A parameter without a gradient has moments of zero: it would not move.
+            // A parameter without a gradient has zero moments and would not move.
             let Some(gradient) = p.gradient.take() else { continue };
             let moments = match &mut p.moments {
                 Some(moments) => moments,
@@ -219,7 +218,7 @@ fn square_norm(gradient: &Tensor) -> Result<f64> {
     Ok(in_pool(|| micse_kernels::adam::square_norm(values)))
 }
 
-/// Implements [`Trainable`] for a type that keeps all its parameters in a field of type [`ParameterSet`].
+/// Implements [`Trainable`] for a type that keeps all its parameters in a [`ParameterSet`] field.
 macro_rules! trainable_by {
     ($type:ty, $field:ident) => {
         impl $crate::encoder::Trainable for $type {

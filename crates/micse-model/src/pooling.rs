@@ -1,12 +1,12 @@
-//! Pooling: from token states to one row a sentence.
+//! Pooling: from token states to one row per sentence.
 //!
-//! All means but one are over the tokens of the sentence with `[CLS]` and `[SEP]`, padding not counted. Layers are
-//! named by number, because published code means different things by "first": h_0 is the embeddings'
-//! output (after LayerNorm), h_l the output of layer l, h_L the last.
+//! All means but one are over the tokens of the sentence with `[CLS]` and `[SEP]`, without padding. Layers
+//! are numbered, because published code uses "first" for different layers: h_0 is the output of the
+//! embeddings (after LayerNorm), h_l the output of layer l, h_L that of the last layer.
 
 use serde::{Deserialize, Serialize};
 
-/// How a sentence's token states become one row.
+/// How the token states of a sentence become one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pooling {
@@ -16,17 +16,17 @@ pub enum Pooling {
     Mean,
     /// Mean of (h_1 + h_L) / 2.
     FirstLastAvg,
-    /// Mean of (h_0 + h_L) / 2: what SimCSE's paper calls first-last average.
+    /// Mean of (h_0 + h_L) / 2, called first-last average in the SimCSE paper.
     EmbLastAvg,
     /// Mean of (h_{L-1} + h_L) / 2.
     Top2Avg,
-    /// Mean of h_L over all rows of a padded batch, pads among them: what some released code computes. It needs a batch
-    /// with [`crate::Padding::Keep`], and depends on its width.
+    /// Mean of h_L over all rows of a padded batch, including pads, as in some released code. It requires a
+    /// batch with [`crate::Padding::Keep`] and depends on the batch's width.
     MeanWithPads,
 }
 
 impl Pooling {
-    /// All of them, in the order of the documentation.
+    /// All poolings, in the order of the documentation.
     pub const ALL: [Self; 6] =
         [Self::Cls, Self::Mean, Self::FirstLastAvg, Self::EmbLastAvg, Self::Top2Avg, Self::MeanWithPads];
 
@@ -42,7 +42,7 @@ impl Pooling {
         }
     }
 
-    /// The layers whose states are averaged, for an encoder of `layers` layers.
+    /// The layers whose states are averaged, for an encoder with `layers` layers.
     pub(crate) fn layers(self, layers: usize) -> Vec<usize> {
         match self {
             Self::Cls | Self::Mean | Self::MeanWithPads => vec![layers],
@@ -67,6 +67,6 @@ impl std::str::FromStr for Pooling {
         Self::ALL
             .into_iter()
             .find(|p| p.name() == text)
-            .ok_or_else(|| format!("unknown pooling \"{text}\"; there are {}", known()))
+            .ok_or_else(|| format!("unknown pooling \"{text}\"; choose from {}", known()))
     }
 }

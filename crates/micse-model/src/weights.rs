@@ -1,4 +1,4 @@
-//! Weights files: which tensors an encoder has, where they come from, and how they are written.
+//! The tensors of an encoder: their layout, their sources, and how they are written.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,15 @@ use crate::optimizer::Group;
 use crate::{BertConfig, Checkpoint, Error, Family, Result};
 use micse_files::write_whole;
 
-/// The encoder's parameters in their one fixed order, under BERT's names whatever the family. The pooler and all
-/// other heads are not among them.
+/// The encoder's parameters in a fixed order, under BERT's names for every family. The pooler and other heads
+/// are not included.
 pub fn parameter_layout(config: &BertConfig) -> Vec<ParameterInfo> {
     let layers = (0..config.num_hidden_layers).flat_map(|layer| layer_layout(config, layer));
     embedding_layout(config).into_iter().chain(layers).collect()
 }
 
-/// The tables in front of the first layer: words, positions, token types and attention's bias by distance (where there
-/// are any), and LayerNorm.
+/// The tables before the first layer: words, positions, token types and the attention bias by distance (if
+/// the family has them), and LayerNorm.
 pub(crate) fn embedding_layout(config: &BertConfig) -> Vec<ParameterInfo> {
     let d = config.hidden_size;
     let tables = [
@@ -60,7 +60,7 @@ pub(crate) fn layer_layout(config: &BertConfig, layer: usize) -> Vec<ParameterIn
     layout
 }
 
-/// A weight (or gain) of this shape, and the bias (or offset) that goes with it.
+/// A weight (or gain) of this shape, and its bias (or offset).
 fn add_pair(layout: &mut Vec<ParameterInfo>, name: &str, shape: Vec<usize>, group: Group) {
     let bias_group = if group == Group::LayerNorm { Group::LayerNorm } else { Group::Bias };
     let bias = vec![shape[0]];
@@ -68,30 +68,29 @@ fn add_pair(layout: &mut Vec<ParameterInfo>, name: &str, shape: Vec<usize>, grou
     layout.push(ParameterInfo { name: format!("{name}.bias"), shape: bias, group: bias_group });
 }
 
-/// Where the tensors of a new encoder come from. They are asked for once each, in layout order.
+/// The source of a new encoder's tensors. Each tensor is requested once, in layout order.
 pub trait TensorSource {
-    /// The tensor for one parameter, in f32 on the device.
+    /// The tensor of one parameter, in f32 on the device.
     ///
     /// # Errors
-    /// It is missing or has another shape.
+    /// Fails if the tensor is missing or has a different shape.
     fn take(&mut self, info: &ParameterInfo, device: &Device) -> Result<Tensor>;
 }
 
 impl TensorSource for std::vec::IntoIter<Tensor> {
     fn take(&mut self, info: &ParameterInfo, device: &Device) -> Result<Tensor> {
-        let value = self
-            .next()
-            .ok_or_else(|| Error::Input(format!("no value was given for the parameter `{}`", info.name)))?;
+        let value =
+            self.next().ok_or_else(|| Error::Input(format!("no value for the parameter `{}`", info.name)))?;
         Ok(value.to_device(device)?)
     }
 }
 
-/// New weights: N(0, `initializer_range`) for matrices and tables, 0 for biases and LayerNorm offsets, 1
-/// for LayerNorm gains.
+/// New weights: N(0, `initializer_range`) for matrices and tables, 0 for biases and LayerNorm offsets, 1 for
+/// LayerNorm gains.
 pub struct RandomWeights {
     /// Standard deviation of the matrices.
     pub deviation: f64,
-    /// What is drawn from.
+    /// The stream of random numbers.
     pub stream: Stream,
 }
 
@@ -109,26 +108,26 @@ impl TensorSource for RandomWeights {
     }
 }
 
-/// All tensors of a file of our own (a head, a stage, a checkpoint's scores), in memory. Models are read as
-/// [`Checkpoint`]s.
+/// All tensors of one of this project's own files (a head, a stage, the scores of a checkpoint), in memory.
+/// Models are read as [`Checkpoint`]s.
 pub struct WeightsFile {
     path: PathBuf,
     tensors: HashMap<String, Tensor>,
 }
 
 impl WeightsFile {
-    /// Reads the weights of a model folder whole, under the names that they are stored with.
+    /// Reads all weights of a model folder into memory, under their stored names.
     ///
     /// # Errors
-    /// As [`Checkpoint::in_folder`].
+    /// Those of [`Checkpoint::in_folder`].
     pub fn in_folder(folder: &Path) -> Result<Self> {
         Self::read(&Checkpoint::in_folder(folder, Family::Bert)?)
     }
 
-    /// Reads one weights file; the format is told by the ending (`.safetensors`, else PyTorch's).
+    /// Reads one weights file; the extension determines the format (`.safetensors`, else PyTorch's).
     ///
     /// # Errors
-    /// As [`Checkpoint::open`].
+    /// Those of [`Checkpoint::open`].
     pub fn open(path: &Path) -> Result<Self> {
         Self::read(&Checkpoint::open(path)?)
     }
@@ -141,12 +140,12 @@ impl WeightsFile {
         Ok(Self { path: checkpoint.path().into(), tensors })
     }
 
-    /// The file's own path.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A tensor by its name.
+    /// The tensor of this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.tensors.get(name)
     }
@@ -171,11 +170,11 @@ impl TensorSource for WeightsFile {
     }
 }
 
-/// Writes named tensors as safetensors, with the metadata that transformers asks for. The file is whole
-/// or absent.
+/// Writes named tensors as safetensors, with the metadata that transformers requires. The file is either
+/// complete or absent.
 ///
 /// # Errors
-/// The folder cannot be written.
+/// Fails if the folder cannot be written.
 pub fn save_safetensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let views = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));

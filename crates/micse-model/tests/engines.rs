@@ -1,4 +1,4 @@
-//! The packed engine against the reference engine: the same leaves, the same gradients, dropout on.
+//! Compares the packed engine with the reference engine: same leaves and gradients, with dropout on.
 
 use candle_core::{Device, Tensor, Var};
 use micse_model::{
@@ -8,7 +8,7 @@ use micse_model::{
 };
 use micse_random::Stream;
 
-/// A configuration of odd sizes.
+/// A configuration with odd sizes.
 fn config(layers: usize, hidden: usize, heads: usize, inner: usize) -> BertConfig {
     let mut config = BertConfig::with_sizes(40, layers, hidden, heads, 40);
     config.intermediate_size = inner;
@@ -50,7 +50,7 @@ fn positions(batch: &Batch, config: &BertConfig, count: usize) -> Vec<AttentionP
         .collect()
 }
 
-/// All leaves as flat tensors, named.
+/// All leaves as flat tensors with names.
 fn flat(leaves: &Leaves) -> Vec<(String, Tensor)> {
     let mut all = Vec::new();
     let mut add = |name: String, t: &Tensor| all.push((name, t.flatten_all().expect("a tensor")));
@@ -62,7 +62,7 @@ fn flat(leaves: &Leaves) -> Vec<(String, Tensor)> {
     all
 }
 
-/// A loss that weighs every entry of every leaf differently.
+/// A loss that weights every entry of every leaf differently.
 fn loss(leaves: &Leaves) -> Tensor {
     let mut draws = Stream::new(11).draws();
     let mut total = Tensor::new(0.0_f32, &Device::Cpu).expect("a tensor");
@@ -80,7 +80,7 @@ fn numbers(t: &Tensor) -> Vec<f32> {
     t.flatten_all().and_then(|t| t.to_vec1()).expect("numbers")
 }
 
-/// The largest difference as a share of the largest entry.
+/// The largest difference relative to the largest entry.
 fn difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     assert!(a.iter().all(|x| x.is_finite()));
@@ -97,7 +97,7 @@ struct Ran {
 
 fn run(encoder: &mut dyn Encoder, batch: &Batch, pass: &Pass) -> Ran {
     let embeddings = encoder.embed(batch, pass).expect("embeddings");
-    // A shift of zero, whose gradient is that of the embeddings.
+    // A shift of zero, whose gradient is the gradient of the embeddings.
     let shift = Var::from_tensor(&embeddings.zeros_like().expect("zeros")).expect("a variable");
     let embeddings = (embeddings + shift.as_tensor()).expect("embeddings");
     let leaves = encoder.encode(&embeddings, batch, pass).expect("leaves");
@@ -123,7 +123,7 @@ fn compare(config: &BertConfig, batch: &Batch, pass: &Pass) {
     let all = want.gradients.iter().filter_map(|(_, g)| g.as_ref()).flatten();
     let floor = 1e-3 * all.fold(0.0_f32, |m, x| m.max(x.abs()));
     for ((name, want), (_, got)) in want.gradients.iter().zip(&got.gradients) {
-        // A layer of which nothing is wanted has no gradient in one engine, and one of zero in the other.
+        // For a layer without requested leaves, one engine has no gradient and the other a zero gradient.
         let zeros = |n: usize| vec![0.0; n];
         let (want, got) = match (want, got) {
             (None, None) => continue,
@@ -137,7 +137,7 @@ fn compare(config: &BertConfig, batch: &Batch, pass: &Pass) {
     }
     let worst = difference(&got.embeddings, &want.embeddings);
     assert!(worst < 5e-5, "gradient of the embeddings: {worst:e}");
-    // Without gradients the same leaves come out.
+    // Without gradients, the leaves are the same.
     let leaves = packed.forward(batch, &Pass { gradients: false, ..pass.clone() }).expect("leaves");
     for ((name, kept), (_, t)) in got.leaves.iter().zip(flat(&leaves)) {
         assert_eq!(kept, &numbers(&t), "{name} without gradients");
@@ -174,7 +174,7 @@ fn attention_values_before_and_after_dropout() {
             compare(&config, &batch, &Pass { mode: training(0.2), gradients: true, taps });
         }
         let taps = Taps { attention_maps: Some(stage), ..pooled(Pooling::Cls) };
-        // Places that are no tokens have values that mean nothing: only sentences of one length.
+        // Values outside the tokens are meaningless, so use sentences of equal length.
         let even = self::batch(&[7, 7], Padding::Drop);
         compare(&config, &even, &Pass { mode: training(0.2), gradients: true, taps });
     }
@@ -230,7 +230,7 @@ fn rule(step: usize, gradient_scale: f64, weight_decay: f64) -> AdamStep {
     }
 }
 
-/// bfloat16 has 8 bits of mantissa: the same leaves and gradients to some per cent, and in the same direction.
+/// bfloat16 has 8 bits of mantissa: leaves and gradients agree to a few per cent, and in direction.
 #[test]
 fn bfloat16_is_close_to_f32() {
     let config = config(3, 96, 6, 200);
@@ -273,7 +273,7 @@ fn steps_with(weight_decay: f64) {
     let mut fast = [tensor, packed];
     let pass = Pass { mode: training(0.1), gradients: true, taps: pooled(Pooling::Cls) };
     for step in 1..=4 {
-        // Different words each step: rows of the word table that had a gradient once move on.
+        // Different words in each step: rows of the word table that once had a gradient keep moving.
         let lengths = [step + 1, 2 * step];
         for (fast, slow) in fast.iter_mut().zip(&mut slow) {
             run(fast.as_mut(), &batch(&lengths, Padding::Drop), &pass);
@@ -290,7 +290,7 @@ fn steps_with(weight_decay: f64) {
         for (name, (want, got)) in names.zip(values) {
             let (want, got) = (numbers(&want), numbers(&got));
             let worst = want.iter().zip(&got).fold(0.0_f32, |m, (x, y)| m.max((x - y).abs()));
-            // Adam scales tiny gradients up with their rounding: a tenth of one step at most.
+            // Adam scales tiny gradients up with their rounding errors: at most a tenth of one step.
             assert!(worst < 1e-3, "{name}: {worst:e}");
         }
     }
@@ -329,7 +329,7 @@ fn moments_put_back_go_on_with_the_same_bits() {
     }
 }
 
-/// A term on parameters may add its gradient before or behind the backward pass.
+/// A term on parameters may add its gradient before or after the backward pass.
 #[test]
 fn gradients_add_up_in_any_order() {
     let config = config(1, 16, 2, 20);
@@ -337,7 +337,7 @@ fn gradients_add_up_in_any_order() {
     let pass = Pass { mode: Mode::Evaluation, gradients: true, taps: pooled(Pooling::Mean) };
     let ran = [true, false].map(|before| {
         let (_, mut encoder) = both(&config);
-        // Something stale in the buffers.
+        // Leave stale values in the buffers.
         run(encoder.as_mut(), &batch, &pass);
         encoder.clear_gradients();
         let extra = Tensor::full(0.5_f32, (16, 16), &Device::Cpu).expect("a tensor");

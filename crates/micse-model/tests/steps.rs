@@ -1,4 +1,4 @@
-//! What optimizers share: frozen parameters, and RMSprop as Adam without a first moment.
+//! Optimizer features: frozen parameters, and RMSprop as Adam without a first moment.
 
 use candle_core::{Device, Tensor};
 use micse_model::{
@@ -61,7 +61,7 @@ fn a_parameter_whose_gradient_was_dropped_stays_as_it_is() {
     }
 }
 
-/// v <- r v + (1 - r) g^2, p <- p - lr g / (sqrt(v) + eps), in f64 beside it.
+/// v <- r v + (1 - r) g^2, p <- p - lr g / (sqrt(v) + eps), computed in f64 for comparison.
 #[test]
 fn rmsprop_is_adam_without_first_moment_and_bias_correction() {
     let start = [2.0_f32, -3.0, 0.5];
@@ -89,6 +89,6 @@ fn rmsprop_is_adam_without_first_moment_and_bias_correction() {
     }
     let got = numbers(&set.values().expect("values")[0]);
     for (got, want) in got.iter().zip(p) {
-        assert!((f64::from(*got) - want).abs() < 1e-6, "{got} and {want}");
+        assert!((f64::from(*got) - want).abs() < 1e-6, "got {got}, expected {want}");
     }
 }

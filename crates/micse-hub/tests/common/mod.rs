@@ -1,5 +1,5 @@
-//! A small Hub on the loopback device, and hubs that look at it.
-#![allow(dead_code, reason = "each test program uses a part of it")]
+//! A small Hub on the loopback interface, and clients of it.
+#![allow(dead_code, reason = "each test program uses only part of it")]
 
 pub(crate) mod repo;
 pub(crate) mod server;
@@ -11,7 +11,7 @@ use micse_hub::{Error, Event, Hub, Patience, Settings};
 pub(crate) use repo::Repo;
 pub(crate) use server::Server;
 
-/// Settings for a server and a cache; pauses are short, so that tests are.
+/// Settings for a server and a cache, with short pauses to keep the tests fast.
 pub(crate) fn settings(server: &Server, cache: &Path) -> Settings {
     Settings {
         cache: cache.to_owned(),
@@ -28,22 +28,22 @@ pub(crate) fn settings(server: &Server, cache: &Path) -> Settings {
     }
 }
 
-/// A hub that asks a server.
+/// A client of a server.
 pub(crate) fn hub(server: &Server, cache: &Path) -> Hub {
     Hub::new(settings(server, cache)).expect("a hub")
 }
 
-/// A hub that may not ask.
+/// A client in offline mode.
 pub(crate) fn offline(server: &Server, cache: &Path) -> Hub {
     Hub::new(Settings { offline: true, ..settings(server, cache) }).expect("a hub")
 }
 
-/// Fetches a model, ignoring events.
+/// Downloads a model, ignoring events.
 pub(crate) fn model(hub: &Hub, id: &str) -> Result<PathBuf, Error> {
     hub.model(id, &mut |_| {})
 }
 
-/// Fetches a model and collects the remarks.
+/// Downloads a model and collects the notes.
 pub(crate) fn model_and_notes(hub: &Hub, id: &str) -> (Result<PathBuf, Error>, Vec<String>) {
     let mut notes = Vec::new();
     let result = hub.model(id, &mut |event| {
@@ -54,7 +54,7 @@ pub(crate) fn model_and_notes(hub: &Hub, id: &str) -> (Result<PathBuf, Error>, V
     (result, notes)
 }
 
-/// Bytes without a pattern that a shifted or repeated part would keep.
+/// Bytes without a pattern, so that a shifted or repeated part is detected.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
@@ -66,7 +66,7 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-/// A repository as sentence-transformers' models are, with files that nobody needs.
+/// A repository like those of sentence-transformers models, with files that nobody needs.
 pub(crate) fn sentence_model() -> Repo {
     let modules = r#"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
         {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
@@ -86,7 +86,7 @@ pub(crate) fn sentence_model() -> Repo {
         .large("onnx/model.onnx", b"not wanted")
 }
 
-/// What [`sentence_model`] should give, sorted.
+/// The files expected of [`sentence_model`], sorted.
 pub(crate) const WANTED: [&str; 7] = [
     "1_Pooling/config.json",
     "config.json",
@@ -117,10 +117,10 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Asserts that a snapshot's files are whole, and that nothing half-fetched lies in the snapshots.
+/// Asserts that a snapshot's files are complete and that no partial file is in the snapshots.
 pub(crate) fn assert_whole(folder: &Path, repo: &Repo) {
     for name in files(folder) {
         let found = std::fs::read(folder.join(&name)).expect("a file");
-        assert!(found == repo.bytes(&name), "{name} differs from what the server has");
+        assert!(found == repo.bytes(&name), "{name} differs from the server's file");
     }
 }

@@ -1,4 +1,4 @@
-//! What the small Hub holds.
+//! The contents of the small Hub.
 use std::collections::BTreeMap;
 
 use micse_files::Hash;
@@ -7,7 +7,7 @@ use serde_json::json;
 /// A repository's files at one commit.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Repo {
-    /// By name: whether it is stored elsewhere, and its bytes.
+    /// By name: whether the file is stored elsewhere, and its bytes.
     pub(crate) files: BTreeMap<String, (bool, Vec<u8>)>,
 }
 
@@ -16,13 +16,13 @@ impl Repo {
         Self::default()
     }
 
-    /// A file that the Hub itself keeps.
+    /// Adds a file that the Hub itself stores.
     pub(crate) fn small(mut self, name: &str, bytes: &[u8]) -> Self {
         self.files.insert(name.to_owned(), (false, bytes.to_owned()));
         self
     }
 
-    /// A file that is stored elsewhere.
+    /// Adds a file that is stored elsewhere.
     pub(crate) fn large(mut self, name: &str, bytes: &[u8]) -> Self {
         self.files.insert(name.to_owned(), (true, bytes.to_owned()));
         self
@@ -37,7 +37,7 @@ impl Repo {
         &self.files[name].1
     }
 
-    /// Some commit hash that depends on the files.
+    /// A commit hash that depends on the files.
     pub(crate) fn commit(&self) -> String {
         let mut hash = Hash::new();
         for (name, (_, bytes)) in &self.files {
@@ -47,7 +47,7 @@ impl Repo {
         hash.digits()[..40].to_owned()
     }
 
-    /// The answer that lists the files, with sizes.
+    /// The answer that lists the files with their sizes.
     pub(crate) fn listing(&self) -> String {
         let sibling = |(name, (large, bytes)): (&String, &(bool, Vec<u8>))| {
             let size = bytes.len();
@@ -63,7 +63,7 @@ impl Repo {
             .to_string()
     }
 
-    /// The form in which Python's library asks for the same.
+    /// The answer to the Python library's form of the same request.
     pub(crate) fn tree(&self) -> String {
         let entry = |(name, (large, bytes)): (&String, &(bool, Vec<u8>))| {
             let size = bytes.len();
@@ -78,7 +78,7 @@ impl Repo {
     }
 }
 
-/// The tag of a file's content.
+/// The ETag of a file's content.
 pub(crate) fn etag(large: bool, bytes: &[u8]) -> String {
     let mut hash = Hash::new();
     hash.update(bytes);

@@ -1,7 +1,7 @@
-//! A server that speaks as much of the Hub's protocol as is needed, with faults on demand.
+//! A server that implements the needed part of the Hub's protocol, with faults on demand.
 //!
-//! Large files are described by a redirect to a second address, which stands for the Hub's storage: another host, as
-//! far as tokens are concerned.
+//! A large file is described by a redirect to a second address, which plays the Hub's storage: another host,
+//! as far as tokens are concerned.
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,43 +11,43 @@ use std::time::Duration;
 
 use super::repo::{Repo, etag};
 
-/// What goes wrong.
+/// A fault to inject.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// A status with headers instead of an answer.
+    /// An error status with headers.
     Status(u16, &'static [(&'static str, &'static str)]),
-    /// The connection closes after so many bytes of the body.
+    /// The connection closes after this many bytes of the body.
     Cut(usize),
-    /// As `Cut`, and the answer did not say how long it is.
+    /// Like `Cut`, without a Content-Length header.
     CutWithoutLength(usize),
-    /// The whole file comes, whatever was asked.
+    /// The complete file is sent, whatever range was requested.
     IgnoreRange,
-    /// Another range than the one that was asked for comes.
+    /// A different range than requested is sent.
     OtherRange,
-    /// The body has a wrong byte.
+    /// One byte of the body is wrong.
     Corrupt,
-    /// The body is shorter by so many bytes, and so is its announced length.
+    /// The body and its announced length are this many bytes too short.
     Shorter(usize),
-    /// More bytes come than the file has; no length is announced.
+    /// This many extra bytes are sent, without an announced length.
     Longer(usize),
-    /// Nothing comes for a while.
+    /// Nothing is sent for a while.
     Stall(Duration),
-    /// Something else than what is there.
+    /// A different body.
     Body(&'static str),
     /// A redirect.
     Redirect(&'static str),
-    /// A wrong size in the description.
+    /// A wrong size in the file's description.
     LinkedSize(usize),
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) range: Option<String>,
     pub(crate) authorization: Option<String>,
-    /// It came to the storage.
+    /// Whether the storage received it.
     pub(crate) storage: bool,
 }
 
@@ -56,12 +56,12 @@ struct State {
     /// By "models/ID@REVISION" and "datasets/ID@REVISION".
     repos: HashMap<String, Repo>,
     renamed: HashMap<String, String>,
-    /// (method, part of the path, how often, what); the first that fits counts.
+    /// (method, part of the path, remaining times, fault); the first match counts.
     faults: Vec<(&'static str, String, usize, Fault)>,
     requests: Vec<Request>,
 }
 
-/// The server; its threads end with the process.
+/// The server. Its threads end with the process.
 pub(crate) struct Server {
     hub: SocketAddr,
     storage: SocketAddr,
@@ -83,7 +83,7 @@ impl Server {
             thread::spawn(move || {
                 for stream in listener.incoming().flatten() {
                     let state = Arc::clone(&state);
-                    // A client that goes away is no fault of the test.
+                    // A client that disconnects does not fail the test.
                     thread::spawn(move || drop(serve(&stream, is_storage, &state, storage)));
                 }
             });
@@ -91,7 +91,7 @@ impl Server {
         server
     }
 
-    /// With a model at `main`.
+    /// Starts a server with a model at `main`.
     pub(crate) fn with_model(id: &str, repo: &Repo) -> Self {
         let server = Self::start();
         server.model(id, "main", repo);
@@ -116,17 +116,17 @@ impl Server {
         repos.insert(format!("{kind}/{id}@{}", repo.commit()), repo.clone());
     }
 
-    /// Requests for one id are sent on to another.
+    /// Redirects requests for one ID to another.
     pub(crate) fn rename(&self, from: &str, to: &str) {
         self.state.lock().expect("state").renamed.insert(from.to_owned(), to.to_owned());
     }
 
-    /// The next `times` requests of a method whose path has a part in it go wrong.
+    /// Injects a fault into the next `times` requests with this method whose path contains `part`.
     pub(crate) fn fail(&self, method: &'static str, part: &str, times: usize, fault: Fault) {
         self.state.lock().expect("state").faults.push((method, part.to_owned(), times, fault));
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub(crate) fn heal(&self) {
         self.state.lock().expect("state").faults.clear();
     }
@@ -136,7 +136,7 @@ impl Server {
         std::mem::take(&mut self.state.lock().expect("state").requests)
     }
 
-    /// The requests for bytes of files since the last call.
+    /// The download requests since the last call.
     pub(crate) fn downloads(&self) -> Vec<Request> {
         let is_download = |request: &Request| {
             request.method == "GET" && (request.storage || !request.path.starts_with("/api/"))
@@ -189,9 +189,9 @@ struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    /// What the headers say of the body's length.
+    /// The announced length of the body.
     length: Option<usize>,
-    /// How much of it is sent.
+    /// The number of bytes that are sent.
     sent: usize,
 }
 
@@ -257,7 +257,7 @@ fn answer(state: &State, request: &Request, fault: Option<&Fault>, storage: Sock
         for (separator, of) in [("/revision/", Repo::listing as fn(&Repo) -> String), ("/tree/", Repo::tree)]
         {
             if let Some((id, revision)) = rest.split_once(separator) {
-                // A folder below the root; no repository here is asked for one that it has.
+                // A subfolder: no repository of these tests has the requested ones.
                 if revision.contains('/') {
                     return Answer::new(404, b"").with("X-Error-Code", "EntryNotFound");
                 }
@@ -308,7 +308,7 @@ fn missing(state: &State, id: &str) -> Answer {
     refused.with("X-Error-Message", "Repository not found")
 }
 
-/// A file's bytes, or the wanted range of them, and what a fault makes of that.
+/// A file's bytes, or the requested range, modified by the fault.
 fn body(bytes: &[u8], request: &Request, fault: Option<&Fault>) -> Answer {
     let from = request.range.as_deref().and_then(|range| range.strip_prefix("bytes="));
     let from = from.and_then(|range| range.trim_end_matches('-').parse::<usize>().ok()).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The index of a checkpoint in shards: which file holds which tensor.
+//! The index of a sharded checkpoint: which file contains which tensor.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path, PathBuf};
@@ -14,10 +14,10 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// The shards, and all tensors that the index names.
+/// The shards, and all tensors listed in the index.
 pub(super) fn read(path: &Path) -> Result<(Vec<PathBuf>, BTreeMap<String, Entry>)> {
     let Index { weight_map } = serde_json::from_str(&read_text(path)?)
-        .map_err(|e| damaged(path, format!("not an index of shards: {e}")))?;
+        .map_err(|e| damaged(path, format!("not a valid index of shards: {e}")))?;
     let mut shards: BTreeMap<&str, (usize, HashMap<String, Entry>)> = BTreeMap::new();
     let mut files = Vec::new();
     for (tensor, shard) in &weight_map {
@@ -26,12 +26,15 @@ pub(super) fn read(path: &Path) -> Result<(Vec<PathBuf>, BTreeMap<String, Entry>
         }
         let mut parts = Path::new(shard).components();
         if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
-            return Err(damaged(path, format!("the shard `{shard}` is not the name of a file beside it")));
+            return Err(damaged(
+                path,
+                format!("the shard `{shard}` is not the name of a file in the same folder"),
+            ));
         }
         let file = path.with_file_name(shard);
         if !file.is_file() {
             let reason =
-                format!("the shard `{shard}` (with tensor `{tensor}`) is missing; copy or download it too");
+                format!("the shard `{shard}` (with tensor `{tensor}`) is missing; copy or download it");
             return Err(Error::Weights { path: path.into(), reason });
         }
         let number = files.len();
@@ -42,7 +45,10 @@ pub(super) fn read(path: &Path) -> Result<(Vec<PathBuf>, BTreeMap<String, Entry>
     for (tensor, shard) in &weight_map {
         let Some((number, of_shard)) = shards.get_mut(shard.as_str()) else { continue };
         let entry = of_shard.remove(tensor).ok_or_else(|| {
-            damaged(&files[*number], format!("the index says that tensor `{tensor}` is here, but it is not"))
+            damaged(
+                &files[*number],
+                format!("tensor `{tensor}` is missing, although the index lists it here"),
+            )
         })?;
         entries.insert(tensor.clone(), entry);
     }

@@ -1,13 +1,14 @@
-//! The weights of a model folder, read tensor by tensor: a table of what lies where, then only what is asked for.
+//! The weights of a model folder. Opening reads a table of all tensors; tensors are then read one by one on
+//! request.
 //!
 //! | file | module |
 //! |---|---|
 //! | `model.safetensors` | `safetensors` |
 //! | `pytorch_model.bin` | `archive`, `pickle`, `pytorch` |
-//! | `*.index.json` and the shards that it names | `index` |
+//! | `*.index.json` and its shards | `index` |
 //!
-//! Files are a stranger's: nothing in them is executed, no number in them is believed before it is held to the file's
-//! length, and no more memory is taken than a few times the files' length.
+//! The files are untrusted: nothing in them is executed, every number is checked against the length of the
+//! file before it is used, and memory use is limited to a small multiple of that length.
 
 mod archive;
 mod index;
@@ -26,7 +27,7 @@ use crate::encoder::ParameterInfo;
 use crate::weights::{TensorSource, embedding_layout, layer_layout};
 use crate::{BertConfig, Error, Family, Result};
 
-/// Names of weights in a model folder, in the order in which they are looked for.
+/// File names of weights in a model folder, in search order.
 const NAMES: [&str; 4] = [
     "model.safetensors",
     "model.safetensors.index.json",
@@ -34,22 +35,22 @@ const NAMES: [&str; 4] = [
     "pytorch_model.bin.index.json",
 ];
 
-/// Weights of other programs, to say so where there are no others.
+/// Weights of other libraries, to name them in the error if nothing else is found.
 const FOREIGN: [&str; 5] =
     ["tf_model.h5", "flax_model.msgpack", "model.ckpt.index", "adapter_model.safetensors", "onnx"];
 
-/// Bytes of a parameter in the smallest type that is read.
+/// Bytes per parameter of the smallest supported type.
 const SMALLEST: usize = 2;
 
-/// Where a tensor lies.
+/// The location of a tensor.
 #[derive(Clone, Debug)]
 struct Entry {
-    /// Its file's number.
+    /// The index of its file.
     file: usize,
-    /// Its type; where candle has none, the file's name of it.
+    /// Its type, or the file's name of a type that candle does not have.
     dtype: std::result::Result<DType, String>,
     shape: Vec<usize>,
-    /// Its bytes, known to lie within the file.
+    /// Its bytes, checked to be within the file.
     start: u64,
     bytes: usize,
 }
@@ -64,20 +65,20 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The weights in a model folder: `model.safetensors`, `pytorch_model.bin`, or the shards of either; `None` if
-    /// there are none. Names are those of the family.
+    /// The weights in a model folder: `model.safetensors`, `pytorch_model.bin`, or the shards of either;
+    /// `None` without weights. `family` determines the tensor names.
     ///
     /// # Errors
-    /// A file cannot be read, is cut off or damaged, or a shard is missing.
+    /// Fails if a file cannot be read, is truncated or damaged, or a shard is missing.
     pub fn find(folder: &Path, family: Family) -> Result<Option<Self>> {
         let found = NAMES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file());
         found.map(|path| Ok(Self { family, ..Self::open(&path)? })).transpose()
     }
 
-    /// [`Self::find`], where there must be weights.
+    /// [`Self::find`], but missing weights are an error.
     ///
     /// # Errors
-    /// As [`Self::find`]; there are none.
+    /// Those of [`Self::find`], and if the folder has no weights.
     pub fn in_folder(folder: &Path, family: Family) -> Result<Self> {
         if let Some(found) = Self::find(folder, family)? {
             return Ok(found);
@@ -86,19 +87,19 @@ impl Checkpoint {
         let instead = if foreign.is_empty() {
             String::new()
         } else {
-            format!(" (there is {}, which cannot be read here)", foreign.join(", "))
+            format!(" (found {}, which micse cannot read)", foreign.join(", "))
         };
         Err(Error::Weights {
             path: folder.into(),
-            reason: format!("none of {} is in this folder{instead}", NAMES.join(", ")),
+            reason: format!("found none of {}{instead}", NAMES.join(", ")),
         })
     }
 
-    /// Reads the table of one weights file, or of the shards that an index names. The format is told by the ending:
-    /// `.safetensors`, `.index.json`, else PyTorch's.
+    /// Reads the table of one weights file, or of the shards in an index. The extension determines the
+    /// format: `.safetensors`, `.index.json`, else PyTorch's.
     ///
     /// # Errors
-    /// The file cannot be read, is cut off, or is not of its format.
+    /// Fails if the file cannot be read, is truncated, or does not have this format.
     pub fn open(path: &Path) -> Result<Self> {
         let (files, entries) = if path.to_string_lossy().ends_with(".index.json") {
             index::read(path)?
@@ -113,33 +114,33 @@ impl Checkpoint {
         &self.path
     }
 
-    /// The files that hold tensors: one, or the shards.
+    /// The files that contain tensors: one, or the shards.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// Name and shape of every tensor, in the order of names, as they are stored.
+    /// Name and shape of every stored tensor, sorted by name.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &[usize])> {
         self.entries.iter().map(|(name, entry)| (name.as_str(), &entry.shape[..]))
     }
 
-    /// The type of a stored tensor; `None` if there is no such tensor, or none of candle's types fits.
+    /// The type of a stored tensor; `None` if the tensor does not exist or candle has no such type.
     pub fn dtype(&self, stored: &str) -> Option<DType> {
         self.entries.get(stored)?.dtype.clone().ok()
     }
 
-    /// Bytes of all tensors.
+    /// Total size of all tensors in bytes.
     pub fn bytes(&self) -> u64 {
         self.entries.values().map(|entry| entry.bytes as u64).sum()
     }
 
-    /// The stored name of the parameter that has this name in BERT: in the family's own form, with the family's prefix or
-    /// without, with LayerNorm's old names `gamma` and `beta`.
+    /// The stored name of the parameter with this BERT name: in the family's own form, with or without the
+    /// family's prefix, possibly with the old LayerNorm names `gamma` and `beta`.
     pub fn stored_name(&self, name: &str) -> Option<&str> {
         self.stored_names(name).into_iter().next()
     }
 
-    /// All stored names that a parameter may have, those that are taken first before others.
+    /// All stored names of a parameter, in order of preference.
     fn stored_names(&self, name: &str) -> Vec<&str> {
         let own = self.family.own_name(name);
         let old =
@@ -156,33 +157,35 @@ impl Checkpoint {
         names
     }
 
-    /// Reads a stored tensor as it is, onto the CPU.
+    /// Reads a stored tensor onto the CPU, without conversion.
     ///
     /// # Errors
-    /// There is no tensor of this name, its type is none of candle's, or the file cannot be read.
+    /// Fails if the tensor does not exist, its type is not supported by candle, or the file cannot be read.
     pub fn read(&self, stored: &str) -> Result<Tensor> {
         let entry = self.entries.get(stored).ok_or_else(|| self.missing(stored))?;
         let path = &self.files[entry.file];
         let dtype = entry.dtype.clone().map_err(|kind| Error::Weights {
             path: path.clone(),
-            reason: format!("tensor `{stored}` has the type {kind}, which cannot be read here"),
+            reason: format!("tensor `{stored}` has the unsupported type {kind}"),
         })?;
         let bytes = read_range(path, entry.start, entry.bytes)?;
         Ok(Tensor::from_raw_buffer(&bytes, dtype, &entry.shape, &Device::Cpu)?)
     }
 
-    /// Checks that every parameter of an encoder is there in its shape, without reading any. It stops at the first that
-    /// is not, so that impossible sizes cost nothing.
+    /// Checks that every parameter of an encoder exists with the right shape, without reading any. It stops
+    /// at the first mismatch, so that impossible sizes cost nothing.
     ///
     /// # Errors
-    /// A tensor is missing or has another shape; the files are too short for so many parameters.
+    /// Fails if a tensor is missing or has a different shape, or if the files are too short for all
+    /// parameters.
     pub fn check(&self, config: &BertConfig) -> Result<()> {
-        // In PyTorch's files many tensors may share the same bytes: a short file could ask for any amount of memory.
+        // In a PyTorch file, many tensors may share the same bytes: a short file could demand any amount of
+        // memory.
         let whole = self.files.iter().map(|path| length(path)).sum::<Result<u64>>()?;
         let count = config.parameter_count();
         if count * SMALLEST as u128 > u128::from(whole) {
             let reason =
-                format!("{whole} bytes cannot hold the {count} parameters that config.json asks for");
+                format!("{whole} bytes are too few for the {count} parameters that config.json requires");
             return Err(damaged(&self.path, reason));
         }
         let layers = (0..config.num_hidden_layers).flat_map(|layer| layer_layout(config, layer));
@@ -204,7 +207,8 @@ impl Checkpoint {
             return Err(Error::Weights {
                 path: path.clone(),
                 reason: format!(
-                    "it has the parameter `{}` {} times, as {}; other libraries would take another one: remove all but one",
+                    "the parameter `{}` is stored {} times, as {}, and other libraries may choose a \
+                     different one; remove all but one",
                     info.name,
                     names.len(),
                     names.join(" and ")
@@ -227,7 +231,7 @@ impl Checkpoint {
         Err(Error::Weights {
             path: path.clone(),
             reason: format!(
-                "tensor `{stored}` has the type {found}; a parameter must be F32, F64, F16 or BF16: give the \
+                "tensor `{stored}` has the type {found}; a parameter must be F32, F64, F16 or BF16. Use a \
                  checkpoint that is not quantized"
             ),
         })
@@ -241,7 +245,7 @@ impl TensorSource for Checkpoint {
     }
 }
 
-/// The tensors of one file, which is number `file` of its checkpoint.
+/// The tensors of the file with index `file` in its checkpoint.
 fn table(path: &Path, file: usize) -> Result<Vec<(String, Entry)>> {
     if path.extension().is_some_and(|e| e == "safetensors") {
         safetensors::table(path, file)
@@ -250,11 +254,11 @@ fn table(path: &Path, file: usize) -> Result<Vec<(String, Entry)>> {
     }
 }
 
-/// An error of a file's form.
+/// An error in the form of a file.
 fn damaged(path: &Path, reason: impl std::fmt::Display) -> Error {
     Error::Weights {
         path: path.into(),
-        reason: format!("{reason}; the file may be cut off or damaged, copy or download it again"),
+        reason: format!("{reason}; the file may be truncated or damaged: copy or download it again"),
     }
 }
 
@@ -262,10 +266,10 @@ fn length(path: &Path) -> Result<u64> {
     Ok(std::fs::metadata(path).map_err(Error::io(path))?.len())
 }
 
-/// Bytes of a file, which must have them.
+/// Reads a range of bytes that must be within the file.
 fn read_range(path: &Path, start: u64, bytes: usize) -> Result<Vec<u8>> {
     if start.checked_add(bytes as u64).is_none_or(|end| length(path).is_ok_and(|length| end > length)) {
-        return Err(damaged(path, format!("{bytes} bytes at {start} are beyond its end")));
+        return Err(damaged(path, format!("{bytes} bytes at offset {start} extend beyond its end")));
     }
     let mut buffer = vec![0; bytes];
     let mut file = File::open(path).map_err(Error::io(path))?;
@@ -274,7 +278,7 @@ fn read_range(path: &Path, start: u64, bytes: usize) -> Result<Vec<u8>> {
     Ok(buffer)
 }
 
-/// Bytes of a tensor; `None` beyond what can be counted.
+/// Size of a tensor in bytes; `None` if it overflows.
 fn tensor_bytes(shape: &[usize], size: usize) -> Option<usize> {
     shape.iter().try_fold(size, |product, &n| product.checked_mul(n))
 }

@@ -1,12 +1,12 @@
-//! Just enough of Python's pickle format to read what PyTorch writes for a table of tensors. Nothing is looked up,
-//! called or built: classes are names, calls are kept as (name, arguments).
+//! The part of Python's pickle format that PyTorch uses for a table of tensors. Nothing is looked up, called
+//! or built: classes are names, and calls are stored as (name, arguments).
 //!
-//! Values lie side by side in one list and name each other by number, so that what a stranger nests or shares without
-//! end costs neither stack nor memory beyond the file's own length.
+//! All values are in one flat list and refer to each other by index, so that deep nesting or sharing in an
+//! untrusted file costs neither stack nor memory beyond the length of the file.
 
 use std::collections::HashMap;
 
-/// A value's number.
+/// The index of a value.
 pub(super) type Id = usize;
 
 /// A value.
@@ -21,13 +21,13 @@ pub(super) enum Value {
     Tuple(Vec<Id>),
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
-    /// A call: what, with which arguments.
+    /// A call: the callable, and its arguments.
     Call(Id, Id),
-    /// Something outside of the pickle: a storage.
+    /// An object outside the pickle: a storage.
     Persistent(Id),
 }
 
-/// All values of a pickle, and which one it stands for.
+/// All values of a pickle, and its root.
 pub(super) struct Pickle {
     values: Vec<Value>,
     pub(super) root: Id,
@@ -60,7 +60,7 @@ impl Pickle {
     }
 }
 
-/// What stands on the stack.
+/// An entry of the stack.
 #[derive(Clone, Copy)]
 enum Item {
     Mark,
@@ -77,7 +77,7 @@ struct Machine<'a> {
 
 type Step<T> = Result<T, String>;
 
-/// Reads a pickle up to its end.
+/// Reads a pickle to its end.
 pub(super) fn read(bytes: &[u8]) -> Result<Pickle, String> {
     let mut machine = Machine { bytes, at: 0, values: Vec::new(), stack: Vec::new(), memo: HashMap::new() };
     loop {
@@ -93,26 +93,26 @@ pub(super) fn read(bytes: &[u8]) -> Result<Pickle, String> {
 impl Machine<'_> {
     fn take(&mut self, count: usize) -> Step<&[u8]> {
         let end = self.at.checked_add(count).filter(|&end| end <= self.bytes.len());
-        let end = end.ok_or("it ends too early")?;
+        let end = end.ok_or("unexpected end")?;
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)
     }
 
-    /// A little-endian number of this many bytes.
+    /// Reads a little-endian number of this many bytes.
     fn number(&mut self, bytes: usize) -> Step<u64> {
         Ok(self.take(bytes)?.iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte)))
     }
 
     fn text(&mut self, bytes: u64) -> Step<Value> {
-        let bytes = usize::try_from(bytes).map_err(|_| "it ends too early")?;
+        let bytes = usize::try_from(bytes).map_err(|_| "unexpected end")?;
         let text = std::str::from_utf8(self.take(bytes)?).map_err(|e| e.to_string())?;
         Ok(Value::Text(text.to_owned()))
     }
 
     fn line(&mut self) -> Step<String> {
         let rest = &self.bytes[self.at..];
-        let end = rest.iter().position(|&byte| byte == b'\n').ok_or("it ends too early")?;
+        let end = rest.iter().position(|&byte| byte == b'\n').ok_or("unexpected end")?;
         let line = String::from_utf8_lossy(&rest[..end]).into_owned();
         self.at += end + 1;
         Ok(line)
@@ -126,21 +126,21 @@ impl Machine<'_> {
     fn pop(&mut self) -> Step<Id> {
         match self.stack.pop() {
             Some(Item::Value(id)) => Ok(id),
-            _ => Err("a value is missing".into()),
+            _ => Err("missing value".into()),
         }
     }
 
     fn top(&self) -> Step<Id> {
         match self.stack.last() {
             Some(Item::Value(id)) => Ok(*id),
-            _ => Err("a value is missing".into()),
+            _ => Err("missing value".into()),
         }
     }
 
-    /// The values above the last mark, which goes.
+    /// Removes and returns the values above the last mark, and removes the mark.
     fn pop_to_mark(&mut self) -> Step<Vec<Id>> {
         let mark = self.stack.iter().rposition(|item| matches!(item, Item::Mark));
-        let above = self.stack.split_off(mark.ok_or("a mark is missing")?);
+        let above = self.stack.split_off(mark.ok_or("missing mark")?);
         Ok(above
             .into_iter()
             .filter_map(|item| if let Item::Value(id) = item { Some(id) } else { None })
@@ -158,7 +158,7 @@ impl Machine<'_> {
         let list = self.top()?;
         match &mut self.values[list] {
             Value::List(ids) => ids.extend(new),
-            _ => return Err("something is appended to what is no list".into()),
+            _ => return Err("append to something other than a list".into()),
         }
         Ok(())
     }
@@ -166,16 +166,16 @@ impl Machine<'_> {
     fn insert(&mut self, new: &[Id]) -> Step<()> {
         let dict = self.top()?;
         if !new.len().is_multiple_of(2) {
-            return Err("a key has no value".into());
+            return Err("key without a value".into());
         }
         match &mut self.values[dict] {
             Value::Dict(entries) => entries.extend(new.chunks_exact(2).map(|pair| (pair[0], pair[1]))),
-            _ => return Err("a key is set in what is no table".into()),
+            _ => return Err("key set in something other than a dict".into()),
         }
         Ok(())
     }
 
-    /// A call. Ordered tables begin as a call of their class.
+    /// A call. An ordered dict starts as a call of its class.
     fn call(&mut self) -> Step<()> {
         let (arguments, callee) = (self.pop()?, self.pop()?);
         let ordered = matches!(&self.values[callee],
@@ -185,7 +185,7 @@ impl Machine<'_> {
     }
 
     fn recall(&mut self, key: u64) -> Step<()> {
-        let id = *self.memo.get(&key).ok_or("it names a value that it does not have")?;
+        let id = *self.memo.get(&key).ok_or("reference to an unknown value")?;
         self.stack.push(Item::Value(id));
         Ok(())
     }
@@ -196,15 +196,15 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// One instruction; the root, if it was the last.
+    /// Executes one instruction; returns the root if it was the last.
     fn step(&mut self) -> Step<Option<Id>> {
         match self.number(1)? as u8 {
             b'.' => return self.pop().map(Some),
-            // Protocol and frame say nothing about values.
+            // Protocol and frame carry no values.
             0x80 => drop(self.take(1)?),
             0x95 => drop(self.take(8)?),
             b'(' => self.stack.push(Item::Mark),
-            // Taken away; and the state of an object, of which tables of tensors have only versions.
+            // Popped; or an object's state, which in tables of tensors is only a version.
             b'0' | b'b' => drop(self.pop()?),
             b'N' | 0x88 | 0x89 => self.push(Value::Other),
             b'K' => {
@@ -287,16 +287,16 @@ impl Machine<'_> {
                 let id = self.pop()?;
                 self.push(Value::Persistent(id));
             }
-            other => return Err(format!("instruction {other:#04x} has no place in a table of tensors")),
+            other => return Err(format!("unexpected instruction {other:#04x} in a table of tensors")),
         }
         Ok(None)
     }
 
-    /// A two's complement number of at most 8 bytes.
+    /// Reads a two's complement number of at most 8 bytes.
     fn long(&mut self) -> Step<()> {
         let bytes = self.number(1)? as usize;
         if bytes > 8 {
-            return Err(format!("a number of {bytes} bytes"));
+            return Err(format!("unsupported number of {bytes} bytes"));
         }
         let n = self.number(bytes)? as i64;
         let unused = 64 - 8 * bytes as u32;
@@ -307,7 +307,7 @@ impl Machine<'_> {
     fn stack_global(&mut self) -> Step<()> {
         let (name, module) = (self.pop()?, self.pop()?);
         let (Value::Text(module), Value::Text(name)) = (&self.values[module], &self.values[name]) else {
-            return Err("a class without a name".into());
+            return Err("class without a name".into());
         };
         let class = Value::Global(module.clone(), name.clone());
         self.push(class);
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn shared_and_nested_values_cost_what_the_file_is_long() {
-        // A pair of itself, 10,000 times: expanded it would have 2^10000 leaves.
+        // A pair of itself, nested 10,000 times: expanded, it would have 2^10000 leaves.
         let mut bytes = b"\x80\x02K\x01q\x00".to_vec();
         for _ in 0..10_000 {
             bytes.extend(b"0h\x00h\x00\x86q\x00");
@@ -329,7 +329,7 @@ mod tests {
         bytes.push(b'.');
         let pickle = read(&bytes).expect("a pickle");
         assert_eq!(pickle.values.len(), 10_001);
-        // Tuples in tuples, a million deep.
+        // Tuples in tuples, a million levels deep.
         let deep = [&b"K\x01"[..], &vec![0x85; 1_000_000], b"."].concat();
         assert_eq!(read(&deep).expect("a pickle").values.len(), 1_000_001);
     }
@@ -349,7 +349,7 @@ mod tests {
                 assert!(read(&bytes[..length]).is_err());
             }
         }
-        // A text that is said to have 4 GB; a call of the system is only a name.
+        // A string with an announced length of 4 GB; a system call, which must stay a name.
         assert!(read(b"X\xFF\xFF\xFF\xFFab.").is_err());
         let pickle = read(b"cos\nsystem\nX\x02\x00\x00\x00ls\x85R.").expect("a pickle");
         assert!(matches!(pickle.get(pickle.root), Value::Call(..)));

@@ -1,4 +1,4 @@
-//! `pytorch_model.bin`: a ZIP archive with a pickle that tells of each tensor, and one file for each storage.
+//! `pytorch_model.bin`: a ZIP archive with a pickle that describes each tensor, and one file per storage.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::pickle::{self, Id, Pickle, Value};
 use super::{Entry, damaged, read_range, tensor_bytes};
 use crate::{Error, Result};
 
-/// How files begin that PyTorch wrote before 1.6: a pickle of a magic number.
+/// The first bytes of files written by PyTorch before 1.6: a pickle of a magic number.
 const BEFORE_ARCHIVES: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 
 /// The tensors of the file.
@@ -20,15 +20,16 @@ pub(super) fn table(path: &Path, file: usize) -> Result<Vec<(String, Entry)>> {
         return Err(Error::Weights {
             path: path.into(),
             reason:
-                "a file of PyTorch before 1.6, which is no archive; write it again with a current PyTorch: \
-                     torch.save(torch.load(\"pytorch_model.bin\", weights_only=True), \"pytorch_model.bin\")"
+                "written by PyTorch before 1.6, which used a different format; save it again with a current \
+                 PyTorch: torch.save(torch.load(\"pytorch_model.bin\", weights_only=True), \
+                 \"pytorch_model.bin\")"
                     .into(),
         });
     }
     let stored = entries(path)?;
     let mut tables = stored.iter().filter(|(name, _)| *name == "data.pkl" || name.ends_with("/data.pkl"));
     let (Some((name, pickled)), None) = (tables.next(), tables.next()) else {
-        return Err(damaged(path, "the archive does not hold one data.pkl"));
+        return Err(damaged(path, "the archive does not contain exactly one data.pkl"));
     };
     let folder = name.trim_end_matches("data.pkl");
     if let Some(order) = stored.get(&format!("{folder}byteorder"))
@@ -39,11 +40,11 @@ pub(super) fn table(path: &Path, file: usize) -> Result<Vec<(String, Entry)>> {
     let pickle = pickle::read(&read_range(path, pickled.start, pickled.bytes)?)
         .map_err(|reason| damaged(path, reason))?;
     let Value::Dict(named) = pickle.get(pickle.root) else {
-        return Err(damaged(path, "its pickle is no table of tensors (a state_dict)"));
+        return Err(damaged(path, "its pickle is not a table of tensors (a state_dict)"));
     };
     let mut table = Vec::new();
     for &(name, value) in named {
-        // What is no tensor under a name is no parameter.
+        // An entry that is not a tensor is not a parameter.
         let (Some(name), Some(tensor)) = (pickle.text(name), Rebuilt::of(&pickle, value)) else { continue };
         let entry = tensor.entry(&stored, folder, file).map_err(|reason| Error::Weights {
             path: path.into(),
@@ -54,11 +55,11 @@ pub(super) fn table(path: &Path, file: usize) -> Result<Vec<(String, Entry)>> {
     Ok(table)
 }
 
-/// What the pickle tells of a tensor.
+/// The pickle's description of a tensor.
 struct Rebuilt<'a> {
-    /// PyTorch's name of the storage's type.
+    /// PyTorch's name of the storage type.
     kind: &'a str,
-    /// The storage's file.
+    /// The file of the storage.
     key: &'a str,
     /// In elements of the storage.
     offset: i64,
@@ -67,7 +68,7 @@ struct Rebuilt<'a> {
 }
 
 impl<'a> Rebuilt<'a> {
-    /// The tensor that a value stands for, if it is one.
+    /// The tensor that a value represents, if any.
     fn of(pickle: &'a Pickle, id: Id) -> Option<Self> {
         let Value::Call(callee, arguments) = pickle.get(id) else { return None };
         let (Value::Global(module, name), arguments) = (pickle.get(*callee), pickle.tuple(*arguments)?)
@@ -76,7 +77,8 @@ impl<'a> Rebuilt<'a> {
         };
         match (module.as_str(), name.as_str()) {
             ("torch._utils", "_rebuild_tensor_v2") => Self::of_arguments(pickle, arguments),
-            // A parameter has its tensor as the first argument. Its own could be a parameter again, without end.
+            // A parameter has its tensor as the first argument. That tensor must not be a parameter again, to
+            // avoid endless nesting.
             ("torch._utils", "_rebuild_parameter") => {
                 let Value::Call(callee, arguments) = pickle.get(*arguments.first()?) else { return None };
                 let is_tensor = matches!(pickle.get(*callee),
@@ -87,7 +89,8 @@ impl<'a> Rebuilt<'a> {
         }
     }
 
-    /// From (storage, offset, shape, strides, ...), with the storage ("storage", type, key, device, elements).
+    /// From (storage, offset, shape, strides, ...), where the storage is ("storage", type, key, device,
+    /// elements).
     fn of_arguments(pickle: &'a Pickle, arguments: &[Id]) -> Option<Self> {
         let [storage, offset, shape, strides, ..] = arguments else { return None };
         let Value::Persistent(storage) = pickle.get(*storage) else { return None };
@@ -111,21 +114,21 @@ impl<'a> Rebuilt<'a> {
     ) -> std::result::Result<Entry, String> {
         let storage = stored
             .get(&format!("{folder}data/{}", self.key))
-            .ok_or_else(|| format!("needs `data/{}`, which the archive does not hold", self.key))?;
+            .ok_or_else(|| format!("needs `data/{}`, which is missing from the archive", self.key))?;
         let dtype = dtype(self.kind).ok_or_else(|| self.kind.to_owned());
         let shape: Option<Vec<usize>> = self.shape.iter().map(|&n| usize::try_from(n).ok()).collect();
-        let shape = shape.ok_or_else(|| format!("has the shape {:?}", self.shape))?;
+        let shape = shape.ok_or_else(|| format!("has the invalid shape {:?}", self.shape))?;
         let Ok(kind) = &dtype else {
-            // Whoever asks for it is told of the type.
+            // Reading this tensor reports the unsupported type.
             return Ok(Entry { file, dtype, shape, start: storage.start, bytes: 0 });
         };
         if !in_order(&shape, &self.strides) {
             return Err(format!(
-                "of shape {shape:?} has the strides {:?}; write it again after `.contiguous()`",
+                "of shape {shape:?} has the strides {:?}; save it again after `.contiguous()`",
                 self.strides
             ));
         }
-        let beyond = || format!("of shape {shape:?} ends beyond its storage of {} bytes", storage.bytes);
+        let beyond = || format!("of shape {shape:?} extends beyond its storage of {} bytes", storage.bytes);
         let bytes = tensor_bytes(&shape, kind.size_in_bytes()).ok_or_else(beyond)?;
         let offset = usize::try_from(self.offset).ok().and_then(|n| n.checked_mul(kind.size_in_bytes()));
         let offset = offset.ok_or_else(beyond)?;
@@ -136,7 +139,7 @@ impl<'a> Rebuilt<'a> {
     }
 }
 
-/// Whether rows follow each other without gaps.
+/// Whether the elements are contiguous, in row-major order.
 fn in_order(shape: &[usize], strides: &[i64]) -> bool {
     let mut next = 1_u128;
     shape.len() == strides.len()

@@ -1,5 +1,5 @@
-//! The header of a safetensors file: 8 bytes with its length, JSON with type, shape and place of each tensor, then the
-//! tensors' bytes.
+//! The header of a safetensors file: 8 bytes with its length, JSON with the type, shape and offsets of each
+//! tensor, then the tensor data.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use super::{Entry, damaged, length, read_range, tensor_bytes};
 use crate::Result;
 
-/// The format's own limit.
+/// Limit defined by the format.
 const LONGEST_HEADER: u64 = 100_000_000;
 
 #[derive(Deserialize)]
@@ -20,7 +20,7 @@ struct Info {
     data_offsets: (u64, u64),
 }
 
-/// The header's entries, without those for programs.
+/// The header's entries, without metadata.
 struct Header(Vec<(String, Info)>);
 
 impl<'de> Deserialize<'de> for Header {
@@ -53,23 +53,23 @@ impl<'de> Deserialize<'de> for Header {
 pub(super) fn table(path: &Path, file: usize) -> Result<Vec<(String, Entry)>> {
     let whole = length(path)?;
     if whole < 8 {
-        return Err(damaged(path, format!("it has {whole} bytes, no header")));
+        return Err(damaged(path, format!("{whole} bytes are too few for a header")));
     }
     let mut size = [0; 8];
     size.copy_from_slice(&read_range(path, 0, 8)?);
     let size = u64::from_le_bytes(size);
     if size > LONGEST_HEADER || size > whole - 8 {
-        return Err(damaged(path, format!("its header should have {size} bytes, the file has {whole}")));
+        return Err(damaged(path, format!("its header should have {size} bytes, but the file has {whole}")));
     }
     let begin = 8 + size;
     let Header(entries) = serde_json::from_slice(&read_range(path, 8, size as usize)?)
-        .map_err(|e| damaged(path, format!("its header is not valid: {e}")))?;
+        .map_err(|e| damaged(path, format!("its header is invalid: {e}")))?;
     let mut spans = Vec::with_capacity(entries.len());
     let mut table = Vec::with_capacity(entries.len());
     for (name, info) in entries {
         let (from, to) = info.data_offsets;
         if from > to || to > whole - begin {
-            return Err(damaged(path, format!("tensor `{name}` ends beyond the file")));
+            return Err(damaged(path, format!("tensor `{name}` extends beyond the end of the file")));
         }
         let dtype = dtype(&info.dtype).ok_or(info.dtype);
         if let Ok(dtype) = &dtype
@@ -83,7 +83,7 @@ pub(super) fn table(path: &Path, file: usize) -> Result<Vec<(String, Entry)>> {
             Entry { file, dtype, shape: info.shape, start: begin + from, bytes: (to - from) as usize };
         table.push((name, entry));
     }
-    // The format has neither gaps nor bytes that two tensors share.
+    // The format allows neither gaps nor overlaps.
     spans.sort_unstable();
     let mut end = 0;
     for (from, to) in spans {
@@ -96,7 +96,10 @@ pub(super) fn table(path: &Path, file: usize) -> Result<Vec<(String, Entry)>> {
         end = to;
     }
     if end != whole - begin {
-        return Err(damaged(path, format!("its tensors end at {}, the file at {whole}", begin + end)));
+        return Err(damaged(
+            path,
+            format!("its tensors end at byte {}, the file at byte {whole}", begin + end),
+        ));
     }
     Ok(table)
 }

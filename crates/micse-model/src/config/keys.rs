@@ -1,4 +1,4 @@
-//! The keys of `config.json`, those of all families.
+//! The keys of `config.json`, for all families.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +10,10 @@ pub(super) const LAYER_NORM_EPS: f64 = 1e-12;
 pub(super) const DROPOUT: f64 = 0.1;
 pub(super) const INITIALIZER_RANGE: f64 = 0.02;
 
-/// Only these positions are added to the embeddings.
+/// The only supported position embeddings are those that are added to the token embeddings.
 const ABSOLUTE: &str = "absolute";
 
-/// What is written is what the family has; what is read may lack keys that have a default.
+/// Writing produces the keys of the family; when reading, keys with a default may be missing.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Keys {
@@ -83,8 +83,8 @@ impl TryFrom<Keys> for BertConfig {
             ));
         }
         if keys.is_decoder == Some(true) {
-            return Err("is_decoder is true: a decoder's tokens see only what stands before them; \
-                        give an encoder's checkpoint"
+            return Err("is_decoder is true: a decoder's tokens see only the tokens before them; use an \
+                        encoder checkpoint"
                 .into());
         }
         let distil = family == Family::DistilBert;
@@ -92,10 +92,10 @@ impl TryFrom<Keys> for BertConfig {
             if !distil {
                 return required(bert.0, bert.1);
             }
-            // transformers takes BERT's names for these, too.
+            // transformers accepts the BERT names of these keys, too.
             match (own.1, bert.1) {
                 (Some(own_value), Some(bert_value)) if own_value != bert_value => Err(format!(
-                    "{} is {own_value}, but {}, which is another name of it, is {bert_value}; remove one of them",
+                    "{} is {own_value}, but its other name {} is {bert_value}; remove one of them",
                     own.0, bert.0
                 )),
                 (value, other) => required(own.0, value.or(other)),
@@ -113,22 +113,23 @@ impl TryFrom<Keys> for BertConfig {
         };
         let pad_token_id = keys.pad_token_id.unwrap_or(u32::from(family.shifts_positions()));
         if family == Family::Mpnet {
-            // Constants of the library's code, whatever the configuration says.
+            // Constants in the library's code, whatever the configuration contains.
             let buckets = keys.relative_attention_num_buckets.unwrap_or(BUCKETS);
             if buckets != BUCKETS {
                 return Err(format!(
-                    "relative_attention_num_buckets is {buckets}; MPNet is computed with {BUCKETS} everywhere"
+                    "relative_attention_num_buckets is {buckets}; every MPNet implementation uses {BUCKETS}"
                 ));
             }
             if pad_token_id != 1 {
-                return Err(format!("pad_token_id is {pad_token_id}; MPNet is computed with 1 everywhere"));
+                return Err(format!("pad_token_id is {pad_token_id}; every MPNet implementation uses 1"));
             }
         }
         let rows = required("max_position_embeddings", keys.max_position_embeddings)?;
         let unused = if family.shifts_positions() { pad_token_id as usize + 1 } else { 0 };
         let positions = rows.checked_sub(unused).ok_or_else(|| {
             format!(
-                "max_position_embeddings is {rows}, but positions begin at pad_token_id + 1 = {unused} in this family"
+                "max_position_embeddings is {rows}, but positions of this family begin at pad_token_id + 1 \
+                 = {unused}"
             )
         })?;
         Ok(Self {
@@ -154,7 +155,7 @@ impl TryFrom<Keys> for BertConfig {
             } else {
                 0
             },
-            // DistilBERT has no key for it.
+            // DistilBERT has no key for this.
             layer_norm_eps: keys.layer_norm_eps.filter(|_| !distil).unwrap_or(LAYER_NORM_EPS),
             pad_token_id,
             hidden_dropout_prob: dropout[0].unwrap_or(DROPOUT),

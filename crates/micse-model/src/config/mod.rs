@@ -1,4 +1,4 @@
-//! The configuration of an encoder, as Hugging Face writes it in `config.json`.
+//! The encoder configuration in Hugging Face's `config.json`.
 
 mod keys;
 
@@ -11,8 +11,8 @@ use crate::files::read_text;
 use crate::{Error, Family, Result};
 use keys::Keys;
 
-/// No size of a configuration is above this one: far beyond every encoder, and small enough for products of three of
-/// them to be counted.
+/// Upper limit of all sizes in a configuration: far above every real encoder, and small enough that a product
+/// of three sizes does not overflow.
 const LARGEST: usize = 1 << 31;
 
 /// The non-linearity between the two feed-forward products.
@@ -29,13 +29,13 @@ pub enum Activation {
     Relu,
 }
 
-/// Sizes and constants of an encoder, in BERT's terms whatever its [`Family`]. As a file it has the family's own keys
-/// (`DistilBERT`'s `dim`, `n_layers`, ...; RoBERTa's count of positions has `pad_token_id + 1` more). Keys that are not
-/// listed here (those of heads, generation) are ignored.
+/// Sizes and constants of an encoder, under BERT's names for every [`Family`]. Files use the family's own
+/// keys (`dim`, `n_layers`, ... of `DistilBERT`; RoBERTa's number of positions includes `pad_token_id + 1`
+/// unused rows). Other keys (of heads, of generation) are ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub struct BertConfig {
-    /// Told by `model_type`.
+    /// From `model_type`.
     pub family: Family,
     /// Number of word pieces V.
     pub vocab_size: usize,
@@ -49,26 +49,25 @@ pub struct BertConfig {
     pub intermediate_size: usize,
     /// The feed-forward layer's non-linearity.
     pub hidden_act: Activation,
-    /// Number of positions that tokens can have: the longest input in tokens. (The table of a RoBERTa has more rows, see
-    /// [`Self::position_rows`].)
+    /// Number of positions, and so the longest input in tokens. (The position table of a RoBERTa has more
+    /// rows, see [`Self::position_rows`].)
     pub max_position_embeddings: usize,
-    /// Number of token types; type 0 is used throughout. 0 where there is no such table (`DistilBERT`,
-    /// MPNet).
+    /// Number of token types; only type 0 is used. 0 if the family has no such table (`DistilBERT`, MPNet).
     pub type_vocab_size: usize,
     /// Added to the variance under the square root of every LayerNorm.
     pub layer_norm_eps: f64,
-    /// The id that pads batches where padding is asked for.
+    /// The ID that pads batches, where padding is used.
     pub pad_token_id: u32,
-    /// Written for other tools; recipes decide dropout here.
+    /// Written for other tools. In micse, recipes define dropout.
     pub hidden_dropout_prob: f64,
-    /// Written for other tools; recipes decide dropout here.
+    /// Written for other tools. In micse, recipes define dropout.
     pub attention_probs_dropout_prob: f64,
     /// Standard deviation of new weights.
     pub initializer_range: f64,
 }
 
 impl BertConfig {
-    /// The configuration of a BERT with the given sizes and an intermediate size of four times `hidden`.
+    /// The configuration of a BERT with the given sizes; the intermediate size is four times `hidden`.
     pub fn with_sizes(vocab: usize, layers: usize, hidden: usize, heads: usize, positions: usize) -> Self {
         Self {
             family: Family::Bert,
@@ -91,20 +90,21 @@ impl BertConfig {
     /// Reads and checks a `config.json`.
     ///
     /// # Errors
-    /// The file cannot be read, is no JSON of this form, or describes an encoder of no known family.
+    /// Fails if the file cannot be read, is not JSON of this form, or does not describe an encoder of a known
+    /// family.
     pub fn load(path: &Path) -> Result<Self> {
         let invalid = |reason: String| Error::Config { path: path.into(), reason };
         let keys: Keys = serde_json::from_str(&read_text(path)?)
-            .map_err(|e| invalid(format!("not an encoder's configuration: {e}")))?;
+            .map_err(|e| invalid(format!("not an encoder configuration: {e}")))?;
         let config = Self::try_from(keys).map_err(invalid)?;
         config.check().map_err(invalid)?;
         Ok(config)
     }
 
-    /// Says what makes this configuration impossible, if anything does.
+    /// Checks that the sizes and constants are possible.
     ///
     /// # Errors
-    /// A sentence that names the key and its value.
+    /// A sentence that names the offending key and its value.
     pub fn check(&self) -> std::result::Result<(), String> {
         let types = self.type_vocab_size.max(usize::from(!self.family.has_token_types()));
         for (key, value) in [
@@ -120,24 +120,24 @@ impl BertConfig {
                 return Err(format!("{key} is 0; it must be at least 1"));
             }
             if value > LARGEST {
-                return Err(format!("{key} is {value}; no encoder has more than {LARGEST}"));
+                return Err(format!("{key} is {value}; the limit is {LARGEST}"));
             }
         }
         if self.pad_token_id as usize >= self.vocab_size {
             return Err(format!(
-                "pad_token_id is {}, beyond the vocabulary of {}",
+                "pad_token_id is {}, outside the vocabulary of {}",
                 self.pad_token_id, self.vocab_size
             ));
         }
         if self.max_position_embeddings < 3 {
             return Err(format!(
-                "max_position_embeddings leaves room for {} tokens; [CLS], one token and [SEP] need 3",
+                "max_position_embeddings allows {} tokens; [CLS], one token and [SEP] need 3",
                 self.max_position_embeddings
             ));
         }
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return Err(format!(
-                "hidden_size {} does not divide by num_attention_heads {}",
+                "hidden_size {} is not divisible by num_attention_heads {}",
                 self.hidden_size, self.num_attention_heads
             ));
         }
@@ -145,17 +145,17 @@ impl BertConfig {
             [("layer_norm_eps", self.layer_norm_eps), ("initializer_range", self.initializer_range)]
         {
             if !(value.is_finite() && value >= 0.0) {
-                return Err(format!("{key} is {value}; it must be a number of at least 0"));
+                return Err(format!("{key} is {value}; it must be a number and at least 0"));
             }
         }
         let count = self.parameter_count();
         if count > (isize::MAX / 8) as u128 {
-            return Err(format!("these sizes make {count} parameters, more than any memory holds"));
+            return Err(format!("these sizes amount to {count} parameters, more than fit into any memory"));
         }
         Ok(())
     }
 
-    /// Number of the encoder's parameters.
+    /// Number of parameters of the encoder.
     pub fn parameter_count(&self) -> u128 {
         let [v, d, l, i, t] = [
             self.vocab_size,
@@ -180,8 +180,8 @@ impl BertConfig {
         self.max_position_embeddings + self.first_position() as usize
     }
 
-    /// The row of the position table for a token of this id at this position of its sentence. RoBERTa gives all pads
-    /// one row, `pad_token_id`, and counts positions from the row behind it.
+    /// The row of the position table for a token with this ID at this position of its sentence. RoBERTa uses
+    /// one row, `pad_token_id`, for all pads, and counts positions from the row after it.
     pub(crate) fn position_row(&self, id: u32, position: u32) -> u32 {
         match self.first_position() {
             0 => position,
@@ -261,7 +261,7 @@ mod tests {
             let error = read(&MPNET.replace(from, to)).expect_err(to);
             assert!(error.contains(says), "{to}: {error}");
         }
-        // Each size is possible, all of them together are not.
+        // Each size is possible, but not all of them together.
         let mut huge = BertConfig::with_sizes(LARGEST, LARGEST, LARGEST, 2, LARGEST);
         huge.intermediate_size = LARGEST;
         assert!(huge.check().is_err_and(|e| e.contains("parameters")));

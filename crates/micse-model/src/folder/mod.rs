@@ -1,4 +1,4 @@
-//! Model folders, read as the Hugging Face ecosystem has them: a plain checkpoint, or one of sentence-transformers.
+//! Reads model folders of the Hugging Face ecosystem: plain checkpoints and sentence-transformers models.
 
 pub(crate) mod keys;
 pub(crate) mod refusals;
@@ -15,8 +15,8 @@ use crate::files::object;
 use crate::modules::{self, Module, TransformerKeys};
 use crate::{BertConfig, Compute, Error, Pooling, Result, TokenConvolution, Tokenizer};
 
-/// A folder with `config.json`, weights and tokenizer; in a sentence-transformers folder they lie where `modules.json`
-/// says.
+/// A folder with `config.json`, weights and tokenizer; in a sentence-transformers folder, `modules.json`
+/// defines where they are.
 #[derive(Clone, Debug)]
 pub struct ModelFolder {
     root: PathBuf,
@@ -24,35 +24,35 @@ pub struct ModelFolder {
 }
 
 impl ModelFolder {
-    /// A folder that exists and has a `config.json`.
+    /// Opens an existing folder with a `config.json`.
     ///
     /// # Errors
-    /// It does not, or its `modules.json` names no Transformer.
+    /// Fails if the folder or its `config.json` is missing, or its `modules.json` lists no Transformer.
     pub fn open(path: &Path) -> Result<Self> {
         let folder = modules::transformer(path)?;
         let config = folder.join("config.json");
         if !config.is_file() {
             return Err(Error::Config {
                 path: config,
-                reason: "no such file; a model is a folder with config.json, model.safetensors and \
-                         tokenizer.json (or vocab.txt), as the Hugging Face Hub has them"
-                    .into(),
+                reason:
+                    "no such file; a model is a Hugging Face folder with config.json, model.safetensors and \
+                     tokenizer.json (or vocab.txt)"
+                        .into(),
             });
         }
         let adapter = folder.join("adapter_config.json");
         if adapter.is_file() {
             return Err(Error::Config {
                 path: adapter,
-                reason:
-                    "an adapter on top of the weights is not supported; merge it into them first (peft's \
-                         merge_and_unload), and save the result"
-                        .into(),
+                reason: "an adapter on top of the weights is not supported; merge it into the weights \
+                         (merge_and_unload in peft) and save the result"
+                    .into(),
             });
         }
         Ok(Self { root: path.into(), path: folder })
     }
 
-    /// Where configuration, weights and tokenizer are: the folder itself, or its `0_Transformer`.
+    /// The folder with configuration, weights and tokenizer: the folder itself, or its `0_Transformer`.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -65,7 +65,7 @@ impl ModelFolder {
     /// The encoder's configuration.
     ///
     /// # Errors
-    /// `config.json` is not valid.
+    /// Fails if `config.json` is invalid.
     pub fn config(&self) -> Result<BertConfig> {
         let path = self.path.join("config.json");
         refusals::check_config(&path)?;
@@ -75,7 +75,7 @@ impl ModelFolder {
     /// The table of the weights.
     ///
     /// # Errors
-    /// There are no weights, they cannot be read, or `config.json` is not valid.
+    /// Fails if weights are missing or cannot be read, or `config.json` is invalid.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
         Checkpoint::in_folder(&self.path, self.config()?.family)
     }
@@ -83,11 +83,11 @@ impl ModelFolder {
     /// The encoder.
     ///
     /// # Errors
-    /// The configuration or the weights are not valid.
+    /// Fails if the configuration or the weights are invalid.
     pub fn encoder(&self, compute: &Compute) -> Result<Box<dyn Encoder>> {
         let config = self.config()?;
         let mut weights = Checkpoint::in_folder(&self.path, config.family)?;
-        // Before anything is allocated: the configuration's sizes may be anything.
+        // Before any allocation: the sizes in an untrusted configuration may be arbitrary.
         weights.check(&config)?;
         build_encoder(config, &mut weights, compute)
     }
@@ -95,7 +95,7 @@ impl ModelFolder {
     /// The tokenizer, checked against the encoder's vocabulary.
     ///
     /// # Errors
-    /// It is missing, not valid, or has ids that the encoder has no row for.
+    /// Fails if it is missing or invalid, or has IDs outside the encoder's word table.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
         self.check_chat_template()?;
         let tokenizer = Tokenizer::load(&self.path)?;
@@ -106,16 +106,17 @@ impl ModelFolder {
             let own = object(&config_path)?.is_some_and(|keys| keys.contains_key("padding_side"));
             return Err(Error::Tokenizer {
                 path: if own { config_path } else { tokenizer.path().into() },
-                reason: "padding_side is left: in other libraries a sentence's positions, and so its embedding, would \
-                         depend on the other sentences of its batch; set padding_side to right"
+                reason: "padding_side is left: in other libraries, a sentence's positions, and so its \
+                         embedding, would depend on the other sentences of its batch; set padding_side to \
+                         right"
                     .into(),
             });
         }
         if self.lower_cases()? { tokenizer.lower_casing() } else { Ok(tokenizer) }
     }
 
-    /// Refuses a template that sentence-transformers would put every sentence into, which it does without a
-    /// `modules.json` only.
+    /// Rejects a chat template, which sentence-transformers would apply to every sentence, if the folder has
+    /// no `modules.json`.
     fn check_chat_template(&self) -> Result<()> {
         if self.root.join("modules.json").is_file() {
             return Ok(());
@@ -128,12 +129,13 @@ impl ModelFolder {
             Some(template) if !template.is_null() => config,
             _ => return Ok(()),
         };
-        let reason = "a chat_template, which sentence-transformers would put every sentence into, is not supported; \
-                      remove it, or add a modules.json, beside which it has no effect";
+        let reason = "a chat_template, which sentence-transformers would apply to every sentence, is not \
+                      supported; remove it, or add a modules.json, which disables it";
         Err(Error::Tokenizer { path, reason: reason.into() })
     }
 
-    /// The keys of the Transformer module's own file, which sentence-transformers reads beside a `modules.json` only.
+    /// The keys of the Transformer module's file, which sentence-transformers reads only together with
+    /// `modules.json`.
     fn transformer_keys(&self) -> Result<TransformerKeys> {
         if self.root.join("modules.json").is_file() {
             modules::transformer_keys(&self.path)
@@ -142,17 +144,17 @@ impl ModelFolder {
         }
     }
 
-    /// Whether the folder asks for lower-casing in front of its tokenizer.
+    /// Whether the folder requests lower-casing before the tokenizer.
     pub(crate) fn lower_cases(&self) -> Result<bool> {
         Ok(self.transformer_keys()?.do_lower_case == Some(true))
     }
 
-    /// The most tokens of a sentence that the folder asks for: the `max_seq_length` of `sentence_bert_config.json`, else
-    /// the tokenizer's `model_max_length` (in older files `max_len`); `None` if neither says one. (The encoder's own limit
-    /// is [`BertConfig::max_position_embeddings`].)
+    /// The folder's limit on tokens per sentence: `max_seq_length` of `sentence_bert_config.json`, else the
+    /// tokenizer's `model_max_length` (`max_len` in older files); `None` without either. (The encoder's own
+    /// limit is [`BertConfig::max_position_embeddings`].)
     ///
     /// # Errors
-    /// A file is not valid, or leaves no room for a word.
+    /// Fails if a file is invalid, or the limit leaves no room for a word.
     pub fn max_length(&self) -> Result<Option<usize>> {
         if let Some(length) = self.transformer_keys()?.max_seq_length {
             return Ok(Some(length));
@@ -171,7 +173,7 @@ impl ModelFolder {
                 reason: format!("not a valid tokenizer configuration: {key} is {value}, not a number"),
             })?,
         };
-        // Without a limit the library writes 10^30, which becomes the largest number there is; -1 says the same elsewhere.
+        // Without a limit, the library writes 10^30, which saturates here; other files write -1.
         match Some(length).filter(|n| *n >= 0.0).map(|n| n as usize) {
             Some(length) if length < 3 => {
                 Err(Error::Tokenizer { path, reason: modules::too_short(key, length) })
@@ -180,11 +182,11 @@ impl ModelFolder {
         }
     }
 
-    /// The files besides configuration, weights and the tokenizer's own that may change embeddings: modules, prompts,
-    /// limits, added tokens, convolution, whitening and flow. Some may be missing.
+    /// The files, besides configuration, weights and tokenizer files, that may change embeddings: modules,
+    /// prompts, limits, added tokens, convolution, whitening and flow. Some may be missing.
     ///
     /// # Errors
-    /// `modules.json` is not valid.
+    /// Fails if `modules.json` is invalid.
     pub fn further_files(&self) -> Result<Vec<PathBuf>> {
         let mut files = vec![
             self.root.join("modules.json"),
@@ -209,19 +211,19 @@ impl ModelFolder {
         Ok(files)
     }
 
-    /// The modules of `modules.json` in their order; none without that file.
+    /// The modules of `modules.json` in order; none without that file.
     ///
     /// # Errors
-    /// The file is not valid.
+    /// Fails if the file is invalid.
     pub fn modules(&self) -> Result<Vec<Module>> {
         Ok(modules::read(&self.root)?.unwrap_or_default())
     }
 
-    /// The pooling that the folder asks for, in `1_Pooling/config.json` or where `modules.json` says; `None` if it asks
-    /// for none.
+    /// The pooling that the folder defines in `1_Pooling/config.json`, or where `modules.json` points to;
+    /// `None` if it defines none.
     ///
     /// # Errors
-    /// It asks for something that is neither plain cls nor plain mean.
+    /// Fails if the folder requests a pooling other than plain cls or plain mean.
     pub fn pooling(&self) -> Result<Option<Pooling>> {
         modules::pooling(&self.root)
     }

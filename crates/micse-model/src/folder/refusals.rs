@@ -1,4 +1,4 @@
-//! Refuses what a folder's files ask for and is not done here.
+//! Rejects settings in a folder's files that this crate does not support.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::keys::{CONFIG, KNOWN_KEYS, TRANSFORMER};
 use crate::files::object;
 use crate::{Error, Result};
 
-/// Keys of these files that the library refuses, and values that are as good as none.
+/// Keys that this crate rejects unless their value is empty.
 const REFUSED_UNLESS_EMPTY: &[(&str, &[&str])] = &[
     (
         CONFIG,
@@ -32,7 +32,7 @@ const REFUSED_UNLESS_EMPTY: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Whether a value asks for nothing. Inside arguments every value asks for something, `false` too.
+/// Whether a value requests nothing. Within arguments, every value requests something, even `false`.
 fn is_empty(value: &Value) -> bool {
     fn holds_nothing(value: &Value) -> bool {
         value.as_object().is_some_and(|keys| keys.values().all(holds_nothing))
@@ -41,13 +41,13 @@ fn is_empty(value: &Value) -> bool {
         Value::Null | Value::Bool(false) => true,
         Value::Array(list) => list.is_empty(),
         Value::String(text) => text.is_empty(),
-        // What the library itself drops before it hands arguments on.
+        // The library removes this key before it passes arguments on.
         Value::Object(keys) if keys.keys().all(|key| key == "trust_remote_code") => true,
         other => holds_nothing(other),
     }
 }
 
-/// Refuses keys whose values ask for what is not done here. `file` is the name in [`KNOWN_KEYS`].
+/// Rejects keys whose values request something unsupported. `file` is the name in [`KNOWN_KEYS`].
 fn check(file: &str, path: &Path, keys: &Map<String, Value>) -> Result<()> {
     let refused = REFUSED_UNLESS_EMPTY.iter().filter(|(name, _)| *name == file).flat_map(|(_, keys)| *keys);
     for key in refused {
@@ -62,13 +62,14 @@ fn check(file: &str, path: &Path, keys: &Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// Refuses what the Transformer module's own file says beside a limit and lower-casing, where it changes embeddings.
+/// Rejects settings of the Transformer module's file that change embeddings, except a token limit and
+/// lower-casing.
 pub(crate) fn check_transformer(path: &Path, keys: &Map<String, Value>) -> Result<()> {
     check(TRANSFORMER, path, keys)?;
     let refused = |key: &str, value: &Value| {
         Err(Error::Config {
             path: path.into(),
-            reason: format!("{key} is {value}; only token states of a text are supported"),
+            reason: format!("{key} is {value}; only token states of text are supported"),
         })
     };
     if let Some(task) = keys.get("transformer_task").filter(|t| !t.is_null())
@@ -95,7 +96,7 @@ pub(crate) fn check_transformer(path: &Path, keys: &Map<String, Value>) -> Resul
     Ok(())
 }
 
-/// Refuses what `config.json` asks for beside an encoder's sizes.
+/// Rejects settings of `config.json` other than the encoder's sizes that are not supported.
 pub(crate) fn check_config(path: &Path) -> Result<()> {
     object(path)?.map_or(Ok(()), |keys| check(CONFIG, path, &keys))
 }

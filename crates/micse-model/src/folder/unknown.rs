@@ -1,4 +1,4 @@
-//! Keys of a folder's files that are unknown here, and other things that a person who loads it should know.
+//! Unknown keys of a folder's files, and other things that a user of the folder should know.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,11 +15,11 @@ use crate::files::{object, read_text};
 use crate::{Error, Result, modules};
 
 impl ModelFolder {
-    /// Keys of the folder's files that are unknown here, as `FILE: KEY`. Whether they change embeddings in other
-    /// libraries cannot be said.
+    /// Unknown keys of the folder's files, as `FILE: KEY`. Other libraries may or may not use them to compute
+    /// embeddings.
     ///
     /// # Errors
-    /// A file is not valid.
+    /// Fails if a file is invalid.
     pub fn unknown_keys(&self) -> Result<Vec<String>> {
         let mut unknown = Vec::new();
         for (path, file) in self.files_with_keys()? {
@@ -46,7 +46,7 @@ impl ModelFolder {
         Ok(unknown)
     }
 
-    /// Files of keys and values, each with its name in [`KNOWN_KEYS`].
+    /// Files with keys and values, each with its name in [`KNOWN_KEYS`].
     fn files_with_keys(&self) -> Result<Vec<(PathBuf, &'static str)>> {
         let mut files = vec![(self.path().join(CONFIG), CONFIG), (self.path().join(TOKENIZER), TOKENIZER)];
         if !self.root().join(MODULES).is_file() {
@@ -69,7 +69,7 @@ impl ModelFolder {
         Ok(files)
     }
 
-    /// Reports unknown keys, and parts of `tokenizer.json` that the tokenizer's class replaces, once in a process.
+    /// Logs unknown keys, and parts of `tokenizer.json` that the tokenizer class replaces, once per process.
     pub(crate) fn warn_of_unknown_keys(&self, replaced: &[&str]) {
         static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
         let first = WARNED.lock().is_ok_and(|mut warned| warned.insert(self.root().to_owned()));
@@ -77,7 +77,7 @@ impl ModelFolder {
             return;
         }
         let root = self.root().display();
-        // What cannot be read is an error where it is used.
+        // An unreadable file is reported where it is used.
         for key in self.unknown_keys().unwrap_or_default() {
             tracing::warn!("{root}: unknown key, ignored: {key}");
         }
@@ -85,13 +85,14 @@ impl ModelFolder {
         let similarity = settings.as_ref().and_then(|keys| keys.get("similarity_fn_name")?.as_str());
         if let Some(other) = similarity.filter(|name| *name != "cosine") {
             tracing::warn!(
-                "{root}: similarity_fn_name is {other}; micse compares embeddings by their cosine"
+                "{root}: similarity_fn_name is {other}; micse compares embeddings by cosine similarity"
             );
         }
         for part in replaced {
             tracing::warn!(
-                "{root}: tokenizer.json's {part} is not used: the tokenizer's class builds its own from \
-                 tokenizer_config.json, as transformers does (tokenizer_class PreTrainedTokenizerFast keeps it)"
+                "{root}: tokenizer.json's {part} is not used: the tokenizer class builds its own from \
+                 tokenizer_config.json, as transformers does (tokenizer_class PreTrainedTokenizerFast keeps \
+                 it)"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Convolutions over a sentence's tokens: IS-BERT's network on the encoder.
+//! Convolutions over a sentence's tokens: IS-BERT's network on top of the encoder.
 
 use std::path::Path;
 
@@ -14,42 +14,42 @@ use crate::parameters::{ParameterSet, trainable_by};
 use crate::weights::{TensorSource, WeightsFile, save_safetensors};
 use crate::{Batch, BertConfig, Error, Result};
 
-/// Parallel convolutions of odd widths over the last layer's token states (Zhang et al. 2020, IS-BERT): token t of
-/// width k sees tokens t - (k-1)/2 ... t + (k-1)/2 of its own sentence, zeros beyond its ends. Their outputs stand side
-/// by side: `[M, widths * channels]`. The sentence's embedding is the mean over its tokens. It is a part of the
-/// finished model.
+/// Parallel convolutions of odd widths over the last layer's token states (Zhang et al. 2020, IS-BERT): token
+/// t with width k sees tokens t - (k-1)/2 ... t + (k-1)/2 of its own sentence, zeros beyond its ends. Their
+/// outputs are concatenated: `[M, widths * channels]`. The sentence embedding is the mean over its tokens.
+/// The convolution is part of the finished model.
 pub struct TokenConvolution {
     shape: Shape,
-    /// `[channels, k * D]` for each width, the columns in the order (offset, channel of the state).
+    /// `[channels, k * D]` for each width, with columns in the order (offset, channel of the state).
     weights: Vec<Tensor>,
     biases: Vec<Tensor>,
     parameters: ParameterSet,
 }
 
-/// What decides the layout of a [`TokenConvolution`].
+/// The sizes of a [`TokenConvolution`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
-    /// Tokens that an output sees, for each convolution: odd.
+    /// The number of tokens that an output of each convolution sees: odd.
     pub widths: Vec<usize>,
-    /// Outputs of each convolution.
+    /// Number of outputs of each convolution.
     pub channels: usize,
-    /// Whether max(0, x) follows.
+    /// Whether a ReLU, max(0, x), follows.
     #[serde(default)]
     pub relu: bool,
 }
 
 impl Shape {
-    /// Says what makes it impossible, if anything does.
+    /// Checks that the sizes are possible.
     ///
     /// # Errors
-    /// A sentence that says what to change.
+    /// A sentence that describes what to change.
     pub fn check(&self) -> std::result::Result<(), String> {
         if self.widths.is_empty() || self.channels == 0 {
-            return Err("a convolution needs at least one width, and at least one channel".into());
+            return Err("a convolution needs at least one width and at least one channel".into());
         }
         match self.widths.iter().find(|&&width| width % 2 == 0) {
-            Some(even) => Err(format!("a convolution of width {even} has no middle token; widths are odd")),
+            Some(even) => Err(format!("a convolution of width {even} has no middle token; use odd widths")),
             None => Ok(()),
         }
     }
@@ -62,7 +62,7 @@ impl Shape {
     fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
         let shape: Self = serde_json::from_str(&text)
-            .map_err(|e| Error::Input(format!("{}: no convolution's shape ({e})", path.display())))?;
+            .map_err(|e| Error::Input(format!("{}: not the shape of a convolution ({e})", path.display())))?;
         shape.check().map_err(|reason| Error::Input(format!("{}: {reason}", path.display())))?;
         Ok(shape)
     }
@@ -83,18 +83,19 @@ impl Shape {
 }
 
 impl TokenConvolution {
-    /// The file in a model folder that holds it.
+    /// The file in a model folder with the weights.
     pub const FILE: &str = "token_convolution.safetensors";
-    /// Its module's name in `modules.json`, behind `micse.`.
+    /// The module's name in `modules.json`, after `micse.`.
     pub const MODULE: &str = "TokenConvolution";
-    /// The file in a model folder that says its shape.
+    /// The file in a model folder with the shape.
     pub const SHAPE: &str = "token_convolution.json";
 
-    /// A new one: weights ~ U(-1/sqrt(k D), 1/sqrt(k D)), the usual start of a convolution, biases 0. (With the
-    /// N(0, 0.02) of other new layers the outputs, whose products the objective takes, would be next to nothing.)
+    /// A new convolution: weights ~ U(-1/sqrt(k D), 1/sqrt(k D)), the usual initialization of a convolution,
+    /// biases 0. (With the N(0, 0.02) of other new layers, the outputs, whose products the objective uses,
+    /// would be close to 0.)
     ///
     /// # Errors
-    /// The shape is impossible, or the device cannot hold it.
+    /// Fails if the shape is invalid or the device runs out of memory.
     pub fn new(shape: &Shape, config: &BertConfig, stream: Stream, device: &Device) -> Result<Self> {
         let mut draws = stream.draws();
         Self::build(shape, config, |info| {
@@ -124,10 +125,10 @@ impl TokenConvolution {
         Ok(Self { shape: shape.clone(), weights, biases, parameters })
     }
 
-    /// The one in a model folder, if it has one.
+    /// The convolution of a model folder, if any.
     ///
     /// # Errors
-    /// One of its two files is missing, cannot be read, or does not fit.
+    /// Fails if one of its two files is missing, cannot be read, or does not match the encoder.
     pub fn in_folder(folder: &Path, config: &BertConfig, device: &Device) -> Result<Option<Self>> {
         let (shape, weights) = (folder.join(Self::SHAPE), folder.join(Self::FILE));
         match (shape.is_file(), weights.is_file()) {
@@ -137,7 +138,7 @@ impl TokenConvolution {
                 let (there, missing) =
                     if present { (Self::SHAPE, Self::FILE) } else { (Self::FILE, Self::SHAPE) };
                 return Err(Error::Input(format!(
-                    "{}: has {there} but not {missing}; the model was trained with both",
+                    "{}: {there} exists, but {missing} is missing; copy the complete model folder",
                     folder.display()
                 )));
             }
@@ -147,7 +148,7 @@ impl TokenConvolution {
         Self::build(&layout, config, |info| file.take(info, device)).map(Some)
     }
 
-    /// Columns of the rows of the one in a model folder, if it has one.
+    /// The number of columns of the convolution in a model folder, if any.
     pub(crate) fn columns_in_folder(folder: &Path) -> Result<Option<usize>> {
         let shape = folder.join(Self::SHAPE);
         if !shape.is_file() {
@@ -159,7 +160,7 @@ impl TokenConvolution {
     /// Writes its two files into a model folder.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// Fails if the folder cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let tensors: Vec<(String, Tensor)> = self
             .parameters
@@ -170,29 +171,30 @@ impl TokenConvolution {
         Ok(micse_files::write_json(&folder.join(Self::SHAPE), &self.shape)?)
     }
 
-    /// Columns of its rows.
+    /// Number of columns of its output.
     pub fn columns(&self) -> usize {
         self.shape.columns()
     }
 
-    /// What it reads of a pass: the last layer's token states.
+    /// The leaves that it needs: the last layer's token states.
     pub fn taps(config: &BertConfig) -> Taps {
         Taps { states: vec![config.num_hidden_layers], ..Taps::default() }
     }
 
-    /// Token states `[M, D]` of the sentences of a batch to `[M, columns]`, in the graph of both.
+    /// Maps token states `[M, D]` of a batch's sentences to `[M, columns]`, in the graph of states and
+    /// parameters.
     ///
     /// # Errors
-    /// The states are not those of sentences of these lengths.
+    /// Fails if the number of states is not the sum of the lengths.
     pub fn tokens(&self, states: &Tensor, lengths: &[usize]) -> Result<Tensor> {
         let (rows, hidden) = states.dims2()?;
         if lengths.iter().sum::<usize>() != rows {
             return Err(Error::Input(format!(
-                "{rows} token rows are not those of sentences of {lengths:?} tokens"
+                "{rows} token rows do not match sentences of {lengths:?} tokens"
             )));
         }
         let device = states.device();
-        // Row `rows` is what lies beyond a sentence's ends.
+        // Row `rows`, all zeros, stands for the places beyond a sentence's ends.
         let padded = Tensor::cat(&[states, &Tensor::zeros((1, hidden), DType::F32, device)?], 0)?;
         let mut outputs = Vec::with_capacity(self.weights.len());
         for ((&width, weight), bias) in self.shape.widths.iter().zip(&self.weights).zip(&self.biases) {
@@ -211,10 +213,12 @@ impl TokenConvolution {
     /// The embeddings `[B, columns]` of a batch from the leaves of its pass, in their graph.
     ///
     /// # Errors
-    /// The pass did not give what [`Self::taps`] asks for.
+    /// Fails if the leaves lack what [`Self::taps`] requests.
     pub fn embeddings(&self, leaves: &Leaves, batch: &Batch) -> Result<Tensor> {
-        let states =
-            leaves.states.first().ok_or_else(|| Error::Input("the encoder gave no token states".into()))?;
+        let states = leaves
+            .states
+            .first()
+            .ok_or_else(|| Error::Input("the encoder returned no token states".into()))?;
         let lengths: Vec<usize> = (0..batch.sentences()).map(|b| batch.rows_of(b)).collect();
         mean_of_tokens(&self.tokens(states, &lengths)?, &lengths)
     }
@@ -222,7 +226,7 @@ impl TokenConvolution {
     /// A copy with the same values.
     ///
     /// # Errors
-    /// The device cannot hold it.
+    /// Fails if the device runs out of memory.
     pub fn duplicate(&self) -> Result<Self> {
         let mut parameters = ParameterSet::new();
         let (mut weights, mut biases) = (Vec::new(), Vec::new());
@@ -236,7 +240,7 @@ impl TokenConvolution {
 
 trainable_by!(TokenConvolution, parameters);
 
-/// For each token the `width` rows that it sees; `beyond` where there is none.
+/// For each token, the `width` rows that it sees; `beyond` for places outside the sentence.
 fn neighbours(lengths: &[usize], width: usize, beyond: u32) -> Vec<u32> {
     let reach = width / 2;
     let mut index = Vec::with_capacity(beyond as usize * width);
@@ -267,7 +271,7 @@ mod tests {
         (0..rows).map(|_| (0..4).map(|_| draws.normal() as f32).collect()).collect()
     }
 
-    /// The sums of the definition, token by token.
+    /// Computes the sums of the definition, token by token.
     #[test]
     fn outputs_follow_the_definition() {
         for relu in [false, true] {

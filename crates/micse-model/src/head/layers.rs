@@ -1,39 +1,39 @@
-//! The layers that a head is made of, as recipes write them.
+//! The layers of a head, as written in recipes.
 
 use serde::{Deserialize, Serialize};
 
-/// One layer of a [`Head`](super::Head). In recipes it is a short text:
+/// One layer of a [`Head`](super::Head). Recipes write it as a short text:
 ///
 /// | text | layer |
 /// |---|---|
-/// | `linear` | x W^T + b, as wide as the encoder's hidden size D |
-/// | `linear 4096` | the same, 4096 wide |
-/// | `linear 2x` | the same, 2 D wide |
+/// | `linear` | x W^T + b, with as many outputs as the encoder's hidden size D |
+/// | `linear 4096` | the same with 4096 outputs |
+/// | `linear 2x` | the same with 2 D outputs |
 /// | `linear 128 no bias` | x W^T |
-/// | `batch norm` | (x - mean) / sqrt(var + 1e-5) * gain + offset over the rows, of the batch at hand |
+/// | `batch norm` | (x - mean) / sqrt(var + 1e-5) * gain + offset over the rows of the current batch |
 /// | `batch norm plain` | the same without gain and offset |
 /// | `layer norm` | the same over the columns, with gain and offset (eps 1e-5) |
 /// | `dropout 0.1` | dropout, in training |
-/// | `tanh`, `relu`, `gelu` | the functions |
+/// | `tanh`, `relu`, `gelu` | the functions of these names |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum HeadLayer {
     /// x W^T + b.
     Linear {
-        /// Columns of the result.
+        /// Number of outputs.
         outputs: Width,
-        /// Whether there is a b.
+        /// Whether b is included.
         bias: bool,
     },
-    /// Batch normalisation (Ioffe & Szegedy 2015) by the statistics of the batch at hand; heads are used in
-    /// training only, so that no running statistics are kept.
+    /// Batch normalisation (Ioffe & Szegedy 2015) with the statistics of the current batch. Heads are used
+    /// only in training, so no running statistics are kept.
     BatchNorm {
         /// Whether a gain and an offset are trained.
         affine: bool,
     },
     /// Layer normalisation with gain and offset.
     LayerNorm,
-    /// Dropout at this rate.
+    /// Dropout with this rate.
     Dropout(f64),
     /// tanh.
     Tanh,
@@ -43,17 +43,17 @@ pub enum HeadLayer {
     Gelu,
 }
 
-/// How wide a linear layer is.
+/// The number of outputs of a linear layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
-    /// So many times the encoder's hidden size.
+    /// This many times the encoder's hidden size.
     Hidden(usize),
-    /// So many columns.
+    /// This many outputs.
     Fixed(usize),
 }
 
 impl Width {
-    /// Columns, for an encoder of this hidden size.
+    /// The number of outputs for an encoder of this hidden size.
     pub fn columns(self, hidden: usize) -> usize {
         match self {
             Self::Hidden(times) => times * hidden,
@@ -97,8 +97,9 @@ impl TryFrom<String> for HeadLayer {
     fn try_from(text: String) -> Result<Self, String> {
         let unknown = || {
             format!(
-                "`{text}` is no layer of a head; there are `linear`, `linear 4096`, `linear 2x` (each also with \
-                 `no bias`), `batch norm`, `batch norm plain`, `layer norm`, `dropout 0.1`, `tanh`, `relu`, `gelu`"
+                "`{text}` is not a layer of a head; choose from `linear`, `linear 4096`, `linear 2x` (each \
+                 also with `no bias`), `batch norm`, `batch norm plain`, `layer norm`, `dropout 0.1`, \
+                 `tanh`, `relu`, `gelu`"
             )
         };
         let words: Vec<&str> = text.split_whitespace().collect();

@@ -4,8 +4,8 @@
 //! Y = X W^T            dX = dY W            dW = dY^T X
 //! ```
 //!
-//! On the CPU all three are the kernels' products, which share their work among the threads; what stands outside
-//! the graph gets no gradient computed.
+//! On the CPU, all three use the multi-threaded products of the kernels. No gradient is computed for a factor
+//! outside the graph.
 
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Shape, Tensor};
 use micse_kernels::View;
@@ -14,7 +14,7 @@ use micse_kernels::matmul::{Write, product};
 use crate::Result;
 use crate::threads::in_pool;
 
-/// `[rows, outputs]` of rows `[rows, inputs]` and a weight `[outputs, inputs]`.
+/// Multiplies rows `[rows, inputs]` with a weight `[outputs, inputs]` into `[rows, outputs]`.
 pub(super) fn linear(rows: &Tensor, weight: &Tensor) -> Result<Tensor> {
     if !rows.device().is_cpu() || rows.dtype() != DType::F32 || weight.dtype() != DType::F32 {
         return Ok(rows.matmul(&weight.t()?)?);
@@ -23,7 +23,7 @@ pub(super) fn linear(rows: &Tensor, weight: &Tensor) -> Result<Tensor> {
     Ok(rows.contiguous()?.apply_op2(&weight.contiguous()?, op)?)
 }
 
-/// Which of the factors want a gradient.
+/// Which of the factors need a gradient.
 struct Linear {
     rows: bool,
     weight: bool,
@@ -44,7 +44,7 @@ impl CustomOp2 for Linear {
         let (rows, weight) = (view(rows, rows_layout)?, view(weight, weight_layout)?);
         if rows.columns() != weight.columns() {
             candle_core::bail!(
-                "rows of {} columns for a linear layer of {}",
+                "got rows of {} columns, but the linear layer expects {}",
                 rows.columns(),
                 weight.columns()
             )
@@ -127,7 +127,7 @@ mod tests {
         x.abs().unwrap().max_all().unwrap().to_scalar().unwrap()
     }
 
-    /// Against the tensor library's own product and its gradients.
+    /// Compares with the tensor library's product and its gradients.
     #[test]
     fn values_and_gradients_are_those_of_the_plain_product() {
         let (x, w, c) = (normal(1, (7, 33)), normal(2, (50, 33)), normal(3, (7, 50)));

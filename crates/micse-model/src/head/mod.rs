@@ -1,4 +1,4 @@
-//! Heads: small networks on rows, between pooling and objectives.
+//! Heads: small networks on rows, between the pooling and the objectives.
 
 mod convolution;
 mod layers;
@@ -15,13 +15,13 @@ use crate::{Error, Result};
 pub use convolution::{Shape as ConvolutionShape, TokenConvolution};
 pub use layers::{HeadLayer, Width};
 
-/// Batch and layer normalisation of heads add this to the variance, as PyTorch's do.
+/// Added to the variance by the batch and layer normalisation of heads, as in PyTorch.
 const EPSILON: f64 = 1e-5;
 /// Standard deviation of new weights.
 const DEVIATION: f64 = 0.02;
 
-/// A stack of layers on rows `[B, D]`: `SimCSE`'s tanh(W h + b), projectors, predictors. New, and used in training
-/// only.
+/// A stack of layers on rows `[B, D]`: the tanh(W h + b) of `SimCSE`, projectors, predictors. A head is new
+/// and used only in training.
 pub struct Head {
     layers: Vec<Built>,
     columns: usize,
@@ -58,21 +58,21 @@ fn seen(parameter: &Tensor, constant: bool) -> Tensor {
     if constant { parameter.detach() } else { parameter.clone() }
 }
 
-/// How a head is used in a pass.
+/// The settings of a pass through a head.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeadPass {
-    /// Whether its parameters stand in the graph; else they are constants.
+    /// Whether its parameters are in the graph; otherwise they are constants.
     pub gradients: bool,
-    /// Where its dropout draws from; `None`: no dropout.
+    /// The random stream of its dropout; `None`: no dropout.
     pub dropout: Option<Stream>,
 }
 
 impl Head {
-    /// A new head for rows of `inputs` columns and an encoder of `hidden` size: weights ~ N(0, 0.02), gains 1, biases
-    /// and offsets 0.
+    /// A new head for rows of `inputs` columns and an encoder of hidden size `hidden`: weights ~ N(0, 0.02),
+    /// gains 1, biases and offsets 0.
     ///
     /// # Errors
-    /// The device cannot hold it.
+    /// Fails if the device runs out of memory.
     pub fn new(
         layers: &[HeadLayer],
         inputs: usize,
@@ -116,7 +116,7 @@ impl Head {
     /// tanh(W h + b) with the given weight `[D, D]` (output, input) and bias `[D]`.
     ///
     /// # Errors
-    /// The device cannot hold it.
+    /// Fails if the device runs out of memory.
     pub fn tanh_mlp(weight: &Tensor, bias: &Tensor) -> Result<Self> {
         let mut parameters = ParameterSet::new();
         let weight = parameters.add("0.weight", Group::Weight, weight)?;
@@ -126,15 +126,16 @@ impl Head {
         Ok(Self { layers, columns, device, parameters })
     }
 
-    /// Columns of its rows.
+    /// Number of columns of its output.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
-    /// Rows `[B, inputs]` to rows `[B, columns]`.
+    /// Maps rows `[B, inputs]` to rows `[B, columns]`.
     ///
     /// # Errors
-    /// The width does not fit; batch normalisation of a single row, which would make it zero.
+    /// Fails if the width does not match, or if batch normalisation gets a single row, which it would set to
+    /// zero.
     pub fn forward(&self, rows: &Tensor, pass: HeadPass) -> Result<Tensor> {
         let mut x = rows.clone();
         let constant = !pass.gradients;
@@ -150,8 +151,8 @@ impl Head {
                 Built::BatchNorm(affine) => {
                     if x.dim(0)? < 2 {
                         return Err(Error::Input(
-                            "batch normalisation needs at least 2 rows: a batch of one sentence has no spread; \
-                             use larger batches, or a head without it"
+                            "batch normalisation needs at least 2 rows, because a batch of one sentence has \
+                             no variance; use larger batches, or a head without batch normalisation"
                                 .into(),
                         ));
                     }
@@ -179,7 +180,7 @@ impl Head {
     /// A copy with the same values.
     ///
     /// # Errors
-    /// The device cannot hold it.
+    /// Fails if the device runs out of memory.
     pub fn duplicate(&self) -> Result<Self> {
         let mut parameters = ParameterSet::new();
         let infos = self.parameters.parameters();
@@ -235,17 +236,15 @@ fn mask(stream: Stream, rate: f64, (rows, columns): (usize, usize), device: &Dev
     Ok(Tensor::from_vec(mask, (rows, columns), device)?)
 }
 
-/// Means `[B, D]` of the token rows `[M, D]` of each sentence; sentence b has the next `lengths[b]` rows. In the
-/// graph of the rows.
+/// Means `[B, D]` of the token rows `[M, D]` of each sentence, in the graph of the rows; sentence b has the
+/// next `lengths[b]` rows.
 ///
 /// # Errors
-/// The lengths do not add up to the rows.
+/// Fails if the lengths do not add up to the number of rows.
 pub fn mean_of_tokens(tokens: &Tensor, lengths: &[usize]) -> Result<Tensor> {
     let rows = tokens.dim(0)?;
     if lengths.iter().sum::<usize>() != rows || lengths.contains(&0) {
-        return Err(Error::Input(format!(
-            "{rows} token rows are not those of sentences of {lengths:?} tokens"
-        )));
+        return Err(Error::Input(format!("{rows} token rows do not match sentences of {lengths:?} tokens")));
     }
     let mut weights = vec![0.0_f32; lengths.len() * rows];
     let mut first = 0;
@@ -275,7 +274,8 @@ mod tests {
         x.flatten_all().unwrap().to_vec1().unwrap()
     }
 
-    /// Every kind of layer in one head: widths, a gradient for every parameter, and a copy that agrees.
+    /// Puts every kind of layer in one head: checks widths, a gradient for every parameter, and an identical
+    /// copy.
     #[test]
     fn every_layer_has_its_width_and_gradients() {
         let spec = layers(&[
@@ -292,7 +292,7 @@ mod tests {
         ]);
         let mut head = Head::new(&spec, 4, 4, Stream::new(1), &Device::Cpu).unwrap();
         assert_eq!(head.columns(), 3);
-        // Values that no layer leaves as they were.
+        // Values that every layer changes.
         let values: Vec<Tensor> = (0..)
             .zip(head.values().unwrap())
             .map(|(i, v)| (rows(7 + i, (1, v.elem_count())).reshape(v.shape()).unwrap() + 0.3).unwrap())
@@ -306,8 +306,8 @@ mod tests {
         let sum = (&y * weights).unwrap().sum_all().unwrap();
         head.collect_gradients(&sum.backward().unwrap()).unwrap();
         for (info, gradient) in head.parameters().iter().zip(head.gradients().unwrap()) {
-            let gradient = gradient.unwrap_or_else(|| panic!("{} got no gradient", info.name));
-            // The bias before a batch norm is the one parameter that cannot matter.
+            let gradient = gradient.unwrap_or_else(|| panic!("no gradient for {}", info.name));
+            // A bias before a batch norm is the only parameter without effect.
             let largest = numbers(&gradient).iter().fold(0.0_f32, |m, g| m.max(g.abs()));
             assert!(
                 largest > 1e-6 || info.name == "0.bias" || info.name == "7.bias",
@@ -318,7 +318,7 @@ mod tests {
         let copy = head.duplicate().unwrap();
         assert_eq!(numbers(&copy.forward(&x, pass).unwrap()), numbers(&y));
         assert_eq!(copy.parameters(), head.parameters());
-        // As constants the parameters are out of the graph; another stream drops other entries.
+        // As constants, the parameters are outside the graph; a different stream drops different entries.
         let constant = head.forward(&x, HeadPass { gradients: false, ..pass }).unwrap();
         assert_eq!(numbers(&constant), numbers(&y));
         let other = HeadPass { dropout: Some(Stream::new(5)), ..pass };

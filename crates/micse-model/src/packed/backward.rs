@@ -1,4 +1,4 @@
-//! The backward pass: from the leaves' gradients to the parameters' and the embeddings'.
+//! The backward pass: from the gradients of the leaves to those of the parameters and the embeddings.
 
 use micse_kernels::Write;
 use micse_kernels::activation::activation_backward;
@@ -17,7 +17,7 @@ use crate::distance;
 use crate::dropout::Site;
 use crate::{BertConfig, Pooling};
 
-/// Backward of [`super::forward::embed`]: `gradient` is that of the embeddings `[M, D]`.
+/// Backward pass of [`super::forward::embed`]: `gradient` is the gradient of the embeddings `[M, D]`.
 pub(super) fn embed(
     store: &mut Store,
     plan: &Plan,
@@ -49,7 +49,8 @@ pub(super) fn embed(
     }
 }
 
-/// Backward of [`super::forward::encode`]: adds the parameters' gradients, and gives that of the embeddings.
+/// Backward pass of [`super::forward::encode`]: adds the parameters' gradients and returns the gradient of
+/// the embeddings.
 pub(super) fn encode(
     store: &mut Store,
     config: &BertConfig,
@@ -59,7 +60,7 @@ pub(super) fn encode(
     scratch: &mut Scratch,
 ) -> Vec<f32> {
     let rows = plan.selected.as_ref().map_or(plan.rows, Vec::len);
-    // The gradient of the state between layers, on its way down.
+    // The gradient of the state between two layers, from the last layer to the first.
     let mut upper = std::mem::take(&mut scratch.upper);
     upper.room(rows * plan.hidden).fill(0.0);
     add_leaves(plan, plan.depth, leaves, upper.get_mut());
@@ -77,7 +78,7 @@ pub(super) fn encode(
     result
 }
 
-/// One layer on the way back.
+/// One layer of the backward pass.
 struct LayerPass<'a> {
     config: &'a BertConfig,
     plan: &'a Plan,
@@ -86,7 +87,8 @@ struct LayerPass<'a> {
 }
 
 impl LayerPass<'_> {
-    /// `upper` `[S, D]`, the gradient of the layer's output, becomes that of the attention block's output.
+    /// Turns `upper` `[S, D]` from the gradient of the layer's output into that of the attention block's
+    /// output.
     fn feed_forward(&self, store: &mut Store, upper: &mut [f32], scratch: &mut Scratch) {
         let Store { slots, values, gradients, rounded, version, .. } = store;
         let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
@@ -136,7 +138,8 @@ impl LayerPass<'_> {
         products::backward(upper, inner_gradient, weight_of(&layer.intermediate), Write::Add, operands);
     }
 
-    /// `upper` `[S, D]` becomes the gradient of the residual; the context's goes to `scratch.context` `[S, D]`.
+    /// Turns `upper` `[S, D]` into the gradient of the residual; the gradient of the context goes to
+    /// `scratch.context` `[S, D]`.
     fn attention_output(&self, store: &mut Store, upper: &mut [f32], scratch: &mut Scratch) {
         let Store { slots, values, gradients, rounded, version, .. } = store;
         let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
@@ -164,7 +167,7 @@ impl LayerPass<'_> {
         products::backward(context, masked, weight_of(&layer.attention_output), Write::Replace, operands);
     }
 
-    /// Where only some rows went on behind the attention: from those `[S, D]` to all rows `[M, D]`.
+    /// If only some rows were computed after the attention: expands these rows `[S, D]` to all rows `[M, D]`.
     fn spread(&self, upper: &mut Buffer, scratch: &mut Scratch) {
         let Some(selected) = self.plan.selected_of(self.index) else { return };
         let (width, all) = (self.plan.hidden, self.plan.rows * self.plan.hidden);
@@ -181,7 +184,7 @@ impl LayerPass<'_> {
         }
     }
 
-    /// `upper` `[M, D]`, the gradient of the residual, becomes that of the layer's input `x`.
+    /// Turns `upper` `[M, D]` from the gradient of the residual into that of the layer's input `x`.
     fn attention(
         &self,
         store: &mut Store,
@@ -226,8 +229,9 @@ impl LayerPass<'_> {
         }
         let mut sums = vec![0.0; 3 * width];
         add_column_sums(&mut sums, qkv, parts);
-        // Not the key bias: it adds the same to all scores of a query, and the softmax cancels it. Its gradient
-        // is exactly zero; computed, it would be rounding noise, which Adam scales up to full steps.
+        // The key bias gets no gradient: it adds the same value to all scores of a query, and the softmax
+        // cancels it. Its gradient is exactly zero; computed, it would be rounding noise, which Adam scales
+        // up to full steps.
         let [query, _, value] = layer.qkv.biases[..] else { unreachable!("three biases") };
         add(gradients.part(slots, query), &sums[..width]);
         add(gradients.part(slots, value), &sums[2 * width..]);
@@ -255,7 +259,7 @@ fn weight_gradient(
     products::weight_gradient(&mut gradients.values[slot.weight.clone()], dy, x, weight, write, operands);
 }
 
-/// Adds what the leaves give to the gradient of a layer's state.
+/// Adds the gradients of the leaves to the gradient of a layer's state.
 fn add_leaves(plan: &Plan, layer: usize, leaves: &[f32], state: &mut [f32]) {
     let width = plan.hidden;
     if let Some(share) = plan.pooled_share(layer) {

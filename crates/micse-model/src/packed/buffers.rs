@@ -1,10 +1,10 @@
-//! Buffers that are allocated once and used again from step to step.
+//! Buffers that are allocated once and reused in every step.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::products::Operands;
 
-/// A buffer that grows to the largest size asked for.
+/// A buffer that grows to the largest requested size.
 #[derive(Default)]
 pub(super) struct Buffer {
     data: Vec<f32>,
@@ -12,10 +12,11 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Room for `len` values; what they are is left over from before.
+    /// Space for `len` values. Their contents are left over from earlier use.
     pub(super) fn room(&mut self, len: usize) -> &mut [f32] {
         if self.data.len() < len {
-            // Not `resize`: it would copy what nobody reads. A little more than asked, since batches differ in size.
+            // Not `resize`, which would copy values that nothing reads. Allocates a little more than
+            // requested, because batches differ in size.
             self.data = Vec::new();
             self.data = vec![0.0; len + len / 8];
         }
@@ -23,19 +24,19 @@ impl Buffer {
         &mut self.data[..len]
     }
 
-    /// What the last [`Self::room`] gave.
+    /// The values of the last [`Self::room`].
     pub(super) fn get(&self) -> &[f32] {
         &self.data[..self.len]
     }
 
-    /// The same, to be changed.
+    /// [`Self::get`], mutable.
     pub(super) fn get_mut(&mut self) -> &mut [f32] {
         &mut self.data[..self.len]
     }
 }
 
-/// What one layer keeps for its backward pass. M rows, S rows behind the attention (fewer in a last layer of
-/// which only some rows are wanted), D hidden, I intermediate.
+/// The values that one layer keeps for its backward pass. M rows, S rows after the attention (fewer than M in
+/// a last layer that needs only some rows), D hidden size, I intermediate size.
 #[derive(Default)]
 pub(super) struct LayerBuffers {
     /// Queries, keys, values `[M, 3 D]`.
@@ -49,14 +50,14 @@ pub(super) struct LayerBuffers {
     pub(super) attention_inverse: Buffer,
     /// The attention block's output `[S, D]`.
     pub(super) attended: Buffer,
-    /// Before the non-linearity `[S, I]`.
+    /// Before the activation, `[S, I]`.
     pub(super) inner: Buffer,
     /// `[S, D]` and `[S]`.
     pub(super) output_normed: Buffer,
     pub(super) output_inverse: Buffer,
 }
 
-/// What a pass keeps.
+/// The values that a pass keeps.
 #[derive(Default)]
 pub(super) struct PassBuffers {
     /// The input of each layer `[M, D]`, and the last output `[S, D]`.
@@ -64,7 +65,7 @@ pub(super) struct PassBuffers {
     pub(super) layers: Vec<LayerBuffers>,
 }
 
-/// What a pass uses in between.
+/// Temporary values of a pass.
 #[derive(Default)]
 pub(super) struct Scratch {
     /// `[M, D]` each.
@@ -78,23 +79,23 @@ pub(super) struct Scratch {
     pub(super) inner_gradient: Buffer,
     /// `[M, 3 D]`.
     pub(super) qkv: Buffer,
-    /// Gradients of attention's biases by distance, `[B, H, 2 n - 1]`.
+    /// Gradients of the attention biases by distance, `[B, H, 2 n - 1]`.
     pub(super) distances: Buffer,
     pub(super) parts: Vec<f32>,
     pub(super) operands: Operands,
 }
 
-/// What the embeddings keep: `[M, D]` and `[M]`.
+/// The values that the embeddings keep: `[M, D]` and `[M]`.
 #[derive(Default)]
 pub(super) struct EmbeddingBuffers {
     pub(super) normed: Buffer,
     pub(super) inverse: Buffer,
 }
 
-/// Buffers that a pool keeps: the two views of a step, and as many of an evaluation beside them.
+/// Number of buffers in a pool: for the two views of a step, and as many for an evaluation at the same time.
 const KEPT: usize = 4;
 
-/// Buffers that wait to be used again.
+/// Buffers available for reuse.
 #[derive(Default)]
 pub(super) struct Pool<T> {
     free: Mutex<Vec<T>>,
@@ -107,7 +108,7 @@ impl<T: Default> Pool<T> {
     }
 }
 
-/// Buffers in use; they go back to their pool when dropped.
+/// Buffers in use; dropping them returns them to their pool.
 pub(super) struct Lent<T> {
     value: Option<T>,
     pool: Arc<Pool<T>>,

@@ -33,7 +33,7 @@ impl Store {
     }
 }
 
-/// The kernels' name of a configuration's non-linearity.
+/// The kernels' name of an activation.
 pub(super) fn kernel(activation: Activation) -> activation::Activation {
     match activation {
         Activation::Gelu => activation::Activation::Gelu,
@@ -42,7 +42,7 @@ pub(super) fn kernel(activation: Activation) -> activation::Activation {
     }
 }
 
-/// The embeddings `[M, D]`. With `keep`, what the backward pass needs is written there.
+/// The embeddings `[M, D]`. The values that the backward pass needs are written to `keep`, if given.
 pub(super) fn embed(
     store: &Store,
     config: &BertConfig,
@@ -75,7 +75,7 @@ pub(super) fn embed(
 }
 
 /// All layers: from the embeddings to the leaves, in one flat vector (see [`super::plan::LeafRanges`]). With
-/// `keep`, `buffers` has all that the backward pass needs afterwards.
+/// `keep`, `buffers` afterwards contains everything that the backward pass needs.
 pub(super) fn encode(
     store: &Store,
     config: &BertConfig,
@@ -86,7 +86,7 @@ pub(super) fn encode(
     scratch: &mut Scratch,
 ) -> Vec<f32> {
     let mut leaves = vec![0.0; plan.output];
-    // Without a backward pass two states take turns, and all layers share their buffers.
+    // Without a backward pass, two states alternate, and all layers share their buffers.
     let (states, layers) = if keep { (plan.depth + 1, plan.depth) } else { (2, 1) };
     buffers.states.resize_with(states.max(buffers.states.len()), Buffer::default);
     buffers.layers.resize_with(layers.max(buffers.layers.len()), LayerBuffers::default);
@@ -207,7 +207,7 @@ impl LayerPass<'_> {
     }
 }
 
-/// Writes what the leaves want of the states of a layer.
+/// Writes the leaves that depend on the states of a layer.
 fn emit_state(plan: &Plan, layer: usize, state: &[f32], leaves: &mut [f32]) {
     let width = plan.hidden;
     let pooled = &mut leaves[plan.leaves.pooled.clone()];
@@ -237,7 +237,7 @@ fn emit_state(plan: &Plan, layer: usize, state: &[f32], leaves: &mut [f32]) {
     }
 }
 
-/// Writes the attention values that are wanted of a layer.
+/// Writes the requested attention values of a layer.
 fn emit_values(plan: &Plan, layer: usize, maps: &[f32], leaves: &mut [f32]) {
     let values = &mut leaves[plan.leaves.values.clone()];
     for tap in &plan.taps[layer].taps {

@@ -1,4 +1,4 @@
-//! Passes as nodes in candle's graph.
+//! Passes as nodes of candle's graph.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,13 +10,14 @@ use super::plan::Plan;
 use super::{Core, backward, forward};
 use crate::threads::in_pool;
 
-/// A backward pass multiplies with the weights that its forward pass saw.
+/// Checks that a backward pass multiplies with the same weights as its forward pass.
 fn same_weights(forward: &AtomicU64, now: u64) -> candle_core::Result<()> {
     if forward.load(Ordering::Relaxed) == now {
         return Ok(());
     }
     candle_core::bail!(
-        "the encoder's weights changed between a forward pass and its backward pass; step after it"
+        "the encoder's weights changed between a forward pass and its backward pass; take the step after \
+         the backward pass"
     )
 }
 
@@ -68,8 +69,8 @@ impl CustomOp1 for EmbedOp {
     }
 }
 
-/// From the embeddings to the leaves, in one flat tensor. The parameters' anchor makes it a part of the graph also
-/// where the embeddings are constants.
+/// From the embeddings to the leaves, in one flat tensor. The parameters' anchor makes this node part of the
+/// graph even if the embeddings are constants.
 pub(super) struct EncodeOp {
     core: Arc<Core>,
     plan: Plan,

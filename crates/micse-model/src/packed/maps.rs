@@ -1,4 +1,4 @@
-//! Whole attention maps, put together from values at all positions.
+//! Whole attention maps, assembled from the values at all positions.
 
 use candle_core::{Device, Tensor};
 
@@ -6,7 +6,7 @@ use super::PackedEncoder;
 use crate::encoder::{AttentionPosition, AttentionStage, AttentionValues, Encoder, Leaves, Pass, Taps};
 use crate::{Batch, Error, Result};
 
-/// [`Encoder::encode`] of a pass that wants attention maps.
+/// [`Encoder::encode`] for a pass that requests attention maps.
 pub(super) fn encode(
     encoder: &PackedEncoder,
     embeddings: &Tensor,
@@ -17,8 +17,8 @@ pub(super) fn encode(
     let mut at = match &pass.taps.attention_values {
         Some(values) if values.stage != stage => {
             return Err(Error::Input(format!(
-                "attention maps of stage {stage:?} and attention values of stage {:?} were asked of one pass; ask \
-                 for one stage",
+                "one pass requests attention maps of stage {stage:?} and attention values of stage {:?}; \
+                 request a single stage",
                 values.stage
             )));
         }
@@ -28,7 +28,8 @@ pub(super) fn encode(
     let own = at.len();
     let config = encoder.config();
     let (layers, heads, n) = (config.num_hidden_layers, config.num_attention_heads, batch.width());
-    // The place of every entry of the maps among the values; the one behind them is zero.
+    // For every entry of the maps, its index among the values. The index after the last value stands for
+    // zero.
     let mut places = Vec::with_capacity(layers * batch.sentences() * heads * n * n);
     for layer in 0..layers as u32 {
         for sentence in 0..batch.sentences() {

@@ -1,13 +1,13 @@
-//! The `packed` engine: BERT on plain buffers, for the CPU.
+//! The `packed` engine: BERT on plain buffers, for CPUs.
 //!
-//! Tokens are packed without padding through the whole encoder; attention runs per sentence and head at its
-//! true length; buffers are allocated once and used again; every kernel has a hand-written backward pass
-//! (`micse-kernels`). To the objectives a pass is one node in candle's graph, whose leaves are small: pooled
-//! rows, attention values at single positions, states where asked for. The last layer computes behind its
-//! attention only the rows that a leaf wants.
+//! Tokens stay packed without padding in the whole encoder; attention runs per sentence and head at its true
+//! length; buffers are allocated once and reused; every kernel has a hand-written backward pass
+//! (`micse-kernels`). To the objectives, a pass is one node in candle's graph with small leaves: pooled rows,
+//! attention values at single positions, states on request. After its attention, the last layer computes only
+//! the rows that a leaf needs.
 //!
-//! The gradients of the parameters are added up in the encoder while candle walks the graph backward, so
-//! [`Trainable::collect_gradients`] finds them there already.
+//! The gradients of the parameters are accumulated inside the encoder while candle walks the graph backward,
+//! so [`Trainable::collect_gradients`] has nothing left to do.
 
 mod backward;
 mod buffers;
@@ -36,7 +36,7 @@ use plan::Plan;
 use slots::Slots;
 use store::Store;
 
-/// What the encoder and the nodes of its passes share.
+/// The data shared by the encoder and the graph nodes of its passes.
 struct Core {
     config: BertConfig,
     precision: Precision,
@@ -56,16 +56,16 @@ impl Core {
     }
 }
 
-/// Waiting is no choice: a thread that waits for a part of its work may be given a pass of another thread, which
-/// would then wait for the first one's lock.
+/// Waiting for the lock is not an option: while a thread waits for parts of its work, it may execute a pass
+/// of another thread, which would then wait for the first thread's lock.
 fn in_use<T>(error: &TryLockError<T>) -> Error {
     Error::Input(match error {
         TryLockError::Poisoned(_) => {
-            "an earlier pass of this encoder ended in a panic; load the encoder again".into()
+            "an earlier pass of this encoder panicked; load the encoder again".into()
         }
         TryLockError::WouldBlock => {
-            "another thread is in a backward pass or a step of this encoder, or reads it meanwhile; let one end \
-             before the other begins, or give each thread a `duplicate`"
+            "another thread is running a backward pass or a step of this encoder, or is reading it; wait \
+             for the other thread, or give each thread its own `duplicate`"
                 .into()
         }
     })
@@ -74,7 +74,7 @@ fn in_use<T>(error: &TryLockError<T>) -> Error {
 /// BERT on packed rows and plain buffers.
 pub struct PackedEncoder {
     core: Arc<Core>,
-    /// A variable that stands for the parameters in candle's graph, so that passes are part of it.
+    /// A variable that represents the parameters in candle's graph, so that passes are part of it.
     anchor: Var,
 }
 
@@ -82,7 +82,7 @@ impl PackedEncoder {
     /// Builds the encoder from a source of tensors (a weights file, random values, another encoder).
     ///
     /// # Errors
-    /// A tensor is missing or has the wrong shape; the configuration is impossible.
+    /// Fails if a tensor is missing or has the wrong shape, or if the configuration is invalid.
     pub fn new(config: BertConfig, source: &mut dyn TensorSource, precision: Precision) -> Result<Self> {
         config.check().map_err(Error::Input)?;
         let slots = Slots::new(&config);
@@ -130,12 +130,12 @@ impl Trainable for PackedEncoder {
     }
 
     fn collect_gradients(&mut self, _: &GradStore) -> Result<()> {
-        // They were added up during the backward pass.
+        // The backward pass has already accumulated them.
         Ok(())
     }
 
     fn clear_gradients(&mut self) {
-        // A store that a panic left behind is refused by whatever reads it next.
+        // A store left behind by a panic is reported by the next call that reads it.
         if let Ok(mut store) = self.core.store.write() {
             store.clear_gradients();
         }
@@ -179,7 +179,9 @@ impl Trainable for PackedEncoder {
                 let leader = leader.core.read()?;
                 let mut own = self.core.write()?;
                 if own.slots.total != leader.slots.total {
-                    return Err(Error::Input("an encoder can only follow one of its own shape".into()));
+                    return Err(Error::Input(
+                        "an encoder can only follow an encoder of the same shape".into(),
+                    ));
                 }
                 let (own, leader) = (&mut *own, &*leader);
                 in_pool(|| own.follow(leader, decay));
@@ -201,7 +203,7 @@ impl Encoder for PackedEncoder {
 
     fn embed(&self, batch: &Batch, pass: &Pass) -> Result<Tensor> {
         batch.check(&self.core.config)?;
-        // The leaves are encode's.
+        // The leaves belong to `encode`.
         let own = Pass { mode: pass.mode, gradients: pass.gradients, taps: Taps::default() };
         let plan = Plan::new(batch, &own, &self.core.config);
         let shape = (plan.rows, plan.hidden);
@@ -222,7 +224,7 @@ impl Encoder for PackedEncoder {
         let plan = Plan::new(batch, pass, &self.core.config);
         if embeddings.dims() != [plan.rows, plan.hidden] {
             return Err(Error::Input(format!(
-                "embeddings of shape {:?} were given for a batch of {} rows and hidden size {}",
+                "got embeddings of shape {:?} for a batch of {} rows and hidden size {}",
                 embeddings.dims(),
                 plan.rows,
                 plan.hidden
@@ -230,8 +232,8 @@ impl Encoder for PackedEncoder {
         }
         if plan.layout.map_elements() > u32::MAX as usize {
             return Err(Error::Input(format!(
-                "the attention maps of {} sentences have {} entries a layer, more than an engine can number; encode \
-                 fewer sentences at a time (--chunk)",
+                "the attention maps of {} sentences have {} entries per layer, more than the engine can \
+                 index; encode fewer sentences at a time with --chunk",
                 batch.sentences(),
                 plan.layout.map_elements()
             )));

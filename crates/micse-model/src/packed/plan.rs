@@ -1,5 +1,5 @@
-//! What a pass over a batch is going to do: which rows each layer computes, where attention lies, what is
-//! dropped, and where the leaves stand in the pass's one output.
+//! The plan of a pass over a batch: the rows that each layer computes, the layout of attention, the dropped
+//! activations, and the positions of the leaves in the pass's single output.
 
 use std::ops::Range;
 
@@ -11,12 +11,12 @@ use crate::dropout::{Site, attention_stream, hidden_lane};
 use crate::encoder::{AttentionPosition, AttentionStage, Mode, Pass};
 use crate::{Batch, BertConfig, Dropout, Pooling};
 
-/// One attention value that is asked for.
+/// One requested attention value.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tap {
-    /// Its place in the layer's buffer of maps.
+    /// Its index in the layer's buffer of maps.
     pub(super) place: u32,
-    /// Its number among the values asked for.
+    /// Its index among the requested values.
     pub(super) slot: u32,
     pub(super) sentence: u32,
     pub(super) head: u32,
@@ -24,15 +24,15 @@ pub(super) struct Tap {
     pub(super) key: u32,
 }
 
-/// The attention values of a layer, those of one map after the other, in the order asked for.
+/// The requested attention values of a layer, grouped by map, in the order of the request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LayerTaps {
     pub(super) taps: Vec<Tap>,
-    /// Where those of each map begin, and where the last ones end; empty if there are none.
+    /// For each map the index of its first value, then the total number; empty without values.
     pub(super) maps: Vec<u32>,
 }
 
-/// Where each kind of leaf stands in the flat output.
+/// The range of each kind of leaf in the flat output.
 #[derive(Clone, Debug)]
 pub(super) struct LeafRanges {
     pub(super) pooled: Range<usize>,
@@ -50,27 +50,27 @@ pub(super) struct Plan {
     pub(super) ids: Vec<u32>,
     /// The row of the position table for every row.
     pub(super) positions: Vec<u32>,
-    /// (number of the sentence in the whole batch, position) of every row.
+    /// (index of the sentence in the whole batch, position) of every row.
     places: Vec<(usize, usize)>,
-    /// Sentence numbers in the whole batch.
+    /// Indices of the sentences in the whole batch.
     sentences: Vec<usize>,
-    /// First row and tokens that count in means, of every sentence.
+    /// For every sentence, its first row and the number of tokens that count in means.
     pub(super) spans: Vec<(usize, usize)>,
     dropout: Option<Dropout>,
-    /// Whether it acts on the attention's output too.
+    /// Whether dropout also applies to the attention output.
     drops_attention_output: bool,
-    /// Attention of all layers but perhaps the last.
+    /// The attention layout of all layers, except possibly the last.
     pub(super) layout: Layout,
-    /// That of the last layer, where only some rows ask.
+    /// The attention layout of the last layer if only some rows are queries.
     last_layout: Option<Layout>,
-    /// The rows that the last layer computes behind its attention, ascending; `None`: all.
+    /// The rows that the last layer computes after its attention, ascending; `None`: all.
     pub(super) selected: Option<Vec<u32>>,
     pub(super) pooling: Option<Pooling>,
-    /// Layers whose states are averaged by the pooling.
+    /// Layers whose states the pooling averages.
     pooled_layers: Vec<usize>,
     pub(super) states: Vec<usize>,
     pub(super) tokens: Vec<u32>,
-    /// For each layer its attention values.
+    /// The attention values of each layer.
     pub(super) taps: Vec<LayerTaps>,
     pub(super) taps_after_dropout: bool,
     pub(super) leaves: LeafRanges,
@@ -78,7 +78,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The pass must have been checked.
+    /// The pass must have been checked before.
     pub(super) fn new(batch: &Batch, pass: &Pass, config: &BertConfig) -> Self {
         let (depth, hidden) = (config.num_hidden_layers, config.hidden_size);
         let taps = &pass.taps;
@@ -144,7 +144,7 @@ impl Plan {
         }
     }
 
-    /// Attention of a layer.
+    /// The attention layout of a layer.
     pub(super) fn layout_of(&self, layer: usize) -> &Layout {
         match &self.last_layout {
             Some(last) if layer + 1 == self.depth => last,
@@ -152,23 +152,24 @@ impl Plan {
         }
     }
 
-    /// The rows that a layer computes behind its attention; `None`: all.
+    /// The rows that a layer computes after its attention; `None`: all.
     pub(super) fn selected_of(&self, layer: usize) -> Option<&[u32]> {
         self.selected.as_deref().filter(|_| layer + 1 == self.depth)
     }
 
-    /// Whether the attention's context has a row for every row, of which only the selected ones go on.
+    /// Whether the attention's context has all rows, of which only the selected ones are used.
     pub(super) fn thins_context(&self, layer: usize) -> bool {
         self.selected_of(layer).is_some() && self.last_layout.is_none()
     }
 
-    /// The share of a layer's states in the pooled ones (in a network of one layer the first is the last).
+    /// The weight of a layer's states in the pooled rows (in a one-layer network, the first layer is also the
+    /// last).
     pub(super) fn pooled_share(&self, layer: usize) -> Option<f32> {
         let count = self.pooled_layers.iter().filter(|l| **l == layer).count();
         (count > 0).then(|| count as f32 / self.pooled_layers.len() as f32)
     }
 
-    /// Where a row is among the rows of the last layer's output.
+    /// The index of a row in the last layer's output.
     pub(super) fn last_row(&self, row: u32) -> usize {
         match &self.selected {
             None => row as usize,
@@ -190,7 +191,7 @@ impl Plan {
         Some((lanes, dropout_threshold(dropout.hidden), (1.0 / (1.0 - dropout.hidden)) as f32))
     }
 
-    /// The streams of attention dropout, one a sentence.
+    /// The streams of attention dropout, one per sentence.
     pub(super) fn attention_streams(&self, layer: usize) -> Option<(Vec<Stream>, u32, f32)> {
         let dropout = self.dropout.filter(|d| d.attention > 0.0)?;
         let streams = self
@@ -201,7 +202,7 @@ impl Plan {
         Some((streams, dropout_threshold(dropout.attention), (1.0 / (1.0 - dropout.attention)) as f32))
     }
 
-    /// What dropout multiplies an attention value by: 0 or 1 / (1 - rate).
+    /// The dropout factor of an attention value: 0 or 1 / (1 - rate).
     pub(super) fn attention_factor(&self, layer: usize, tap: &Tap) -> f32 {
         let Some(dropout) = self.dropout.filter(|d| d.attention > 0.0) else { return 1.0 };
         let kept = crate::dropout::attention_kept(
@@ -217,13 +218,13 @@ impl Plan {
     }
 }
 
-/// [`RowDropout`] on lanes that [`Plan::hidden_lanes`] gave.
+/// [`RowDropout`] on the lanes of [`Plan::hidden_lanes`].
 pub(super) fn row_dropout(lanes: Option<&(Vec<Lane>, u32, f32)>) -> Option<RowDropout<'_>> {
     lanes.map(|(lanes, threshold, scale)| RowDropout { lanes, threshold: *threshold, scale: *scale })
 }
 
-/// The values asked for by layer and map: a counting sort, which keeps the order asked for, so that sums of
-/// gradients repeat bit for bit.
+/// The requested values by layer and map: a counting sort that keeps the order of the request, so that sums
+/// of gradients are bit-for-bit reproducible.
 fn attention_taps(pass: &Pass, layout: &Layout, config: &BertConfig) -> Vec<LayerTaps> {
     let (depth, heads, maps) = (config.num_hidden_layers, config.num_attention_heads, layout.maps());
     let mut layers = vec![LayerTaps::default(); depth];
@@ -248,7 +249,7 @@ fn attention_taps(pass: &Pass, layout: &Layout, config: &BertConfig) -> Vec<Laye
         let place =
             layout.place(p.sentence as usize, p.head as usize, p.query as usize, p.key as usize) as u32;
         let AttentionPosition { sentence, head, query, key, .. } = *p;
-        // The start of a map moves on as its values are placed.
+        // The start of a map advances as its values are placed.
         let next = &mut starts[p.layer as usize][map(p)];
         layers[p.layer as usize].taps[*next as usize] =
             Tap { place, slot: slot as u32, sentence, head, query, key };

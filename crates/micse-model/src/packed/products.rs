@@ -1,4 +1,4 @@
-//! The three products of a linear layer, in f32 or with factors rounded to bfloat16; sums are f32 in both.
+//! The three products of a linear layer, in f32 or with factors rounded to bfloat16; sums are always f32.
 //!
 //! ```text
 //! Y = X W^T + b        dX (+)= dY W        dW (+)= dY^T X
@@ -10,20 +10,20 @@ use micse_kernels::bf16::{self, Lhs, Rhs, Start};
 use micse_kernels::rows::fill_rows;
 use micse_kernels::{View, Write, product};
 
-/// A weight in bfloat16, rounded again when the weights have changed.
+/// A weight in bfloat16, rounded again after every change of the weights.
 #[derive(Default)]
 struct Rounded(Mutex<Slot>);
 
 #[derive(Default)]
 struct Slot {
-    /// The version of the weights that it was made of.
+    /// The version of the weights that it was computed from.
     version: Option<u64>,
     rhs: Arc<Rhs>,
 }
 
 impl Rounded {
-    /// The rounded form of `weight` at a version. Nothing is computed while the lock is held: a thread that waits
-    /// for a part of its work may take up another pass, which would wait for the lock for ever.
+    /// The rounded form of `weight` at a version. Nothing is computed while the lock is held: a thread that
+    /// waits for parts of its work may execute another pass, which would wait for the lock forever.
     fn of(&self, weight: View<'_>, version: u64) -> Arc<Rhs> {
         let old = {
             let mut slot = self.lock();
@@ -33,7 +33,7 @@ impl Rounded {
             slot.version = None;
             std::mem::take(&mut slot.rhs)
         };
-        // The buffers are used again unless another pass still reads them.
+        // Reuse the buffers unless another pass still reads them.
         let mut rhs = Arc::try_unwrap(old).unwrap_or_default();
         rhs.pack(weight);
         let rhs = Arc::new(rhs);
@@ -46,14 +46,14 @@ impl Rounded {
     }
 }
 
-/// Both orders in which a weight is multiplied with.
+/// A weight, prepared for both orders of multiplication.
 #[derive(Default)]
 pub(super) struct RoundedWeight {
     forward: Rounded,
     backward: Rounded,
 }
 
-/// Operands in bfloat16 on their way to a product.
+/// Temporary bfloat16 operands of a product.
 #[derive(Default)]
 pub(super) struct Operands {
     lhs: Lhs,
@@ -66,7 +66,7 @@ pub(super) struct Weight<'a> {
     pub(super) values: &'a [f32],
     pub(super) outputs: usize,
     pub(super) inputs: usize,
-    /// Where its rounded form is kept, and the version of the weights; `None` in f32.
+    /// The cache of its rounded form, and the version of the weights; `None` in f32.
     pub(super) rounded: Option<(&'a RoundedWeight, u64)>,
 }
 
@@ -93,7 +93,7 @@ fn multiply(
     bf16::product(out, weight.columns(), operands.lhs.view(), &rhs, start);
 }
 
-/// `y = x W^T + b`: `[rows, outputs]` from `[rows, inputs]`; without a bias where `bias` is `None`.
+/// `y = x W^T + b`: `[rows, outputs]` from `[rows, inputs]`; no bias is added if `bias` is `None`.
 pub(super) fn forward(
     y: &mut [f32],
     x: &[f32],
@@ -130,7 +130,7 @@ pub(super) fn backward(
     }
 }
 
-/// `dW (+)= dy^T x` of a weight: `[outputs, inputs]` from `[rows, outputs]` and `[rows, inputs]`.
+/// `dW (+)= dy^T x` for one weight: `[outputs, inputs]` from `[rows, outputs]` and `[rows, inputs]`.
 pub(super) fn weight_gradient(
     dw: &mut [f32],
     dy: &[f32],

@@ -1,4 +1,4 @@
-//! Where each parameter lies in the flat buffers of values, gradients and moments.
+//! The place of each parameter in the flat buffers of values, gradients and moments.
 
 use std::ops::Range;
 
@@ -6,12 +6,12 @@ use crate::BertConfig;
 use crate::encoder::ParameterInfo;
 use crate::weights::{embedding_layout, parameter_layout};
 
-/// Parameters of one layer in the order of [`parameter_layout`].
+/// Number of parameters per layer, in the order of [`parameter_layout`].
 const LAYER: usize = 16;
-/// Linear layers of one layer, queries, keys and values counted as one.
+/// Number of linear layers per layer; queries, keys and values count as one.
 pub(super) const LINEAR: usize = 4;
-/// How a layer's parameters follow each other in the buffers: query, key and value weights side by side, then
-/// their biases, so that each three are one matrix.
+/// The order of a layer's parameters in the buffers: query, key and value weights side by side, then their
+/// biases, so that each group of three forms one matrix.
 const ORDER: [usize; LAYER] = [0, 2, 4, 1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// A linear layer: weight `[out, in]` and bias `[out]`.
@@ -21,9 +21,9 @@ pub(super) struct LinearSlot {
     pub(super) bias: Range<usize>,
     pub(super) outputs: usize,
     pub(super) inputs: usize,
-    /// Its number among the linear layers.
+    /// Its index among the linear layers.
     pub(super) number: usize,
-    /// Numbers of the parameters that make up its weight and its bias.
+    /// Indices of the parameters that form its weight and its bias.
     pub(super) weights: Vec<usize>,
     pub(super) biases: Vec<usize>,
 }
@@ -46,24 +46,24 @@ pub(super) struct LayerSlots {
     pub(super) output_norm: NormSlot,
 }
 
-/// The whole map.
+/// The places of all parameters.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
     /// Name, shape and group of every parameter.
     pub(super) parameters: Vec<ParameterInfo>,
-    /// Its place in the buffers.
+    /// The range of every parameter in the buffers.
     pub(super) ranges: Vec<Range<usize>>,
-    /// The number of the table of token types, where there is one.
+    /// The index of the table of token types, if the family has one.
     pub(super) types: Option<usize>,
-    /// That of the table of attention's biases by distance, where there is one.
+    /// The index of the table of attention biases by distance, if the family has one.
     pub(super) distances: Option<usize>,
     pub(super) embedding_norm: NormSlot,
     pub(super) layers: Vec<LayerSlots>,
-    /// Elements in all.
+    /// Total number of elements.
     pub(super) total: usize,
 }
 
-/// Numbers of the embedding tables.
+/// Indices of the embedding tables.
 pub(super) const WORDS: usize = 0;
 pub(super) const POSITIONS: usize = 1;
 
@@ -90,12 +90,12 @@ impl Slots {
         let layers = (0..config.num_hidden_layers)
             .map(|layer| Self::layer(config, &ranges, layer, embeddings + layer * LAYER))
             .collect();
-        // The last two of the embeddings.
+        // The last two parameters of the embeddings.
         let embedding_norm = norm(&ranges, embeddings - 2);
         Self { parameters, ranges, types, distances, embedding_norm, layers, total }
     }
 
-    /// The layer whose parameters begin at number `base`.
+    /// The layer whose parameters begin at index `base`.
     fn layer(config: &BertConfig, ranges: &[Range<usize>], layer: usize, base: usize) -> LayerSlots {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let linear = |number: usize, at: usize, outputs: usize, inputs: usize| LinearSlot {

@@ -9,18 +9,18 @@ use super::slots::{LINEAR, LinearSlot, Slots, WORDS};
 use crate::optimizer::{AdamStep, kernel_rule};
 use crate::{BertConfig, Error, Precision, Result};
 
-/// Rows of the word table in one task.
+/// Rows of the word table per task.
 const TASK_ROWS: usize = 64;
 
 /// Gradients of the backward passes since the last step.
 ///
-/// Most rows of the word table get none, so that only those which did are walked and cleared.
+/// Most rows of the word table have no gradient, so only rows with a gradient are visited and cleared.
 pub(super) struct Gradients {
     pub(super) values: Vec<f32>,
-    /// Whether a parameter has a gradient; the values of the others mean nothing, but for the word table,
-    /// which is zero wherever it has none.
+    /// Whether each parameter has a gradient. Without one, its values are meaningless, except for the word
+    /// table, whose rows without a gradient are zero.
     present: Vec<bool>,
-    /// Rows of the word table that have one.
+    /// Rows of the word table with a gradient.
     word_rows: Vec<bool>,
 }
 
@@ -30,26 +30,26 @@ struct Moments {
     second: Vec<f32>,
 }
 
-/// All of it.
+/// All values, gradients and moments.
 pub(super) struct Store {
     pub(super) slots: Slots,
     pub(super) values: Vec<f32>,
     pub(super) gradients: Gradients,
     moments: Option<Moments>,
-    /// Rows of the word table whose gradient was ever non-zero: the others have moments of zero and, without
+    /// Rows of the word table whose gradient was ever non-zero. All other rows have zero moments and, without
     /// weight decay, would not move.
     moved_words: Vec<bool>,
-    /// Whether other rows of it may have changed too: by weight decay, or by values and moments put back.
+    /// Whether other rows may have changed too: by weight decay, or by restored values and moments.
     any_word_moved: bool,
     hidden: usize,
-    /// Weights in bfloat16, where products are computed in it.
+    /// Weights in bfloat16, if products use bf16.
     pub(super) rounded: Option<Vec<RoundedWeight>>,
-    /// Grows when values change.
+    /// Incremented when values change.
     pub(super) version: u64,
 }
 
 impl Gradients {
-    /// The slice for a parameter's gradient to be added to: zero if there was none yet.
+    /// The slice to which a parameter's gradient is added: zero if it has none yet.
     pub(super) fn part(&mut self, slots: &Slots, number: usize) -> &mut [f32] {
         let slice = &mut self.values[slots.ranges[number].clone()];
         if !self.present[number] {
@@ -61,8 +61,8 @@ impl Gradients {
         slice
     }
 
-    /// Whether the parameters (of one linear layer) have a gradient already, to be added to; they have one from
-    /// now on.
+    /// Whether the parameters (of one linear layer) already have a gradient to add to; marks them as having
+    /// one.
     pub(super) fn begin(&mut self, slots: &Slots, numbers: &[usize]) -> bool {
         let any = numbers.iter().any(|&n| self.present[n]);
         if any {
@@ -130,7 +130,7 @@ impl Store {
     pub(super) fn value_tensor(&self, number: usize) -> Result<Tensor> {
         let count = self.slots.parameters.len();
         if number >= count {
-            return Err(Error::Input(format!("there is no parameter {number} among {count}")));
+            return Err(Error::Input(format!("parameter {number} is out of range: there are {count}")));
         }
         self.tensor(number, &self.values)
     }
@@ -151,7 +151,7 @@ impl Store {
     pub(super) fn add_gradient(&mut self, number: usize, gradient: &Tensor) -> Result<()> {
         let count = self.slots.parameters.len();
         let Some(info) = self.slots.parameters.get(number) else {
-            return Err(Error::Input(format!("there is no parameter {number} among {count}")));
+            return Err(Error::Input(format!("parameter {number} is out of range: there are {count}")));
         };
         check_shape(info, gradient, "gradient to add")?;
         let added = gradient.flatten_all()?.to_vec1::<f32>()?;
@@ -172,7 +172,7 @@ impl Store {
     pub(super) fn drop_gradient(&mut self, number: usize) -> Result<()> {
         let count = self.slots.parameters.len();
         if number >= count {
-            return Err(Error::Input(format!("there is no parameter {number} among {count}")));
+            return Err(Error::Input(format!("parameter {number} is out of range: there are {count}")));
         }
         if number == WORDS {
             self.gradients.clear_words(self.slots.ranges[WORDS].clone(), self.hidden);
@@ -199,13 +199,13 @@ impl Store {
         total
     }
 
-    /// Forgets the gradients.
+    /// Discards the gradients.
     pub(super) fn clear_gradients(&mut self) {
         self.gradients.clear_words(self.slots.ranges[WORDS].clone(), self.hidden);
         self.gradients.present.fill(false);
     }
 
-    /// One AdamW step over everything that has a gradient.
+    /// Takes one AdamW step for everything that has a gradient.
     pub(super) fn step(&mut self, step: &AdamStep) {
         self.version += 1;
         let total = self.slots.total;
@@ -273,8 +273,8 @@ impl Store {
         Ok(())
     }
 
-    /// `own <- own + (1 - decay) (leader - own)`. Rows of the word table that the leader never moved are those
-    /// that the copy started with: the formula would leave them as they are, to the bit.
+    /// `own <- own + (1 - decay) (leader - own)`. Rows of the word table that the leader never moved still
+    /// have their initial values; the formula would leave them bit-for-bit unchanged.
     pub(super) fn follow(&mut self, leader: &Self, decay: f64) {
         self.version += 1;
         if leader.any_word_moved || self.any_word_moved {
@@ -293,7 +293,7 @@ impl Store {
         average(&mut self.values[words.end..], &leader.values[words.end..], decay);
     }
 
-    /// [`Self::follow`] for a leader of another engine.
+    /// [`Self::follow`] for a leader with a different engine.
     pub(super) fn follow_values(&mut self, leader: &[Tensor], decay: f64) -> Result<()> {
         self.version += 1;
         let mut values = vec![0.0; self.slots.total];
@@ -322,7 +322,7 @@ fn check_shape(info: &crate::ParameterInfo, tensor: &Tensor, what: &str) -> Resu
         return Ok(());
     }
     Err(Error::Input(format!(
-        "parameter `{}` has shape {:?}, the {what} {:?}",
+        "parameter `{}` has shape {:?}, but the {what} has {:?}",
         info.name,
         info.shape,
         tensor.dims()
@@ -337,7 +337,7 @@ fn copy_all<'a>(
 ) -> Result<()> {
     if tensors.len() != slots.parameters.len() {
         return Err(Error::Input(format!(
-            "{} tensors were given for {} parameters",
+            "got {} tensors for {} parameters",
             tensors.len(),
             slots.parameters.len()
         )));

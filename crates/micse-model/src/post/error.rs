@@ -1,156 +1,155 @@
-//! The error type of whitening and flows. Messages name what was found, where, and what to do.
+//! The error type of whitening and flows. Messages name what was found, where, and how to fix it.
 
 use std::path::{Path, PathBuf};
 
-/// What can go wrong when a stage is fitted, applied, saved or loaded.
+/// Errors when a stage is fitted, applied, saved or loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Too few rows to fit on.
-    #[error("{what} needs at least {needed} rows, found {found}; fit on more sentences")]
+    /// Too few rows for a fit.
+    #[error("{what} needs at least {needed} rows, but got {found}; fit on more sentences")]
     TooFewRows {
-        /// What was to be fitted.
+        /// What needs the rows.
         what: &'static str,
-        /// Rows given.
+        /// The number of rows.
         found: usize,
-        /// The smallest number.
+        /// The required minimum.
         needed: usize,
     },
-    /// A row of another dimension than the others, or than the stage was fitted on.
+    /// A row's dimension differs from the other rows, or from the fit.
     #[error(
-        "row {row} has dimension {found}, expected {expected}; give embeddings of one encoder and pooling"
+        "row {row} has dimension {found}, expected {expected}; use embeddings of a single encoder and pooling"
     )]
     Dimension {
-        /// The row's index.
+        /// The index of the row.
         row: usize,
         /// Its dimension.
         found: usize,
-        /// The dimension that was needed.
+        /// The expected dimension.
         expected: usize,
     },
     /// An entry that is NaN or infinite.
-    #[error("row {row}, coordinate {coordinate} is {value}; look at the encoder that gave this row")]
+    #[error("coordinate {coordinate} of row {row} is {value}; check the encoder that produced this row")]
     NotFinite {
-        /// The row's index.
+        /// The index of the row.
         row: usize,
-        /// The coordinate's index.
+        /// The index of the coordinate.
         coordinate: usize,
-        /// The entry.
+        /// The value.
         value: f32,
     },
-    /// All rows are the same, so that no direction has a variance.
-    #[error("all {rows} rows are the same: there is no variance to scale; fit on sentences that differ")]
+    /// All rows are equal, so that no direction has variance.
+    #[error("all {rows} rows are equal, so there is no variance to scale; fit on different sentences")]
     NoVariance {
-        /// Rows given.
+        /// The number of rows.
         rows: usize,
     },
-    /// More components than have a variance, or none.
+    /// Zero components were requested, or more components than directions with variance.
     #[error(
-        "{asked} components were asked for, but {rows} rows of dimension {dimension} have a variance in \
-         {left} directions; ask for 1 to {left}, or fit on more sentences"
+        "{asked} components requested, but {rows} rows of dimension {dimension} have variance in only \
+         {left} directions; request 1 to {left}, or fit on more sentences"
     )]
     Components {
-        /// Components asked for.
+        /// The requested number of components.
         asked: usize,
-        /// Components whose eigenvalue is above the bound.
+        /// The number of components whose eigenvalue is above the bound.
         left: usize,
-        /// Rows given.
+        /// The number of rows.
         rows: usize,
         /// Their dimension.
         dimension: usize,
     },
-    /// The eigenvalues of the covariance were not found.
+    /// The eigenvalues of the covariance did not converge.
     #[error(
-        "the eigenvalues of the {dimension} x {dimension} covariance did not converge; look for outliers"
+        "the eigenvalues of the {dimension} x {dimension} covariance did not converge; check the rows for \
+         outliers"
     )]
     Eigenvalues {
-        /// Rows of the covariance.
+        /// The number of rows of the covariance.
         dimension: usize,
     },
-    /// An option outside its range.
+    /// An option is out of range.
     #[error("{name} = {value}: must be {range}")]
     Option {
         /// The option.
         name: &'static str,
         /// Its value.
         value: f64,
-        /// What it may be, in words.
+        /// The valid values, in words.
         range: &'static str,
     },
-    /// A dimension that cannot be halved once a level.
+    /// The dimension cannot be halved once per level.
     #[error(
-        "a flow of {levels} levels halves its input {levels} times, which dimension {dimension} does not \
-         allow; choose fewer levels, or whiten to a number of components that 2^levels divides"
+        "a flow with {levels} levels halves its input {levels} times, which dimension {dimension} does not \
+         allow; use fewer levels, or whiten first to a number of components that is divisible by 2^levels"
     )]
     Indivisible {
-        /// Dimension of the rows.
+        /// The dimension of the rows.
         dimension: usize,
-        /// Levels of the flow.
+        /// The number of levels.
         levels: usize,
     },
-    /// A batch of another shape or type than the flow takes.
-    #[error("expected a batch of shape [rows, {dimension}] in {expected}, found {found}")]
+    /// A batch's shape or type does not match the flow.
+    #[error("expected a batch of shape [rows, {dimension}] in {expected}, got {found}")]
     Batch {
-        /// Dimension of the flow.
+        /// The dimension of the flow.
         dimension: usize,
-        /// The type in words.
+        /// The expected type.
         expected: &'static str,
-        /// Shape and type of the batch.
+        /// The shape and type of the batch.
         found: String,
     },
-    /// A coordinate that is the same in all rows of the first batch: its scale would be infinite.
+    /// A coordinate is constant in the first batch, so its scale would be infinite.
     #[error(
-        "coordinate {coordinate} is {value} in all {rows} rows of the first batch, from which the scales are \
-         taken; give a larger first batch of sentences that differ, or whiten first"
+        "coordinate {coordinate} is {value} in all {rows} rows of the first batch, which determines the \
+         scales; use a larger first batch of different sentences, or whiten first"
     )]
     ConstantCoordinate {
-        /// The coordinate's index.
+        /// The index of the coordinate.
         coordinate: usize,
-        /// The value that it has everywhere.
+        /// Its constant value.
         value: f32,
-        /// Rows of the batch.
+        /// The number of rows in the batch.
         rows: usize,
     },
-    /// A step of the fit whose loss or gradient is NaN or infinite.
-    #[error("step {step}: the {what} is {value}; lower the learning rate, or look at the rows of this batch")]
+    /// The loss or gradient of a step is NaN or infinite.
+    #[error("step {step}: the {what} is {value}; lower the learning rate, or check the rows of this batch")]
     Diverged {
-        /// The step's number, from 1.
+        /// The index of the step, from 1.
         step: usize,
-        /// Loss or gradient norm.
+        /// "loss" or "gradient norm".
         what: &'static str,
         /// Its value.
         value: f64,
     },
     /// A fit was finished before its first step.
-    #[error("the flow has seen no batch; take at least one step before finishing")]
+    #[error("the flow was not trained; take at least one step before finishing")]
     NoStep,
-    /// A row whose transform is beyond the numbers.
-    #[error("row {row} is so far from the rows of the fit that its transform is {value}; look at this row")]
+    /// The transform of a row overflows.
+    #[error("row {row} is so far from the rows of the fit that its transform is {value}; check this row")]
     Overflow {
-        /// The row's index.
+        /// The index of the row.
         row: usize,
-        /// An entry of the transform.
+        /// The overflowing entry of the transform.
         value: f32,
     },
-    /// The text that a stage was fitted on is not told.
-    #[error(
-        "fitted_on is blank; name the text that the stage was fitted on, scores cannot be compared without"
-    )]
+    /// The description of the data that a stage was fitted on is blank.
+    #[error("fitted_on is blank; describe the sentences of the fit, without which scores cannot be compared")]
     Undeclared,
-    /// One of the two files of a stage is there without the other.
-    #[error("{} is there, but {} is missing; copy the stage again, or fit it again", present.display(), missing.display())]
+    /// One of the two files of a stage is missing.
+    #[error("{} exists, but {} is missing; copy the stage again, or refit it", present.display(), missing.display())]
     Half {
-        /// The file that is there.
+        /// The existing file.
         present: PathBuf,
-        /// The file that is not.
+        /// The missing file.
         missing: PathBuf,
     },
-    /// A stage's file that does not hold what it should.
-    #[error("{}: {reason}; copy the stage again, or fit it again", path.display())]
+    /// A file of a stage is invalid.
+    #[error("{}: {reason}; copy the stage again, or refit it", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What was found.
+        /// What is wrong.
         reason: String,
     },
     /// A file that cannot be read or removed.
@@ -158,7 +157,7 @@ pub enum Error {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: std::io::Error,
     },
     /// Parameters, optimizer steps or files failed.
@@ -180,5 +179,5 @@ impl Error {
     }
 }
 
-/// The crate's result.
+/// `Result` with this module's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;

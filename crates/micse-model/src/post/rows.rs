@@ -1,8 +1,8 @@
-//! Checks on embeddings, one row each, as they come in and go out.
+//! Checks on input and output rows.
 
 use crate::post::{Error, Result};
 
-/// Each row has the dimension, and all entries are finite.
+/// Checks that every row has this dimension and finite entries.
 pub(crate) fn check(rows: &[Vec<f32>], dimension: usize) -> Result<()> {
     for (r, row) in rows.iter().enumerate() {
         if row.len() != dimension {
@@ -15,7 +15,7 @@ pub(crate) fn check(rows: &[Vec<f32>], dimension: usize) -> Result<()> {
     Ok(())
 }
 
-/// All entries of a transform are finite. Finite rows far outside those of a fit can overflow.
+/// Checks that all entries of a transform are finite. Finite rows far outside those of the fit can overflow.
 pub(crate) fn check_transformed(rows: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>> {
     for (r, row) in rows.iter().enumerate() {
         if let Some(&value) = row.iter().find(|v| !v.is_finite()) {

@@ -1,7 +1,7 @@
-//! A fitted stage as one thing: applied to embeddings, kept in a folder.
+//! A fitted whitening or flow: applied to embeddings, saved in a folder.
 //!
-//! Two files: `post.json` (what it is, what it was fitted on, the options of the fit) and
-//! `post.safetensors` (its values; a whitening's in f64, a flow's in f32).
+//! A stage has two files: `post.json` (its kind, the data and options of the fit) and `post.safetensors` (its
+//! values; f64 for a whitening, f32 for a flow).
 
 use std::path::{Path, PathBuf};
 
@@ -12,26 +12,26 @@ use serde::{Deserialize, Serialize};
 use crate::post::flow::{Flow, FlowOptions, Glow};
 use crate::post::{Error, Result, Whitening};
 
-/// A stage of post-processing, with the text it was fitted on.
+/// A post-processing stage, with a description of the data it was fitted on.
 #[derive(Clone, Debug)]
 pub enum Stage {
     /// A whitening.
     Whitening {
         /// The fitted whitening.
         whitening: Whitening,
-        /// The text of the fit, in words.
+        /// Description of the data of the fit.
         fitted_on: String,
     },
     /// A normalising flow.
     Flow {
         /// The fitted flow.
         flow: Flow,
-        /// The text of the fit, in words.
+        /// Description of the data of the fit.
         fitted_on: String,
     },
 }
 
-/// What `post.json` holds.
+/// The contents of `post.json`.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 enum Record {
@@ -40,7 +40,7 @@ enum Record {
 }
 
 impl Stage {
-    /// Its module's name in `modules.json`, behind `micse.`.
+    /// The module's name in `modules.json`, after `micse.`.
     pub const MODULE: &str = "PostProcessing";
 
     /// The kind's name: `whitening` or `flow`.
@@ -51,14 +51,14 @@ impl Stage {
         }
     }
 
-    /// The text that the stage was fitted on, as it was declared.
+    /// The declared description of the data of the fit.
     pub fn fitted_on(&self) -> &str {
         match self {
             Self::Whitening { fitted_on, .. } | Self::Flow { fitted_on, .. } => fitted_on,
         }
     }
 
-    /// Dimension of the rows that go in.
+    /// Dimension of the input rows.
     pub fn input_dimension(&self) -> usize {
         match self {
             Self::Whitening { whitening, .. } => whitening.input_dimension(),
@@ -66,7 +66,7 @@ impl Stage {
         }
     }
 
-    /// Dimension of the rows that come out.
+    /// Dimension of the output rows.
     pub fn output_dimension(&self) -> usize {
         match self {
             Self::Whitening { whitening, .. } => whitening.output_dimension(),
@@ -77,7 +77,7 @@ impl Stage {
     /// [`Whitening::transform`] or [`Flow::transform`].
     ///
     /// # Errors
-    /// As these.
+    /// The errors of these functions.
     pub fn transform(&self, rows: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
         match self {
             Self::Whitening { whitening, .. } => whitening.transform(rows),
@@ -85,15 +85,16 @@ impl Stage {
         }
     }
 
-    /// Writes the stage's two files into `folder`, in place of those of another stage. An interruption leaves
-    /// the old stage, the new one, or a half that [`load`](Self::load) refuses; never a mix.
+    /// Writes the stage's two files into `folder`, replacing those of an earlier stage. An interruption
+    /// leaves the old stage, the new one, or an incomplete one that [`load`](Self::load) rejects, but never a
+    /// mix.
     ///
     /// # Errors
-    /// A blank `fitted_on`; the folder cannot be written.
+    /// Fails if `fitted_on` is blank or the folder cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let (record, tensors) = self.parts()?;
         let (json, weights) = paths(folder);
-        // Without this, an interruption between the files would leave new values under the old record.
+        // Otherwise, an interruption between the two files would leave new values under the old record.
         if json.is_file() {
             std::fs::remove_file(&json).map_err(Error::io(&json))?;
         }
@@ -101,11 +102,11 @@ impl Stage {
         micse_files::write_json(&json, &record).map_err(|e| Error::Model(e.into()))
     }
 
-    /// Reads the stage of `folder`; `None` if the folder has none.
+    /// Reads the stage in `folder`; `None` if the folder has no stage.
     ///
     /// # Errors
-    /// There is no such folder; one file is there without the other; a file cannot be read or does not hold
-    /// what it should.
+    /// Fails if the folder does not exist, if only one of the two files exists, or if a file cannot be read
+    /// or is invalid.
     pub fn load(folder: &Path) -> Result<Option<Self>> {
         std::fs::read_dir(folder).map_err(Error::io(folder))?;
         let (json, weights) = paths(folder);
@@ -150,7 +151,10 @@ impl Stage {
                 let mean = tensor(weights, "mean", &[dimension], DType::F64)?.to_vec1()?;
                 let kernel = tensor(weights, "kernel", &[components, dimension], DType::F64)?;
                 if dimension == 0 || components == 0 {
-                    return Err(Error::damaged(json, format!("{components} components of {dimension}")));
+                    return Err(Error::damaged(
+                        json,
+                        format!("{components} components of dimension {dimension}"),
+                    ));
                 }
                 let kernel = kernel.flatten_all()?.to_vec1::<f64>()?;
                 Self::Whitening { whitening: Whitening::from_values(mean, &kernel, dropped, rows), fitted_on }
@@ -173,7 +177,7 @@ fn paths(folder: &Path) -> (PathBuf, PathBuf) {
     (folder.join("post.json"), folder.join("post.safetensors"))
 }
 
-/// The file's tensor of this name, which must have this shape and type, and finite values.
+/// The tensor of this name in the file, checked to have this shape and type and finite values.
 fn tensor(weights: &WeightsFile, name: &str, shape: &[usize], dtype: DType) -> Result<Tensor> {
     let path = weights.path();
     let tensor =
@@ -185,7 +189,7 @@ fn tensor(weights: &WeightsFile, name: &str, shape: &[usize], dtype: DType) -> R
     }
     let values = tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
     match values.iter().find(|v| !v.is_finite()) {
-        Some(value) => Err(Error::damaged(path, format!("tensor `{name}` holds {value}"))),
+        Some(value) => Err(Error::damaged(path, format!("tensor `{name}` contains {value}"))),
         None => Ok(tensor.clone()),
     }
 }

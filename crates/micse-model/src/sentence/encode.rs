@@ -1,4 +1,4 @@
-//! From token ids to rows: sorted, batched, encoded on all threads.
+//! From token IDs to rows: sorted, batched, encoded on all threads.
 
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
@@ -7,17 +7,17 @@ use crate::encoder::{Encoder, Leaves, Pass, Taps};
 use crate::head::{TokenConvolution, mean_of_tokens};
 use crate::{Batch, BertConfig, Error, Padding, Pooling, Result};
 
-/// Tokens in one evaluation batch: enough to keep the matrix products busy, few enough for the caches.
+/// Tokens per evaluation batch: enough to keep the matrix products busy, few enough to fit in the caches.
 const BATCH_TOKENS: usize = 2048;
 
-/// How token states become one row per sentence at evaluation.
+/// How token states become one row per sentence in evaluation.
 #[derive(Clone, Copy)]
 pub(crate) struct Reading<'a> {
-    /// The pooling, where there is no convolution.
+    /// The pooling, used without a convolution.
     pub(crate) pooling: Pooling,
     /// A convolution over token states, whose mean is the embedding.
     pub(crate) convolution: Option<&'a TokenConvolution>,
-    /// Sentences are padded to this many tokens, for a pooling that counts pads; else 0.
+    /// Sentences are padded to this many tokens for a pooling that counts pads; otherwise 0.
     pub(crate) pad_to: usize,
     /// Leading tokens that the pooling skips: `[CLS]` and a prompt.
     pub(crate) skip: usize,
@@ -47,8 +47,8 @@ impl Reading<'_> {
         leaves.pooled.ok_or_else(|| Error::Input("the encoder returned no pooled rows".into()))
     }
 
-    /// Pooling over the tokens from `skip` on. Where none is left, sentence-transformers returns zeros for the mean and
-    /// the first token for cls; so does this.
+    /// Pools the tokens from `skip` on. If none is left, returns zeros for mean and the first token for cls,
+    /// as sentence-transformers does.
     fn rows_behind_prompt(&self, leaves: &Leaves, batch: &Batch) -> Result<Tensor> {
         let states = leaves.states.first();
         let states = states.ok_or_else(|| Error::Input("the encoder returned no token states".into()))?;
@@ -68,10 +68,10 @@ impl Reading<'_> {
     }
 }
 
-/// Encodes tokenized sentences in evaluation mode: one row each, in the order given.
+/// Encodes tokenized sentences in evaluation mode: one row per sentence, in the given order.
 ///
-/// Sentences are sorted by length and batched, so that hardly any place is padding. The embedding of a sentence does not
-/// depend on its batch but for rounding.
+/// Sentences are sorted by length and batched, so that there is hardly any padding. Except for rounding, a
+/// sentence's embedding does not depend on its batch.
 pub(crate) fn encode_ids(
     encoder: &dyn Encoder,
     sentences: &[Vec<u32>],
@@ -84,7 +84,7 @@ pub(crate) fn encode_ids(
     let mut start = 0;
     while start < order.len() {
         let mut end = start + 1;
-        // The batch's width is its last sentence's length, since lengths ascend.
+        // Lengths ascend, so the batch's width is the length of its last sentence.
         let tokens = |i: usize| sentences[i].len().max(reading.pad_to);
         while end < order.len() && (end + 1 - start) * tokens(order[end]) <= BATCH_TOKENS {
             end += 1;
@@ -98,7 +98,7 @@ pub(crate) fn encode_ids(
         let rows = reading.rows(encoder.forward(&batch, &pass)?, &batch)?;
         Ok(rows.to_device(&Device::Cpu)?.to_vec2::<f32>()?)
     };
-    // Threads take whole batches: they hardly ever wait for each other.
+    // Threads process whole batches, so they hardly ever wait for each other.
     let encoded: Vec<Vec<Vec<f32>>> =
         batches.par_iter().with_max_len(1).map(encode).collect::<Result<_>>()?;
     let mut rows = vec![Vec::new(); sentences.len()];

@@ -1,4 +1,5 @@
-//! A whole model: sentences in, embeddings out. Development scores, test scores, commands and export all go through it.
+//! A complete model: from sentences to embeddings. Development scores, test scores, commands and export all
+//! use it.
 
 mod encode;
 mod pipeline;
@@ -17,7 +18,7 @@ use crate::{Compute, Error, ModelFolder, Pooling, Result, Tokenizer};
 
 pub use pipeline::Pipeline;
 
-/// A whole model: an encoder and its [`Pipeline`].
+/// A complete model: an encoder and its [`Pipeline`].
 ///
 /// ```no_run
 /// use micse_model::SentenceModel;
@@ -30,12 +31,12 @@ pub use pipeline::Pipeline;
 /// ```
 pub struct SentenceModel<'a> {
     encoder: Part<'a, dyn Encoder + 'a>,
-    /// Takes the pooling's place.
+    /// Replaces the pooling.
     convolution: Option<Part<'a, TokenConvolution>>,
     pipeline: Cow<'a, Pipeline>,
 }
 
-/// A part that the model owns, or one that belongs to a trainer.
+/// A part that the model owns, or borrows from a trainer.
 enum Part<'a, T: ?Sized> {
     Own(Box<T>),
     Lent(&'a T),
@@ -51,35 +52,37 @@ impl<T: ?Sized> Part<'_, T> {
 }
 
 impl SentenceModel<'static> {
-    /// Puts an encoder, a tokenizer and a pooling together. Sentences are truncated to the encoder's position limit.
+    /// Combines an encoder, a tokenizer and a pooling. Sentences are truncated to the encoder's position
+    /// limit.
     pub fn new(encoder: Box<dyn Encoder>, tokenizer: Tokenizer, pooling: Pooling) -> Self {
         let pipeline = Cow::Owned(Pipeline::new(tokenizer, pooling));
         Self { encoder: Part::Own(encoder), convolution: None, pipeline }
     }
 
-    /// Loads a model folder with its own pooling, on the CPU with the fast engine; [`Self::load`] has the choice.
+    /// Loads a model folder with its own pooling, on the CPU with the fast engine. [`Self::load`] lets you
+    /// choose.
     ///
     /// # Errors
-    /// As [`Self::load`].
+    /// Those of [`Self::load`].
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         Self::load(&ModelFolder::open(folder.as_ref())?, None, &Compute::cpu())
     }
 
-    /// Loads a model folder: encoder, convolution and [`Pipeline`]. `pooling` replaces the folder's own. Keys of its
-    /// files that are unknown here are reported once, as a warning.
+    /// Loads a model folder: encoder, convolution and [`Pipeline`]. `pooling` replaces the folder's own.
+    /// Unknown keys of its files are reported once, as a warning.
     ///
     /// # Errors
-    /// As [`Pipeline::load`]; the weights do not fit.
+    /// Those of [`Pipeline::load`], and if the weights do not match.
     pub fn load(folder: &ModelFolder, pooling: Option<Pooling>, compute: &Compute) -> Result<Self> {
         Pipeline::load(folder, pooling)?.into_model(folder, compute)
     }
 }
 
 impl Pipeline {
-    /// The whole model of this pipeline and the encoder and convolution of the folder that it was read from.
+    /// Combines this pipeline with the encoder and convolution of the folder that it was read from.
     ///
     /// # Errors
-    /// The weights do not fit.
+    /// Fails if the weights do not match.
     pub fn into_model(self, folder: &ModelFolder, compute: &Compute) -> Result<SentenceModel<'static>> {
         let encoder = folder.encoder(compute)?;
         let convolution = TokenConvolution::in_folder(folder.path(), encoder.config(), &compute.device)?;
@@ -90,8 +93,7 @@ impl Pipeline {
         })
     }
 
-    /// The whole model of this pipeline and an encoder that belongs to somebody else, with a convolution in the
-    /// pooling's place if there is one.
+    /// Combines this pipeline with a borrowed encoder, and a convolution that replaces the pooling, if any.
     pub fn with<'a>(
         &'a self,
         encoder: &'a dyn Encoder,
@@ -106,36 +108,37 @@ impl Pipeline {
 }
 
 impl SentenceModel<'_> {
-    /// Embeddings of sentences: one row of [`Self::dimension`] entries each, in order.
+    /// The embeddings of sentences: one row of [`Self::dimension`] entries each, in order.
     ///
     /// # Errors
-    /// A sentence cannot be tokenized.
+    /// Fails if a sentence cannot be tokenized.
     pub fn encode<S: AsRef<str> + Sync>(&self, sentences: &[S]) -> Result<Vec<Vec<f32>>> {
         self.pipeline.encode(self.encoder(), self.convolution(), sentences)
     }
 
-    /// Rows as [`Self::encode`] has them before whitening, flow and truncation to `truncate_dim`: what a whitening is
-    /// fitted on. `ids` are those of [`Pipeline::tokenize`].
+    /// The rows of [`Self::encode`] before whitening, flow and truncation to `truncate_dim`: the input for
+    /// fitting a whitening. `ids` come from [`Pipeline::tokenize`].
     ///
     /// # Errors
-    /// A sentence does not fit the encoder.
+    /// Fails if a sentence does not fit the encoder.
     pub fn encode_before_stage(&self, ids: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
         self.pipeline.apply_modules(self.pipeline.encode_pooled(self.encoder(), self.convolution(), ids)?)
     }
 
-    /// Writes the model as a folder that sentence-transformers loads, see [`crate::save_model`], with all modules after its
-    /// pooling. `base` is the folder that it came from, whose prompts and further settings are carried over.
-    /// sentence-transformers has no module for a convolution, whitening or flow: the folder then names one of this
-    /// project's, so that the library rejects the folder instead of leaving the part out.
+    /// Writes the model as a folder that sentence-transformers loads (see [`crate::save_model`]), with all
+    /// modules after its pooling. `base` is the folder that the model came from; its prompts and other
+    /// settings are carried over. sentence-transformers has no module for a convolution, whitening or flow,
+    /// so the folder then names a module of this project. The library rejects such a folder instead of
+    /// ignoring the part.
     ///
     /// # Errors
-    /// As [`crate::save_model`]; a convolution is followed by other modules, which no folder can express.
+    /// Those of [`crate::save_model`], and if other modules follow a convolution, which no folder can
+    /// express.
     pub fn save(&self, folder: &Path, base: &ModelFolder, dtype: DType) -> Result<()> {
         let pipeline = self.pipeline();
         if self.convolution.is_some() && !pipeline.steps.is_empty() {
             return Err(Error::Input(
-                "a convolution followed by a linear layer or by unit length cannot be written as a folder"
-                    .into(),
+                "a convolution followed by a Dense or Normalize module cannot be written as a folder".into(),
             ));
         }
         export::save_with(folder, self.encoder(), base, pipeline.pooling, dtype, &|folder| {
@@ -152,13 +155,13 @@ impl SentenceModel<'_> {
         })
     }
 
-    /// The parts that only this project has a module for, by its name.
+    /// The module names of the parts that only this project supports.
     pub fn own_modules(&self) -> Vec<&'static str> {
         let convolution = self.convolution.as_ref().map(|_| TokenConvolution::MODULE);
         convolution.into_iter().chain(self.stage().map(|_| Stage::MODULE)).collect()
     }
 
-    /// Everything but the encoder and the convolution.
+    /// Everything except the encoder and the convolution.
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }
@@ -168,18 +171,18 @@ impl SentenceModel<'_> {
         self.encoder.get()
     }
 
-    /// The convolution over token states that takes the pooling's place.
+    /// The convolution over token states that replaces the pooling.
     pub fn convolution(&self) -> Option<&TokenConvolution> {
         self.convolution.as_ref().map(Part::get)
     }
 
-    /// Entries of an embedding.
+    /// Number of entries per embedding.
     pub fn dimension(&self) -> usize {
         let hidden = self.encoder().config().hidden_size;
         self.pipeline.dimension(self.convolution().map_or(hidden, TokenConvolution::columns))
     }
 
-    /// The most tokens of a sentence; longer ones are truncated.
+    /// Maximum number of tokens per sentence; longer sentences are truncated.
     pub fn max_length(&self) -> usize {
         self.pipeline.limit(self.encoder().config().max_position_embeddings)
     }
@@ -194,12 +197,12 @@ impl SentenceModel<'_> {
         &self.pipeline.steps
     }
 
-    /// The whitening or flow after them.
+    /// The whitening or flow after these modules.
     pub fn stage(&self) -> Option<&Stage> {
         self.pipeline.stage()
     }
 
-    /// The text that is put before every sentence; usually empty.
+    /// The text that is prepended to every sentence; usually empty.
     pub fn prompt(&self) -> &str {
         &self.pipeline.prompt
     }

@@ -1,4 +1,5 @@
-//! What a model has besides its encoder: everything from a sentence to token ids, and from token states to its embedding.
+//! The parts of a model besides its encoder: from a sentence to token IDs, and from token states to its
+//! embedding.
 
 use rayon::prelude::*;
 
@@ -9,9 +10,9 @@ use crate::modules::{self, AfterPooling};
 use crate::post::Stage;
 use crate::{Dense, DenseActivation, Error, ModelFolder, Pooling, Result, Tokenizer};
 
-/// A model without its encoder: tokenizer, prompt, token limit, pooling, the modules after the pooling, whitening or
-/// flow, and the number of entries that are kept. A run scores and delivers the encoder that it trains through the
-/// pipeline of the folder that it started from.
+/// A model without its encoder: tokenizer, prompt, token limit, pooling, the modules after the pooling,
+/// whitening or flow, and the number of entries to keep. A run scores and saves the encoder that it trains
+/// through the pipeline of its base folder.
 ///
 /// ```
 /// use micse_model::{Compute, ModelFolder, Pipeline};
@@ -28,7 +29,7 @@ use crate::{Dense, DenseActivation, Error, ModelFolder, Pooling, Result, Tokeniz
 pub struct Pipeline {
     pub(super) tokenizer: Tokenizer,
     pub(super) prompt: String,
-    /// Leading tokens that the pooling skips, where the folder excludes the prompt from it.
+    /// Leading tokens that the pooling skips, if the folder excludes the prompt from it.
     pub(super) skip: usize,
     /// The folder's own token limit.
     pub(super) max_length: Option<usize>,
@@ -40,7 +41,7 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A tokenizer and a pooling, nothing else. Sentences are truncated to the encoder's position limit.
+    /// Only a tokenizer and a pooling. Sentences are truncated to the encoder's position limit.
     pub fn new(tokenizer: Tokenizer, pooling: Pooling) -> Self {
         Self {
             tokenizer,
@@ -55,14 +56,14 @@ impl Pipeline {
         }
     }
 
-    /// Reads a model folder; `pooling` replaces the folder's own. What sentence-transformers does is done: sentences get
-    /// the default prompt if there is one, are truncated to `max_seq_length`, the modules after the pooling are applied
-    /// in their order, and `truncate_dim` entries are kept. Keys of the folder's files that are unknown here are reported
-    /// once in a process, as a warning.
+    /// Reads a model folder; `pooling` replaces the folder's own. The pipeline does what
+    /// sentence-transformers does: sentences get the default prompt, if any, and are truncated to
+    /// `max_seq_length`; the modules after the pooling are applied in order; `truncate_dim` entries are kept.
+    /// Unknown keys of the folder's files are reported once per process, as a warning.
     ///
     /// # Errors
-    /// The folder is not a model, names no pooling and none is given, has a module that is not supported, or modules
-    /// that do not fit each other.
+    /// Fails if the folder is not a model, if neither the folder nor `pooling` defines a pooling, or if a
+    /// module is not supported or does not match the previous one.
     pub fn load(folder: &ModelFolder, pooling: Option<Pooling>) -> Result<Self> {
         let own = || -> Result<Pooling> {
             folder.pooling()?.ok_or_else(|| Error::NoPooling { folder: folder.root().into() })
@@ -83,8 +84,8 @@ impl Pipeline {
             pipeline.skip = pipeline.tokenizer.prompt_tokens(&pipeline.prompt, limit)?;
             if !matches!(pooling, Pooling::Cls | Pooling::Mean) {
                 return Err(Error::Input(format!(
-                    "{}: the folder excludes its prompt from the pooling, which is supported for cls and mean, not for \
-                     {pooling}; choose one of these",
+                    "{}: the folder excludes its prompt from the pooling, which is supported only for cls \
+                     and mean, not for {pooling}; choose one of these",
                     folder.root().display()
                 )));
             }
@@ -98,7 +99,7 @@ impl Pipeline {
             Err(Error::Config {
                 path: folder.root().join("modules.json"),
                 reason: format!(
-                    "it lists micse.{module}, but {file} is not in the folder; copy the model whole"
+                    "it lists micse.{module}, but {file} is missing; copy the complete model folder"
                 ),
             })
         };
@@ -114,8 +115,8 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    /// For a pooling that counts pads: sentences are truncated and padded to `length` tokens (the encoder's positions,
-    /// if it has fewer). Any other pooling stays as it is.
+    /// For a pooling that counts pads: truncates and pads sentences to `length` tokens (or to the encoder's
+    /// number of positions, if smaller). Has no effect on other poolings.
     #[must_use]
     pub fn padded_to(mut self, length: usize) -> Self {
         if self.pooling == Pooling::MeanWithPads {
@@ -124,10 +125,10 @@ impl Pipeline {
         self
     }
 
-    /// The same with cls or mean as the pooling.
+    /// The same pipeline with the pooling cls or mean.
     ///
     /// # Errors
-    /// It is another one.
+    /// Fails for any other pooling.
     pub fn with_pooling(self, pooling: Pooling) -> Result<Self> {
         match pooling {
             Pooling::Cls | Pooling::Mean => Ok(Self { pooling, ..self }),
@@ -140,10 +141,10 @@ impl Pipeline {
         self.skip > 0
     }
 
-    /// The same with a whitening or flow after everything else.
+    /// The same pipeline with a whitening or flow at the end.
     ///
     /// # Errors
-    /// It has one already.
+    /// Fails if it already has one.
     pub fn with_stage(mut self, stage: Stage) -> Result<Self> {
         if let Some(own) = &self.stage {
             return Err(Error::Input(format!(
@@ -157,11 +158,11 @@ impl Pipeline {
         Ok(self)
     }
 
-    /// The same with a whitening as a linear layer, which sentence-transformers has a module for; without a whitening
-    /// nothing changes.
+    /// The same pipeline with its whitening as a linear layer, for which sentence-transformers has a module.
+    /// Without a whitening, nothing changes.
     ///
     /// # Errors
-    /// It ends in a flow, which is no linear layer.
+    /// Fails if it ends in a flow, which is not linear.
     pub fn with_linear_stage(mut self) -> Result<Self> {
         match self.stage.take() {
             Some(Stage::Whitening { whitening, .. }) => {
@@ -178,11 +179,11 @@ impl Pipeline {
         }
     }
 
-    /// Whether the modules and the stage take what stands before them, from `rows` entries on.
+    /// Checks that the dimensions of the modules and the stage match, starting from `rows` entries.
     fn check_dimensions(&self, mut rows: usize, folder: &ModelFolder) -> Result<()> {
         let refused = |what: &str, takes: usize, rows: usize| Error::Config {
             path: folder.root().join("modules.json"),
-            reason: format!("{what} takes {takes} entries, but the rows before it have {rows}"),
+            reason: format!("{what} expects {takes} entries, but the rows before it have {rows}"),
         };
         for step in &self.steps {
             match step {
@@ -204,7 +205,7 @@ impl Pipeline {
         }
     }
 
-    /// The folder's own token limit, if it has one.
+    /// The folder's own token limit, if any.
     pub fn max_length(&self) -> Option<usize> {
         self.max_length
     }
@@ -219,7 +220,7 @@ impl Pipeline {
         self.pooling
     }
 
-    /// The text that is put before every sentence; usually empty.
+    /// The text that is prepended to every sentence; usually empty.
     pub fn prompt(&self) -> &str {
         &self.prompt
     }
@@ -229,17 +230,17 @@ impl Pipeline {
         &self.steps
     }
 
-    /// The whitening or flow after them.
+    /// The whitening or flow after these modules.
     pub fn stage(&self) -> Option<&Stage> {
         self.stage.as_ref()
     }
 
-    /// Entries of an embedding that are kept, where the folder limits them.
+    /// The number of entries that are kept, if the folder limits it.
     pub fn truncate_dim(&self) -> Option<usize> {
         self.truncate_dim
     }
 
-    /// What training cannot change and keeps as it is, in words: modules with weights, prompt, kept entries.
+    /// The parts that training does not change, for messages: modules with weights, prompt, kept entries.
     pub fn kept_parts(&self) -> Vec<String> {
         let mut parts: Vec<String> = self
             .steps
@@ -259,13 +260,13 @@ impl Pipeline {
         parts
     }
 
-    /// Most tokens of a sentence, for an encoder with this many positions.
+    /// Maximum number of tokens per sentence, for an encoder with this many positions.
     pub(super) fn limit(&self, positions: usize) -> usize {
         let limit = self.max_length.map_or(positions, |own| own.min(positions));
         if self.pad_to > 0 { limit.min(self.pad_to) } else { limit }
     }
 
-    /// Entries of an embedding whose pooled rows have `pooled`.
+    /// Number of entries of an embedding with `pooled` entries after the pooling.
     pub(super) fn dimension(&self, pooled: usize) -> usize {
         let outputs = |step: &AfterPooling| match step {
             AfterPooling::Dense(dense) => Some(dense.outputs()),
@@ -276,10 +277,10 @@ impl Pipeline {
         self.truncate_dim.map_or(rows, |n| n.min(rows))
     }
 
-    /// The ids of sentences behind the prompt, at most `limit` of each.
+    /// The token IDs of sentences with the prompt, at most `limit` each.
     ///
     /// # Errors
-    /// A sentence cannot be tokenized.
+    /// Fails if a sentence cannot be tokenized.
     pub fn tokenize<S: AsRef<str> + Sync>(&self, sentences: &[S], limit: usize) -> Result<Vec<Vec<u32>>> {
         if self.prompt.is_empty() {
             return self.tokenizer.encode_all(sentences, limit);
@@ -289,7 +290,7 @@ impl Pipeline {
         self.tokenizer.encode_all(&prompted, limit)
     }
 
-    /// Embeddings: one row each, in the order given.
+    /// The embeddings: one row per sentence, in the given order.
     pub(super) fn encode<S: AsRef<str> + Sync>(
         &self,
         encoder: &dyn Encoder,
@@ -299,7 +300,7 @@ impl Pipeline {
         let ids = self.tokenize(sentences, self.limit(encoder.config().max_position_embeddings))?;
         if let Some(empty) = ids.iter().position(Vec::is_empty) {
             return Err(Error::Input(format!(
-                "the sentence {:?} has no tokens, and this tokenizer puts none around it; leave the sentence out",
+                "the sentence {:?} has no tokens, and this tokenizer adds none; remove the sentence",
                 sentences[empty].as_ref()
             )));
         }
@@ -327,7 +328,7 @@ impl Pipeline {
         encode_ids(encoder, ids, Reading { pooling: self.pooling, convolution, pad_to, skip: self.skip })
     }
 
-    /// The modules after the pooling, applied to its rows.
+    /// Applies the modules after the pooling to its rows.
     pub(super) fn apply_modules(&self, mut rows: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>> {
         for step in &self.steps {
             match step {

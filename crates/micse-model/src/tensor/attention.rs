@@ -7,11 +7,11 @@ use crate::dropout::attention_mask;
 use crate::encoder::{AttentionStage, Mode};
 use crate::{Batch, Error, Pooling, Result};
 
-/// How packed rows and the padded form `[B, n, ...]`, in which attention is computed, map to each other.
+/// The mapping between packed rows and the padded form `[B, n, ...]`, in which attention is computed.
 pub(super) struct Packing {
-    /// For every place of `[B * n]` its packed row (row 0 where there is none); `None`: they are the same.
+    /// For every position of `[B * n]`, its packed row (row 0 for padding); `None`: both forms are equal.
     pad: Option<Tensor>,
-    /// For every packed row its place in `[B * n]`.
+    /// For every packed row, its position in `[B * n]`.
     unpad: Option<Tensor>,
     /// `[B, 1, 1, n]`: 0 for keys, -inf elsewhere.
     mask: Tensor,
@@ -80,7 +80,7 @@ impl Maps {
         }
     }
 
-    /// Values at places of the flattened map.
+    /// Values at indices of the flattened map.
     pub(super) fn values(&self, stage: AttentionStage, places: Vec<u32>) -> Result<Tensor> {
         let map = self.at(stage).flatten_all()?;
         let places = Tensor::new(places, map.device())?;
@@ -97,8 +97,8 @@ pub(super) struct SelfAttention {
 }
 
 impl SelfAttention {
-    /// `[rows, D]` to the context `[rows, D]` (before the output projection) and the attention maps. `bias`
-    /// `[1, H, n, n]` is added to the scores.
+    /// Maps `[rows, D]` to the context `[rows, D]` (before the output projection) and the attention maps.
+    /// `bias` `[1, H, n, n]` is added to the scores.
     pub(super) fn forward(
         &self,
         x: &Tensor,
@@ -130,14 +130,15 @@ impl SelfAttention {
     }
 }
 
-/// Softmax over the last dimension. The maximum is a constant: shifting scores does not change the result.
+/// Softmax over the last dimension. The maximum is treated as a constant: shifting the scores does not change
+/// the result.
 fn softmax(scores: &Tensor) -> Result<Tensor> {
     let shifted = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1)?)?;
     let exp = shifted.exp()?;
     Ok(exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)?)
 }
 
-/// Rows of the mean over each sentence's tokens as a matrix `[B, rows]`: 1 / length at its tokens.
+/// The matrix `[B, rows]` that averages each sentence's tokens: 1 / length at its tokens.
 pub(super) fn averaging_matrix(
     batch: &Batch,
     pooling: Pooling,

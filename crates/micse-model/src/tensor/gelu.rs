@@ -1,7 +1,8 @@
 //! GELU with the exact error function, x Phi(x) (Hendrycks & Gimpel 2016), as one operation on the CPU.
 //!
-//! The tensor library calls a scalar `erff` for each entry, forward and backward, which took a quarter of a
-//! training step. The arithmetic is that of [`micse_kernels::activation`]; other devices have their own kernels.
+//! The tensor library calls a scalar `erff` per entry, forward and backward, which took a quarter of a
+//! training step. The arithmetic here is that of [`micse_kernels::activation`]; other devices have their own
+//! kernels.
 //!
 //! ```text
 //! y = x Phi(x)            dy/dx = Phi(x) + x phi(x),  phi the normal density
@@ -27,7 +28,7 @@ fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'
     }
 }
 
-/// A bias of zeros, which the kernels want beside the entries: as wide as the last dimension.
+/// A zero bias, which the kernels require: as wide as the last dimension.
 fn no_bias(layout: &Layout) -> Vec<f32> {
     vec![0.0; layout.dims().last().copied().unwrap_or(1)]
 }
@@ -69,7 +70,7 @@ impl CustomOp2 for GeluGradient {
         let x = slice(x, x_layout)?;
         let mut out = slice(gradient, gradient_layout)?.to_vec();
         if !out.is_empty() {
-            // The kernel gives y and the bias's gradient too.
+            // The kernel also returns y and the gradient of the bias.
             let (mut y, mut bias) = (vec![0.0; x.len()], no_bias(x_layout));
             activation_backward(Activation::Gelu, &mut y, &mut out, x, &mut bias, &mut Vec::new());
         }

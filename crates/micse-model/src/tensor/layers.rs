@@ -1,4 +1,4 @@
-//! The layers that BERT is built of: linear, LayerNorm, dropout of hidden states, the feed-forward block.
+//! The layers of BERT: linear, LayerNorm, dropout of hidden states, the feed-forward block.
 
 use candle_core::{D, Device, Tensor};
 
@@ -38,10 +38,10 @@ impl LayerNorm {
     }
 }
 
-/// The rows that a token-wise computation runs on: (sentence of the batch, position) of each.
+/// The rows of a token-wise computation: (sentence of the batch, position) of each.
 pub(crate) type Rows = [(usize, usize)];
 
-/// Dropout of `x` `[rows, D]` at a site of a layer.
+/// Dropout on `x` `[rows, D]` at a site of a layer.
 pub(crate) fn hidden_dropout(
     x: Tensor,
     mode: Mode,

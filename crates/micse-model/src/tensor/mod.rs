@@ -1,8 +1,8 @@
 //! The `tensor` engine: BERT (Devlin et al. 2019) in plain tensor operations with autograd, on any device.
 //!
-//! It is the reference: short enough to read beside the paper, slower than a hand-written engine. Only
-//! operations with a backward pass are used; candle-nn's fused LayerNorm and softmax cut the gradient
-//! without a word.
+//! It is the reference: short enough to read next to the paper, but slower than the hand-written engine. It
+//! uses only operations with a backward pass; candle-nn's fused LayerNorm and softmax silently cut the
+//! gradient.
 
 mod attention;
 pub(crate) mod gelu;
@@ -30,7 +30,7 @@ impl TensorEncoder {
     /// Builds the encoder from a source of tensors (a weights file, random values, another encoder).
     ///
     /// # Errors
-    /// A tensor is missing or has the wrong shape; the configuration is impossible.
+    /// Fails if a tensor is missing or has the wrong shape, or if the configuration is invalid.
     pub fn new(config: BertConfig, source: &mut dyn TensorSource, device: &Device) -> Result<Self> {
         config.check().map_err(crate::Error::Input)?;
         let mut parameters = ParameterSet::new();

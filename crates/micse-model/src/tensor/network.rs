@@ -1,4 +1,4 @@
-//! The whole network: embeddings, layers, and the leaves that a pass asks for.
+//! The whole network: embeddings, layers, and the leaves that a pass requests.
 
 use candle_core::{DType, Device, Tensor};
 
@@ -20,9 +20,9 @@ struct Layer {
 pub(super) struct Network {
     words: Tensor,
     positions: Tensor,
-    /// None where the family has no token types.
+    /// `None` if the family has no token types.
     types: Option<Tensor>,
-    /// Attention's bias by distance `[BUCKETS, H]`, where the family has one.
+    /// The attention bias by distance `[BUCKETS, H]`, if the family has one.
     distances: Option<Tensor>,
     embedding_norm: LayerNorm,
     layers: Vec<Layer>,
@@ -30,7 +30,7 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// Takes the tensors in the order of [`crate::weights::parameter_layout`].
+    /// Expects the tensors in the order of [`crate::weights::parameter_layout`].
     pub(super) fn new(config: &BertConfig, tensors: &mut dyn Iterator<Item = Tensor>) -> Result<Self> {
         let mut next =
             || tensors.next().ok_or_else(|| Error::Input("the parameter list is too short".into()));
@@ -43,8 +43,9 @@ impl Network {
         for _ in 0..config.num_hidden_layers {
             let mut linear = || -> Result<Linear> { Ok(Linear { weight: next()?, bias: next()? }) };
             let (query, mut key, value, attention_output) = (linear()?, linear()?, linear()?, linear()?);
-            // A key bias adds the same to all scores of a query, and the softmax cancels it. Its gradient is
-            // exactly zero; computed, it would be rounding noise, which Adam scales up to full steps.
+            // A key bias adds the same value to all scores of a query, and the softmax cancels it. Its
+            // gradient is exactly zero; computed, it would be rounding noise, which Adam scales up to full
+            // steps.
             key.bias = key.bias.detach();
             let attention_norm = LayerNorm { gain: next()?, offset: next()?, epsilon };
             let mut linear = || -> Result<Linear> { Ok(Linear { weight: next()?, bias: next()? }) };
@@ -79,7 +80,7 @@ impl Network {
         hidden_dropout(normed, pass.mode, (0, Site::Embeddings), batch, &all_rows(batch), device)
     }
 
-    /// What is added to the scores of all sentences, `[1, H, n, n]`.
+    /// The bias added to the scores of all sentences, `[1, H, n, n]`.
     fn distance_bias(&self, width: usize, config: &BertConfig, device: &Device) -> Result<Option<Tensor>> {
         let Some(table) = &self.distances else { return Ok(None) };
         let rows = table.index_select(&Tensor::new(distance::pairs(width), device)?, 0)?;
@@ -102,11 +103,11 @@ impl Network {
         let depth = self.layers.len();
         let mut values = ValueTap::new(taps, batch, config);
         let mut maps = Vec::new();
-        // States that pooling or a tap wants; others are dropped as soon as the next layer is done.
+        // States that pooling or a tap needs; all others are dropped once the next layer is done.
         let mut kept: Vec<(usize, Tensor)> = Vec::new();
         let pooled_layers = taps.pooled.map(|p| p.layers(depth)).unwrap_or_default();
         let wanted = |layer: usize| pooled_layers.contains(&layer) || taps.states.contains(&layer);
-        // With [CLS] pooling and no other wish the last layer's token-wise part runs for [CLS] rows only.
+        // If only [CLS] pooling is requested, the last layer's token-wise part runs only for [CLS] rows.
         let wants_tokens = !taps.tokens.is_empty();
         let cls_only = taps.pooled == Some(Pooling::Cls) && !taps.states.contains(&depth) && !wants_tokens;
 
@@ -145,7 +146,7 @@ impl Network {
         };
         let state = |layer: usize| {
             let found = kept.iter().find(|(l, _)| *l == layer).map(|(_, x)| x.clone());
-            found.ok_or_else(|| Error::Input(format!("the states of layer {layer} were not kept")))
+            found.ok_or_else(|| Error::Input(format!("states of layer {layer} were not kept")))
         };
         let pooled = match taps.pooled {
             None => None,
@@ -163,8 +164,9 @@ impl Network {
 }
 
 impl Layer {
-    /// Output projection, residual and LayerNorm; then the feed-forward block with its own. Dropout's mode at both.
-    #[allow(clippy::too_many_arguments)] // what a layer needs beside its input: place, mode and rows
+    /// Output projection, residual and LayerNorm, then the feed-forward block with its own. Both apply
+    /// dropout according to the mode.
+    #[allow(clippy::too_many_arguments)] // a layer needs its position, mode and rows in addition to its input
     fn after_attention(
         &self,
         x: &Tensor,
@@ -209,10 +211,10 @@ fn pool(
     Ok(averaging_matrix(batch, pooling, DType::F32, device)?.matmul(&x)?)
 }
 
-/// Collects attention values layer by layer and gives them in the order asked for.
+/// Collects attention values layer by layer and returns them in the requested order.
 struct ValueTap<'a> {
     taps: &'a Taps,
-    /// For each layer the places in its flattened map, and where each belongs in the result.
+    /// For each layer, the indices in its flattened map and the indices in the result.
     wanted: Vec<(Vec<u32>, Vec<u32>)>,
     parts: Vec<Tensor>,
     order: Vec<u32>,

@@ -1,8 +1,9 @@
-//! Added tokens: which are added to a vocabulary, with which flags, in which order. As transformers 5 does it.
+//! Added tokens: which tokens are added to a vocabulary, with which flags, in which order, as in transformers
+//! 5.
 //!
-//! `added_tokens_decoder` of `tokenizer_config.json` decides alone where it is; else `special_tokens_map.json`,
-//! `added_tokens.json` and `tokenizer.json`'s own list do. The ids in these files only order the tokens: a token has its
-//! id in the vocabulary, or the next free one.
+//! If `tokenizer_config.json` contains `added_tokens_decoder`, it alone decides; otherwise
+//! `special_tokens_map.json`, `added_tokens.json` and the list in `tokenizer.json` do. The IDs in these files
+//! only determine the order: a token has its ID in the vocabulary, or the next free one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,24 +12,24 @@ use tokenizers::AddedToken;
 
 use super::class::Class;
 
-/// The keys of special tokens, in the order in which they are added.
+/// The keys of special tokens, in the order in which the tokens are added.
 const KEYS: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-/// What a folder's files say of added tokens.
+/// The added tokens of a folder.
 #[derive(Debug)]
 pub(super) struct Added {
     /// All tokens to add, in order.
     pub(super) tokens: Vec<AddedToken>,
-    /// The text of each special token by its key, `cls_token` for one.
+    /// The text of each special token by its key, such as `cls_token`.
     pub(super) named: BTreeMap<String, String>,
-    /// The texts of the further special tokens.
+    /// The texts of all other special tokens.
     pub(super) further: Vec<String>,
-    /// The texts of the tokens that a file lists with an id.
+    /// The texts of the tokens that a file lists with an ID.
     pub(super) listed: BTreeSet<String>,
 }
 
-/// The files that name tokens.
+/// The files that define tokens.
 pub(super) struct Sources<'a> {
     pub(super) tokenizer_config: &'a Map<String, Value>,
     pub(super) special_tokens_map: Option<&'a Map<String, Value>>,
@@ -36,7 +37,7 @@ pub(super) struct Sources<'a> {
     pub(super) tokenizer_json: Option<&'a Value>,
 }
 
-/// A token with the flags that a file gives it, or none.
+/// A token, with or without flags.
 #[derive(Clone, Debug)]
 enum Entry {
     Plain(String),
@@ -58,20 +59,20 @@ impl Entry {
         }
     }
 
-    /// A value of a key such as `cls_token`: a text, or a token with flags. `special`: whether a token without the flag
-    /// is special.
+    /// The value of a key such as `cls_token`: a text, or a token with flags. `special` is the default of the
+    /// flag of that name.
     fn of(key: &str, value: &Value, special: bool) -> Result<Self, String> {
         match value {
             Value::String(text) => Ok(Self::Plain(text.clone())),
             Value::Object(keys) => token(keys, special).map(Self::Flagged).map_err(|e| format!("{key}: {e}")),
-            other => Err(format!("{key} is {other}, neither a token nor its text")),
+            other => Err(format!("{key} is {other}; it must be a token or its text")),
         }
     }
 }
 
-/// A token from its keys; what is not special is normalized, unless it says otherwise.
+/// A token from its keys. By default, a token that is not special is normalized.
 fn token(keys: &Map<String, Value>, special: bool) -> Result<AddedToken, String> {
-    let content = keys.get("content").and_then(Value::as_str).ok_or("a token without its `content`")?;
+    let content = keys.get("content").and_then(Value::as_str).ok_or("a token without `content`")?;
     let flag = |key: &str, default: bool| match keys.get(key) {
         None | Some(Value::Null) => Ok(default),
         Some(Value::Bool(value)) => Ok(*value),
@@ -86,7 +87,7 @@ fn token(keys: &Map<String, Value>, special: bool) -> Result<AddedToken, String>
 }
 
 impl Added {
-    /// What the sources say for a tokenizer of this class, which has the `known` added tokens already.
+    /// Combines the sources for a tokenizer of this class, which already has the `known` added tokens.
     pub(super) fn of(class: Class, sources: &Sources<'_>, known: &BTreeSet<String>) -> Result<Self, String> {
         let mut keys = sources.tokenizer_config.clone();
         let list = |keys: &Map<String, Value>, key: &str| {
@@ -121,7 +122,7 @@ impl Added {
             }
         }
         for token in &mut tokens {
-            // Its own flag of normalization stays.
+            // Its own normalization flag is kept.
             token.special |= special.contains(token.content.as_str());
         }
         Ok(Self {
@@ -133,7 +134,8 @@ impl Added {
     }
 }
 
-/// The tokens that files list with ids. Without `added_tokens_decoder`, `special_tokens_map.json` replaces `keys`.
+/// The tokens that files list with IDs. Without `added_tokens_decoder`, `special_tokens_map.json` overrides
+/// `keys`.
 fn decoder(
     sources: &Sources<'_>,
     keys: &mut Map<String, Value>,
@@ -143,16 +145,18 @@ fn decoder(
         None | Some(Value::Null) => {}
         Some(Value::Object(listed)) => {
             for (id, value) in listed {
-                let number = id.parse().map_err(|_| format!("added_tokens_decoder has the id {id:?}"))?;
-                let value = value.as_object().ok_or("added_tokens_decoder has an entry that is no token")?;
+                let number =
+                    id.parse().map_err(|_| format!("added_tokens_decoder has the invalid ID {id:?}"))?;
+                let value =
+                    value.as_object().ok_or("added_tokens_decoder has an entry that is not a token")?;
                 by_id.insert(number, token(value, false)?);
             }
             return Ok(by_id);
         }
-        Some(_) => return Err("added_tokens_decoder is no table of ids and tokens".into()),
+        Some(_) => return Err("added_tokens_decoder is not a table of IDs and tokens".into()),
     }
     for (key, value) in sources.special_tokens_map.into_iter().flatten() {
-        // A table there is a special token; a list is added to the one that is there.
+        // An object is a special token; a list is appended to the existing one.
         let value = match (value, keys.get(key)) {
             (Value::Array(more), Some(Value::Array(before))) if key == "extra_special_tokens" => {
                 let new = more.iter().filter(|token| !before.contains(token));
@@ -175,23 +179,23 @@ fn decoder(
             special.extend(further.iter().filter_map(content));
         }
         for (text, id) in listed {
-            let id = id.as_u64().ok_or_else(|| format!("added_tokens.json: the id of {text:?} is {id}"))?;
+            let id = id.as_u64().ok_or_else(|| format!("added_tokens.json: the ID of {text:?} is {id}"))?;
             let special = special.contains(text);
             by_id.insert(id, AddedToken::from(text.clone(), special).normalized(!special));
         }
     }
     if let Some(file) = sources.tokenizer_json {
-        let listed = file["added_tokens"].as_array().ok_or("`added_tokens` is no list of tokens")?;
+        let listed = file["added_tokens"].as_array().ok_or("`added_tokens` is not a list of tokens")?;
         for value in listed {
-            let keys = value.as_object().ok_or("`added_tokens` has an entry that is no token")?;
-            let id = value["id"].as_u64().ok_or("`added_tokens` has a token without its id")?;
+            let keys = value.as_object().ok_or("`added_tokens` has an entry that is not a token")?;
+            let id = value["id"].as_u64().ok_or("`added_tokens` has a token without an ID")?;
             by_id.insert(id, token(keys, false).map_err(|e| format!("`added_tokens`: {e}"))?);
         }
     }
     Ok(by_id)
 }
 
-/// The special tokens that have a name, in the order in which they are added.
+/// The special tokens with a name, in the order in which they are added.
 fn named(
     class: Class,
     keys: &Map<String, Value>,
@@ -220,7 +224,7 @@ fn named(
             }
         };
         let entry = match entry {
-            // MPNet's mask takes the space before it.
+            // MPNet's mask token includes the space before it.
             Entry::Plain(text) if class == Class::Mpnet => {
                 Entry::Flagged(AddedToken::from(text, true).lstrip(key == "mask_token"))
             }
@@ -242,14 +246,14 @@ fn named(
             named.push((key.clone(), listed(Entry::of(key, value, true)?)));
         }
     }
-    // Their ids would go by the order of the file, which is not kept here.
+    // Their IDs would depend on the order in the file, which is not kept here.
     let unlisted = named[standard..]
         .iter()
         .filter(|(_, entry)| !by_id.values().any(|token| token.content == entry.text()));
     let unlisted: Vec<&str> = unlisted.map(|(key, _)| key.as_str()).collect();
     if unlisted.len() > 1 {
         return Err(format!(
-            "the special tokens {} have no ids; list them in added_tokens_decoder",
+            "the special tokens {} have no IDs; list them in added_tokens_decoder",
             unlisted.join(", ")
         ));
     }

@@ -1,9 +1,10 @@
-//! From a folder's files to a tokenizer of the tokenizers library, as transformers 5 makes it.
+//! Builds a tokenizer of the tokenizers library from a folder's files, as transformers 5 does.
 //!
-//! Its classes for BERT, RoBERTa, MPNet and XLM-RoBERTa take vocabulary and merges from `tokenizer.json` (else from
-//! `vocab.txt`, or `vocab.json` and `merges.txt`) and build the rest of the pipeline from `tokenizer_config.json`; what
-//! `tokenizer.json` says of normalization, pre-tokenization and special tokens around a sentence is not used. Other
-//! classes take `tokenizer.json` as it is. Added tokens come last ([`super::added`]).
+//! The transformers classes for BERT, RoBERTa, MPNet and XLM-RoBERTa use vocabulary and merges from
+//! `tokenizer.json` (else from `vocab.txt`, or `vocab.json` and `merges.txt`) and build the rest of the
+//! pipeline from `tokenizer_config.json`. They ignore the normalization, pre-tokenization and special tokens
+//! around a sentence in `tokenizer.json`. Other classes use `tokenizer.json` unchanged. Added tokens come
+//! last ([`super::added`]).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,28 +20,28 @@ use super::{SPECIAL_OF_MPNET, guarded};
 use crate::files::{object, read_text};
 use crate::{Error, Result};
 
-/// A tokenizer with what else its files say.
+/// A tokenizer, with other settings from its files.
 pub(super) struct Built {
     pub(super) inner: HfTokenizer,
     /// The file with the vocabulary.
     pub(super) path: PathBuf,
     pub(super) added: Added,
-    /// `truncation_side` is left.
+    /// Whether `truncation_side` is left.
     pub(super) keeps_end: bool,
-    /// `padding_side` is left.
+    /// Whether `padding_side` is left.
     pub(super) pads_left: bool,
-    /// Parts of `tokenizer.json` that the class replaces by others.
+    /// Parts of `tokenizer.json` that the class replaces.
     pub(super) replaced: Vec<&'static str>,
 }
 
-/// Where the vocabulary is.
+/// The form of the vocabulary.
 enum Vocabulary {
     Json(Value),
     Words(Map<String, Value>),
     Merges(Map<String, Value>, Vec<Value>),
 }
 
-/// Builds the tokenizer of a vocabulary file, with the configuration files beside it.
+/// Builds the tokenizer from a vocabulary file and the configuration files in the same folder.
 pub(super) fn build(path: &Path) -> Result<Built> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let file = |name: &str| -> Result<Option<Map<String, Value>>> {
@@ -55,7 +56,7 @@ pub(super) fn build(path: &Path) -> Result<Built> {
         path: if config_path.is_file() { config_path.clone() } else { path.into() },
         reason,
     };
-    // By the list that it is about.
+    // Report the list that contains the error.
     let unlisted = |reason: String| {
         if reason.starts_with("`added_tokens`") { invalid(reason) } else { misconfigured(reason) }
     };
@@ -66,7 +67,7 @@ pub(super) fn build(path: &Path) -> Result<Built> {
     let class = class.unwrap_or_else(|| vocabulary.usual_class());
     if class == Class::AsItIs && !matches!(vocabulary, Vocabulary::Json(_)) {
         return Err(misconfigured(
-            "the tokenizer's class is none that can be built from a vocabulary alone; it needs a tokenizer.json".into(),
+            "this tokenizer class cannot be built from a vocabulary alone; it needs a tokenizer.json".into(),
         ));
     }
     let (special_tokens_map, added_tokens) = (file("special_tokens_map.json")?, file("added_tokens.json")?);
@@ -80,7 +81,8 @@ pub(super) fn build(path: &Path) -> Result<Built> {
         added_tokens: added_tokens.as_ref(),
         tokenizer_json: json,
     };
-    // The class's own special tokens are known before the pipeline is: word pieces need their unknown token.
+    // The class's special tokens must be known before the pipeline is built: word pieces need their unknown
+    // token.
     let draft = Added::of(class, &sources, &BTreeSet::new()).map_err(&unlisted)?;
     let (definition, replaced) = match class {
         Class::AsItIs => (json.cloned().unwrap_or_default(), Vec::new()),
@@ -91,7 +93,7 @@ pub(super) fn build(path: &Path) -> Result<Built> {
             .map_err(|e| e.to_string())
             .and_then(|bytes| HfTokenizer::from_bytes(bytes).map_err(|e| e.to_string()))
     })
-    .map_err(|e| invalid(format!("not a valid tokenizer file: {e}")))?;
+    .map_err(|e| invalid(format!("invalid tokenizer file: {e}")))?;
     inner.with_padding(None);
     inner.with_truncation(None).map_err(|e| invalid(e.to_string()))?;
     let known: BTreeSet<String> =
@@ -116,7 +118,7 @@ pub(super) fn build(path: &Path) -> Result<Built> {
     Ok(Built { inner, path: path.into(), added, keeps_end, pads_left, replaced })
 }
 
-/// Whether a side is the left one: by its key of `tokenizer_config.json`, else by `tokenizer.json`.
+/// Whether a side is left, from its key in `tokenizer_config.json`, else from `tokenizer.json`.
 fn is_left(
     config: &Map<String, Value>,
     key: &str,
@@ -131,7 +133,7 @@ fn is_left(
     }
 }
 
-/// Refuses a post-processor whose token types would reach the encoder: here they are 0.
+/// Rejects a post-processor with token types other than 0: here, all token types are 0.
 fn check_token_types(inner: &HfTokenizer, config: &Map<String, Value>) -> std::result::Result<(), String> {
     let inputs = config.get("model_input_names").and_then(Value::as_array);
     if !inputs.is_some_and(|names| names.iter().any(|name| name == "token_type_ids")) {
@@ -142,8 +144,8 @@ fn check_token_types(inner: &HfTokenizer, config: &Map<String, Value>) -> std::r
     if whole.get_type_ids().iter().all(|kind| *kind == 0) {
         return Ok(());
     }
-    Err("model_input_names has token_type_ids, and the post-processor of tokenizer.json gives a sentence types other \
-         than 0, which is not supported"
+    Err("model_input_names has token_type_ids, and the post-processor of tokenizer.json assigns token types \
+         other than 0, which is not supported"
         .into())
 }
 
@@ -154,13 +156,13 @@ impl Vocabulary {
         let text = read_text(path)?;
         if name == "vocab.json" {
             let pieces: Map<String, Value> = serde_json::from_str(&text)
-                .map_err(|e| invalid(format!("not a byte-level vocabulary: {e}")))?;
+                .map_err(|e| invalid(format!("invalid byte-level vocabulary: {e}")))?;
             let merges = path.with_file_name("merges.txt");
             return Ok(Self::Merges(pieces, read_merges(&merges)?));
         }
         if name.ends_with(".json") {
-            let json: Value = serde_json::from_str(&text)
-                .map_err(|e| invalid(format!("not a valid tokenizer file: {e}")))?;
+            let json: Value =
+                serde_json::from_str(&text).map_err(|e| invalid(format!("invalid tokenizer file: {e}")))?;
             return Ok(Self::Json(json));
         }
         let words = text.split('\n').enumerate();
@@ -168,7 +170,7 @@ impl Vocabulary {
         Ok(Self::Words(words.take(count).map(|(id, word)| (word.trim_end().to_owned(), id.into())).collect()))
     }
 
-    /// The class of a vocabulary where no file says one.
+    /// The class of a vocabulary if no file defines one.
     fn usual_class(&self) -> Class {
         match self {
             Self::Json(_) => Class::AsItIs,
@@ -181,7 +183,7 @@ impl Vocabulary {
     }
 }
 
-/// The rules of a `merges.txt`: two pieces a line, behind a line with the version.
+/// The rules of a `merges.txt`: two pieces per line, after a line with the version.
 fn read_merges(path: &Path) -> Result<Vec<Value>> {
     let text = read_text(path)?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with("#version"));
@@ -192,14 +194,15 @@ fn read_merges(path: &Path) -> Result<Vec<Value>> {
                 [first, second] => Ok(json!([first, second])),
                 _ => Err(Error::Tokenizer {
                     path: path.into(),
-                    reason: format!("line {} has {} pieces; a merge has two", i + 1, parts.len()),
+                    reason: format!("line {} has {} pieces; a merge needs two", i + 1, parts.len()),
                 }),
             }
         })
         .collect()
 }
 
-/// What `tokenizer.json` would be for a class that builds its pipeline, and which parts of the given one are replaced.
+/// The equivalent `tokenizer.json` for a class that builds its own pipeline, and which parts of the given
+/// file it replaces.
 fn definition(
     class: Class,
     vocabulary: &Vocabulary,
@@ -226,11 +229,7 @@ fn definition(
         Vocabulary::Words(_) => Value::Null,
     };
     let kind = |wanted: &str, has: bool| {
-        if has {
-            Ok(())
-        } else {
-            Err(format!("the tokenizer's class needs {wanted}, which its vocabulary is not"))
-        }
+        if has { Ok(()) } else { Err(format!("the tokenizer class requires a vocabulary of {wanted}")) }
     };
     let (model, normalizer, pre_tokenizer, decoder) = match class {
         Class::Bert | Class::Mpnet => {
@@ -254,7 +253,7 @@ fn definition(
             )
         }
         Class::Roberta => {
-            kind("byte-level BPE", pieces.is_object() && merges.is_array())?;
+            kind("byte-level BPE pieces", pieces.is_object() && merges.is_array())?;
             let space = flag("add_prefix_space", false)?;
             let level = json!({"type": "ByteLevel", "add_prefix_space": space, "trim_offsets": true, "use_regex": true});
             (
@@ -267,7 +266,7 @@ fn definition(
             )
         }
         Class::XlmRoberta => {
-            kind("a unigram model's pieces with their scores", pieces.is_array())?;
+            kind("unigram pieces with scores", pieces.is_array())?;
             let scheme = if flag("add_prefix_space", true)? { "always" } else { "never" };
             let meta = json!({"type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": scheme, "split": true});
             (
@@ -277,7 +276,7 @@ fn definition(
                 meta,
             )
         }
-        Class::AsItIs => return Err("it has no pipeline of its own".into()),
+        Class::AsItIs => return Err("this class has no pipeline of its own".into()),
     };
     let mut replaced = Vec::new();
     if given.is_object() {
@@ -295,7 +294,7 @@ fn definition(
     Ok((whole, replaced))
 }
 
-/// Whether two parts of a pipeline do the same to ids: their offsets may differ.
+/// Whether two parts of a pipeline produce the same IDs; their offsets may differ.
 fn same(given: &Value, built: &Value) -> bool {
     let plain = |value: &Value| {
         let mut value = value.clone();
@@ -307,7 +306,7 @@ fn same(given: &Value, built: &Value) -> bool {
     plain(given) == plain(built)
 }
 
-/// The part of a normalizer that is a table made by sentencepiece, if it has one.
+/// The sentencepiece table in a normalizer, if any.
 fn precompiled(normalizer: &Value) -> Value {
     if normalizer["type"] == "Precompiled" {
         return normalizer.clone();
@@ -316,7 +315,7 @@ fn precompiled(normalizer: &Value) -> Value {
     parts.into_iter().flatten().find(|part| part["type"] == "Precompiled").cloned().unwrap_or(Value::Null)
 }
 
-/// The tokens that stand around a sentence for a class.
+/// The keys of the tokens before and after a sentence for a class.
 fn around(class: Class) -> [&'static str; 2] {
     match class {
         // Not its cls_token and sep_token.
@@ -325,30 +324,30 @@ fn around(class: Class) -> [&'static str; 2] {
     }
 }
 
-/// Refuses a vocabulary that lacks a token which the pipeline needs.
+/// Rejects a vocabulary without a token that the pipeline needs.
 fn check_special_tokens(class: Class, inner: &HfTokenizer, added: &Added) -> std::result::Result<(), String> {
     let mut needed: Vec<&str> = around(class).to_vec();
-    // The other models have no unknown token by name.
+    // The other models do not have a named unknown token.
     if matches!(class, Class::Bert | Class::Mpnet) {
         needed.push("unk_token");
     }
     for key in needed {
-        let token = added.named.get(key).ok_or_else(|| format!("the folder names no {key}"))?;
+        let token = added.named.get(key).ok_or_else(|| format!("the folder defines no {key}"))?;
         let of = match class {
-            Class::Bert | Class::Mpnet => "BERT's or MPNet's",
-            _ => "RoBERTa's",
+            Class::Bert | Class::Mpnet => "BERT or MPNet",
+            _ => "RoBERTa",
         };
-        // A token that no file lists would get an id behind the vocabulary, which the encoder has no row for. The model
-        // itself needs its unknown token.
+        // A token that no file lists would get an ID after the vocabulary, outside the encoder's word table.
+        // The model itself needs its unknown token.
         let listed = key != "unk_token" && added.listed.contains(token);
         if inner.token_to_id(token).is_none() && !listed {
-            return Err(format!("the vocabulary has no {token}; is it {of}?"));
+            return Err(format!("the vocabulary has no {token}; check that it belongs to a {of} model"));
         }
     }
     Ok(())
 }
 
-/// Sets what is put around a sentence, for a class that builds its pipeline.
+/// Sets the tokens around a sentence, for a class that builds its own pipeline.
 fn put_around(class: Class, inner: &mut HfTokenizer, added: &Added) -> std::result::Result<(), String> {
     if class == Class::AsItIs {
         return Ok(());
@@ -357,7 +356,7 @@ fn put_around(class: Class, inner: &mut HfTokenizer, added: &Added) -> std::resu
     let id = |token: &String| {
         inner
             .token_to_id(token)
-            .ok_or_else(|| format!("the vocabulary has no {token}, which begins or ends a sentence"))
+            .ok_or_else(|| format!("the vocabulary has no {token}, which must begin or end every sentence"))
     };
     let (first, last) = ((before.clone(), id(&before)?), (after.clone(), id(&after)?));
     if class == Class::Bert {

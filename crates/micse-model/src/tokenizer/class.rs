@@ -1,24 +1,24 @@
-//! Which of transformers' tokenizer classes a folder is loaded with, and so how its pipeline comes about.
+//! The transformers tokenizer class of a folder, which determines its pipeline.
 
 use serde_json::{Map, Value};
 
-/// How transformers makes a tokenizer of a folder's files.
+/// How transformers builds a tokenizer from a folder's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// `BertTokenizer`: word pieces, the pipeline from `tokenizer_config.json`.
+    /// `BertTokenizer`: word pieces, pipeline from `tokenizer_config.json`.
     Bert,
-    /// `MPNetTokenizer`: the same with other special tokens.
+    /// `MPNetTokenizer`: the same with different special tokens.
     Mpnet,
     /// `RobertaTokenizer`: byte-level BPE.
     Roberta,
-    /// `XLMRobertaTokenizer`: a unigram model of pieces.
+    /// `XLMRobertaTokenizer`: a unigram model.
     XlmRoberta,
-    /// `tokenizer.json` as it is.
+    /// `tokenizer.json` unchanged.
     AsItIs,
 }
 
-/// Classes with a pipeline of their own that is not built here. Names that transformers does not know take
-/// `tokenizer.json` as it is.
+/// Classes with their own pipelines, which this crate does not build. Unknown class names use
+/// `tokenizer.json` unchanged.
 const OTHERS: [&str; 78] = [
     "AlbertTokenizer",
     "BarthezTokenizer",
@@ -101,8 +101,8 @@ const OTHERS: [&str; 78] = [
 ];
 
 impl Class {
-    /// The class that `tokenizer_class` names, in `tokenizer_config.json` or else in `config.json`; without it the one
-    /// of `model_type`. None: nothing says which.
+    /// The class in `tokenizer_class` of `tokenizer_config.json` or else of `config.json`; without it, the
+    /// class that `model_type` implies. `None` if no file determines it.
     pub(super) fn of(
         tokenizer_config: &Map<String, Value>,
         config: &Map<String, Value>,
@@ -111,7 +111,7 @@ impl Class {
             match keys.get("tokenizer_class") {
                 None | Some(Value::Null) => Ok(None),
                 Some(Value::String(name)) => Ok(Some(name.clone())),
-                Some(other) => Err(format!("tokenizer_class is {other}, not a name")),
+                Some(other) => Err(format!("tokenizer_class is {other}; it must be a name")),
             }
         };
         let (first, second) = (named(tokenizer_config)?, named(config)?);
@@ -130,7 +130,7 @@ impl Class {
     }
 
     fn named(name: &str) -> Result<Self, String> {
-        // A class with "Fast" behind its name has been the same one since version 5.
+        // Since version 5, a class name with the suffix "Fast" means the same class.
         let plain =
             if name.starts_with("PreTrained") { name } else { name.strip_suffix("Fast").unwrap_or(name) };
         match plain {
@@ -147,14 +147,14 @@ impl Class {
             }
             "XLMRobertaTokenizer" => Ok(Self::XlmRoberta),
             other if OTHERS.contains(&other) || other == "XLMTokenizer" => Err(format!(
-                "tokenizer_class is {name}, whose tokenization is not built here; make a tokenizer.json that says all of \
-                 it and set tokenizer_class to PreTrainedTokenizerFast"
+                "tokenizer_class is {name}, which is not supported; save a complete tokenizer.json and set \
+                 tokenizer_class to PreTrainedTokenizerFast"
             )),
             _ => Ok(Self::AsItIs),
         }
     }
 
-    /// Special tokens by their key, where no file names them.
+    /// Default special tokens by key.
     pub(super) fn named_tokens(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Bert => &[

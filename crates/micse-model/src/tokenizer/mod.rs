@@ -1,5 +1,5 @@
-//! Tokenization, by the tokenizers library, from `tokenizer.json`, from WordPiece's `vocab.txt`, or from byte-level BPE's
-//! `vocab.json` and `merges.txt`.
+//! Tokenization with the tokenizers library, from `tokenizer.json`, from WordPiece's `vocab.txt`, or from
+//! byte-level BPE's `vocab.json` and `merges.txt`.
 
 mod added;
 mod build;
@@ -16,41 +16,43 @@ use tokenizers::{Encoding, Token, Tokenizer as HfTokenizer};
 use crate::{Error, Result};
 use micse_files::write_whole;
 
-/// Turns sentences into ids with `[CLS]` in front and `[SEP]` behind (`<s>` and `</s>` in RoBERTa's vocabularies).
+/// Converts sentences to IDs with `[CLS]` before and `[SEP]` after them (`<s>` and `</s>` in RoBERTa's
+/// vocabularies).
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: HfTokenizer,
     path: PathBuf,
-    /// What the post-processor puts before and after a sentence: `[CLS]` and `[SEP]`, or nothing.
+    /// The tokens that the post-processor puts before and after a sentence: `[CLS]` and `[SEP]`, or none.
     around: [Vec<u32>; 2],
-    /// Whether what is too long loses its beginning instead of its end.
+    /// Whether truncation removes the beginning instead of the end.
     keeps_end: bool,
-    /// Whether batches would be padded in front.
+    /// Whether other libraries would pad batches on the left.
     pads_left: bool,
-    /// Ids of the special tokens that the folder or its class names.
+    /// IDs of the special tokens defined by the folder or its class.
     special: BTreeSet<u32>,
     mask: Option<String>,
     /// Parts of `tokenizer.json` that the folder's class replaces.
     replaced: Vec<&'static str>,
 }
 
-/// MPNet's special tokens; its vocabulary has BERT's too, as words like others.
+/// MPNet's special tokens. Its vocabulary also contains BERT's, as ordinary words.
 const SPECIAL_OF_MPNET: [&str; 5] = ["<pad>", "[UNK]", "<s>", "</s>", "<mask>"];
 
-/// What the library gives, or its reason. On some files that are not whole it panics instead (its reader of decoders has
-/// an `unwrap`, its models index by what the file says); a stranger's file is no reason to end the process.
+/// The library's result, or its error message. On some damaged files it panics instead (its decoder parser
+/// contains an `unwrap`, its models index with unchecked values from the file); an untrusted file must not
+/// end the process.
 fn guarded<T, E: std::fmt::Display>(
     work: impl FnOnce() -> std::result::Result<T, E>,
 ) -> std::result::Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|e| e.to_string()),
-        Err(_) => Err("the tokenizers library cannot cope with the file, which is damaged".into()),
+        Err(_) => Err("the tokenizers library fails on this file, which is damaged".into()),
     }
 }
 
-/// What the post-processor puts before and after the tokens of a sentence.
+/// The tokens that the post-processor puts before and after the tokens of a sentence.
 fn around(inner: &HfTokenizer) -> std::result::Result<[Vec<u32>; 2], String> {
-    // One token that stands for a sentence; the mask tells it from what is put around it.
+    // A single token that represents a sentence; its mask distinguishes it from the added tokens.
     let sentence = Encoding::from_tokens(vec![Token::new(0, "x".into(), (0, 1))], 0);
     let whole = guarded(|| inner.post_process(sentence, None, true))?;
     let own: Vec<usize> = whole
@@ -64,25 +66,26 @@ fn around(inner: &HfTokenizer) -> std::result::Result<[Vec<u32>; 2], String> {
     match own[..] {
         [place] => Ok([ids[..place].to_vec(), ids[place + 1..].to_vec()]),
         _ => Err(format!(
-            "the post-processor repeats a sentence {} times; it must put tokens around it once",
+            "the post-processor outputs the sentence {} times; it must output it once",
             own.len()
         )),
     }
 }
 
-/// Whether all of MPNet's special tokens are in the vocabulary.
+/// Whether the vocabulary contains all of MPNet's special tokens.
 fn is_of_mpnet(inner: &HfTokenizer) -> bool {
     SPECIAL_OF_MPNET.iter().all(|token| inner.token_to_id(token).is_some())
 }
 
 impl Tokenizer {
-    /// Reads a folder's tokenizer as transformers 5 does: `tokenizer.json`, else `vocab.txt`, else `vocab.json` with
-    /// `merges.txt`; with what `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json` and the class that
-    /// `config.json` implies make of it. docs/model-folders.md lists the keys. Truncation and padding that a file asks for
-    /// are switched off: batches and limits are the caller's.
+    /// Reads a folder's tokenizer as transformers 5 does: from `tokenizer.json`, else `vocab.txt`, else
+    /// `vocab.json` with `merges.txt`, modified by `tokenizer_config.json`, `special_tokens_map.json`,
+    /// `added_tokens.json` and the class that `config.json` implies. docs/model-folders.md lists the keys.
+    /// Truncation and padding settings in the files are switched off, because the caller controls batches and
+    /// limits.
     ///
     /// # Errors
-    /// None of the files is there, one is not valid, or it is of a class that is not supported.
+    /// Fails if no such file exists, a file is invalid, or the tokenizer class is not supported.
     pub fn load(folder: &Path) -> Result<Self> {
         let (vocab, merges) = (folder.join("vocab.json"), folder.join("merges.txt"));
         let bytes = (vocab.is_file() && merges.is_file()).then_some(vocab);
@@ -91,24 +94,25 @@ impl Tokenizer {
             return Self::finish(build::build(&path)?);
         }
         let reason = if folder.join("sentencepiece.bpe.model").is_file() {
-            "sentencepiece.bpe.model alone cannot be read here; make a tokenizer.json of it once: \
+            "sentencepiece.bpe.model alone cannot be read; create a tokenizer.json from it once: \
              transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
         } else {
-            "none of tokenizer.json, vocab.txt, and vocab.json with merges.txt is in this folder"
+            "found neither tokenizer.json, nor vocab.txt, nor vocab.json with merges.txt"
         };
         Err(Error::Tokenizer { path: folder.into(), reason: reason.into() })
     }
 
-    /// Reads a `vocab.txt` (one word piece a line; BERT's or MPNet's special tokens among them), with the
-    /// `tokenizer_config.json` and the other files beside it. Without them: lower-cased, as the uncased BERTs are.
+    /// Reads a `vocab.txt` (one word piece per line, including the special tokens of BERT or MPNet), with
+    /// `tokenizer_config.json` and the other files in the same folder. Without these files, text is
+    /// lower-cased, as in uncased BERT models.
     ///
     /// # Errors
-    /// A file is not valid, or a special token is not in the vocabulary.
+    /// Fails if a file is invalid, or a special token is missing from the vocabulary.
     pub fn from_vocab(vocab: &Path) -> Result<Self> {
         Self::finish(build::build(vocab)?)
     }
 
-    /// The same with lower-casing in front of everything else, unless a step of its own lower-cases already.
+    /// The same with lower-casing before everything else, unless an existing step already lower-cases.
     pub(crate) fn lower_casing(mut self) -> Result<Self> {
         let lower_cases = |step: &NormalizerWrapper| matches!(step, NormalizerWrapper::Lowercase(_));
         match self.inner.get_normalizer() {
@@ -129,10 +133,9 @@ impl Tokenizer {
     fn finish(built: build::Built) -> Result<Self> {
         let build::Built { inner, path, added, keeps_end, pads_left, replaced } = built;
         let around = around(&inner).map_err(|reason| Error::Tokenizer { path: path.clone(), reason })?;
-        // They have ids of their own in the file, beside those of the vocabulary.
+        // The post-processor has its own IDs in the file, separate from the vocabulary.
         if let Some(id) = around.iter().flatten().find(|id| inner.id_to_token(**id).is_none()) {
-            let reason =
-                format!("id {id} stands around every sentence, but no token of the vocabulary has it");
+            let reason = format!("ID {id} is added to every sentence, but no token of the vocabulary has it");
             return Err(Error::Tokenizer { path, reason });
         }
         let special = added.named.values().chain(&added.further);
@@ -144,7 +147,7 @@ impl Tokenizer {
     /// Writes a `tokenizer.json`.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// Fails if the folder cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let text = self.inner.to_string(true).map_err(|e| Error::Tokenizer {
             path: path.into(),
@@ -153,12 +156,12 @@ impl Tokenizer {
         Ok(write_whole(path, text.as_bytes())?)
     }
 
-    /// Number of ids, added tokens counted: one more than the largest id if ids have no holes.
+    /// Number of IDs, including added tokens: the largest ID plus one, if there are no gaps.
     pub fn vocabulary_size(&self) -> usize {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
 
-    /// The tokens by id; an id that no token has gives an empty one.
+    /// The tokens by ID; the empty string for an unused ID.
     pub fn tokens(&self) -> Vec<String> {
         let mut tokens = vec![String::new(); self.vocabulary_size()];
         for (token, id) in self.inner.get_vocab(true) {
@@ -167,27 +170,27 @@ impl Tokenizer {
         tokens
     }
 
-    /// The file that it was read from.
+    /// The file that the tokenizer was read from.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The id of a token of the vocabulary.
+    /// The ID of a token in the vocabulary.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }
 
-    /// The text that stands for a masked token, `[MASK]` or `<mask>`, if the vocabulary has it.
+    /// The text of the mask token, `[MASK]` or `<mask>`, if the vocabulary has one.
     pub fn mask_token(&self) -> Option<String> {
         let masks = if is_of_mpnet(&self.inner) { ["<mask>", "[MASK]"] } else { ["[MASK]", "<mask>"] };
         let usual = || masks.into_iter().find(|token| self.id(token).is_some()).map(str::to_owned);
         self.mask.clone().or_else(usual)
     }
 
-    /// Checks that every id fits an embedding table of `vocab_size` rows.
+    /// Checks that every ID is within an embedding table of `vocab_size` rows.
     ///
     /// # Errors
-    /// The tokenizer has ids beyond it.
+    /// Fails if the tokenizer has larger IDs.
     pub fn check_fits(&self, vocab_size: usize) -> Result<()> {
         let size = self.vocabulary_size();
         if size <= vocab_size {
@@ -196,35 +199,36 @@ impl Tokenizer {
         Err(Error::Tokenizer {
             path: self.path.clone(),
             reason: format!(
-                "the tokenizer has {size} ids, the encoder's vocab_size is {vocab_size}; \
-                 use the tokenizer that belongs to the encoder"
+                "the tokenizer has {size} IDs, but the encoder's vocab_size is {vocab_size}; use the \
+                 tokenizer that belongs to the encoder"
             ),
         })
     }
 
-    /// Leading tokens of a sentence that are its prompt's, `[CLS]` among them, by sentence-transformers' count: those of
-    /// the prompt alone, without a special token at their end.
+    /// The number of leading tokens that belong to the prompt, including `[CLS]`, as sentence-transformers
+    /// counts them: the tokens of the prompt alone, without a special token at the end.
     pub(crate) fn prompt_tokens(&self, prompt: &str, max_length: usize) -> Result<usize> {
         let ids = self.encode(prompt, max_length)?;
         let ends = ids.last().is_some_and(|id| self.special.contains(id));
         Ok(ids.len() - usize::from(ends))
     }
 
-    /// Whether the folder has batches padded in front of their sentences.
+    /// Whether the folder pads batches on the left.
     pub(crate) fn pads_left(&self) -> bool {
         self.pads_left
     }
 
-    /// Parts of `tokenizer.json` that transformers replaces for this folder's tokenizer class, by their keys.
+    /// Parts of `tokenizer.json` that transformers replaces for this tokenizer class, by key.
     pub fn replaced_parts(&self) -> &[&'static str] {
         &self.replaced
     }
 
-    /// The ids of one sentence with what is put around it (`[CLS]` and `[SEP]`), at most `max_length` in all. What is too
-    /// long loses its end (its beginning, where the folder's `truncation_side` says so), before anything is put around it.
+    /// The IDs of a sentence with its special tokens (`[CLS]` and `[SEP]`), at most `max_length` in total. A
+    /// longer sentence is truncated at the end (at the beginning, if the folder's `truncation_side` is left)
+    /// before the special tokens are added.
     ///
     /// # Errors
-    /// The library fails on the text, or `max_length` leaves no room for a word.
+    /// Fails if the library cannot tokenize the text, or `max_length` leaves no room for a word.
     pub fn encode(&self, sentence: &str, max_length: usize) -> Result<Vec<u32>> {
         let [before, after] = &self.around;
         let room = max_length.saturating_sub(before.len() + after.len());
@@ -244,10 +248,10 @@ impl Tokenizer {
         Ok([before, kept, after].concat())
     }
 
-    /// [`Self::encode`] of many sentences, on all threads.
+    /// [`Self::encode`] for many sentences, on all threads.
     ///
     /// # Errors
-    /// As [`Self::encode`].
+    /// Those of [`Self::encode`].
     pub fn encode_all<S: AsRef<str> + Sync>(
         &self,
         sentences: &[S],

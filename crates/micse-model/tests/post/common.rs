@@ -1,4 +1,4 @@
-//! Helpers of the integration tests: random rows, fixtures, comparisons.
+//! Helpers for the integration tests: random rows, fixtures, comparisons.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(crate) fn normal_rows(seed: u64, n: usize, dimension: usize) -> Vec<Vec<f32>
     (0..n).map(|_| (0..dimension).map(|_| draws.normal() as f32).collect()).collect()
 }
 
-/// `n` rows of normal numbers that are correlated: each row is `e M + 2` for one random matrix M.
+/// `n` rows of correlated normal numbers: each row is `e M + 2` for one random matrix M.
 pub(crate) fn correlated_rows(seed: u64, n: usize, dimension: usize) -> Vec<Vec<f32>> {
     let mixing = normal_rows(seed.wrapping_add(1), dimension, dimension);
     let mix = |row: Vec<f32>| -> Vec<f32> {
@@ -23,13 +23,13 @@ pub(crate) fn correlated_rows(seed: u64, n: usize, dimension: usize) -> Vec<Vec<
     normal_rows(seed, n, dimension).into_iter().map(mix).collect()
 }
 
-/// A JSON file of the fixtures.
+/// A JSON fixture.
 pub(crate) fn fixture<T: serde::de::DeserializeOwned>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/post/fixtures").join(name);
     serde_json::from_str(&std::fs::read_to_string(path).expect("the fixture")).expect("its values")
 }
 
-/// The largest difference, over the largest entry of `expected`.
+/// The largest difference, relative to the largest entry of `expected`.
 pub(crate) fn relative_error(found: &[f64], expected: &[f64]) -> f64 {
     assert_eq!(found.len(), expected.len());
     let largest = expected.iter().fold(0_f64, |m, v| m.max(v.abs()));
@@ -37,7 +37,7 @@ pub(crate) fn relative_error(found: &[f64], expected: &[f64]) -> f64 {
     worst / largest
 }
 
-/// The covariance of rows, by plain loops: `[d][e]`.
+/// The covariance of rows, computed with plain loops: `[d][e]`.
 pub(crate) fn covariance(rows: &[Vec<f32>]) -> Vec<Vec<f64>> {
     let (n, dimension) = (rows.len() as f64, rows[0].len());
     let column = |d: usize| rows.iter().map(move |row| f64::from(row[d]));
@@ -48,7 +48,7 @@ pub(crate) fn covariance(rows: &[Vec<f32>]) -> Vec<Vec<f64>> {
     (0..dimension).map(|d| (0..dimension).map(|e| entry(d, e)).collect()).collect()
 }
 
-/// `fixtures/flow.json`: a flow and its fit by PyTorch in float64.
+/// `fixtures/flow.json`: a flow and its fit, computed by PyTorch in float64.
 #[derive(serde::Deserialize)]
 pub(crate) struct FlowReference {
     dimension: usize,

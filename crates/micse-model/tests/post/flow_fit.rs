@@ -1,4 +1,4 @@
-//! Fits of the flow against PyTorch, the entropy bound, and for their errors.
+//! Fits of the flow: comparison with PyTorch, the entropy bound, and errors.
 
 use crate::common::{
     FlowReference, correlated_rows, entries, fixture, normal_rows, numbers, relative_error, tensor,
@@ -29,19 +29,23 @@ fn a_fit_agrees_with_pytorch_step_by_step() {
     };
     let (flow, losses) = fit(options, reference.seed, &reference.batches);
     for (step, (found, expected)) in losses.iter().zip(&expected.losses).enumerate() {
-        assert!((found - expected).abs() < 1e-4, "loss of step {}: {found}, not {expected}", step + 1);
+        assert!(
+            (found - expected).abs() < 1e-4,
+            "loss of step {}: got {found}, expected {expected}",
+            step + 1
+        );
     }
     for (name, value) in flow.glow().parameters() {
         let after = numbers(&expected.after[&name]);
         let change = numbers(&reference.initial[&name]);
         let change = after.iter().zip(&change).fold(0_f64, |m, (a, b)| m.max((a - b).abs()));
         let worst = entries(&value).iter().zip(&after).fold(0_f64, |m, (a, b)| m.max((a - b).abs()));
-        // Against float64, and relative to how far the parameter went.
+        // Compared with float64, relative to how far the parameter moved.
         assert!(worst < 0.01 * change, "{name}: off by {worst:e} after a change of {change:e}");
     }
 }
 
-/// Rows of a normal distribution with deviations 3 and 0.5 and correlation 0.9.
+/// Rows of a normal distribution with standard deviations 3 and 0.5 and correlation 0.9.
 fn pairs(seed: u64, n: usize) -> Vec<Vec<f32>> {
     let second = |r: &[f32]| 0.9 * r[0] + 0.19_f32.sqrt() * r[1];
     normal_rows(seed, n, 2).iter().map(|r| vec![3.0 * r[0] + 1.0, 0.5 * second(r) - 2.0]).collect()
@@ -59,14 +63,14 @@ fn the_likelihood_approaches_the_entropy() {
     let flow = trainer.finish().unwrap();
     assert_eq!((flow.steps(), flow.dimension(), flow.options()), (steps as usize, 2, options));
 
-    // Entropy in bits a dimension: log2(2 pi e)/2 + log2|Sigma|/4, with |Sigma| = 9 * 0.25 * (1 - 0.81). A
-    // flow that scales each coordinate alone stays at log2(1/0.19)/4 = 0.60 bits above it.
+    // Entropy in bits per dimension: log2(2 pi e)/2 + log2|Sigma|/4, with |Sigma| = 9 * 0.25 * (1 - 0.81). A
+    // flow that only scales each coordinate stays log2(1/0.19)/4 = 0.60 bits above it.
     let two_pi_e = std::f64::consts::TAU * std::f64::consts::E;
     let entropy = two_pi_e.log2() / 2.0 + (9.0 * 0.25 * 0.19_f64).log2() / 4.0;
     let fresh = flow.bits_per_dimension(&pairs(7, 20_000)).unwrap();
     let bits = fresh.iter().map(|&b| f64::from(b)).sum::<f64>() / fresh.len() as f64;
-    // The mean over 20,000 rows has a deviation of some 0.005.
-    assert!((-0.02..0.03).contains(&(bits - entropy)), "{bits} bits a dimension, entropy {entropy}");
+    // The mean over 20,000 rows has a standard deviation of about 0.005.
+    assert!((-0.02..0.03).contains(&(bits - entropy)), "{bits} bits per dimension, entropy {entropy}");
 }
 
 #[test]
@@ -84,7 +88,7 @@ fn the_inverse_of_a_fitted_flow_gives_the_rows_back() {
     for (dimension, steps) in [(16, 100), (768, 20)] {
         let batches: Vec<_> = (0..steps).map(|seed| correlated_rows(seed, 32, dimension)).collect();
         let (flow, _) = fit(FlowOptions::default(), 2, &batches);
-        // More rows than go through the network at a time.
+        // More rows than fit into one pass through the network.
         let rows = correlated_rows(77, 1030, dimension);
         let latents = flow.transform(&rows).unwrap();
         assert_eq!((latents.len(), latents[0].len()), (1030, dimension));
@@ -94,7 +98,7 @@ fn the_inverse_of_a_fitted_flow_gives_the_rows_back() {
     }
 }
 
-/// The bits of a fit whose products are large enough for candle to share them among threads.
+/// The bits of a fit with products large enough for candle to use several threads.
 fn bits_of_a_fit() -> u64 {
     let batches: Vec<_> = (0..3).map(|b| normal_rows(b, 128, 768)).collect();
     let (flow, losses) = fit(FlowOptions::default(), 5, &batches);
@@ -112,7 +116,7 @@ fn same_seed_same_bits_at_any_number_of_threads() {
         println!("bits {:016x}", bits_of_a_fit());
         return;
     }
-    // Candle reads the number of threads once in a process.
+    // Candle reads the number of threads once per process.
     let bits = |threads: &str| {
         let this = std::env::current_exe().unwrap();
         let name = "flow_fit::same_seed_same_bits_at_any_number_of_threads";
@@ -123,7 +127,7 @@ fn same_seed_same_bits_at_any_number_of_threads() {
             .unwrap();
         let text = String::from_utf8_lossy(&ended.stdout).into_owned();
         let line = text.lines().find_map(|line| line.split_once("bits "));
-        line.unwrap_or_else(|| panic!("no bits in {text}")).1.to_owned()
+        line.unwrap_or_else(|| panic!("no hash in {text}")).1.to_owned()
     };
     let one = bits("1");
     assert_eq!(one.len(), 16);
@@ -175,7 +179,7 @@ fn bad_options_and_batches_are_refused() {
     let error = refused(&tensor(&broken, DType::F32));
     assert!(matches!(error, Error::NotFinite { row: 2, coordinate: 5, .. }), "{error}");
 
-    // After the first batch a single row will do, and no failure above counted as a step.
+    // After the first batch, a single row suffices, and none of the failures above counted as a step.
     trainer.step(&tensor(&rows, DType::F32)).unwrap();
     trainer.step(&tensor(&rows[..1], DType::F32)).unwrap();
     assert_eq!(trainer.steps(), 2);

@@ -1,4 +1,4 @@
-//! The flow's network against PyTorch, finite differences and its own inverse.
+//! The flow's network: comparison with PyTorch, finite differences and its own inverse.
 
 use crate::common::{
     FlowReference, correlated_rows, covariance, entries, fixture, normal_rows, numbers, relative_error,
@@ -9,7 +9,7 @@ use micse_model::post::Error;
 use micse_model::post::flow::{Glow, GlowShape};
 use micse_random::Stream;
 
-/// The reference's network in f64 away from its start, and its parameters as variables by name.
+/// The reference network in f64, moved away from its initial values, and its parameters as named variables.
 fn moved(reference: &FlowReference) -> (Glow, Vec<(String, Var)>) {
     let mut variables = Vec::new();
     let glow = Glow::build(reference.shape(), &mut |name, shape| {
@@ -21,14 +21,15 @@ fn moved(reference: &FlowReference) -> (Glow, Vec<(String, Var)>) {
     (glow.unwrap(), variables)
 }
 
-/// A network with couplings that do something: what starts at zero in a new one is moved by N(0, 0.1^2).
+/// A network with effective couplings: parameters that start at zero are moved by N(0, 0.1^2).
 fn perturbed(shape: GlowShape, batch: &Tensor, seed: u64) -> Glow {
     let stream = Stream::new(seed);
     let mut values = Glow::initialised(shape, batch, stream).unwrap().parameters().into_iter();
     let mut draws = stream.with(99).draws();
     let moved = Glow::build(shape, &mut |name, _| {
         let (_, value) = values.next().expect("a value");
-        // Moving the layers below as well would make shifts of thousands, and no inverse has digits then.
+        // Moving the lower layers too would produce shifts in the thousands, for which no inverse is
+        // accurate.
         if !name.contains("last") {
             return Ok(value);
         }
@@ -61,7 +62,7 @@ fn latents_likelihood_and_gradients_agree_with_pytorch() {
 
     let latents = glow.forward(&x).unwrap();
     assert!(relative_error(&entries(&latents.z), &numbers(&reference.z)) < 1e-13);
-    // PyTorch's log|det| is of the Jacobian by automatic differentiation, one a row.
+    // PyTorch's log|det| comes from the Jacobian by automatic differentiation, one per row.
     let log_dets = vec![entries(&latents.log_det)[0]; reference.jacobian_log_dets.len()];
     assert!(relative_error(&log_dets, &reference.jacobian_log_dets) < 1e-12);
     let bits = glow.bits_per_dimension(&x).unwrap();
@@ -141,7 +142,7 @@ fn a_new_network_standardises_its_batch_and_permutes_it() {
         let square = z.iter().map(|row| row[d] * row[d]).sum::<f64>() / 50.0;
         assert!(mean.abs() < 1e-12 && (square - 1.0).abs() < 1e-5, "coordinate {d}: {mean:e}, {square}");
     }
-    // Two reversals a level leave the order as it was: 4..8 leave, then 2..4, then 0..2 remain.
+    // Two reversals per level restore the order: 4..8 leave, then 2..4, then 0..2 remain.
     for (latent, source) in [4, 5, 6, 7, 2, 3, 0, 1].into_iter().enumerate() {
         let deviation = covariance(&rows)[source][source].sqrt();
         let product: f64 = z.iter().zip(&rows).map(|(z, x)| z[latent] * f64::from(x[source])).sum();

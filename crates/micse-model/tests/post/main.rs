@@ -1,4 +1,4 @@
-//! Whitening and flows: their fit against numpy and PyTorch, their folders, what they refuse.
+//! Whitening and flows: their fits against numpy and PyTorch, their folders, and rejected input.
 
 mod common;
 mod flow_fit;

@@ -1,4 +1,4 @@
-//! Stages in folders: what comes back, and what is refused.
+//! Stages in folders: saving, loading, and rejected files.
 
 use std::fs;
 use std::path::Path;
@@ -50,10 +50,10 @@ fn what_is_saved_comes_back() {
             (Stage::Flow { flow: a, .. }, Stage::Flow { flow: b, .. }) => {
                 assert_eq!((a.options(), a.steps()), (b.options(), b.steps()));
             }
-            _ => panic!("another kind came back"),
+            _ => panic!("a different kind was loaded"),
         }
 
-        // The same stage gives the same files.
+        // The same stage produces identical files.
         let again = tempfile::tempdir().unwrap();
         back.save(again.path()).unwrap();
         for file in ["post.json", "post.safetensors"] {
@@ -84,7 +84,7 @@ fn a_folder_without_a_stage_has_none_and_half_of_one_is_refused() {
         let error = Stage::load(folder.path()).unwrap_err();
         assert!(matches!(error, Error::Half { .. }), "{error}");
         let text = error.to_string();
-        assert!(text.contains(&format!("{kept} is there")) && text.contains(&format!("{lost} is missing")));
+        assert!(text.contains(&format!("{kept} exists")) && text.contains(&format!("{lost} is missing")));
     }
 }
 
@@ -126,12 +126,12 @@ fn damaged_files_are_refused() {
         assert!(error.contains("post.safetensors"), "{error}");
     }
 
-    // A record of one kind over the values of the other.
+    // A record of one kind with the values of the other.
     let flow_record = fs::read_to_string(&json).unwrap();
     whitening().save(folder.path()).unwrap();
     fs::write(&json, &flow_record).unwrap();
     damaged(folder.path(), "post.safetensors", "is missing");
-    // A flow that cannot be.
+    // An impossible flow.
     fs::write(&json, flow_record.replace("\"levels\": 2", "\"levels\": 4")).unwrap();
     damaged(folder.path(), "post.json", "fewer levels");
 }

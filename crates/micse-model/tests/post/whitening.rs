@@ -1,4 +1,4 @@
-//! Whitening against numpy, and by what defines it.
+//! Whitening: comparison with numpy, and its defining properties.
 
 use crate::common::{correlated_rows, covariance, fixture, normal_rows, relative_error};
 use micse_model::post::{Error, Whitening};
@@ -44,7 +44,7 @@ fn agrees_with_numpy_up_to_signs() {
             // The result is f32.
             assert!(error < 1e-6, "{}, component {c}: {error:e}", case.name);
 
-            // The unbiased covariance scales everything by one factor, as the documentation says.
+            // The unbiased covariance only scales everything by a constant, as documented.
             let unbiased = column(&case.whitened_by_n_minus_1, c);
             let scaled: Vec<f64> = column(&found, c).iter().map(|v| v * ((n - 1.0) / n).sqrt()).collect();
             assert!(relative_error(&with_sign_of(scaled, &unbiased), &unbiased) < 1e-6, "{}", case.name);
@@ -54,7 +54,7 @@ fn agrees_with_numpy_up_to_signs() {
 
 #[test]
 fn rows_of_the_fit_get_mean_zero_and_covariance_one() {
-    // More than one block of rows, and no multiple of the block.
+    // More than one block of rows, and not a multiple of the block size.
     for (n, dimension) in [(1000, 7), (515, 64)] {
         let rows = correlated_rows(3, n, dimension);
         let whitened = Whitening::fit(&rows, None).unwrap().transform(&rows).unwrap();
@@ -81,7 +81,7 @@ fn components_come_by_variance_and_are_prefixes() {
         assert_eq!(all[..2], few[..]);
     }
 
-    // Independent coordinates with deviations 1, 4, 2: the components are coordinates 1, 2, 0.
+    // Independent coordinates with standard deviations 1, 4, 2: the components are coordinates 1, 2, 0.
     let scaled: Vec<Vec<f32>> =
         normal_rows(9, 20_000, 3).iter().map(|r| vec![r[0], 4.0 * r[1], 2.0 * r[2]]).collect();
     let unit = |d: usize| (0..3).map(|e| if d == e { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
@@ -100,7 +100,7 @@ fn fewer_rows_than_dimensions_drop_what_has_no_variance() {
     let whitening = Whitening::fit(&rows, None).unwrap();
     assert_eq!((whitening.output_dimension(), whitening.dropped()), (19, 45));
 
-    // All directions of n <= D + 1 rows: the rows become the corners of a regular simplex.
+    // With all directions of n <= D + 1 rows, the rows become the corners of a regular simplex.
     let whitened = whitening.transform(&rows).unwrap();
     for (i, a) in whitened.iter().enumerate() {
         for b in &whitened[..i] {
@@ -112,7 +112,7 @@ fn fewer_rows_than_dimensions_drop_what_has_no_variance() {
 
     let error = Whitening::fit(&rows, Some(32)).unwrap_err();
     assert!(matches!(error, Error::Components { asked: 32, left: 19, rows: 20, dimension: 64 }), "{error}");
-    assert!(error.to_string().contains("ask for 1 to 19"), "{error}");
+    assert!(error.to_string().contains("request 1 to 19"), "{error}");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_coordinate_that_is_a_sum_of_others_is_dropped_and_a_small_one_is_not() {
     let rows: Vec<Vec<f32>> =
         normal_rows(2, 500, 3).iter().map(|r| vec![r[0], r[1], r[0] + r[1], 1e-3 * r[2], 7.5]).collect();
     let whitening = Whitening::fit(&rows, None).unwrap();
-    // The sum is rounded to f32: its own variance is some 1e-15, not 0.
+    // The sum is rounded to f32, so its own variance is about 1e-15, not 0.
     assert_eq!((whitening.output_dimension(), whitening.dropped()), (3, 2));
 }
 

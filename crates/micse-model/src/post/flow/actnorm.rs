@@ -1,13 +1,14 @@
-//! Activation normalisation: a shift and a scale for each coordinate, taken from the first batch.
+//! Activation normalisation: a shift and a scale per coordinate, initialized from the first batch.
 
 use candle_core::Tensor;
 
 use super::Source;
 use crate::post::Result;
 
-/// Parameters hold a third of the logarithm of the scale: a step of the optimizer moves it three times as far.
+/// The parameters store a third of the logarithm of the scale, so that an optimizer step moves it three times
+/// as far.
 pub(super) const LOG_SCALE_FACTOR: f64 = 3.0;
-/// Added to a standard deviation of the first batch before the scale is taken.
+/// Added to the standard deviation of the first batch before the scale is computed.
 const LEAST_DEVIATION: f64 = 1e-6;
 
 /// `y = (x + bias) exp(3 log_scale)`, with log|det| = 3 sum log_scale.
@@ -50,7 +51,7 @@ impl Actnorm {
         Ok(y.broadcast_mul(&scale)?.broadcast_sub(&self.bias)?)
     }
 
-    /// A scalar: the same for all rows.
+    /// A scalar: equal for all rows.
     pub(super) fn log_det(&self) -> Result<Tensor> {
         Ok((self.log_scale.sum_all()? * LOG_SCALE_FACTOR)?)
     }

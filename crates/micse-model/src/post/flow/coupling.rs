@@ -1,4 +1,4 @@
-//! Additive coupling: one half of the coordinates is shifted by a small network of the other half.
+//! Additive coupling: one half of the coordinates is shifted by a small network on the other half.
 
 use candle_core::{DType, Device, Tensor};
 use micse_random::Stream;
@@ -34,7 +34,7 @@ pub(super) struct Coupling {
 }
 
 impl Coupling {
-    /// A new coupling, its weights N(0, 0.05^2) from `stream`, its normalisations fitted on `x1` `[B, half]`.
+    /// A new coupling with weights N(0, 0.05^2) from `stream` and normalisations fitted on `x1` `[B, half]`.
     pub(super) fn fitted(x1: &Tensor, width: usize, stream: Stream) -> Result<Self> {
         let (half, dtype, device) = (x1.dim(1)?, x1.dtype(), x1.device());
         let first = normal(stream.with(0), (half, width), dtype, device)?;
@@ -94,7 +94,7 @@ impl Coupling {
     }
 }
 
-/// N(0, [`DEVIATION`]^2), drawn row by row.
+/// N(0, [`DEVIATION`]^2), drawn in row-major order.
 fn normal(stream: Stream, shape: (usize, usize), dtype: DType, device: &Device) -> Result<Tensor> {
     let mut draws = stream.draws();
     let values: Vec<f64> = (0..shape.0 * shape.1).map(|_| DEVIATION * draws.normal()).collect();

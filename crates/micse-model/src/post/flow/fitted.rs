@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor};
 use super::{FlowOptions, Glow};
 use crate::post::{Result, rows};
 
-/// Rows that go through the network at a time.
+/// Number of rows per pass through the network.
 const BLOCK: usize = 1024;
 
 /// A flow fitted by a [`FlowTrainer`](super::FlowTrainer).
@@ -17,39 +17,38 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The flow of a network in f32 on the CPU.
+    /// A flow from an f32 network on the CPU.
     pub(crate) fn new(glow: Glow, options: FlowOptions, steps: usize) -> Self {
         Self { glow, options, steps }
     }
 
-    /// The latents of the rows, n of dimension D: those of the levels side by side, the first level's in
-    /// front.
+    /// The latents of the rows, n of dimension D: the levels are concatenated, starting with the first.
     ///
     /// # Errors
-    /// A row of another dimension; an entry that is NaN or infinite; a row so far from those of the fit that
-    /// its latents are beyond f32.
+    /// Fails if a row has a different dimension, an entry is NaN or infinite, or a row is so far from those
+    /// of the fit that its latents overflow f32.
     pub fn transform(&self, rows: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
         self.by_blocks(rows, |x| Ok(self.glow.forward(x)?.z))
     }
 
-    /// The rows that have these latents: the inverse of [`transform`](Self::transform), up to rounding.
+    /// The rows with these latents: the inverse of [`transform`](Self::transform), up to rounding.
     ///
     /// # Errors
-    /// As [`transform`](Self::transform).
+    /// Those of [`transform`](Self::transform).
     pub fn inverse(&self, latents: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
         self.by_blocks(latents, |z| self.glow.inverse(z))
     }
 
-    /// Minus the log likelihood of each row, in bits per dimension.
+    /// The negative log-likelihood of each row, in bits per dimension.
     ///
     /// # Errors
-    /// As [`transform`](Self::transform).
+    /// Those of [`transform`](Self::transform).
     pub fn bits_per_dimension(&self, rows: &[Vec<f32>]) -> Result<Vec<f32>> {
         let bits = self.by_blocks(rows, |x| Ok(self.glow.bits_per_dimension(x)?.unsqueeze(1)?))?;
         Ok(bits.into_iter().flatten().collect())
     }
 
-    /// Dimension D of the rows; that of the latents too.
+    /// Dimension D of the rows and of the latents.
     pub fn dimension(&self) -> usize {
         self.glow.shape().dimension
     }
@@ -59,7 +58,7 @@ impl Flow {
         self.options
     }
 
-    /// Steps of the fit.
+    /// Number of steps of the fit.
     pub fn steps(&self) -> usize {
         self.steps
     }

@@ -1,4 +1,4 @@
-//! The network of the flow: levels of steps, and what leaves between them.
+//! The network of the flow: levels of steps, with half of the coordinates leaving after each level.
 
 use candle_core::Tensor;
 use micse_random::Stream;
@@ -11,21 +11,21 @@ use crate::post::{Error, Result};
 /// The sizes of a [`Glow`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GlowShape {
-    /// Dimension D of the rows; 2^levels divides it.
+    /// Dimension D of the rows, divisible by 2^levels.
     pub dimension: usize,
-    /// Levels, at least 1. Each but the last sends half of its coordinates away as latents.
+    /// Number of levels, at least 1. Each level but the last outputs half of its coordinates as latents.
     pub levels: usize,
-    /// Steps of a level, at least 1.
+    /// Number of steps per level, at least 1.
     pub depth: usize,
-    /// Hidden units of a coupling network, at least 1.
+    /// Number of hidden units of a coupling network, at least 1.
     pub width: usize,
 }
 
 impl GlowShape {
-    /// Whether such a network can be.
+    /// Checks the sizes.
     ///
     /// # Errors
-    /// A size of 0; a dimension that 2^levels does not divide.
+    /// Fails if a size is 0, or if the dimension is not divisible by 2^levels.
     pub fn check(&self) -> Result<()> {
         let sizes = [
             ("dimension", self.dimension),
@@ -36,25 +36,25 @@ impl GlowShape {
         if let Some((name, _)) = sizes.into_iter().find(|&(_, size)| size == 0) {
             return Err(Error::Option { name, value: 0.0, range: "at least 1" });
         }
-        // A level halves what it gets to couple the halves; the next one gets one of them.
+        // A level couples the halves of its input; the next level gets one of them.
         if self.dimension.trailing_zeros() < u32::try_from(self.levels).unwrap_or(u32::MAX) {
             return Err(Error::Indivisible { dimension: self.dimension, levels: self.levels });
         }
         Ok(())
     }
 
-    /// Coordinates that a level works on.
+    /// Number of coordinates of a level.
     fn channels(&self, level: usize) -> usize {
         self.dimension >> level
     }
 }
 
-/// What a [`Glow`] gives for a batch.
+/// The output of a [`Glow`] for a batch.
 #[derive(Clone, Debug)]
 pub struct Latents {
-    /// The latents of the levels side by side, those that left first in front: `[B, D]`.
+    /// The latents of all levels, concatenated in the order in which they left: `[B, D]`.
     pub z: Tensor,
-    /// `log|det dz/dx|`, a scalar: additive coupling makes it the same for all rows.
+    /// `log|det dz/dx|`, a scalar: with additive coupling, it is equal for all rows.
     pub log_det: Tensor,
 }
 
@@ -65,14 +65,14 @@ struct Step {
     coupling: Coupling,
 }
 
-/// An invertible network from rows x `[B, D]` to latents z `[B, D]` that are to be standard normal.
+/// An invertible network from rows x `[B, D]` to latents z `[B, D]` that should be standard normal.
 ///
 /// ```text
 /// step:   x -> coupling(reverse(actnorm(x)))
-/// level:  `depth` steps; then the second half of the coordinates leaves as latents, the first half goes on
+/// level:  `depth` steps; then the second half of the coordinates leaves as latents, the first half continues
 /// ```
 ///
-/// All tensors are f32 or f64 of one device; the parameters decide which.
+/// All tensors are f32 or f64 on one device, as determined by the parameters.
 #[derive(Clone, Debug)]
 pub struct Glow {
     shape: GlowShape,
@@ -80,12 +80,12 @@ pub struct Glow {
 }
 
 impl Glow {
-    /// A new network for `batch` `[B, D]`, of its type and on its device: the latents of this batch have mean
-    /// 0 and variance 1 in each coordinate. The weights of the coupling in (level, step) are drawn from
+    /// A new network for `batch` `[B, D]`, with its type and device: the latents of this batch have mean 0
+    /// and variance 1 in each coordinate. The weights of the coupling in (level, step) are drawn from
     /// `stream.with(level).with(step)`.
     ///
     /// # Errors
-    /// As [`GlowShape::check`]; a batch of another shape.
+    /// Those of [`GlowShape::check`], and if the batch has a different shape.
     pub fn initialised(shape: GlowShape, batch: &Tensor, stream: Stream) -> Result<Self> {
         shape.check()?;
         let mut x = batch.clone();
@@ -106,11 +106,11 @@ impl Glow {
         Ok(Self { shape, levels })
     }
 
-    /// A network of the tensors that `source` gives for a name and a shape, asked for in the order of
+    /// A network with tensors from `source`, which is called with a name and a shape in the order of
     /// [`parameters`](Self::parameters).
     ///
     /// # Errors
-    /// As [`GlowShape::check`]; what `source` refuses.
+    /// Those of [`GlowShape::check`] and of `source`.
     pub fn build(shape: GlowShape, source: &mut Source<'_>) -> Result<Self> {
         shape.check()?;
         let mut step = |level: usize, step: usize| {
@@ -124,7 +124,7 @@ impl Glow {
         Ok(Self { shape, levels: levels.collect::<Result<_>>()? })
     }
 
-    /// Name and value of each parameter, in one fixed order.
+    /// Name and value of each parameter, in a fixed order.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
         let mut list = Vec::new();
         for (level, steps) in self.levels.iter().enumerate() {
@@ -141,10 +141,10 @@ impl Glow {
         self.shape
     }
 
-    /// Latents of x `[B, D]`, in the graph.
+    /// The latents of x `[B, D]`, in the graph.
     ///
     /// # Errors
-    /// Another shape or type than the network's.
+    /// Fails if the shape or type differs from the network's.
     pub fn forward(&self, x: &Tensor) -> Result<Latents> {
         let mut x = x.clone();
         let mut gone = Vec::with_capacity(self.levels.len());
@@ -164,17 +164,17 @@ impl Glow {
         Ok(Latents { z: Tensor::cat(&gone, 1)?, log_det: Tensor::stack(&log_dets, 0)?.sum_all()? })
     }
 
-    /// The rows x `[B, D]` that have the latents z `[B, D]`: the inverse of [`forward`](Self::forward).
+    /// The rows x `[B, D]` with the latents z `[B, D]`: the inverse of [`forward`](Self::forward).
     ///
     /// # Errors
-    /// Another shape or type than the network's.
+    /// Fails if the shape or type differs from the network's.
     pub fn inverse(&self, z: &Tensor) -> Result<Tensor> {
         let last = self.levels.len() - 1;
         let width = self.shape.channels(last);
         let mut x = z.narrow(1, self.shape.dimension - width, width)?;
         for (level, steps) in self.levels.iter().enumerate().rev() {
             if level < last {
-                // The latents of the levels before take all but this level's own coordinates.
+                // The latents of the earlier levels cover all but this level's own coordinates.
                 let half = self.shape.channels(level) / 2;
                 let latents = z.narrow(1, self.shape.dimension - 2 * half, half)?;
                 x = Tensor::cat(&[&x, &latents], 1)?;
@@ -186,14 +186,14 @@ impl Glow {
         Ok(x)
     }
 
-    /// Minus the log likelihood of each row of x `[B, D]`, in bits per dimension: `[B]`, in the graph.
+    /// The negative log-likelihood of each row of x `[B, D]`, in bits per dimension: `[B]`, in the graph.
     ///
     /// ```text
     /// -[log N(z; 0, 1) + log|det dz/dx|] / (D ln 2)
     /// ```
     ///
     /// # Errors
-    /// Another shape or type than the network's.
+    /// Fails if the shape or type differs from the network's.
     pub fn bits_per_dimension(&self, x: &Tensor) -> Result<Tensor> {
         let dimension = self.shape.dimension as f64;
         let Latents { z, log_det } = self.forward(x)?;
@@ -203,7 +203,7 @@ impl Glow {
     }
 }
 
-/// The coordinates from last to first: the fixed permutation that stands for Glow's learned 1x1 convolution.
+/// Reverses the order of the coordinates: the fixed permutation that replaces Glow's learned 1x1 convolution.
 fn reverse(x: &Tensor) -> Result<Tensor> {
     let channels = x.dim(1)? as u32;
     let order: Vec<u32> = (0..channels).rev().collect();

@@ -2,18 +2,19 @@
 //!
 //! Li et al. 2020, "On the Sentence Embeddings from Pre-trained Language Models" (BERT-flow), with the
 //! network of Kingma & Dhariwal 2018, "Glow", on vectors. The sizes, the order of operations and the
-//! optimizer are those of the authors' released code:
+//! optimizer follow the authors' released code:
 //!
-//! * what Glow calls an invertible 1x1 convolution is a fixed reversal of the coordinates, without parameters;
-//! * coupling is additive, by networks of three linear layers; two of them have an actnorm of their own, and
-//!   the last one starts at zero;
+//! * Glow's invertible 1x1 convolution is replaced by a fixed reversal of the coordinates, without
+//!   parameters;
+//! * coupling is additive, with networks of three linear layers: the first two are followed by an actnorm,
+//!   and the last starts at zero;
 //! * after each level but the last, the second half of the coordinates leaves, under a plain N(0, 1);
 //! * actnorm is initialised from the first batch, before the first step;
-//! * weight decay acts on every parameter, actnorm's included, and the learning rate is constant.
+//! * weight decay applies to every parameter, including actnorm, and the learning rate is constant.
 //!
-//! On few rows a flow overfits soon: the loss goes on falling while other rows of the same distribution become
-//! ever less likely. The authors go through their text once. Keep some rows back and look at their
-//! [`Flow::bits_per_dimension`].
+//! With few rows, a flow soon overfits: the loss keeps falling while other rows of the same distribution
+//! become less and less likely. The authors make one pass over their corpus. Hold out some rows and watch
+//! their [`Flow::bits_per_dimension`].
 //!
 //! [`FlowTrainer`] fits a [`Flow`]; [`Glow`] is the network itself, as plain functions on tensors.
 
@@ -31,7 +32,7 @@ pub use trainer::{FlowOptions, FlowTrainer};
 
 use crate::post::Result;
 
-/// Where the parameters of a network come from: the tensor for a name and a shape.
+/// The source of a network's parameters: returns the tensor for a name and a shape.
 pub type Source<'a> = dyn FnMut(&str, &[usize]) -> Result<Tensor> + 'a;
 
 /// The first and the second half of the coordinates of x `[B, C]`, both `[B, C/2]` and contiguous.

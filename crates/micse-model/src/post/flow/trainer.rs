@@ -8,26 +8,26 @@ use serde::{Deserialize, Serialize};
 use super::{Flow, Glow, GlowShape};
 use crate::post::{Error, Result};
 
-/// The optimizer's decay of the moments, as in the released code.
+/// Decay rates of the moments, as in the released code.
 const BETAS: (f64, f64) = (0.9, 0.999);
 /// The optimizer's epsilon, as in the released code.
 const EPSILON: f64 = 1e-6;
 
-/// Sizes of a flow, and how it is fitted. The default is the published setting.
+/// Sizes and training settings of a flow. The defaults are the published settings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FlowOptions {
-    /// Levels.
+    /// Number of levels.
     pub levels: usize,
-    /// Steps of a level.
+    /// Number of steps per level.
     pub depth: usize,
-    /// Hidden units of a coupling network.
+    /// Number of hidden units of a coupling network.
     pub width: usize,
     /// Learning rate of AdamW, constant.
     pub learning_rate: f64,
     /// Decoupled weight decay, on all parameters.
     pub weight_decay: f64,
-    /// Largest norm of a gradient over all parameters; larger ones are scaled down to it.
+    /// Maximum norm of the gradient over all parameters; larger gradients are scaled down to it.
     pub clip: f64,
 }
 
@@ -38,7 +38,7 @@ impl Default for FlowOptions {
 }
 
 impl FlowOptions {
-    /// The sizes of the network for rows of `dimension`.
+    /// The sizes of the network for rows of this dimension.
     pub fn shape(&self, dimension: usize) -> GlowShape {
         GlowShape { dimension, levels: self.levels, depth: self.depth, width: self.width }
     }
@@ -58,9 +58,10 @@ impl FlowOptions {
     }
 }
 
-/// A flow that is being fitted: one [`step`](Self::step) a batch, then [`finish`](Self::finish).
+/// Fits a flow: one [`step`](Self::step) per batch, then [`finish`](Self::finish).
 ///
-/// The same options, stream and batches give the same bits on the CPU, at any number of threads.
+/// On the CPU, the same options, stream and batches give bit-for-bit identical results with any number of
+/// threads.
 pub struct FlowTrainer {
     options: FlowOptions,
     shape: GlowShape,
@@ -70,11 +71,11 @@ pub struct FlowTrainer {
 }
 
 impl FlowTrainer {
-    /// A fit for rows of `dimension`; new weights are drawn from `stream`.
+    /// A fit for rows of this dimension; new weights are drawn from `stream`.
     ///
     /// # Errors
-    /// An option outside its range; a dimension that 2^levels does not divide (a flow neither pads nor splits
-    /// unevenly).
+    /// Fails if an option is out of range, or if the dimension is not divisible by 2^levels (a flow neither
+    /// pads nor splits unevenly).
     pub fn new(options: FlowOptions, dimension: usize, stream: Stream) -> Result<Self> {
         options.check()?;
         let shape = options.shape(dimension);
@@ -82,12 +83,13 @@ impl FlowTrainer {
         Ok(Self { options, shape, stream, steps: 0, network: None })
     }
 
-    /// One step of AdamW, without bias correction as in the released code, on `batch` `[B, D]` (f32, taken as constants). Gives the loss before the step: the
-    /// mean of [`Glow::bits_per_dimension`]. The first batch also initialises the network.
+    /// Takes one AdamW step, without bias correction as in the released code, on `batch` `[B, D]` (f32,
+    /// treated as constants). Returns the loss before the step: the mean of [`Glow::bits_per_dimension`]. The
+    /// first batch also initialises the network.
     ///
     /// # Errors
-    /// A batch of another shape or type; an entry that is NaN or infinite; a first batch of fewer than 2
-    /// rows, or with a coordinate that is the same in all of them; a loss or gradient that is not finite.
+    /// Fails if the batch has a different shape or type, an entry is NaN or infinite, the first batch has
+    /// fewer than 2 rows or a constant coordinate, or the loss or gradient is not finite.
     pub fn step(&mut self, batch: &Tensor) -> Result<f64> {
         let batch = batch.detach();
         self.check(&batch)?;
@@ -117,7 +119,7 @@ impl FlowTrainer {
         Ok(value)
     }
 
-    /// Steps taken so far.
+    /// Number of steps taken so far.
     pub fn steps(&self) -> usize {
         self.steps
     }
@@ -125,7 +127,7 @@ impl FlowTrainer {
     /// The fitted flow, on the CPU.
     ///
     /// # Errors
-    /// No step was taken.
+    /// Fails if no step was taken.
     pub fn finish(self) -> Result<Flow> {
         let (_, parameters) = self.network.ok_or(Error::NoStep)?;
         let mut values = parameters.values()?.into_iter();
@@ -159,13 +161,13 @@ impl FlowTrainer {
     }
 }
 
-/// A network initialised on `batch`, its parameters as variables.
+/// A network initialised from `batch`, with its parameters as variables.
 fn start(shape: GlowShape, batch: &Tensor, stream: Stream) -> Result<(Glow, ParameterSet)> {
     let mut values = Glow::initialised(shape, batch, stream)?.parameters().into_iter();
     let mut parameters = ParameterSet::new();
     let glow = Glow::build(shape, &mut |name, _| {
         let (_, value) = values.next().expect("the values are of a network of this shape");
-        // The released code leaves no parameter out of weight decay.
+        // The released code applies weight decay to all parameters.
         Ok(parameters.add(name, Group::Weight, &value)?)
     })?;
     Ok((glow, parameters))
