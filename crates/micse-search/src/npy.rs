@@ -83,8 +83,8 @@ impl Npy {
         let expected = entries.and_then(|bytes| start.checked_add(bytes as u64));
         if expected != Some(found) {
             return Err(refused(&format!(
-                "the header declares {rows} rows of {columns} f32, but the file has {found} bytes; it is truncated, or contains \
-                 more than one matrix; write it again"
+                "the header declares {rows} rows of {columns} f32, but the file has {found} bytes; it is truncated, or \
+                 contains more than one matrix; write it again"
             )));
         }
         Ok(Self { file, path: path.into(), start, rows, columns })
