@@ -15,7 +15,10 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file that does not exist, or is a folder.
-    #[error("{}: {found}; pass a file of word vectors in GloVe's text format or word2vec's text or binary format", path.display())]
+    #[error(
+        "{}: {found}; pass word vectors in GloVe's text format or in word2vec's text or binary format",
+        path.display()
+    )]
     Place {
         /// The path.
         path: PathBuf,
