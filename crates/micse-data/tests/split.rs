@@ -40,7 +40,7 @@ fn sizes_are_parsed_and_refused() {
         assert!(error.to_string().contains("0.1%"), "{text}: {error}");
     }
     let error = parse_sizes("1%,1.0%").unwrap_err().to_string();
-    assert!(error.contains("twice"), "{error}");
+    assert!(error.contains("is repeated"), "{error}");
 }
 
 #[test]

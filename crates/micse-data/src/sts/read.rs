@@ -83,7 +83,7 @@ fn text(path: &Path) -> Result<String> {
     let file = std::fs::File::open(path).map_err(|source| {
         if source.kind() == std::io::ErrorKind::NotFound {
             let remedy =
-                "SentEval's or the demo layout needs it; complete the folder, or select only tasks that it has";
+                "SentEval's layout or the demo layout needs it; complete the folder, or select only tasks that it has";
             return Error::Missing { path: path.to_owned(), remedy: remedy.to_owned() };
         }
         Error::Read { path: path.to_owned(), source }
