@@ -32,7 +32,7 @@ pub struct Located<T> {
 pub enum CorpusSource {
     /// The generated demo corpus.
     Demo,
-    /// Files, one sentence a line.
+    /// Files with one sentence per line.
     Files(Vec<PathBuf>),
 }
 
@@ -40,7 +40,7 @@ impl CorpusSource {
     /// Reads or generates the corpus.
     ///
     /// # Errors
-    /// Those of [`Corpus::open`].
+    /// The errors of [`Corpus::open`].
     pub fn open(&self) -> Result<Corpus> {
         match self {
             Self::Demo => Ok(Corpus::demo()),

@@ -15,8 +15,8 @@ use crate::sts::{Suite, Task};
 pub struct Overlap {
     /// Number of training sentences searched.
     pub sentences: usize,
-    /// One row per subset, in the suite's order. The development sets come last, as the tasks `dev` and `SICK
-    /// dev`.
+    /// One row per subset, in the suite's order. The development sets come last, as the tasks `dev` and
+    /// `SICK dev`.
     pub subsets: Vec<SharedSubset>,
     /// The shared sentences, each once, in the order of the evaluation.
     pub shared: Vec<Shared>,

@@ -4,9 +4,9 @@
 //!
 //! * [`InfoNceForm::Standard`]: the mean over `i` of
 //!   `ln( sum_j exp s(z1_i, z2_j) + sum_k exp s(z1_i, q_k) ) - s(z1_i, z2_i)`, the positive `j = i` included.
-//! * [`InfoNceForm::AsPrinted`] (Eq. 2 of the miCSE paper): the *sum* over `i` of `ln( sum_{j != i} exp s(z1_i,
-//!   z1_j) + sum_k exp s(z1_i, q_k) ) - s(z1_i, z2_i)`. The positive is not in the denominator, so the value can
-//!   be negative; the in-batch negatives come from the same view.
+//! * [`InfoNceForm::AsPrinted`] (Eq. 2 of the miCSE paper): the *sum* over `i` of
+//!   `ln( sum_{j != i} exp s(z1_i, z1_j) + sum_k exp s(z1_i, q_k) ) - s(z1_i, z2_i)`. The positive is
+//!   not in the denominator, so the value can be negative; the in-batch negatives come from the same view.
 
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};

@@ -176,8 +176,8 @@ fn group_cross_entropy(scores: &Tensor, positives: usize, form: PeerForm) -> Res
 
 /// The logits `ln P - ln(1 - P)` of the shares of groups `[B, G]`, G at least 2.
 ///
-/// The largest share can round to 1, where `1 - P` loses all precision. Its logit is therefore computed as `s_g -
-/// ln sum_{h != g} exp s_h`. All other shares are at most 1/2.
+/// The largest share can round to 1, where `1 - P` loses all precision. Its logit is therefore computed as
+/// `s_g - ln sum_{h != g} exp s_h`. All other shares are at most 1/2.
 fn share_logits(scores: &Tensor) -> Result<Tensor> {
     let (_, size) = scores.dims2()?;
     let log_shares = log_shares(scores)?;

@@ -36,8 +36,8 @@ pub struct PairedDifference {
     pub n: usize,
 }
 
-/// The mean of `d[i] = first[i] - second[i]`, with Student's interval and test: `t = mean / (s / sqrt(n))` with n
-/// - 1 degrees of freedom, where s is the standard deviation of the differences (n - 1).
+/// The mean of `d[i] = first[i] - second[i]`, with Student's interval and test: `t = mean / (s / sqrt(n))` with
+/// n - 1 degrees of freedom, where s is the standard deviation of the differences (n - 1).
 ///
 /// A pair is two scores with the same seed. For a method without seeds, repeat its one score: the test is then
 /// that of one sample against a constant.

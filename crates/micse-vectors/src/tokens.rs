@@ -5,8 +5,8 @@
 //!    (`u.s.`).
 //! 3. The rest is split at every inner mark, except full stops, `&` and `_`, and commas and colons between digits
 //!    (`1,000`, `3.5`, `at&t`); the marks are tokens.
-//! 4. English clitics are split off, as in the Penn Treebank and in GloVe's own training corpus: `john 's`, `do
-//!    n't`.
+//! 4. English clitics are split off, as in the Penn Treebank and in GloVe's own training corpus: `john 's`,
+//!    `do n't`.
 //!
 //! The characters themselves are unchanged; [`fold`] maps a token to the form used in training and look-up.
 

@@ -3,8 +3,8 @@
 //!
 //! | operation | works on | method | paper |
 //! |---|---|---|---|
-//! | [`repeat_subwords`] | token ids | `ESimCSE` | Wu et al. 2022, "Enhanced Sample Building Method" |
-//! | [`shuffle`], [`reverse`], [`delete`], [`repeat`] | token ids | PCL | Wu et al. 2022, "PCL: Peer-Contrastive Learning" |
+//! | [`repeat_subwords`] | token IDs | `ESimCSE` | Wu et al. 2022, "Enhanced Sample Building Method" |
+//! | [`shuffle`], [`reverse`], [`delete`], [`repeat`] | token IDs | PCL | Wu et al. 2022, "PCL: Peer-Contrastive Learning" |
 //! | [`mask_span`] | text | Mirror-BERT | Liu et al. 2021 |
 //! | [`shuffle_positions`], [`cut_off`] | positions, columns | `ConSERT` | Yan et al. 2021 |
 //! | [`pair_partners`] | sentence numbers | Contrastive Tension | Carlsson et al. 2021 |

@@ -51,8 +51,8 @@ pub fn mask_span(
 
 /// An operation on the text of a sentence, with its settings.
 ///
-/// In a recipe: `{ kind = "mask-span" }`, or with other values `{ kind = "mask-span", characters = 5, minimum =
-/// 30, form = "released-code" }`.
+/// In a recipe: `{ kind = "mask-span" }`, or with other values
+/// `{ kind = "mask-span", characters = 5, minimum = 30, form = "released-code" }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TextOp {

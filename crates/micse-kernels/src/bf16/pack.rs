@@ -103,8 +103,8 @@ impl<'a, T: Element> Source<'a, T> {
         bits(2 * pair) | bits(2 * pair + 1) << 16
     }
 
-    /// Fills a block of words. The word of pair `pairs.start` + p and width `widths.start` + w is written to `p *
-    /// place.pair + w * place.width`, counted in words of `out`; it is zero outside the matrix. One of the two
+    /// Fills a block of words. The word of pair `pairs.start` + p and width `widths.start` + w is written to
+    /// `p * place.pair + w * place.width`, counted in words of `out`; it is zero outside the matrix. One of the two
     /// steps is 1, and `pairs` (if `place.pair` is 1) or `widths` (otherwise) is a multiple of a line.
     pub(super) fn fill(&self, isa: Isa, out: &mut [Line], block: Block) {
         let run = if block.pair_step == 1 { block.pairs } else { block.widths };
