@@ -143,7 +143,7 @@ fn what_cannot_be_encoded_leaves_no_file() {
         std::fs::read_dir(folder.path()).expect("the folder").flatten().map(|e| e.file_name()).collect();
     assert_eq!(left, ["notes.txt"]);
     micse(&["encode", "--model", "demo", "--input", "no-such.txt"])
-        .refused(&["no-such.txt", "one sentence a line"]);
+        .refused(&["no-such.txt", "one sentence per line"]);
     micse(&["encode", "--model", "no-such", "--input", text(&input)]).refused(&["no-such"]);
     micse(&["encode", "--model", "demo", "--input", text(&input), "--json"]).refused(&["--output"]);
     let bare = folder.path().join("bare");

@@ -127,7 +127,7 @@ fn kept_embeddings_are_those_of_text_and_model() {
         "--query",
         "A pump.",
     ])
-    .refused(&["32 entries", "256", "the model that they were encoded by"]);
+    .refused(&["32 entries", "256", "the model that encoded them"]);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn searches_that_make_no_sense_are_refused() {
         .refused(&["short.txt", "1 sentences"]);
     let bytes = std::fs::read(&rows).expect("rows.npy");
     std::fs::write(&rows, &bytes[..bytes.len() - 4]).expect("rows.npy");
-    search(&["--corpus", text(&rows), "--query", "x"]).refused(&["rows.npy", "cut off"]);
+    search(&["--corpus", text(&rows), "--query", "x"]).refused(&["rows.npy", "truncated"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! A corpus: unlabelled sentences, one a line, held in one buffer.
+//! A corpus: unlabelled sentences, one per line, in one buffer.
 //!
-//! Files are plain text, Zstandard or gzip (by their first bytes, not by their names) and are streamed, so memory holds the sentences and eight bytes each, nothing more.
+//! Files are plain text, Zstandard or gzip, detected by their first bytes and not by their names. They are
+//! streamed, so memory holds only the sentences and eight bytes for each.
 pub(crate) mod bytes;
 mod reader;
 
@@ -17,31 +18,31 @@ pub use reader::SentenceReader;
 #[derive(Clone, Debug)]
 pub struct Corpus {
     text: String,
-    /// Where each sentence ends in `text`; sentence `i` begins where sentence `i - 1` ends.
+    /// Where each sentence ends in `text`; sentence `i` starts where sentence `i - 1` ends.
     ends: Vec<usize>,
     info: CorpusInfo,
 }
 
-/// What identifies a corpus: enough to tell whether two runs saw the same text.
+/// Identifies a corpus: enough to check whether two runs used the same sentences.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CorpusInfo {
     /// The files read, in order, or `demo`.
     pub sources: Vec<String>,
-    /// The number of sentences.
+    /// Number of sentences.
     pub sentences: usize,
-    /// Blank lines that were skipped.
+    /// Number of blank lines skipped.
     pub blank_lines: usize,
-    /// SHA-256, in hexadecimal, of the sentences each followed by a line feed.
+    /// SHA-256, in hexadecimal, of the sentences, each followed by a line feed.
     pub sha256: String,
 }
 
 impl Corpus {
-    /// Reads files of one sentence a line, one after the other. White space around a sentence and a byte order
-    /// mark are removed, blank lines are skipped and counted, repeats are kept.
+    /// Reads files with one sentence per line, one after the other. Removes white space around each sentence and a
+    /// byte order mark, skips and counts blank lines, keeps repeated sentences.
     ///
     /// # Errors
-    /// A file that is missing or cannot be read, a line that is not UTF-8 (with its number and byte offset),
-    /// compressed data that ends early, a file of another encoding or format, and files that hold no sentence at all.
+    /// A file that is missing, unreadable or in another encoding or format; a line that is not UTF-8 (with its
+    /// number and byte offset); compressed data that ends early; files without any sentence.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         let mut builder = Builder::default();
         for path in paths {
@@ -65,8 +66,8 @@ impl Corpus {
         Ok(corpus)
     }
 
-    /// The corpus of sentences in memory, under the given name; blank ones are skipped and counted, white space
-    /// around a sentence is removed, and so is what follows its first line.
+    /// Builds a corpus from sentences in memory, under the given name. Skips and counts blank ones, removes white
+    /// space around each sentence, and drops everything after its first line.
     pub fn from_sentences(name: &str, sentences: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let mut builder = Builder::default();
         for sentence in sentences {
@@ -80,17 +81,17 @@ impl Corpus {
         Self::from_sentences("demo", demo::corpus())
     }
 
-    /// The number of sentences.
+    /// Number of sentences.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is no sentence.
+    /// Whether the corpus is empty.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// Sentence `i`, without white space around it.
+    /// Sentence `i`, without surrounding white space.
     ///
     /// # Panics
     /// If `i` is not below [`Corpus::len`].
@@ -104,7 +105,7 @@ impl Corpus {
         (0..self.len()).map(|i| self.get(i))
     }
 
-    /// What identifies the corpus.
+    /// The corpus's identity.
     pub fn info(&self) -> &CorpusInfo {
         &self.info
     }
@@ -140,7 +141,7 @@ impl Builder {
     }
 }
 
-/// The last part of a path. The folder is left out, so that a moved file still compares equal.
+/// The last part of a path, without the folder, so that a moved file still compares equal.
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

@@ -1,8 +1,8 @@
-//! The crate's one error type.
+//! The crate's error type.
 
 use std::path::PathBuf;
 
-/// What can go wrong with files of sentences, splits and the places they are looked for.
+/// Errors of files of sentences, splits and data locations.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,27 +11,27 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A file or folder is not there.
+    /// A file or folder does not exist.
     #[error("{} not found; {remedy}", path.display())]
     Missing {
         /// The file or folder.
         path: PathBuf,
-        /// What was expected there and what to do.
+        /// What was expected there, and the fix.
         remedy: String,
     },
-    /// A folder stands where a file was expected.
-    #[error("{} is a folder; name the text files in it", path.display())]
+    /// A folder where a file was expected.
+    #[error("{} is a folder; pass the text files in it", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
     },
     /// A line is not UTF-8.
     #[error(
-        "{}:{line}: not UTF-8 at byte {offset} of the text; if it is in a Latin-1 encoding, convert it with \
-         `iconv -f latin1 -t utf-8`; if it is no text, give another file",
+        "{}:{line}: not UTF-8 at byte {offset} of the text; if it is Latin-1, convert it with \
+         `iconv -f latin1 -t utf-8`; if it is not text, use another file",
         path.display()
     )]
     NotUtf8 {
@@ -42,9 +42,9 @@ pub enum Error {
         /// Offset of the first bad byte in the (decompressed) file, from 0.
         offset: u64,
     },
-    /// A line that is no sentence.
+    /// A line too long to be a sentence.
     #[error(
-        "{}:{line}: the line is longer than {limit} bytes; a corpus has one sentence a line, is this a text file?",
+        "{}:{line}: the line is longer than {limit} bytes; check that this is a text file with one sentence per line",
         path.display()
     )]
     LongLine {
@@ -52,22 +52,26 @@ pub enum Error {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// The most bytes of a line.
+        /// The longest allowed line, in bytes.
         limit: usize,
     },
     /// A file of another encoding or format than UTF-8 text.
-    #[error("{}: this is {found}, not UTF-8 text; convert it first: `{remedy} {} > text.txt`", path.display(), path.display())]
+    #[error(
+        "{}: this is {found}, not UTF-8 text; convert it first: `{remedy} {} > text.txt`",
+        path.display(),
+        path.display()
+    )]
     NoText {
         /// The file.
         path: PathBuf,
-        /// What its first bytes say.
+        /// The format that its first bytes indicate.
         found: String,
-        /// The command that makes a text of it.
+        /// The command that converts it to text.
         remedy: String,
     },
-    /// A line with a NUL, which no text has.
+    /// A line with a NUL, which no text contains.
     #[error(
-        "{}:{line}: a NUL character; the file is binary, or UTF-16 without its mark (convert that with \
+        "{}:{line}: a NUL character; the file is binary, or UTF-16 without a byte order mark (convert it with \
          `iconv -f utf-16le -t utf-8`)",
         path.display()
     )]
@@ -78,25 +82,27 @@ pub enum Error {
         line: usize,
     },
     /// A compressed file ends in the middle.
-    #[error("{}: the compressed data ends early, after {lines} lines; fetch the file again", path.display())]
+    #[error("{}: the compressed data ends early, after {lines} lines; download the file again", path.display())]
     Truncated {
         /// The file.
         path: PathBuf,
-        /// Whole lines that could be read.
+        /// Complete lines read before the end.
         lines: usize,
     },
     /// No sentence was found.
-    #[error("no sentence in {sources} ({blank_lines} blank lines); a corpus holds one sentence a line")]
+    #[error(
+        "no sentences in {sources} ({blank_lines} blank lines); use a text file with one sentence per line"
+    )]
     EmptyCorpus {
         /// The files that were read.
         sources: String,
-        /// Blank lines that were skipped.
+        /// Number of blank lines skipped.
         blank_lines: usize,
     },
-    /// More sentences than 32-bit indices can name.
-    #[error("{sentences} sentences are too many; a corpus holds at most {}", u32::MAX)]
+    /// More sentences than 32-bit indices can address.
+    #[error("{sentences} sentences are too many; the limit is {}", u32::MAX)]
     TooManySentences {
-        /// How many there are.
+        /// Number of sentences.
         sentences: usize,
     },
     /// A line of a file does not have the expected form.
@@ -106,43 +112,43 @@ pub enum Error {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What the line holds.
+        /// What the line contains.
         found: String,
-        /// What it should hold.
+        /// What it should contain.
         expected: String,
     },
     /// The score file and the sentence file of an STS subset differ in length.
     #[error(
         "{} has {scores} lines but {} has {pairs}; \
-         the two files go line by line, an unscored pair has an empty score line",
+         the two files must match line by line; leave the score line of an unscored pair empty",
         gs.display(),
         input.display()
     )]
     LineCounts {
         /// The score file.
         gs: PathBuf,
-        /// Lines in it.
+        /// Its number of lines.
         scores: usize,
         /// The sentence file.
         input: PathBuf,
-        /// Lines in it.
+        /// Its number of lines.
         pairs: usize,
     },
-    /// A test set holds no scored pair.
+    /// An STS set without a scored pair.
     #[error("{}: no scored pair", path.display())]
     NoPairs {
         /// The file.
         path: PathBuf,
     },
-    /// A task of that name does not exist.
+    /// An unknown STS task.
     #[error("unknown STS task '{name}'; this folder's tasks are {known}")]
     UnknownTask {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The known names.
         known: String,
     },
-    /// A split size, a seed or a list of them cannot be understood.
+    /// A split size, a seed or a list of them that cannot be parsed.
     #[error("'{text}' is not {expected}")]
     Parse {
         /// The text.
@@ -150,55 +156,57 @@ pub enum Error {
         /// What it should be, with an example.
         expected: String,
     },
-    /// A split asks for more sentences than the corpus has.
-    #[error("a split of {size} was asked for, but the corpus has {sentences} sentences")]
+    /// A split larger than the corpus.
+    #[error(
+        "a split of {size} is larger than the corpus of {sentences} sentences; use a smaller size or more text"
+    )]
     SplitTooLarge {
-        /// The size asked for.
+        /// The requested size.
         size: String,
-        /// The sentences there are.
+        /// Number of sentences in the corpus.
         sentences: usize,
     },
-    /// No published split file fits.
-    #[error("no split file for size {size} and seed {seed} in {}; it holds {there}", folder.display())]
+    /// No published split file matches.
+    #[error("no split file for size {size} and seed {seed} in {}; available: {there}", folder.display())]
     NoSplitFile {
         /// The folder.
         folder: PathBuf,
-        /// The size asked for.
+        /// The requested size.
         size: String,
-        /// The seed asked for.
+        /// The requested seed.
         seed: u64,
         /// Sizes and seeds found.
         there: String,
     },
-    /// Neither a flag nor the environment says where data is.
-    #[error("no {what} given; looked at {looked}; {remedy}")]
+    /// Neither an option nor the environment names the data.
+    #[error("no {what} given; searched {looked}; {remedy}")]
     NotGiven {
         /// Corpus, STS folder or encoder.
         what: &'static str,
-        /// The places looked at.
+        /// The places searched.
         looked: String,
         /// How to get it.
         remedy: String,
     },
-    /// An augmentation cannot be drawn with its settings.
+    /// An augmentation with invalid settings.
     #[error("{operation}: {problem}")]
     Augmentation {
-        /// The operation, as recipes name it.
+        /// The operation's name in recipes.
         operation: &'static str,
-        /// What is wrong and what to do.
+        /// The problem and the fix.
         problem: String,
     },
-    /// The value of a flag cannot be used.
+    /// An option with an invalid value.
     #[error("{flag} {value}: {problem}")]
     Flag {
-        /// The flag.
+        /// The option.
         flag: &'static str,
         /// Its value.
         value: String,
-        /// What is wrong and what to do.
+        /// The problem and the fix.
         problem: String,
     },
 }
 
-/// The crate's results.
+/// The crate's result type.
 pub type Result<T> = std::result::Result<T, Error>;

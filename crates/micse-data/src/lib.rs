@@ -1,11 +1,11 @@
-//! The data of sentence embeddings: corpora of unlabelled sentences, seeded low-shot splits and epoch orders, sets
-//! for semantic textual similarity, the rule of where all that is found, and a generated demo that needs no
-//! download. The crate yields text and indices; it knows neither tokenizers nor tensors.
+//! Data for sentence embeddings: corpora of unlabelled sentences, seeded low-shot splits and epoch orders, STS
+//! sets, the rule that locates them, and a generated demo that needs no download. The crate yields text and
+//! indices; it uses no tokenizers or tensors.
 //!
 //! ```
 //! use micse_data::{Corpus, EpochOrder, Split};
 //!
-//! // A corpus, a tenth of it drawn with seed 48, and the first batch of four sentences.
+//! A corpus, a 10 % split drawn with seed 48, and the first batch of four sentences.
 //! let corpus = Corpus::from_sentences("counting", (0..100).map(|i| format!("We counted {i} sheep.")));
 //! let split = Split::draw(corpus.len(), "10%".parse()?, 48)?;
 //! let mut order = EpochOrder::new(split.indices.len(), 4, 48);
@@ -16,15 +16,15 @@
 //! # Ok::<(), micse_data::Error>(())
 //! ```
 //!
-//! * [`corpus`]: files of one sentence a line, plain, Zstandard or gzip, in one buffer.
+//! * [`corpus`]: files with one sentence per line (plain, Zstandard or gzip) in one buffer.
 //! * [`split`]: nested low-shot splits by count or fraction; the published split files.
-//! * [`order`]: which sentences come at which step.
+//! * [`order`]: the sentences of each step.
 //! * [`masking`]: masked copies of tokenized sentences, for masked language modelling.
-//! * [`augment`]: other views of a sentence, and pairs of sentences.
-//! * [`sts`]: test sets of scored pairs, in `SentEval`'s layout or the demo's.
-//! * [`overlap`]: which evaluation sentences stand in a training text.
-//! * [`locate`]: a flag, else `MICSE_DATA`, else an error that helps.
-//! * [`demo`]: a seeded grammar's corpus and graded pairs.
+//! * [`augment`]: views of a sentence, and pairs of sentences.
+//! * [`sts`]: STS sets, in `SentEval`'s layout or the demo's.
+//! * [`overlap`]: evaluation sentences that also occur in a training corpus.
+//! * [`locate`]: an option, else `MICSE_DATA`, else an error with instructions.
+//! * [`demo`]: a corpus and graded pairs from a seeded grammar.
 pub mod augment;
 pub mod corpus;
 pub mod demo;

@@ -1,29 +1,29 @@
-//! The rule of where data is found.
+//! Locates data.
 //!
-//! A flag; else the environment variable `MICSE_DATA`, a folder with `wiki/`, `senteval/` and
-//! `bert-base-uncased/`; else an error that lists where was looked. The value `demo` of a flag means what the
-//! repository ships: the folder `data/`, found upward from the working directory, and the generated corpus.
-//! Nothing is taken in silence: every answer has a line that says what was taken and why.
+//! An option comes first; then the environment variable `MICSE_DATA`, a folder with `wiki/`, `senteval/` and
+//! `bert-base-uncased/`; otherwise, an error that lists the places searched. The option value `demo` means the
+//! data shipped with the repository: the folder `data/`, found upward from the working directory, and the
+//! generated corpus. There are no silent choices: every result has a one-line note on what is used and why.
 use std::path::{Path, PathBuf};
 
 use crate::corpus::Corpus;
 use crate::error::{Error, Result};
 
-/// The variable that names the data folder.
+/// The environment variable with the data folder.
 pub const DATA_VARIABLE: &str = "MICSE_DATA";
 
-/// The flag value for what the repository ships.
+/// The option value for the data shipped with the repository.
 pub const DEMO: &str = "demo";
 
-/// The corpus in the data folder that is taken without a flag.
+/// The corpus in the data folder that is used without an option.
 const DEFAULT_CORPUS: &str = "wiki/enwiki_sentences_00.txt.zst";
 
-/// Something found, and why.
+/// A located item, and why it was chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located<T> {
-    /// What was found.
+    /// The item.
     pub place: T,
-    /// One line for the user: what was taken and why.
+    /// One line for the user: what is used and why.
     pub note: String,
 }
 
@@ -32,7 +32,7 @@ pub struct Located<T> {
 pub enum CorpusSource {
     /// The generated demo corpus.
     Demo,
-    /// Files, one sentence a line.
+    /// Files with one sentence per line.
     Files(Vec<PathBuf>),
 }
 
@@ -40,7 +40,7 @@ impl CorpusSource {
     /// Reads or generates the corpus.
     ///
     /// # Errors
-    /// Those of [`Corpus::open`].
+    /// The errors of [`Corpus::open`].
     pub fn open(&self) -> Result<Corpus> {
         match self {
             Self::Demo => Ok(Corpus::demo()),
@@ -49,30 +49,30 @@ impl CorpusSource {
     }
 }
 
-/// Applies the rule, in a given environment.
+/// Applies the rule in a given environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locator {
     /// The value of `MICSE_DATA`, if set.
     pub micse_data: Option<PathBuf>,
-    /// The folder from which `data/` is looked for upward.
+    /// The folder from which to search upward for `data/`.
     pub start: PathBuf,
 }
 
 impl Locator {
-    /// The process's own environment and working directory. An empty `MICSE_DATA` counts as not set.
+    /// The process's environment and working directory. An empty `MICSE_DATA` counts as unset.
     ///
     /// # Errors
-    /// No working directory.
+    /// The working directory cannot be determined.
     pub fn from_env() -> Result<Self> {
         let start = std::env::current_dir().map_err(|source| Error::Read { path: ".".into(), source })?;
         let micse_data = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
         Ok(Self { micse_data, start })
     }
 
-    /// The corpus: `flag` holds the values of `--corpus`, files or the one word `demo`.
+    /// Locates the corpus. `flag` contains the values of `--corpus`: files, or the single word `demo`.
     ///
     /// # Errors
-    /// A file that does not exist, `demo` among files, and no flag without a data folder that has a corpus.
+    /// A file that does not exist; `demo` together with files; no option and no data folder with a corpus.
     pub fn corpus(&self, flag: &[String]) -> Result<Located<CorpusSource>> {
         let refused = |value: &str, problem: &str| Error::Flag {
             flag: "--corpus",
@@ -83,7 +83,7 @@ impl Locator {
             if flag.len() > 1 {
                 return Err(refused(
                     DEMO,
-                    "does not go together with files; write ./demo for a file of that name",
+                    "cannot be combined with files; write ./demo for a file of that name",
                 ));
             }
             let note = "corpus: the generated demo sentences (--corpus demo)".to_owned();
@@ -92,12 +92,12 @@ impl Locator {
         for value in flag {
             let path = Path::new(value);
             if path.is_dir() {
-                return Err(refused(value, "is a folder; name the text files in it"));
+                return Err(refused(value, "is a folder; pass the text files in it"));
             }
             if !path.exists() {
                 return Err(refused(
                     value,
-                    "no such file; name a text file with one sentence a line, or `demo`",
+                    "no such file; pass a text file with one sentence per line, or `demo`",
                 ));
             }
         }
@@ -113,27 +113,27 @@ impl Locator {
         Ok(Located { place: CorpusSource::Files(vec![path]), note })
     }
 
-    /// The folder of STS sets: `flag` is the value of `--sts`, a folder or `demo`.
+    /// Locates the folder of STS sets. `flag` is the value of `--sts`: a folder or `demo`.
     ///
     /// # Errors
-    /// A folder that does not exist, and no flag without a data folder that has `senteval/`.
+    /// A folder that does not exist; no option and no data folder with `senteval/`.
     pub fn sts(&self, flag: Option<&str>) -> Result<Located<PathBuf>> {
         self.folder("STS data", "--sts", flag, "sts-demo", "senteval")
     }
 
-    /// The folder of the pre-trained encoder: `flag` is the value of `--model`, a folder or `demo`.
+    /// Locates the folder of the pre-trained encoder. `flag` is the value of `--model`: a folder or `demo`.
     ///
     /// # Errors
-    /// A folder that does not exist (commands turn Hub model IDs into folders first), and no flag without a data folder
-    /// that has `bert-base-uncased/`.
+    /// A folder that does not exist (commands that download Hub models resolve their IDs to folders first); no
+    /// option and no data folder with `bert-base-uncased/`.
     pub fn model(&self, flag: Option<&str>) -> Result<Located<PathBuf>> {
         self.folder("encoder", "--model", flag, "encoder", "bert-base-uncased")
     }
 
-    /// The folder `data/` that the repository ships, holding `encoder/` and `sts-demo/`: the first one found from
-    /// the start folder upward.
+    /// The shipped folder `data/`, which contains `encoder/` and `sts-demo/`: the first match from the start
+    /// folder upward.
     ///
-    /// # Errors
+    /// No such folder; the error names the start of the search.
     /// No such folder: the error names where the search began.
     pub fn shipped_folder(&self) -> Result<PathBuf> {
         let holds_all =
@@ -142,7 +142,7 @@ impl Locator {
             Error::NotGiven {
                 what: "shipped data folder",
                 looked: format!(
-                    "data/ (with encoder/ and sts-demo/) in {} and the folders above it",
+                    "data/ (with encoder/ and sts-demo/) in {} and its parent folders",
                     self.start.display()
                 ),
                 remedy: "run the command inside the repository".to_owned(),
@@ -163,9 +163,9 @@ impl Locator {
             Some(value) if Path::new(value).is_dir() => (PathBuf::from(value), flag.to_owned()),
             Some(value) => {
                 let problem = if what == "encoder" && is_hub_id(value) {
-                    "no such folder; a model of the Hub has to be fetched before, then give its folder, or `demo`"
+                    "no such folder; download the Hub model first and pass its folder, or pass `demo`"
                 } else {
-                    "no such folder; give a folder, or `demo`"
+                    "no such folder; pass an existing folder, or `demo`"
                 };
                 return Err(Error::Flag { flag, value: value.to_owned(), problem: problem.to_owned() });
             }
@@ -175,15 +175,15 @@ impl Locator {
         Ok(Located { place, note })
     }
 
-    /// A path under the data folder, which has to exist.
+    /// A path in the data folder; it must exist.
     fn under_data(&self, what: &'static str, flag: &str, value: &str, part: &str) -> Result<PathBuf> {
         let Some(data) = &self.micse_data else {
             return Err(Error::NotGiven {
                 what,
                 looked: format!("{flag} and {DATA_VARIABLE} (neither is set)"),
                 remedy: format!(
-                    "give {flag} {value}, set {DATA_VARIABLE} to a folder that holds {part}, or take what the \
-                     repository ships with `{flag} demo`"
+                    "pass {flag} {value}, set {DATA_VARIABLE} to a folder that contains {part}, or use the \
+                     shipped data with `{flag} demo`"
                 ),
             });
         };
@@ -192,14 +192,15 @@ impl Locator {
             return Ok(path);
         }
         let remedy = format!(
-            "{DATA_VARIABLE} is {}, which should hold {part}; or give {flag} {value}",
+            "{DATA_VARIABLE} is {}, which must contain {part}; fix it, or pass {flag} {value}",
             data.display()
         );
         Err(Error::Missing { path, remedy })
     }
 }
 
-/// Whether a value looks like `owner/name` or `name`, with an optional `@revision`, and not like a path.
+/// Whether a value looks like a Hub model ID (`owner/name` or `name`, with an optional `@revision`) and not like a
+/// path.
 fn is_hub_id(value: &str) -> bool {
     let plain = |part: &str| {
         !part.is_empty()

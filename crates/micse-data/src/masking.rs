@@ -1,22 +1,22 @@
-//! Masking for masked language modelling (Devlin et al. 2019, section 3.1): which tokens of a sentence are to be
-//! predicted, and what stands in their place.
+//! Masking for masked language modelling (Devlin et al. 2019, section 3.1): which tokens of a sentence to predict,
+//! and what replaces them.
 //!
-//! Of the ordinary tokens (no `[CLS]`, `[SEP]`, `[UNK]`, ...) a share `rate` is chosen. Of those chosen, 80 % become
-//! `[MASK]`, 10 % an ordinary token drawn at random, 10 % stay as they are. All of them are to be predicted.
+//! A share `rate` of the ordinary tokens (excluding `[CLS]`, `[SEP]`, `[UNK]`, ...) is chosen. Of these, 80 %
+//! become `[MASK]`, 10 % a random ordinary token, and 10 % stay unchanged. All of them are predicted.
 
 use micse_random::{Draws, Stream};
 
-/// Of chosen tokens, the share that becomes `[MASK]`.
+/// Share of the chosen tokens that become `[MASK]`.
 const MASKED: f64 = 0.8;
-/// Of chosen tokens, the share that becomes `[MASK]` or a random token.
+/// Share of the chosen tokens that become `[MASK]` or a random token.
 const CHANGED: f64 = 0.9;
 
-/// RoBERTa's, XLM-RoBERTa's and MPNet's special tokens.
+/// Special tokens of RoBERTa, XLM-RoBERTa and MPNet.
 const SPECIAL_OF_ROBERTA: [&str; 5] = ["<s>", "</s>", "<pad>", "<unk>", "<mask>"];
-/// What a token begins with that begins a word: byte-level BPE's and SentencePiece's sign for a space.
+/// First character of a token that begins a word: the space marks of byte-level BPE and SentencePiece.
 const SPACES: [char; 2] = ['\u{120}', '\u{2581}'];
 
-/// What masking has to know of a vocabulary.
+/// What masking needs to know about a vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaskVocabulary {
     mask: u32,
@@ -35,15 +35,16 @@ enum Kind {
 }
 
 impl MaskVocabulary {
-    /// The vocabulary whose token of id `i` is `tokens[i]`. An empty token (an id without one) is special.
+    /// Builds the vocabulary in which the token of ID `i` is `tokens[i]`. An empty token (an ID without a token)
+    /// is special.
     ///
-    /// With a `[MASK]` or `[UNK]` it is WordPiece: tokens in square brackets (`[CLS]`, `[unused7]`; not a bracket alone)
-    /// are special, those that begin with `##` continue a word. If it has all of `<s>`, `</s>`, `<pad>` and `<mask>` too,
-    /// it is MPNet's, which are special as well, and the mask is `<mask>`. Else, with a `<mask>`, it is RoBERTa's or
-    /// XLM-RoBERTa's: `<s>`, `</s>`, `<pad>` and `<unk>` are special, and tokens that do not begin with the sign for a space
-    /// continue a word.
+    /// A vocabulary with `[MASK]` or `[UNK]` is WordPiece: tokens in square brackets (`[CLS]`, `[unused7]`; not a
+    /// lone bracket) are special, and tokens that begin with `##` continue a word. If it also has all of `<s>`,
+    /// `</s>`, `<pad>` and `<mask>`, it is MPNet's: those are special too, and the mask is `<mask>`. Otherwise, a
+    /// vocabulary with `<mask>` is RoBERTa's or XLM-RoBERTa's: `<s>`, `</s>`, `<pad>` and `<unk>` are special, and
+    /// tokens that do not begin with the space mark continue a word.
     ///
-    /// `None` if there is no mask, or no ordinary token.
+    /// Returns `None` if there is no mask or no ordinary token.
     pub fn new<S: AsRef<str>>(tokens: &[S]) -> Option<Self> {
         let find = |mask: &str| tokens.iter().position(|token| token.as_ref() == mask);
         let has = |token: &&str| find(token).is_some();
@@ -61,23 +62,23 @@ impl MaskVocabulary {
         (!ordinary.is_empty()).then_some(Self { mask, kinds, ordinary })
     }
 
-    /// The number of ids.
+    /// Number of IDs.
     pub fn len(&self) -> usize {
         self.kinds.len()
     }
 
-    /// Whether there are no ids; never, since there is a mask.
+    /// Whether there are no IDs: never, because there is a mask.
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty()
     }
 
-    /// The id of `[MASK]` or `<mask>`.
+    /// The ID of `[MASK]` or `<mask>`.
     pub fn mask(&self) -> u32 {
         self.mask
     }
 
     fn kind(&self, id: u32) -> Kind {
-        // An id beyond the vocabulary is the caller's error; as a special token it at least stays as it is.
+        // An ID beyond the vocabulary is the caller's error; treated as special, it at least stays unchanged.
         self.kinds.get(id as usize).copied().unwrap_or(Kind::Special)
     }
 }
@@ -106,33 +107,33 @@ fn kind_of_marked_space(token: &str) -> Kind {
     }
 }
 
-/// How tokens are chosen.
+/// How to choose tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Masking {
-    /// The share of ordinary tokens that is chosen; 0.15 as a rule.
+    /// Share of ordinary tokens to choose, usually 0.15.
     pub rate: f64,
-    /// True: words are chosen, with all their tokens (whole-word masking). False: tokens, each for itself. Text that is
-    /// written without spaces is one word to vocabularies that mark spaces.
+    /// Whether to choose words with all their tokens (whole-word masking) or single tokens. Text written without
+    /// spaces is one word for vocabularies that mark spaces.
     pub whole_words: bool,
 }
 
-/// A sentence with masks.
+/// A masked sentence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Masked {
-    /// The ids, with masks and random tokens in place; as many as before.
+    /// The IDs with masks and random tokens in place; the number of IDs is unchanged.
     pub ids: Vec<u32>,
     /// Positions of the chosen tokens, ascending.
     pub positions: Vec<u32>,
-    /// The tokens that stood there.
+    /// The original tokens at these positions.
     pub targets: Vec<u32>,
 }
 
 impl Masking {
-    /// Masks the sentence `ids`: a pure function of its arguments.
+    /// Masks the sentence `ids`; a pure function of its arguments.
     ///
-    /// Of `n` ordinary tokens, `rate n` are chosen, rounded up or down at random so that the mean is exact, but at
-    /// least one if there is one. With whole words, words come in random order; one that would exceed that number is
-    /// passed over, unless none has been chosen at the end: then it is the first.
+    /// Of `n` ordinary tokens, chooses `rate n`, rounded up or down at random so that the mean is exact, but at
+    /// least one if there is one. With whole words, words are visited in random order. A word that would exceed
+    /// that number is skipped; if none was chosen in the end, the first is.
     ///
     /// ```
     /// use micse_data::{MaskVocabulary, Masking};
@@ -185,7 +186,7 @@ impl Masking {
         chosen
     }
 
-    /// First position and length of what is chosen as one: words, or single tokens.
+    /// First position and length of each unit chosen together: words or single tokens.
     fn units(&self, ids: &[u32], vocabulary: &MaskVocabulary) -> Vec<(u32, u32)> {
         let mut units: Vec<(u32, u32)> = Vec::new();
         for (position, &id) in (0_u32..).zip(ids) {

@@ -1,16 +1,15 @@
-//! The order in which a run walks over its split: a new permutation each epoch.
+//! The order in which a run visits its split: a new permutation each epoch.
 
 use micse_random::{Stream, permutation};
 
-/// Sets the epoch orders apart from every other use of a run's seed.
+/// Separates the epoch orders from every other use of a run's seed.
 const EPOCH_ORDER: u64 = 0x6570_6F63_685F_6F72;
 
 /// Batches of positions in a split, as a pure function of (seed, step).
 ///
-/// Epoch e walks over a permutation drawn from (seed, e) in batches; its last, short batch is kept, so that
-/// every sentence comes exactly once an epoch and never twice in one batch. A split smaller than the batch is
-/// one batch. As nothing depends on earlier calls, a run that is resumed at a step sees the batch it would
-/// have seen.
+/// Epoch e visits a permutation drawn from (seed, e) in batches. Its last, short batch is kept, so every sentence
+/// occurs exactly once per epoch and never twice in a batch. A split smaller than the batch is one batch. Nothing
+/// depends on earlier calls, so a resumed run sees the same batches as an uninterrupted one.
 ///
 /// ```
 /// use micse_data::EpochOrder;
@@ -26,12 +25,12 @@ pub struct EpochOrder {
     len: usize,
     batch_size: usize,
     seed: u64,
-    /// The epoch at hand and its permutation: kept because steps come in order.
+    /// The current epoch and its permutation, cached because steps come in order.
     current: Option<(usize, Vec<u32>)>,
 }
 
 impl EpochOrder {
-    /// The order over a split of `len` sentences.
+    /// Creates the order for a split of `len` sentences.
     ///
     /// # Panics
     /// If `len` or `batch_size` is 0.
@@ -41,7 +40,8 @@ impl EpochOrder {
         Self { len, batch_size, seed, current: None }
     }
 
-    /// Positions in the split (0 to `len - 1`) of the batch of step `step`, counted from 0 over all epochs.
+    /// Positions in the split (0 to `len - 1`) of the batch of step `step`. Steps are counted from 0 over all
+    /// epochs.
     pub fn batch(&mut self, step: usize) -> Vec<u32> {
         let epoch = self.epoch_of(step);
         let start = (step % self.steps_per_epoch()) * self.batch_size;
@@ -49,12 +49,12 @@ impl EpochOrder {
         self.permutation(epoch)[start..end].to_vec()
     }
 
-    /// Batches in an epoch, the last short one included.
+    /// Batches per epoch, including the last short one.
     pub fn steps_per_epoch(&self) -> usize {
         self.len.div_ceil(self.batch_size)
     }
 
-    /// The epoch, from 0, to which a step belongs.
+    /// The epoch of a step, from 0.
     pub fn epoch_of(&self, step: usize) -> usize {
         step / self.steps_per_epoch()
     }

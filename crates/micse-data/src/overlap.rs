@@ -1,7 +1,7 @@
-//! Which evaluation sentences stand in a training text.
+//! Evaluation sentences that also occur in a training corpus.
 //!
-//! A model that saw the sentences of a test set in training, even without their scores, is no zero-shot result on it.
-//! [`Overlap::find`] counts them, so that a table's column *train text* can be trusted.
+//! If a model saw the sentences of a test set in training, even without their scores, its result on that set is
+//! not zero-shot. [`Overlap::find`] counts them, so that a table's column *train text* can be trusted.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,52 +10,53 @@ use serde::{Deserialize, Serialize};
 use crate::corpus::Corpus;
 use crate::sts::{Suite, Task};
 
-/// What a training text shares with an evaluation suite.
+/// The sentences shared by a training corpus and an evaluation suite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overlap {
-    /// The number of training sentences looked through.
+    /// Number of training sentences searched.
     pub sentences: usize,
-    /// A row a subset, in the suite's order; the development sets come last, as the tasks `dev` and `SICK dev`.
+    /// One row per subset, in the suite's order. The development sets come last, as the tasks `dev` and
+    /// `SICK dev`.
     pub subsets: Vec<SharedSubset>,
     /// The shared sentences, each once, in the order of the evaluation.
     pub shared: Vec<Shared>,
 }
 
-/// A subset of a task, and what of it stands in the training text.
+/// A subset of a task, and its overlap with the training corpus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedSubset {
     /// The task.
     pub task: String,
     /// The subset.
     pub subset: String,
-    /// Its distinct sentences.
+    /// Number of distinct sentences.
     pub sentences: usize,
-    /// Those that stand in the training text.
+    /// Number of those that occur in the training corpus.
     pub shared: usize,
-    /// Its pairs.
+    /// Number of pairs.
     pub pairs: usize,
-    /// Pairs of which both sentences stand in the training text.
+    /// Number of pairs with both sentences in the training corpus.
     pub shared_pairs: usize,
 }
 
-/// A sentence of the evaluation that the training text has.
+/// An evaluation sentence that occurs in the training corpus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
-    /// The task it was first met in.
+    /// The task where it occurs first.
     pub task: String,
-    /// The sentence as the evaluation has it.
+    /// The sentence as written in the evaluation set.
     pub evaluation: String,
-    /// The first training sentence, from 0, that is the same.
+    /// Index of the first matching training sentence, from 0.
     pub index: usize,
-    /// That sentence.
+    /// That training sentence.
     pub training: String,
 }
 
 impl Overlap {
-    /// Compares all sentences of a suite, its development set among them, with a corpus.
+    /// Compares all sentences of a suite, including its development sets, with a corpus.
     ///
-    /// Sentences count as the same if [`normal_form`] makes them the same. Memory is that of the suite's sentences; the
-    /// corpus is gone through once.
+    /// Sentences match if they have the same [`normal_form`]. The suite's sentences are kept in memory; the corpus
+    /// is read once.
     pub fn find(corpus: &Corpus, suite: &Suite) -> Self {
         let tasks: Vec<(&str, &Task)> = suite
             .tasks
@@ -116,10 +117,10 @@ impl Overlap {
     }
 }
 
-/// A sentence without what typing changes: its letters and digits in lower case, words apart by one space, everything
-/// else gone. `"The cat's  here."` and `"the cat s here"` have the same form.
+/// Removes typographic differences: keeps letters and digits in lower case, and separates words by one space.
+/// `"The cat's  here."` and `"the cat s here"` have the same form.
 ///
-/// A sentence without letters and digits is its own form.
+/// A sentence without letters or digits is its own form.
 pub fn normal_form(sentence: &str) -> String {
     let mut form = String::with_capacity(sentence.len());
     for c in sentence.chars() {

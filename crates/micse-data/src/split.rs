@@ -1,7 +1,8 @@
 //! Low-shot splits: a small, seeded sample of a corpus.
 //!
 //! The split of size n for a seed is the first n entries of one `ChaCha20` permutation of the corpus
-//! ([`micse_random::permutation`]), so that the splits of one seed are nested: a larger one holds the smaller.
+//! ([`micse_random::permutation`]). The splits of one seed are therefore nested: a larger one contains the
+//! smaller.
 mod files;
 mod lists;
 mod size;
@@ -14,19 +15,19 @@ pub use files::SplitFiles;
 pub use lists::{parse_seeds, parse_sizes};
 pub use size::SplitSize;
 
-/// The sentences a run trains on, as indices into its corpus.
+/// The training sentences of a run, as indices into its corpus.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
-    /// The size asked for.
+    /// The requested size.
     pub size: SplitSize,
-    /// The seed it was drawn with.
+    /// The seed.
     pub seed: u64,
-    /// Indices into the corpus, distinct, in the order of the permutation.
+    /// Distinct indices into the corpus, in the order of the permutation.
     pub indices: Vec<u32>,
 }
 
 impl Split {
-    /// Draws the split of a size from a corpus of `corpus_len` sentences.
+    /// Draws a split of the given size from a corpus of `corpus_len` sentences.
     ///
     /// ```
     /// use micse_data::{Split, SplitSize};
@@ -38,7 +39,7 @@ impl Split {
     /// ```
     ///
     /// # Errors
-    /// What [`SplitSize::resolve`] refuses, and a corpus too large for 32-bit indices.
+    /// Sizes that [`SplitSize::resolve`] rejects, and a corpus too large for 32-bit indices.
     pub fn draw(corpus_len: usize, size: SplitSize, seed: u64) -> Result<Self> {
         if u32::try_from(corpus_len).is_err() {
             return Err(Error::TooManySentences { sentences: corpus_len });

@@ -1,13 +1,13 @@
-//! Semantic textual similarity (STS) test sets: pairs of sentences with a human score.
+//! Semantic textual similarity (STS) sets: pairs of sentences with a human score.
 //!
 //! [`Suite::load`] reads a folder in one of two layouts:
 //!
-//! * `SentEval`'s (Conneau & Kiela 2018): `STS/STS12-en-test/STS.input.X.txt` beside `STS.gs.X.txt` for the
-//!   years 2012 to 2016, `STS/STSBenchmark/sts-{dev,test}.csv`, `SICK/SICK_{trial,test_annotated}.txt`;
-//! * the demo's: `demo-dev.csv` and `demo-test.csv`, in the columns of `sts-dev.csv`.
+//! * `SentEval`'s (Conneau & Kiela 2018): `STS/STS12-en-test/STS.input.X.txt` with `STS.gs.X.txt` for the years
+//!   2012 to 2016, `STS/STSBenchmark/sts-{dev,test}.csv`, `SICK/SICK_{trial,test_annotated}.txt`;
+//! * the demo's: `demo-dev.csv` and `demo-test.csv`, with the columns of `sts-dev.csv`.
 //!
-//! White space in a sentence is split and joined again by one space, as the field's published evaluations do;
-//! nothing else is changed. Pairs without a score (an empty line in a `gs` file) are left out.
+//! Runs of white space in a sentence become one space, as in the field's published evaluations. Nothing else is
+//! changed. Pairs without a score (an empty line in a `gs` file) are skipped.
 mod read;
 mod senteval;
 
@@ -15,7 +15,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// The seven tasks of the field's tables, in their order.
+/// The seven standard tasks, in the order of published tables.
 pub const SENTEVAL_TASKS: [&str; 7] =
     ["STS12", "STS13", "STS14", "STS15", "STS16", "STSBenchmark", "SICKRelatedness"];
 
@@ -25,27 +25,27 @@ pub const DEMO_TASK: &str = "DemoSTS";
 /// File names of the demo layout: dev, then test.
 pub const DEMO_FILES: [&str; 2] = ["demo-dev.csv", "demo-test.csv"];
 
-/// Two sentences and how close in meaning people found them.
+/// Two sentences and a human score of their similarity in meaning.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
     /// The first sentence.
     pub first: String,
     /// The second sentence.
     pub second: String,
-    /// The human score: 0 to 5 (SICK: 1 to 5), more is closer.
+    /// The human score: 0 to 5 (SICK: 1 to 5), higher is more similar.
     pub score: f64,
 }
 
-/// A part of a task from one source, such as `MSRpar` of STS12.
+/// A part of a task from one source, such as `MSRpar` in STS12.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subset {
-    /// The subset's name; the task's own name where a task has one set.
+    /// The subset's name; the task's name if the task has only one set.
     pub name: String,
     /// Its scored pairs, in file order.
     pub pairs: Vec<Pair>,
 }
 
-/// A test set that gives one figure in a table.
+/// A test set with one result in a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     /// The task's name, one of [`SENTEVAL_TASKS`] or [`DEMO_TASK`].
@@ -60,38 +60,38 @@ impl Task {
         self.subsets.iter().flat_map(|subset| &subset.pairs)
     }
 
-    /// The number of pairs in all subsets together.
+    /// Number of pairs in all subsets.
     pub fn len(&self) -> usize {
         self.subsets.iter().map(|subset| subset.pairs.len()).sum()
     }
 
-    /// Whether there is no pair at all.
+    /// Whether there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// The tasks of one folder and the development set that belongs to them.
+/// The tasks of one folder and their development sets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Suite {
     /// `SentEval` or `demo`.
     pub name: String,
-    /// The tasks asked for, in the order of [`SENTEVAL_TASKS`].
+    /// The requested tasks, in the order of [`SENTEVAL_TASKS`].
     pub tasks: Vec<Task>,
-    /// The development set (STS benchmark dev, or the demo's), for alignment, uniformity and selection.
-    /// `None` if it is not in the folder and STS benchmark was not asked for.
+    /// The development set (STS benchmark dev, or the demo's), for alignment, uniformity and selection. `None` if
+    /// it is not in the folder and the STS benchmark was not requested.
     pub dev: Option<Task>,
-    /// SICK's trial pairs, which `SCD`'s code selects on; `None` if they are not in the folder.
+    /// SICK's trial pairs, used by `SCD`'s code for selection; `None` if they are not in the folder.
     pub sick_dev: Option<Task>,
 }
 
 impl Suite {
-    /// Reads `folder`, in either layout; `tasks` chooses some by name (case does not matter; `STSB`, `STS-B`,
-    /// `SICKR` and `SICK-R` are understood), `None` takes all.
+    /// Reads `folder`, in either layout. `tasks` selects tasks by name (case-insensitive; `STSB`, `STS-B`, `SICKR`
+    /// and `SICK-R` are accepted); `None` selects all.
     ///
     /// # Errors
-    /// A folder in neither layout, an unknown task, a missing file, and lines that cannot be understood:
-    /// each error names the file and, where there is one, the line.
+    /// A folder in neither layout, an unknown task, a missing file, and lines that cannot be parsed. Each error
+    /// names the file and, where it applies, the line.
     pub fn load(folder: &Path, tasks: Option<&[String]>) -> Result<Self> {
         if !folder.is_dir() {
             return Err(missing(folder));
@@ -117,15 +117,15 @@ fn missing(folder: &Path) -> Error {
     Error::Missing {
         path: folder.join("STS"),
         remedy: format!(
-            "expected SentEval's layout (STS/STS12-en-test/, ..., STS/STSBenchmark/, SICK/) or the demo's \
-             ({}) in {}; fetch SentEval's downstream data, or use the demo",
+            "expected SentEval's layout (STS/STS12-en-test/, ..., STS/STSBenchmark/, SICK/) or the demo layout \
+             ({}) in {}; download SentEval's downstream data, or pass --sts demo",
             DEMO_FILES.join(", "),
             folder.display()
         ),
     }
 }
 
-/// The known names that were asked for, in the known order.
+/// The requested names that are known, in the known order.
 fn chosen<'a>(known: &[&'a str], asked: Option<&[String]>) -> Result<Vec<&'a str>> {
     let Some(asked) = asked else { return Ok(known.to_vec()) };
     let mut wanted = Vec::new();
@@ -142,7 +142,7 @@ fn chosen<'a>(known: &[&'a str], asked: Option<&[String]>) -> Result<Vec<&'a str
     Ok(chosen)
 }
 
-/// The full name behind a short one; other names as they are.
+/// The full name for a short one; other names unchanged.
 fn canonical(name: &str) -> String {
     match name.trim().to_ascii_lowercase().as_str() {
         "stsb" | "sts-b" | "stsbenchmark" => "STSBenchmark".to_owned(),

@@ -1,4 +1,4 @@
-//! Augmentations: what holds for every sentence and every stream.
+//! Augmentations: properties of every sentence and every stream.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 const CLS: u32 = 101;
 const SEP: u32 = 102;
-/// More than any result needs here.
+/// Longer than any result here.
 const UNLIMITED: usize = 1000;
 
 fn sentence(tokens: impl IntoIterator<Item = u32>) -> Vec<u32> {
@@ -67,7 +67,7 @@ proptest! {
         let inside = &view[1..view.len() - 1];
         prop_assert!(inside.iter().all(|token| tokens.contains(token)));
         if !matches!(op, TokenOp::Repeat { .. }) {
-            // Repeat draws fewer where there is no room; the others are cut before [SEP].
+            // Repeat draws fewer if there is no room; the others are truncated before [SEP].
             let whole = op.apply(&ids, UNLIMITED, Stream::new(seed));
             let kept = (whole.len() - 2).min(max_length.max(2) - 2);
             prop_assert_eq!(inside, &whole[1..=kept]);
@@ -126,7 +126,7 @@ proptest! {
 
     #[test]
     fn a_masked_span_is_one_of_the_text(
-        // Few characters, so that spans repeat, of 1 to 4 bytes.
+        // Few distinct characters, so that spans repeat, of 1 to 4 bytes each.
         text in prop::collection::vec(prop::sample::select(vec!['a', 'b', 'é', '界', '🐑']), 0..50),
         characters in 0_usize..8,
         minimum in 0_usize..40,

@@ -1,4 +1,4 @@
-//! Augmentations: how often which result is drawn, by a chi-square test with a fixed seed against the formula.
+//! Augmentations: the distribution of results, by a chi-square test with a fixed seed against the formula.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -11,7 +11,7 @@ use micse_random::Stream;
 const DRAWS: u64 = 30_000;
 const LIMIT: usize = 1000;
 
-/// Asserts that `draw` gives each result as often as its weight says, and no other.
+/// Asserts that `draw` returns each result as often as its weight predicts, and no other result.
 fn follows<K: Ord + Debug>(weights: impl IntoIterator<Item = (K, f64)>, draw: impl Fn(Stream) -> K) {
     let mut weight: BTreeMap<K, f64> = BTreeMap::new();
     for (key, share) in weights {
@@ -50,8 +50,8 @@ fn sentence(n: u32) -> Vec<u32> {
 
 #[test]
 fn repeated_subwords_are_counted_as_paper_and_code_say() {
-    // Tokens, rate, and the largest count: Python's int(rate * N) is 9 of 30, 3 of 10 and 0 of 5; with the special
-    // tokens 10 of 32, 3 of 12 and 2 of 7.
+    // Tokens, rate, and the largest count: Python's int(rate * N) is 9 for 30, 3 for 10 and 0 for 5; with the
+    // special tokens 10 for 32, 3 for 12 and 2 for 7.
     let cases = [
         (30, 0.32, Form::Paper, 9),
         (10, 0.32, Form::Paper, 3),
@@ -67,7 +67,7 @@ fn repeated_subwords_are_counted_as_paper_and_code_say() {
         let ids = sentence(n);
         uniform(0..=most, |stream| repeat_subwords(&ids, rate, LIMIT, form, stream).len() - ids.len());
     }
-    // int(0.32 * 3) is 0: nothing is drawn at all.
+    // int(0.32 * 3) is 0: nothing is drawn.
     for row in 0..100 {
         let view = repeat_subwords(&sentence(1), 0.32, LIMIT, Form::ReleasedCode, Stream::new(48).with(row));
         assert_eq!(view, sentence(1));
@@ -116,7 +116,7 @@ fn deletion_draws_positions_or_words() {
 
 #[test]
 fn a_repetition_goes_anywhere() {
-    // One of five tokens to one of six places; the two places beside the original give the same sentence.
+    // One of five tokens to one of six places; the two places next to the original give the same sentence.
     let results = (1..=5_u32).flat_map(|token| {
         (1..=6_usize).map(move |place| {
             let mut ids = sentence(5);
@@ -129,8 +129,8 @@ fn a_repetition_goes_anywhere() {
 
 #[test]
 fn repetitions_are_drawn_from_repetitions_too() {
-    // An urn with a token of each kind, of which the one drawn is doubled, twice: 1, 2 or 3 of the first kind are
-    // equally likely. Without repetitions in the urn it would be 1/4, 1/2, 1/4.
+    // An urn with one token of each kind; the drawn one is doubled, twice. Then 1, 2 or 3 of the first kind are
+    // equally likely. Without repetitions in the urn, the probabilities would be 1/4, 1/2, 1/4.
     uniform(1..=3, |stream| {
         repeat(&sentence(2), 1.0, LIMIT, stream).into_iter().filter(|&token| token == 1).count()
     });
@@ -156,7 +156,7 @@ fn the_code_masks_the_first_of_equal_spans() {
         let masked = mask_span(&text, 5, 30, "[MASK]", form, stream).unwrap();
         masked.split(" [MASK] ").next().unwrap().len()
     };
-    // Starts 0 to 30 and 0 to 29; the code's are taken modulo the period.
+    // Start positions 0 to 30 and 0 to 29; the released code's are taken modulo the period.
     uniform(0..=30, |stream| start(Form::Paper, stream));
     uniform(0..5, |stream| start(Form::ReleasedCode, stream));
 }

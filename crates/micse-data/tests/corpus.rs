@@ -1,4 +1,4 @@
-//! Corpora from files: what is read, and what is refused and how.
+//! Corpora from files: what is read, what is rejected and how.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ fn hash_is_that_of_the_sentences_with_line_feeds() {
 fn zstandard_is_told_by_its_first_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let text = (0..20_000).map(|i| format!("Sentence number {i}.")).collect::<Vec<_>>().join("\n") + "\n";
-    // Two frames one after the other, under a name that says nothing.
+    // Two concatenated frames, under a file name that does not reveal the format.
     let mut packed = zstd::encode_all(text.as_bytes(), 3).unwrap();
     packed.extend(zstd::encode_all("The last.\n".as_bytes(), 3).unwrap());
     let path = write(folder.path(), "packed.bin", &packed);
@@ -84,7 +84,7 @@ fn empty_missing_and_folder_are_errors() {
 #[test]
 fn real_wikipedia_file() {
     let Some(data) = std::env::var_os("MICSE_DATA").map(PathBuf::from) else {
-        // Past the test harness, which hides what a test that passes prints.
+        // Written directly to stderr, because the test harness hides the output of tests that pass.
         let _ = writeln!(std::io::stderr(), "skipped: the real corpora (MICSE_DATA is not set)");
         return;
     };
@@ -97,7 +97,7 @@ fn real_wikipedia_file() {
 #[test]
 fn a_line_without_an_end_is_refused_before_it_fills_the_memory() {
     let folder = tempfile::tempdir().unwrap();
-    // Ten kilobytes that unpack to 64 megabytes without a line feed.
+    // Ten kilobytes that decompress to 64 MiB without a line feed.
     let packed = zstd::encode_all(std::io::Read::take(std::io::repeat(b'a'), 64 << 20), 3).unwrap();
     assert!(packed.len() < 20_000, "{} bytes", packed.len());
     let path = write(folder.path(), "bomb.zst", &packed);

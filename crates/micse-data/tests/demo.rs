@@ -46,8 +46,9 @@ fn corpus_is_distinct_and_well_formed() {
 #[test]
 fn word_forms_are_english() {
     let Some(data) = std::env::var_os("MICSE_DATA").map(PathBuf::from) else {
-        // Past the test harness, which hides what a test that passes prints.
-        let _ = writeln!(std::io::stderr(), "skipped: the demo beside real text (MICSE_DATA is not set)");
+        // Written directly to stderr, because the test harness hides the output of tests that pass.
+        let _ =
+            writeln!(std::io::stderr(), "skipped: the demo compared with real text (MICSE_DATA is not set)");
         return;
     };
     let known: HashSet<String> = {
@@ -57,7 +58,7 @@ fn word_forms_are_english() {
     };
     let forms: HashSet<String> = Corpus::demo().iter().flat_map(words).collect();
     let unknown: Vec<_> = forms.iter().filter(|word| !known.contains(*word)).collect();
-    // Real but rare forms ("sunbathes") are missing from any sample; wrong inflections would be many.
+    // Real but rare forms ("sunbathes") are missing from any sample; wrong inflections would be numerous.
     assert!(unknown.len() * 50 < forms.len(), "{} of {}: {unknown:?}", unknown.len(), forms.len());
 }
 
@@ -66,7 +67,10 @@ fn shipped_files_are_the_generated_ones() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/sts-demo");
     for (name, contents) in sts_files() {
         let shipped = std::fs::read_to_string(folder.join(name)).unwrap();
-        assert!(shipped == contents, "{name} differs; run the example write_demo_sts");
+        assert!(
+            shipped == contents,
+            "{name} differs; run `cargo run --release -p micse-data --example write_demo_sts -- data/sts-demo`"
+        );
     }
 }
 

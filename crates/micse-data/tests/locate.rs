@@ -1,4 +1,4 @@
-//! Where data is found: flag, environment, shipped folder, and errors that help.
+//! Locating data: option, environment, shipped folder, and helpful errors.
 
 use std::fs::{create_dir_all, write};
 use std::path::Path;
@@ -39,7 +39,7 @@ fn flags_that_name_nothing_are_errors() {
     assert!(text(locator.corpus(&["demo".into(), "a.txt".into()]).unwrap_err()).contains("./demo"));
     assert!(text(locator.sts(Some("none")).unwrap_err()).contains("--sts none"));
     let error = text(locator.model(Some("bert-base-uncased")).unwrap_err());
-    assert!(error.contains("no such folder") && error.contains("has to be fetched before"), "{error}");
+    assert!(error.contains("no such folder") && error.contains("download the Hub model first"), "{error}");
     let error = text(locator.model(Some("./models/none/here")).unwrap_err());
     assert!(error.contains("no such folder") && !error.contains("Hub"), "{error}");
 }

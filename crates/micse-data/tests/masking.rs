@@ -1,4 +1,4 @@
-//! Masking: what is promised for every sentence, and the shares over many.
+//! Masking: guarantees for every sentence, and the shares over many.
 
 use micse_data::{MaskVocabulary, Masking};
 use micse_random::Stream;
@@ -15,7 +15,7 @@ fn vocabulary() -> MaskVocabulary {
     MaskVocabulary::new(&tokens).unwrap()
 }
 
-/// The words of a sentence: positions of runs.
+/// The words of a sentence, as runs of positions.
 fn words(ids: &[u32]) -> Vec<Vec<u32>> {
     let mut words: Vec<Vec<u32>> = Vec::new();
     for (position, &id) in ids.iter().enumerate() {
@@ -46,7 +46,7 @@ proptest! {
         prop_assert_eq!(masked.ids.len(), ids.len());
         prop_assert!(masked.positions.is_sorted_by(|a, b| a < b));
         prop_assert_eq!(masked.positions.len(), masked.targets.len());
-        // Nothing moves but at the chosen positions, and the targets are what stood there.
+        // Only the chosen positions change, and the targets are the original tokens.
         for (position, (&before, &after)) in ids.iter().zip(&masked.ids).enumerate() {
             if let Ok(place) = masked.positions.binary_search(&(position as u32)) {
                 prop_assert_eq!(masked.targets[place], before);
@@ -93,7 +93,7 @@ fn shares_are_those_of_the_paper() {
     let share = |part: usize, whole: f64| part as f64 / whole;
     assert!((share(chosen, 25.0 * sentences as f64) - 0.15).abs() < 1e-3);
     assert!((share(masks, chosen as f64) - 0.8).abs() < 0.01);
-    // A random token is the old one once in 55.
+    // A random token equals the old one once in 55.
     assert!((share(same, chosen as f64) - (0.1 + 0.1 / 55.0)).abs() < 0.01);
     for (position, &count) in at.iter().enumerate().take(26).skip(1) {
         assert!((share(count, sentences as f64) - 0.15).abs() < 0.015, "position {position}: {count}");
@@ -105,7 +105,7 @@ fn shares_are_those_of_the_paper() {
 fn whole_words_keep_the_rate_about() {
     let vocabulary = vocabulary();
     let masking = Masking { rate: 0.15, whole_words: true };
-    // Words of 1, 2, 3, 1, 2, 3, ... tokens: 30 tokens in all.
+    // Words of 1, 2, 3, 1, 2, 3, ... tokens: 30 tokens in total.
     let ids: Vec<u32> = [2]
         .into_iter()
         .chain((0..5).flat_map(|i| [5 + i, 10 + i, 40 + i, 20 + i, 45 + i, 50 + i]))
@@ -131,13 +131,13 @@ fn a_vocabulary_needs_a_mask_and_an_ordinary_token() {
     assert!(MaskVocabulary::new(&["[CLS]", "word"]).is_none());
     assert!(MaskVocabulary::new(&["[UNK]", "word", "<mask>"]).is_none());
     assert!(MaskVocabulary::new(&["[CLS]", "[MASK]"]).is_none());
-    // A bracket alone is text.
+    // A lone bracket is text.
     let brackets = MaskVocabulary::new(&["[MASK]", "[", "]"]).unwrap();
     let masked = Masking { rate: 1.0, whole_words: false }.apply(&[1, 2], &brackets, Stream::new(1));
     assert_eq!(masked.positions, [0, 1]);
 }
 
-/// RoBERTa's marks: a space before a word, nothing before what continues one.
+/// RoBERTa's marks: a space mark before a word, none before a continuation.
 #[test]
 fn words_of_byte_level_vocabularies_are_masked_whole() {
     let tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "\u{120}the", "\u{120}sh", "eep", "<", "A"];
@@ -153,13 +153,13 @@ fn words_of_byte_level_vocabularies_are_masked_whole() {
         let positions = masked(0.4, seed).positions;
         assert!(words.contains(&positions), "{positions:?}");
     }
-    // SentencePiece writes its sign for a space otherwise.
+    // SentencePiece uses a different space mark.
     let pieces = MaskVocabulary::new(&["<mask>", "\u{2581}a", "b"]).unwrap();
     let masking = Masking { rate: 0.9, whole_words: true };
     assert_eq!(masking.apply(&[1, 2], &pieces, Stream::new(1)).positions, [0, 1]);
 }
 
-/// MPNet has BERT's word pieces, and BERT's special tokens as words that no text has.
+/// MPNet has BERT's word pieces, and BERT's special tokens as words that occur in no text.
 #[test]
 fn word_pieces_of_mpnet_are_masked_by_its_own_mask() {
     let tokens = ["<s>", "<pad>", "</s>", "<unk>", "[UNK]", "[MASK]", "the", "sheep", "##dog", "<mask>"];

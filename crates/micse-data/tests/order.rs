@@ -1,4 +1,4 @@
-//! Epoch orders: every sentence once, the same after resumption.
+//! Epoch orders: every sentence once, the same after resuming.
 
 use std::collections::HashSet;
 
@@ -49,7 +49,7 @@ fn a_small_split_is_one_batch() {
 
 #[test]
 fn order_is_pinned() {
-    // A change here changes every run: it must be deliberate.
+    // A change here changes every run, so it must be deliberate.
     let mut order = EpochOrder::new(10, 4, 48);
     assert_eq!([order.batch(0), order.batch(2), order.batch(3)].concat(), PINNED);
 }

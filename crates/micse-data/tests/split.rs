@@ -40,7 +40,7 @@ fn sizes_are_parsed_and_refused() {
         assert!(error.to_string().contains("0.1%"), "{text}: {error}");
     }
     let error = parse_sizes("1%,1.0%").unwrap_err().to_string();
-    assert!(error.contains("twice"), "{error}");
+    assert!(error.contains("is repeated"), "{error}");
 }
 
 #[test]
@@ -84,11 +84,11 @@ fn seeds_are_parsed_and_refused() {
 
 #[test]
 fn splits_are_pinned() {
-    // A change here changes what every published run was trained on.
+    // A change here changes the training sentences of every published run.
     let split = Split::draw(1_000_000, SplitSize::Count(8), 48).unwrap();
     assert_eq!(split.indices, PINNED);
 }
-/// Computed by a separate `ChaCha20` and Fisher-Yates shuffle, written from their definitions in Python.
+/// Computed by a separate `ChaCha20` and Fisher-Yates shuffle, written in Python from their definitions.
 const PINNED: [u32; 8] = [183_393, 573_597, 246_852, 863_229, 807_343, 854_942, 634_418, 948_370];
 
 proptest! {

@@ -1,4 +1,4 @@
-//! STS folders: the real sets, and files that are broken in each way.
+//! STS folders: the real sets, and files broken in each way.
 
 use std::fs::{create_dir_all, write};
 use std::io::Write;
@@ -36,7 +36,7 @@ fn years_are_read_line_by_line() {
     assert_eq!((task.name.as_str(), task.len(), task.is_empty()), ("STS13", 6, false));
     let subsets: Vec<_> = task.subsets.iter().map(|subset| subset.name.as_str()).collect();
     assert_eq!(subsets, ["FNWN", "headlines", "OnWN"]);
-    // White space is joined, the unscored pair is left out, a third column is not read.
+    // White space is joined, the unscored pair is skipped, a third column is ignored.
     let pairs: Vec<_> =
         task.pairs().take(2).map(|p| (p.first.as_str(), p.second.as_str(), p.score)).collect();
     assert_eq!(pairs, [("a b", "c", 5.0), ("h", "i", 2.25)]);
@@ -67,7 +67,7 @@ fn broken_years_are_placed() {
 #[test]
 fn missing_files_and_names_are_explained() {
     let (folder, year) = sts13();
-    // Nothing but STS13 is there.
+    // Only STS13 exists.
     let error = Suite::load(folder.path(), None).unwrap_err();
     assert!(
         matches!(&error, Error::Missing { path, .. } if path.ends_with("STS.input.MSRpar.txt")),
@@ -105,10 +105,7 @@ fn benchmark_and_sick_have_no_quoting() {
         "pair_ID\tsentence_A\tsentence_B\trelatedness_score\tentailment\r\n6\tA a\tB b\t3.3\tNEUTRAL\r\n";
     write(folder.path().join("SICK/SICK_test_annotated.txt"), sick).unwrap();
     let error = Suite::load(folder.path(), Some(&names(&["STSB"]))).unwrap_err();
-    assert!(
-        error.to_string().contains("sts-dev.csv"),
-        "dev is part of a benchmark that was asked for: {error}"
-    );
+    assert!(error.to_string().contains("sts-dev.csv"), "dev is part of the requested benchmark: {error}");
     assert_eq!(Suite::load(folder.path(), Some(&names(&["SICKR"]))).unwrap().dev, None);
     write(benchmark.join("sts-dev.csv"), row).unwrap();
     let suite = Suite::load(folder.path(), Some(&names(&["sick-r", "stsb"]))).unwrap();
@@ -131,7 +128,7 @@ fn benchmark_and_sick_have_no_quoting() {
 #[test]
 fn real_sets_have_their_sizes() {
     let Some(data) = std::env::var_os("MICSE_DATA").map(PathBuf::from) else {
-        // Past the test harness, which hides what a test that passes prints.
+        // Written directly to stderr, because the test harness hides the output of tests that pass.
         let _ = writeln!(std::io::stderr(), "skipped: the real STS sets (MICSE_DATA is not set)");
         return;
     };

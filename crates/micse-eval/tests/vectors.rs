@@ -65,5 +65,5 @@ fn what_does_not_go_together_is_refused() {
     eval(&["--vectors", text(&file), "--model", "demo"]).refused(&["--model"]);
     eval(&["--vectors", text(&file), "--pooling", "cls"]).refused(&["--pooling"]);
     eval(&["--all-tokens"]).refused(&["--vectors"]);
-    eval(&["--vectors", text(&file), "--sts", "demo"]).refused(&["vectors.txt:2", "there are 1"]);
+    eval(&["--vectors", text(&file), "--sts", "demo"]).refused(&["vectors.txt:2", "found 1"]);
 }

@@ -1,12 +1,12 @@
-//! GFLOP/s of bfloat16 products and of the `gemm` crate's in f32, and GB/s of packing, for the shapes of small
-//! transformer encoders, beside the most that the processor can do.
+//! GFLOP/s of bfloat16 products and of the `gemm` crate's f32 products, and GB/s of packing, for the shapes of
+//! small transformer encoders, compared with the CPU's peak.
 //!
 //! ```text
 //! cargo run --release -p micse-kernels --example bf16_speed [-- ROUNDS]
 //! ```
 //!
-//! A product m x k x n counts as 2 m k n operations; packing counts the f32 bytes read. Each figure is the best of
-//! ROUNDS (30 by default), on rayon's pool (`RAYON_NUM_THREADS`).
+//! A product m x k x n counts as 2 m k n operations; packing counts the f32 bytes read. Each number is the best of
+//! ROUNDS (30 by default) on rayon's pool (`RAYON_NUM_THREADS`).
 
 use micse_kernels::View;
 use micse_kernels::bf16::{Lhs, Rhs, Start, product};
@@ -19,7 +19,7 @@ fn normal(seed: u64, count: usize) -> Vec<f32> {
     (0..count).map(|_| draws.normal() as f32).collect()
 }
 
-/// The least seconds of `rounds` calls.
+/// The shortest time of `rounds` calls, in seconds.
 fn best(rounds: usize, mut call: impl FnMut()) -> f64 {
     let seconds = (0..rounds).map(|_| {
         let start = Instant::now();
@@ -34,7 +34,7 @@ fn best(rounds: usize, mut call: impl FnMut()) -> f64 {
 fn product_f32(out: &mut [f32], lhs: View<'_>, rhs: View<'_>) {
     let (m, n) = (lhs.rows(), rhs.columns());
     assert!(out.len() == m * n && lhs.columns() == rhs.rows());
-    // SAFETY: the views lie inside their slices, `out` is m x n.
+    // SAFETY: the views are within their slices, `out` is m x n.
     unsafe {
         gemm::gemm(
             m,
@@ -60,7 +60,7 @@ fn product_f32(out: &mut [f32], lhs: View<'_>, rhs: View<'_>) {
     }
 }
 
-/// GFLOP/s of `vdpbf16ps` on registers alone, on all threads together.
+/// GFLOP/s of `vdpbf16ps` on registers only, for all threads together.
 fn ceiling(rounds: usize) -> Option<f64> {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx512bf16") {
@@ -83,12 +83,12 @@ mod peak {
 
     const SUMS: usize = 24;
 
-    /// Operations of a step.
+    /// Operations per step.
     pub(crate) const FLOPS: usize = SUMS * 64;
 
     #[allow(unsafe_code)]
     pub(crate) fn steps(count: usize) {
-        // SAFETY: the caller has found the feature.
+        // SAFETY: the caller has detected the feature.
         black_box(unsafe { on_registers(count) });
     }
 
@@ -110,7 +110,7 @@ mod peak {
 }
 
 fn main() {
-    let rounds = std::env::args().nth(1).map_or(30, |count| count.parse().expect("ROUNDS is a number"));
+    let rounds = std::env::args().nth(1).map_or(30, |count| count.parse().expect("ROUNDS must be a number"));
     if let Some(rate) = ceiling(rounds) {
         println!("vdpbf16ps on registers, {} threads: {rate:.0} GFLOP/s", rayon::current_num_threads());
     }
@@ -137,8 +137,8 @@ fn main() {
     }
 }
 
-/// One shape. A forward product has its left operand by rows and its right one transposed; a weight's gradient the
-/// other way about.
+/// One shape. In a forward product, the left operand is by rows and the right one transposed; in a weight
+/// gradient, the left one is transposed and the right one by rows.
 fn line(rounds: usize, kind: &str, m: usize, k: usize, n: usize) {
     let (x, w) = (normal(1, m * k), normal(2, k * n));
     let (left, right) = if kind == "Y = X W^T" {

@@ -1,4 +1,4 @@
-//! The feed-forward layer's non-linearity with its bias, forward and backward.
+//! The non-linearity of the feed-forward layer with its bias, forward and backward.
 //!
 //! ```text
 //! GELU      y = x Phi(x)                                      dy/dx = Phi(x) + x phi(x)
@@ -6,20 +6,20 @@
 //! ReLU      y = max(0, x)
 //! ```
 //!
-//! Phi's upper tail is `1/2 t Q(2t - 1) exp(-x^2/2)` with `t = 1 / (1 + 0.35 |x| / sqrt 2)` and Q a polynomial
-//! of degree 9, our own fit to `erfcx` (relative error below 1e-8, so that f32 rounding is what remains).
+//! The upper tail of Phi is `1/2 t Q(2t - 1) exp(-x^2/2)` with `t = 1 / (1 + 0.35 |x| / sqrt 2)`. Q is a
+//! polynomial of degree 9, our own fit to `erfcx`; its relative error is below 1e-8, so f32 rounding dominates.
 
 use rayon::prelude::*;
 
 use crate::exp::exp_not_positive;
 use crate::simd::vectorised;
 
-/// Which non-linearity.
+/// The non-linearity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// With the exact error function (Hendrycks & Gimpel 2016).
+    /// GELU with the exact error function (Hendrycks & Gimpel 2016).
     Gelu,
-    /// Its approximation by tanh.
+    /// GELU with its tanh approximation.
     GeluTanh,
     /// max(0, x).
     Relu,
@@ -88,13 +88,13 @@ fn relu(x: f32) -> (f32, f32) {
     if x <= 0.0 { (0.0, 0.0) } else { (x, 1.0) }
 }
 
-/// Rows of one task.
+/// Rows per task.
 pub(crate) const TASK_ROWS: usize = 32;
 
 macro_rules! kernels {
     ($forward:ident, $keep:ident, $backward:ident, $function:ident) => {
         vectorised! {
-            /// x <- f(x + bias), a row at a time.
+            /// x <- f(x + bias), row by row.
             fn $forward(x: &mut [f32], bias: &[f32]) {
                 for row in x.chunks_exact_mut(bias.len()) {
                     for (x, &b) in row.iter_mut().zip(bias) {
@@ -147,7 +147,7 @@ pub fn activate(activation: Activation, x: &mut [f32], bias: &[f32]) {
     x.par_chunks_mut(TASK_ROWS * bias.len()).for_each(|x| kernel(x, bias));
 }
 
-/// `x <- x + bias`, `y <- f(x)`: x is kept for the backward pass.
+/// `x <- x + bias`, `y <- f(x)`: keeps x for the backward pass.
 pub fn activate_keeping(activation: Activation, y: &mut [f32], x: &mut [f32], bias: &[f32]) {
     let kernel = match activation {
         Activation::Gelu => gelu_keep,
@@ -159,10 +159,10 @@ pub fn activate_keeping(activation: Activation, y: &mut [f32], x: &mut [f32], bi
     y.par_chunks_mut(task).zip(x.par_chunks_mut(task)).for_each(|(y, x)| kernel(y, x, bias));
 }
 
-/// From x (bias included) and dy in `gradient`: `y <- f(x)` once more, `gradient <- dx`, and the bias's
-/// gradient `[width]` grows by the column sum of dx.
+/// From x (bias included) and dy in `gradient`: recomputes `y <- f(x)`, sets `gradient <- dx`, and adds the column
+/// sums of dx to the bias's gradient `[width]`.
 ///
-/// `parts` is a buffer for partial sums. The sums run over tasks of fixed size, in order.
+/// `parts` is a buffer for partial sums. Sums run over tasks of fixed size, in order.
 pub fn activation_backward(
     activation: Activation,
     y: &mut [f32],

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::simd::vectorised;
 
-/// Elements of one task.
+/// Elements per task.
 const TASK: usize = 1 << 14;
 
 /// The constants of one step, for one group of parameters.
@@ -27,7 +27,7 @@ pub struct AdamRule {
     pub epsilon: f32,
     /// lr wd.
     pub lost: f32,
-    /// s, what gradients are multiplied by (clipping).
+    /// s, the factor of the gradients (clipping).
     pub scale: f32,
 }
 
@@ -43,7 +43,7 @@ vectorised! {
     }
 }
 
-/// One step: parameters, gradients, first and second moments, all of one length.
+/// One step on parameters, gradients, first and second moments, all of the same length.
 pub fn adam(p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], rule: &AdamRule) {
     assert!(g.len() == p.len() && m.len() == p.len() && v.len() == p.len());
     p.par_chunks_mut(TASK)
@@ -67,7 +67,7 @@ vectorised! {
     }
 }
 
-/// Sum of squares, in f64, over tasks of fixed size in order.
+/// Sum of squares in f64, over tasks of fixed size in order.
 pub fn square_norm(values: &[f32]) -> f64 {
     let parts: Vec<f64> = values.par_chunks(TASK).map(square_norm_task).collect();
     parts.iter().sum()
@@ -81,7 +81,7 @@ vectorised! {
     }
 }
 
-/// `slow <- decay slow + (1 - decay) fast`, written so that equal values stay equal.
+/// `slow <- decay slow + (1 - decay) fast`, computed so that equal values stay equal.
 pub fn average(slow: &mut [f32], fast: &[f32], decay: f64) {
     assert_eq!(slow.len(), fast.len());
     let rest = (1.0 - decay) as f32;

@@ -2,11 +2,11 @@
 
 use micse_random::Lane;
 
-/// Dropout of the rows of a matrix: channel c of row r is kept if and only if
-/// `lanes[r].draw(c) >= threshold`, and then multiplied by `scale`.
+/// Dropout of the rows of a matrix: channel c of row r is kept if and only if `lanes[r].draw(c) >= threshold`, and
+/// is then multiplied by `scale`.
 #[derive(Clone, Copy, Debug)]
 pub struct RowDropout<'a> {
-    /// One lane a row.
+    /// One lane per row.
     pub lanes: &'a [Lane],
     /// `floor(rate * 2^32)`.
     pub threshold: u32,
@@ -15,7 +15,7 @@ pub struct RowDropout<'a> {
 }
 
 impl RowDropout<'_> {
-    /// That of `count` rows from `first` on; `None` stays `None`.
+    /// The dropout of `count` rows starting at `first`; `None` stays `None`.
     pub(crate) fn rows(this: Option<Self>, first: usize, count: usize) -> Option<Self> {
         this.map(|d| Self { lanes: &d.lanes[first..first + count], ..d })
     }

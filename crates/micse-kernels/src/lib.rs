@@ -1,14 +1,14 @@
 //! The arithmetic of a transformer encoder on the CPU, forward and backward, on plain `f32` slices.
 //!
-//! Kernels know neither tensors nor a graph: the caller owns all buffers and keeps what a backward pass needs.
-//! Each is compiled for AVX-512, AVX2 and the target's own extensions, and chosen at run time. Work is cut into
-//! tasks of fixed size for rayon's current pool, and sums run in a fixed order, so that the bits do not depend
-//! on the number of threads. Sizes that do not fit are programming errors and panic.
+//! Kernels use no tensors and no autograd graph: the caller owns all buffers and keeps what a backward pass needs.
+//! Each kernel is compiled for AVX-512, AVX2 and the target's baseline, and chosen at run time. Work is divided
+//! into tasks of fixed size for rayon's current pool, and sums run in a fixed order, so results do not depend on
+//! the number of threads. Mismatched sizes are programming errors and panic.
 //!
 //! ```
 //! use micse_kernels::{View, Write, product};
 //!
-//! // [2, 3] times the transpose of [2, 3].
+//! [2, 3] times the transpose of [2, 3].
 //! let (x, weight) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
 //! let mut y = [0.0; 4];
 //! product(&mut y, View::new(&x, 2, 3, 3), View::new(&weight, 2, 3, 3).transposed(), Write::Replace);

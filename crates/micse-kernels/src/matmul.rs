@@ -1,27 +1,28 @@
 //! Matrix products in f32, by the gemm crate.
 //!
-//! gemm chooses AVX-512 or AVX2 at run time. It splits rows and columns over threads, never the sum, so that
-//! the bits do not depend on their number.
+//! gemm chooses AVX-512 or AVX2 at run time. It splits rows and columns over threads, but never the sum, so
+//! results do not depend on the number of threads.
 
 use crate::View;
 
-/// What becomes of the values that stand in the output.
+/// What happens to the current values of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// They are overwritten; they need not be initialised to anything meaningful.
+    /// They are overwritten and need no initialisation.
     Replace,
     /// The product is added to them.
     Add,
 }
 
-/// `out = lhs · rhs` or `out += lhs · rhs`: `[m, k] · [k, n]`, out row after row with n elements each.
+/// `out = lhs · rhs` or `out += lhs · rhs`: `[m, k] · [k, n]`; the rows of `out` are consecutive, with n elements
+/// each.
 ///
 /// # Panics
-/// The sizes do not fit.
+/// The sizes do not match.
 #[allow(unsafe_code)] // gemm takes raw pointers
 pub fn product(out: &mut [f32], lhs: View<'_>, rhs: View<'_>, write: Write) {
     let (m, k, n) = (lhs.rows(), lhs.columns(), rhs.columns());
-    assert_eq!(k, rhs.rows(), "a product of {m} x {k} and {} x {n}", rhs.rows());
+    assert_eq!(k, rhs.rows(), "cannot multiply {m} x {k} by {} x {n}", rhs.rows());
     let size = m.checked_mul(n).filter(|&size| size <= out.len());
     assert!(size.is_some(), "{} elements for a product of {m} x {n}", out.len());
     if m == 0 || n == 0 {
@@ -33,8 +34,8 @@ pub fn product(out: &mut [f32], lhs: View<'_>, rhs: View<'_>, write: Write) {
         }
         return;
     }
-    // SAFETY: views are checked on construction to lie within their slices, `out` has m * n elements by the
-    // assertion above and is borrowed mutably, so it overlaps neither operand.
+    // SAFETY: the constructors check that views are within their slices. `out` has m * n elements by the assertion
+    // above and is borrowed mutably, so it overlaps neither operand.
     unsafe {
         gemm::gemm(
             m,

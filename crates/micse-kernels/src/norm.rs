@@ -1,4 +1,4 @@
-//! LayerNorm (Ba et al. 2016) with what stands around it in a transformer, forward and backward.
+//! LayerNorm (Ba et al. 2016) and its adjacent operations in a transformer, forward and backward.
 //!
 //! ```text
 //! n = (h - mean h) / sqrt(var h + eps)        y = gain n + offset
@@ -6,8 +6,8 @@
 //! dgain = sum over rows of n dy               doffset = sum over rows of dy
 //! ```
 //!
-//! [`add_norm`] has h = residual + dropout(x + bias), in one pass over memory; [`norm_drop`] has dropout behind
-//! the norm, as BERT's embeddings do.
+//! [`add_norm`] computes h = residual + dropout(x + bias), in one pass over memory; [`norm_drop`] applies dropout
+//! after the norm, as BERT's embeddings do.
 
 use rayon::prelude::*;
 
@@ -15,7 +15,7 @@ use crate::dropout::{RowDropout, drop_row};
 use crate::simd::{LANES, fold, vectorised};
 use crate::sums::add_rows;
 
-/// Rows of one task.
+/// Rows per task.
 const TASK_ROWS: usize = 16;
 
 /// Gain, offset and epsilon of a LayerNorm.
@@ -38,7 +38,7 @@ pub struct Keep<'a> {
     pub inverse: &'a mut [f32],
 }
 
-/// What a [`Keep`] got.
+/// The contents of a [`Keep`].
 #[derive(Clone, Copy, Debug)]
 pub struct Kept<'a> {
     /// `[rows, D]`.
@@ -73,7 +73,7 @@ fn dot(x: &[f32], y: &[f32]) -> f32 {
     fold(lanes) + x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum::<f32>()
 }
 
-/// h becomes n in place; the result is 1 / sqrt(var + eps).
+/// Turns h into n in place; returns 1 / sqrt(var + eps).
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
 fn standardise(h: &mut [f32], epsilon: f32) -> f32 {
@@ -89,7 +89,7 @@ fn standardise(h: &mut [f32], epsilon: f32) -> f32 {
     inverse
 }
 
-/// y = gain n + offset; n and y may be kept apart or be one (`kept` empty).
+/// y = gain n + offset; n and y can be separate or the same (`kept` empty).
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
 fn finish(y: &mut [f32], kept: &mut [f32], norm: &Norm<'_>) {
@@ -141,8 +141,8 @@ vectorised! {
     }
 }
 
-/// `y = LayerNorm(residual + dropout(x + bias))`, all `[rows, D]`, bias `[D]`. With `keep`, what the backward
-/// pass needs is written there.
+/// `y = LayerNorm(residual + dropout(x + bias))`, all `[rows, D]`, bias `[D]`. With `keep`, also writes what the
+/// backward pass needs.
 pub fn add_norm(
     y: &mut [f32],
     keep: Option<Keep<'_>>,
@@ -170,7 +170,7 @@ pub fn add_norm(
     }
 }
 
-/// dy becomes dh in place; `sums` gets the rows' part of dgain, doffset.
+/// Turns dy into dh in place; `sums` receives the rows' part of dgain, doffset.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
 fn norm_row_backward(dy: &mut [f32], normed: &[f32], inverse: f32, gain: &[f32], sums: &mut [f32]) {
@@ -243,9 +243,9 @@ vectorised! {
     }
 }
 
-/// Backward of [`add_norm`]: `dy` becomes the gradient of h (and so of the residual) in place, `dx` gets that
-/// of x. `sums` `[3 D]` grows by the gradients of gain, offset and bias, one behind the other; `parts` is a
-/// buffer for partial sums over tasks of fixed size.
+/// Backward pass of [`add_norm`]: `dy` becomes the gradient of h (and so of the residual) in place; `dx` receives
+/// the gradient of x. The gradients of gain, offset and bias, one after the other, are added to `sums` `[3 D]`.
+/// `parts` is a buffer for partial sums over tasks of fixed size.
 pub fn add_norm_backward(
     dy: &mut [f32],
     dx: &mut [f32],
@@ -340,8 +340,8 @@ vectorised! {
     }
 }
 
-/// Backward of [`norm_drop`]: `dy` becomes the gradient of its input in place. `sums` `[2 D]` grows by the
-/// gradients of gain and offset.
+/// Backward pass of [`norm_drop`]: `dy` becomes the gradient of its input in place. The gradients of gain and
+/// offset are added to `sums` `[2 D]`.
 pub fn norm_drop_backward(
     dy: &mut [f32],
     sums: &mut [f32],

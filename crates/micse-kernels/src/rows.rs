@@ -1,11 +1,11 @@
-//! Moving rows of matrices.
+//! Operations on rows of matrices.
 
 use rayon::prelude::*;
 
-/// Elements of one task.
+/// Elements per task.
 const TASK: usize = 1 << 14;
 
-/// Every row of `out` becomes `row`.
+/// Sets every row of `out` to `row`.
 pub fn fill_rows(out: &mut [f32], row: &[f32]) {
     let task = (TASK / row.len()).max(1) * row.len();
     out.par_chunks_mut(task).for_each(|out| {
@@ -15,7 +15,7 @@ pub fn fill_rows(out: &mut [f32], row: &[f32]) {
     });
 }
 
-/// Row i of `out` becomes row `rows[i]` of `matrix`; both have `width` columns.
+/// Sets row i of `out` to row `rows[i]` of `matrix`; both have `width` columns.
 pub fn gather_rows(out: &mut [f32], matrix: &[f32], rows: &[u32], width: usize) {
     assert_eq!(out.len(), rows.len() * width);
     for (out, &row) in out.chunks_exact_mut(width).zip(rows) {
@@ -23,7 +23,7 @@ pub fn gather_rows(out: &mut [f32], matrix: &[f32], rows: &[u32], width: usize) 
     }
 }
 
-/// Row `rows[i]` of `matrix` grows by row i of `values`, in the order of i.
+/// Adds row i of `values` to row `rows[i]` of `matrix`, in the order of i.
 pub fn scatter_add_rows(matrix: &mut [f32], values: &[f32], rows: &[u32], width: usize) {
     assert_eq!(values.len(), rows.len() * width);
     for (values, &row) in values.chunks_exact(width).zip(rows) {

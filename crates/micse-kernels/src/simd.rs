@@ -1,6 +1,6 @@
-//! One body, compiled for several vector extensions, chosen at run time.
+//! Compiles one function body for several vector extensions and chooses one at run time.
 
-/// The widest vector extension that kernels are compiled for and the processor has.
+/// The widest vector extension that the kernels support and the CPU has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     /// AVX-512 (F, BW, DQ, VL).
@@ -9,11 +9,11 @@ pub(crate) enum Level {
     /// AVX2 with FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// What the target always has.
+    /// The target's baseline.
     Base,
 }
 
-/// The processor's level. The standard library keeps the answer, so that asking is a load and a test.
+/// The CPU's level. The standard library caches it, so a call is a load and a test.
 #[inline]
 pub(crate) fn level() -> Level {
     #[cfg(target_arch = "x86_64")]
@@ -34,7 +34,7 @@ pub(crate) fn level() -> Level {
     Level::Base
 }
 
-/// Defines a function whose body is compiled for every [`Level`]; a call runs the processor's own.
+/// Defines a function whose body is compiled for every [`Level`]; a call runs the version for the current CPU.
 ///
 /// The body must be plain Rust that the compiler can vectorise: loops over chunks of fixed size.
 macro_rules! vectorised {
@@ -43,7 +43,7 @@ macro_rules! vectorised {
         #[allow(unsafe_code, clippy::too_many_arguments)] // kernels take their buffers and sizes one by one
         $vis fn $name $(<$($generic),*>)? ($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
-            #[allow(clippy::inline_always)] // it must take the features of the function that it is put into
+            #[allow(clippy::inline_always)] // it must inherit the features of the calling function
             fn body $(<$($generic),*>)? ($($arg: $ty),*) $(-> $ret)? $body
 
             #[cfg(target_arch = "x86_64")]
@@ -59,7 +59,7 @@ macro_rules! vectorised {
             }
 
             match $crate::simd::level() {
-                // SAFETY: `level` has seen that the processor has the features of the function called.
+                // SAFETY: `level` has checked that the CPU has the features of the called function.
                 #[cfg(target_arch = "x86_64")]
                 $crate::simd::Level::Avx512 => unsafe { avx512($($arg),*) },
                 // SAFETY: as above.
@@ -72,8 +72,8 @@ macro_rules! vectorised {
 }
 pub(crate) use vectorised;
 
-/// Lanes of the accumulators: one AVX-512 register of f32. Fixed, so that sums have the same bits whatever
-/// the processor's width.
+/// Lanes of the accumulators: one AVX-512 register of f32. Fixed, so that sums do not depend on the CPU's vector
+/// width.
 pub(crate) const LANES: usize = 16;
 
 /// The sum of the lanes, by halves.
@@ -90,7 +90,7 @@ pub(crate) fn fold(mut lanes: [f32; LANES]) -> f32 {
     lanes[0]
 }
 
-/// `n` rounded up to whole lanes.
+/// `n` rounded up to a multiple of the lanes.
 pub(crate) const fn padded(n: usize) -> usize {
     n.next_multiple_of(LANES)
 }

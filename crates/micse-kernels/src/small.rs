@@ -1,9 +1,9 @@
-//! Small products for attention: a few dozen rows and columns, where a general product's set-up would cost
+//! Small products for attention: a few dozen rows and columns, where the set-up of a general product would cost
 //! more than the arithmetic.
 
 use crate::simd::LANES;
 
-/// Rows of the left operand that are worked on together.
+/// Rows of the left operand processed together.
 const ROWS: usize = 4;
 
 /// The left operand: element (i, k) is `data[i * row + k * column]`.
@@ -59,7 +59,7 @@ fn columns<const R: usize>(
     }
 }
 
-/// R rows and W columns, kept in registers over the whole sum.
+/// Computes R rows and W columns, kept in registers over the full sum.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
 fn tile<const R: usize, const W: usize>(

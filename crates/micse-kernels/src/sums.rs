@@ -4,11 +4,11 @@ use rayon::prelude::*;
 
 use crate::simd::vectorised;
 
-/// Rows of one task.
+/// Rows per task.
 const TASK_ROWS: usize = 64;
 
 vectorised! {
-    /// `total += sum of the rows`, in their order; rows have the width of `total`.
+    /// `total += sum of the rows`, in order; rows have the width of `total`.
     pub(crate) fn add_rows(total: &mut [f32], rows: &[f32]) {
         for row in rows.chunks_exact(total.len()) {
             for (total, &value) in total.iter_mut().zip(row) {

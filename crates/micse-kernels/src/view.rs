@@ -11,7 +11,8 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// `rows` x `columns`, row after row, `row_stride` elements from one row's start to the next.
+    /// A view of `rows` x `columns`, row after row, with `row_stride` elements between the starts of adjacent
+    /// rows.
     ///
     /// # Panics
     /// The slice is too short.
@@ -29,7 +30,7 @@ impl<'a> View<'a> {
         Self { data, rows, columns, row_stride, column_stride: 1 }
     }
 
-    /// The same elements with rows and columns exchanged; nothing is moved.
+    /// The transposed view; no data is moved.
     #[must_use]
     pub fn transposed(self) -> Self {
         Self {
@@ -61,7 +62,7 @@ impl<'a> View<'a> {
         self.column_stride
     }
 
-    /// The slice behind the view.
+    /// The underlying slice.
     pub fn data(&self) -> &'a [f32] {
         self.data
     }

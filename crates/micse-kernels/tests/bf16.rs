@@ -11,7 +11,7 @@ fn normal(seed: u64, count: usize) -> Vec<f32> {
     (0..count).map(|_| draws.normal() as f32).collect()
 }
 
-/// How an operand lies in memory.
+/// The memory layout of an operand.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Layout {
     Rows,
@@ -22,7 +22,7 @@ enum Layout {
 
 use Layout::{Columns, Rows, WideColumns, WideRows};
 
-/// A matrix with what its own elements are, in a slice that holds NaN everywhere else.
+/// A matrix with its values and layout, in a slice that contains NaN everywhere else.
 struct Matrix {
     data: Vec<f32>,
     rows: usize,
@@ -170,7 +170,7 @@ fn nothing_to_sum_or_to_compute() {
 
 #[test]
 fn an_exact_product() {
-    // Small integers are exact in bfloat16 and in every sum: both kernels must give the integers.
+    // Small integers are exact in bfloat16 and in every sum, so both kernels must return the integers.
     let (m, k, n) = (29, 130, 70);
     let integers = |seed, count| -> Vec<f32> { normal(seed, count).iter().map(|x| x.round()).collect() };
     let (x, w) = (integers(1, m * k), integers(2, n * k));
@@ -216,7 +216,7 @@ fn a_row_does_not_depend_on_its_neighbours() {
     }
 }
 
-/// The words of a packed right operand are private; its product with the identity gives them back.
+/// The words of a packed right operand are private; its product with the identity recovers them.
 fn through_identity(rhs: &Rhs) -> Vec<u32> {
     let (k, n) = (rhs.depth(), rhs.columns());
     let mut identity = Lhs::new();
@@ -234,7 +234,7 @@ fn packing_bfloat16_is_packing_what_it_was_rounded_from() {
         let halves = matrix.halves();
         let (mut a, mut a16) = (Lhs::new(), Lhs::new());
         let (mut b, mut b16) = (Rhs::new(), Rhs::new());
-        // Buffers that have held something larger.
+        // Buffers that contained something larger before.
         let larger = Matrix::new(10, 200, 300, Rows);
         a16.pack(larger.view());
         b16.pack(larger.view());
@@ -257,7 +257,7 @@ fn packing_bfloat16_is_packing_what_it_was_rounded_from() {
 
 #[test]
 fn rows_of_bfloat16_are_used_as_they_lie() {
-    // What lies beyond a row's odd end is NaN: it must not come in.
+    // The value beyond a row's odd end is NaN and must not be used.
     let (lhs, rhs) = (Matrix::new(1, 20, 37, WideRows), Matrix::new(2, 37, 40, Rows));
     let halves = lhs.halves();
     for portable in [false, true] {
@@ -292,7 +292,7 @@ fn conversion_rounds_to_nearest_even_and_keeps_nan_and_infinity() {
     for (bits, want) in cases {
         assert_eq!(round(f32::from_bits(bits)), want, "{bits:#x}");
     }
-    // All 2^16 upper halves with telling lower ones, through the vector code and the portable code.
+    // All 2^16 upper halves with critical lower halves, through the vector code and the portable code.
     let values: Vec<f32> = (0..=u16::MAX)
         .flat_map(|high| {
             [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff].map(|low| f32::from_bits(u32::from(high) << 16 | low))

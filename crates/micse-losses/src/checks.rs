@@ -1,4 +1,4 @@
-//! Checks of arguments, constants of a tensor's own type, and the guard against NaN.
+//! Argument checks, constants of a tensor's type, and the guard against NaN.
 
 use candle_core::{DType, Shape, Tensor};
 
@@ -6,8 +6,8 @@ use crate::{Error, Result};
 
 /// The value of a scalar loss, or an error that names the objective if it is NaN or infinite.
 ///
-/// Objectives let a NaN in their inputs through to their value, so that this one look (before the backward
-/// pass) is enough: no NaN leaves a loss without an error.
+/// Objectives propagate a NaN in their inputs to their value. So this one check, before the backward pass, ensures
+/// that no NaN leaves a loss without an error.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -36,7 +36,7 @@ pub(crate) fn matrix(x: &Tensor, name: &'static str) -> Result<(usize, usize)> {
     }
 }
 
-/// An error unless `x` has exactly these sizes.
+/// Returns an error unless `x` has exactly these sizes.
 pub(crate) fn same_shape(x: &Tensor, name: &'static str, expected: &[usize]) -> Result<()> {
     if x.dims() == expected {
         return Ok(());
@@ -44,7 +44,7 @@ pub(crate) fn same_shape(x: &Tensor, name: &'static str, expected: &[usize]) -> 
     Err(Error::Shape { name, expected: format!("{expected:?}"), found: x.dims().to_vec() })
 }
 
-/// The sizes `[N, D]` of two f32 or f64 matrices of one shape and type.
+/// The sizes `[N, D]` of two f32 or f64 matrices of the same shape and type.
 pub(crate) fn pair(
     a: &Tensor,
     a_name: &'static str,
@@ -56,14 +56,14 @@ pub(crate) fn pair(
     Ok((rows, columns))
 }
 
-/// An error unless `x` has the shape and the type of the matrix `like`.
+/// Returns an error unless `x` has the shape and type of the matrix `like`.
 pub(crate) fn same_matrix(x: &Tensor, name: &'static str, like: &Tensor) -> Result<()> {
     matrix(x, name)?;
     same_shape(x, name, like.dims())?;
     same_type(x, name, like)
 }
 
-/// An error unless `x` has the type of `like`.
+/// Returns an error unless `x` has the type of `like`.
 pub(crate) fn same_type(x: &Tensor, name: &'static str, like: &Tensor) -> Result<()> {
     if x.dtype() == like.dtype() {
         return Ok(());
@@ -71,14 +71,14 @@ pub(crate) fn same_type(x: &Tensor, name: &'static str, like: &Tensor) -> Result
     Err(Error::MixedTypes { name, expected: like.dtype(), found: x.dtype() })
 }
 
-/// An error unless the temperature is a positive number.
+/// Returns an error unless the temperature is a positive number.
 pub(crate) fn positive_temperature(temperature: f64) -> Result<()> {
     if temperature > 0.0 && temperature.is_finite() { Ok(()) } else { Err(Error::Temperature(temperature)) }
 }
 
 /// A constant tensor of the type and device of `like`.
 pub(crate) fn constant(value: f64, shape: impl Into<Shape>, like: &Tensor) -> Result<Tensor> {
-    // Only f64 tensors go through f64: some devices know no other float than f32.
+    // Only f64 tensors go through f64, because some devices support only f32.
     Ok(match like.dtype() {
         DType::F64 => Tensor::full(value, shape, like.device())?,
         dtype => Tensor::full(value as f32, shape, like.device())?.to_dtype(dtype)?,

@@ -10,8 +10,8 @@ const ZERO_NORM: f64 = 1e-12;
 
 /// The rows of `x` `[N, D]` divided by their Euclidean norms: `[N, D]`.
 ///
-/// A row with a norm below 1e-12 has no direction. It becomes the zero vector, so that its cosine with
-/// everything is 0, and it gets no gradient (a floored division would give one of the order of 1e12).
+/// A row with a norm below 1e-12 has no direction. It becomes the zero vector, so its cosine with every row is 0,
+/// and it gets no gradient (dividing by a floor would give one of the order of 1e12).
 pub fn normalize_rows(x: &Tensor) -> Result<Tensor> {
     matrix(x, "rows")?;
     let squares = x.sqr()?.sum_keepdim(1)?;
@@ -21,7 +21,7 @@ pub fn normalize_rows(x: &Tensor) -> Result<Tensor> {
     Ok(zero.broadcast_as(x.shape())?.where_cond(&x.zeros_like()?, &unit)?)
 }
 
-/// The cosines of the rows of `a` `[N, D]` with the rows of `b` `[M, D]`: `[N, M]`. Zero rows as in
+/// The cosines of the rows of `a` `[N, D]` with the rows of `b` `[M, D]`: `[N, M]`. Zero rows are handled as in
 /// [`normalize_rows`].
 pub fn cosine_matrix(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (_, dim) = matrix(a, "a")?;

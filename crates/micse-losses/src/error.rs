@@ -1,18 +1,18 @@
-//! The crate's one error type.
+//! The crate's error type.
 
 use candle_core::DType;
 
-/// What can go wrong in an objective.
+/// Errors of the objectives.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A tensor has another shape than the objective needs.
+    /// A tensor has the wrong shape.
     #[error("{name}: expected shape {expected}, found {found:?}")]
     Shape {
         /// The argument.
         name: &'static str,
-        /// The shape that was needed, in words.
+        /// The required shape, in words.
         expected: String,
-        /// The shape that was given.
+        /// The given shape.
         found: Vec<usize>,
     },
     /// A tensor is neither f32 nor f64.
@@ -20,47 +20,47 @@ pub enum Error {
     DType {
         /// The argument.
         name: &'static str,
-        /// The type that was given.
+        /// The given type.
         found: DType,
     },
-    /// A tensor has another type than the one that it goes with.
-    #[error("{name}: expected {expected:?} as the tensor that it goes with, found {found:?}")]
+    /// Two tensors have different types.
+    #[error("{name}: expected {expected:?} like the other tensor, found {found:?}; convert one of them")]
     MixedTypes {
         /// The argument.
         name: &'static str,
         /// The other tensor's type.
         expected: DType,
-        /// The type that was given.
+        /// The given type.
         found: DType,
     },
     /// A temperature that is not a positive number.
     #[error("the temperature must be a positive number, found {0}; 0.05 is usual")]
     Temperature(f64),
-    /// A row of the contrastive loss has nothing to be told apart from.
+    /// A row of the contrastive loss has no negatives.
     #[error(
-        "a contrastive loss as printed needs a negative for each row: give at least 2 sentences, or a queue"
+        "the contrastive loss as printed needs a negative for each row; pass at least 2 sentences, or a queue"
     )]
     NoNegatives,
-    /// An objective over a batch got a single sentence.
-    #[error("{objective} needs a batch of at least 2, found 1: {why}; take a larger batch")]
+    /// A batch objective got a single sentence.
+    #[error("{objective} needs a batch of at least 2, found 1: {why}; use a larger batch")]
     OneSentence {
         /// The objective, or the part of one.
         objective: &'static str,
-        /// What one sentence lacks.
+        /// The reason why one sentence is not enough.
         why: &'static str,
     },
     /// A token that belongs to a sentence outside the batch.
-    #[error("token {token} is said to belong to sentence {sentence} of a batch of {sentences}")]
+    #[error("token {token} is assigned to sentence {sentence}, outside the batch of {sentences}")]
     TokenSentence {
         /// The token's row.
         token: usize,
         /// The sentence's number.
         sentence: u32,
-        /// Sentences of the batch.
+        /// Number of sentences in the batch.
         sentences: usize,
     },
     /// A guided objective without a view of the guide.
-    #[error("the guide has no views; give at least one, such as the mean of its last layer")]
+    #[error("the guide has no views; pass at least one, such as the mean of its last layer")]
     NoGuide,
     /// A number outside its range.
     #[error("{name} must be {expected}, found {found}")]
@@ -69,77 +69,75 @@ pub enum Error {
         name: &'static str,
         /// The range, in words.
         expected: &'static str,
-        /// The number that was given.
+        /// The given number.
         found: f64,
     },
-    /// The two networks of PCL did not give the same number of views.
-    #[error("PCL needs as many views of the peer network as of the online one, found {peer} and {online}")]
+    /// The two networks of PCL returned different numbers of views.
+    #[error("PCL needs the same number of views of both networks, found {peer} (peer) and {online} (online)")]
     PeerViews {
         /// Views of the online network.
         online: usize,
         /// Views of the peer network.
         peer: usize,
     },
-    /// A head whose output does not depend on its input, as far as a backward pass can see.
+    /// A head whose output does not depend on its input, judging by its backward pass.
     #[error(
-        "the head passes no gradient to its input, so that no virtual view can be found; build it of operations with a backward pass"
+        "the head passes no gradient to its input, so no virtual view can be found; use operations with a backward pass"
     )]
     HeadWithoutGradient,
-    /// A queue without room.
+    /// A queue without capacity.
     #[error(
         "a queue needs a capacity and a dimension of at least 1, found capacity {capacity}, dimension {dim}"
     )]
     EmptyQueue {
-        /// Rows that the queue may hold.
+        /// Maximum number of rows.
         capacity: usize,
-        /// Entries of a row.
+        /// Entries per row.
         dim: usize,
     },
-    /// A queue's rows and their sentence numbers differ in number, or exceed its capacity.
+    /// A queue with different numbers of rows and sentence numbers, or more rows than its capacity.
     #[error("the queue got {rows} rows with {sentences} sentence numbers (capacity {capacity})")]
     QueueRows {
-        /// Rows given.
+        /// Number of rows given.
         rows: usize,
-        /// Sentence numbers given.
+        /// Number of sentence numbers given.
         sentences: usize,
-        /// Rows that the queue may hold.
+        /// Maximum number of rows.
         capacity: usize,
     },
-    /// The heads or layers cannot be grouped as the slicing asks.
-    #[error("{count} {what} cannot be grouped by {group}; choose a slicing whose group divides them")]
+    /// The heads or layers cannot be grouped by the slicing.
+    #[error("{count} {what} cannot be grouped by {group}; choose a group size that divides them")]
     Slicing {
         /// "heads" or "layers".
         what: &'static str,
-        /// How many there are.
+        /// Number of heads or layers.
         count: usize,
-        /// The group's size.
+        /// Group size.
         group: usize,
     },
-    /// A true id that the word table has no row for.
-    #[error(
-        "the true id {id} is beyond the word table of {vocabulary} rows; use the encoder's own tokenizer"
-    )]
+    /// A true token ID outside the word table.
+    #[error("token ID {id} is outside the word table of {vocabulary} rows; use the encoder's own tokenizer")]
     Target {
-        /// The id.
+        /// The ID.
         id: u32,
-        /// Rows of the table.
+        /// Number of rows in the table.
         vocabulary: usize,
     },
-    /// Arguments of a sampler or a selection that do not fit together.
+    /// Invalid combinations of arguments for a sampler or a selection.
     #[error("AMI sampling: {0}")]
     Sampling(String),
     /// A loss that is NaN or infinite.
-    #[error("objective {name} is {value}; lower the learning rate, or look at the inputs of the last step")]
+    #[error("objective {name} is {value}; lower the learning rate, or check the inputs of the last step")]
     NotFinite {
         /// The objective.
         name: String,
         /// Its value.
         value: f64,
     },
-    /// An operation on tensors failed.
+    /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
 }
 
-/// The crate's result.
+/// The crate's result type.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,13 +1,13 @@
-//! FGSM, the perturbation by the sign of a gradient.
+//! FGSM: perturbation by the sign of a gradient.
 
 use candle_core::{DType, Tensor};
 
 use crate::checks::constant;
 use crate::{Error, Result};
 
-/// The perturbation `epsilon * sign(gradient)`, of the gradient's shape; 0 where the gradient is 0, and a
-/// constant. Added to embeddings it raises the loss whose gradient it is, as far as any step does in which no
-/// entry moves by more than `epsilon`.
+/// The perturbation `epsilon * sign(gradient)`: a constant of the gradient's shape, 0 where the gradient is 0.
+/// Among all perturbations in which no entry moves by more than `epsilon`, adding it to the embeddings raises the
+/// loss the most, to first order.
 ///
 /// **Inputs**: a gradient of any shape, f32 or f64; `epsilon` at least 0. NaN stays NaN.
 ///
@@ -23,6 +23,6 @@ pub fn fgsm(gradient: &Tensor, epsilon: f64) -> Result<Tensor> {
     }
     let gradient = gradient.detach();
     let steps = gradient.sign()?.mul(&constant(epsilon, gradient.shape(), &gradient)?)?;
-    // The sign of NaN is 0 to candle.
+    // candle returns 0 for the sign of NaN.
     Ok(gradient.eq(&gradient)?.where_cond(&steps, &gradient)?)
 }

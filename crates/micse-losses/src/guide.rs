@@ -1,4 +1,4 @@
-//! Contrast with the layers of a guide.
+//! Contrast with the layers of a guide model.
 
 use candle_core::{DType, Tensor};
 
@@ -18,11 +18,11 @@ use crate::{Error, Result};
 ///
 /// A sentence's other views are neither positive nor negative for the term of view `k`. The value is at least 0.
 ///
-/// **Inputs**: `c` is the projected `[CLS]` row of the encoder that is trained, `guide` the projected means of the
-/// hidden states of a frozen copy, one view a layer. Gradients go to both (the projection is shared).
+/// **Inputs**: `c` is the projected `[CLS]` row of the trained encoder; `guide` contains the projected means of
+/// the hidden states of a frozen copy, one view per layer. Gradients go to both (the projection is shared).
 ///
-/// **Requirements**: f32 or f64, all of one type; at least one view. With one sentence there is nothing to tell
-/// apart, and the loss is 0. A zero row has cosine 0 with all rows (see [`normalize_rows`]).
+/// **Requirements**: f32 or f64, all of one type; at least one view. With one sentence there are no negatives, and
+/// the loss is 0. A zero row has cosine 0 with all rows (see [`normalize_rows`]).
 ///
 /// **Relations**: with one view it is [`InfoNce`](crate::InfoNce)'s standard form.
 ///
@@ -31,7 +31,7 @@ use crate::{Error, Result};
 /// **Citation**: Kim, Yoo, Lee 2021, "Self-Guided Contrastive Learning for BERT Sentence Representations" (SG-OPT).
 ///
 /// # Errors
-/// Shapes or types that differ, no view, a temperature that is not positive.
+/// Different shapes or types, no view, a temperature that is not positive.
 pub fn guide_contrast(c: &Tensor, guide: &[Tensor], temperature: f64) -> Result<Tensor> {
     positive_temperature(temperature)?;
     let (batch, _) = matrix(c, "c")?;
@@ -45,7 +45,7 @@ pub fn guide_contrast(c: &Tensor, guide: &[Tensor], temperature: f64) -> Result<
     let views = normalize_rows(&Tensor::cat(guide, 0)?)?;
     let scores = (normalize_rows(c)?.matmul(&views.t()?)? / temperature)?;
     if batch == 1 {
-        // Zero with a zero gradient, and NaN of NaN.
+        // Zero with zero gradient; NaN if a score is NaN.
         return Ok(scores.sub(&scores)?.sum_all()?);
     }
     // Column k B + m is view k of sentence m.

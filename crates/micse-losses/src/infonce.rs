@@ -5,8 +5,8 @@
 //! * [`InfoNceForm::Standard`]: the mean over `i` of
 //!   `ln( sum_j exp s(z1_i, z2_j) + sum_k exp s(z1_i, q_k) ) - s(z1_i, z2_i)`, the positive `j = i` included.
 //! * [`InfoNceForm::AsPrinted`] (Eq. 2 of the miCSE paper): the *sum* over `i` of
-//!   `ln( sum_{j != i} exp s(z1_i, z1_j) + sum_k exp s(z1_i, q_k) ) - s(z1_i, z2_i)`: the positive is not in
-//!   the denominator, so the value can be negative, and the in-batch negatives are of the same view.
+//!   `ln( sum_{j != i} exp s(z1_i, z1_j) + sum_k exp s(z1_i, q_k) ) - s(z1_i, z2_i)`. The positive is
+//!   not in the denominator, so the value can be negative; the in-batch negatives come from the same view.
 
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
@@ -16,27 +16,27 @@ use crate::cosine::normalize_rows;
 use crate::logits::{exclude, log_sum_exp};
 use crate::{Error, Result};
 
-/// Which of the two contrastive losses of the [module](self).
+/// Which of the two contrastive losses of the [module](self) to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InfoNceForm {
-    /// Cross-entropy with the positive in the denominator, mean over rows; what released code computes.
+    /// Cross-entropy with the positive in the denominator, mean over rows, as in released code.
     #[default]
     Standard,
-    /// Eq. 2 of the miCSE paper to the letter.
+    /// Eq. 2 of the miCSE paper, literally.
     AsPrinted,
 }
 
 /// The contrastive loss.
 ///
-/// **Inputs**: two views `z1`, `z2` `[B, D]` whose rows of one number are a positive pair; any norm.
-/// Optionally a queue `[Q, D]` of further negatives, to which no gradient goes.
+/// **Inputs**: two views `z1`, `z2` `[B, D]` of any norm; rows with the same index are a positive pair. Optionally
+/// a queue `[Q, D]` of further negatives, which gets no gradient.
 ///
-/// **Requirements**: f32 or f64. With one row and no queue the standard form is 0 (there is nothing to tell
-/// apart) and the printed form an error. A zero row has cosine 0 with all rows (see [`normalize_rows`]).
+/// **Requirements**: f32 or f64. With one row and no queue there are no negatives: the standard form is 0, and the
+/// printed form is an error. A zero row has cosine 0 with all rows (see [`normalize_rows`]).
 ///
-/// **Relations**: `SimCSE` is the standard form without queue; with [`NegativeQueue`](crate::NegativeQueue)
-/// it is the contrastive part of miCSE.
+/// **Relations**: `SimCSE` is the standard form without a queue. With [`NegativeQueue`](crate::NegativeQueue), it
+/// is the contrastive part of miCSE.
 ///
 /// **Recommended values**: temperature 0.05, a queue of 384 rows, batches of 50 to 512.
 ///
@@ -44,7 +44,7 @@ pub enum InfoNceForm {
 /// (queue); Klein, Nabi 2023 (miCSE).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct InfoNce {
-    /// `tau`, by which cosines are divided; positive.
+    /// The positive divisor `tau` of the cosines.
     pub temperature: f64,
     /// The form of the loss.
     pub form: InfoNceForm,
@@ -56,9 +56,9 @@ impl InfoNce {
         self.value(z1, z2, queue.map(|rows| (rows, None)))
     }
 
-    /// As [`loss`](Self::loss), with a mask `ignored` `[B, Q]` of type u8: where it is 1, the queued row is
-    /// no negative for the row of the batch (a queued copy of the same sentence, for example; see
-    /// [`NegativeQueue::same_sentence`](crate::NegativeQueue::same_sentence)).
+    /// Like [`loss`](Self::loss), with a mask `ignored` `[B, Q]` of type u8: where it is 1, the queued row is not
+    /// a negative for the batch row, for example because it is a queued copy of the same sentence; see
+    /// [`NegativeQueue::same_sentence`](crate::NegativeQueue::same_sentence).
     pub fn loss_masked(&self, z1: &Tensor, z2: &Tensor, queue: &Tensor, ignored: &Tensor) -> Result<Tensor> {
         self.value(z1, z2, Some((queue, Some(ignored))))
     }
@@ -74,7 +74,7 @@ impl InfoNce {
         let (positives, in_batch) = match self.form {
             InfoNceForm::Standard => {
                 let scores = (z1.matmul(&z2.t()?)? / self.temperature)?;
-                // Read off the same product as the denominator, so that the loss is never below 0.
+                // Taken from the same product as the denominator, so that the loss is never below 0.
                 let positives = diagonal.where_cond(&scores, &scores.zeros_like()?)?.sum(1)?;
                 (positives, scores)
             }

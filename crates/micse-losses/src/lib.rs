@@ -1,9 +1,9 @@
 //! Training objectives of sentence embeddings, as pure functions on candle tensors.
 //!
-//! An objective takes embeddings or attention values and gives a scalar whose `backward` reaches them. It
-//! never sees a model, a tokenizer or a file, and runs on any device in f32 (and in f64, for tests). Every
-//! undefined case (zero vectors, constant rows, equal views) has a defined, finite value and gradient;
-//! [`check_finite`] turns what is left of NaN into an error.
+//! An objective takes embeddings or attention values and returns a scalar whose `backward` reaches them. It never
+//! sees a model, a tokenizer or a file, and runs on any device in f32 (and in f64, for tests). Every undefined
+//! case (zero vectors, constant rows, equal views) has a defined, finite value and gradient; [`check_finite`]
+//! turns any remaining NaN into an error.
 //!
 //! ```
 //! use candle_core::{Device, Tensor, Var};
@@ -33,13 +33,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Modules: [`infonce`] the contrastive loss; [`queue`] its queue of negatives; [`ami`] attention mutual
-//! information: slices, samples, the loss; [`masked_lm`] masked language modelling. Functions of other published
-//! methods: [`nt_xent`] (Mirror-BERT, VaSCL, ConSERT), [`contrastive_tension`] (CT), [`jensen_shannon`] (IS-BERT),
-//! [`guide_contrast`] (SG-OPT), [`self_contrast`] and [`decorrelation`] (SCD), [`information_minimising`]
-//! (InforMin-CL), [`alignment`] (positives alone), [`replaced_tokens`] (DiffCSE), [`peer`] (PCL), [`neighbourhood`] (VaSCL),
-//! [`fgsm`] and [`cosine_ramp`] (MoCoSE). [`cosine_matrix`] and [`normalize_rows`] are the similarity that
-//! they share, [`batch_norm`] the normalisation over a batch.
+//! Modules: [`infonce`], the contrastive loss; [`queue`], its queue of negatives; [`ami`], attention mutual
+//! information with slices, samples and the loss; [`masked_lm`], masked language modelling. Functions of other
+//! published methods: [`nt_xent`] (Mirror-BERT, VaSCL, ConSERT), [`contrastive_tension`] (CT), [`jensen_shannon`]
+//! (IS-BERT), [`guide_contrast`] (SG-OPT), [`self_contrast`] and [`decorrelation`] (SCD),
+//! [`information_minimising`] (InforMin-CL), [`alignment`] (positives only), [`replaced_tokens`] (DiffCSE),
+//! [`peer`] (PCL), [`neighbourhood`] (VaSCL), [`fgsm`] and [`cosine_ramp`] (MoCoSE). They share the similarity
+//! functions [`cosine_matrix`] and [`normalize_rows`], and [`batch_norm`], the normalisation over a batch.
 pub mod ami;
 mod batch_norm;
 mod checks;

@@ -1,35 +1,36 @@
-//! What the objectives do with logits: sums of exponentials, masks, softplus.
+//! Operations on logits: sums of exponentials, masks, softplus.
 
 use candle_core::Tensor;
 
 use crate::Result;
 use crate::checks::constant;
 
-/// `scores` with minus infinity (so no share in a sum of exponentials, and no gradient) where `mask` is 1.
+/// `scores` with minus infinity where `mask` is 1: no contribution to a sum of exponentials, and no gradient.
 pub(crate) fn exclude(scores: &Tensor, mask: &Tensor) -> Result<Tensor> {
     Ok(mask.where_cond(&constant(f64::NEG_INFINITY, scores.shape(), scores)?, scores)?)
 }
 
-/// `ln sum_j exp x_ij` of each row of `x` `[N, M]`: `[N]`. Shifted by the row's largest entry, as a constant.
+/// `ln sum_j exp x_ij` of each row of `x` `[N, M]`: `[N]`. Shifted by the row's largest entry, treated as a
+/// constant.
 pub(crate) fn log_sum_exp(x: &Tensor) -> Result<Tensor> {
     let largest = x.detach().max_keepdim(1)?;
     let sums = x.broadcast_sub(&largest)?.exp()?.sum(1)?;
     Ok(sums.log()?.add(&largest.squeeze(1)?)?)
 }
 
-/// `ln(1 + e^x)` of each entry, as `max(x, 0) + ln(1 + e^-|x|)`: no exponential of a large number, and small
-/// values keep all their digits. The gradient is the logistic function of `x`.
+/// `ln(1 + e^x)` of each entry, as `max(x, 0) + ln(1 + e^-|x|)`: this avoids exponentials of large numbers and
+/// preserves the precision of small values. The gradient is the logistic function of `x`.
 pub(crate) fn softplus(x: &Tensor) -> Result<Tensor> {
     let exponential = x.abs()?.neg()?.exp()?;
     let sum = (&exponential + 1.0)?;
-    // What the sum lost of the exponential by rounding, to first order: without it ln(1 + e^-40) would be 0.
+    // First-order correction of the rounding error of the sum; without it, ln(1 + e^-40) would be 0.
     let rounded = sum.detach();
     let lost = exponential.detach().sub(&(&rounded - 1.0)?)?.div(&rounded)?;
     Ok(x.relu()?.add(&sum.log()?.add(&lost)?)?)
 }
 
-/// The mean of `softplus(-l)` over the logits `l` `[N]` where `positive`, of `softplus(l)` elsewhere: binary
-/// cross-entropy. `positive` holds N values.
+/// Binary cross-entropy: the mean of `softplus(-l)` over the logits `l` `[N]` where `positive`, and of
+/// `softplus(l)` elsewhere. `positive` has N values.
 pub(crate) fn binary_cross_entropy(logits: &Tensor, positive: &[bool]) -> Result<Tensor> {
     let mask: Vec<u8> = positive.iter().map(|&p| u8::from(p)).collect();
     let mask = Tensor::new(mask, logits.device())?;
@@ -42,7 +43,7 @@ mod tests {
 
     use super::*;
 
-    /// The standard library's `ln_1p` and the logistic function are the truth, from one end of f64 to the other.
+    /// Compared with the standard library's `ln_1p` and the logistic function, over the entire range of f64.
     #[test]
     fn softplus_keeps_its_digits() {
         let points: Vec<f64> = (-1400..=1400).map(|i| f64::from(i) / 2.0).chain([1e300, -1e300]).collect();

@@ -1,9 +1,9 @@
 //! VaSCL: contrast with a virtual view, the adversary of a sentence among its neighbours.
 //!
-//! For pooled rows `h` `[B, D]` and a head `g` whose outputs are taken at norm 1, `s(a, b) = g(a).g(b) / tau`:
+//! For pooled rows `h` `[B, D]` and a head `g` whose outputs are normalised, `s(a, b) = g(a).g(b) / tau`:
 //!
 //! 1. the neighbourhood `N(i)`: the `k` other rows with the largest `h_i.h_j`;
-//! 2. a start `d_i`, uniform in `[-1/2, 1/2)^D`, at norm 1;
+//! 2. a start `d_i`, uniform in `[-1/2, 1/2)^D`, normalised;
 //! 3. `r_i`, the gradient with respect to `d_i` of the one-direction InfoNCE of `x_i = h_i + xi d_i`,
 //!    `ln( exp s(x_i, h_i) + sum_{j in N(i)} exp s(x_i, h_j) ) - s(x_i, h_i)`, with `h` and `g(h)` constant;
 //! 4. the virtual view `v_i = h_i + epsilon r_i / (|r_i| + 1e-8)`;
@@ -25,49 +25,49 @@ use crate::{Error, Result};
 /// A head on pooled rows: `[B, D]` to `[B, D']`, of any norm.
 pub type Head<'a> = dyn Fn(&Tensor) -> candle_core::Result<Tensor> + 'a;
 
-/// Added to norms before rows are divided by them: a row whose loss is flat stays where it is, where the
-/// rounding noise of its gradient would move it by `epsilon`.
+/// Added to norms before dividing. A row with a flat loss thus stays in place; without the floor, the rounding
+/// noise of its gradient would move it by `epsilon`.
 const NORM_FLOOR: f64 = 1e-8;
 
-/// What learns from the loss.
+/// Which parts learn from the loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VirtualForm {
-    /// All that the loss depends on: the gradient reaches the rows, and the head through `g(h)` and `g(v)`.
+    /// Everything that the loss depends on: the gradient reaches the rows, and the head through `g(h)` and `g(v)`.
     #[default]
     Paper,
-    /// What the released code computes: rows and `g(h)` are constants, so that only the head learns, and it
-    /// through `g(v)` alone. `r` is taken of the batch's mean, B times smaller, so that the 1e-8 of step 4
-    /// shortens it B times earlier.
+    /// As in the released code: rows and `g(h)` are constants, so only the head learns, and only through `g(v)`.
+    /// `r` is the gradient of the batch mean, B times smaller, so the 1e-8 of step 4 shortens it B times earlier.
     ReleasedCode,
 }
 
-/// Numbers of [`virtual_contrast`].
+/// Parameters of [`virtual_contrast`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VirtualOptions {
-    /// `tau`, by which cosines are divided; positive.
+    /// The positive divisor `tau` of the cosines.
     pub temperature: f64,
     /// `xi`, the length of the start; positive.
     pub step: f64,
     /// `epsilon`, the length of the perturbation; positive.
     pub radius: f64,
-    /// `k`, the neighbours of a row; at least 1. With fewer than `k` other rows all of them are neighbours.
+    /// `k`, the neighbours per row; at least 1. If there are fewer than `k` other rows, all of them are
+    /// neighbours.
     pub neighbours: usize,
-    /// What learns.
+    /// Which parts learn.
     pub form: VirtualForm,
 }
 
-/// The loss of the [module](self) for rows `[B, D]`: a scalar. The starts are drawn from `stream`, for each
-/// row at a coordinate of its own.
+/// The loss of the [module](self) for rows `[B, D]`: a scalar. The starts are drawn from `stream`, each row from
+/// its own coordinate.
 ///
-/// **Inputs**: pooled rows before any head, f32 or f64; the head as a function. The head is called three
-/// times, and has to be plain candle: a backward pass runs through it inside, whose gradients for the head's
-/// parameters are dropped, so that it must not collect gradients elsewhere.
+/// **Inputs**: pooled rows before any head, f32 or f64; the head as a function. The head is called three times and
+/// must consist of plain candle operations. An internal backward pass runs through it; its gradients for the
+/// head's parameters are dropped, so the head must not accumulate gradients elsewhere.
 ///
-/// **Requirements**: at least 2 rows. A row on which the head has no slope is its own virtual view.
+/// **Requirements**: at least 2 rows. A row where the head has zero gradient is its own virtual view.
 ///
-/// **Relations**: with all rows as neighbours step 5 is NT-Xent; VaSCL adds this loss to NT-Xent of two
-/// dropout views, with weight 1.
+/// **Relations**: with all rows as neighbours, step 5 is NT-Xent. VaSCL adds this loss, with weight 1, to NT-Xent
+/// of two dropout views.
 ///
 /// **Recommended values**: temperature 0.05, step and radius 15, 16 neighbours, batches of 1024, mean pooling,
 /// a head of two linear layers without biases and a ReLU between, 128 outputs.
@@ -83,7 +83,7 @@ pub fn virtual_contrast(
     virtual_contrast_from(rows, head, options, &uniform_starts(batch, dim, stream, rows)?)
 }
 
-/// As [`virtual_contrast`], with the starts `d` `[B, D]` given, of any norm.
+/// Like [`virtual_contrast`], with given starts `d` `[B, D]` of any norm.
 pub fn virtual_contrast_from(
     rows: &Tensor,
     head: &Head<'_>,
@@ -107,15 +107,15 @@ pub fn virtual_contrast_from(
 }
 
 /// The neighbourhoods of rows `h` `[B, D]`: `[B, B]` of type u8, 1 at `(i, j)` where `j` is one of the
-/// `neighbours` other rows with the largest `h_i.h_j`, the lower number first among equals; all other rows if
-/// there are fewer.
+/// `neighbours` other rows with the largest `h_i.h_j`. Ties go to the lower index. If there are fewer other rows,
+/// all of them are neighbours.
 pub fn nearest_neighbours(rows: &Tensor, neighbours: usize) -> Result<Tensor> {
     let (batch, _) = matrix(rows, "rows")?;
     if neighbours == 0 {
         return Err(Error::Number { name: "neighbours", expected: "at least 1", found: 0.0 });
     }
     if batch == 1 {
-        let why = "a row needs another one as its neighbour";
+        let why = "a row needs another row as its neighbour";
         return Err(Error::OneSentence { objective: "virtual contrast", why });
     }
     let rows = rows.detach();
@@ -135,9 +135,9 @@ pub fn nearest_neighbours(rows: &Tensor, neighbours: usize) -> Result<Tensor> {
     Ok(Tensor::from_vec(mask, (batch, batch), rows.device())?)
 }
 
-/// The directions `r / (|r| + 1e-8)` `[B, D]` of steps 2 and 3 of the [module](self), constants: from the starts
-/// `[B, D]` (of any norm) the way in which the head best takes a row for its neighbours (of
-/// [`nearest_neighbours`]). A row without gradient has the zero vector.
+/// The constant directions `r / (|r| + 1e-8)` `[B, D]` of steps 2 and 3 of the [module](self). From the starts
+/// `[B, D]` (of any norm), they are the directions in which the head most easily confuses a row with its
+/// neighbours (from [`nearest_neighbours`]). A row without gradient has the zero vector.
 pub fn adversarial_directions(
     rows: &Tensor,
     head: &Head<'_>,
@@ -150,7 +150,8 @@ pub fn adversarial_directions(
 }
 
 /// The two-direction loss of step 5 of the [module](self) for head outputs `g(h)` and `g(v)` `[B, D']` of any
-/// norm, with the neighbours of [`nearest_neighbours`] `[B, B]` as negatives: a scalar. The gradient reaches both.
+/// norm, with the neighbours from [`nearest_neighbours`] `[B, B]` as negatives: a scalar. The gradient reaches
+/// both.
 pub fn neighbourhood_contrast(
     outputs: &Tensor,
     virtual_outputs: &Tensor,
@@ -170,9 +171,9 @@ pub fn neighbourhood_contrast(
     Ok(contrast(&both, &both, &positives, &negatives, temperature)?.mean_all()?)
 }
 
-/// For each row of `anchors` `[N, D']`
-/// `ln( exp s_i+ + sum over negatives of exp s_ij ) - s_i+`, with `s` the products with `candidates` `[M, D']`
-/// over the temperature: `[N]`. Both masks are `[N, M]`; a row has one positive and at least one negative.
+/// For each row of `anchors` `[N, D']`, `ln( exp s_i+ + sum over negatives of exp s_ij ) - s_i+`, with `s` the
+/// products with `candidates` `[M, D']` over the temperature: `[N]`. Both masks are `[N, M]`; a row has one
+/// positive and at least one negative.
 fn contrast(
     anchors: &Tensor,
     candidates: &Tensor,
@@ -184,12 +185,12 @@ fn contrast(
     let scores = (anchors.matmul(&candidates.t()?)? / temperature)?;
     let own = positives.where_cond(&scores, &scores.zeros_like()?)?.sum(1)?;
     let against = log_sum_exp(&exclude(&scores, &negatives.eq(0_u8)?)?)?;
-    // Equal to the formula, but a row that is far from its negatives keeps the digits of its small gradient:
-    // only the direction of that is used, so that its noise would come out at full length.
+    // Equals the formula, but preserves the small gradient of a row that is far from its negatives. Only the
+    // direction of this gradient is used, so rounding noise would appear at full length.
     softplus(&against.sub(&own)?)
 }
 
-/// [`adversarial_directions`], with the head's outputs for the rows at hand.
+/// [`adversarial_directions`], with the head's outputs for the rows already computed.
 fn direction_among(
     rows: &Tensor,
     outputs: &Tensor,
@@ -220,8 +221,8 @@ fn direction_among(
     directions(gradients.get(&starts).ok_or(Error::HeadWithoutGradient)?)
 }
 
-/// The rows of `x` `[B, D]` over their norms plus [`NORM_FLOOR`]. Constants only: the norm of a zero row has
-/// no gradient.
+/// The rows of `x` `[B, D]` divided by their norms plus [`NORM_FLOOR`]. Constants only, because the norm of a zero
+/// row has no gradient.
 fn directions(x: &Tensor) -> Result<Tensor> {
     let norms = x.sqr()?.sum_keepdim(1)?.sqrt()?;
     Ok(x.broadcast_div(&(norms + NORM_FLOOR)?)?)
@@ -234,7 +235,7 @@ fn uniform_starts(batch: usize, dim: usize, stream: Stream, like: &Tensor) -> Re
         let mut draws = stream.with(row as u64).draws();
         values.extend((0..dim).map(|_| draws.unit() - 0.5));
     }
-    // Only f64 tensors go through f64: some devices know no other float than f32.
+    // Only f64 tensors go through f64, because some devices support only f32.
     if like.dtype() == DType::F64 {
         return Ok(Tensor::from_vec(values, (batch, dim), like.device())?);
     }
@@ -242,7 +243,7 @@ fn uniform_starts(batch: usize, dim: usize, stream: Stream, like: &Tensor) -> Re
     Ok(Tensor::from_vec(values, (batch, dim), like.device())?)
 }
 
-/// An error unless the number is positive and finite.
+/// Returns an error unless the number is positive and finite.
 fn positive(name: &'static str, found: f64) -> Result<()> {
     if found > 0.0 && found.is_finite() {
         return Ok(());

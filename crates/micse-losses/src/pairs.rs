@@ -1,4 +1,4 @@
-//! Objectives on pairs of rows, each pair by itself.
+//! Objectives on pairs of rows, each pair independently.
 
 use candle_core::Tensor;
 
@@ -9,34 +9,35 @@ use crate::logits::binary_cross_entropy;
 
 /// Contrastive Tension of P pairs of sentences, `x` and `y` `[P, D]` from two towers: a scalar.
 ///
-/// The logit of pair `i` is the dot product `l_i = x_i . y_i`; it says whether both towers read one sentence:
+/// The logit of pair `i` is the dot product `l_i = x_i . y_i`; it predicts whether both towers read the same
+/// sentence:
 ///
 /// ```text
 /// loss = 1/P sum_i ( ln(1 + exp(-l_i)) if positive_i, else ln(1 + exp(l_i)) )
 /// ```
 ///
-/// **Inputs**: rows as the towers give them, *not* normalised; `positive[i]` is true where both rows of pair `i` are
-/// of one sentence.
+/// **Inputs**: the towers' output rows, *not* normalised; `positive[i]` is true if both rows of pair `i` come from
+/// the same sentence.
 ///
-/// **Requirements**: f32 or f64, both of one type; `positive` as long as the pairs. Finite for any finite logit. A
-/// zero row has logit 0, so its pair costs ln 2.
+/// **Requirements**: f32 or f64, both of one type; one `positive` per pair. Finite for any finite logit. A zero
+/// row has logit 0, so its pair costs ln 2.
 ///
-/// **Relations**: the published code takes this mean; sentence-transformers' `ContrastiveTensionLoss` takes the sum,
+/// **Relations**: the published code uses this mean; sentence-transformers' `ContrastiveTensionLoss` uses the sum,
 /// which is P times this value.
 ///
-/// **Recommended values**: groups of 1 pair of one sentence and 7 pairs of random sentences.
+/// **Recommended values**: groups of 1 pair of the same sentence and 7 pairs of random sentences.
 ///
 /// **Citation**: Carlsson, Gyllensten, Gogoulou, Hellqvist, Sahlgren 2021 (Contrastive Tension).
 ///
 /// # Errors
-/// Shapes or types that differ, another number of truth values than of pairs.
+/// Different shapes or types; a length of `positive` other than the number of pairs.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
 ///
 /// let x = Tensor::new(&[[1_f64, 2.0], [1.0, 2.0]], &Device::Cpu)?;
 /// let y = Tensor::new(&[[20_f64, 40.0], [-20.0, -40.0]], &Device::Cpu)?;
-/// // Logits 100 and -100, both as they should be.
+/// Logits 100 and -100, both correct.
 /// let loss = micse_losses::contrastive_tension(&x, &y, &[true, false])?.to_scalar::<f64>()?;
 /// assert!((loss - (-100_f64).exp()).abs() < 1e-50);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -49,53 +50,54 @@ pub fn contrastive_tension(x: &Tensor, y: &Tensor, positive: &[bool]) -> Result<
 
 /// The information-minimising term of two views `z1`, `z2` `[B, D]`: a scalar.
 ///
-/// With unit rows `u = z / |z|`, each view is to be read off the other one:
+/// With unit rows `u = z / |z|`, each view is predicted from the other:
 ///
 /// ```text
 /// loss = MSE(u1, u2) + MSE(u2, u1) = 2/(B D) sum_{i,d} (u1_id - u2_id)^2 = 4/(B D) sum_i (1 - cos(z1_i, z2_i))
 /// ```
 ///
-/// Both sides get gradients. The mean goes over entries, so the value is small: at most `8 / D`.
+/// Both sides get gradients. The mean is over entries, so the value is small: at most `8 / D`.
 ///
-/// **Requirements**: f32 or f64, both of one type. A zero row is the zero vector among unit rows, and gets no
-/// gradient (see [`normalize_rows`]).
+/// **Requirements**: f32 or f64, both of one type. A zero row stays zero after normalisation and gets no gradient
+/// (see [`normalize_rows`]).
 ///
-/// **Relations**: a term beside [`InfoNce`](crate::InfoNce). Its gradient is that of [`self_contrast`] with the sign
-/// turned round and another scale: this one draws the views together, that one pushes them apart.
+/// **Relations**: an additional term for [`InfoNce`](crate::InfoNce). Its gradient is that of [`self_contrast`]
+/// with the opposite sign and another scale: this loss pulls the views together, [`self_contrast`] pushes them
+/// apart.
 ///
 /// **Citation**: Chen et al. 2022 (InforMin-CL).
 ///
 /// # Errors
-/// Shapes or types that differ.
+/// Different shapes or types.
 ///
 /// [`self_contrast`]: crate::self_contrast()
 pub fn information_minimising(z1: &Tensor, z2: &Tensor) -> Result<Tensor> {
     pair(z1, "z1", z2, "z2")?;
-    // The difference of unit rows keeps its digits where views are nearly equal; 1 - cos would not.
+    // The difference of unit rows preserves precision where views are nearly equal; 1 - cos would not.
     let squares = normalize_rows(z1)?.sub(&normalize_rows(z2)?)?.sqr()?;
     Ok((squares.mean_all()? * 2.0)?)
 }
 
-/// The alignment of two views `z1`, `z2` `[B, D]`, contrast without negatives: a scalar.
+/// The alignment of two views `z1`, `z2` `[B, D]`: contrast without negatives, a scalar.
 ///
 /// ```text
 /// loss = -1/B sum_i cos(z1_i, z2_i) / tau
 /// ```
 ///
-/// It is what is left of [`InfoNce`](crate::InfoNce) when the denominator is taken away: nothing holds sentences
-/// apart, so that an encoder can collapse to a point.
+/// This is [`InfoNce`](crate::InfoNce) without its denominator. Nothing keeps sentences apart, so an encoder can
+/// collapse to a point.
 ///
 /// **Requirements**: f32 or f64, both of one type. A zero row has cosine 0 and gets no gradient (see
 /// [`normalize_rows`]).
 ///
-/// **Relations**: [`self_contrast`](crate::self_contrast()) with the sign turned round.
+/// **Relations**: [`self_contrast`](crate::self_contrast()) with the opposite sign.
 ///
-/// **Recommended values**: the temperature of the contrast that it stands for, 0.05.
+/// **Recommended values**: the temperature of the contrastive loss that it replaces, 0.05.
 ///
-/// **Citation**: Wang, Isola 2020 (alignment); Klein, Nabi 2023, appendix D (training on positives alone).
+/// **Citation**: Wang, Isola 2020 (alignment); Klein, Nabi 2023, appendix D (training on positives only).
 ///
 /// # Errors
-/// Shapes or types that differ, a temperature that is not positive.
+/// Different shapes or types, a temperature that is not positive.
 pub fn alignment(z1: &Tensor, z2: &Tensor, temperature: f64) -> Result<Tensor> {
     Ok(crate::self_contrast(z1, z2, temperature)?.neg()?)
 }

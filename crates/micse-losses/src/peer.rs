@@ -1,22 +1,22 @@
 //! PCL: two networks that learn from groups of views, and from each other.
 //!
-//! Each network gives `n` views of every sentence; view 0 is the anchor `z`, view 1 its second dropout
-//! view, and views 2 to n - 1 are other augmentations `z^2 ... z^{n-1}`. Quantities of the peer network
-//! have a hat. The *group* of row `i` of anchors `a`, views `v` and candidates `c` has the scores
+//! Each network produces `n` views of every sentence. View 0 is the anchor `z`, view 1 its second dropout view,
+//! and views 2 to n - 1 are other augmentations `z^2 ... z^{n-1}`. Quantities of the peer network have a hat. The
+//! *group* of row `i` of anchors `a`, views `v` and candidates `c` has the scores
 //!
 //! `s_i = [cos(a_i, v^1_i), ..., cos(a_i, v^{n-1}_i), cos(a_i, c_j) for j != i] / tau`,
 //!
-//! of which the first `n - 1` are positive, and the shares `P_i = softmax(s_i)`. With `G = n - 1 + B - 1` the
-//! six terms, which PCL adds with weight 1, are
+//! of which the first `n - 1` are positive, and the shares `P_i = softmax(s_i)`. With `G = n - 1 + B - 1`, the six
+//! terms, which PCL adds with weight 1, are
 //!
 //! * the contrast of each network, `InfoNce(z, z^1)` and `InfoNce(ẑ, ẑ^1)`;
 //! * the positives of each network: binary cross-entropy over the group of its own views, `P(z; z^., z)` and
 //!   `P(ẑ; ẑ^., ẑ)`, with label 1 for the positives and 0 for the negatives;
-//! * the crossed divergence `KL( P(ẑ; z^., z) || P(z; ẑ^., ẑ) )`: what the peer's anchor thinks of the online
-//!   views, against what the online anchor thinks of the peer's;
+//! * the crossed divergence `KL( P(ẑ; z^., z) || P(z; ẑ^., ẑ) )`, which compares the peer anchor's shares over the
+//!   online views with the online anchor's shares over the peer views;
 //! * the own divergence `KL( P(ẑ; ẑ^., ẑ) || P(z; z^., z) )`.
 //!
-//! Both networks get the gradients of both divergences. [`PeerForm`] says how the two forms differ.
+//! Both networks get the gradients of both divergences. [`PeerForm`] documents how the two forms differ.
 
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ use crate::cosine::normalize_rows;
 use crate::logits::{binary_cross_entropy, exclude, log_sum_exp};
 use crate::{Error, InfoNce, InfoNceForm, Result};
 
-/// Which form of the binary and the divergence terms.
+/// Which form of the binary and divergence terms to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PeerForm {
@@ -35,10 +35,9 @@ pub enum PeerForm {
     /// distributions, `sum_g P̂_g ln(P̂_g / P_g)`, mean over rows.
     #[default]
     Paper,
-    /// What the released code computes. It applies a logistic function to the shares once more, so that its
-    /// cross-entropy is the mean of `softplus(P) - y P`, which lies within `[ln(1 + 1/e), ln(1 + e)]` and
-    /// hardly moves; and it takes the mean of the divergence over all `B G` entries, `G` times less than
-    /// the divergence.
+    /// As in the released code. It applies a logistic function to the shares again, so its cross-entropy is the
+    /// mean of `softplus(P) - y P`, which lies within `[ln(1 + 1/e), ln(1 + e)]` and hardly changes. It averages
+    /// the divergence over all `B G` entries, so its value is `G` times smaller.
     ReleasedCode,
 }
 
@@ -53,9 +52,9 @@ pub struct PeerTerms {
     pub peer_contrast: Tensor,
     /// Binary cross-entropy over the peer network's groups.
     pub peer_positives: Tensor,
-    /// Divergence of the shares that each anchor gives to the other network's views.
+    /// Divergence of the shares that each anchor assigns to the other network's views.
     pub crossed_divergence: Tensor,
-    /// Divergence of the shares that each anchor gives to its own network's views.
+    /// Divergence of the shares that each anchor assigns to its own network's views.
     pub own_divergence: Tensor,
 }
 
@@ -81,15 +80,15 @@ impl PeerTerms {
 
 /// The six terms of the [module](self).
 ///
-/// **Inputs**: `n >= 2` views `[B, D]` of each network, f32 or f64, any norm; the first two are the dropout
-/// views. Rows of one number are views of one sentence, in both networks.
+/// **Inputs**: `n >= 2` views `[B, D]` of each network, f32 or f64, any norm; the first two are the dropout views.
+/// Rows with the same index are views of the same sentence, in both networks.
 ///
 /// **Requirements**: `B >= 2`. A zero row has cosine 0 with all rows and gets no gradient.
 ///
 /// **Relations**: with one network and two views the contrast is SimCSE.
 ///
-/// **Recommended values**: temperature 0.05; of each network two dropout views, and two each of shuffled,
-/// reversed, thinned and repeated tokens.
+/// **Recommended values**: temperature 0.05; for each network two dropout views, and two each of shuffled,
+/// reversed, deleted and repeated tokens.
 ///
 /// **Citation**: Wu, Tao, Shen, Xu, Geng, Jiang 2022 (PCL).
 pub fn peer_terms(online: &[Tensor], peer: &[Tensor], temperature: f64, form: PeerForm) -> Result<PeerTerms> {
@@ -114,14 +113,14 @@ pub fn peer_terms(online: &[Tensor], peer: &[Tensor], temperature: f64, form: Pe
     })
 }
 
-/// The multi-positive binary cross-entropy of one network's views `[B, D]`, as [`peer_terms`] has it for each
-/// of the two: a scalar.
+/// The multi-positive binary cross-entropy of one network's views `[B, D]`, the term that [`peer_terms`] computes
+/// for each network: a scalar.
 pub fn peer_positives(views: &[Tensor], temperature: f64, form: PeerForm) -> Result<Tensor> {
     let views = unit_views(views, temperature)?;
     group_cross_entropy(&group_scores(&views[0], &views, temperature)?, views.len() - 1, form)
 }
 
-/// The views with rows of norm 1, after a look at the arguments.
+/// The views with normalised rows, after checking the arguments.
 fn unit_views(views: &[Tensor], temperature: f64) -> Result<Vec<Tensor>> {
     positive_temperature(temperature)?;
     let [first, _, ..] = views else {
@@ -141,7 +140,7 @@ fn unit_views(views: &[Tensor], temperature: f64) -> Result<Vec<Tensor>> {
 }
 
 /// The scores `[B, G]` of the groups of `anchors` among `views[1..]` (positives) and `views[0]` (negatives,
-/// without the own row). All rows have norm 1.
+/// without the anchor's own row). All rows are normalised.
 fn group_scores(anchors: &Tensor, views: &[Tensor], temperature: f64) -> Result<Tensor> {
     let mut columns: Vec<Tensor> = Vec::with_capacity(views.len());
     for view in &views[1..] {
@@ -154,7 +153,7 @@ fn group_scores(anchors: &Tensor, views: &[Tensor], temperature: f64) -> Result<
 /// A matrix `[B, B]` without its diagonal: `[B, B - 1]`.
 fn off_diagonal(x: &Tensor) -> Result<Tensor> {
     let size = x.dim(0)?;
-    // Behind the first entry, every (B + 1)-th is one of the diagonal.
+    // After the first entry, every (B + 1)-th entry is on the diagonal.
     let rest = x.flatten_all()?.narrow(0, 1, size * size - 1)?.reshape((size - 1, size + 1))?;
     Ok(rest.narrow(1, 0, size)?.reshape((size, size - 1))?)
 }
@@ -164,7 +163,7 @@ fn log_shares(scores: &Tensor) -> Result<Tensor> {
     Ok(scores.broadcast_sub(&log_sum_exp(scores)?.unsqueeze(1)?)?)
 }
 
-/// Binary cross-entropy of groups `[B, G]` whose first `positives` columns have label 1, the others 0.
+/// Binary cross-entropy of groups `[B, G]` whose first `positives` columns have label 1 and the rest label 0.
 fn group_cross_entropy(scores: &Tensor, positives: usize, form: PeerForm) -> Result<Tensor> {
     let (batch, size) = scores.dims2()?;
     let logits = match form {
@@ -177,8 +176,8 @@ fn group_cross_entropy(scores: &Tensor, positives: usize, form: PeerForm) -> Res
 
 /// The logits `ln P - ln(1 - P)` of the shares of groups `[B, G]`, G at least 2.
 ///
-/// The largest share may be 1 up to rounding, and then `1 - P` has no digits: for it the logit is
-/// `s_g - ln sum_{h != g} exp s_h`. All others are at most 1/2.
+/// The largest share can round to 1, where `1 - P` loses all precision. Its logit is therefore computed as
+/// `s_g - ln sum_{h != g} exp s_h`. All other shares are at most 1/2.
 fn share_logits(scores: &Tensor) -> Result<Tensor> {
     let (_, size) = scores.dims2()?;
     let log_shares = log_shares(scores)?;
@@ -186,7 +185,7 @@ fn share_logits(scores: &Tensor) -> Result<Tensor> {
     let largest = scores.detach().argmax_keepdim(1)?.to_dtype(DType::U32)?.broadcast_eq(&columns)?;
 
     let rest = log_sum_exp(&exclude(scores, &largest)?)?.unsqueeze(1)?;
-    // Zero before the logarithm, not after: a masked ln 0 would leave a NaN in the gradient.
+    // Set to zero before the logarithm, not after: a masked ln 0 would leave a NaN in the gradient.
     let shares = largest.where_cond(&scores.zeros_like()?, &log_shares.exp()?)?;
     let logits = log_shares.sub(&constant(1.0, scores.shape(), scores)?.sub(&shares)?.log()?)?;
     Ok(largest.where_cond(&scores.broadcast_sub(&rest)?, &logits)?)

@@ -6,8 +6,8 @@ use crate::{Error, Result};
 
 /// A first-in-first-out queue of detached rows, each with the number of its sentence.
 ///
-/// It starts empty, and only filled rows take part in the loss: no random vectors stand in for negatives
-/// that have not been seen. Push *after* the loss of a step, so that a step is scored against earlier ones.
+/// It starts empty, and only filled rows take part in the loss: no random vectors replace unseen negatives. Push
+/// *after* computing the loss of a step, so that a step is scored against earlier ones.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -28,7 +28,7 @@ pub struct NegativeQueue {
     state: QueueState,
 }
 
-/// What a checkpoint keeps of a [`NegativeQueue`].
+/// The checkpointed state of a [`NegativeQueue`].
 #[derive(Clone, Debug, Default)]
 pub struct QueueState {
     /// The rows `[q, D]`, oldest first; `None` while the queue is empty.
@@ -38,7 +38,7 @@ pub struct QueueState {
 }
 
 impl NegativeQueue {
-    /// An empty queue for up to `capacity` rows of `dim` entries, kept on `device`.
+    /// Creates an empty queue for up to `capacity` rows of `dim` entries on `device`.
     pub fn new(capacity: usize, dim: usize, device: &Device) -> Result<Self> {
         if capacity == 0 || dim == 0 {
             return Err(Error::EmptyQueue { capacity, dim });
@@ -46,8 +46,8 @@ impl NegativeQueue {
         Ok(Self { capacity, dim, device: device.clone(), state: QueueState::default() })
     }
 
-    /// Appends `rows` `[B, D]` without their graph, the first row as the oldest, and drops the oldest rows
-    /// beyond the capacity.
+    /// Appends detached `rows` `[B, D]`, the first row as the oldest, and drops the oldest rows beyond the
+    /// capacity.
     pub fn push(&mut self, rows: &Tensor, sentences: &[u32]) -> Result<()> {
         let count = self.checked_rows(rows, sentences.len())?;
         let rows = rows.detach().to_device(&self.device)?;
@@ -57,7 +57,7 @@ impl NegativeQueue {
         };
         let length = (self.len() + count).min(self.capacity);
         let first = self.len() + count - length;
-        // A copy: a view would keep the dropped rows' memory.
+        // A copy, because a view would keep the dropped rows in memory.
         self.state.rows = Some(rows.narrow(0, first, length)?.force_contiguous()?);
         self.state.sentences.extend_from_slice(sentences);
         self.state.sentences.drain(..first);
@@ -74,7 +74,7 @@ impl NegativeQueue {
         &self.state.sentences
     }
 
-    /// The number of filled rows.
+    /// Number of filled rows.
     pub fn len(&self) -> usize {
         self.state.sentences.len()
     }
@@ -84,8 +84,8 @@ impl NegativeQueue {
         self.state.sentences.is_empty()
     }
 
-    /// The mask `[B, q]` (u8) for [`InfoNce::loss_masked`](crate::InfoNce::loss_masked): 1 where the queued
-    /// row is of the same sentence as the row of the batch. `None` while the queue is empty.
+    /// The mask `[B, q]` (u8) for [`InfoNce::loss_masked`](crate::InfoNce::loss_masked): 1 where the queued row
+    /// and the batch row come from the same sentence. `None` while the queue is empty.
     pub fn same_sentence(&self, batch: &[u32]) -> Result<Option<Tensor>> {
         if self.is_empty() {
             return Ok(None);
@@ -100,8 +100,8 @@ impl NegativeQueue {
         self.state.clone()
     }
 
-    /// Takes back contents that [`state`](Self::state) gave; a queue of another dimension, or more rows than
-    /// the capacity, is an error.
+    /// Restores contents returned by [`state`](Self::state). A different dimension or more rows than the capacity
+    /// is an error.
     pub fn restore(&mut self, state: &QueueState) -> Result<()> {
         let count = state.sentences.len();
         let rows = match &state.rows {
@@ -119,7 +119,7 @@ impl NegativeQueue {
         Ok(())
     }
 
-    /// The number of rows, if they have the queue's dimension and a sentence each.
+    /// The number of rows, if they have the queue's dimension and one sentence number each.
     fn checked_rows(&self, rows: &Tensor, sentences: usize) -> Result<usize> {
         match *rows.dims() {
             [count, dim] if dim == self.dim && count > 0 => {

@@ -1,9 +1,9 @@
 //! The schedule of a momentum copy's decay.
 
-/// The decay at `step` of `steps`: `1 - (1 - base) (cos(pi step / steps) + 1) / 2`, which rises from `base` at
-/// step 0 along half a cosine to 1, and stays 1 from `steps` on: the copy then stands still.
+/// The decay at `step` of `steps`: `1 - (1 - base) (cos(pi step / steps) + 1) / 2`. It rises from `base` at step 0
+/// to 1 along half a cosine and stays 1 from `steps` on, where the copy no longer changes.
 ///
-/// **Recommended values**: base 0.75 to 0.99; steps as many as the run has, or somewhat fewer (MoCoSE: 0.75 or
+/// **Recommended values**: base 0.75 to 0.99; steps equal to the run's steps or somewhat fewer (MoCoSE: 0.75 or
 /// 0.85, 15,000).
 ///
 /// **Citation**: Grill et al. 2020 (BYOL); Cao et al. 2022 (MoCoSE).

@@ -1,5 +1,5 @@
-//! The two terms of self-contrastive decorrelation: one pushes the views of a sentence apart, the other one draws
-//! each feature of a projection together and all others apart.
+//! The two terms of self-contrastive decorrelation. One pushes the views of a sentence apart; the other pulls each
+//! feature's two projections together and decorrelates different features.
 
 use candle_core::Tensor;
 
@@ -8,7 +8,7 @@ use crate::checks::{pair, positive_temperature};
 use crate::cosine::normalize_rows;
 use crate::{Error, Result};
 
-/// The epsilon of PyTorch's batch normalisation, with which the method was published.
+/// The epsilon of PyTorch's batch normalisation, which the published method used.
 const EPSILON: f64 = 1e-5;
 
 /// The self-contrast of two views `z1`, `z2` `[B, D]`: a scalar.
@@ -17,10 +17,10 @@ const EPSILON: f64 = 1e-5;
 /// loss = 1/B sum_i cos(z1_i, z2_i) / tau
 /// ```
 ///
-/// The mean cosine itself is minimised: the term pushes the two views of a sentence *apart* and serves as a
-/// repulsion without negatives. [`decorrelation`] holds against it. Alone it ends in opposite views.
+/// The term minimises the mean cosine itself: it pushes the two views of a sentence *apart* and acts as a
+/// repulsion without negatives. [`decorrelation`] balances it. Alone, it ends in opposite views.
 ///
-/// **Inputs**: the sentence rows before any projection; the method takes its two views with two dropout rates.
+/// **Inputs**: the sentence rows before any projection. The method creates its two views with two dropout rates.
 ///
 /// **Requirements**: f32 or f64, both of one type. A zero row has cosine 0 and gets no gradient (see
 /// [`normalize_rows`]).
@@ -30,7 +30,7 @@ const EPSILON: f64 = 1e-5;
 /// **Citation**: Klein, Nabi 2022, "SCD: Self-Contrastive Decorrelation of Sentence Embeddings".
 ///
 /// # Errors
-/// Shapes or types that differ, a temperature that is not positive.
+/// Different shapes or types, a temperature that is not positive.
 pub fn self_contrast(z1: &Tensor, z2: &Tensor, temperature: f64) -> Result<Tensor> {
     positive_temperature(temperature)?;
     pair(z1, "z1", z2, "z2")?;
@@ -40,29 +40,29 @@ pub fn self_contrast(z1: &Tensor, z2: &Tensor, temperature: f64) -> Result<Tenso
 
 /// The decorrelation of two projected views `p1`, `p2` `[B, D]`: a scalar.
 ///
-/// With `bn` the [batch normalisation](batch_norm) of each view by itself and the features' cross-correlations `C`
-/// `[D, D]`:
+/// With the [batch normalisation](batch_norm) `bn` of each view separately, and the features' cross-correlations
+/// `C` `[D, D]`:
 ///
 /// ```text
 /// C = bn(p1)^T bn(p2) / B        loss = sum_d (C_dd - 1)^2 + off_diagonal * sum_{d != e} C_de^2
 /// ```
 ///
-/// `C` itself is never built, as D is the width of a projector (4096) and B that of a batch. Its squares sum up to
-/// `sum_ij (N1 N1^T)_ij (N2 N2^T)_ij / B^2` over the `[B, B]` products of the normalised views `N`, and its diagonal
-/// is a mean of products of entries. The off-diagonal sum is thus a difference, with a rounding error of that of the
-/// whole sum.
+/// `C` itself is never built, because D is the width of a projector (4096) and B only the batch size. The sum of
+/// its squares is `sum_ij (N1 N1^T)_ij (N2 N2^T)_ij / B^2` over the `[B, B]` products of the normalised views `N`,
+/// and each diagonal entry is a mean of products of entries. The off-diagonal sum is thus a difference, with the
+/// rounding error of the full sum.
 ///
-/// **Requirements**: f32 or f64, both of one type; at least two rows. A constant column has no correlation with any
-/// other: it costs 1.
+/// **Requirements**: f32 or f64, both of one type; at least two rows. A constant column has no correlation with
+/// any column and costs 1.
 ///
-/// **Relations**: the second term of SCD beside [`self_contrast`]; the loss of Barlow Twins.
+/// **Relations**: the second term of SCD, with [`self_contrast`]; the loss of Barlow Twins.
 ///
-/// **Recommended values**: `off_diagonal` 0.012, weight 0.005225 beside a self-contrast of weight 1, D = 4096.
+/// **Recommended values**: `off_diagonal` 0.012, weight 0.005225 with a self-contrast of weight 1, D = 4096.
 ///
 /// **Citation**: Klein, Nabi 2022 (SCD); Zbontar, Jing, Misra, LeCun, Deny 2021 (Barlow Twins), Eq. 1.
 ///
 /// # Errors
-/// Shapes or types that differ, a batch of one, an `off_diagonal` that is negative or no number.
+/// Different shapes or types, a batch of one, an `off_diagonal` that is negative or NaN.
 pub fn decorrelation(p1: &Tensor, p2: &Tensor, off_diagonal: f64) -> Result<Tensor> {
     if !(off_diagonal >= 0.0 && off_diagonal.is_finite()) {
         let expected = "a number of at least 0";

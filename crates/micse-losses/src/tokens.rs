@@ -6,20 +6,20 @@ use crate::checks::{constant, matrix, same_shape, same_type};
 use crate::logits::softplus;
 use crate::{Error, Result};
 
-/// The Jensen-Shannon estimate of the mutual information between tokens `[M, D]` and sentences `[B, D]`, with the
-/// sign turned round for a loss: a scalar.
+/// The Jensen-Shannon estimate of the mutual information between tokens `[M, D]` and sentences `[B, D]`, negated
+/// to serve as a loss: a scalar.
 ///
-/// With `T_ji = <token_j, sentence_i>`, the pairs of a token with its own sentence against the pairs of a token with
-/// each of the B - 1 others:
+/// With `T_ji = <token_j, sentence_i>`, it compares the pairs of a token with its own sentence to the pairs of a
+/// token with each of the B - 1 others:
 ///
 /// ```text
 /// loss = mean_others[ softplus(-T) + T - ln 2 ] - mean_own[ ln 2 - softplus(-T) ]
 /// ```
 ///
-/// It is computed as `mean_others[softplus(T)] + mean_own[softplus(-T)] - 2 ln 2`, the same number without the
-/// difference of large terms. It lies above `-2 ln 2`, and is 0 where all products are 0.
+/// It is computed as `mean_others[softplus(T)] + mean_own[softplus(-T)] - 2 ln 2`, the same value without a
+/// difference of large terms. It is above `-2 ln 2`, and 0 where all products are 0.
 ///
-/// **Inputs**: the states of all real tokens of a batch, one row each (no padding), the sentences' vectors, and for
+/// **Inputs**: the states of all real tokens of a batch, one row each (no padding), the sentence vectors, and for
 /// each token the row of its sentence, in any order.
 ///
 /// **Requirements**: f32 or f64, both of one type; at least two sentences. The dot product is not scaled.
@@ -29,8 +29,7 @@ use crate::{Error, Result};
 /// **Citation**: Zhang, He, Liu, Lim, Bing 2020 (IS-BERT), after the estimator of Hjelm et al. 2019 (Deep InfoMax).
 ///
 /// # Errors
-/// Shapes or types that do not fit, a sentence number outside the batch, a batch of one sentence (it has no other
-/// one that a token could be told apart from).
+/// Mismatched shapes or types, a sentence number outside the batch, a batch of one sentence (it has no negatives).
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -47,7 +46,7 @@ pub fn jensen_shannon(tokens: &Tensor, sentences: &Tensor, sentence_of: &[u32]) 
     same_type(tokens, "tokens", sentences)?;
     same_shape(tokens, "tokens", &[sentence_of.len(), dim])?;
     if batch == 1 {
-        let why = "a token is told apart from other sentences, and there is none";
+        let why = "other sentences serve as negatives, and there is none";
         return Err(Error::OneSentence { objective: "the Jensen-Shannon objective", why });
     }
     if let Some((token, &sentence)) = sentence_of.iter().enumerate().find(|&(_, &i)| i as usize >= batch) {

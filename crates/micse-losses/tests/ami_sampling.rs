@@ -18,7 +18,7 @@ fn pairs() -> Vec<Slice> {
     Slicing::Adjacent { heads: 2, layers: 1 }.slices(&[8, 9], 4).unwrap()
 }
 
-/// A dropout mask of rate 1/4 by a hash of the position.
+/// A dropout mask with rate 1/4, from a hash of the position.
 fn dropout(p: &Position) -> bool {
     let at = [p.sentence, p.layer, p.head, p.query, p.key];
     let stream = at.iter().fold(Stream::new(7), |stream, &i| stream.with(u64::from(i)));
@@ -132,7 +132,7 @@ fn a_row_that_dropout_emptied_has_no_valid_sample() {
 
 #[test]
 fn all_released_slices_too_short_lower_the_number_of_samples() {
-    // 2 maps x 3 queries x 2 keys, of which key 1 is dropped in map (9, 3), query 0.
+    // 2 maps x 3 queries x 2 keys; key 1 is dropped in map (9, 3), query 0.
     let kept = |p: &Position| !(p.layer == 9 && p.head == 3 && p.query == 0 && p.key == 1);
     let selection = RELEASED.draw(&pairs(), &[2], Some(3), &kept, Stream::new(1)).unwrap();
     assert_eq!((selection.rows, selection.samples), (4, 11));
@@ -147,7 +147,7 @@ fn replacement_fills_every_row() {
     let selection = sampler.draw(&pairs(), &[3], None, &|_| true, Stream::new(1)).unwrap();
     assert!(selection.counts.iter().all(|&count| count == 150));
     for row in selection.positions.chunks(150) {
-        // 150 draws of 18: that one is missing has probability 18 (17/18)^150 = 0.003.
+        // 150 draws from 18 positions: the probability that any is missing is 18 (17/18)^150 = 0.003.
         assert!(row.iter().collect::<HashSet<_>>().len() >= 16);
     }
 }
@@ -168,7 +168,7 @@ fn wrong_arguments_are_named() {
     let draw = |sampler: &AmiSampler, lengths: &[usize], width| {
         sampler.draw(&pairs(), lengths, width, &|_| true, Stream::new(1)).unwrap_err().to_string()
     };
-    assert!(draw(&AmiSampler { samples: 1, ..PAPER }, &[3], None).contains("needs 2 samples"));
+    assert!(draw(&AmiSampler { samples: 1, ..PAPER }, &[3], None).contains("needs at least 2 samples"));
     assert!(draw(&PAPER, &[3, 0], None).contains("sentence 1 has 0 tokens"));
     assert!(draw(&PAPER, &[5], Some(4)).contains("sentence 0 has 5 tokens in width 4"));
     assert!(PAPER.draw(&[], &[3], None, &|_| true, Stream::new(1)).is_err());

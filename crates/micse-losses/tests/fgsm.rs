@@ -1,4 +1,4 @@
-//! The perturbation by the gradient's sign, and the decay's ramp.
+//! The perturbation by the gradient's sign, and the ramp of the decay.
 
 mod common;
 
@@ -19,7 +19,7 @@ fn signs_of_all_kinds_of_numbers() {
 }
 
 proptest! {
-    /// No step within the same bounds raises a linear function more.
+    /// No other step within the same bounds raises a linear function more.
     #[test]
     fn it_is_the_best_step_within_its_bounds(seed: u64, epsilon in 0.0_f64..2.0) {
         let (gradient, other) = (normal(seed, &[3, 2, 4]), normal(!seed, &[3, 2, 4]));

@@ -20,7 +20,7 @@ proptest! {
         let (z1, z2, queue) = (normal(seed, &[rows, 6]), normal(seed ^ 1, &[rows, 6]), normal(seed ^ 2, &[queued, 6]));
         let without = scalar(&STANDARD.loss(&z1, &z2, None).unwrap());
         let with = scalar(&STANDARD.loss(&z1, &z2, Some(&queue)).unwrap());
-        // A logit is within 20 of 0, so a row's loss is at most 40 + ln of the number of logits.
+        // A logit is within 20 of 0, so a row's loss is at most 40 plus the ln of the number of logits.
         prop_assert!(0.0 <= without && without <= with, "{without} {with}");
         prop_assert!(with <= 40.0 + ((rows + queued) as f64).ln());
     }

@@ -1,4 +1,4 @@
-//! The masked-LM loss against its plain form, finite differences and values known by hand.
+//! The masked-LM loss against its plain form, finite differences and hand-computed values.
 
 mod common;
 
@@ -6,7 +6,7 @@ use candle_core::{D, DType, Device, Tensor, Var};
 use common::{gradient_error, normal, values};
 use micse_losses::{Error, MaskedLm, Products};
 
-/// The textbook form: mean over positions of minus the log-softmax at the true id.
+/// The textbook form: mean over positions of minus the log-softmax at the true ID.
 fn plain(states: &Tensor, table: &Tensor, bias: &Tensor, targets: &[u32]) -> Tensor {
     let scores = states.matmul(&table.t().unwrap()).unwrap().broadcast_add(bias).unwrap();
     let shifted = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1).unwrap()).unwrap();
@@ -25,7 +25,7 @@ fn masked_lm_loss(
     micse_losses::masked_lm_loss(states, table, bias, targets, Products::Full)
 }
 
-/// The largest difference of two tensors, over the largest entry of the second.
+/// The largest difference of two tensors, relative to the largest entry of the second.
 fn error(got: &Tensor, want: &Tensor) -> f64 {
     let (got, want) = (values(got), values(want));
     let largest = want.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
@@ -38,7 +38,8 @@ fn to(x: &Var, dtype: DType) -> Var {
 
 #[test]
 fn agrees_with_the_plain_form() {
-    // 70 positions, so that threads have several rows each; 53 and 1000 ids, so that rows have a rest beyond 16.
+    // 70 positions, so that threads have several rows each; 53 and 1000 IDs, so that rows are not a multiple of
+    // 16.
     for (vocabulary, spread) in [(53, 1.0), (1000, 4.0)] {
         let (states, table, bias) =
             (normal(1, &[70, 24]), normal(2, &[vocabulary, 24]), normal(3, &[vocabulary]));
@@ -49,7 +50,7 @@ fn agrees_with_the_plain_form() {
         for (dtype, products, tolerance, of_gradients) in [
             (DType::F64, Products::Full, 1e-13, 4e-13),
             (DType::F32, Products::Full, 2e-6, 8e-6),
-            // bfloat16 has 8 bits, and scores of 20 make small errors of theirs large in the softmax.
+            // bfloat16 has 8 bits, and with scores of 20 the softmax magnifies its rounding errors.
             (DType::F32, Products::Bf16, 4e-3, 4e-2),
         ] {
             let inputs = [to(&states, dtype), to(&table, dtype), to(&bias, dtype)];
@@ -74,12 +75,12 @@ fn agrees_with_the_plain_form() {
 #[test]
 fn gradients_are_those_of_finite_differences() {
     let (states, table, bias) = (normal(4, &[3, 5]), normal(5, &[19, 5]), normal(6, &[19]));
-    // A weight on the loss: the upstream gradient is not 1.
+    // A weight on the loss, so that the upstream gradient is not 1.
     let masked = || masked_lm_loss(&states, &table, &bias, &[0, 18, 7]).unwrap();
     let loss = || (masked().loss * 0.1).unwrap();
     let off = gradient_error(&[&states, &bias], &loss);
     assert!(off < 1e-6, "{off:e}");
-    // The table's gradient comes beside the graph.
+    // The table's gradient comes from outside the graph.
     let once = masked();
     let gradients = (&once.loss * 0.1).unwrap().backward().unwrap();
     let got = values(&once.table_gradient(&gradients).unwrap());
@@ -93,7 +94,7 @@ fn gradients_are_those_of_finite_differences() {
         };
         let numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
         table.set(&Tensor::from_vec(start.clone(), table.shape(), &Device::Cpu).unwrap()).unwrap();
-        assert!((got - numeric).abs() < 1e-8, "entry {i}: {got} and {numeric}");
+        assert!((got - numeric).abs() < 1e-8, "entry {i}: {got}, finite difference {numeric}");
     }
 }
 
@@ -106,15 +107,15 @@ fn without_a_graph_there_are_no_gradients() {
     let constant = masked_lm_loss(&states.detach(), &table, &bias.detach(), &[0, 18, 7]).unwrap();
     assert!(!constant.loss.track_op());
     assert!(constant.table_gradient(&gradients).is_none());
-    assert_eq!(values(&constant.loss), values(&tracked.loss), "the value does not depend on what is tracked");
+    assert_eq!(values(&constant.loss), values(&tracked.loss), "the value must not depend on tracking");
 }
 
 #[test]
 fn hits_are_counted() {
-    // Identity states and table: position m scores 1 for id m, 0 for all others.
+    // Identity states and table: position m scores 1 for ID m and 0 for all other IDs.
     let eye = Tensor::eye(4, DType::F32, &Device::Cpu).unwrap();
     let bias = Tensor::new(&[0_f32, 0.0, 0.0, 2.0], &Device::Cpu).unwrap();
-    // The bias wins for position 0; a tie with the largest counts as right.
+    // The bias wins for position 0; a tie with the largest score counts as a hit.
     let got = masked_lm_loss(&eye, &eye, &bias, &[0, 3, 3, 3]).unwrap();
     assert_eq!(got.correct, 3);
     let none = (bias * 0.0).unwrap();
@@ -127,7 +128,7 @@ fn extreme_scores_are_finite_and_nan_is_not_hidden() {
     let table = Tensor::new(&[[1_f32], [-1.0], [0.0]], &Device::Cpu).unwrap();
     let bias = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
     let loss = masked_lm_loss(&states, &table, &bias, &[0, 0]).unwrap().loss;
-    // The first position is certain and right, the second certain and wrong by 2e4.
+    // The first position is certain and right; the second is certain and wrong by 2e4.
     assert_eq!(loss.to_scalar::<f32>().unwrap(), 1e4);
     assert!(values(loss.backward().unwrap().get(&states).unwrap()).iter().all(|g| g.is_finite()));
 

@@ -1,4 +1,4 @@
-//! VaSCL's virtual contrast: against PyTorch, finite differences, and what must hold for all rows.
+//! VaSCL's virtual contrast: against PyTorch, finite differences, and properties of all rows.
 
 mod common;
 #[path = "common/fixture.rs"]
@@ -53,7 +53,7 @@ struct Expected {
     second: Rows,
 }
 
-/// Two linear layers without biases, with a ReLU between.
+/// Two linear layers without biases, with a ReLU between them.
 fn mlp(rows: &Tensor, first: &Tensor, second: &Tensor) -> candle_core::Result<Tensor> {
     rows.matmul(&first.t()?)?.relu()?.matmul(&second.t()?)
 }
@@ -62,7 +62,7 @@ fn scalar(x: &Tensor) -> f64 {
     values(x)[0]
 }
 
-/// The numbers of each row's neighbours.
+/// The indices of each row's neighbours.
 fn chosen(mask: &Tensor) -> Vec<Vec<usize>> {
     let mask = mask.to_vec2::<u8>().unwrap();
     mask.iter().map(|row| (0..row.len()).filter(|&j| row[j] == 1).collect()).collect()
@@ -111,7 +111,7 @@ fn agrees_with_pytorch() {
     }
 }
 
-/// With neighbours and directions fixed, as the loss takes them.
+/// With fixed neighbours and directions, as in the loss.
 #[test]
 fn gradients_are_those_of_finite_differences() {
     let (rows, starts) = (normal(1, &[5, 4]), normal(2, &[5, 4]));
@@ -130,8 +130,8 @@ fn gradients_are_those_of_finite_differences() {
     assert!(error < 1e-6, "{error:e}");
 }
 
-/// With all rows as neighbours the inner loss is InfoNCE from the moved rows to the clean ones, whose slope
-/// along the direction is the norm of its gradient: the largest slope of all.
+/// With all rows as neighbours, the inner loss is InfoNCE from the moved rows to the clean ones. Its slope along
+/// the direction is the norm of its gradient, the largest possible slope.
 #[test]
 fn directions_are_the_steepest_ascent() {
     let (rows, starts) = (normal(1, &[4, 3]), normal(2, &[4, 3]));
@@ -148,7 +148,7 @@ fn directions_are_the_steepest_ascent() {
         let start = ((&unit + shift).unwrap() * options.step).unwrap();
         scalar(&infonce.loss(&head(&(rows.as_tensor() + start).unwrap()).unwrap(), &clean, None).unwrap())
     };
-    // The numeric gradient of each row, at norm 1.
+    // The numeric gradient of each row, normalised.
     let mut numeric = Vec::new();
     for entry in 0..12 {
         let at = |delta: f64| {
@@ -163,8 +163,8 @@ fn directions_are_the_steepest_ascent() {
     compare("directions", &directions, &numeric, 1e-6);
 }
 
-/// Rows at right angles, moved a little: the shares of the negatives are near 1e-6, and 1 minus the share of
-/// the positive has 4 bits in f32. Directions keep their digits.
+/// Rows at right angles, moved slightly: the shares of the negatives are near 1e-6, and 1 minus the share of the
+/// positive has 4 bits in f32. Directions keep their precision.
 #[test]
 fn directions_of_rows_far_from_their_neighbours_keep_their_digits() {
     let starts = normal(2, &[4, 4]);
@@ -193,7 +193,7 @@ fn the_inner_pass_leaves_no_gradient_behind() {
     let options = VirtualOptions { form: VirtualForm::ReleasedCode, ..OPTIONS };
     let starts = normal(2, &[5, 4]);
     let loss = virtual_contrast_from(&rows, &head, &options, &starts).unwrap();
-    // The same loss with the directions as numbers, through no inner pass.
+    // The same loss with the directions as constants, without an inner pass.
     let mask = nearest_neighbours(&rows, 2).unwrap();
     let shift = adversarial_directions(&rows, &head, &mask, &options, &starts).unwrap();
     let numbers = Tensor::new(shift.to_vec2::<f64>().unwrap(), &Device::Cpu).unwrap();
@@ -260,8 +260,7 @@ fn zero_rows_are_finite() {
     }
 }
 
-/// A head that is flat at the start (all of it below the ReLU) gives no direction: the virtual view is the
-/// row.
+/// A head that is flat at the start (entirely below the ReLU) has no direction: the virtual view is the row.
 #[test]
 fn a_flat_head_moves_nothing() {
     let rows = normal(1, &[3, 2]);

@@ -1,5 +1,5 @@
-//! The objectives of published methods against PyTorch in float64: `fixtures/objectives.json`, which
-//! `fixtures/objectives.py` writes. The snippet above each test is the script's definition.
+//! The objectives of published methods against PyTorch in float64: `fixtures/objectives.json`, written by
+//! `fixtures/objectives.py`. The snippet above each test is the script's definition.
 
 mod common;
 #[path = "common/fixture.rs"]
@@ -34,12 +34,12 @@ impl Case {
     }
 }
 
-/// Holds `loss` to every case of `objective`: value and all gradients, relative to their largest entry, to 1e-10 in
-/// f64 and to 1e-5 in f32.
+/// Compares `loss` with every case of `objective`: value and all gradients, relative to their largest entry, to
+/// 1e-10 in f64 and to 1e-5 in f32.
 fn compare(objective: &str, loss: impl Fn(&Case, &[Tensor]) -> Result<Tensor>) {
     let cases = cases::<Case>("objectives").into_iter().filter(|case| case.objective == objective);
     let cases: Vec<Case> = cases.collect();
-    assert!(!cases.is_empty(), "no case of {objective}");
+    assert!(!cases.is_empty(), "no case for {objective}");
     for case in cases {
         for (dtype, tolerance) in [(DType::F64, 1e-10), (DType::F32, 1e-5)] {
             let variables: Vec<Var> = case.inputs.iter().map(|rows| variable(rows, dtype)).collect();

@@ -1,4 +1,4 @@
-//! The objectives of published methods: what holds for all inputs, degenerate inputs, wrong arguments.
+//! The objectives of published methods: properties for all inputs, degenerate inputs, invalid arguments.
 
 mod common;
 
@@ -41,7 +41,7 @@ const OF_TWO: [(&str, OfTwo); 8] = [
     ("decorrelation", |a, b| decorrelation(a, b, 0.3)),
 ];
 
-/// Those of them that see cosines only.
+/// How many of them depend only on cosines.
 const COSINES: usize = 5;
 
 proptest! {
@@ -61,14 +61,14 @@ proptest! {
         let order = [3, 0, 4, 1, 2];
         let (c, d) = (rows(&a, &order), rows(&b, &order));
         for (name, loss) in OF_TWO {
-            // The two that are told which rows belong together have a test of their own.
+            // The two objectives with grouping arguments have their own test.
             if !["contrastive tension", "Jensen-Shannon"].contains(&name) {
                 prop_assert!(close(scalar(loss(&a, &b)), scalar(loss(&c, &d))), "{name}");
             }
         }
         let flags = order.map(|i| FLAGS[i as usize]);
         prop_assert!(close(scalar(contrastive_tension(&a, &b, &FLAGS)), scalar(contrastive_tension(&c, &d, &flags))));
-        // Tokens in another order; then the sentences, which get new numbers.
+        // Tokens in another order; then the sentences, which get new indices.
         let own = order.map(|i| OWN[i as usize]);
         let before = scalar(jensen_shannon(&a, &b, &OWN));
         prop_assert!(close(before, scalar(jensen_shannon(&c, &b, &own))));
@@ -129,7 +129,7 @@ proptest! {
         let (a, b) = (normal(seed, &[8, 4]), normal(seed ^ 1, &[8, 4]));
         let moved = a.affine(scale, shift).unwrap();
         let (before, after) = (scalar(decorrelation(&a, &b, 0.3)), scalar(decorrelation(&moved, &b, 0.3)));
-        // Up to epsilon's share in the variance.
+        // Up to epsilon's share of the variance.
         prop_assert!((before - after).abs() < 1e-3 * before, "{before} {after}");
     }
 
@@ -152,7 +152,7 @@ proptest! {
         let logits = normal(seed, &[5, 2]);
         let before = scalar(replaced_tokens(&logits, &FLAGS));
         prop_assert!(close(before, scalar(replaced_tokens(&(logits.as_tensor() + shift).unwrap(), &FLAGS))));
-        // The classes change names.
+        // The classes swap names.
         let columns = Tensor::new(&[1_u32, 0], &Device::Cpu).unwrap();
         let turned = logits.index_select(&columns, 1).unwrap();
         prop_assert!(close(before, scalar(replaced_tokens(&turned, &FLAGS.map(|flag| !flag)))));
@@ -165,7 +165,7 @@ proptest! {
         for mean in values(&y.mean(0).unwrap()) {
             prop_assert!(mean.abs() < 1e-10);
         }
-        // v / (v + epsilon): 1 but for columns that hardly vary.
+        // v / (v + epsilon): 1 except for columns that hardly vary.
         let centred = x.broadcast_sub(&x.mean_keepdim(0).unwrap()).unwrap();
         let before = values(&centred.sqr().unwrap().mean(0).unwrap());
         for (v, after) in before.into_iter().zip(values(&y.sqr().unwrap().mean(0).unwrap())) {
@@ -183,7 +183,7 @@ fn best_and_worst_cases() {
     assert_eq!(scalar(information_minimising(&z, &z)), 0.0);
     assert!(close(scalar(information_minimising(&z, &opposite)), 8.0 / 6.0));
 
-    // Products of 400 or -400, all as they should be, then all wrong.
+    // Products of 400 or -400, first all correct, then all wrong.
     let large = (Tensor::eye(4, DType::F64, &Device::Cpu).unwrap() * 20.0).unwrap();
     let signs = Tensor::full(-40.0, (4, 4), &Device::Cpu).unwrap().add(&(&large * 4.0).unwrap()).unwrap();
     let least = scalar(jensen_shannon(&large, &signs, &[0, 1, 2, 3]));
@@ -281,7 +281,7 @@ fn nan_is_not_hidden() {
     assert!(scalar(replaced_tokens(&a.narrow(1, 2, 2).unwrap(), &FLAGS)).is_nan());
 }
 
-/// A wide projection in f32 against f64: the off-diagonal sum as a difference loses nothing that matters.
+/// A wide projection in f32 against f64: the off-diagonal sum as a difference keeps enough precision.
 #[test]
 fn decorrelation_of_a_wide_projection() {
     let (a, b) = (normal(1, &[50, 1024]), normal(2, &[50, 1024]));
@@ -302,7 +302,7 @@ fn wrong_arguments_are_named() {
     let single = z.to_dtype(DType::F32).unwrap();
     let message = |result: Result<Tensor>| result.unwrap_err().to_string();
     assert_eq!(message(nt_xent(&z, &wide, 0.05)), "z2: expected shape [3, 4], found [3, 5]");
-    let mixed = "z2: expected F64 as the tensor that it goes with, found F32";
+    let mixed = "z2: expected F64 like the other tensor, found F32; convert one of them";
     assert_eq!(message(information_minimising(&z, &single)), mixed);
     assert_eq!(
         message(guide_contrast(&z, &[wide.as_tensor().clone()], 1.0)),
@@ -320,7 +320,7 @@ fn wrong_arguments_are_named() {
     assert_eq!(message(contrastive_tension(&z, &z, &[true])), "x: expected shape [1, 4], found [3, 4]");
     assert_eq!(message(jensen_shannon(&z, &wide, &[0, 1, 2])), "tokens: expected shape [3, 5], found [3, 4]");
     assert_eq!(message(jensen_shannon(&z, &z, &[0, 1])), "tokens: expected shape [2, 4], found [3, 4]");
-    let outside = "token 1 is said to belong to sentence 3 of a batch of 3";
+    let outside = "token 1 is assigned to sentence 3, outside the batch of 3";
     assert_eq!(message(jensen_shannon(&z, &z, &[0, 3, 1])), outside);
     assert_eq!(message(replaced_tokens(&z, &[true; 3])), "logits: expected shape [3, 2], found [3, 4]");
     assert_eq!(

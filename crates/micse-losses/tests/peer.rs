@@ -1,4 +1,4 @@
-//! PCL's terms: against PyTorch, finite differences, and what must hold for all views.
+//! PCL's terms: against PyTorch, finite differences, and properties of all views.
 
 mod common;
 #[path = "common/fixture.rs"]
@@ -79,7 +79,8 @@ fn agrees_with_pytorch() {
                 {
                     let gradients: Vec<&Tensor> = views.iter().map(|v| gradients.get(v).unwrap()).collect();
                     let what = format!("case {number}, {dtype:?}, {form:?}, gradients of {network}");
-                    // All views at once: the gradient of one view may be small against the others'.
+                    // All views at once, because the gradient of one view can be small relative to the other
+                    // views.
                     compare(&what, &Tensor::cat(&gradients, 0).unwrap(), &expected.concat(), tolerance);
                 }
             }
@@ -136,7 +137,7 @@ proptest! {
         let (online, peer) = (tensors(&views(seed, 4, &[4, 6])), tensors(&views(!seed, 4, &[4, 6])));
         let order = Tensor::new(&[2_u32, 0, 3, 1], &Device::Cpu).unwrap();
         let moved = |views: &[Tensor]| -> Vec<Tensor> {
-            // The first two views are named; the others are a set.
+            // The first two views have fixed roles; the rest are a set.
             [0, 1, 3, 2].map(|v| (views[v].index_select(&order, 0).unwrap() * scale).unwrap()).to_vec()
         };
         for form in FORMS {
@@ -169,9 +170,9 @@ fn terms_are_what_their_names_say() {
     }
 }
 
-/// Two sentences with one anchor, and second views that are opposite to it: the share of the negative is
-/// `1 / (1 + e^-40)`, which f32 cannot tell from 1. By hand: of each row's two entries the positive costs
-/// `ln(1 + e^40)`, and the negative `-ln(1 - 1 / (1 + e^-40)) = ln(1 + e^40)`.
+/// Two sentences with one anchor, and second views opposite to it: the share of the negative is `1 / (1 + e^-40)`,
+/// which is 1 in f32. By hand: of each row's two entries, the positive costs `ln(1 + e^40)`, and the negative
+/// `-ln(1 - 1 / (1 + e^-40)) = ln(1 + e^40)`.
 #[test]
 fn a_share_of_one_keeps_value_and_gradient() {
     let rows = |sign: f64| vec![vec![0.6 * sign, 0.8 * sign]; 2];
@@ -229,7 +230,7 @@ fn wrong_arguments_are_named() {
     };
     assert_eq!(
         terms(&online, &online[..2]).to_string(),
-        "PCL needs as many views of the peer network as of the online one, found 2 and 3"
+        "PCL needs the same number of views of both networks, found 2 (peer) and 3 (online)"
     );
     assert!(matches!(terms(&online[..1], &online[..1]), Error::Number { found: 1.0, .. }));
     assert!(matches!(peer_positives(&[], 0.05, PeerForm::Paper), Err(Error::Number { found: 0.0, .. })));

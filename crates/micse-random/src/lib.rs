@@ -1,17 +1,17 @@
-//! Seeded randomness that repeats on every platform, at every thread count and after every resumption.
+//! Seeded randomness, reproducible on every platform, at every thread count and after resuming.
 //!
-//! Two kinds, for two needs:
+//! Two generators for two purposes:
 //!
-//! * [`Stream`]: a *counter-based* generator. A draw is a hash of where it is used (seed, step, layer,
-//!   row, ...), not of how many draws came before it. Dropout masks drawn so do not depend on the order
-//!   of computation, on padding or on chunking.
-//! * [`permutation`]: a `ChaCha20` Fisher-Yates shuffle, for low-shot splits and epoch orders. ChaCha is
-//!   specified to the bit and the shuffle is written out here, so that no library update can change a split.
+//! * [`Stream`]: a *counter-based* generator. A draw is a hash of where it is used (seed, step, layer, row, ...),
+//!   not of the number of earlier draws. So dropout masks do not depend on the order of computation, on padding or
+//!   on chunking.
+//! * [`permutation`]: a `ChaCha20` Fisher-Yates shuffle, for low-shot splits and epoch orders. ChaCha is specified
+//!   bit for bit and the shuffle is implemented here, so no library update can change a split.
 //!
 //! ```
 //! use micse_random::{Stream, dropout_threshold, permutation};
 //!
-//! // Dropout at rate 0.1 for channel 7 of one token row.
+//! Dropout at rate 0.1 for channel 7 of a token row.
 //! let row = Stream::new(48).with(3).with(0).lane();
 //! let keep = row.draw(7) >= dropout_threshold(0.1);
 //! assert_eq!(keep, row.draw(7) >= dropout_threshold(0.1));

@@ -5,11 +5,11 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::stream::bounded;
 
-/// A uniform permutation of `0..n`: a Fisher-Yates shuffle from the first place to the last, driven by
-/// ChaCha20 with `seed` as the first 64 bits (little-endian) of its key and zeros elsewhere.
+/// A uniform permutation of `0..n`: a Fisher-Yates shuffle from the first place to the last, driven by ChaCha20.
+/// The first 64 bits (little-endian) of its key are `seed`; the rest are zeros.
 ///
-/// Place `i` is swapped with a place drawn from `i..n`, so the first `k` entries depend on `k` draws only
-/// and are a uniform sample of size `k`.
+/// Place `i` is swapped with a place drawn from `i..n`, so the first `k` entries depend only on `k` draws and are
+/// a uniform sample of size `k`.
 pub fn permutation(n: usize, seed: u64) -> Vec<u32> {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -28,8 +28,8 @@ mod tests {
 
     #[test]
     fn pinned() {
-        // A change here changes every split of every published run: it must be deliberate. The
-        // numbers are of a second implementation, ChaCha20 included, in Python.
+        // A change here changes every split of every published run, so it must be deliberate. The expected numbers
+        // come from a second implementation in Python, including ChaCha20.
         assert_eq!(permutation(12, 48), PINNED);
         assert!(permutation(0, 48).is_empty());
         assert_eq!(permutation(1, 48), [0]);

@@ -1,9 +1,9 @@
-//! The counter-based generator: `Stream` names a place, `Lane` draws 32-bit words at it, `Draws` walks on.
+//! The counter-based generator: `Stream` is a position, `Lane` draws 32-bit words at it, `Draws` is a sequence.
 //!
-//! A stream is a 64-bit state into which coordinates are folded one after the other by the finaliser of
-//! SplitMix64 (Steele, Lea & Flood 2014). A lane hashes the last coordinate with a 32-bit multiply-xorshift
-//! mixer (the constants of C. Wellons' `lowbias32`), cheap enough for one draw an activation and free of
-//! branches, so that loops over lanes vectorise.
+//! A stream is a 64-bit state. The finaliser of SplitMix64 (Steele, Lea & Flood 2014) folds coordinates into it
+//! one after the other. A lane hashes the last coordinate with a 32-bit multiply-xorshift mixer (the constants of
+//! C. Wellons' `lowbias32`). The mixer is cheap enough for one draw per activation and has no branches, so loops
+//! over lanes vectorise.
 
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -14,12 +14,12 @@ const fn mix(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// A place at which random numbers are drawn: a seed and the coordinates folded into it.
+/// A position for random draws: a seed and the coordinates folded into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream(u64);
 
 impl Stream {
-    /// The stream of a run's seed.
+    /// The stream of a run seed.
     pub const fn new(seed: u64) -> Self {
         Self(mix(seed.wrapping_add(GOLDEN)))
     }
@@ -30,12 +30,12 @@ impl Stream {
         Self(mix(self.0.rotate_left(23).wrapping_add(coordinate.wrapping_mul(GOLDEN)) ^ GOLDEN))
     }
 
-    /// The lane at this place: one 32-bit word for each index.
+    /// The lane at this position: one 32-bit word per index.
     pub const fn lane(self) -> Lane {
         Lane { low: self.0 as u32, high: (self.0 >> 32) as u32 }
     }
 
-    /// An endless sequence of 64-bit words at this place.
+    /// An endless sequence of 64-bit words at this position.
     pub const fn draws(self) -> Draws {
         Draws { state: self.0 }
     }
@@ -62,7 +62,7 @@ impl Lane {
     }
 }
 
-/// `floor(rate * 2^32)`: an activation is kept if and only if its draw is at least this.
+/// `floor(rate * 2^32)`: an activation is kept if and only if its draw is at least this value.
 ///
 /// # Panics
 /// If `rate` is not in `[0, 1)`.
@@ -104,8 +104,8 @@ impl Draws {
         radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 
-    /// `count` distinct numbers below `n`, in random order (a partial Fisher-Yates shuffle); all `n` in
-    /// random order if `count >= n`.
+    /// `count` distinct numbers below `n`, in random order (a partial Fisher-Yates shuffle); all `n` in random
+    /// order if `count >= n`.
     pub fn distinct(&mut self, n: usize, count: usize) -> Vec<u32> {
         let mut all: Vec<u32> = (0..n as u32).collect();
         let count = count.min(n);
@@ -120,7 +120,7 @@ impl Draws {
 
 /// A number below `n` from a source of uniform 64-bit words, without bias.
 pub(crate) fn bounded(n: u64, mut word: impl FnMut() -> u64) -> u64 {
-    assert!(n > 0, "a number below 0 was asked for");
+    assert!(n > 0, "cannot draw a number below 0");
     let threshold = n.wrapping_neg() % n;
     loop {
         let product = u128::from(word()) * u128::from(n);
@@ -136,8 +136,8 @@ mod tests {
 
     #[test]
     fn words_are_pinned() {
-        // A change here changes every dropout mask of every published run: it must be deliberate. The
-        // numbers are of a second implementation, in Python.
+        // A change here changes every dropout mask of every published run, so it must be deliberate. The expected
+        // numbers come from a second implementation in Python.
         let lane = Stream::new(48).with(1).with(2).lane();
         assert_eq!([lane.draw(0), lane.draw(1), lane.draw(2)], PINNED_LANE);
         let mut draws = Stream::new(48).draws();
@@ -157,7 +157,7 @@ mod tests {
                 both += u32::from(a.draw(channel) < threshold && b.draw(channel) < threshold);
             }
         }
-        // 400,000 draws: standard deviations 190 and 63; bounds of five.
+        // 400,000 draws: standard deviations 190 and 63; bounds of five standard deviations.
         assert!((39_050..40_950).contains(&dropped), "{dropped} dropped");
         assert!((3_685..4_315).contains(&both), "{both} dropped in both of two rows");
     }

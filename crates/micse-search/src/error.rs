@@ -1,8 +1,8 @@
-//! The crate's one error type.
+//! The crate's error type.
 
 use std::path::{Path, PathBuf};
 
-/// What can go wrong with files of embeddings and searches in them.
+/// Errors of embedding files and searches.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,19 +11,19 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A file that is not a NumPy file of one f32 matrix.
+    /// Not a NumPy file with one f32 matrix.
     #[error("{}: {reason}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// What was found, and what to do.
+        /// The problem and the fix.
         reason: String,
     },
-    /// A row that holds NaN or infinity: it has no cosine.
-    #[error("{}: row {row} holds NaN or infinity, so that it has no cosine; encode its sentence again", path.display())]
+    /// A row with NaN or infinity, which has no cosine.
+    #[error("{}: row {row} contains NaN or infinity, so it has no cosine; encode its sentence again", path.display())]
     NotFinite {
         /// The file.
         path: PathBuf,
@@ -35,7 +35,7 @@ pub enum Error {
     Query {
         /// The query, from 0.
         query: usize,
-        /// What does not fit, and what to do.
+        /// The problem and the fix.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The scan: every row against every query.
+//! The scan: compares every row with every query.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -7,21 +7,21 @@ use rayon::prelude::*;
 
 use crate::{Error, Npy, Result};
 
-/// Bytes of the rows that a thread reads at a time: they stay in its cache while all queries pass over them.
+/// Bytes of rows that a thread reads at a time: they stay in its cache while all queries are compared with them.
 const BLOCK_BYTES: usize = 1 << 18;
-/// Partial sums of an inner product.
+/// Number of partial sums of an inner product.
 const LANES: usize = 16;
 
 /// A row found by a search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hit {
-    /// Its number in the file, from 0.
+    /// Row number in the file, from 0.
     pub row: usize,
-    /// Its cosine to the query, between -1 and 1 up to rounding.
+    /// Cosine with the query, between -1 and 1 up to rounding.
     pub cosine: f64,
 }
 
-/// A better hit is greater: by its cosine, then by a smaller row number.
+/// A better hit is greater: first by cosine, then by a smaller row number.
 #[derive(PartialEq)]
 struct Ranked(Hit);
 
@@ -39,7 +39,7 @@ impl PartialOrd for Ranked {
     }
 }
 
-/// The best hits so far, the worst of them on top.
+/// The best hits so far; the top of the heap is the worst of them.
 #[derive(Default)]
 struct Best(BinaryHeap<Reverse<Ranked>>);
 
@@ -61,7 +61,7 @@ impl Best {
     }
 }
 
-/// The rows of a file with their norms, ready for searches.
+/// The rows of a file with their norms, ready for searching.
 #[derive(Debug)]
 pub struct Index {
     rows: Npy,
@@ -69,10 +69,10 @@ pub struct Index {
 }
 
 impl Index {
-    /// Reads the file once, for the norms of its rows: 8 bytes of memory a row.
+    /// Reads the file once to compute the norms of its rows: 8 bytes of memory per row.
     ///
     /// # Errors
-    /// The file cannot be read, or a row holds NaN or infinity.
+    /// The file cannot be read, or a row contains NaN or infinity.
     pub fn new(rows: Npy) -> Result<Self> {
         let blocks: Vec<Vec<f64>> = blocks(&rows)
             .into_par_iter()
@@ -88,17 +88,17 @@ impl Index {
         }
     }
 
-    /// Rows.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows.rows()
     }
 
-    /// Whether there is none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Entries of a row.
+    /// Entries per row.
     pub fn dimension(&self) -> usize {
         self.rows.columns()
     }
@@ -106,7 +106,7 @@ impl Index {
     /// A row's entries.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The row cannot be read.
     ///
     /// # Panics
     /// If `row` is not below [`len`](Self::len).
@@ -114,14 +114,14 @@ impl Index {
         self.rows.read(row, 1)
     }
 
-    /// The `top` rows with the largest cosine to each query, best first; all rows if there are fewer. Of equal cosines
-    /// the smaller row number comes first. A zero vector has cosine 0 to everything.
+    /// The `top` rows with the largest cosine for each query, best first, or all rows if there are fewer. Equal
+    /// cosines are ordered by row number. A zero vector has cosine 0 with everything.
     ///
-    /// The cosine is `q.x / (|q| |x|)`, its sums in f64, in a fixed order: the products of two f32 are exact there, so
-    /// what is found does not depend on processor, threads, or the other queries.
+    /// The cosine is `q.x / (|q| |x|)`, with sums in f64 in a fixed order. Products of two f32 are exact in f64,
+    /// so the result does not depend on CPU, threads, or the other queries.
     ///
     /// # Errors
-    /// A query has another length than the rows, or holds NaN or infinity; the file cannot be read.
+    /// A query has a different length than the rows, or contains NaN or infinity; the file cannot be read.
     pub fn search<Q: AsRef<[f32]>>(&self, queries: &[Q], top: usize) -> Result<Vec<Vec<Hit>>> {
         let queries: Vec<(Vec<f64>, f64)> = queries
             .iter()
@@ -130,7 +130,7 @@ impl Index {
             .collect::<Result<_>>()?;
         let top = top.min(self.len());
         let none = || -> Vec<Best> { queries.iter().map(|_| Best::default()).collect() };
-        // Which hits stay is decided by an order in which no two are equal, so that it does not matter who found them.
+        // The order of hits has no ties, so the result does not depend on which thread finds a hit.
         let best = blocks(&self.rows)
             .into_par_iter()
             .try_fold(none, |mut best, (first, count)| {
@@ -138,7 +138,7 @@ impl Index {
                 for (best, (query, query_norm)) in best.iter_mut().zip(&queries) {
                     for (i, row) in values.chunks_exact(self.dimension()).enumerate() {
                         let norms = query_norm * self.norms[first + i];
-                        // The sum makes -0 the 0 that it is equal to.
+                        // Adding 0 turns -0 into 0.
                         let cosine = if norms > 0.0 { dot(query, row) / norms + 0.0 } else { 0.0 };
                         best.offer(Hit { row: first + i, cosine }, top);
                     }
@@ -158,7 +158,7 @@ impl Index {
     fn query(&self, number: usize, query: &[f32]) -> Result<(Vec<f64>, f64)> {
         if query.len() != self.dimension() {
             let reason = format!(
-                "it has {} entries, the rows of {} have {}; take the model that they were encoded by",
+                "it has {} entries, but the rows of {} have {}; use the model that encoded them",
                 query.len(),
                 self.rows.path().display(),
                 self.dimension()
@@ -167,7 +167,7 @@ impl Index {
         }
         let norm = norm(query);
         if !norm.is_finite() {
-            return Err(Error::Query { query: number, reason: "it holds NaN or infinity".into() });
+            return Err(Error::Query { query: number, reason: "it contains NaN or infinity".into() });
         }
         Ok((query.iter().map(|&value| f64::from(value)).collect(), norm))
     }

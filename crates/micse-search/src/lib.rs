@@ -1,7 +1,8 @@
-//! Exact nearest neighbours by cosine among embeddings in a NumPy file.
+//! Exact nearest neighbours by cosine for embeddings in a NumPy file.
 //!
-//! The rows stay in the file: a search reads them block by block, on all threads, and memory holds one norm a row and
-//! some blocks. Every row is compared, so the neighbours are the true ones, and the same on any number of threads.
+//! The rows stay in the file: a search reads them block by block, on all threads, and memory contains only one
+//! norm per row and a few blocks. Every row is compared, so the neighbours are exact, and identical for any number
+//! of threads.
 //!
 //! ```
 //! use std::fs::File;
@@ -24,8 +25,6 @@
 //!
 //! | item | subject |
 //! |---|---|
-//! | [`Npy`], [`NpyWriter`] | NumPy files, read by position and written row by row |
-//! | [`Index`], [`Hit`] | norms, and the scan |
 
 mod error;
 mod index;

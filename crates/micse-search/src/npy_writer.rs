@@ -1,14 +1,14 @@
-//! NumPy files written row by row, whose number of rows is known at the end only.
+//! Writes NumPy files row by row; the number of rows is only known at the end.
 
 use std::io::{self, Seek, SeekFrom, Write};
 
-/// Bytes of the header: room for any number of rows, and a multiple of 64, as the format asks for.
+/// Bytes of the header: space for any number of rows, and a multiple of 64, as the format requires.
 const HEADER_BYTES: usize = 128;
 
 /// Writes a matrix of f32 row by row, as a NumPy file of format 1.0: little-endian, in C order.
 ///
-/// The header is written first without rows, and over again by [`finish`](Self::finish); a file that was not finished
-/// says that it has none.
+/// The header is first written with 0 rows and rewritten by [`finish`](Self::finish). An unfinished file thus
+/// declares 0 rows.
 pub struct NpyWriter<W> {
     inner: W,
     columns: usize,
@@ -16,7 +16,7 @@ pub struct NpyWriter<W> {
 }
 
 impl<W: Write + Seek> NpyWriter<W> {
-    /// Begins a matrix with this many columns.
+    /// Starts a matrix with this many columns.
     ///
     /// # Errors
     /// The header cannot be written.
@@ -28,7 +28,7 @@ impl<W: Write + Seek> NpyWriter<W> {
     /// Adds a row.
     ///
     /// # Errors
-    /// It has another number of entries than the matrix has columns, or cannot be written.
+    /// The row has a different number of entries than the matrix has columns, or cannot be written.
     pub fn push(&mut self, row: &[f32]) -> io::Result<()> {
         if row.len() != self.columns {
             let text = format!("a row of {} entries for {} columns", row.len(), self.columns);
@@ -40,12 +40,12 @@ impl<W: Write + Seek> NpyWriter<W> {
         Ok(())
     }
 
-    /// Rows so far.
+    /// Number of rows so far.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Writes the number of rows into the header, and gives back what was written to.
+    /// Writes the number of rows into the header and returns the writer.
     ///
     /// # Errors
     /// The header cannot be written.
@@ -58,7 +58,7 @@ impl<W: Write + Seek> NpyWriter<W> {
     }
 }
 
-/// Magic, version, length of the text, and the text: a Python dictionary, padded by spaces, with a line feed.
+/// Magic, version, length of the text, and the text: a Python dictionary, padded with spaces, with a line feed.
 fn header(rows: usize, columns: usize) -> Vec<u8> {
     let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();

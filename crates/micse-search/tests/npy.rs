@@ -1,4 +1,4 @@
-//! NumPy files: those of NumPy itself, our own, and damaged ones.
+//! NumPy files: NumPy's own, ours, and damaged ones.
 
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -48,8 +48,8 @@ fn what_is_no_matrix_of_f32_is_refused_with_the_reason() {
         ("(2, 3)", "(6,)  ", "(6,)"),
         ("(2, 3)", "(2, 0)", "(2, 0)"),
         ("(2, 3)", "(3, 3)", "152 bytes"),
-        ("descr", "drscr", "as NumPy"),
-        ("NUMPY", "Numpy", "no NumPy file"),
+        ("descr", "drscr", "header written by NumPy"),
+        ("NUMPY", "Numpy", "not a NumPy file"),
     ] {
         let error = with(from, to);
         assert!(error.contains(reason), "{reason:?} is not in: {error}");

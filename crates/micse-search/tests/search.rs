@@ -1,4 +1,4 @@
-//! Searches against a plain computation in f64, on several numbers of threads.
+//! Searches against a plain computation in f64, with several numbers of threads.
 
 use std::fs::File;
 
@@ -18,7 +18,7 @@ fn index(rows: &[Vec<f32>]) -> Result<Index, String> {
         writer.push(row).expect("a row");
     }
     writer.finish().expect("the header");
-    // The open file outlives its name.
+    // The file stays open after the folder is deleted.
     Index::new(Npy::open(&path).expect("rows.npy")).map_err(|e| e.to_string())
 }
 
@@ -49,7 +49,7 @@ fn neighbours_are_those_of_a_plain_computation() {
             assert_eq!(hits.len(), top.min(count));
             for (hit, (row, cosine)) in hits.iter().zip(want) {
                 assert!((hit.cosine - cosine).abs() < 1e-12, "{hit:?} is not {row} {cosine}");
-                // In one dimension all cosines are 1 or -1 but for rounding, which orders them.
+                // In one dimension, all cosines are 1 or -1 up to rounding, which determines their order.
                 assert!(columns == 1 || hit.row == row, "{hit:?} is not {row} {cosine}");
             }
         }
@@ -68,7 +68,7 @@ fn equal_cosines_come_by_row_number_and_zeros_have_none() {
     let index = index(&all).expect("an index");
     let hits = &index.search(&[copy], 5).expect("a search")[0];
     assert_eq!(hits.iter().map(|hit| hit.row).collect::<Vec<_>>(), [0, 17, 40, 1500, 2999]);
-    // With a zero vector all cosines are equal.
+    // With a zero vector, all cosines are equal.
     let hits = &index.search(&[[0.0; 16]], 4).expect("a search")[0];
     assert_eq!(
         hits.iter().map(|hit| (hit.row, hit.cosine)).collect::<Vec<_>>(),

@@ -1,5 +1,5 @@
-//! The paired bootstrap over sentence pairs (Efron & Tibshirani 1993): how much of a difference of correlations
-//! is owed to the pairs that happen to be in a test set.
+//! The paired bootstrap over sentence pairs (Efron & Tibshirani 1993): how much of a difference in correlation is
+//! due to the particular pairs in a test set.
 
 use micse_random::Stream;
 use rayon::prelude::*;
@@ -8,18 +8,18 @@ use crate::error::{Error, Result};
 use crate::paired::Interval;
 use crate::ranking::Ranking;
 
-/// Which resamples are drawn. Resample b draws from `stream.with(b)`: the same stream gives the same resamples,
-/// whatever the number of threads, so that all models scored on a test set can share them.
+/// Which resamples to draw. Resample b draws from `stream.with(b)`. The same stream thus produces the same
+/// resamples, for any number of threads, and all models scored on a test set can share them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resampling {
-    /// How many resamples.
+    /// Number of resamples.
     pub count: usize,
-    /// The place that they are drawn at.
+    /// The stream for the draws.
     pub stream: Stream,
 }
 
 impl Resampling {
-    /// How often each of `pairs` pairs stands in resample `number`: `pairs` draws with replacement.
+    /// How often each of `pairs` pairs occurs in resample `number`: `pairs` draws with replacement.
     pub fn multiplicities(&self, number: usize, pairs: usize) -> Vec<u32> {
         let mut draws = self.stream.with(number as u64).draws();
         let mut multiplicities = vec![0; pairs];
@@ -30,13 +30,13 @@ impl Resampling {
     }
 }
 
-/// Spearman's correlations with `human` of each of `models` in each resample: `[model][resample]`, NaN where a
-/// resample has none. All models are scored on the same resamples.
+/// Spearman correlation of each of `models` with `human` in each resample: `[model][resample]`, NaN if it is
+/// undefined in a resample. All models are scored on the same resamples.
 ///
-/// The work is one linear walk for each model and resample.
+/// The cost is one linear pass per model and resample.
 ///
 /// # Errors
-/// A model has another number of scores than `human`.
+/// A model has a different number of scores than `human`.
 pub fn resampled_spearman(
     human: &Ranking,
     models: &[&Ranking],
@@ -53,7 +53,7 @@ pub fn resampled_spearman(
     Ok((0..models.len()).map(|model| resamples.iter().map(|values| values[model]).collect()).collect())
 }
 
-/// What the resamples say of a difference.
+/// The bootstrap result for a difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BootstrapDifference {
     /// The 95 % percentile interval: the 2.5th and the 97.5th percentile of the resamples' differences.
@@ -61,18 +61,18 @@ pub struct BootstrapDifference {
     /// The two-sided p: twice the smaller share of differences on one side of 0, `2 (1 + count) / (1 + resamples)`,
     /// at most 1. A difference of 0 counts on both sides.
     pub p: f64,
-    /// The resamples in which all correlations are defined.
+    /// Number of resamples in which all correlations are defined.
     pub resamples: usize,
 }
 
-/// The difference of two methods over resamples: in each, the mean over seeds of `method[seed][resample] -
-/// baseline[seed][resample]`, times `scale` (100 for the field's units).
+/// The difference of two methods over resamples. In each resample, it is the mean over seeds of
+/// `method[seed][resample] - baseline[seed][resample]`, times `scale` (100 for scores x 100).
 ///
-/// `method` and `baseline` hold resampled correlations, a vector a seed, from one [`Resampling`]. Resamples in which
-/// a correlation is not defined are left out; none if no other is left.
+/// `method` and `baseline` contain resampled correlations, one vector per seed, from one [`Resampling`]. Resamples
+/// with an undefined correlation are skipped; the result is `None` if none remains.
 ///
 /// # Errors
-/// The sides differ in seeds or resamples, or there is no seed.
+/// The sides differ in seeds or resamples, or there are no seeds.
 pub fn bootstrap_difference(
     method: &[&[f64]],
     baseline: &[&[f64]],
@@ -108,7 +108,7 @@ pub fn bootstrap_difference(
     }))
 }
 
-/// The quantile of sorted values, by linear interpolation between the two that surround it.
+/// The quantile of sorted values, with linear interpolation between the two surrounding values.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);

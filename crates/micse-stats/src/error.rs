@@ -1,46 +1,46 @@
-//! The crate's one error type.
+//! The crate's error type.
 
-/// What can go wrong: input that is no sample.
+/// Errors caused by invalid samples.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
-    /// Values that belong together differ in number.
-    #[error("{what}: {found} values where {expected} belong; each must have its partner")]
+    /// Paired inputs of different lengths.
+    #[error("{what}: expected {expected} values, found {found}; both sides need one value per pair")]
     Length {
-        /// What the values are.
+        /// Name of the values.
         what: &'static str,
-        /// How many there should be.
+        /// Expected number of values.
         expected: usize,
-        /// How many there are.
+        /// Number of values found.
         found: usize,
     },
-    /// There is no value at all.
-    #[error("{what}: there is no value; give at least one")]
+    /// No values.
+    #[error("{what}: no values; pass at least one")]
     Empty {
-        /// What the values are.
+        /// Name of the values.
         what: &'static str,
     },
-    /// A value is NaN or infinite, or not in the range of what it is.
+    /// A value that is NaN, infinite or out of range.
     #[error("{what}: value {index} is {value}; {remedy}")]
     Value {
-        /// What the values are.
+        /// Name of the values.
         what: &'static str,
-        /// The value's place, from 0.
+        /// The value's index, from 0.
         index: usize,
         /// The value.
         value: f64,
-        /// What it must be.
+        /// The requirement.
         remedy: &'static str,
     },
 }
 
-/// The crate's result.
+/// The crate's result type.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Refuses what is not a finite number.
+/// Rejects values that are not finite.
 pub(crate) fn finite(what: &'static str, values: &[f64]) -> Result<()> {
     match values.iter().position(|value| !value.is_finite()) {
         Some(index) => {
-            let remedy = "it must be a finite number; leave out what is not defined";
+            let remedy = "it must be a finite number; omit undefined values";
             Err(Error::Value { what, index, value: values[index], remedy })
         }
         None => Ok(()),

@@ -1,9 +1,9 @@
-//! Statistics of comparisons between methods, as pure functions on numbers.
+//! Statistics for comparing methods, as pure functions on numbers.
 //!
-//! Scores vary for two reasons: the seed that a model was trained with, and the sentence pairs that it was scored
-//! on. [`Summary`] and [`paired_difference`] are about seeds, [`resampled_spearman`] and [`bootstrap_difference`]
-//! about pairs. Where many methods are compared with one baseline, [`holm`] keeps the chance of any false claim
-//! at the level of one test.
+//! Scores vary for two reasons: the training seed of the model, and the sentence pairs of the test set.
+//! [`Summary`] and [`paired_difference`] are about seeds, [`resampled_spearman`] and [`bootstrap_difference`]
+//! about pairs. When many methods are compared with one baseline, [`holm`] keeps the probability of any false
+//! claim at the level of one test.
 //!
 //! ```
 //! use micse_stats::{Summary, holm, paired_difference};
@@ -17,16 +17,14 @@
 //! assert!((difference.mean - 1.9333).abs() < 1e-4);
 //! assert!(difference.interval.unwrap().low > 0.0 && difference.p.unwrap() < 0.05);
 //!
-//! // The second of two tests does not stand after the correction.
+//! The second of the two tests is not significant after the correction.
 //! assert_eq!(holm(&[0.01, 0.06])?, [0.02, 0.06]);
 //! # Ok::<(), micse_stats::Error>(())
 //! ```
 //!
 //! | module | subject |
 //! |---|---|
-//! | `summary` | mean, deviation and range over seeds |
 //! | `paired` | the paired t test |
-//! | `ranking` | Spearman's correlation of a resample, from score vectors that are sorted once |
 //! | `bootstrap` | resamples, percentile intervals |
 //! | `correction` | Holm's step-down correction |
 

@@ -4,10 +4,10 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::error::{Error, Result, finite};
 
-/// The share of samples whose interval holds the true value.
+/// The share of samples whose interval contains the true value.
 const CONFIDENCE: f64 = 0.95;
 
-/// Two ends of a confidence interval.
+/// The two ends of a confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// The lower end.
@@ -17,7 +17,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether 0 lies outside: the difference has one sign all over the interval.
+    /// Whether 0 is outside: the difference has the same sign over the entire interval.
     pub fn excludes_zero(&self) -> bool {
         self.low > 0.0 || self.high < 0.0
     }
@@ -28,21 +28,21 @@ impl Interval {
 pub struct PairedDifference {
     /// The mean of the differences.
     pub mean: f64,
-    /// The 95 % confidence interval of the mean by Student's t; none for a single pair.
+    /// The 95 % confidence interval of the mean by Student's t; `None` for a single pair.
     pub interval: Option<Interval>,
-    /// The two-sided p of the paired t test against a mean of 0; none for a single pair.
+    /// The two-sided p of the paired t test against a mean of 0; `None` for a single pair.
     pub p: Option<f64>,
-    /// The number of pairs.
+    /// Number of pairs.
     pub n: usize,
 }
 
 /// The mean of `d[i] = first[i] - second[i]`, with Student's interval and test: `t = mean / (s / sqrt(n))` with
 /// n - 1 degrees of freedom, where s is the standard deviation of the differences (n - 1).
 ///
-/// Pairs are scores of the same seed. A method without seeds is its one score repeated: the test is then that of
-/// one sample against a constant.
+/// A pair is two scores with the same seed. For a method without seeds, repeat its one score: the test is then
+/// that of one sample against a constant.
 ///
-/// Equal differences have no spread: their interval is a point, and p is 0, or 1 where the difference is 0.
+/// Equal differences have no spread: their interval is a point, and p is 0, or 1 if the difference is 0.
 ///
 /// # Errors
 /// The sides differ in length or are empty, or a score is not finite.
@@ -62,7 +62,7 @@ pub fn paired_difference(first: &[f64], second: &[f64]) -> Result<PairedDifferen
     if n == 1 {
         return Ok(PairedDifference { mean, interval: None, p: None, n });
     }
-    // Compared, not computed: a rounded mean leaves residues of a constant.
+    // Compared, not computed: rounding the mean would leave small residues for equal differences.
     let (half, p) = if differences.iter().all(|&d| d == differences[0]) {
         (0.0, if differences[0] == 0.0 { 1.0 } else { 0.0 })
     } else {
@@ -74,7 +74,7 @@ pub fn paired_difference(first: &[f64], second: &[f64]) -> Result<PairedDifferen
     Ok(PairedDifference { mean, interval: Some(interval), p: Some(p), n })
 }
 
-/// The quantile that bounds the central 95 %, and the two-sided p of `t`; none without a degree of freedom.
+/// The quantile that bounds the central 95 %, and the two-sided p of `t`; `None` without a degree of freedom.
 fn student(t: f64, freedom: usize) -> Option<(f64, f64)> {
     let distribution = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
     Some((distribution.inverse_cdf(0.5 + CONFIDENCE / 2.0), 2.0 * distribution.sf(t.abs())))

@@ -1,28 +1,28 @@
-//! Spearman's correlation of a resample, from score vectors that are sorted once.
+//! Spearman correlation of a resample, from score vectors sorted once.
 //!
-//! A resample of n pairs with replacement is a vector of multiplicities: pair i stands in it `w[i]` times. Its ranks
-//! need no sorting. Walk over the groups of equal scores in ascending order; a group g of weight `W = sum of w[i]`
-//! behind a weight of `B` has for all its members the mean rank `r = B + (W + 1) / 2`. With N the resample's size,
-//! the mean of all ranks is `(N + 1) / 2` whatever the ties, and with centred ranks `a` and `b` of two vectors
+//! A resample of n pairs with replacement is a vector of multiplicities: pair i occurs `w[i]` times. Its ranks
+//! need no sorting. Visit the groups of equal scores in ascending order. In a group of weight `W = sum of w[i]`
+//! that follows a weight of `B`, all members have the mean rank `r = B + (W + 1) / 2`. With N the resample's size,
+//! the mean of all ranks is `(N + 1) / 2` regardless of ties, and with centred ranks `a` and `b` of two vectors
 //!
 //! `rho = sum(w a b) / sqrt(sum(w a²) sum(w b²))`,
 //!
-//! which is Pearson's correlation of the ranks, as it is of the resample written out.
+//! which is the Pearson correlation of the ranks, the same as for the resample written out.
 
 use crate::error::{Error, Result, finite};
 
-/// The order of a vector of scores, computed once for all resamples.
+/// The order of a score vector, computed once for all resamples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
-    /// Places of the scores in ascending order.
+    /// Indices of the scores in ascending order.
     order: Vec<u32>,
     /// Where in `order` each group of equal scores ends.
     ends: Vec<u32>,
 }
 
-/// The ranks of one vector in one resample: what each pair adds to a sum of products.
+/// The ranks of one vector in one resample: each pair's contribution to a sum of products.
 pub(crate) struct ResampledRanks {
-    /// Multiplicity, and multiplicity times centred rank, of each pair.
+    /// Multiplicity of each pair, and multiplicity times centred rank.
     pairs: Vec<(u32, f64)>,
     /// The resample's size.
     size: u64,
@@ -31,10 +31,10 @@ pub(crate) struct ResampledRanks {
 }
 
 impl Ranking {
-    /// Sorts a vector of scores.
+    /// Sorts a score vector.
     ///
     /// # Errors
-    /// There is no score, or one is not finite.
+    /// No scores, or a score that is not finite.
     ///
     /// # Panics
     /// If there are 2^32 scores or more.
@@ -48,24 +48,24 @@ impl Ranking {
         let mut order: Vec<u32> = (0..count).collect();
         order.sort_by(|&a, &b| scores[a as usize].total_cmp(&scores[b as usize]));
         let value = |place: u32| scores[order[place as usize] as usize];
-        // By `==`, so that 0 and -0 are one score.
+        // By `==`, so that 0 and -0 are equal.
         let ends = (1..=count).filter(|&end| end == count || value(end) != value(end - 1)).collect();
         Ok(Self { order, ends })
     }
 
-    /// The number of scores.
+    /// Number of scores.
     pub fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// Whether there is no score; never true.
+    /// Whether there are no scores; never true.
     pub fn is_empty(&self) -> bool {
         self.order.is_empty()
     }
 
-    /// Spearman's correlation of two vectors in the resample that holds pair i `multiplicities[i]` times. Ones give
-    /// the correlation of the vectors as they are. NaN if the resample holds fewer than two different scores of
-    /// either side.
+    /// Spearman correlation of two vectors in the resample that contains pair i `multiplicities[i]` times. With
+    /// all ones, it is the correlation of the original vectors. NaN if the resample contains fewer than two
+    /// different scores on either side.
     ///
     /// # Errors
     /// The three differ in length.
@@ -88,7 +88,7 @@ impl Ranking {
         Ok(other.correlation(&self.resampled(multiplicities)))
     }
 
-    /// The ranks of this vector in a resample. Lengths agree.
+    /// The ranks of this vector in a resample. The lengths must match.
     pub(crate) fn resampled(&self, multiplicities: &[u32]) -> ResampledRanks {
         let size = multiplicities.iter().map(|&w| u64::from(w)).sum();
         let mut pairs: Vec<(u32, f64)> = multiplicities.iter().map(|&w| (w, 0.0)).collect();
@@ -107,7 +107,7 @@ impl Ranking {
         ResampledRanks { pairs, size, squares }
     }
 
-    /// The correlation with another vector in the same resample. Lengths agree.
+    /// The correlation with another vector in the same resample. The lengths must match.
     pub(crate) fn correlation(&self, other: &ResampledRanks) -> f64 {
         let (mut squares, mut products) = (0.0, 0.0);
         self.walk(

@@ -1,13 +1,13 @@
-//! Mean, deviation and range of a few values.
+//! Mean, standard deviation and range of a few values.
 
-/// What a table says of the scores of several seeds.
+/// What a table shows of the scores of several seeds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
-    /// The mean; NaN if a value is.
+    /// The mean; NaN if any value is NaN.
     pub mean: f64,
-    /// The sample's standard deviation, with n - 1 in the denominator; none for a single value.
+    /// The sample standard deviation, with n - 1 in the denominator; `None` for a single value.
     pub std: Option<f64>,
-    /// How many values.
+    /// Number of values.
     pub n: usize,
     /// The smallest value.
     pub min: f64,
@@ -16,7 +16,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of some values; none if there are none.
+    /// Summarises values; `None` if there are none.
     pub fn of(values: &[f64]) -> Option<Self> {
         if values.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! What holds for all scores and resamples.
+//! Properties of all scores and resamples.
 
 use micse_random::Stream;
 use micse_stats::{
@@ -6,7 +6,7 @@ use micse_stats::{
 };
 use proptest::prelude::*;
 
-/// Spearman's correlation by its definition: ranks counted pair by pair, Pearson's formula.
+/// Spearman correlation by definition: ranks counted pair by pair, Pearson's formula.
 fn by_definition(x: &[f64], y: &[f64]) -> f64 {
     let ranks = |values: &[f64]| -> Vec<f64> {
         let rank = |v: &f64| {
@@ -87,7 +87,7 @@ fn resamples_do_not_depend_on_threads() {
     };
     let one = on(1);
     assert_eq!(one, on(3));
-    // Each model's row is what it would be alone, and resample 7 is what its multiplicities say.
+    // Each model's row must equal its row computed alone, and resample 7 must match its multiplicities.
     assert_eq!(resampled_spearman(&human, &models[1..2], &resampling).unwrap()[0], one[1]);
     let seventh = resampling.multiplicities(7, 300);
     assert_eq!(seventh.iter().sum::<u32>(), 300);

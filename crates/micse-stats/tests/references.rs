@@ -1,4 +1,4 @@
-//! Values of SciPy and statsmodels, from `fixtures/statistics.json` (see the script beside it).
+//! Reference values of SciPy and statsmodels, from `fixtures/statistics.json` (see the script next to it).
 
 use micse_random::Stream;
 use micse_stats::{Ranking, Resampling, bootstrap_difference, holm, paired_difference, resampled_spearman};
@@ -64,7 +64,7 @@ fn references() -> References {
     serde_json::from_str(include_str!("fixtures/statistics.json")).unwrap()
 }
 
-/// Fails unless two values agree to `tolerance` of the larger of their size and 1e-3.
+/// Fails unless two values agree to `tolerance` relative to their size or 1e-3, whichever is larger.
 fn close(what: &str, found: f64, expected: f64, tolerance: f64) {
     let error = (found - expected).abs() / expected.abs().max(1e-3);
     assert!(error <= tolerance, "{what}: {found} is not {expected}, off by {error:e}");
@@ -84,7 +84,7 @@ fn the_paired_t_test_is_that_of_scipy() {
         close("low", interval.low, case.low, 1e-9);
         close("high", interval.high, case.high, 1e-9);
         close("p", found.p.unwrap(), case.p, 1e-9);
-        assert_eq!(interval.excludes_zero(), case.p < 0.05, "the interval and the test say the same");
+        assert_eq!(interval.excludes_zero(), case.p < 0.05, "the interval and the test must agree");
     }
 }
 
@@ -110,8 +110,8 @@ fn correlations_of_resamples_are_those_of_scipy() {
 /// ```python
 /// scipy.stats.bootstrap((human, *method, *baseline), difference, paired=True, method="percentile")
 /// ```
-/// The two draw other resamples: each end of an interval is known to some hundredths of the deviation only (the
-/// standard error of the 2.5th percentile of 4,000 normal values is 0.042 of it).
+/// The two implementations draw different resamples, so each end of an interval is only known to a few hundredths
+/// of the standard deviation (the standard error of the 2.5th percentile of 4,000 normal values is 0.042 of it).
 #[test]
 fn the_bootstrap_interval_is_that_of_scipy() {
     for case in references().bootstrap {

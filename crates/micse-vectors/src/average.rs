@@ -2,31 +2,31 @@
 //!
 //! `average(s) = (1/n) sum_i v(w_i)` over the n known, selected words of the sentence.
 //!
-//! **What the published row does.** "Avg. GloVe embeddings" of Reimers & Gurevych 2019 is 61.32 on the seven STS
-//! tasks, with 300 dimensions. The paper does not say how sentences were split. Its authors' library,
-//! sentence-transformers, looks a piece of text between white space up as it is (`WhitespaceTokenizer`), then
-//! without punctuation around it, then in lower case; by default it leaves stop words and punctuation out; it skips
-//! unknown words, and a sentence without a known word is the zero vector. That stop words matter is public: SentEval's
-//! bag of words, which keeps them, was reported at 49.8 on average over STS12 to STS16, where the row has 63.5
-//! (with other vectors, princeton-nlp/SimCSE, issue 87).
+//! **Published method.** "Avg. GloVe embeddings" of Reimers & Gurevych 2019 scores 61.32 on the seven STS tasks,
+//! with 300 dimensions. The paper does not describe how sentences were split. The authors' library,
+//! sentence-transformers, looks up each piece of text between white space as written (`WhitespaceTokenizer`), then
+//! without surrounding punctuation, then in lower case. By default it omits stop words and punctuation. It skips
+//! unknown words, and a sentence without a known word is the zero vector. Stop words are known to matter:
+//! SentEval's bag of words, which keeps them, was reported at 49.8 on average over STS12 to STS16, where the row
+//! has 63.5 (with other vectors, princeton-nlp/SimCSE, issue 87).
 //!
-//! **What is done here** is the same with a finer split. A piece is looked up whole, then without the marks around it,
-//! then as its tokens (hyphenated words and clitics come apart: `John 's`, `15 - day`), each as it is and
-//! then in lower case. So vocabularies with and without upper case need no setting. [`Selection`] says whether
+//! **This implementation** does the same with a finer split. It looks up a piece in full, then without the marks
+//! around it, then as its tokens (hyphenated words and clitics are split: `John 's`, `15 - day`), each as written
+//! and then in lower case. So cased and uncased vocabularies need no setting. [`Selection`] determines whether
 //! function words and punctuation count.
 
 use crate::WordVectors;
 use crate::function_words::is_function_word;
 use crate::tokens::{fold, marks, parts, strip};
 
-/// Which of a sentence's words count.
+/// Which words of a sentence count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Selection {
     /// Neither English function words (articles, pronouns, prepositions, conjunctions, auxiliaries, negations)
     /// nor punctuation.
     #[default]
     ContentWords,
-    /// Every token, punctuation too.
+    /// Every token, including punctuation.
     AllTokens,
 }
 
@@ -39,29 +39,29 @@ impl std::fmt::Display for Selection {
     }
 }
 
-/// How much of a text a vocabulary knows.
+/// How much of a corpus a vocabulary covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Coverage {
-    /// Tokens that were selected.
+    /// Number of selected tokens.
     pub tokens: usize,
-    /// Those of them that have a vector.
+    /// Number of selected tokens that have a vector.
     pub known: usize,
-    /// Sentences.
+    /// Number of sentences.
     pub sentences: usize,
-    /// Those of them without any known selected word: their embedding is zero.
+    /// Number of sentences without any known selected word, whose embedding is zero.
     pub zero: usize,
 }
 
 impl Coverage {
-    /// The share of known tokens, from 0 to 1; 0 of no token.
+    /// The share of known tokens, from 0 to 1; 0 if there are no tokens.
     pub fn share(&self) -> f64 {
         if self.tokens == 0 { 0.0 } else { self.known as f64 / self.tokens as f64 }
     }
 }
 
 impl WordVectors {
-    /// The mean of the vectors of a sentence's known, selected words: [`dimension`](Self::dimension) entries, zeros if
-    /// there is no such word.
+    /// The mean of the vectors of a sentence's known, selected words: [`dimension`](Self::dimension) entries, all
+    /// zero if there is no such word.
     pub fn average(&self, sentence: &str, selection: Selection) -> Vec<f32> {
         let mut sum = vec![0.0; self.dimension()];
         let mut count = 0.0;
@@ -81,7 +81,7 @@ impl WordVectors {
         sum
     }
 
-    /// How many tokens of the sentences are known.
+    /// Counts the known tokens of the sentences.
     pub fn coverage<S: AsRef<str>>(
         &self,
         sentences: impl IntoIterator<Item = S>,
@@ -100,7 +100,7 @@ impl WordVectors {
         coverage
     }
 
-    /// Calls `each` with the row of every selected token, `None` for an unknown one.
+    /// Calls `each` with the row of every selected token, or `None` for an unknown one.
     fn selected(&self, sentence: &str, selection: Selection, each: &mut impl FnMut(Option<usize>)) {
         let counts = |token: &str| {
             selection == Selection::AllTokens
@@ -129,7 +129,7 @@ impl WordVectors {
         }
     }
 
-    /// The row of a token as it is, else of its folded form.
+    /// The row of a token as written, else of its folded form.
     fn look_up(&self, token: &str) -> Option<usize> {
         self.words.find(token).or_else(|| match fold(token) {
             std::borrow::Cow::Borrowed(_) => None,

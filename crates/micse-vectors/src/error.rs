@@ -1,8 +1,8 @@
-//! The crate's one error type.
+//! The crate's error type.
 
 use std::path::PathBuf;
 
-/// What can go wrong with word vectors.
+/// Errors of reading, writing and training word vectors.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -11,103 +11,106 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A file is not there, or is a folder.
-    #[error("{}: {found}; name a file of word vectors, GloVe's text or word2vec's text or binary", path.display())]
+    /// A file that does not exist, or is a folder.
+    #[error(
+        "{}: {found}; pass word vectors in GloVe's text format or in word2vec's text or binary format",
+        path.display()
+    )]
     Place {
         /// The path.
         path: PathBuf,
-        /// What stands there instead.
+        /// What was found instead.
         found: &'static str,
     },
-    /// A line of a text file cannot be used.
+    /// An invalid line in a text file.
     #[error("{}:{line}: {found}; {remedy}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What the line holds.
+        /// What the line contains.
         found: String,
-        /// What to do.
+        /// The fix.
         remedy: &'static str,
     },
-    /// A record of a binary file cannot be used.
+    /// An invalid record in a binary file.
     #[error("{}: word {record} (at byte {offset}): {found}; {remedy}", path.display())]
     Record {
         /// The file.
         path: PathBuf,
         /// The word's number, from 1.
         record: usize,
-        /// Where it begins in the (decompressed) file.
+        /// Its offset in the (decompressed) file.
         offset: u64,
-        /// What is there.
+        /// What was found.
         found: String,
-        /// What to do.
+        /// The fix.
         remedy: &'static str,
     },
-    /// A file holds another number of words than its header promises.
-    #[error("{}: the header promises {promised} words, but there are {found}; fetch the file again", path.display())]
+    /// A file whose number of words differs from its header.
+    #[error("{}: the header declares {promised} words, but the file has {found}; download it again", path.display())]
     Count {
         /// The file.
         path: PathBuf,
-        /// The header's number.
+        /// The number in the header.
         promised: usize,
-        /// Words found.
+        /// Number of words found.
         found: usize,
     },
-    /// A file holds no word vector.
-    #[error("{} holds no word vector; fetch the file again", path.display())]
+    /// A file without word vectors.
+    #[error("{} contains no word vectors; download the file again", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// A word or its vector cannot be stored.
+    /// A word or vector that cannot be stored.
     #[error("the word {word:?}: {problem}")]
     Word {
         /// The word.
         word: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// The vectors could not be written.
-    #[error("the word vectors could not be written")]
+    #[error("cannot write the word vectors")]
     Write(#[from] std::io::Error),
-    /// A training option is out of its range.
+    /// A training option out of range.
     #[error("{name} {value}: {expected}")]
     Option {
         /// The option's name.
         name: &'static str,
         /// Its value.
         value: String,
-        /// What it should be.
+        /// The requirement.
         expected: &'static str,
     },
-    /// The text holds no two words that could be trained on.
+    /// The corpus has no two words to train on.
     #[error(
-        "{tokens} tokens, and no two words of a sentence occur {min_count} times each; give more text, or lower \
+        "{tokens} tokens, and no two words of a sentence occur {min_count} times each; use a larger corpus, or lower \
          min_count"
     )]
     TooLittleText {
         /// Tokens read.
         tokens: usize,
-        /// The occurrences a word needs.
+        /// The required number of occurrences of a word.
         min_count: usize,
     },
-    /// More words than training can number.
+    /// More words than training supports.
     #[error(
-        "a vocabulary of {words} words is above {most}; raise min_count, or set a limit to the vocabulary"
+        "a vocabulary of {words} words exceeds the limit of {most}; raise min_count, or limit the vocabulary"
     )]
     TooManyWords {
-        /// The words there are.
+        /// Number of words.
         words: usize,
-        /// The most that can be.
+        /// The maximum.
         most: usize,
     },
-    /// Training left the range of numbers.
-    #[error("the loss of epoch {epoch} is {loss}; lower the learning rate {learning_rate}")]
+    /// The training loss became infinite or NaN.
+    #[error("the loss of epoch {epoch} is {loss}; lower the learning rate (now {learning_rate})")]
     Diverged {
         /// The epoch, from 1.
         epoch: usize,
@@ -118,5 +121,5 @@ pub enum Error {
     },
 }
 
-/// The crate's results.
+/// The crate's result type.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,11 +1,11 @@
-//! English function words: closed classes of words that say how a sentence is built, not what it is about.
+//! English function words: closed classes of words that express structure, not content.
 
-/// Whether a token, in lower case with the typewriter's apostrophe, is a function word.
+/// Whether a token, in lower case with a straight apostrophe, is a function word.
 pub(crate) fn is_function_word(token: &str) -> bool {
     FUNCTION_WORDS.iter().any(|class| class.contains(&token))
 }
 
-/// By class. Clitics stand with and without their apostrophe, since some texts have it as a token of its own.
+/// By class. Clitics are listed with and without their apostrophe, because some texts separate it as a token.
 const FUNCTION_WORDS: [&[&str]; 9] =
     [ARTICLES, PRONOUNS, QUESTIONS, QUANTIFIERS, VERBS, PREPOSITIONS, CONJUNCTIONS, ADVERBS, CLITICS];
 

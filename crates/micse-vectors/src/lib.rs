@@ -1,8 +1,8 @@
 //! Word vectors: read from files, trained on sentences, averaged into sentence embeddings.
 //!
-//! The mean of the vectors of a sentence's words is the field's oldest baseline and the first row of its tables
-//! ("Avg. GloVe embeddings", Reimers & Gurevych 2019). [`WordVectors::open`] reads GloVe's text format and both
-//! formats of word2vec; [`train`] makes GloVe vectors (Pennington, Socher & Manning 2014) from sentences;
+//! The mean of a sentence's word vectors is the field's oldest baseline and the first row of its tables ("Avg.
+//! GloVe embeddings", Reimers & Gurevych 2019). [`WordVectors::open`] reads GloVe's text format and both word2vec
+//! formats; [`train`] trains GloVe vectors (Pennington, Socher & Manning 2014) on sentences;
 //! [`WordVectors::average`] embeds a sentence.
 //!
 //! ```
@@ -14,9 +14,9 @@
 //! # Ok::<(), micse_vectors::Error>(())
 //! ```
 //!
-//! Modules: `vectors` the table of words and rows; `read` and `write` its files; `tokens` how sentences are
-//! split; `average` sentence embeddings and coverage, with the list of `function_words`; `glove` training; `words`
-//! numbered strings.
+//! Modules: `vectors`, the table of words and rows; `read` and `write`, its files; `tokens`, how sentences are
+//! split; `average`, sentence embeddings and coverage, with the list of `function_words`; `glove`, training;
+//! `words`, numbered strings.
 mod average;
 mod error;
 mod function_words;

@@ -1,22 +1,22 @@
-//! How a sentence falls into tokens: words, clitics and punctuation marks.
+//! Splits a sentence into tokens: words, clitics and punctuation marks.
 //!
 //! 1. White space separates pieces.
-//! 2. Marks around a piece are tokens of their own, one for each character. An abbreviation keeps its last full
-//!    stop (`u.s.`).
-//! 3. What is left is cut at every inner mark, save full stops, `&` and `_`, and commas and colons between
-//!    digits (`1,000`, `3.5`, `at&t`); the marks are tokens.
-//! 4. English clitics come off, as in the Penn Treebank and so in GloVe's own training text: `john 's`, `do n't`.
+//! 2. Marks around a piece are separate tokens, one per character. An abbreviation keeps its last full stop
+//!    (`u.s.`).
+//! 3. The rest is split at every inner mark, except full stops, `&` and `_`, and commas and colons between digits
+//!    (`1,000`, `3.5`, `at&t`); the marks are tokens.
+//! 4. English clitics are split off, as in the Penn Treebank and in GloVe's own training corpus: `john 's`,
+//!    `do n't`.
 //!
-//! Nothing is changed in the characters themselves; [`fold`] maps a token to the form in which words are trained
-//! and looked up.
+//! The characters themselves are unchanged; [`fold`] maps a token to the form used in training and look-up.
 
 use std::borrow::Cow;
 
-/// The clitics that follow an apostrophe, `n't` aside.
+/// The clitics that follow an apostrophe, except `n't`.
 const CLITICS: [&str; 6] = ["s", "d", "m", "re", "ve", "ll"];
 const APOSTROPHES: [char; 2] = ['\'', '\u{2019}'];
 
-/// Lower case, with the typewriter's apostrophe.
+/// Lower case, with a straight apostrophe.
 pub(crate) fn fold(token: &str) -> Cow<'_, str> {
     if token.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
         return Cow::Borrowed(token);
@@ -34,7 +34,7 @@ pub(crate) fn tokens<'a>(sentence: &'a str, each: &mut impl FnMut(&'a str)) {
     }
 }
 
-/// The marks before a piece, the piece without them, the marks behind it.
+/// The marks before a piece, the piece without them, and the marks after it.
 pub(crate) fn strip(piece: &str) -> (&str, &str, &str) {
     let Some(start) = piece.find(char::is_alphanumeric) else { return (piece, "", "") };
     let after = piece[start..].trim_end_matches(|c: char| !c.is_alphanumeric());
@@ -45,20 +45,20 @@ pub(crate) fn strip(piece: &str) -> (&str, &str, &str) {
     (&piece[..start], &piece[start..end], &piece[end..])
 }
 
-/// Whether this is single letters with full stops between them: `u.s`.
+/// Whether the text is single letters separated by full stops: `u.s`.
 fn is_abbreviation(core: &str) -> bool {
     let letter = |part: &str| part.chars().count() == 1 && part.chars().all(char::is_alphabetic);
     core.contains('.') && core.split('.').all(letter)
 }
 
-/// Every character is a token.
+/// Emits every character as a token.
 pub(crate) fn marks<'a>(marks: &'a str, each: &mut impl FnMut(&'a str)) {
     for (at, mark) in marks.char_indices() {
         each(&marks[at..at + mark.len_utf8()]);
     }
 }
 
-/// Cuts a piece without marks around it at inner marks, and takes clitics off.
+/// Splits a piece without surrounding marks at inner marks, and splits off clitics.
 pub(crate) fn parts<'a>(core: &'a str, each: &mut impl FnMut(&'a str)) {
     let digit_at = |text: &str, last: bool| {
         let c = if last { text.chars().next_back() } else { text.chars().next() };
@@ -80,7 +80,7 @@ pub(crate) fn parts<'a>(core: &'a str, each: &mut impl FnMut(&'a str)) {
     clitics(&core[start..], each);
 }
 
-/// A word, with its clitic as a token behind it.
+/// A word, followed by its clitic as a token.
 fn clitics<'a>(word: &'a str, each: &mut impl FnMut(&'a str)) {
     let mut cut = None;
     if let Some(at) = word.rfind(APOSTROPHES) {

@@ -3,7 +3,7 @@
 use crate::words::Words;
 use crate::{Error, Result};
 
-/// Word vectors: `len` distinct words, a row of `dimension` finite numbers each.
+/// Word vectors: `len` distinct words, with a row of `dimension` finite numbers each.
 #[derive(Clone, Debug)]
 pub struct WordVectors {
     pub(crate) words: Words,
@@ -14,8 +14,8 @@ pub struct WordVectors {
 }
 
 impl WordVectors {
-    /// The vectors given, each with `dimension` entries. Of a word that comes again the first vector stays; the
-    /// others are counted ([`duplicates`](Self::duplicates)).
+    /// Builds a table from the given vectors, each with `dimension` entries. If a word is repeated, its first
+    /// vector is kept; the repeats are counted ([`duplicates`](Self::duplicates)).
     ///
     /// ```
     /// use micse_vectors::WordVectors;
@@ -27,13 +27,13 @@ impl WordVectors {
     /// ```
     ///
     /// # Errors
-    /// A dimension of 0, a vector of another length, NaN or infinity, an empty word, a word with a line break.
+    /// A dimension of 0, a vector of a different length, NaN or infinity, an empty word, a word with a line break.
     pub fn new<W: AsRef<str>, R: AsRef<[f32]>>(
         dimension: usize,
         vectors: impl IntoIterator<Item = (W, R)>,
     ) -> Result<Self> {
         if dimension == 0 {
-            let expected = "a word vector has at least one entry";
+            let expected = "a word vector needs at least one entry";
             return Err(Error::Option { name: "dimension", value: "0".into(), expected });
         }
         let mut table = Self::empty(dimension);
@@ -41,30 +41,30 @@ impl WordVectors {
             let (word, row) = (word.as_ref(), row.as_ref());
             let refused = |problem: String| Error::Word { word: word.to_owned(), problem };
             if word.is_empty() || word.contains(['\n', '\r']) {
-                return Err(refused("a word is not empty and has no line break".into()));
+                return Err(refused("a word must not be empty or contain a line break".into()));
             }
             if row.len() != dimension {
-                return Err(refused(format!("{} values where {dimension} are expected", row.len())));
+                return Err(refused(format!("expected {dimension} values, found {}", row.len())));
             }
             if let Some(value) = row.iter().find(|value| !value.is_finite()) {
-                return Err(refused(format!("its vector holds {value}")));
+                return Err(refused(format!("its vector contains {value}; use finite values")));
             }
             table.push(word, row);
         }
         Ok(table)
     }
 
-    /// No word yet.
+    /// A table without words.
     pub(crate) fn empty(dimension: usize) -> Self {
         Self { words: Words::new(), rows: Vec::new(), dimension, duplicates: 0 }
     }
 
-    /// Makes room for so many more rows.
+    /// Reserves space for this many more rows.
     pub(crate) fn reserve(&mut self, rows: usize) {
         self.rows.reserve(rows * self.dimension);
     }
 
-    /// Appends a word; its first vector stays.
+    /// Appends a word; a repeated word keeps its first vector.
     pub(crate) fn push(&mut self, word: &str, row: &[f32]) {
         debug_assert_eq!(row.len(), self.dimension);
         if self.words.insert(word).1 {
@@ -74,27 +74,27 @@ impl WordVectors {
         }
     }
 
-    /// The number of words.
+    /// Number of words.
     pub fn len(&self) -> usize {
         self.words.len()
     }
 
-    /// Whether there is no word.
+    /// Whether there are no words.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Entries of a vector.
+    /// Entries per vector.
     pub fn dimension(&self) -> usize {
         self.dimension
     }
 
-    /// How many words were given again, and left out.
+    /// Number of repeated words that were skipped.
     pub fn duplicates(&self) -> usize {
         self.duplicates
     }
 
-    /// Word i, in the order of the file (GloVe: by falling frequency).
+    /// Word i, in the order of the file (GloVe: by descending frequency).
     ///
     /// # Panics
     /// If `i` is not below [`len`](Self::len).
@@ -110,7 +110,7 @@ impl WordVectors {
         &self.rows[i * self.dimension..][..self.dimension]
     }
 
-    /// The vector of a word, as it is written there.
+    /// The vector of a word, exactly as written.
     pub fn get(&self, word: &str) -> Option<&[f32]> {
         self.words.find(word).map(|i| self.row(i))
     }

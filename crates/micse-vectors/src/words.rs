@@ -1,17 +1,17 @@
-//! Distinct words in one buffer, numbered in the order in which they came.
+//! Distinct words in one buffer, numbered in order of insertion.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A free slot of the index.
+/// A free slot in the index.
 const FREE: u32 = u32::MAX;
 
-/// Words and their numbers. Beside the text a word takes 16 bytes at most: there may be millions.
+/// Words and their numbers. A word takes at most 16 bytes in addition to its text, because there can be millions.
 #[derive(Clone, Debug)]
 pub(crate) struct Words {
     text: String,
     /// Where each word ends in `text`.
     ends: Vec<usize>,
-    /// Hash table with linear probing, at most half full; a power of two long.
+    /// Hash table with linear probing, at most half full; its length is a power of two.
     slots: Vec<u32>,
 }
 
@@ -36,7 +36,7 @@ impl Words {
         (found != FREE).then_some(found as usize)
     }
 
-    /// The number of a word, and whether it is new.
+    /// The number of a word, and whether the word is new.
     pub(crate) fn insert(&mut self, word: &str) -> (usize, bool) {
         let slot = self.slot(word);
         if self.slots[slot] != FREE {
@@ -53,7 +53,7 @@ impl Words {
         (number, true)
     }
 
-    /// Where a word stands in the table, or the free slot where it would.
+    /// The slot of a word in the table, or the free slot where it would be inserted.
     fn slot(&self, word: &str) -> usize {
         let mask = self.slots.len() - 1;
         let mut hasher = DefaultHasher::new();

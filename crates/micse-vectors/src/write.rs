@@ -1,15 +1,15 @@
-//! Writing word vectors: GloVe's text, word2vec's binary.
+//! Writes word vectors: GloVe's text, word2vec's binary.
 
 use std::io::Write;
 
 use crate::{Error, Result, WordVectors};
 
 impl WordVectors {
-    /// Writes GloVe's text format: a line `word v1 ... vD` for each word, in order, no header. Values are the shortest
-    /// decimals that give the same f32 again.
+    /// Writes GloVe's text format: one line `word v1 ... vD` per word, in order, without a header. Values are the
+    /// shortest decimals that parse to the same f32.
     ///
     /// # Errors
-    /// What the writer says.
+    /// Errors of the writer.
     pub fn write_text(&self, out: &mut impl Write) -> Result<()> {
         let mut line = Vec::new();
         for (word, row) in self.iter() {
@@ -24,14 +24,16 @@ impl WordVectors {
         Ok(())
     }
 
-    /// Writes word2vec's binary format: the header `N D`, then for each word its text, a space, D little-endian f32
-    /// and a line feed.
+    /// Writes word2vec's binary format: the header `N D`, then each word's text, a space, D little-endian f32 and
+    /// a line feed.
     ///
     /// # Errors
-    /// A word with a space or tab, which this format cannot hold; what the writer says.
+    /// A word with a space or tab, which this format does not support; errors of the writer.
     pub fn write_binary(&self, out: &mut impl Write) -> Result<()> {
         if let Some((word, _)) = self.iter().find(|(word, _)| word.contains([' ', '\t'])) {
-            let problem = "word2vec's binary format has no words with white space; write text".to_owned();
+            let problem =
+                "word2vec's binary format does not support words with white space; write the text format"
+                    .to_owned();
             return Err(Error::Word { word: word.to_owned(), problem });
         }
         writeln!(out, "{} {}", self.len(), self.dimension())?;

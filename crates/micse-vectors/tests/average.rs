@@ -1,4 +1,4 @@
-//! Sentence embeddings: which words count, and how they are found.
+//! Sentence embeddings: which words count, and how they are looked up.
 
 use micse_vectors::Selection::{AllTokens, ContentWords};
 use micse_vectors::{Coverage, WordVectors};

@@ -1,4 +1,4 @@
-//! Reading and writing the three formats, and what is refused.
+//! Reading and writing the three formats, and rejected files.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ fn open(bytes: &[u8]) -> Result<WordVectors, Error> {
     WordVectors::open(&folder.write("vectors", bytes))
 }
 
-/// What is said of a file of these bytes.
+/// The error message for a file of these bytes.
 fn refusal(bytes: &[u8]) -> String {
     open(bytes).expect_err("a refusal").to_string()
 }
@@ -119,8 +119,8 @@ fn of_a_word_given_twice_the_first_vector_stays() {
 
 #[test]
 fn text_at_fault_is_refused_with_its_line() {
-    assert_says(b"a 1 2\nb 3\n", &["vectors:2", "2 numbers are expected", "there are 1"]);
-    assert_says(b"a 1 2\n\nb c 3\n", &["vectors:3", "'c'", "2 are expected", "there are 1"]);
+    assert_says(b"a 1 2\nb 3\n", &["vectors:2", "expected 2 numbers", "found 1"]);
+    assert_says(b"a 1 2\n\nb c 3\n", &["vectors:3", "'c'", "expected 2 numbers", "found 1"]);
     assert_says(b"a 1 2\nb 3 4 5\n", &["vectors:2", "more than 2 numbers", "3"]);
     assert_says(b"a 1 2\nb 3 x\n", &["vectors:2", "'x'"]);
     assert_says(b"a 1 2\nb NaN 3\n", &["vectors:2", "NaN"]);
@@ -128,9 +128,9 @@ fn text_at_fault_is_refused_with_its_line() {
     assert_says(b"a 1 2\n 3 4\n", &["vectors:2", "no word"]);
     assert_says(b"a 1 2\n\xff 3 4\n", &["vectors:2", "UTF-8"]);
     assert_says(b"some plain text\n", &["vectors:1", "word: 0"]);
-    assert_says(b"2 3\na 1 2 3\nb 4 5\n", &["vectors:3", "there are 2"]);
-    assert_says(b"3 2\na 1 2\nb 3 4\n", &["promises 3", "there are 2"]);
-    assert_says(b"1 2\na 1 2\nb 3 4\n", &["promises 1", "there are 2"]);
+    assert_says(b"2 3\na 1 2 3\nb 4 5\n", &["vectors:3", "found 2"]);
+    assert_says(b"3 2\na 1 2\nb 3 4\n", &["declares 3", "has 2"]);
+    assert_says(b"1 2\na 1 2\nb 3 4\n", &["declares 1", "has 2"]);
     assert_says(b"2 0\na\nb\n", &["vectors:1", "0 dimensions"]);
 }
 
@@ -138,11 +138,11 @@ fn text_at_fault_is_refused_with_its_line() {
 fn binary_at_fault_is_refused_with_its_word() {
     let records: [(&str, &[f32]); 2] = [("one", &[0.1, 0.2, 0.3]), ("two", &[0.4, 0.5, 0.6])];
     let whole = binary("2 3", &records, "\n");
-    // The second record begins at byte 4 + 4 + 12, behind the line feed: cut in its word, in its values, before it.
+    // The second record begins at byte 4 + 4 + 12, after the line feed: cut in its word, in its values, before it.
     for cut in [whole.len() - 3, whole.len() - 11, whole.len() - 15, whole.len() - 18] {
         assert_says(&whole[..cut], &["word 2", "at byte 20", "ends"]);
     }
-    assert_says(&binary("1 3", &records, ""), &["behind the 1 words"]);
+    assert_says(&binary("1 3", &records, ""), &["after the 1 words"]);
     assert_says(&binary("2 4", &records, "\n"), &["vectors: word"]);
     assert_says(&binary("1 2", &[("x", &[f32::NAN, 0.0])], ""), &["word 1", "'x'", "NaN"]);
     let mut bytes = binary("1 2", &[("x", &[0.1, 0.2])], "");
@@ -153,7 +153,7 @@ fn binary_at_fault_is_refused_with_its_word() {
 #[test]
 fn empty_files_and_wrong_places_are_refused() {
     for bytes in [&b""[..], b"0 100\n"] {
-        assert_says(bytes, &["holds no word vector"]);
+        assert_says(bytes, &["contains no word vectors"]);
     }
     let said = |path: &Path| WordVectors::open(path).expect_err("a refusal").to_string();
     let folder = Folder::new();
@@ -163,7 +163,7 @@ fn empty_files_and_wrong_places_are_refused() {
 
 #[test]
 fn large_files_are_read_in_order() {
-    // Some blocks of text, so that lines fall across their ends.
+    // Several blocks of text, so that lines cross block boundaries.
     let row = |i: usize| [i as f32, i as f32 / 7.0, -0.5];
     let vectors = WordVectors::new(3, (0..400_000).map(|i| (format!("word{i}"), row(i)))).expect("vectors");
     let mut text = Vec::new();
@@ -186,7 +186,7 @@ fn what_cannot_be_stored_is_refused() {
         WordVectors::new(dimension, [(word, row)]).expect_err("a refusal").to_string()
     };
     assert!(refused(0, "a", &[]).contains("dimension 0"));
-    assert!(refused(2, "a", &[1.0]).contains("1 values where 2"));
+    assert!(refused(2, "a", &[1.0]).contains("expected 2 values, found 1"));
     assert!(refused(1, "", &[1.0]).contains("empty"));
     assert!(refused(1, "a\nb", &[1.0]).contains("line break"));
     assert!(refused(1, "a", &[f32::INFINITY]).contains("inf"));

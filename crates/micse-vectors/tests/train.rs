@@ -1,9 +1,9 @@
-//! Training on small texts: what is learnt, and that it is the same again.
+//! Training on small corpora: what is learnt, and that it is reproducible.
 
 use micse_random::Stream;
 use micse_vectors::{Error, Options, Progress, WordVectors, train};
 
-/// Sentences in which each of ten groups of words has contexts of its own; `twin0` and `twin1` share all of theirs.
+/// Sentences in which each of ten groups of words has its own contexts; `twin0` and `twin1` share all of theirs.
 fn sentences() -> Vec<String> {
     let mut draws = Stream::new(9).draws();
     let mut sentences = Vec::new();
@@ -86,7 +86,7 @@ fn the_vocabulary_is_counted_cut_and_ranked() {
         vectors.iter().map(|(word, _)| word.to_owned()).collect()
     };
     let options = Options { dimension: 2, epochs: 1, ..Options::default() };
-    // Equally frequent words as they came.
+    // Equally frequent words in order of first occurrence.
     assert_eq!(words(options.clone()), ["b", "a", "c", "rare"]);
     assert_eq!(words(Options { min_count: 6, ..options.clone() }), ["b", "a", "c"]);
     assert_eq!(words(Options { vocabulary: Some(2), ..options }), ["b", "a"]);

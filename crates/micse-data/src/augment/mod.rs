@@ -1,10 +1,10 @@
-//! Augmentations: what makes another view of a sentence, and the pairs of Contrastive Tension. All are pure
-//! functions of their input and a [`Stream`](micse_random::Stream); none knows a tokenizer or a tensor.
+//! Augmentations, which make another view of a sentence, and the pairs of Contrastive Tension. All are pure
+//! functions of their input and a [`Stream`](micse_random::Stream). None needs a tokenizer or a tensor.
 //!
 //! | operation | works on | method | paper |
 //! |---|---|---|---|
-//! | [`repeat_subwords`] | token ids | `ESimCSE` | Wu et al. 2022, "Enhanced Sample Building Method" |
-//! | [`shuffle`], [`reverse`], [`delete`], [`repeat`] | token ids | PCL | Wu et al. 2022, "PCL: Peer-Contrastive Learning" |
+//! | [`repeat_subwords`] | token IDs | `ESimCSE` | Wu et al. 2022, "Enhanced Sample Building Method" |
+//! | [`shuffle`], [`reverse`], [`delete`], [`repeat`] | token IDs | PCL | Wu et al. 2022, "PCL: Peer-Contrastive Learning" |
 //! | [`mask_span`] | text | Mirror-BERT | Liu et al. 2021 |
 //! | [`shuffle_positions`], [`cut_off`] | positions, columns | `ConSERT` | Yan et al. 2021 |
 //! | [`pair_partners`] | sentence numbers | Contrastive Tension | Carlsson et al. 2021 |
@@ -25,18 +25,18 @@ pub use text::{TextOp, mask_span};
 pub use token_op::TokenOp;
 pub use tokens::{delete, repeat, repeat_subwords, reverse, shuffle};
 
-/// Which of two forms of an operation is meant, where the authors' code does not do what the paper says.
+/// Which of two forms of an operation to use, where the authors' code differs from the paper.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
-    /// What the paper says.
+    /// As the paper describes it.
     #[default]
     Paper,
-    /// What the authors' code does.
+    /// As the authors' code does it.
     ReleasedCode,
 }
 
-/// `rate * count`, not yet rounded.
+/// `rate * count`, before rounding.
 ///
 /// # Panics
 /// If `rate` is not in `[0, 1]`.

@@ -4,23 +4,23 @@ use micse_random::Stream;
 
 use crate::{Error, Result};
 
-/// What the second tower reads beside the batch that the first one reads.
+/// The sentences for the second tower, next to the batch for the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Partners {
-    /// Numbers of the sentences, one for each of the batch.
+    /// Sentence numbers, one per sentence of the batch.
     pub numbers: Vec<u32>,
     /// Whether the partner is the sentence itself.
     pub positive: Vec<bool>,
 }
 
-/// Partners for the batch `numbers` (positions in a split of `sentences` sentences): pair `i` is positive, the
-/// sentence with itself, where `i` is a multiple of `negatives + 1` (7 negatives in the paper, so two positive pairs
-/// in a batch of 16). Other sentences get a partner drawn uniformly from the split without themselves; partners of
-/// different pairs can be the same.
+/// Draws partners for the batch `numbers` (positions in a split of `sentences` sentences). Pair `i` is positive
+/// (the sentence with itself) if `i` is a multiple of `negatives + 1`; the paper uses 7 negatives, so a batch of
+/// 16 has two positive pairs. Every other sentence gets a partner drawn uniformly from the rest of the split.
+/// Different pairs can get the same partner.
 ///
-/// The authors' code draws both sentences of a negative pair anew: its form is a batch of unrelated sentences. For
-/// groups in which one sentence meets itself and `negatives` others, the batch holds it `negatives + 1` times in a
-/// row.
+/// The authors' code draws both sentences of a negative pair. To reproduce that, pass a batch of unrelated
+/// sentences. To form groups in which one sentence meets itself and `negatives` others, repeat it `negatives + 1`
+/// times in a row in the batch.
 ///
 /// ```
 /// use micse_data::augment::pair_partners;
@@ -34,7 +34,7 @@ pub struct Partners {
 /// ```
 ///
 /// # Errors
-/// [`Error::Augmentation`] if there are fewer than 2 sentences, or a number is not below `sentences`.
+/// [`Error::Augmentation`] if there are fewer than 2 sentences, or if a number is not below `sentences`.
 pub fn pair_partners(
     numbers: &[u32],
     sentences: usize,
@@ -44,7 +44,7 @@ pub fn pair_partners(
     let error = |problem: String| Error::Augmentation { operation: "contrastive pairs", problem };
     if sentences < 2 {
         return Err(error(format!(
-            "a pair of different sentences cannot be drawn from {sentences}; the split needs at least 2"
+            "cannot draw a pair of different sentences from {sentences}; use a split of at least 2"
         )));
     }
     let mut draws = stream.draws();
@@ -52,7 +52,7 @@ pub fn pair_partners(
     for (place, &number) in numbers.iter().enumerate() {
         if number as usize >= sentences {
             return Err(error(format!(
-                "sentence {number}, counted from 0, is not in a split of {sentences} sentences"
+                "sentence {number} (counted from 0) is outside a split of {sentences} sentences"
             )));
         }
         let positive = place.is_multiple_of(negatives + 1);

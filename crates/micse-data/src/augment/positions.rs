@@ -1,19 +1,18 @@
-//! `ConSERT`'s augmentations of the embedding layer (Yan et al. 2021), as the positions and columns that they
-//! touch.
+//! `ConSERT`'s augmentations of the embedding layer (Yan et al. 2021), as the positions and columns they change.
 
 use micse_random::Stream;
 
 use super::share;
 
-/// Position ids of a sentence of `length` tokens in random order, all orders equally likely: token `i` takes the
-/// position embedding of the `i`-th. Those of `[CLS]` and `[SEP]` are shuffled with the rest.
+/// Random position IDs for a sentence of `length` tokens, all orders equally likely. Token `i` gets the position
+/// embedding of the `i`-th entry. `[CLS]` and `[SEP]` are shuffled with the rest.
 pub fn shuffle_positions(length: usize, stream: Stream) -> Vec<u32> {
     stream.draws().distinct(length, length)
 }
 
-/// Which of `count` columns (feature cut-off) or tokens (token cut-off) of one sentence's embeddings become 0: exactly
-/// ⌊`rate` `count`⌋ of them, all choices equally likely. What stays is not scaled up. A count of tokens includes
-/// `[CLS]` and `[SEP]`, which can be cut like any other.
+/// Which of `count` columns (feature cut-off) or tokens (token cut-off) of one sentence's embeddings become 0:
+/// exactly ⌊`rate` `count`⌋ of them, all choices equally likely. The remaining values are not scaled up. A token
+/// count includes `[CLS]` and `[SEP]`, which can be cut like any other token.
 ///
 /// ```
 /// use micse_data::augment::cut_off;

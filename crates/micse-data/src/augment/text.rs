@@ -1,4 +1,4 @@
-//! Operations on the text of a sentence, before it is tokenized.
+//! Operations on the text of a sentence, before tokenization.
 
 use micse_random::Stream;
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use super::Form;
 use crate::{Error, Result};
 
-/// Mirror-BERT's random span masking (Liu et al. 2021): a span of `characters` characters (Unicode scalar values) is
-/// replaced by `mask` with a space on each side, whatever words it goes through. `None`, which means unchanged, if
-/// the text has fewer than `minimum` characters, or no more than `characters`, or if `characters` is 0.
+/// Mirror-BERT's random span masking (Liu et al. 2021). Replaces a span of `characters` characters (Unicode scalar
+/// values) with `mask` and a space on each side, regardless of word boundaries. Returns `None` (unchanged) if the
+/// text has fewer than `minimum` characters or no more than `characters`, or if `characters` is 0.
 ///
-/// * [`Form::Paper`]: every span of the text is equally likely.
-/// * [`Form::ReleasedCode`]: the span is drawn from all but the last, and what is replaced is the *first* place that
-///   has the same text: the last character is never masked, nor is what stands earlier too.
+/// * [`Form::Paper`]: every span is equally likely.
+/// * [`Form::ReleasedCode`]: the span is drawn from all spans but the last, and the *first* occurrence of its text
+///   is replaced. So the last character is never masked, and neither is a span whose text also occurs earlier.
 ///
 /// ```
 /// use micse_data::augment::{Form, mask_span};
@@ -51,20 +51,20 @@ pub fn mask_span(
 
 /// An operation on the text of a sentence, with its settings.
 ///
-/// In a recipe: `{ kind = "mask-span" }`, or with other numbers
+/// In a recipe: `{ kind = "mask-span" }`, or with other values
 /// `{ kind = "mask-span", characters = 5, minimum = 30, form = "released-code" }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TextOp {
     /// [`mask_span`]: Mirror-BERT.
     MaskSpan {
-        /// Characters that are masked.
+        /// Number of characters to mask.
         #[serde(default = "characters")]
         characters: usize,
-        /// Shorter texts stay as they are.
+        /// Texts shorter than this stay unchanged.
         #[serde(default = "minimum")]
         minimum: usize,
-        /// Whether the span drawn is masked or the first one with the same text.
+        /// Whether to mask the drawn span or the first span with the same text.
         #[serde(default)]
         form: Form,
     },
@@ -78,7 +78,7 @@ fn minimum() -> usize {
 }
 
 impl TextOp {
-    /// The name in recipes and errors.
+    /// The name used in recipes and errors.
     pub fn name(&self) -> &'static str {
         match self {
             Self::MaskSpan { .. } => "mask-span",
@@ -88,18 +88,19 @@ impl TextOp {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Augmentation`] for a span of no characters.
+    /// [`Error::Augmentation`] for a span of 0 characters.
     pub fn check(&self) -> Result<()> {
         match self {
             Self::MaskSpan { characters: 0, .. } => Err(Error::Augmentation {
                 operation: self.name(),
-                problem: "a span of 0 characters masks nothing; give 1 or more".to_owned(),
+                problem: "a span of 0 characters masks nothing; set characters to 1 or more".to_owned(),
             }),
             Self::MaskSpan { .. } => Ok(()),
         }
     }
 
-    /// Another view of `text`, `None` if it stays as it is. `mask` is the tokenizer's mask token, `[MASK]` for BERT.
+    /// Returns another view of `text`, or `None` if it stays unchanged. `mask` is the tokenizer's mask token:
+    /// `[MASK]` for BERT.
     pub fn apply(&self, text: &str, mask: &str, stream: Stream) -> Option<String> {
         match *self {
             Self::MaskSpan { characters, minimum, form } => {

@@ -1,4 +1,4 @@
-//! An operation on token ids as a recipe names it.
+//! Operations on token IDs, as recipes name them.
 
 use micse_random::Stream;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use super::tokens::cut;
 use super::{Form, delete, is_rate, repeat, repeat_subwords, reverse, shuffle};
 use crate::{Error, Result};
 
-/// An operation on the token ids of a sentence, with its settings.
+/// An operation on the token IDs of a sentence, with its settings.
 ///
 /// In a recipe: `{ kind = "repeat-subwords", rate = 0.32 }`, `{ kind = "shuffle" }`, `{ kind = "reverse" }`,
 /// `{ kind = "delete", rate = 0.2 }`, `{ kind = "repeat", rate = 0.2 }`.
@@ -19,15 +19,15 @@ use crate::{Error, Result};
 /// let ids = [101, 7, 8, 9, 102];
 /// assert_eq!(TokenOp::Reverse {}.apply(&ids, 32, Stream::new(48)), [101, 9, 8, 7, 102]);
 /// ```
-// Variants without settings have braces because serde lets unknown keys pass beside a plain name.
+// Variants without settings have braces because serde accepts unknown keys next to a plain name.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TokenOp {
     /// [`repeat_subwords`]: `ESimCSE`.
     RepeatSubwords {
-        /// Bounds the share of sub-words that stand twice.
+        /// Upper bound on the share of sub-words that are repeated.
         rate: f64,
-        /// The paper's count of repetitions or the released code's.
+        /// Whether to count repetitions as the paper does or as the released code does.
         #[serde(default)]
         form: Form,
     },
@@ -37,21 +37,21 @@ pub enum TokenOp {
     Reverse {},
     /// [`delete`]: PCL.
     Delete {
-        /// The share of tokens that goes.
+        /// The share of tokens to delete.
         rate: f64,
-        /// Whether the token drawn goes or the first one equal to it.
+        /// Whether to delete the drawn token or the first one equal to it.
         #[serde(default)]
         form: Form,
     },
     /// [`repeat`]: PCL.
     Repeat {
-        /// The share of tokens that comes twice.
+        /// The share of tokens to repeat.
         rate: f64,
     },
 }
 
 impl TokenOp {
-    /// The name in recipes and errors.
+    /// The name used in recipes and errors.
     pub fn name(&self) -> &'static str {
         match self {
             Self::RepeatSubwords { .. } => "repeat-subwords",
@@ -80,11 +80,11 @@ impl TokenOp {
         }
     }
 
-    /// Another view of the sentence `ids` (first `[CLS]`, last `[SEP]`), of at most `max_length` ids (but always the
-    /// two special ones); what is too much goes before the last id.
+    /// Returns another view of the sentence `ids` (first `[CLS]`, last `[SEP]`), truncated to `max_length` IDs
+    /// before the last ID. The two special tokens always remain.
     ///
     /// # Panics
-    /// If [`check`](Self::check) finds an error.
+    /// If [`check`](Self::check) returns an error.
     pub fn apply(&self, ids: &[u32], max_length: usize, stream: Stream) -> Vec<u32> {
         let view = match *self {
             Self::RepeatSubwords { rate, form } => repeat_subwords(ids, rate, max_length, form, stream),

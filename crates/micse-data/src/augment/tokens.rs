@@ -1,5 +1,5 @@
-//! Operations on the token ids of one sentence. The first and the last id (`[CLS]` and `[SEP]`) stay where they
-//! are, once, and are neither moved, deleted nor repeated; a sentence with no token between them comes back as it is.
+//! Operations on the token IDs of one sentence. The first and last IDs (`[CLS]` and `[SEP]`) are never moved,
+//! deleted or repeated. A sentence with no token between them is returned unchanged.
 
 use std::iter::repeat_n;
 
@@ -7,19 +7,19 @@ use micse_random::Stream;
 
 use super::{Form, share};
 
-/// The most repetitions that `ESimCSE`'s code draws from, exclusive.
+/// The exclusive upper limit of repetitions that `ESimCSE`'s code draws from.
 const RELEASED_LIMIT: usize = 10;
 
-/// `ESimCSE`'s sub-word repetition: of the N sub-words between the special tokens, n distinct ones, drawn uniformly,
-/// stand twice, the copy beside the original.
+/// `ESimCSE`'s sub-word repetition: of the N sub-words between the special tokens, repeats n distinct ones, drawn
+/// uniformly. Each copy directly follows its original.
 ///
-/// * [`Form::Paper`] (Wu et al. 2022): n is uniform over 0 to max(2, ⌊`rate` N⌋), both included. It can
-///   thus be 2 at any rate, and is held to N in shorter sentences.
-/// * [`Form::ReleasedCode`]: n is uniform over 0 to min(10, ⌊`rate` (N + 2)⌋) - 1, since the special tokens count for
-///   the length and the upper end is excluded; sentences where that is empty stay as they are.
+/// * [`Form::Paper`] (Wu et al. 2022): n is uniform over 0 to max(2, ⌊`rate` N⌋), both included. So n can be 2 at
+///   any rate; in shorter sentences it is at most N.
+/// * [`Form::ReleasedCode`]: n is uniform over 0 to min(10, ⌊`rate` (N + 2)⌋) - 1, because the special tokens
+///   count towards the length and the upper end is excluded. Sentences where that range is empty stay unchanged.
 ///
-/// The result is cut before its last id to `max_length` (the released code repeats behind the tokenizer's truncation
-/// and does not cut: for that, allow 9 more).
+/// The result is truncated to `max_length` before its last ID. The released code repeats after the tokenizer's
+/// truncation and does not truncate again; to reproduce that, allow 9 more.
 ///
 /// ```
 /// use micse_data::augment::{Form, repeat_subwords};
@@ -52,7 +52,7 @@ pub fn repeat_subwords(ids: &[u32], rate: f64, max_length: usize, form: Form, st
     cut(repeated, max_length)
 }
 
-/// The tokens between the special ones in random order, all orders equally likely (PCL).
+/// Shuffles the tokens between the special ones, all orders equally likely (PCL).
 pub fn shuffle(ids: &[u32], stream: Stream) -> Vec<u32> {
     between(ids, |tokens| {
         let order = stream.draws().distinct(tokens.len(), tokens.len());
@@ -60,15 +60,15 @@ pub fn shuffle(ids: &[u32], stream: Stream) -> Vec<u32> {
     })
 }
 
-/// The tokens between the special ones from last to first (PCL).
+/// Reverses the tokens between the special ones (PCL).
 pub fn reverse(ids: &[u32]) -> Vec<u32> {
     between(ids, |tokens| tokens.reverse())
 }
 
-/// Without `rate` n of the n tokens between the special ones, rounded (halves to the even number), but at least one
-/// stays (PCL, with 20 %). The tokens that go are drawn one after the other from those that are left.
+/// Deletes `rate` n of the n tokens between the special ones, rounded (half to even), but always keeps at least
+/// one (PCL, with 20 %). The tokens are drawn one after the other from the remaining ones.
 ///
-/// With [`Form::ReleasedCode`] a draw decides which *word* goes, and it is its first occurrence that does.
+/// With [`Form::ReleasedCode`], a draw picks a *word*, and its first occurrence is deleted.
 ///
 /// # Panics
 /// If `rate` is not in `[0, 1]`.
@@ -86,13 +86,13 @@ pub fn delete(ids: &[u32], rate: f64, form: Form, stream: Stream) -> Vec<u32> {
     })
 }
 
-/// With `rate` n repetitions among the n tokens between the special ones, rounded (halves to the even number), but
-/// no more than `max_length` has room for (PCL, with 20 %).
+/// Inserts `rate` n repetitions among the n tokens between the special ones, rounded (half to even), but no more
+/// than fit into `max_length` (PCL, with 20 %).
 ///
-/// As in the released code, a repetition is drawn from all tokens there are by then, earlier repetitions included,
-/// and goes to any place between the special tokens, not beside its original.
+/// As in the released code, each repetition is drawn from all current tokens, earlier repetitions included, and
+/// inserted anywhere between the special tokens, not next to its original.
 ///
-/// A sentence longer than `max_length` is cut before its last id.
+/// A sentence longer than `max_length` is truncated before its last ID.
 ///
 /// # Panics
 /// If `rate` is not in `[0, 1]`.
@@ -109,7 +109,7 @@ pub fn repeat(ids: &[u32], rate: f64, max_length: usize, stream: Stream) -> Vec<
     cut(repeated, max_length)
 }
 
-/// At most `max_length` ids, but never fewer than the two special ones; what goes stands before the last id.
+/// Truncates to `max_length` IDs before the last ID, always keeping the two special tokens.
 pub(super) fn cut(mut ids: Vec<u32>, max_length: usize) -> Vec<u32> {
     let excess = ids.len().saturating_sub(max_length.max(2));
     let last = ids.len().saturating_sub(1);
@@ -117,7 +117,7 @@ pub(super) fn cut(mut ids: Vec<u32>, max_length: usize) -> Vec<u32> {
     ids
 }
 
-/// `ids` with `change` applied to what stands between the first and the last, if anything does.
+/// `ids` with `change` applied to the tokens between the first and the last, if there are any.
 fn between(ids: &[u32], change: impl FnOnce(&mut Vec<u32>)) -> Vec<u32> {
     match ids {
         [first, tokens @ .., last] if !tokens.is_empty() => {
@@ -129,7 +129,7 @@ fn between(ids: &[u32], change: impl FnOnce(&mut Vec<u32>)) -> Vec<u32> {
     }
 }
 
-/// `rate * count` to the nearest whole number; halves go to the even one, as in the code of the papers.
+/// `rate * count` rounded to the nearest integer, half to even, as in the papers' code.
 fn rounded(rate: f64, count: usize) -> usize {
     share(rate, count).round_ties_even() as usize
 }

@@ -1,4 +1,4 @@
-//! The bytes of a text file, decompressed; what is no text is named by its first bytes.
+//! The decompressed bytes of a text file. Other formats are recognised by their first bytes and rejected by name.
 
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 const BUFFER: usize = 1 << 17;
-/// Bytes that tell a format.
+/// Number of bytes needed to recognise a format.
 const LOOK: usize = 6;
 
-/// What compresses a text that can be read.
+/// How a readable text file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Compression {
     None,
@@ -17,9 +17,9 @@ enum Compression {
     Gzip,
 }
 
-/// First bytes of files that are no text here: what they are, and what makes a text of them.
+/// First bytes of files that are not UTF-8 text, the name of the format, and the command that converts it.
 const NO_TEXT: [(&[u8], &str, &str); 7] = [
-    // Before UTF-16, whose mark it begins with.
+    // Before UTF-16: the UTF-32 mark begins with the UTF-16 one.
     (&[0xFF, 0xFE, 0, 0], "UTF-32", "iconv -f utf-32 -t utf-8"),
     (&[0xFF, 0xFE], "UTF-16", "iconv -f utf-16 -t utf-8"),
     (&[0xFE, 0xFF], "UTF-16", "iconv -f utf-16 -t utf-8"),
@@ -48,7 +48,7 @@ fn check_is_text(name: &Path, first: &[u8]) -> Result<()> {
     }
 }
 
-/// The text's bytes: plain, or out of Zstandard or gzip, which the first bytes tell, not the name.
+/// The text's bytes, decompressed if the first bytes (not the name) are those of Zstandard or gzip.
 pub(crate) fn text_bytes(name: &Path, mut source: impl Read + 'static) -> Result<Box<dyn BufRead>> {
     let failed = |source| Error::Read { path: name.to_owned(), source };
     let mut first = Vec::new();
@@ -67,14 +67,14 @@ pub(crate) fn text_bytes(name: &Path, mut source: impl Read + 'static) -> Result
     if compression == Compression::None {
         check_is_text(name, &first)?;
     } else {
-        // A decoder reports a damaged beginning once, and an end from then on.
+        // A decoder reports a damaged beginning only once; after that it reports the end of the file.
         let begin = text.fill_buf().map_err(|source| read_error(name, 0, source))?;
         check_is_text(name, begin)?;
     }
     Ok(text)
 }
 
-/// A decoder's error by its cause: a stream that ends early is another error than a disk's.
+/// Converts a decoder's error: compressed data that ends early is reported differently from a disk error.
 pub(crate) fn read_error(name: &Path, lines: usize, source: std::io::Error) -> Error {
     match source.kind() {
         std::io::ErrorKind::UnexpectedEof => Error::Truncated { path: name.to_owned(), lines },

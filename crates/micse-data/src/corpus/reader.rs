@@ -1,4 +1,4 @@
-//! Streams the sentences of a text file, plain, Zstandard or gzip.
+//! Streams the sentences of a plain, Zstandard or gzip text file.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -10,19 +10,20 @@ use super::bytes::{read_error, text_bytes};
 use crate::error::{Error, Result};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-/// The most bytes of a line: far more than any sentence, and a bound on memory where a file is none of text.
+/// The longest line in bytes: far more than any sentence, and a bound on memory for files that are not text.
 const LONGEST_LINE: usize = 1 << 20;
-/// Bytes of one chunk, but for its last sentence.
+/// Bytes per chunk, not counting its last sentence.
 const CHUNK_BYTES: usize = 4 << 20;
-/// Sentences of one chunk: enough to sort by length and to keep all threads busy.
+/// Sentences per chunk: enough to sort by length and to keep all threads busy.
 const CHUNK: usize = 1024;
 
-/// Reads a text of one sentence a line, plain, Zstandard or gzip (by the first bytes, not by the name), some sentences at
-/// a time. White space around a sentence and a byte order mark go, blank lines are skipped and counted.
+/// Reads a text file with one sentence per line, in chunks. The file is plain, Zstandard or gzip, detected by its
+/// first bytes and not by its name. Removes white space around each sentence and a byte order mark; skips and
+/// counts blank lines.
 pub struct SentenceReader {
     name: PathBuf,
     reader: Box<dyn BufRead>,
-    /// Bytes of the file, where it is one.
+    /// Bytes of the file, if it is a regular file.
     size: Option<u64>,
     taken: Rc<Cell<u64>>,
     lines: usize,
@@ -32,7 +33,7 @@ pub struct SentenceReader {
     sentence: String,
 }
 
-/// Counts what is read through it.
+/// Counts the bytes read through it.
 struct Counted<R> {
     inner: R,
     taken: Rc<Cell<u64>>,
@@ -47,10 +48,10 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl SentenceReader {
-    /// A file.
+    /// Opens a file.
     ///
     /// # Errors
-    /// It is missing, a folder, or cannot be read.
+    /// The path is missing, a folder, or unreadable.
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_dir() {
             return Err(Error::Folder { path: path.to_owned() });
@@ -58,7 +59,7 @@ impl SentenceReader {
         let file = File::open(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => {
                 let remedy =
-                    "name a text file (plain, .zst or .gz) with one sentence a line, or `demo`".to_owned();
+                    "pass a text file (plain, .zst or .gz) with one sentence per line, or `demo`".to_owned();
                 Error::Missing { path: path.to_owned(), remedy }
             }
             _ => Error::Read { path: path.to_owned(), source },
@@ -67,10 +68,10 @@ impl SentenceReader {
         Self::new(path.to_owned(), file, size)
     }
 
-    /// Standard input.
+    /// Opens standard input.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// Standard input cannot be read.
     pub fn standard_input() -> Result<Self> {
         Self::new(PathBuf::from("standard input"), io::stdin(), None)
     }
@@ -91,7 +92,7 @@ impl SentenceReader {
         })
     }
 
-    /// Bytes of the file, if it is one, and those taken so far: how far the reading is.
+    /// Progress: size of the file in bytes, if it is a regular file, and bytes read so far.
     pub fn bytes(&self) -> (Option<u64>, u64) {
         (self.size, self.taken.get())
     }
@@ -101,12 +102,12 @@ impl SentenceReader {
         self.blank_lines
     }
 
-    /// Lines read so far: the number of the line at hand, from 1.
+    /// Lines read so far, which is the number of the current line, from 1.
     pub fn lines(&self) -> usize {
         self.lines
     }
 
-    /// The next sentences, some 1,000 or some megabytes of text; none at the end.
+    /// The next sentences, up to about 1,000 sentences or a few megabytes; empty at the end.
     ///
     /// # Errors
     /// As [`Self::sentence`].
@@ -120,17 +121,17 @@ impl SentenceReader {
         Ok(sentences)
     }
 
-    /// The next sentence, without the white space around it; none at the end.
+    /// The next sentence, without surrounding white space; `None` at the end.
     ///
     /// # Errors
-    /// A line that is not UTF-8 (with its number and byte offset), holds a NUL, or has no end within a megabyte;
+    /// A line that is not UTF-8 (with its number and byte offset), contains a NUL, or is longer than a mebibyte;
     /// compressed data that ends early; a file that cannot be read.
     pub fn sentence(&mut self) -> Result<Option<&str>> {
         Ok(self.line()?.map(str::trim))
     }
 
-    /// The next line that is not blank, with all its white space but the line's end: a file with tab-separated columns
-    /// may begin with an empty one. None at the end.
+    /// The next line that is not blank, without its line ending but with all other white space, because the first
+    /// of several tab-separated columns may be empty. `None` at the end.
     ///
     /// # Errors
     /// As [`Self::sentence`].
@@ -159,11 +160,11 @@ impl SentenceReader {
         Ok(Some(&self.sentence))
     }
 
-    /// Reads a line with its line feed; false at the end.
+    /// Reads a line with its line feed; returns false at the end.
     fn read_line(&mut self) -> Result<bool> {
         self.line.clear();
         let limit = LONGEST_LINE as u64 + 1;
-        // Only decoders report an unexpected end: a plain file just ends.
+        // Only decoders report an unexpected end; a plain file just ends.
         let read = self.reader.by_ref().take(limit).read_until(b'\n', &mut self.line);
         read.map_err(|source| read_error(&self.name, self.lines, source))?;
         if self.line.is_empty() {
@@ -237,7 +238,7 @@ mod tests {
         let text = "\u{feff} one \r\n\n  \ntwo\tof it\n\u{3000}\nlast";
         let file = tempfile::NamedTempFile::new().expect("a file");
         let zstd = zstd::encode_all(text.as_bytes(), 3).expect("zstd");
-        // Two members one after the other.
+        // Two gzip members, one after the other.
         let gzip = [gzip(&text.as_bytes()[..12]), gzip(&text.as_bytes()[12..])].concat();
         for bytes in [text.as_bytes().to_vec(), zstd, gzip] {
             std::fs::write(file.path(), &bytes).expect("text");
@@ -257,7 +258,7 @@ mod tests {
         let mut cut = zstd::encode_all(&b"one\ntwo\n"[..], 3).expect("zstd");
         cut.truncate(cut.len() - 2);
         assert!(all(&cut).expect_err("cut off").to_string().contains("ends early"));
-        // Within the header.
+        // Truncated within the header.
         let begun = SentenceReader::new("text".into(), io::Cursor::new(gzip(b"one\n")[..5].to_vec()), None);
         assert!(begun.err().expect("cut off").to_string().contains("ends early"));
         let mut cut = gzip(b"one\ntwo\n");

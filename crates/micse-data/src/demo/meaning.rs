@@ -1,4 +1,4 @@
-//! What a sentence says, before any words are chosen: a typed frame.
+//! The meaning of a sentence before any words are chosen: a typed frame.
 
 use micse_random::Draws;
 
@@ -21,7 +21,7 @@ pub(super) struct Frame {
 /// A participant of an event.
 #[derive(Clone, PartialEq)]
 pub(super) enum Participant {
-    /// A person by name.
+    /// A person with a name.
     Name {
         name: &'static str,
         woman: bool,
@@ -29,7 +29,7 @@ pub(super) enum Participant {
     Common(Common),
 }
 
-/// A participant by a common noun.
+/// A participant given by a common noun.
 #[derive(Clone, PartialEq)]
 pub(super) struct Common {
     /// Index of the kind in the domain.
@@ -46,7 +46,7 @@ pub(super) struct Common {
 pub(super) enum Number {
     One,
     Many,
-    /// So many: an index into the number words.
+    /// A count: an index into the number words.
     Counted(usize),
     /// `some`, `several` and the like.
     Quantity(&'static str),
@@ -72,7 +72,7 @@ pub(super) enum Tense {
     Modal(&'static str),
 }
 
-/// What may be said besides the event and its participants.
+/// What a sentence can add to the event and its participants.
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct Details {
     pub(super) time: Option<Time>,
@@ -87,7 +87,7 @@ pub(super) enum Time {
     Phrase(&'static Meaning),
 }
 
-/// How likely each detail is.
+/// Probability of each detail.
 #[derive(Clone, Copy)]
 pub(super) struct Richness {
     pub(super) names: f64,
@@ -118,14 +118,14 @@ pub(super) struct Drawer<'a> {
 }
 
 impl Drawer<'_> {
-    /// A frame of any domain.
+    /// Draws a frame of any domain.
     pub(super) fn frame(&mut self, richness: Richness) -> Frame {
         let domain = self.below(self.lexicon.domains.len());
         let tense = self.tense();
         self.frame_in(domain, tense, richness)
     }
 
-    /// A frame of one domain in one tense.
+    /// Draws a frame of one domain in one tense.
     pub(super) fn frame_in(&mut self, domain: usize, tense: Tense, richness: Richness) -> Frame {
         let event = self.below(self.lexicon.domains[domain].events.len());
         let slots = self.event(domain, event);
@@ -141,7 +141,7 @@ impl Drawer<'_> {
         let object = (!slots.objects.is_empty()).then(|| {
             let kind = *self.one_of(&slots.objects);
             let mut object = self.common(domain, kind, richness);
-            // Nobody does things to his like: "the neighbours missed the neighbour".
+            // Agent and object are never the same noun: "the neighbours missed the neighbour".
             if matches!(&agent, Participant::Common(agent) if agent.kind == kind && agent.noun == object.noun)
             {
                 object.noun = (object.noun + 1) % self.kind(domain, kind).nouns.len();
@@ -174,7 +174,7 @@ impl Drawer<'_> {
         Tense::Past
     }
 
-    /// A participant of a kind.
+    /// Draws a participant of a kind.
     pub(super) fn common(&mut self, domain: usize, kind: usize, richness: Richness) -> Common {
         let table = self.kind(domain, kind);
         let noun = self.below(table.nouns.len());
@@ -190,7 +190,7 @@ impl Drawer<'_> {
         Common { kind, noun, adjective, number, determiner }
     }
 
-    /// A number word, small ones more often.
+    /// Draws a number word; small ones are more likely.
     pub(super) fn count(&mut self) -> usize {
         let most = if self.chance(0.85) { 5 } else { super::vocabulary::COUNTS.len() };
         self.below(most)

@@ -1,6 +1,6 @@
-//! English inflection: rules, and the exceptions among the words of the vocabulary.
+//! English inflection: rules, and the exceptions in the vocabulary.
 
-/// Past and past participle of verbs that follow no rule.
+/// Past tense and past participle of irregular verbs.
 const IRREGULAR: [(&str, &str, &str); 90] = [
     ("be", "was", "been"),
     ("beat", "beat", "beaten"),
@@ -94,13 +94,13 @@ const IRREGULAR: [(&str, &str, &str); 90] = [
     ("write", "wrote", "written"),
 ];
 
-/// Verbs of more than one syllable that double their last consonant.
+/// Verbs of more than one syllable that double their final consonant.
 const DOUBLING: [&str; 14] = [
     "acquit", "begin", "cancel", "emit", "equip", "forbid", "forget", "level", "patrol", "rebel", "signal",
     "transfer", "transmit", "travel",
 ];
 
-/// Last parts of nouns with a plural of their own.
+/// Last words of nouns with an irregular plural.
 const IRREGULAR_PLURALS: [(&str, &str); 32] = [
     ("man", "men"),
     ("child", "children"),
@@ -170,7 +170,7 @@ pub(super) fn participle(verb: &str) -> String {
     irregular(verb).map_or_else(|| with_ed(verb), |(_, participle)| participle.to_owned())
 }
 
-/// The form in -ing.
+/// The -ing form.
 pub(super) fn gerund(verb: &str) -> String {
     if let Some(stem) = verb.strip_suffix("ie") {
         return format!("{stem}ying");
@@ -182,7 +182,7 @@ pub(super) fn gerund(verb: &str) -> String {
     }
 }
 
-/// `a` or `an` for the word that follows.
+/// `a` or `an` for the following word.
 pub(super) fn article(next: &str) -> &'static str {
     const CONSONANT_SOUND: [&str; 9] =
         ["uni", "use", "usu", "euro", "Euro", "one-", "unanimous", "utensil", "ukulele"];
@@ -223,8 +223,8 @@ fn with_ed(verb: &str) -> String {
     }
 }
 
-/// The verb with its last consonant doubled where the rule asks for it: one syllable that ends in
-/// consonant, vowel, consonant.
+/// The verb with its final consonant doubled where the rule requires it: one syllable that ends in consonant,
+/// vowel, consonant.
 fn doubled(verb: &str) -> String {
     let letters: Vec<char> = verb.chars().collect();
     let vowel = |i: usize| is_vowel(letters[i]) && !(i > 0 && letters[i] == 'u' && letters[i - 1] == 'q');

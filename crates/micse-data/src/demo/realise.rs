@@ -8,7 +8,7 @@ use super::wording::Wording;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Style {
     pub(super) voice: Voice,
-    /// The detail that comes first, before a comma.
+    /// The detail placed first, before a comma.
     pub(super) front: Front,
 }
 
@@ -16,7 +16,7 @@ pub(super) struct Style {
 pub(super) enum Voice {
     Active,
     Passive,
-    /// Passive that does not say by whom.
+    /// Passive without the agent.
     PassiveWithoutAgent,
 }
 
@@ -32,13 +32,13 @@ impl Style {
     pub(super) const PLAIN: Self = Self { voice: Voice::Active, front: Front::Nothing };
 }
 
-/// A noun phrase and how the verb agrees with it.
+/// A noun phrase and its agreement with the verb.
 pub(super) struct Subject {
     pub(super) words: String,
     pub(super) plural: bool,
 }
 
-/// A predicate in two parts, so that a subject or `not` can come between.
+/// A predicate in two parts, so that a subject or `not` can go between them.
 pub(super) struct Predicate {
     pub(super) auxiliary: String,
     pub(super) rest: String,
@@ -51,7 +51,7 @@ pub(super) struct Realiser<'a> {
 }
 
 impl Realiser<'_> {
-    /// A whole clause, without capital and full stop.
+    /// A full clause, without initial capital and full stop.
     pub(super) fn clause(&mut self, frame: &Frame, style: Style) -> String {
         let (front, frame) = self.front(frame, style.front);
         let subject = self.subject(&frame, style.voice);
@@ -59,7 +59,7 @@ impl Realiser<'_> {
         join(&[&front, &subject.words, &predicate.auxiliary, &predicate.rest])
     }
 
-    /// The detail that comes first, with its comma, and the frame without it.
+    /// The initial detail with its comma, and the frame without it.
     fn front(&mut self, frame: &Frame, front: Front) -> (String, Frame) {
         let mut frame = frame.clone();
         let details = &mut frame.details;
@@ -112,7 +112,7 @@ impl Realiser<'_> {
         Predicate { auxiliary, rest }
     }
 
-    /// Verb, object and complement in the form in -ing (`gerund`) or as an infinitive, without details.
+    /// Verb, object and complement in the -ing form or as an infinitive, without details.
     pub(super) fn nonfinite(&mut self, frame: &Frame, in_ing: bool) -> String {
         let event = &self.lexicon.domains[frame.domain].events[frame.event];
         let verb = Verb::parse(self.wording.choose(&event.verb));
@@ -127,7 +127,7 @@ impl Realiser<'_> {
         join(&[&head, verb.before, &object.unwrap_or_default(), verb.after, &complement])
     }
 
-    /// Place, time and reason, in the order they take at the end of a clause.
+    /// Place, time and reason, in their order at the end of a clause.
     pub(super) fn late_details(&mut self, frame: &Frame) -> String {
         let details = &frame.details;
         let place = details.place.map_or("", |place| self.wording.choose(place));
@@ -136,7 +136,7 @@ impl Realiser<'_> {
         join(&[place, &time, reason])
     }
 
-    /// The adverb before the main verb, or the one after the object: one of the two is empty.
+    /// The adverb before the main verb and the one after the object; one of them is empty.
     fn manner(&mut self, frame: &Frame) -> (&'static str, &'static str) {
         let Some(manner) = frame.details.manner else { return ("", "") };
         let words = self.wording.choose(manner);
@@ -180,7 +180,7 @@ impl Realiser<'_> {
         let words = match number {
             Number::One | Number::Many => join(&[determiner, &described]),
             Number::Counted(count) => {
-                // "the a hundred" is no English: the definite form of a hundred is bare.
+                // "the a hundred" is not English: the definite form drops the article of "a hundred".
                 let count = COUNTS[count];
                 let count = if determiner.is_empty() { count } else { count.trim_start_matches("a ") };
                 join(&[determiner, count, &described])
@@ -190,7 +190,7 @@ impl Realiser<'_> {
         Subject { words, plural: number != Number::One }
     }
 
-    /// `who` for people, `that` for the rest.
+    /// `who` for people, `that` otherwise.
     pub(super) fn relative(&self, frame: &Frame, participant: &Participant) -> &'static str {
         match participant {
             Participant::Common(common)
@@ -211,7 +211,7 @@ struct Verb {
 }
 
 impl Verb {
-    /// `put _ to death` has its object at `_`; without a mark the object comes last.
+    /// `put _ to death` has its object at `_`; without this mark, the object comes last.
     fn parse(words: &'static str) -> Self {
         let (front, after) = words.split_once(" _ ").unwrap_or((words, ""));
         let (head, before) = front.split_once(' ').unwrap_or((front, ""));
@@ -252,7 +252,7 @@ fn group(tense: Tense, passive: bool, plural: bool, inverted: bool, verb: &str) 
     (auxiliary.to_owned(), main)
 }
 
-/// `his`, `her` or `their`, where the agent's pronoun is known.
+/// `his`, `her` or `their`, if the agent's pronoun is known.
 fn possessive(agent: &Participant) -> Option<&'static str> {
     match agent {
         Participant::Name { woman, .. } => Some(if *woman { "her" } else { "his" }),
@@ -261,7 +261,7 @@ fn possessive(agent: &Participant) -> Option<&'static str> {
     }
 }
 
-/// Words with single spaces between the parts that are not empty.
+/// Joins the non-empty parts with single spaces.
 pub(super) fn join(parts: &[&str]) -> String {
     let mut words = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
     for part in parts.iter().filter(|part| !part.is_empty()) {
@@ -273,7 +273,7 @@ pub(super) fn join(parts: &[&str]) -> String {
     words
 }
 
-/// A clause as a sentence: capital first, end mark last.
+/// Turns a clause into a sentence: initial capital and end mark.
 pub(super) fn sentence(clause: &str, mark: char) -> String {
     let mut letters = clause.chars();
     let mut sentence: String = letters.next().map(|first| first.to_ascii_uppercase()).into_iter().collect();

@@ -1,4 +1,4 @@
-//! The constructions of the demo corpus: ways to make one sentence of one or two frames.
+//! The constructions of the demo corpus: ways to build a sentence from one or two frames.
 mod one_event;
 mod two_events;
 
@@ -11,20 +11,20 @@ use super::realise::{Front, Realiser};
 use super::vocabulary::{Class, Lexicon};
 use super::wording::Wording;
 
-/// A clause that is the whole sentence.
+/// A clause that is a full sentence.
 const FULL: Richness =
     Richness { names: 0.12, adjective: 0.32, time: 0.42, place: 0.38, manner: 0.28, reason: 0.16 };
-/// A clause beside another.
+/// One of two clauses.
 const LEAN: Richness =
     Richness { names: 0.12, adjective: 0.22, time: 0.12, place: 0.16, manner: 0.14, reason: 0.0 };
-/// No more than the event.
+/// Only the event.
 const BARE: Richness =
     Richness { names: 0.12, adjective: 0.3, time: 0.0, place: 0.0, manner: 0.0, reason: 0.0 };
 
-/// A construction draws frames and words, or gives up where the frame does not suit it.
+/// A construction draws frames and words; it returns `None` if the frame does not suit it.
 type Template = fn(&mut Writer) -> Option<String>;
 
-/// The constructions and how often each is tried, in percent.
+/// The constructions and their relative weights.
 const TEMPLATES: [(Template, u64); 14] = [
     (simple, 44),
     (passive, 13),
@@ -42,7 +42,7 @@ const TEMPLATES: [(Template, u64); 14] = [
     (existence, 2),
 ];
 
-/// One sentence, by a construction chosen at random.
+/// Writes one sentence with a random construction.
 pub(super) fn write(lexicon: &'static Lexicon, draws: &mut Draws) -> String {
     let total = TEMPLATES.iter().map(|(_, weight)| weight).sum();
     let mut writer = Writer { lexicon, draws };
@@ -86,7 +86,7 @@ impl Writer<'_> {
         frame
     }
 
-    /// Now and then the object belongs to the agent.
+    /// Occasionally makes the object belong to the agent.
     fn own(&mut self, frame: &mut Frame) {
         let willed = self.drawer().agent_class(frame) == Class::Person;
         if willed
@@ -117,7 +117,7 @@ impl Writer<'_> {
     }
 }
 
-/// Takes possessives away where the agent is not named before the object.
+/// Removes possessives where the agent is not named before the object.
 fn disown(frame: &mut Frame) {
     if let Some(Participant::Common(object)) = &mut frame.object
         && object.determiner == Determiner::Possessive

@@ -1,4 +1,4 @@
-//! The vocabulary, read from its tables: domains, kinds of nouns, events, and words that fit everywhere.
+//! The vocabulary, read from its tables: domains, kinds of nouns, events, and words shared by all domains.
 mod home;
 mod leisure;
 mod nature;
@@ -13,7 +13,7 @@ pub(super) use shared::{COUNTS, SCALES};
 pub(super) use table::Class;
 use table::{DomainTable, KindTable};
 
-/// Words of one meaning.
+/// Synonyms: words with one meaning.
 pub(super) type Meaning = Vec<&'static str>;
 
 /// All domains and shared words.
@@ -25,7 +25,7 @@ pub(super) struct Lexicon {
     manners: [Vec<Meaning>; 3],
 }
 
-/// Times by what they go with.
+/// Time expressions, grouped by the tenses that allow them.
 pub(super) struct Times {
     pub(super) past: Vec<Meaning>,
     pub(super) any: Vec<Meaning>,
@@ -35,7 +35,7 @@ pub(super) struct Times {
     pub(super) perfect: Vec<Meaning>,
 }
 
-/// A part of life with its nouns, events, places and reasons.
+/// A domain of life with its nouns, events, places and reasons.
 pub(super) struct Domain {
     pub(super) group: &'static str,
     pub(super) years: (u16, u16),
@@ -46,7 +46,7 @@ pub(super) struct Domain {
     pub(super) causes: Vec<Meaning>,
 }
 
-/// Nouns that can do the same things.
+/// Nouns that fill the same slots.
 pub(super) struct Kind {
     pub(super) class: Class,
     pub(super) nouns: Vec<Noun>,
@@ -69,7 +69,7 @@ pub(super) struct Event {
 }
 
 impl Lexicon {
-    /// The one lexicon there is, read on first use.
+    /// The only lexicon, read on first use.
     pub(super) fn get() -> &'static Self {
         static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::read);
         &LEXICON
@@ -169,7 +169,7 @@ impl Kind {
     }
 }
 
-/// Whether two meanings share a word, so that one cannot stand for a change of the other.
+/// Whether two meanings share a word; such a meaning is not a change of the other.
 pub(super) fn overlap(a: &[&str], b: &[&str]) -> bool {
     a.iter().any(|word| b.contains(word))
 }

@@ -1,8 +1,8 @@
-//! The choice among words of one meaning.
+//! The choice among synonyms.
 
 use micse_random::Draws;
 
-/// How the words of an earlier sentence weigh on this one.
+/// How the words of an earlier sentence affect this one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bias {
     /// Use the same words where there is a choice.
@@ -20,12 +20,12 @@ pub(super) struct Wording<'a> {
 }
 
 impl<'a> Wording<'a> {
-    /// Chooses freely.
+    /// Chooses without constraint.
     pub(super) fn free(draws: &'a mut Draws) -> Self {
         Self { draws, earlier: None, chosen: Vec::new() }
     }
 
-    /// Chooses with a look at the words of an earlier sentence.
+    /// Chooses with regard to the words of an earlier sentence.
     pub(super) fn after(draws: &'a mut Draws, earlier: &'a [&'static str], bias: Bias) -> Self {
         Self { draws, earlier: Some((earlier, bias)), chosen: Vec::new() }
     }
@@ -45,7 +45,7 @@ impl<'a> Wording<'a> {
         word
     }
 
-    /// Whether an event of this chance happens: for choices of form, such as the place of an adverb.
+    /// True with probability `p`; for choices of form, such as the place of an adverb.
     pub(super) fn chance(&mut self, p: f64) -> bool {
         self.draws.unit() < p
     }

@@ -1,4 +1,4 @@
-//! The split files that the authors of miCSE published, given instead of drawn splits.
+//! The split files published by the authors of miCSE, used in place of drawn splits.
 
 use std::path::{Path, PathBuf};
 
@@ -16,19 +16,19 @@ pub struct SplitFiles {
 #[derive(Clone, Debug)]
 struct SplitFile {
     size: SplitSize,
-    /// `None`: the same for every seed.
+    /// `None`: one file for all seeds.
     seed: Option<u64>,
     path: PathBuf,
 }
 
 impl SplitFiles {
-    /// Finds the split files in a folder. Other files are left alone.
+    /// Finds the split files in a folder; ignores other files.
     ///
     /// # Errors
-    /// A folder that is missing, cannot be read, or holds no split file.
+    /// A folder that is missing, unreadable, or has no split file.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
-        let expected = "expected files named as wiki_subset_1M_001.00percent_seed48.txt in it";
+        let expected = "pass a folder with files such as wiki_subset_1M_001.00percent_seed48.txt";
         let missing = || Error::Missing { path: folder.clone(), remedy: expected.to_owned() };
         let failed = |source| Error::Read { path: folder.clone(), source };
         if !folder.is_dir() {
@@ -52,11 +52,11 @@ impl SplitFiles {
         Ok(Self { folder, files })
     }
 
-    /// The file for a size and a seed. Percentages are compared as numbers (`1%` finds `001.00percent`); a size by
-    /// count fits no file, as the names give percentages only.
+    /// The file for a size and a seed. Percentages are compared as numbers (`1%` finds `001.00percent`). A count
+    /// matches no file, because the names contain only percentages.
     ///
     /// # Errors
-    /// No such file: the error lists the sizes and seeds that are there.
+    /// No such file; the error lists the available sizes and seeds.
     pub fn find(&self, size: SplitSize, seed: u64) -> Result<PathBuf> {
         let fits = |file: &&SplitFile| file.size == size && file.seed.is_none_or(|own| own == seed);
         let file = self.files.iter().find(fits).ok_or_else(|| Error::NoSplitFile {
@@ -78,7 +78,7 @@ impl SplitFile {
     }
 }
 
-/// Size and seed in a file's name; `None` for names of other files.
+/// Size and seed in a file name; `None` for other names.
 fn parse_name(name: &str) -> Option<(SplitSize, Option<u64>)> {
     let stem = name.strip_suffix(".zst").unwrap_or(name).strip_suffix(".txt")?;
     if stem == "wiki1m_for_simcse" {

@@ -1,15 +1,15 @@
-//! Lists of sizes and of seeds, as flags write them.
+//! Lists of sizes and seeds, as written in options.
 
 use super::SplitSize;
 use crate::error::{Error, Result};
 
-/// No sweep needs more seeds; more are a slip of the pen.
+/// No sweep needs more seeds; a longer list is probably a typing error.
 const MOST_SEEDS: usize = 10_000;
 
-/// Sizes with commas between them: `1000,1%,100%`.
+/// Parses comma-separated sizes: `1000,1%,100%`.
 ///
 /// # Errors
-/// An empty list, an entry that is no [`SplitSize`], and a size that comes twice.
+/// An empty list, an entry that is not a [`SplitSize`], and a repeated size.
 pub fn parse_sizes(text: &str) -> Result<Vec<SplitSize>> {
     let mut sizes = Vec::new();
     for entry in text.split(',') {
@@ -17,7 +17,7 @@ pub fn parse_sizes(text: &str) -> Result<Vec<SplitSize>> {
         if sizes.contains(&size) {
             return Err(Error::Parse {
                 text: text.to_owned(),
-                expected: format!("a list of distinct sizes: {size} comes twice"),
+                expected: format!("a list of distinct sizes: {size} is repeated"),
             });
         }
         sizes.push(size);
@@ -25,11 +25,11 @@ pub fn parse_sizes(text: &str) -> Result<Vec<SplitSize>> {
     Ok(sizes)
 }
 
-/// Seeds with commas between them, and ranges that include both ends: `48..52` is 48, 49, 50, 51, 52.
+/// Parses comma-separated seeds and ranges that include both ends: `48..52` is 48, 49, 50, 51, 52.
 ///
 /// # Errors
-/// An empty list, an entry that is neither a number nor a range, a range that goes down, more than 10,000
-/// seeds, and a seed that comes twice (it would count double in a mean).
+/// An empty list, an entry that is neither a number nor a range, a descending range, more than 10,000 seeds, and a
+/// repeated seed (it would count twice in a mean).
 pub fn parse_seeds(text: &str) -> Result<Vec<u64>> {
     let refused = |expected: String| Error::Parse { text: text.to_owned(), expected };
     let number = |entry: &str| {
@@ -43,14 +43,14 @@ pub fn parse_seeds(text: &str) -> Result<Vec<u64>> {
             None => (number(entry)?, number(entry)?),
         };
         if last < first {
-            return Err(refused(format!("a list of seeds: the range {first}..{last} goes down")));
+            return Err(refused(format!("a list of seeds: the range {first}..{last} is descending")));
         }
         if last - first >= MOST_SEEDS as u64 || seeds.len() >= MOST_SEEDS {
             return Err(refused(format!("a list of at most {MOST_SEEDS} seeds")));
         }
         for seed in first..=last {
             if seeds.contains(&seed) {
-                return Err(refused(format!("a list of distinct seeds: {seed} comes twice")));
+                return Err(refused(format!("a list of distinct seeds: {seed} is repeated")));
             }
             seeds.push(seed);
         }

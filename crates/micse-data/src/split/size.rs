@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// How many sentences a split holds.
+/// The number of sentences in a split.
 ///
-/// Written `1000` (a count) or `0.1%` (a fraction of the corpus); in files it is that text. Displaying and
-/// parsing again gives the same value, to the bit.
+/// Written as `1000` (a count) or `0.1%` (a fraction of the corpus), in files too. Displaying and parsing again
+/// returns exactly the same value.
 ///
 /// ```
 /// use micse_data::SplitSize;
@@ -26,13 +26,13 @@ use crate::error::{Error, Result};
 pub enum SplitSize {
     /// A number of sentences, at least 1.
     Count(usize),
-    /// A part of the corpus, in (0, 1].
+    /// A fraction of the corpus, in (0, 1].
     Fraction(f64),
 }
 
 impl SplitSize {
-    /// The number of sentences in a corpus of `corpus_len`: a fraction is rounded to the nearest, half up, and is
-    /// at least 1.
+    /// The number of sentences in a corpus of `corpus_len`. A fraction is rounded to the nearest integer, half up,
+    /// and is at least 1.
     ///
     /// # Errors
     /// An empty corpus, a count of 0 or above `corpus_len`, and a fraction outside (0, 1].
@@ -62,7 +62,7 @@ impl FromStr for SplitSize {
         let number = trimmed.strip_suffix('%').map(str::trim_end);
         let plain = |number: &str| number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let size = match number {
-            // Two decimal places are moved in the text, not by a division, so that nothing is rounded twice.
+            // The decimal point is moved in the text, not by dividing, so that nothing is rounded twice.
             Some(percent) if plain(percent) => format!("{percent}e-2")
                 .parse()
                 .ok()
@@ -90,7 +90,7 @@ impl Display for SplitSize {
     }
 }
 
-/// A fraction times 100 as a decimal, exactly: the shortest decimal of the fraction with its point moved.
+/// A fraction times 100 as an exact decimal: the shortest decimal of the fraction with its point moved.
 fn percent(part: f64) -> String {
     let scientific = format!("{part:e}");
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };

@@ -1,4 +1,4 @@
-//! The three file formats of STS sets.
+//! Readers of the three file formats of STS sets.
 
 use std::io::Read;
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::{Pair, Subset, Task};
 use crate::corpus::bytes::{read_error, text_bytes};
 use crate::error::{Error, Result};
 
-/// One subset of a yearly task: `STS.input.NAME.txt` and `STS.gs.NAME.txt`, line by line.
+/// Reads one subset of a yearly task: `STS.input.NAME.txt` and `STS.gs.NAME.txt`, line by line.
 pub(super) fn year(folder: &Path, name: &str) -> Result<Subset> {
     let input = folder.join(format!("STS.input.{name}.txt"));
     let gs = folder.join(format!("STS.gs.{name}.txt"));
@@ -19,7 +19,7 @@ pub(super) fn year(folder: &Path, name: &str) -> Result<Subset> {
     let mut pairs = Vec::new();
     for (i, (line, gold)) in lines.iter().zip(&scores).enumerate() {
         let Some((first, rest)) = line.split_once('\t') else {
-            return Err(bad_line(&input, i, "no tab", "two sentences with a tab between them"));
+            return Err(bad_line(&input, i, "no tab", "two sentences separated by a tab"));
         };
         if gold.trim().is_empty() {
             continue;
@@ -30,12 +30,12 @@ pub(super) fn year(folder: &Path, name: &str) -> Result<Subset> {
     some_pairs(&input, pairs).map(|pairs| Subset { name: name.to_owned(), pairs })
 }
 
-/// STS benchmark: tab-separated without quoting; genre, file, year, id, score, sentence, sentence.
+/// STS benchmark: tab-separated without quoting; genre, file, year, ID, score, sentence, sentence.
 pub(super) fn benchmark(file: &Path) -> Result<Vec<Pair>> {
     Ok(benchmark_rows(file)?.into_iter().map(|(_, pair)| pair).collect())
 }
 
-/// The same format, with one subset for each genre (column 0), in order of first appearance.
+/// The same format, with one subset per genre (column 0), in order of first appearance.
 pub(super) fn benchmark_by_genre(file: &Path, task: &str) -> Result<Task> {
     let mut subsets: Vec<Subset> = Vec::new();
     for (genre, pair) in benchmark_rows(file)? {
@@ -63,7 +63,7 @@ fn benchmark_rows(file: &Path) -> Result<Vec<(String, Pair)>> {
     some_pairs(file, rows)
 }
 
-/// SICK: a header line, then id, sentence A, sentence B, relatedness, entailment.
+/// SICK: a header line, then ID, sentence A, sentence B, relatedness, entailment.
 pub(super) fn sick(file: &Path) -> Result<Vec<Pair>> {
     let text = text(file)?;
     let mut pairs = Vec::new();
@@ -78,12 +78,12 @@ pub(super) fn sick(file: &Path) -> Result<Vec<Pair>> {
     some_pairs(file, pairs)
 }
 
-/// The whole file as text, without a byte order mark.
+/// The file's content as text, without a byte order mark.
 fn text(path: &Path) -> Result<String> {
     let file = std::fs::File::open(path).map_err(|source| {
         if source.kind() == std::io::ErrorKind::NotFound {
             let remedy =
-                "SentEval's layout or the demo's needs it; complete the folder, or choose tasks by name";
+                "SentEval's layout or the demo layout needs it; complete the folder, or select only tasks that it has";
             return Error::Missing { path: path.to_owned(), remedy: remedy.to_owned() };
         }
         Error::Read { path: path.to_owned(), source }

@@ -1,12 +1,12 @@
-//! Where `SentEval`'s layout keeps each task.
+//! Locations of the tasks in `SentEval`'s layout.
 
 use std::path::{Path, PathBuf};
 
 use super::{Subset, Task, read};
 use crate::error::Result;
 
-/// Subsets of the yearly tasks, in the order in which the published evaluations concatenate them. STS13 goes
-/// without SMT, which was never public.
+/// Subsets of the yearly tasks, in the order in which published evaluations concatenate them. STS13 has no SMT,
+/// which was never public.
 const YEARS: [(&str, &[&str]); 5] = [
     ("STS12", &["MSRpar", "MSRvid", "SMTeuroparl", "surprise.OnWN", "surprise.SMTnews"]),
     ("STS13", &["FNWN", "headlines", "OnWN"]),
@@ -30,7 +30,7 @@ pub(super) fn task(folder: &Path, name: &str) -> Result<Task> {
     Ok(Task { name: name.to_owned(), subsets: vec![Subset { name: name.to_owned(), pairs }] })
 }
 
-/// STS benchmark's dev set; `None` if the file is not there and is not `required`.
+/// Reads STS benchmark's dev set; `None` if the file does not exist and is not `required`.
 pub(super) fn dev(folder: &Path, required: bool) -> Result<Option<Task>> {
     let file = benchmark_file(folder, "dev");
     if !required && !file.exists() {
@@ -41,7 +41,7 @@ pub(super) fn dev(folder: &Path, required: bool) -> Result<Option<Task>> {
     Ok(Some(Task { name, subsets: vec![subset] }))
 }
 
-/// SICK's trial pairs; `None` if the file is not there.
+/// Reads SICK's trial pairs; `None` if the file does not exist.
 pub(super) fn sick_dev(folder: &Path) -> Result<Option<Task>> {
     let file = folder.join("SICK/SICK_trial.txt");
     if !file.exists() {

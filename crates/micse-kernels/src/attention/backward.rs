@@ -6,21 +6,21 @@ use super::{AttentionDropout, HeadDropout, Layout, Place, SCRATCH, Scratch, firs
 use crate::simd::{LANES, fold, padded, vectorised};
 use crate::small::{Left, small_product};
 
-/// Gradients that reach single entries of the maps from outside (attention values that a loss reads).
+/// Gradients that reach single map entries from outside (attention values read by a loss).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Taps<'a> {
     /// Whether the values were read after dropout.
     pub after_dropout: bool,
-    /// (place in the buffer of maps, gradient), the entries of one map after the other; equal places add up in
-    /// their order.
+    /// (index in the buffer of maps, gradient), one map's entries after the other; entries with the same index add
+    /// up in order.
     pub entries: &'a [(u32, f32)],
-    /// Where the entries of each map begin, the maps counted by sentence and head, and where the last ones end.
-    /// Empty where there are no entries.
+    /// Where the entries of each map begin, with maps in the order of sentence and head, and the end of the last
+    /// ones. Empty if there are no entries.
     pub maps: &'a [u32],
 }
 
 impl<'a> Taps<'a> {
-    /// Those of one map.
+    /// The entries of one map.
     fn of(&self, map: usize) -> &'a [(u32, f32)] {
         match self.maps {
             [] => &[],
@@ -36,7 +36,7 @@ struct Head<'a> {
     gradient: &'a [f32],
     /// P: `[queries, stride]`.
     map: &'a [f32],
-    /// Where the map begins in the buffer of maps.
+    /// Start of the map in the buffer of maps.
     map_start: usize,
     taps: &'a [(u32, f32)],
     taps_after_dropout: bool,
@@ -49,8 +49,7 @@ struct Head<'a> {
 }
 
 vectorised! {
-    /// `out`: the sentence's rows `[rows, 3 D]`, of which the head's columns are written. `bias`: the head's sums by
-    /// distance.
+    /// `out`: the sentence's rows `[rows, 3 D]`; writes the head's columns. `bias`: the head's sums by distance.
     fn head_backward(out: &mut [f32], bias: Option<&mut [f32]>, head: &Head<'_>, scratch: &mut Scratch) {
         let (place, size, hidden, width) = (head.place, head.size, head.hidden, 3 * head.hidden);
         let (stride, queries, keys, wide) = (place.stride(), place.queries, place.keys, padded(head.size));
@@ -151,9 +150,10 @@ fn write(
     }
 }
 
-/// Backward of [`super::attention`]: `out` gets the gradients of queries, keys and values `[rows, 3 D]`, from
-/// that of the context `[queries, D]`, the maps that the forward pass wrote, and the taps. `bias` gets the gradient of a
-/// [`super::DistanceBias`], for each sentence apart: `[sentences, heads, 2 reach - 1]`; empty where there was none.
+/// Backward pass of [`super::attention`]: `out` receives the gradients of queries, keys and values `[rows, 3 D]`,
+/// computed from the gradient of the context `[queries, D]`, the maps written by the forward pass, and the taps.
+/// `bias` receives the gradient of a [`super::DistanceBias`] per sentence, `[sentences, heads, 2 reach - 1]`; it
+/// is empty without one.
 #[allow(clippy::too_many_arguments)] // kernels take their buffers and sizes one by one
 pub fn attention_backward(
     out: &mut [f32],
@@ -173,7 +173,7 @@ pub fn attention_backward(
     outs.into_par_iter().zip(biases).enumerate().for_each(|(sentence, (out, bias))| {
         let place = layout.places[sentence];
         if place.queries < place.rows || place.keys < place.rows {
-            // Rows that do not ask, and rows that are no keys, have no gradient of their own.
+            // Rows that are not queries, and rows that are not keys, have no gradient there.
             out.fill(0.0);
         }
         if place.queries == 0 {

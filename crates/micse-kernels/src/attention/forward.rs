@@ -25,7 +25,7 @@ struct Head<'a> {
     bias: Option<&'a [f32]>,
 }
 
-/// s x becomes softmax(s x) over the first `keys` entries, and zero behind them.
+/// Turns x into softmax(s x) over the first `keys` entries, and zero after them.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
 fn softmax(row: &mut [f32], keys: usize, scale: f32) {
@@ -54,8 +54,7 @@ fn softmax(row: &mut [f32], keys: usize, scale: f32) {
 }
 
 vectorised! {
-    /// `context`: the sentence's rows `[queries, D]`, of which the head's columns are written; `map`: `[queries,
-    /// stride]`.
+    /// `context`: the sentence's rows `[queries, D]`; writes the head's columns. `map`: `[queries, stride]`.
     fn head_forward(context: &mut [f32], map: &mut [f32], head: &Head<'_>, scratch: &mut Scratch) {
         let (place, size, width) = (head.place, head.size, 3 * head.hidden);
         let (stride, queries) = (place.stride(), place.queries);
@@ -66,7 +65,7 @@ vectorised! {
         let query = Left { data: &scratch.query.data, row: scratch.query.stride, column: 1 };
         small_product(map, stride, query, &scratch.turned.data, stride, (queries, size, stride));
         if let Some(bias) = head.bias {
-            // The softmax scales what it gets.
+            // The softmax scales its input.
             let inverse = (size as f32).sqrt();
             for (row, &p) in map.chunks_exact_mut(stride).zip(head.positions) {
                 for (x, &b) in row.iter_mut().zip(&bias[first_distance(bias, p)..][..place.keys]) {
@@ -106,8 +105,8 @@ vectorised! {
 
 /// Attention of all heads and sentences.
 ///
-/// `qkv` is `[rows, 3 D]`: queries, keys and values, biases included. `context` gets `[queries, D]`, `maps` the
-/// attention before dropout ([`Layout::map_elements`]).
+/// `qkv` is `[rows, 3 D]`: queries, keys and values, biases included. Writes `[queries, D]` to `context`, and the
+/// attention before dropout to `maps` ([`Layout::map_elements`]).
 pub fn attention(
     context: &mut [f32],
     maps: &mut [f32],

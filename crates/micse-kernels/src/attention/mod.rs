@@ -11,8 +11,8 @@
 //!
 //! With a bias by distance ([`DistanceBias`]), P = softmax(s Q K^T + B), and dB = dS / s.
 //!
-//! The maps P of a pass lie one after the other in one buffer, each row padded with zeros to whole vectors;
-//! [`Layout::place`] finds an entry.
+//! The maps P of a pass are stored one after the other in one buffer, each row padded with zeros to full vectors;
+//! [`Layout::place`] locates an entry.
 
 mod backward;
 mod forward;
@@ -32,14 +32,14 @@ pub use forward::attention;
 struct Place {
     /// Its first row.
     row: usize,
-    /// Its rows.
+    /// Number of rows.
     rows: usize,
-    /// Of which so many are keys.
+    /// Number of rows that are keys.
     keys: usize,
-    /// Its part of the list of queries, and so of the context's rows.
+    /// First entry in the list of queries, and so first row of the context.
     first_query: usize,
     queries: usize,
-    /// Where its maps begin.
+    /// Start of its maps.
     map: usize,
 }
 
@@ -55,21 +55,21 @@ impl Place {
     }
 }
 
-/// Where the sentences of a batch lie, and which of their rows ask.
+/// Positions of a batch's sentences, and which rows are queries.
 #[derive(Clone, Debug)]
 pub struct Layout {
     heads: usize,
     head_size: usize,
     places: Vec<Place>,
-    /// For every query its position in its sentence.
+    /// Position of every query in its sentence.
     queries: Vec<u32>,
     rows: usize,
     maps: usize,
 }
 
 impl Layout {
-    /// Sentences one after the other, each with (rows, keys): its first `keys` rows are attended to, all its
-    /// rows ask.
+    /// A layout of consecutive sentences, each with (rows, keys): its first `keys` rows are keys, and all rows are
+    /// queries.
     pub fn new(heads: usize, head_size: usize, sentences: impl Iterator<Item = (usize, usize)>) -> Self {
         let mut layout = Self { heads, head_size, places: Vec::new(), queries: Vec::new(), rows: 0, maps: 0 };
         for (rows, keys) in sentences {
@@ -79,8 +79,8 @@ impl Layout {
         layout
     }
 
-    /// The same sentences, but only the given rows of the batch (ascending) ask: the context has one row for
-    /// each of them.
+    /// The same sentences, with only the given rows of the batch (ascending) as queries: the context has one row
+    /// for each.
     #[must_use]
     pub fn asking(&self, rows: &[u32]) -> Self {
         let mut layout = Self {
@@ -99,7 +99,7 @@ impl Layout {
             layout.push(place.rows, place.keys, &positions);
             rest = later;
         }
-        assert!(rest.is_empty(), "rows that ask must ascend and lie in the batch");
+        assert!(rest.is_empty(), "query rows must be ascending and within the batch");
         layout
     }
 
@@ -118,17 +118,17 @@ impl Layout {
         self.places.push(place);
     }
 
-    /// Number of rows of the batch.
+    /// Number of rows in the batch.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Number of queries: rows of the context.
+    /// Number of queries, which is the number of context rows.
     pub fn queries(&self) -> usize {
         self.queries.len()
     }
 
-    /// Elements of the buffer of all maps.
+    /// Number of elements in the buffer of all maps.
     pub fn map_elements(&self) -> usize {
         self.maps
     }
@@ -138,8 +138,8 @@ impl Layout {
         self.places.len() * self.heads
     }
 
-    /// Where P of (sentence, head, query, key) is in the buffer of maps; the query is counted among the
-    /// sentence's queries.
+    /// Index of P of (sentence, head, query, key) in the buffer of maps; `query` counts only the sentence's
+    /// queries.
     pub fn place(&self, sentence: usize, head: usize, query: usize, key: usize) -> usize {
         let place = &self.places[sentence];
         place.map + head * place.map_len() + query * place.stride() + key
@@ -159,7 +159,7 @@ impl Layout {
 /// position in the sentence.
 #[derive(Clone, Copy, Debug)]
 pub struct AttentionDropout<'a> {
-    /// One stream a sentence.
+    /// One stream per sentence.
     pub streams: &'a [Stream],
     /// `floor(rate * 2^32)`.
     pub threshold: u32,
@@ -167,18 +167,18 @@ pub struct AttentionDropout<'a> {
     pub scale: f32,
 }
 
-/// What is added to the scores of each head by the distance from query to key (Raffel et al. 2020; MPNet, Song et al.
+/// Added to the scores of each head, by the distance from query to key (Raffel et al. 2020; MPNet, Song et al.
 /// 2020).
 #[derive(Clone, Copy, Debug)]
 pub struct DistanceBias<'a> {
-    /// `[heads, 2 reach - 1]`: that of a query and a key stands at `reach - 1 + key - query`.
+    /// `[heads, 2 reach - 1]`: the bias of a query and a key is at `reach - 1 + key - query`.
     pub table: &'a [f32],
-    /// Above every position of the batch.
+    /// Larger than every position in the batch.
     pub reach: usize,
 }
 
 impl<'a> DistanceBias<'a> {
-    /// Entries for one head.
+    /// Entries per head.
     pub fn width(reach: usize) -> usize {
         2 * reach - 1
     }
@@ -189,14 +189,14 @@ impl<'a> DistanceBias<'a> {
     }
 }
 
-/// Where the entries of one query's keys begin in a head's part of a table of distances.
+/// Start of the entries of one query's keys in a head's part of the distance table.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
 fn first_distance(table: &[f32], query: u32) -> usize {
     table.len() / 2 - query as usize
 }
 
-/// Dropout of one head: that of a [`AttentionDropout`] with its stream.
+/// Dropout of one head: an [`AttentionDropout`] with its stream.
 #[derive(Clone, Copy)]
 struct HeadDropout {
     stream: Stream,
@@ -214,7 +214,7 @@ impl HeadDropout {
     }
 }
 
-/// Copies of one head's operands: rows of a matrix, padded with zeros to whole vectors.
+/// Copies of one head's operands: rows of a matrix, padded with zeros to full vectors.
 #[derive(Default)]
 struct Rows {
     data: Vec<f32>,
@@ -222,7 +222,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// Takes columns of the given rows of a matrix with `stride` columns.
+    /// Copies columns of the given rows of a matrix with `stride` columns.
     #[inline(always)]
     #[allow(clippy::inline_always)] // part of vectorised bodies
     fn gather(
@@ -241,7 +241,7 @@ impl Rows {
         }
     }
 
-    /// Room for `rows` rows of `columns` columns; the contents are left over from before.
+    /// Space for `rows` rows of `columns` columns; contains data from earlier uses.
     fn room(&mut self, rows: usize, columns: usize) -> &mut [f32] {
         self.stride = padded(columns);
         if self.data.len() < rows * self.stride {
@@ -250,7 +250,7 @@ impl Rows {
         &mut self.data[..rows * self.stride]
     }
 
-    /// The transpose of columns of the first `rows` rows of a matrix: `columns.len()` rows, padded with zeros.
+    /// Transposes columns of the first `rows` rows of a matrix into `columns.len()` rows, padded with zeros.
     #[inline(always)]
     #[allow(clippy::inline_always)] // part of vectorised bodies
     fn transpose(&mut self, matrix: &[f32], stride: usize, columns: Range<usize>, rows: usize) {
@@ -266,7 +266,7 @@ impl Rows {
     }
 }
 
-/// Buffers of one thread.
+/// Buffers per thread.
 #[derive(Default)]
 struct Scratch {
     query: Rows,
@@ -283,7 +283,7 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
 }
 
-/// Cuts a buffer into the parts of the sentences, of the given lengths.
+/// Splits a buffer into the sentences' parts, of the given lengths.
 fn parts(mut buffer: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [f32]> {
     let mut parts = Vec::new();
     for length in lengths {

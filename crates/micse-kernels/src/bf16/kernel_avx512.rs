@@ -9,7 +9,7 @@ use std::arch::x86_64::{
     _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
-/// Vectors of sums in a row of the tile.
+/// Vectors of sums per row of the tile.
 const VECTORS: usize = PANEL / WORDS;
 
 /// See [`Tile`].
@@ -18,7 +18,7 @@ pub(super) fn run(_: Avx512Bf16, mut tile: Tile<'_>) {
     macro_rules! by_rows {
         ($($rows:literal)*) => {
             match tile.rows {
-                // SAFETY: the token says that the processor has the features.
+                // SAFETY: the token proves that the CPU has the features.
                 $($rows => unsafe { rows::<$rows>(&mut tile) },)*
                 _ => unreachable!("a tile has 1 to {TILE_ROWS} rows"),
             }
@@ -27,11 +27,11 @@ pub(super) fn run(_: Avx512Bf16, mut tile: Tile<'_>) {
     by_rows!(1 2 3 4 5 6 7 8 9 10 11 12);
 }
 
-/// The 24 sums of 12 rows stay in registers: enough to cover the latency of two `vdpbf16ps` a cycle; a step needs
-/// 2 loads of the panel and 12 broadcasts for 24 of them.
+/// The 24 sums of 12 rows stay in registers, enough to cover the latency of two `vdpbf16ps` per cycle. A step of
+/// 24 of them needs 2 loads of the panel and 12 broadcasts.
 ///
 /// # Safety
-/// The processor has the features.
+/// The CPU must have the features.
 #[allow(unsafe_code)]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn rows<const R: usize>(tile: &mut Tile<'_>) {
@@ -61,7 +61,7 @@ unsafe fn rows<const R: usize>(tile: &mut Tile<'_>) {
         }
     }
     if depth % 2 == 1 {
-        // The panel is zero here in its high halves, and the left element beyond is not to be read: it may belong
+        // The high halves of the panel are zero here, and the left element beyond must not be read: it can belong
         // to the next row and be infinite.
         let panel = unsafe { panel(rhs.add(VECTORS * pairs)) };
         for (i, sums) in sums.iter_mut().enumerate() {
@@ -73,7 +73,7 @@ unsafe fn rows<const R: usize>(tile: &mut Tile<'_>) {
         }
     }
 
-    // A copy: indexed by the loops below, the sums themselves would live in memory, in the loop above too.
+    // A copy, because indexing in the loops below would otherwise keep the sums in memory, in the loop above too.
     let done = sums;
     for v in 0..VECTORS {
         let first = v * WORDS;
@@ -98,7 +98,7 @@ unsafe fn rows<const R: usize>(tile: &mut Tile<'_>) {
     }
 }
 
-/// The lowest `count` of 16 bits.
+/// The `count` lowest of 16 bits.
 fn ones(count: usize) -> u16 {
     if count >= WORDS { u16::MAX } else { (1 << count) - 1 }
 }
@@ -106,7 +106,7 @@ fn ones(count: usize) -> u16 {
 /// One pair of rows of a panel.
 ///
 /// # Safety
-/// The processor has AVX512F; the lines are readable.
+/// The CPU must have AVX512F; the lines must be readable.
 #[inline]
 #[allow(unsafe_code)]
 #[target_feature(enable = "avx512f")]

@@ -1,4 +1,4 @@
-//! The kernel on f32 vectors of any width, those that the processor has.
+//! The kernel on f32 vectors of any width that the CPU has.
 
 use super::line::as_words;
 use super::product::{Start, Tile};
@@ -14,7 +14,7 @@ pub(super) fn run(tile: Tile<'_>) {
 impl WithSimd for Tile<'_> {
     type Output = ();
 
-    /// Rows and vectors whose sums stay in registers, 32 with AVX-512 and otherwise 16.
+    /// Rows and vectors whose sums stay in registers: 32 registers with AVX-512, otherwise 16.
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         if S::F32_LANES == 16 { self.multiply::<S, 8, 2>(simd) } else { self.multiply::<S, 4, 2>(simd) }
@@ -37,7 +37,7 @@ impl Tile<'_> {
         }
     }
 
-    /// R rows and V vectors of columns.
+    /// Computes R rows and V vectors of columns.
     #[inline(always)]
     fn block<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, first: usize, column: usize) {
         let sums = self.sums::<S, R, V>(simd, first, column);
@@ -83,7 +83,7 @@ impl Tile<'_> {
             }
             for i in 0..R {
                 let a = simd.splat_f32s(widen(lhs[i][2 * pair]));
-                // An odd depth ends in half a pair, whose other half is zero in the panel.
+                // An odd depth ends in half a pair; the other half is zero in the panel.
                 let b = if 2 * pair + 1 < self.depth { widen(lhs[i][2 * pair + 1]) } else { 0.0 };
                 let b = simd.splat_f32s(b);
                 for v in 0..V {
@@ -103,7 +103,7 @@ mod tests {
     use crate::View;
     use micse_random::Stream;
 
-    /// One tile of 11 rows, 75 deep, 21 columns, added to ones, through `run`, against f64.
+    /// Checks one tile of 11 rows, depth 75 and 21 columns, added to ones, through `run`, against f64.
     fn check(run: impl Fn(Tile<'_>)) {
         const SHAPE: (usize, usize, usize) = (11, 75, 21);
         let (m, k, n) = SHAPE;

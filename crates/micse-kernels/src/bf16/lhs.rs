@@ -7,14 +7,14 @@ use super::view::Bf16View;
 use crate::View;
 use rayon::prelude::*;
 
-/// Rows of one packing task.
+/// Rows per packing task.
 const TASK_ROWS: usize = 64;
 
-/// Lines of each row that are packed before those that follow: a transposed source then lies in so few pages at a
-/// time that the processor keeps their addresses.
+/// Lines packed from each row before continuing with the next lines. A transposed source then spans so few pages
+/// at a time that the CPU keeps their addresses.
 const CHUNK_LINES: usize = 32;
 
-/// A left operand, m x k: bfloat16 rows at a stride of whole cache lines. The buffer is kept between packings.
+/// A left operand, m x k: bfloat16 rows at a stride of whole cache lines. Reuses its buffer between packings.
 #[derive(Clone, Debug)]
 pub struct Lhs {
     lines: Vec<Line>,
@@ -36,18 +36,18 @@ impl Lhs {
         Self { lines: Vec::new(), rows: 0, depth: 0, isa: Isa::best() }
     }
 
-    /// An empty operand that is packed by portable code on every processor. The packed bits are the same.
+    /// An empty operand that portable code packs on every CPU. The packed bits are identical.
     #[must_use]
     pub fn portable() -> Self {
         Self { isa: Isa::Portable, ..Self::new() }
     }
 
-    /// Becomes the bfloat16 of `view`, m x k. Fast where rows or columns are contiguous.
+    /// Packs `view`, m x k, as bfloat16. Fast if rows or columns are contiguous.
     pub fn pack(&mut self, view: View<'_>) {
         self.fill(Source::<f32>::by_rows(view.transposed()));
     }
 
-    /// Becomes a copy of `view`, m x k; of use where the view is transposed, since rows are used as they are.
+    /// Copies `view`, m x k; useful if the view is transposed, because the kernel uses rows in place.
     pub fn pack_bf16(&mut self, view: Bf16View<'_>) {
         self.fill(Source::<u16>::by_rows(view.transposed()));
     }
@@ -65,7 +65,7 @@ impl Lhs {
         if self.lines.is_empty() {
             return;
         }
-        // By rows there is no reason to leave a row before its end.
+        // By rows, there is no reason to leave a row before its end.
         let chunk = if source.depth_stride() == 1 { row_lines } else { CHUNK_LINES };
         let isa = self.isa;
         for first in (0..row_lines).step_by(chunk) {
@@ -85,7 +85,7 @@ impl Lhs {
     }
 }
 
-/// Lines of one row: an odd number, so that neighbouring rows fall into different sets of the cache.
+/// Lines per row: an odd number, so that adjacent rows map to different cache sets.
 fn row_lines(depth: usize) -> usize {
     depth.div_ceil(2 * WORDS) | 1
 }

@@ -1,9 +1,9 @@
 //! Buffers of whole cache lines.
 
-/// Pairs of bfloat16 in one line.
+/// Pairs of bfloat16 per line.
 pub(super) const WORDS: usize = 16;
 
-/// A cache line of 16 words; a word is two bfloat16 neighbours along the depth, the first in the low half.
+/// A cache line of 16 words; a word is two adjacent bfloat16 values along the depth, the first in the low half.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Line(pub(super) [u32; WORDS]);
@@ -14,7 +14,7 @@ impl Line {
 
 /// The same memory as single bfloat16 values.
 ///
-/// A word's low half comes first in memory on little-endian machines only, the ones this crate is for.
+/// A word's low half comes first in memory only on little-endian machines, which this crate requires.
 #[allow(unsafe_code)]
 pub(super) fn as_halves(lines: &[Line]) -> &[u16] {
     const { assert!(cfg!(target_endian = "little"), "words are read as two halves, the low one first") };

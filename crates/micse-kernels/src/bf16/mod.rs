@@ -1,13 +1,13 @@
 //! Matrix products in bfloat16 with f32 sums.
 //!
-//! `out[m][n] (+)= sum over k of lhs[m][k] * rhs[k][n]`: both operands are rounded to bfloat16 (the upper half of
-//! an f32, round to nearest even), products are exact in f32, and sums are f32. Half the memory of f32 and, on
-//! processors with AVX512_BF16 (`vdpbf16ps`), twice its rate.
+//! `out[m][n] (+)= sum over k of lhs[m][k] * rhs[k][n]`. Both operands are rounded to bfloat16 (the upper half of
+//! an f32, round to nearest even); products are exact in f32, and sums are f32. Needs half the memory of f32 and,
+//! on CPUs with AVX512_BF16 (`vdpbf16ps`), has twice the throughput.
 //!
-//! - [`Lhs`] is the left operand: rows of bfloat16, which the kernel reads as they lie. A buffer that already
-//!   holds bfloat16 rows can be used in its place through [`Bf16View`].
-//! - [`Rhs`] is the right operand, packed into panels of 32 columns and pairs of rows. Weights are packed once
-//!   a step and reused.
+//! - [`Lhs`] is the left operand: rows of bfloat16, which the kernel reads in place. A buffer that already
+//!   contains bfloat16 rows can be used directly through [`Bf16View`].
+//! - [`Rhs`] is the right operand, packed into panels of 32 columns and pairs of rows. Weights are packed once per
+//!   step and reused.
 //! - [`product`] multiplies; [`product_then`] also calls a function on each finished block of rows.
 //!
 //! ```
@@ -25,14 +25,14 @@
 //! assert_eq!(y, [8.0, 23.0, 8.0, 27.5]);
 //! ```
 //!
-//! # Same bits
-//! The depth k is summed in blocks of a fixed size, one after the other, and work is cut into tasks by the
-//! shapes alone: the result does not depend on the number of threads, nor an output row on the rows beside it.
-//! It does depend on the processor: `vdpbf16ps` takes subnormal numbers as zero and rounds in its own way. Other
-//! processors run a portable kernel that agrees within f32 rounding of the same bfloat16 inputs. Packed operands
-//! have the same bits everywhere.
+//! # Reproducibility
+//! The depth k is summed in blocks of a fixed size, one after the other, and the split into tasks depends only on
+//! the shapes. So the result does not depend on the number of threads, and an output row does not depend on other
+//! rows. It does depend on the CPU: `vdpbf16ps` treats subnormal numbers as zero and has its own rounding. Other
+//! CPUs run a portable kernel that agrees within f32 rounding for the same bfloat16 inputs. Packed operands are
+//! bit-for-bit identical everywhere.
 
-// Portable code becomes vector code by being inlined into functions compiled for the vectors.
+// Portable code is vectorised by inlining it into functions compiled for the vector extensions.
 #![allow(clippy::inline_always)]
 
 mod isa;

@@ -1,5 +1,5 @@
-//! What packing reads: a matrix seen by depth (the summed index) and width (the rows of a left operand, the
-//! columns of a right one), in f32 or bfloat16.
+//! The source of packing: a matrix addressed by depth (the summed index) and width (the rows of a left operand,
+//! the columns of a right one), in f32 or bfloat16.
 
 use super::isa::Isa;
 use super::line::{Line, WORDS};
@@ -19,7 +19,7 @@ impl<T> Vectors for T {}
 
 /// An element of a matrix to be packed.
 pub(super) trait Element: Copy + Sync + Vectors {
-    /// Its bfloat16.
+    /// Its bfloat16 bits.
     fn bits(self) -> u16;
 }
 
@@ -103,12 +103,12 @@ impl<'a, T: Element> Source<'a, T> {
         bits(2 * pair) | bits(2 * pair + 1) << 16
     }
 
-    /// Fills a block of words. The word of pair `pairs.start` + p and width `widths.start` + w lands at
-    /// `p * place.pair + w * place.width`, counted in words of `out`; zero outside the matrix. One of the two
+    /// Fills a block of words. The word of pair `pairs.start` + p and width `widths.start` + w is written to
+    /// `p * place.pair + w * place.width`, counted in words of `out`; it is zero outside the matrix. One of the two
     /// steps is 1, and `pairs` (if `place.pair` is 1) or `widths` (otherwise) is a multiple of a line.
     pub(super) fn fill(&self, isa: Isa, out: &mut [Line], block: Block) {
         let run = if block.pair_step == 1 { block.pairs } else { block.widths };
-        assert!(run.is_multiple_of(WORDS), "{run} words are no whole lines");
+        assert!(run.is_multiple_of(WORDS), "{run} words are not a multiple of a line");
         assert!(block.pairs == 0 || block.widths == 0 || block.last() < out.len() * WORDS);
         match isa {
             #[cfg(target_arch = "x86_64")]
@@ -120,7 +120,7 @@ impl<'a, T: Element> Source<'a, T> {
     }
 }
 
-/// A block of words and where they go.
+/// A block of words and its destination.
 #[derive(Clone, Copy)]
 pub(super) struct Block {
     pub(super) first_pair: usize,

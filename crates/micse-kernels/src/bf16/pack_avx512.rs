@@ -1,8 +1,8 @@
-//! Packing with AVX-512 for sources that are contiguous one way.
+//! Packing with AVX-512 for sources that are contiguous in one direction.
 //!
-//! A vector of 16 words comes from the source either along the depth (16 pairs of one width) or across it (one
-//! pair of 16 widths). Where the packed operand wants it the same way it is stored as it is; where it wants it the
-//! other way, 16 of them are transposed.
+//! A vector of 16 words is loaded from the source either along the depth (16 pairs of one width) or across it (one
+//! pair of 16 widths). If the packed operand has the same direction, the vector is stored directly; otherwise 16
+//! of them are transposed.
 
 use super::isa::Avx512Bf16;
 use super::line::{Line, WORDS};
@@ -18,16 +18,16 @@ use std::arch::x86_64::{
 /// Loads of 16 words.
 #[allow(unsafe_code)]
 pub(super) trait Vectors: Sized {
-    /// The 32 elements from `from` on where `mask` has ones, zero elsewhere, as 16 words.
+    /// The 32 elements starting at `from` where `mask` has ones, zero elsewhere, as 16 words.
     ///
     /// # Safety
-    /// The processor has the features of [`Avx512Bf16`]; elements under ones are readable.
+    /// The CPU must have the features of [`Avx512Bf16`]; elements under ones must be readable.
     unsafe fn along(from: *const Self, mask: u32) -> __m512i;
 
-    /// 16 words, each an element of `low` (low half) and one of `high` where their masks have ones.
+    /// 16 words, each with an element of `low` (low half) and one of `high` where their masks have ones.
     ///
     /// # Safety
-    /// As for [`Vectors::along`].
+    /// As in [`Vectors::along`].
     unsafe fn across(low: *const Self, low_mask: u16, high: *const Self, high_mask: u16) -> __m512i;
 }
 
@@ -59,7 +59,7 @@ impl Vectors for f32 {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     unsafe fn along(from: *const Self, mask: u32) -> __m512i {
-        // SAFETY: the caller's promise; masked loads do not touch what lies under zeros.
+        // SAFETY: the caller's promise; masked loads do not touch elements under zeros.
         let (low, high) = unsafe {
             let high = _mm512_maskz_loadu_ps((mask >> 16) as u16, from.wrapping_add(WORDS));
             (_mm512_maskz_loadu_ps(mask as u16, from), high)
@@ -97,14 +97,14 @@ impl Vectors for u16 {
     }
 }
 
-/// See [`Source::fill`], which checks that the block lies inside `out`; the source is contiguous one way.
+/// See [`Source::fill`], which checks that the block is within `out`; the source is contiguous in one direction.
 #[allow(unsafe_code)]
 pub(super) fn fill<T: Element>(_: Avx512Bf16, source: &Source<'_, T>, out: &mut [Line], block: Block) {
-    // SAFETY: the token says that the processor has the features.
+    // SAFETY: the token proves that the CPU has the features.
     unsafe { fill_with_features(source, out, block) }
 }
 
-/// Ones for the elements `from..from + N` of 0..count, N being the bits of the mask.
+/// Ones for the elements `from..from + N` of 0..count, where N is the number of bits in the mask.
 fn ones(from: usize, count: usize) -> u32 {
     match count.saturating_sub(from) {
         32.. => u32::MAX,
@@ -113,15 +113,15 @@ fn ones(from: usize, count: usize) -> u32 {
 }
 
 /// # Safety
-/// The processor has the features.
+/// The CPU must have the features.
 #[allow(unsafe_code)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 unsafe fn fill_with_features<T: Element>(source: &Source<'_, T>, out: &mut [Line], block: Block) {
     let Block { first_pair, pairs, first_width, widths, pair_step, width_step } = block;
     let words: *mut u32 = out.as_mut_ptr().cast();
     let base = source.data().as_ptr();
-    // Nothing is read under an empty mask, but an address without memory would still cost a fault held back by
-    // the processor, thousands of cycles: it reads nothing from the beginning instead.
+    // Nothing is read under an empty mask, but an unmapped address would still cost a suppressed fault, thousands
+    // of cycles. So the load reads nothing from the start of the data.
     let at = |depth: usize, width: usize, empty: bool| {
         let offset = depth * source.depth_stride() + width * source.width_stride();
         base.wrapping_add(if empty { 0 } else { offset })
@@ -136,11 +136,11 @@ unsafe fn fill_with_features<T: Element>(source: &Source<'_, T>, out: &mut [Line
         let (depth, width) = (2 * (first_pair + pair), first_width + width);
         let of = |depth| if depth < source.depth() { ones(width, source.width()) as u16 } else { 0 };
         let (low, high) = (of(depth), of(depth + 1));
-        // SAFETY: likewise, the width stride being 1.
+        // SAFETY: likewise; the width stride is 1.
         unsafe { T::across(at(depth, width, low == 0), low, at(depth + 1, width, high == 0), high) }
     };
     let store = |pair: usize, width: usize, vector: __m512i| {
-        // SAFETY: a line of the block, which `Source::fill` has found inside `out`.
+        // SAFETY: a line of the block, which `Source::fill` has checked to be within `out`.
         unsafe { _mm512_storeu_si512(words.add(pair * pair_step + width * width_step).cast(), vector) };
     };
     match (source.depth_stride() == 1, pair_step == 1) {
@@ -177,7 +177,8 @@ unsafe fn fill_with_features<T: Element>(source: &Source<'_, T>, out: &mut [Line
                     let mut square = [_mm512_setzero_si512(); WORDS];
                     for (i, vector) in square.iter_mut().enumerate() {
                         *vector = across(p + i, w);
-                        // The same columns 32 rows on: pages apart, where the processor does not look ahead.
+                        // Prefetches the same columns 32 rows ahead: they are pages away, where the CPU does not
+                        // prefetch.
                         let ahead = 2 * (first_pair + p + i + WORDS);
                         for depth in [ahead, ahead + 1] {
                             let empty = depth >= source.depth();
@@ -193,11 +194,11 @@ unsafe fn fill_with_features<T: Element>(source: &Source<'_, T>, out: &mut [Line
     }
 }
 
-/// The 16 x 16 words with rows and columns exchanged.
+/// The 16 x 16 words, transposed.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn transposed(rows: &[__m512i; WORDS]) -> [__m512i; WORDS] {
-    // Within each 128-bit lane: words of two rows, then of four; after this, vector 4 i + j holds in lane l the
+    // Within each 128-bit lane: words of two rows, then of four. Afterwards, lane l of vector 4 i + j contains the
     // words of column 4 l + j in rows 4 i .. 4 i + 4.
     let mut lanes = *rows;
     for i in 0..4 {

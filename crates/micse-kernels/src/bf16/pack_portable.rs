@@ -1,4 +1,4 @@
-//! Packing in plain Rust, compiled for the vector extensions that the processor has.
+//! Packing in plain Rust, compiled for the CPU's vector extensions.
 
 use super::line::{Line, WORDS};
 use super::pack::{Block, Element, Source};
@@ -11,7 +11,7 @@ pub(super) fn fill<T: Element>(source: &Source<'_, T>, out: &mut [Line], block: 
     );
 }
 
-/// Squares keep both the lines read and the lines written in the cache, whichever way the source lies.
+/// Squares keep both the lines read and the lines written in the cache, regardless of the source's direction.
 #[inline(always)]
 fn fill_squares<T: Element>(source: &Source<'_, T>, out: &mut [Line], block: Block) {
     for first_pair in (0..block.pairs).step_by(WORDS) {

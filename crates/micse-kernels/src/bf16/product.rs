@@ -1,4 +1,4 @@
-//! The product: blocks, tasks, and which kernel computes a tile.
+//! The product: blocks, tasks, and the choice of the kernel for a tile.
 
 use super::isa::Isa;
 #[cfg(target_arch = "x86_64")]
@@ -9,23 +9,23 @@ use super::rhs::{PANEL, Rhs};
 use super::view::Bf16View;
 use rayon::prelude::*;
 
-/// The most rows of a tile.
+/// Maximum rows per tile.
 pub(super) const TILE_ROWS: usize = 12;
 
-/// The most rows of a task: enough to use each panel several times while it lies in the first-level cache.
+/// Maximum rows per task: enough to use each panel several times while it is in the first-level cache.
 const TASK_ROWS: usize = 4 * TILE_ROWS;
 
-/// Tasks wanted where there are rows enough.
+/// Target number of tasks, if there are enough rows.
 const TASKS: usize = 16;
 
-/// What the sums of a product start from.
+/// The start value of a product's sums.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a> {
-    /// Zero: the product takes the place of what the output held.
+    /// Zero: the product replaces the content of the output.
     Zero,
-    /// One value for each column, n of them.
+    /// One value per column, n in total.
     Bias(&'a [f32]),
-    /// What the output holds: the product is added to it.
+    /// The content of the output, to which the product is added.
     Out,
 }
 
@@ -37,33 +37,34 @@ pub(super) struct Tile<'a> {
     pub(super) lhs: &'a [u16],
     pub(super) lhs_stride: usize,
     pub(super) depth: usize,
-    /// The panel's pairs of rows.
+    /// The pairs of rows of the panel.
     pub(super) rhs: &'a [Line],
     /// Row i of the tile is `out[i * out_stride..][..width]`.
     pub(super) out: &'a mut [f32],
     pub(super) out_stride: usize,
     /// 1 to [`PANEL`] columns.
     pub(super) width: usize,
-    /// What the sums are added to; a bias of `width` values.
+    /// The start value of the sums; a bias has `width` values.
     pub(super) add: Start<'a>,
 }
 
-/// `out = start + lhs . rhs`, m x n, row i at `out[i * out_stride..][..n]`; other elements are left alone.
+/// `out = start + lhs . rhs`, m x n, with row i at `out[i * out_stride..][..n]`; other elements are unchanged.
 ///
 /// Runs on rayon's current pool.
 ///
 /// # Panics
-/// The shapes do not fit: `lhs` has other than k columns or its columns are not contiguous, the bias has other
-/// than n values, or `out` is too short.
+/// Mismatched shapes: `lhs` does not have k columns or its columns are not contiguous, the bias does not have n
+/// values, or `out` is too short.
 pub fn product(out: &mut [f32], out_stride: usize, lhs: Bf16View<'_>, rhs: &Rhs, start: Start<'_>) {
     product_then(out, out_stride, lhs, rhs, start, |_, _| {});
 }
 
-/// [`product`], and `then(i, rows)` for each finished block of whole rows while it is in the cache: `rows` begins
-/// at row i's first element, and its rows are `out_stride` apart. The blocks cover each row once, in any order.
+/// [`product`], which also calls `then(i, rows)` for each finished block of full rows while it is in the cache.
+/// `rows` begins at row i's first element, and its rows are `out_stride` apart. The blocks cover each row once, in
+/// any order.
 ///
 /// # Panics
-/// As [`product`].
+/// As in [`product`].
 pub fn product_then(
     out: &mut [f32],
     out_stride: usize,
@@ -74,9 +75,12 @@ pub fn product_then(
 ) {
     let (rows, depth, columns) = (lhs.rows, rhs.depth(), rhs.columns());
     assert_eq!(lhs.columns, depth, "the left operand's columns must be the right operand's rows");
-    assert!(lhs.column_stride == 1 || depth <= 1, "the left operand's rows are not contiguous: pack it");
+    assert!(
+        lhs.column_stride == 1 || depth <= 1,
+        "the left operand's rows are not contiguous; pack it first"
+    );
     if let Start::Bias(bias) = start {
-        assert_eq!(bias.len(), columns, "a bias needs a value for each column");
+        assert_eq!(bias.len(), columns, "a bias needs one value per column");
     }
     if rows == 0 || columns == 0 {
         return;
@@ -96,7 +100,7 @@ pub fn product_then(
     });
 }
 
-/// One task's rows.
+/// Computes one task's rows.
 fn multiply(out: &mut [f32], out_stride: usize, rows: usize, lhs: Bf16View<'_>, rhs: &Rhs, start: Start<'_>) {
     if rhs.depth() == 0 {
         return fill(out, out_stride, rhs.columns(), start);
@@ -132,7 +136,7 @@ fn multiply(out: &mut [f32], out_stride: usize, rows: usize, lhs: Bf16View<'_>, 
     }
 }
 
-/// The sums over no depth at all.
+/// The sums of an empty depth.
 fn fill(out: &mut [f32], out_stride: usize, columns: usize, start: Start<'_>) {
     for row in out.chunks_mut(out_stride) {
         match start {

@@ -1,4 +1,4 @@
-//! The right operand: panels of columns in pairs of rows, the order in which the kernel reads it.
+//! The right operand: panels of columns in pairs of rows, in the order in which the kernel reads them.
 
 use super::isa::Isa;
 use super::line::{Line, WORDS};
@@ -7,20 +7,20 @@ use super::view::Bf16View;
 use crate::View;
 use rayon::prelude::*;
 
-/// Columns of a panel.
+/// Columns per panel.
 pub(super) const PANEL: usize = 2 * WORDS;
 
-/// The most pairs of rows in a block of the depth: a panel's block then lies in the first-level cache.
+/// Maximum pairs of rows per block of the depth; a panel's block then fits into the first-level cache.
 const BLOCK_PAIRS: usize = 256;
 
-/// Panels of one packing task.
+/// Panels per packing task.
 const TASK_PANELS: usize = 2;
 
-/// A right operand, k x n. The buffer is kept between packings.
+/// A right operand, k x n. Reuses its buffer between packings.
 ///
-/// The depth k is cut into blocks of equal size (the last may be shorter); a block holds its panels one after the
-/// other, a panel its pairs of rows, a pair 32 words (columns) of two bfloat16. Columns beyond n and a row beyond
-/// an odd k are zero.
+/// The depth k is divided into blocks of equal size (the last can be shorter). A block contains its panels one
+/// after the other, a panel its pairs of rows, and a pair 32 words (columns) of two bfloat16 values. Columns
+/// beyond n and a row beyond an odd k are zero.
 #[derive(Clone, Debug)]
 pub struct Rhs {
     lines: Vec<Line>,
@@ -42,18 +42,18 @@ impl Rhs {
         Self { lines: Vec::new(), depth: 0, columns: 0, isa: Isa::best() }
     }
 
-    /// An empty operand that is packed, and multiplied, by portable code on every processor.
+    /// An empty operand that portable code packs and multiplies on every CPU.
     #[must_use]
     pub fn portable() -> Self {
         Self { isa: Isa::Portable, ..Self::new() }
     }
 
-    /// Becomes the bfloat16 of `view`, k x n. Fast where rows or columns are contiguous.
+    /// Packs `view`, k x n, as bfloat16. Fast if rows or columns are contiguous.
     pub fn pack(&mut self, view: View<'_>) {
         self.fill(Source::<f32>::by_rows(view));
     }
 
-    /// Becomes a copy of `view`, k x n.
+    /// Copies `view`, k x n.
     pub fn pack_bf16(&mut self, view: Bf16View<'_>) {
         self.fill(Source::<u16>::by_rows(view));
     }
@@ -77,7 +77,7 @@ impl Rhs {
     /// The blocks of the depth: first element, number of elements, and the panels' lines.
     pub(super) fn blocks(&self) -> impl Iterator<Item = (usize, usize, impl Iterator<Item = &[Line]>)> {
         let (block_pairs, panels) = (block_pairs(self.depth), self.panels());
-        // At least one line a chunk: chunks of nothing are an error even of an empty slice.
+        // At least one line per chunk, because a chunk size of 0 panics even for an empty slice.
         self.lines.chunks((block_pairs * panels * PANEL / WORDS).max(1)).enumerate().map(move |(i, lines)| {
             let first = 2 * i * block_pairs;
             (first, (self.depth - first).min(2 * block_pairs), lines.chunks(lines.len() / panels))
@@ -117,7 +117,7 @@ impl Rhs {
     }
 }
 
-/// Pairs of rows in each block of a depth but the last.
+/// Pairs of rows in each block of a depth, except the last block.
 fn block_pairs(depth: usize) -> usize {
     let pairs = depth.div_ceil(2);
     pairs.div_ceil(pairs.div_ceil(BLOCK_PAIRS).max(1)).max(1)

@@ -1,9 +1,9 @@
-//! Between f32 and bfloat16.
+//! Conversion between f32 and bfloat16.
 
 /// The bfloat16 nearest to `x`, ties to even.
 ///
-/// As the processor's own conversion does it: NaN stays NaN (made quiet), subnormal numbers become zero of the
-/// same sign, and values beyond the largest bfloat16 become infinite.
+/// Matches the CPU's conversion: NaN stays NaN (made quiet), subnormal numbers become zero of the same sign, and
+/// values beyond the largest bfloat16 become infinite.
 #[inline(always)]
 #[must_use]
 pub fn round(x: f32) -> u16 {
@@ -11,7 +11,7 @@ pub fn round(x: f32) -> u16 {
     let magnitude = bits & 0x7fff_ffff;
     let rounded = (bits.wrapping_add(0x7fff + ((bits >> 16) & 1))) >> 16;
     let upper = bits >> 16;
-    // Written as selections, not branches, so that loops over it become vector code.
+    // Written as selections, not branches, so that loops over it vectorise.
     let finite = if magnitude < 0x0080_0000 { upper & 0x8000 } else { rounded };
     (if magnitude > 0x7f80_0000 { upper | 0x40 } else { finite }) as u16
 }

@@ -34,12 +34,12 @@ impl Case {
         if lane.draw(key as u32) >= d.threshold { 1.0 / (1.0 - RATE) } else { 0.0 }
     }
 
-    /// One more than it has to be.
+    /// One more than required.
     fn reach(&self) -> usize {
         self.sentences.iter().map(|s| s.0).max().unwrap_or(0) + 1
     }
 
-    /// The table of biases; empty where there is none.
+    /// The table of biases; empty without biases.
     fn table(&self) -> Vec<f32> {
         if self.biased { normal(5, self.heads * DistanceBias::width(self.reach())) } else { Vec::new() }
     }
@@ -126,7 +126,7 @@ fn gradients_with_taps() {
             let (layout, hidden) = (case.layout(), case.heads * case.size);
             let qkv = normal(1, layout.rows() * 3 * hidden);
             let dy = normal(2, layout.queries() * hidden);
-            // Taps, two of them at one place.
+            // Taps, two of them on the same entry.
             let mut at = Vec::new();
             for (s, &(rows, keys)) in case.sentences.iter().enumerate() {
                 for head in 0..case.heads {
@@ -140,7 +140,7 @@ fn gradients_with_taps() {
             let mut entries: Vec<(u32, f32)> =
                 at.iter().zip(&weights).map(|(a, w)| (place(a) as u32, *w)).collect();
             entries.sort_by_key(|e| e.0);
-            // Three of each map, whose places ascend from map to map.
+            // Three per map, whose places ascend from map to map.
             let maps: Vec<u32> = (0..=layout.maps() as u32).map(|map| 3 * map).collect();
             let taps = Taps { after_dropout, entries: &entries, maps: &maps };
             let table = case.table();
@@ -186,7 +186,7 @@ fn only_some_rows_ask() {
             let row = row as usize;
             assert_eq!(context[i * hidden..(i + 1) * hidden], full[row * hidden..(row + 1) * hidden]);
         }
-        // The gradients are those of a full gradient that is zero in all other rows.
+        // The gradients must equal a full gradient that is zero in all other rows.
         let dy = normal(2, rows.len() * hidden);
         let mut wide = vec![0.0; all.rows() * hidden];
         for (i, &row) in rows.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Numbers to test with, and finite differences.
+//! Test inputs and finite differences.
 
 use micse_random::Stream;
 
@@ -14,7 +14,7 @@ pub(crate) fn dot(x: &[f32], y: &[f32]) -> f64 {
     x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
 }
 
-/// Holds a gradient to central differences of `f` at `x`, in every entry: within `tolerance` of the largest.
+/// Compares a gradient with central differences of `f` at `x`, in every entry: within `tolerance` of the largest.
 pub(crate) fn check_gradient(
     name: &str,
     x: &[f32],

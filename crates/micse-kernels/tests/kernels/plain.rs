@@ -31,7 +31,7 @@ fn column_sums_add_up() {
     for (rows, width) in [(1, 1), (3, 5), (200, 17)] {
         let matrix = normal(1, rows * width);
         let mut total = vec![1.0; width];
-        // A buffer that is not clean.
+        // A buffer with stale content.
         add_column_sums(&mut total, &matrix, &mut vec![9.0; 100]);
         for (c, &got) in total.iter().enumerate() {
             let want: f64 = 1.0 + (0..rows).map(|r| f64::from(matrix[r * width + c])).sum::<f64>();

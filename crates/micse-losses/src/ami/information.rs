@@ -7,23 +7,23 @@ use super::Selection;
 use crate::checks::{constant, matrix, replace_below, same_shape};
 use crate::{Error, Result};
 
-/// The least product of centred norms for which a correlation is taken.
+/// The smallest product of centred norms for which a correlation is computed.
 const LEAST_NORMS: f64 = 1e-12;
 /// The largest squared correlation.
 const LARGEST_SQUARE: f64 = 1.0 - 1e-6;
 
-/// Which function of the correlation is called mutual information.
+/// Which function of the correlation serves as mutual information.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MiForm {
-    /// `-1/2 ln(1 - rho^2)`, Eq. 4 of the paper: that of a bivariate normal, in nats; at least 0.
+    /// `-1/2 ln(1 - rho^2)`, Eq. 4 of the paper: for a bivariate normal, in nats; at least 0.
     #[default]
     Eq4,
-    /// `-1/2 (1 - rho^2)`, Algorithm 1 of the paper, where the logarithm is left out; at most 0.
+    /// `-1/2 (1 - rho^2)`, Algorithm 1 of the paper, which omits the logarithm; at most 0.
     Algorithm1,
 }
 
-/// Correlation and mutual information of each row, both in the graph.
+/// Correlation and mutual information of each row, both in the autograd graph.
 #[derive(Clone, Debug)]
 pub struct MiRows {
     /// `rho`, `[rows]`, between -1 and 1 up to rounding.
@@ -32,23 +32,22 @@ pub struct MiRows {
     pub mi: Tensor,
 }
 
-/// Correlation and mutual information of the rows of `x` and `y` `[rows, samples]`, attention values of the
-/// two views, of which the first `counts[r]` samples of row `r` are valid.
+/// Correlation and mutual information of the rows of `x` and `y` `[rows, samples]`, the attention values of the
+/// two views. The first `counts[r]` samples of row `r` are valid.
 ///
-/// For a row of samples `x_j`, `y_j`, with `u_j = ln x_j` and `v_j = ln y_j` centred by their own means over
-/// the valid samples: `rho = u.v / (|u| |v|)`. Multiplying all values of a view by one constant changes
-/// nothing. Where this is undefined or not differentiable, it is so by definition:
+/// For a row of samples `x_j`, `y_j`, with `u_j = ln x_j` and `v_j = ln y_j` centred by their own means over the
+/// valid samples: `rho = u.v / (|u| |v|)`. Multiplying all values of a view by one constant changes nothing.
+/// Undefined or non-differentiable cases have these definitions:
 ///
-/// * a value below `f32::MIN_POSITIVE` (dropped or underflowed) counts as `f32::MIN_POSITIVE`, with zero
-///   gradient;
-/// * `|u| |v| < 1e-12` (a constant row, or one with fewer than 2 samples) gives `rho = 0` and mutual
-///   information 0 in both forms, without gradient;
-/// * `rho^2` counts as at most `1 - 1e-6` in the mutual information, with zero gradient beyond: Eq. 4 is
+/// * a value below `f32::MIN_POSITIVE` (dropped or underflowed) counts as `f32::MIN_POSITIVE`, with zero gradient;
+/// * if `|u| |v| < 1e-12` (a constant row, or one with fewer than 2 samples), `rho` is 0 and the mutual
+///   information is 0 in both forms, without gradient;
+/// * `rho^2` counts as at most `1 - 1e-6` in the mutual information, with zero gradient beyond, because Eq. 4 is
 ///   infinite for equal views.
 ///
-/// NaN goes through to the result, for [`check_finite`](crate::check_finite) to find.
+/// NaN propagates to the result, where [`check_finite`](crate::check_finite) finds it.
 ///
-/// Errors: shapes that differ, a type other than f32 and f64, counts that do not fit.
+/// Errors: different shapes, a type other than f32 and f64, invalid counts.
 pub fn mutual_information(x: &Tensor, y: &Tensor, counts: &[u32], form: MiForm) -> Result<MiRows> {
     let (rows, samples) = matrix(x, "attention of view 1")?;
     matrix(y, "attention of view 2")?;
@@ -76,7 +75,7 @@ pub fn mutual_information(x: &Tensor, y: &Tensor, counts: &[u32], form: MiForm) 
     let rest = replace_below(&rest, 1.0 - LARGEST_SQUARE, 1.0 - LARGEST_SQUARE)?;
     let mi = match form {
         MiForm::Eq4 => rest.log()?.affine(-0.5, 0.0)?,
-        // A row without correlation has no information to gain: 0, as in Eq. 4, and not -1/2.
+        // A row without correlation has no mutual information: 0, as in Eq. 4, not -1/2.
         MiForm::Algorithm1 => constant_row.where_cond(&zeros, &rest.affine(-0.5, 0.0)?)?,
     };
     Ok(MiRows { rho, mi })
@@ -84,12 +83,12 @@ pub fn mutual_information(x: &Tensor, y: &Tensor, counts: &[u32], form: MiForm) 
 
 /// The AMI loss: minus the mean over rows of the mutual information, times the selection's weight; a scalar.
 ///
-/// **Inputs**: `x`, `y` `[rows, samples]`, the attention of two views of the same sentences at the positions
-/// of `selection`, before dropout or after it.
+/// **Inputs**: `x`, `y` `[rows, samples]`, the attention of two views of the same sentences at the positions of
+/// `selection`, before or after dropout.
 ///
-/// **Requirements**: the views' tokens stand at the same positions (no shuffled view).
+/// **Requirements**: the views have the same tokens at the same positions (no shuffled view).
 ///
-/// **Relations**: an extra term for any contrastive objective; `AMI + SimCSE` and miCSE add it to
+/// **Relations**: an additional term for any contrastive objective; `AMI + SimCSE` and miCSE add it to
 /// [`InfoNce`](crate::InfoNce). The caller multiplies by lambda.
 ///
 /// **Recommended values**: lambda 2.5e-3, 150 samples, pairs of adjacent heads of the upper third of layers.
@@ -102,12 +101,12 @@ pub fn ami_loss(x: &Tensor, y: &Tensor, selection: &Selection, form: MiForm) -> 
     Ok((rows.mi.mean_all()? * -selection.weight)?)
 }
 
-/// `ln x` minus its mean over the valid samples of the row; 0 at the others.
+/// `ln x` minus its mean over the valid samples of the row; 0 for invalid samples.
 fn centred_log(x: &Tensor, valid: &Tensor, sizes: &Tensor) -> Result<Tensor> {
     let least = f64::from(f32::MIN_POSITIVE);
     let logs = replace_below(x, least, least)?.log()?;
-    // The first sample as a constant shift: a constant row then centres to exact zeros, which it would not
-    // with a rounded mean.
+    // Subtracting the first sample, as a constant, centres a constant row to exact zeros. A rounded mean would
+    // not.
     let logs = logs.broadcast_sub(&logs.detach().narrow(1, 0, 1)?)?;
     let zeros = logs.zeros_like()?;
     let logs = valid.where_cond(&logs, &zeros)?;

@@ -1,4 +1,4 @@
-//! Drawing the positions of a batch.
+//! Draws the positions of a batch.
 
 use micse_random::Stream;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub enum Pool {
     /// All positions of the tokens.
     #[default]
     All,
-    /// Those that attention dropout kept in both views.
+    /// Only positions that attention dropout kept in both views.
     Kept,
 }
 
@@ -22,7 +22,7 @@ pub enum Pool {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scaling {
-    /// Not at all: Eq. 5 of the paper.
+    /// No scaling: Eq. 5 of the paper.
     #[default]
     Mean,
     /// By the square of the share of valid entries, plus 1e-6: the released code.
@@ -30,7 +30,7 @@ pub enum Scaling {
 }
 
 impl Scaling {
-    /// [`Selection::weight`] for a mean share (over rows) of entries that are valid, between 0 and 1.
+    /// [`Selection::weight`] for a mean share of valid entries over rows, between 0 and 1.
     pub fn weight(self, valid_share: f64) -> f64 {
         match self {
             Self::Mean => 1.0,
@@ -39,22 +39,21 @@ impl Scaling {
     }
 }
 
-/// Draws the positions of a batch: the same in both views, anew at every step.
+/// Draws the positions of a batch: the same in both views, and new ones at every step.
 ///
-/// **The paper's form**: `Pool::All` without replacement, `Scaling::Mean`, no width: of each
-/// (sentence, slice), `samples` distinct positions with `t, z < length`; all of them where there are fewer.
+/// **The paper's form**: `Pool::All` without replacement, `Scaling::Mean`, no width. For each (sentence, slice),
+/// draws `samples` distinct positions with `t, z < length`, or all of them if there are fewer.
 ///
-/// **The released code's form**: `Pool::Kept`, `Scaling::ValidShareSquared`, and a width: padded query rows
-/// take part, padded keys do not; slices with fewer valid positions than `samples` are dropped; if none has
-/// enough, the smallest number of valid positions of any slice is drawn from all of them (fewer than 2 is an
-/// error).
+/// **The released code's form**: `Pool::Kept`, `Scaling::ValidShareSquared`, and a width. Padded query rows take
+/// part, padded keys do not. Slices with fewer valid positions than `samples` are dropped. If no slice has enough,
+/// the smallest number of valid positions of any slice is drawn from all slices (fewer than 2 is an error).
 ///
 /// **Recommended values**: 150 samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AmiSampler {
-    /// Positions of a row; at least 2.
+    /// Positions per row; at least 2.
     pub samples: usize,
-    /// Whether a position may be drawn again. Then a row always has `samples` valid samples.
+    /// Whether to draw with replacement. If so, a row always has `samples` valid samples.
     pub replacement: bool,
     /// The positions to draw from.
     pub pool: Pool,
@@ -63,15 +62,15 @@ pub struct AmiSampler {
 }
 
 impl AmiSampler {
-    /// Draws from `slices` of each sentence.
+    /// Draws positions from `slices` of each sentence.
     ///
-    /// * `lengths`: real tokens of each sentence, those that both views have (the smaller of the two).
-    /// * `width`: the padded width whose query rows take part, as in the released code; `None`: queries and
-    ///   keys are both below the length.
-    /// * `kept`: whether dropout kept a position in both views; asked only for [`Pool::Kept`] and
+    /// * `lengths`: real tokens of each sentence present in both views (the smaller of the two).
+    /// * `width`: the padded width whose query rows take part, as in the released code; `None`: queries and keys
+    ///   are both below the length.
+    /// * `kept`: whether dropout kept a position in both views; only used for [`Pool::Kept`] and
     ///   [`Scaling::ValidShareSquared`].
-    /// * `stream`: the place of the step; row (sentence `b`, slice `r`) draws from `stream.with(b).with(r)`,
-    ///   so that what is drawn for a sentence does not depend on the others.
+    /// * `stream`: the stream of the step. Row (sentence `b`, slice `r`) draws from `stream.with(b).with(r)`, so
+    ///   the draws for a sentence do not depend on other sentences.
     pub fn draw(
         &self,
         slices: &[Slice],
@@ -82,7 +81,7 @@ impl AmiSampler {
     ) -> Result<Selection> {
         if self.samples < 2 {
             return Err(Error::Sampling(format!(
-                "a correlation needs 2 samples, {} asked for",
+                "a correlation needs at least 2 samples, found {}",
                 self.samples
             )));
         }
@@ -126,7 +125,7 @@ impl AmiSampler {
                 Pool::All => grid.position(i),
                 Pool::Kept => grid.position(valid[row][i as usize]),
             };
-            // A row from which dropout took everything keeps a place, with 0 valid samples.
+            // A row whose positions were all dropped stays in the selection, with 0 valid samples.
             let first = drawn.first().map_or_else(|| grid.position(0), |&i| at(i));
             counts.push(drawn.len() as u32);
             positions.extend(drawn.iter().map(|&i| at(i)));
@@ -142,8 +141,8 @@ impl AmiSampler {
         Ok(Selection { rows: rows.len(), samples, positions, counts, weight })
     }
 
-    /// The number of positions of each (sentence, slice) that `kept` accepts, dropped rows included; the
-    /// other arguments as in [`draw`](Self::draw).
+    /// The number of positions of each (sentence, slice) that `kept` accepts, dropped rows included. The other
+    /// arguments are those of [`draw`](Self::draw).
     pub fn valid_counts(
         slices: &[Slice],
         lengths: &[usize],
@@ -160,7 +159,7 @@ struct Grid<'a> {
     maps: &'a Slice,
     queries: usize,
     keys: usize,
-    /// Entries of the slice with padding, `maps * n * n`: what shares are of.
+    /// Entries of the slice including padding, `maps * n * n`: the denominator of shares.
     columns: usize,
 }
 
@@ -179,7 +178,7 @@ impl Grid<'_> {
     }
 }
 
-/// The grids of all (sentence, slice), sentence by sentence.
+/// The grids of all (sentence, slice) pairs, sentence by sentence.
 fn grids<'a>(slices: &'a [Slice], lengths: &[usize], width: Option<usize>) -> Result<Vec<Grid<'a>>> {
     if lengths.is_empty() || slices.is_empty() || slices.iter().any(Vec::is_empty) {
         let (sentences, slices) = (lengths.len(), slices.len());

@@ -1,4 +1,4 @@
-//! The positions of a batch's attention maps at which AMI compares two views.
+//! Positions in a batch's attention maps at which AMI compares two views.
 
 use candle_core::Tensor;
 
@@ -14,32 +14,33 @@ pub struct Position {
     pub layer: u32,
     /// Attention head.
     pub head: u32,
-    /// The token that attends.
+    /// The attending token.
     pub query: u32,
-    /// The token that is attended to.
+    /// The attended token.
     pub key: u32,
 }
 
 /// Rows of sampled positions, the same for both views; each row belongs to one (sentence, slice).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selection {
-    /// The number of rows, in the order (sentence, slice).
+    /// Number of rows, in the order (sentence, slice).
     pub rows: usize,
-    /// The number of positions of a row.
+    /// Number of positions per row.
     pub samples: usize,
-    /// `rows * samples` positions, row after row. A row with fewer valid samples is filled up by repeating
-    /// its first position; what stands there is masked out by `counts`.
+    /// `rows * samples` positions, row after row. A row with fewer valid samples is filled by repeating its first
+    /// position; `counts` masks these entries.
     pub positions: Vec<Position>,
-    /// The valid samples of each row: the first `counts[r]` positions of row `r`. Repeats by sampling with
+    /// Number of valid samples of each row: the first `counts[r]` positions of row `r`. Repeats from sampling with
     /// replacement count as often as they were drawn.
     pub counts: Vec<u32>,
-    /// The factor of the mean over rows in the loss: 1 in the paper, see
-    /// [`Scaling`](super::Scaling) for the released code.
+    /// The factor of the mean over rows in the loss: 1 in the paper; for the released code, see
+    /// [`Scaling`](super::Scaling).
     pub weight: f64,
 }
 
 impl Selection {
-    /// Given indices for every (sentence, slice): `indices` is `[sentences, slices, samples]`, flat. Weight 1.
+    /// Builds a selection from indices for every (sentence, slice). `indices` is `[sentences, slices, samples]`,
+    /// flat. The weight is 1.
     ///
     /// An index of a slice is `k = a * n * n + t * n + z`: map `a` of the slice, query `t`, key `z`, with `n`
     /// the `width`.
@@ -47,7 +48,7 @@ impl Selection {
         let per_sentence = slices.len() * samples;
         if per_sentence == 0 || !indices.len().is_multiple_of(per_sentence) {
             return Err(Error::Sampling(format!(
-                "{} indices are no whole number of sentences of {} slices with {samples} samples",
+                "{} indices are not divisible into sentences of {} slices with {samples} samples",
                 indices.len(),
                 slices.len()
             )));
@@ -58,7 +59,7 @@ impl Selection {
         Self::from_rows(slices, &rows, indices, samples, width, 1.0)
     }
 
-    /// Given indices for some rows: `rows` names the (sentence, slice) of each, `indices` is
+    /// Builds a selection from indices for some rows. `rows` names the (sentence, slice) of each; `indices` is
     /// `[rows, samples]`, flat, with `k` as in [`from_indices`](Self::from_indices).
     pub fn from_rows(
         slices: &[Slice],
@@ -70,7 +71,7 @@ impl Selection {
     ) -> Result<Self> {
         if rows.is_empty() || samples == 0 || indices.len() != rows.len() * samples {
             return Err(Error::Sampling(format!(
-                "{} indices given for {} rows of {samples} samples",
+                "found {} indices for {} rows of {samples} samples",
                 indices.len(),
                 rows.len()
             )));
@@ -78,7 +79,10 @@ impl Selection {
         let mut positions = Vec::with_capacity(indices.len());
         for (&(sentence, slice), row) in rows.iter().zip(indices.chunks(samples)) {
             let maps = slices.get(slice).ok_or_else(|| {
-                Error::Sampling(format!("there is no slice {slice}, only {}", slices.len()))
+                Error::Sampling(format!(
+                    "slice {slice} does not exist; the number of slices is {}",
+                    slices.len()
+                ))
             })?;
             for &index in row {
                 positions.push(position(sentence, maps, index as usize, width, width).ok_or_else(|| {
@@ -93,9 +97,9 @@ impl Selection {
         Ok(Self { rows: rows.len(), samples, positions, counts, weight })
     }
 
-    /// The attention at the positions: `[rows, samples]`, from `maps` `[B, L, H, n, n]` (sentence, layer,
-    /// head, query, key), whose second dimension is indexed by the positions' layers. Differentiable; the
-    /// gradients of a position that was drawn more than once add up.
+    /// Gathers the attention at the positions, `[rows, samples]`, from `maps` `[B, L, H, n, n]` (sentence, layer,
+    /// head, query, key); the positions' layers index the second dimension. Differentiable; the gradients of a
+    /// position drawn more than once add up.
     pub fn gather(&self, maps: &Tensor) -> Result<Tensor> {
         let &[sentences, layers, heads, queries, keys] = maps.dims() else {
             let expected = "[sentences, layers, heads, queries, keys]".into();
@@ -116,7 +120,7 @@ impl Selection {
     }
 }
 
-/// The position with number `index` among `maps x queries x keys`; none if there are not as many.
+/// The position with index `index` among `maps x queries x keys`; `None` if the index is too large.
 pub(super) fn position(
     sentence: usize,
     maps: &Slice,

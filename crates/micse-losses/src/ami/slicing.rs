@@ -1,4 +1,4 @@
-//! How attention maps are pooled into slices.
+//! Groups attention maps into slices.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,26 +13,25 @@ pub type Slice = Vec<(usize, usize)>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub enum Slicing {
-    /// Blocks of adjacent heads and adjacent layers; the paper pools pairs of heads of one layer.
+    /// Blocks of adjacent heads and adjacent layers; the paper groups pairs of heads of one layer.
     Adjacent {
-        /// Heads of a slice; divides the number of heads.
+        /// Heads per slice; divides the number of heads.
         heads: usize,
-        /// Layers of a slice; divides the number of layers.
+        /// Layers per slice; divides the number of layers.
         layers: usize,
     },
-    /// The released code's: a slice pools one head in every second layer.
+    /// The released code's grouping: a slice takes one head in every second layer.
     HeadLayerParity,
 }
 
 impl Slicing {
     /// The slices of the given layers (their numbers, in order) of an encoder with `heads` heads.
     ///
-    /// * `Adjacent`: `r = g * (heads / group) + p` for layer group `g` and head group `p`; within a slice
-    ///   layer by layer, and the heads of a layer in order. With head pairs of single layers that is
-    ///   `r = l * (heads / 2) + p`.
-    /// * `HeadLayerParity`: `r = 2 * head + m`, pooling the layers `m, m + 2, m + 4, ...` of the list.
+    /// * `Adjacent`: `r = g * (heads / group) + p` for layer group `g` and head group `p`. Within a slice, maps
+    ///   are ordered by layer, then by head. For head pairs of single layers, `r = l * (heads / 2) + p`.
+    /// * `HeadLayerParity`: `r = 2 * head + m`, which groups the layers `m, m + 2, m + 4, ...` of the list.
     ///
-    /// Errors: an empty list of layers; heads or layers that the groups do not divide.
+    /// Errors: an empty list of layers; group sizes that do not divide the heads or layers.
     pub fn slices(&self, layers: &[usize], heads: usize) -> Result<Vec<Slice>> {
         match *self {
             Self::Adjacent { heads: head_group, layers: layer_group } => {
@@ -66,7 +65,7 @@ fn check(what: &'static str, count: usize, group: usize) -> Result<()> {
     Ok(())
 }
 
-/// How a slicing is written in files.
+/// The written form of a slicing in files.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged, expecting = "a slicing is { heads = N, layers = N } or \"head-and-layer-parity\"")]
 enum Written {

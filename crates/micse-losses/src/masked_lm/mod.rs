@@ -1,6 +1,6 @@
-//! The masked-LM loss: cross-entropy of a prediction over the whole vocabulary, with the output layer in it.
+//! The masked-LM loss: cross-entropy of a prediction over the full vocabulary, including the output layer.
 //!
-//! For hidden states `h_m` of `M` masked positions, word table `W` `[V, D]`, bias `b` and true ids `t_m`:
+//! For hidden states `h_m` of `M` masked positions, word table `W` `[V, D]`, bias `b` and true IDs `t_m`:
 //!
 //! ```text
 //! x_m = W h_m + b        loss = 1/M sum_m ( ln sum_v exp x_mv - x_m,t_m )
@@ -8,9 +8,9 @@
 //! ```
 //!
 //! The scores `x` are by far the largest tensor of a masked-LM step (600 x 8,192 numbers for a batch of 4,000
-//! tokens). As an operation on them in the autograd graph the loss would walk and copy them a dozen times. Here
-//! they exist once, outside the graph: a row is turned into its gradient while it is in the cache, and the
-//! gradients of states, table and bias follow by matrix products at once, for the backward pass to hand out.
+//! tokens). As a chain of autograd operations, the loss would read and copy them a dozen times. Here they exist
+//! once, outside the graph. Each row is turned into its gradient while it is in the cache, and matrix products
+//! then compute the gradients of states, table and bias for the backward pass.
 
 mod products;
 mod row;
@@ -26,29 +26,29 @@ use crate::{Error, Result};
 pub use products::Products;
 use row::Real;
 
-/// What [`masked_lm_loss`] gives.
+/// The result of [`masked_lm_loss`].
 #[derive(Clone, Debug)]
 pub struct MaskedLm {
-    /// The mean cross-entropy in nats, a scalar in the graph of states and bias.
+    /// The mean cross-entropy in nats: a scalar in the autograd graph of states and bias.
     pub loss: Tensor,
-    /// Positions where no id scores higher than the true one.
+    /// Number of positions where no ID scores higher than the true one.
     pub correct: usize,
     table: TableGradient,
 }
 
-/// Where the table's gradient is put down.
+/// Where the table's gradient is stored.
 #[derive(Clone, Debug)]
 enum TableGradient {
-    /// By the loss's own node, when the backward pass comes by.
+    /// In the loss's own node, during the backward pass.
     Node(Arc<Mutex<Option<Tensor>>>),
-    /// By the graph (devices other than the CPU).
+    /// In the graph (devices other than the CPU).
     Graph(Var),
 }
 
 impl MaskedLm {
-    /// The gradient of the word table `[V, D]` from the backward pass that gave `gradients`; `None` before it, or if
-    /// neither states nor bias were in a graph. The table belongs to an encoder, which has a gradient of its own for
-    /// it: the two are to be added.
+    /// The gradient of the word table `[V, D]` from the backward pass that returned `gradients`; `None` before it,
+    /// or if neither states nor bias were in a graph. The table belongs to an encoder, which has its own gradient
+    /// for it; add the two.
     pub fn table_gradient(&self, gradients: &candle_core::backprop::GradStore) -> Option<Tensor> {
         match &self.table {
             TableGradient::Node(cell) => cell.lock().unwrap_or_else(PoisonError::into_inner).take(),
@@ -57,23 +57,22 @@ impl MaskedLm {
     }
 }
 
-/// The masked-LM loss of states `[M, D]` under the word table `[V, D]` and the bias `[V]`, against the true ids
-/// of the M positions.
+/// The masked-LM loss of states `[M, D]` with the word table `[V, D]` and the bias `[V]`, against the true IDs of
+/// the M positions.
 ///
-/// **Inputs**: the states of the masked positions alone, after the prediction head's transform; the table is
-/// BERT's own word embeddings (tied). The table is no part of the graph: its gradient is that of
-/// [`MaskedLm::table_gradient`].
+/// **Inputs**: the states of the masked positions only, after the prediction head's transform. The table is BERT's
+/// own word embeddings (tied). The table is not part of the graph; [`MaskedLm::table_gradient`] returns its
+/// gradient.
 ///
-/// **Requirements**: f32 or f64, all of one type; ids below V; at least one position.
+/// **Requirements**: f32 or f64, all of one type; IDs below V; at least one position.
 ///
-/// **Relations**: pre-training by itself; an auxiliary term beside a contrastive loss, with weight 0.1 in
+/// **Relations**: the objective of pre-training; an auxiliary term of a contrastive loss, with weight 0.1 in
 /// `SimCSE`'s code.
 ///
 /// **Citation**: Devlin et al. 2019, section 3.1.
 ///
 /// # Errors
-/// Shapes that do not fit, another type, an id beyond the table, no position; bfloat16 asked for elsewhere than of
-/// f32 on the CPU.
+/// Mismatched shapes or types, an ID outside the table, no positions; bfloat16 for anything but f32 on the CPU.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor, Var};
@@ -120,13 +119,13 @@ pub fn masked_lm_loss(
     let walk = Walk { targets, gradient: states.track_op() || bias.track_op(), outcome: RefCell::default() };
     scores.inplace_op2(&bias.detach().contiguous()?, &walk)?;
     let (loss, correct) = walk.outcome.into_inner();
-    // From here on `scores` is the gradient with respect to the scores.
+    // From here on, `scores` contains the gradient with respect to the scores.
     let cell = Arc::default();
     let node = Node { loss, scores, table, products, table_gradient: Arc::clone(&cell) };
     Ok(MaskedLm { loss: states.apply_op2(bias, node)?, correct, table: TableGradient::Node(cell) })
 }
 
-/// The same in plain tensor operations, for devices other than the CPU.
+/// The same loss in plain tensor operations, for devices other than the CPU.
 fn plain(states: &Tensor, table: &Tensor, bias: &Tensor, targets: &[u32]) -> Result<MaskedLm> {
     let table = Var::from_tensor(&table.detach())?;
     let scores = states.matmul(&table.t()?)?.broadcast_add(bias)?;
@@ -139,19 +138,19 @@ fn plain(states: &Tensor, table: &Tensor, bias: &Tensor, targets: &[u32]) -> Res
     Ok(MaskedLm { loss: losses.mean_all()?, correct: right as usize, table: TableGradient::Graph(table) })
 }
 
-/// Walks the scores once, in place: adds the bias, takes loss and hits, and leaves the gradient behind if it is
-/// wanted.
+/// Visits the scores once, in place: adds the bias, collects loss and hits, and leaves the gradient if requested.
 struct Walk<'a> {
     targets: &'a [u32],
     gradient: bool,
-    /// The mean loss, and the number of hits.
+    /// The mean loss and the number of hits.
     outcome: RefCell<(f64, usize)>,
 }
 
 impl Walk<'_> {
     fn rows<T: Real>(&self, scores: &mut [T], bias: &[T]) {
         let share = self.gradient.then(|| 1.0 / self.targets.len() as f64);
-        // One task a row: some ten thousand numbers. Rows are independent, so the bits do not depend on threads.
+        // One task per row of about ten thousand numbers. Rows are independent, so results do not depend on the
+        // number of threads.
         let rows: Vec<(f64, bool)> = scores
             .par_chunks_mut(bias.len())
             .zip(self.targets)
@@ -232,7 +231,7 @@ impl CustomOp2 for Node {
         let scaled = |own: Tensor| if factor == 1.0 { Ok(own) } else { own.affine(factor, 0.0) };
         let table = scaled(self.products.table_gradient(&self.scores, &states.detach())?)?;
         *self.table_gradient.lock().unwrap_or_else(PoisonError::into_inner) = Some(table);
-        // The column sums as a matrix product: the tensor library's own sum over rows is far slower.
+        // The column sums as a matrix product, because the tensor library's sum over rows is far slower.
         let ones = Tensor::ones((1, self.scores.dim(0)?), self.scores.dtype(), self.scores.device())?;
         let bias = scaled(ones.matmul(&self.scores)?.squeeze(0)?)?;
         Ok((Some(scaled(self.products.states_gradient(&self.scores, &self.table)?)?), Some(bias)))
@@ -246,7 +245,7 @@ mod tests {
 
     use super::*;
 
-    /// Other devices take the plain form; here both run on the CPU.
+    /// Other devices use the plain form; here both run on the CPU.
     #[test]
     fn both_forms_agree() {
         let normal = |seed: u64, shape: &[usize]| {

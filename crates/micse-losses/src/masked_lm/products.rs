@@ -6,23 +6,22 @@ use micse_kernels::bf16::{Lhs, Rhs, Start, product};
 
 use crate::{Error, Result};
 
-/// What the output layer's matrix products are computed in. Sums are f32 (or f64) in both.
+/// Precision of the output layer's matrix products. Sums are f32 (or f64) in both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Products {
     /// In the tensors' own type.
     #[default]
     Full,
-    /// Factors are rounded to bfloat16: for f32 on the CPU, with about twice the speed where the processor has
-    /// AVX512_BF16.
+    /// Factors are rounded to bfloat16. For f32 on the CPU; about twice as fast where the CPU has AVX512_BF16.
     Bf16,
 }
 
 impl Products {
-    /// An error if these products cannot be had of tensors like `x`.
+    /// Returns an error if these products are not available for tensors like `x`.
     pub(super) fn check(self, x: &Tensor) -> Result<()> {
         if self == Self::Bf16 && !(x.dtype() == DType::F32 && x.device().is_cpu()) {
             return Err(Error::DType {
-                name: "states (for products in bfloat16, on the CPU)",
+                name: "states (for bfloat16 products, on the CPU)",
                 found: x.dtype(),
             });
         }
@@ -54,7 +53,7 @@ impl Products {
     }
 }
 
-/// A product of two matrices, each as it is or transposed.
+/// A product of two matrices, each optionally transposed.
 fn rounded(lhs: (&Tensor, bool), rhs: (&Tensor, bool)) -> candle_core::Result<Tensor> {
     let (mut left, mut right) = (Lhs::new(), Rhs::new());
     with_view(lhs, |view| left.pack(view))?;
@@ -72,7 +71,7 @@ fn with_view((x, transposed): (&Tensor, bool), pack: impl FnOnce(View<'_>)) -> c
     let (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) =
         (&*storage, layout.contiguous_offsets())
     else {
-        bail!("products in bfloat16 need f32 on the CPU")
+        bail!("bfloat16 products need f32 on the CPU")
     };
     let view = View::new(&values[start..end], rows, columns, columns);
     pack(if transposed { view.transposed() } else { view });

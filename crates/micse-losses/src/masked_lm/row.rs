@@ -1,25 +1,24 @@
-//! One row of scores: its loss, and its gradient in place of it.
+//! One row of scores: computes its loss and replaces it with its gradient.
 
-#![allow(clippy::inline_always, reason = "only what is inlined is compiled for the vector extension at hand")]
+#![allow(clippy::inline_always, reason = "only inlined code is compiled for the selected vector extension")]
 
 use pulp::Arch;
 
-/// Partial results of a row that loops keep side by side, so that they vectorise. Their number is fixed, and so are
-/// the bits.
+/// Number of partial results per row, so that loops vectorise. It is fixed, so results are bit-for-bit identical.
 const LANES: usize = 16;
 
 /// The two float types of the loss.
 pub(super) trait Real: Copy + Send + Sync {
-    /// Adds `bias` to `row`, and gives the row's loss for the id `target` and whether no score is above the
-    /// target's. With a `share`, the row becomes `share (softmax - one-hot)`; without, its content is left
+    /// Adds `bias` to `row`. Returns the row's loss for the ID `target`, and whether no score is above the
+    /// target's. With a `share`, the row becomes `share (softmax - one-hot)`; without one, its content is
     /// undefined.
     fn walk(row: &mut [Self], bias: &[Self], target: usize, share: Option<f64>) -> (f64, bool);
 }
 
 impl Real for f32 {
     fn walk(row: &mut [Self], bias: &[Self], target: usize, share: Option<f64>) -> (f64, bool) {
-        // Compiled for each vector extension, chosen at run time. Nothing is fused or reordered in any of them,
-        // so all give the same bits.
+        // Compiled for each vector extension and chosen at run time. None of them fuses or reorders operations, so
+        // all produce bit-for-bit identical results.
         Arch::new().dispatch(
             #[inline(always)]
             || {
@@ -40,7 +39,7 @@ impl Real for f32 {
     }
 }
 
-/// Adds the bias and gives the largest sum. A NaN is passed over here; it comes through by its exponential.
+/// Adds the bias and returns the largest sum. A NaN is ignored here; it propagates through its exponential.
 #[inline(always)]
 fn add_bias(row: &mut [f32], bias: &[f32]) -> f32 {
     let mut largest = [f32::NEG_INFINITY; LANES];
@@ -59,7 +58,7 @@ fn add_bias(row: &mut [f32], bias: &[f32]) -> f32 {
     largest.into_iter().fold(f32::NEG_INFINITY, |most, x| if x > most { x } else { most })
 }
 
-/// Puts `exp(x - largest)` in place of every x, and gives their sum.
+/// Replaces every x with `exp(x - largest)` and returns the sum.
 #[inline(always)]
 fn exponentials(row: &mut [f32], largest: f32) -> f64 {
     let mut sums = [0.0_f32; LANES];
@@ -78,15 +77,15 @@ fn exponentials(row: &mut [f32], largest: f32) -> f64 {
     sum
 }
 
-/// exp(x) for x <= 0, relative error below 2e-7: 2^n times a polynomial on half a binade either side of 0. Below
-/// -87, where the result leaves the normal numbers, it is exp(-87); NaN stays NaN.
+/// exp(x) for x <= 0 with relative error below 2e-7: 2^n times a polynomial on half a binade either side of 0.
+/// Below -87, where the result leaves the normal numbers, it is exp(-87). NaN stays NaN.
 #[inline(always)]
 fn exp_nonpositive(x: f32) -> f32 {
     let x = if x < -87.0 { -87.0 } else { x };
-    // Adding 1.5 * 2^23 rounds to a whole number n, which then stands in the low bits.
+    // Adding 1.5 * 2^23 rounds to an integer n, which is then in the low bits.
     let shifted = x * std::f32::consts::LOG2_E + 12_582_912.0;
     let n = shifted - 12_582_912.0;
-    // ln 2 in two parts, the first with enough zero bits for the product to be exact.
+    // ln 2 in two parts; the first has enough zero bits for an exact product.
     let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
     let series = 1.0
         + r * (1.0

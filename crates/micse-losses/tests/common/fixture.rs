@@ -1,11 +1,11 @@
-//! Reading of `fixtures/*.json`, and the comparison with what stands in them.
+//! Reads `fixtures/*.json` and compares results with the stored values.
 
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor, Var};
 use serde::de::DeserializeOwned;
 
-/// A matrix as the scripts write it.
+/// A matrix as written by the scripts.
 pub(crate) type Rows = Vec<Vec<f64>>;
 
 /// The cases of `fixtures/NAME.json`.

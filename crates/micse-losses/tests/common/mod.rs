@@ -1,5 +1,5 @@
-//! Helpers of the integration tests: random inputs, and central differences in f64.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+//! Helpers for the integration tests: random inputs, and central differences in f64.
+#![allow(dead_code, reason = "each test binary uses only some of the helpers")]
 
 use candle_core::{Device, Tensor, Var};
 use micse_random::Stream;
@@ -13,7 +13,7 @@ pub(crate) fn normal(seed: u64, shape: &[usize]) -> Var {
     Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu).unwrap()).unwrap()
 }
 
-/// A variable of positive numbers, spread over some orders of magnitude as attention is (f64).
+/// A variable of positive numbers over several orders of magnitude, like attention (f64).
 pub(crate) fn attention(seed: u64, shape: &[usize]) -> Var {
     Var::from_tensor(&normal(seed, shape).exp().unwrap()).unwrap()
 }
@@ -23,7 +23,7 @@ pub(crate) fn values(x: &Tensor) -> Vec<f64> {
     x.to_dtype(candle_core::DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// The largest difference between the gradients of `loss` and its central differences, over the largest
+/// The largest difference between the gradients of `loss` and its central differences, relative to the largest
 /// gradient entry.
 pub(crate) fn gradient_error(variables: &[&Var], loss: &dyn Fn() -> Tensor) -> f64 {
     let step = 1e-6;

@@ -1,4 +1,4 @@
-//! Recomputes the reference values of `losses/*.safetensors`, for sets of any size.
+//! Recomputes the reference values of `losses/*.safetensors`, for reference sets of any size.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -12,7 +12,7 @@ use micse_losses::{
 /// Tensors by name.
 pub(crate) type Tensors = BTreeMap<String, Tensor>;
 
-/// One file of the reference values: its inputs and results.
+/// One file of reference values: its inputs and results.
 pub(crate) struct Reference {
     tensors: HashMap<String, Tensor>,
 }
@@ -25,7 +25,7 @@ impl Reference {
         Self { tensors: candle_core::safetensors::load(path, &Device::Cpu).unwrap() }
     }
 
-    /// Compares every tensor of the file that is no input; `computed` has to hold them all.
+    /// Compares every tensor of the file that is not an input; `computed` must contain them all.
     pub(crate) fn compare(&self, computed: &Tensors, inputs: &[&str]) {
         let largest = |x: &Tensor| super::values(x).iter().fold(0_f64, |max, v| max.max(v.abs()));
         let is_gradient = |name: &str| name.contains("grad_");
@@ -134,7 +134,7 @@ impl Reference {
         let (lengths, (indices, samples)) = (self.lengths(), self.indices("idx"));
         let counts = AmiSampler::valid_counts(&slices, &lengths, Some(width), &kept).unwrap();
 
-        // The sampler keeps the rows and finds the weight; the positions are the given ones.
+        // The sampler determines rows and weight; the positions are the given ones.
         let sampler =
             AmiSampler { samples, replacement: false, pool: Pool::Kept, scaling: Scaling::ValidShareSquared };
         let drawn =

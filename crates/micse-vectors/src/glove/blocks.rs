@@ -1,8 +1,9 @@
-//! Co-occurrence counts, in the blocks that training works on.
+//! Co-occurrence counts, in the blocks used for training.
 //!
-//! Word i is number `i / BUCKETS` of bucket `i % BUCKETS`, so that every bucket has frequent and rare words alike. The
-//! counts are symmetric, so each two words are kept once: those of buckets a and b with bucket a if the way from a up to
-//! b around the circle of buckets is the shorter one. Each bucket thus owns as many blocks as any other.
+//! Word i is number `i / BUCKETS` of bucket `i % BUCKETS`, so every bucket has both frequent and rare words. The
+//! counts are symmetric, so each pair of words is stored once: a pair of buckets a and b is stored with bucket a
+//! if the path from a up to b around the circle of buckets is the shorter one. Every bucket thus owns the same
+//! number of blocks.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -13,19 +14,20 @@ use rayon::prelude::*;
 use super::vocabulary::Text;
 use super::{Options, Progress};
 
-/// Buckets of words. With a large vocabulary the parameters of two buckets fit in a processor's second cache, and a
-/// block still has some pairs for each of its words. The number is part of the result's bits.
+/// Number of word buckets. With a large vocabulary, the parameters of two buckets fit into a CPU's second-level
+/// cache, and a block still has several pairs for each of its words. Changing the number changes the result's
+/// bits.
 pub(super) const BUCKETS: usize = 64;
-/// Half way around.
+/// Halfway around the circle.
 const HALF: usize = BUCKETS / 2;
-/// Places in a bucket are 16-bit numbers.
+/// Positions in a bucket are 16-bit numbers.
 pub(super) const MOST_WORDS: usize = BUCKETS << 16;
-/// Buckets counted between two reports of progress; they are counted side by side.
+/// Buckets counted in parallel between two progress reports.
 const GROUP: usize = 16;
-/// Sets the order of pairs apart from every other use of the seed.
+/// Separates the order of pairs from every other use of the seed.
 const ORDER_STREAM: u64 = 0x6f72_6465;
 
-/// Two words that co-occur: their places in their buckets, `log X` and `f(X)`.
+/// Two words that co-occur: their positions in their buckets, `log X` and `f(X)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Pair {
     pub(super) row: u16,
@@ -34,7 +36,7 @@ pub(super) struct Pair {
     pub(super) weight: f32,
 }
 
-/// A block as one of the jobs of a stratum sees it: words of one bucket as rows, of another as columns.
+/// A block as used by one job of a stratum: words of one bucket as rows, of another as columns.
 #[derive(Clone, Copy)]
 pub(super) struct Block<'a> {
     pub(super) pairs: &'a [Pair],
@@ -42,7 +44,7 @@ pub(super) struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Steps that a pass over the block takes.
+    /// Number of steps in a pass over the block.
     pub(super) fn len(&self) -> usize {
         let turned = match self.side {
             Side::Both => self.pairs.iter().filter(|pair| pair.row != pair.column).count(),
@@ -52,14 +54,14 @@ impl Block<'_> {
     }
 }
 
-/// How a block's pairs are trained on.
+/// How to train on a block's pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// As they are kept.
+    /// As stored.
     Kept,
-    /// Row and column change places.
+    /// With rows and columns swapped.
     Turned,
-    /// Both: the block of a bucket with itself.
+    /// Both: a block of a bucket with itself.
     Both,
 }
 
@@ -94,7 +96,7 @@ impl Pairs {
         pairs
     }
 
-    /// Ordered pairs of words that co-occur: the steps of an epoch.
+    /// Number of ordered pairs of words that co-occur: the steps of an epoch.
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -111,15 +113,15 @@ impl Pairs {
     }
 }
 
-/// Whether pairs of two buckets are kept with the first.
+/// Whether pairs of two buckets are stored with the first.
 fn owns(a: usize, b: usize) -> bool {
     let way = (b + BUCKETS - a) % BUCKETS;
     way < HALF || way == HALF && a < b
 }
 
-/// The blocks that bucket a owns.
+/// Counts the blocks that bucket a owns.
 fn count_bucket(text: &Text, options: &Options, seed: u64, a: usize) -> Vec<Vec<Pair>> {
-    // Weights 1/distance add up in the order of the text: f64 keeps the sums right for the most frequent words.
+    // Weights 1/distance are summed in corpus order; f64 keeps the sums accurate for the most frequent words.
     let mut counts: HashMap<u64, f64, BuildHasherDefault<Mix>> = HashMap::default();
     let key = |i: u32, j: u32| u64::from(i) << 32 | u64::from(j);
     for sentence in text.sentences() {
@@ -127,12 +129,12 @@ fn count_bucket(text: &Text, options: &Options, seed: u64, a: usize) -> Vec<Vec<
             if i as usize % BUCKETS != a {
                 continue;
             }
-            // Two words of this bucket meet twice, once at each of them: counted at the later one.
+            // Two words of this bucket meet twice, once at each of them; they are counted at the later one.
             let before = &sentence[at.saturating_sub(options.window)..at];
             for (distance, &j) in (1..).zip(before.iter().rev()) {
                 let weight = 1.0 / f64::from(distance);
                 if j as usize % BUCKETS == a {
-                    // A word beside itself is its own context in both directions.
+                    // A word next to itself is its own context in both directions.
                     let times = if i == j { 2.0 } else { 1.0 };
                     *counts.entry(key(i.min(j), i.max(j))).or_default() += times * weight;
                 } else if owns(a, j as usize % BUCKETS) {
@@ -148,7 +150,7 @@ fn count_bucket(text: &Text, options: &Options, seed: u64, a: usize) -> Vec<Vec<
             }
         }
     }
-    // The table's order is the library's own affair; that of the keys is ours.
+    // The table's order depends on the library; sorting by key fixes it.
     let mut counts: Vec<(u64, f64)> = counts.into_iter().collect();
     counts.sort_unstable_by_key(|&(key, _)| key);
     let mut blocks = vec![Vec::new(); HALF + 1];
@@ -171,7 +173,8 @@ fn count_bucket(text: &Text, options: &Options, seed: u64, a: usize) -> Vec<Vec<
     blocks
 }
 
-/// A hash for keys that are spread already: one multiplication. The standard one would take most of the counting.
+/// A hash for keys that are already well distributed: one multiplication. The standard hash would dominate the
+/// counting time.
 #[derive(Default)]
 struct Mix(u64);
 
@@ -187,7 +190,8 @@ impl Hasher for Mix {
     }
 
     fn write_u64(&mut self, key: u64) {
-        // The table takes its place from the low bits and a tag from the high ones: both depend on the whole product.
+        // The table takes its slot from the low bits and a tag from the high ones; both depend on the full
+        // product.
         let product = u128::from(key ^ 0x9E37_79B9_7F4A_7C15) * 0xD6E8_FEB8_6659_FD93;
         self.0 = (product >> 64) as u64 ^ product as u64;
     }

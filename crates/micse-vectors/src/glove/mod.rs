@@ -1,27 +1,29 @@
-//! GloVe (Pennington, Socher & Manning 2014): vectors whose inner products are the logarithms of co-occurrence counts.
+//! GloVe (Pennington, Socher & Manning 2014): vectors whose inner products approximate logarithms of co-occurrence
+//! counts.
 //!
-//! With `X_ij` the co-occurrences of words i and j, word vectors `w`, context vectors `w~` and biases `b`, `b~`, training
-//! minimises
+//! With `X_ij` the co-occurrences of words i and j, word vectors `w`, context vectors `w~` and biases `b`, `b~`,
+//! training minimises
 //!
 //! ```text
 //! J = sum over X_ij > 0 of  1/2 f(X_ij) (w_i . w~_j + b_i + b~_j - log X_ij)^2
 //! f(x) = min(1, (x / x_max)^alpha)
 //! ```
 //!
-//! by AdaGrad on one pair after the other. The result is `w + w~`, the words by falling frequency.
+//! by AdaGrad, one pair after the other. The result is `w + w~`, with the words in order of descending frequency.
 //!
-//! **Counts.** Two words of one sentence, at most `window` kept words apart, co-occur with weight 1/distance, in both
-//! orders. Words outside the vocabulary are taken out before distances are measured, as GloVe's own program does.
-//! Tokens are in lower case, split as `tokens` says.
+//! **Counts.** Two words of one sentence, at most `window` kept words apart, co-occur with weight 1/distance, in
+//! both orders. Words outside the vocabulary are removed before distances are measured, as in GloVe's own program.
+//! Tokens are lower-cased and split as described in `tokens`.
 //!
-//! **AdaGrad** as in GloVe's own program: sums of squares begin at 1 and add up the squares of *scaled* gradients,
-//! `v -= lr g / sqrt(G); G += (lr g)^2`. A first step has the length `lr g`, and steps shrink slowly.
+//! **AdaGrad** as in GloVe's own program: sums of squares start at 1 and accumulate the squares of *scaled*
+//! gradients, `v -= lr g / sqrt(G); G += (lr g)^2`. A first step has the length `lr g`, and steps shrink slowly.
 //!
-//! **The same bits at any number of threads.** Words fall into 64 buckets by their rank. A pair belongs to the block of
-//! its two buckets, and blocks (a, a + s) for all a share no parameter: the 64 blocks of such a stratum are trained side
-//! by side, strata one after the other, in an order drawn for each epoch (Gemulla et al. 2011, "Large-scale matrix
-//! factorization with distributed stochastic gradient descent"). Counting is a job for each bucket over the whole text.
-//! The bits do not depend on the processor's vector width either: sums have fixed lanes, and nothing is fused.
+//! **Bit-for-bit identical for any number of threads.** Words are assigned to 64 buckets by their rank. A pair
+//! belongs to the block of its two buckets, and blocks (a, a + s) for all a share no parameters. The 64 blocks of
+//! such a stratum are trained in parallel, and strata one after the other, in an order drawn for each epoch
+//! (Gemulla et al. 2011, "Large-scale matrix factorization with distributed stochastic gradient descent").
+//! Counting is one job per bucket over the full corpus. The bits do not depend on the CPU's vector width either:
+//! sums have a fixed number of lanes, and no operations are fused.
 mod blocks;
 mod schedule;
 mod table;
@@ -31,25 +33,25 @@ mod vocabulary;
 
 use crate::{Error, Result, WordVectors};
 
-/// How GloVe vectors are trained. The defaults are those of GloVe's own program and paper, where it names them.
+/// GloVe's training options. The defaults are those of GloVe's own program and paper, where they specify them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// Entries of a vector.
+    /// Entries per vector.
     pub dimension: usize,
-    /// The largest distance of two words that co-occur.
+    /// The largest distance of two co-occurring words.
     pub window: usize,
-    /// Rarer words are left out.
+    /// Words with fewer occurrences are omitted.
     pub min_count: usize,
-    /// At most so many words, the most frequent ones.
+    /// Maximum vocabulary size; keeps the most frequent words.
     pub vocabulary: Option<usize>,
-    /// The count from which on a pair has weight 1. The default suits texts of billions of tokens; GloVe's own
-    /// demonstration on 17 million takes 10.
+    /// The count from which a pair has weight 1. The default suits corpora of billions of tokens; GloVe's own
+    /// demonstration on 17 million tokens uses 10.
     pub x_max: f64,
     /// The exponent of the weights.
     pub alpha: f64,
     /// The learning rate.
     pub learning_rate: f64,
-    /// Passes over all pairs.
+    /// Number of passes over all pairs.
     pub epochs: usize,
 }
 
@@ -82,55 +84,54 @@ impl Options {
             }
         }
         if let Some(most @ 0..2) = self.vocabulary {
-            return refused("vocabulary", most.to_string(), "a vocabulary has at least two words");
+            return refused("vocabulary", most.to_string(), "a vocabulary needs at least 2 words");
         }
         for (name, value) in
             [("x_max", self.x_max), ("alpha", self.alpha), ("learning_rate", self.learning_rate)]
         {
             if !(value > 0.0 && value.is_finite()) {
-                return refused(name, value.to_string(), "it must be above 0");
+                return refused(name, value.to_string(), "it must be a finite number above 0");
             }
         }
         Ok(())
     }
 }
 
-/// How far training is.
+/// Training progress.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Progress {
-    /// Sentences are read and split.
+    /// Reading and splitting sentences.
     Reading {
-        /// Sentences so far.
+        /// Sentences read so far.
         sentences: usize,
-        /// Tokens in them.
+        /// Tokens in these sentences.
         tokens: usize,
     },
-    /// Co-occurrences are counted.
+    /// Counting co-occurrences.
     Counting {
-        /// Words of the vocabulary.
+        /// Words in the vocabulary.
         words: usize,
         /// Tokens of these words.
         tokens: usize,
-        /// The share that is counted, from 0 to 1.
+        /// The share counted so far, from 0 to 1.
         done: f64,
     },
-    /// Vectors are trained.
+    /// Training the vectors.
     Training {
         /// The epoch, from 1.
         epoch: usize,
-        /// Ordered pairs of words in an epoch.
+        /// Ordered pairs of words per epoch.
         pairs: usize,
-        /// Those trained on in this epoch so far.
+        /// Pairs trained on in this epoch so far.
         done: usize,
-        /// The mean of `1/2 f(X) (w . w~ + b + b~ - log X)^2` over them, each before its step.
+        /// The mean of `1/2 f(X) (w . w~ + b + b~ - log X)^2` over these pairs, each before its step.
         loss: f64,
     },
 }
 
-/// Trains GloVe vectors on sentences. Equal sentences, options and seed give equal bits.
+/// Trains GloVe vectors on sentences. The same sentences, options and seed give bit-for-bit identical vectors.
 ///
-/// Memory: four bytes a token, twelve bytes for each two words that co-occur, and sixteen bytes for each entry of the
-/// result.
+/// Memory: 4 bytes per token, 12 bytes per pair of co-occurring words, and 16 bytes per entry of the result.
 ///
 /// ```
 /// use micse_vectors::{Options, train};
@@ -142,8 +143,8 @@ pub enum Progress {
 /// ```
 ///
 /// # Errors
-/// An option out of range, a text without two words that are frequent enough, a vocabulary too large to number, a loss
-/// that is no longer finite.
+/// An option out of range, a corpus without two sufficiently frequent words, a vocabulary too large to number, a
+/// loss that is no longer finite.
 pub fn train<S: AsRef<str>>(
     sentences: impl IntoIterator<Item = S>,
     options: &Options,

@@ -1,4 +1,4 @@
-//! Epochs over strata of blocks that share no parameter.
+//! Epochs over strata of blocks that share no parameters.
 
 use micse_random::{Stream, permutation};
 use rayon::prelude::*;
@@ -8,11 +8,11 @@ use super::table::{Table, train_block};
 use super::{Options, Progress};
 use crate::{Error, Result};
 
-/// Set the draws of first values and of the strata's order apart from every other use of the seed.
+/// Separates the initial values and the order of strata from every other use of the seed.
 const START_STREAM: u64 = 0x7374_6172;
 const STRATA_STREAM: u64 = 0x7374_7261;
 
-/// The trained parameters of all buckets: as words, as contexts.
+/// Returns the trained parameters of all buckets: as words, as contexts.
 pub(super) fn train(
     pairs: &Pairs,
     words: usize,

@@ -4,14 +4,15 @@ use micse_random::Stream;
 
 use super::blocks::{Block, Pair, Side};
 
-/// Lanes of sums and steps: one AVX-512 register of f32. Fixed, so that the bits are the same at any width.
+/// Lanes of sums and steps: one AVX-512 register of f32. Fixed, so that the bits do not depend on the vector
+/// width.
 const LANES: usize = 16;
 
 /// The vectors and biases of a bucket's words in one role, word or context, with their sums of squared gradients.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     dimension: usize,
-    /// Chunks of a row; what is behind its `dimension` entries is zero and stays so.
+    /// Chunks per row; entries beyond `dimension` are zero and stay zero.
     chunks: usize,
     values: Vec<[f32; LANES]>,
     squares: Vec<[f32; LANES]>,
@@ -48,7 +49,7 @@ impl Table {
 
 #[cfg(test)]
 impl Table {
-    /// Given vectors and biases, with fresh sums.
+    /// Given vectors and biases, with initial sums.
     pub(super) fn of(vectors: &[Vec<f64>], biases: &[f64]) -> Self {
         let mut table = Self::new(vectors.len(), vectors[0].len(), Stream::new(0));
         for (row, (vector, &bias)) in vectors.iter().zip(biases).enumerate() {
@@ -67,12 +68,13 @@ impl Table {
     }
 }
 
-/// A block's pass: a step on each of its pairs, in order. The sum of the pairs' losses, each before its step.
+/// A pass over a block: one step for each of its pairs, in order. Returns the sum of the pairs' losses, each
+/// before its step.
 pub(super) fn train_block(block: Block<'_>, words: &mut Table, contexts: &mut Table, rate: f32) -> f64 {
     pulp::Arch::new().dispatch(Pass { block, words, contexts, rate })
 }
 
-/// The arguments of [`train_block`], for each vector width of the processor.
+/// The arguments of [`train_block`], for each vector width of the CPU.
 struct Pass<'a> {
     block: Block<'a>,
     words: &'a mut Table,
@@ -84,7 +86,7 @@ impl pulp::WithSimd for Pass<'_> {
     type Output = f64;
 
     #[inline(always)]
-    #[allow(clippy::inline_always)] // it must take the vector width of the function that it is put into
+    #[allow(clippy::inline_always)] // it must inherit the vector width of the calling function
     fn with_simd<S: pulp::Simd>(self, _simd: S) -> f64 {
         let Self { block, words, contexts, rate } = self;
         let mut loss = 0.0;
@@ -101,7 +103,7 @@ impl pulp::WithSimd for Pass<'_> {
     }
 }
 
-/// AdaGrad's step on the pair of a word (row) and a context (column); its loss before.
+/// AdaGrad's step on the pair of a word (row) and a context (column); returns the loss before the step.
 #[inline(always)]
 #[allow(clippy::inline_always)] // as above
 fn step(words: &mut Table, contexts: &mut Table, pair: Pair, rate: f32) -> f64 {

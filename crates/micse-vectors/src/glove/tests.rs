@@ -1,5 +1,5 @@
 //! Counts, losses, gradients and steps against NumPy and PyTorch (tests/fixtures/glove.py), and gradients against
-//! differences.
+//! finite differences.
 
 use micse_random::Stream;
 use serde::Deserialize;
@@ -44,7 +44,7 @@ impl Fixture {
         }
     }
 
-    /// One pair as a block of its own.
+    /// One pair as a separate block.
     fn pair(&self, (i, j): (usize, usize)) -> Pair {
         let x = self.counts[i][j];
         let weight = (x / self.x_max).powf(self.alpha).min(1.0) as f32;
@@ -82,7 +82,7 @@ fn counts_are_those_of_numpy() {
     let pairs = Pairs::count(&text, &options, 48, &mut |_| {});
     let words = text.into_words();
     assert_eq!((0..words.len()).map(|i| words.get(i)).collect::<Vec<_>>(), fixture.words);
-    // Fewer words than buckets: each bucket has one word, with the bucket's number.
+    // Fewer words than buckets: each word has its own bucket, with the word's number.
     let mut seen = 0;
     for a in 0..BUCKETS {
         for s in 0..BUCKETS {
@@ -115,7 +115,7 @@ fn losses_and_steps_are_those_of_pytorch() {
 
 #[test]
 fn first_steps_are_the_gradient() {
-    // From fresh sums a step is rate times the gradient; a rate of 2^-10 scales without rounding.
+    // With initial sums, a step is the learning rate times the gradient; 2^-10 scales without rounding.
     let (fixture, rate) = (fixture(), 1.0 / 1024.0);
     let (words, contexts) = fixture.tables();
     let mut sums = (fixture.gradients.0.clone(), fixture.gradients.1.clone());
@@ -179,7 +179,7 @@ fn gradients_are_those_of_differences() {
 
 #[test]
 fn blocks_meet_every_pair_once() {
-    // More words than buckets, so that buckets have pairs of their own.
+    // More words than buckets, so that buckets also have pairs within themselves.
     let mut draws = Stream::new(5).draws();
     let mut word = || format!("w{}", draws.below(150).min(draws.below(150)));
     let mut sentence = || (0..12).map(|_| word()).collect::<Vec<_>>().join(" ");

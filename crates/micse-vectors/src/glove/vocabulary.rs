@@ -1,16 +1,16 @@
-//! Sentences as the numbers of their words: 0 is the most frequent one.
+//! Sentences as word numbers; 0 is the most frequent word.
 
 use super::{Options, Progress};
 use crate::tokens::{fold, tokens};
 use crate::words::Words;
 use crate::{Error, Result};
 
-/// Sentences between two reports of progress.
+/// Sentences between two progress reports.
 const REPORT: usize = 1 << 13;
 /// A word that is not in the vocabulary.
 const OUT: u32 = u32::MAX;
 
-/// A text as numbers of the vocabulary's words; other words are gone.
+/// A corpus as word numbers; words outside the vocabulary are removed.
 pub(super) struct Text {
     words: Words,
     ids: Vec<u32>,
@@ -19,8 +19,8 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Splits sentences, and numbers the words that occur `min_count` times by falling frequency, equally frequent ones
-    /// in the order in which they came.
+    /// Splits sentences and numbers the words with at least `min_count` occurrences by descending frequency; ties
+    /// are numbered in order of first occurrence.
     pub(super) fn read<S: AsRef<str>>(
         sentences: impl IntoIterator<Item = S>,
         options: &Options,
@@ -64,7 +64,7 @@ impl Text {
         Ok(Self::renumbered(words, &ids, &ends, &ranks))
     }
 
-    /// The text in other numbers, without words whose number is `OUT`.
+    /// The corpus with new numbers, without words whose number is `OUT`.
     fn renumbered(words: Words, ids: &[u32], ends: &[usize], ranks: &[u32]) -> Self {
         let mut text =
             Self { words, ids: Vec::with_capacity(ids.len()), ends: Vec::with_capacity(ends.len()) };
@@ -78,23 +78,23 @@ impl Text {
         text
     }
 
-    /// Tokens of words in the vocabulary.
+    /// Number of tokens in the vocabulary.
     pub(super) fn tokens(&self) -> usize {
         self.ids.len()
     }
 
-    /// Words of the vocabulary.
+    /// Number of words in the vocabulary.
     pub(super) fn words(&self) -> usize {
         self.words.len()
     }
 
-    /// The sentences, as numbers of words.
+    /// The sentences, as word numbers.
     pub(super) fn sentences(&self) -> impl Iterator<Item = &[u32]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, &end)| &self.ids[start..end])
     }
 
-    /// The vocabulary alone.
+    /// Only the vocabulary.
     pub(super) fn into_words(self) -> Words {
         self.words
     }

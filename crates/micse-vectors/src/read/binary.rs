@@ -1,4 +1,4 @@
-//! word2vec's binary format: behind the header, for each word its text, a space, D little-endian f32 and, from some
+//! word2vec's binary format: after the header, each word's text, a space, D little-endian f32 and, from some
 //! writers, a line feed.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
@@ -6,14 +6,14 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use super::{Header, Source};
 use crate::{Error, Result, WordVectors};
 
-/// No word is longer.
+/// The longest word.
 const LONGEST_WORD: u64 = 1 << 16;
-/// Words between two reports of progress.
+/// Words between two progress reports.
 const REPORT: usize = 1 << 14;
 
-const FETCH: &str = "fetch the file again";
+const FETCH: &str = "download the file again";
 
-/// Reads the records of a source that stands behind its header of so many bytes.
+/// Reads the records of a source that is positioned after its header of the given length.
 pub(super) fn read(
     source: Source,
     header: Header,
@@ -41,7 +41,7 @@ pub(super) fn read(
         };
         let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::UnexpectedEof => {
-                refused(format!("the file ends, {} words are promised", header.words), FETCH)
+                refused(format!("the file ends, but the header declares {} words", header.words), FETCH)
             }
             _ => Error::Read { path: path.clone(), source: error },
         };
@@ -49,7 +49,7 @@ pub(super) fn read(
         reader.by_ref().take(LONGEST_WORD).read_until(b' ', &mut word).map_err(failed)?;
         if word.pop() != Some(b' ') {
             if word.len() as u64 + 1 >= LONGEST_WORD {
-                return Err(refused(format!("no word in {LONGEST_WORD} bytes"), FETCH));
+                return Err(refused(format!("no word within {LONGEST_WORD} bytes"), FETCH));
             }
             return Err(failed(ErrorKind::UnexpectedEof.into()));
         }
@@ -58,15 +58,15 @@ pub(super) fn read(
         let text =
             std::str::from_utf8(text).map_err(|_| refused("a word that is not UTF-8".into(), FETCH))?;
         if text.is_empty() || text.contains('\n') {
-            let found = format!("'{}' is no word", text.escape_debug());
-            return Err(refused(found, "the header's dimension may be wrong; fetch the file again"));
+            let found = format!("'{}' is not a word", text.escape_debug());
+            return Err(refused(found, "the header's dimension may be wrong; download the file again"));
         }
         reader.read_exact(&mut bytes).map_err(failed)?;
         for (value, bytes) in row.iter_mut().zip(bytes.as_chunks().0) {
             *value = f32::from_le_bytes(*bytes);
         }
         if let Some(value) = row.iter().find(|value| !value.is_finite()) {
-            return Err(refused(format!("the vector of '{text}' holds {value}"), FETCH));
+            return Err(refused(format!("the vector of '{text}' contains {value}"), FETCH));
         }
         vectors.push(text, &row);
         offset += taken as u64;
@@ -79,7 +79,7 @@ pub(super) fn read(
     let ended = reader.by_ref().take(2).read_to_end(&mut rest);
     ended.map_err(|source| Error::Read { path: path.clone(), source })?;
     if !(rest.is_empty() || rest == b"\n") {
-        let found = format!("bytes behind the {} words that the header promises", header.words);
+        let found = format!("extra bytes after the {} words declared in the header", header.words);
         return Err(Error::Record { path, record: header.words + 1, offset, found, remedy: FETCH });
     }
     let (done, all) = reader.get_ref().progress();

@@ -1,8 +1,9 @@
-//! Reading word vectors: GloVe's text, word2vec's text and binary, each plain, Zstandard or gzip.
+//! Reads word vectors: GloVe's text, word2vec's text and binary, each plain, Zstandard or gzip.
 //!
-//! The formats are told apart by their beginning. A first line of two whole numbers is word2vec's header `N D`; after
-//! it the file is binary if the D values of the first word are no text. (With one or two dimensions that test can fail;
-//! nobody has such vectors.) Without a header the first line's numbers say the dimension.
+//! The formats are distinguished by their beginning. A first line of two integers is word2vec's header `N D`;
+//! after it, the file is binary if the D values of the first word are not text. (With one or two dimensions, this
+//! test can fail, but such vectors do not occur in practice.) Without a header, the numbers in the first line
+//! determine the dimension.
 mod binary;
 mod source;
 mod text;
@@ -13,7 +14,7 @@ use source::Source;
 
 use crate::{Error, Result, WordVectors};
 
-/// More entries than anybody's vectors have: a header above this is none.
+/// More entries than any real vector has; a header with a larger dimension is rejected.
 const MOST_DIMENSIONS: usize = 1 << 16;
 
 /// A word2vec header.
@@ -27,19 +28,19 @@ impl WordVectors {
     /// Reads a file of word vectors.
     ///
     /// # Errors
-    /// A missing file, one that holds nothing or another number of words than promised, a line or record with another
-    /// number of values, without a word, with NaN or infinity, or that is not UTF-8: each error names the file
-    /// and the line or word. Words given twice are no error, see [`duplicates`](Self::duplicates).
+    /// A missing file; a file without words or with a different number than its header declares; a line or record
+    /// with the wrong number of values, without a word, with NaN or infinity, or that is not UTF-8. Each error
+    /// names the file and the line or word. Repeated words are not an error, see [`duplicates`](Self::duplicates).
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_with(path, &mut |_, _| {})
     }
 
-    /// [`open`](Self::open), with progress: `progress` is told the bytes read and the file's bytes.
+    /// Like [`open`](Self::open), with progress: `progress` is called with the bytes read and the file size.
     ///
-    /// Memory holds the vectors and 32 MiB of text. Text is parsed in rayon's pool, in blocks of a fixed size.
+    /// Keeps the vectors and 32 MiB of text in memory. Text is parsed in rayon's pool, in blocks of a fixed size.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// As in [`open`](Self::open).
     pub fn open_with(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Self> {
         let mut source = Source::open(path)?;
         let first_line = source.peek_line()?;
@@ -62,7 +63,7 @@ impl WordVectors {
     }
 }
 
-/// The header in a first line, if it is one.
+/// The header in a first line, if there is one.
 fn header(line: &[u8]) -> Option<Header> {
     let text = std::str::from_utf8(line).ok()?;
     let mut fields = text.split_ascii_whitespace().map(|field| field.parse().ok());
@@ -80,19 +81,19 @@ fn check_header(header: Header, path: &Path) -> Result<()> {
         return Err(Error::Line {
             path: path.to_owned(),
             line: 1,
-            found: format!("a header that promises {} dimensions", header.dimension),
+            found: format!("a header that declares {} dimensions", header.dimension),
             remedy: "the header is `N D`: the number of words and the dimension",
         });
     }
     Ok(())
 }
 
-/// Bytes that hold the first record of a binary file, unless its word is very long.
+/// Enough bytes for the first record of a binary file, unless its word is very long.
 fn values_after_word(dimension: usize) -> usize {
     4 * dimension + 256
 }
 
-/// Whether what follows a header is binary: the values of the first word have control characters in them, or are not
+/// Whether the data after a header is binary: the values of the first word contain control characters, or are not
 /// UTF-8.
 fn is_binary(bytes: &[u8], dimension: usize) -> bool {
     let Some(space) = bytes.iter().position(|&byte| byte == b' ') else { return false };

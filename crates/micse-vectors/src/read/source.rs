@@ -1,4 +1,4 @@
-//! The bytes of a file, decompressed, with a look ahead and a count of what was read.
+//! The decompressed bytes of a file, with look-ahead and a count of the bytes read.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -13,22 +13,22 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 /// The first bytes of every gzip member.
 const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-/// A first line longer than this is none.
+/// A longer first line is rejected.
 const LONGEST_LINE: usize = 1 << 24;
-/// Bytes asked of the system at a time.
+/// Bytes per read from the system.
 const READ: usize = 1 << 17;
 
 pub(super) struct Source {
     path: PathBuf,
     reader: Box<dyn Read>,
-    /// Read ahead, not yet taken.
+    /// Read ahead, not yet consumed.
     ahead: Vec<u8>,
     bytes: u64,
     done: Rc<Cell<u64>>,
     compressed: bool,
 }
 
-/// A file that counts the bytes read of it.
+/// A file that counts the bytes read from it.
 struct Counted {
     file: File,
     done: Rc<Cell<u64>>,
@@ -80,17 +80,17 @@ impl Source {
         &self.path
     }
 
-    /// The file's bytes that were read, and all of them.
+    /// The number of file bytes read so far, and the file size.
     pub(super) fn progress(&self) -> (u64, u64) {
         (self.done.get(), self.bytes)
     }
 
-    /// The bytes that this source will give at most, if that is known.
+    /// The maximum number of bytes from this source, if known.
     pub(super) fn size(&self) -> Option<u64> {
         (!self.compressed).then_some(self.bytes)
     }
 
-    /// Reads until `count` bytes lie ahead, or the file ends; gives what lies ahead.
+    /// Reads until `count` bytes are available, or the file ends; returns the available bytes.
     pub(super) fn peek(&mut self, count: usize) -> Result<&[u8]> {
         while self.ahead.len() < count {
             let before = self.ahead.len();
@@ -109,7 +109,7 @@ impl Source {
         Ok(&self.ahead)
     }
 
-    /// The first line, with its line feed. It stays ahead.
+    /// The first line, with its line feed. It is not consumed.
     pub(super) fn peek_line(&mut self) -> Result<Vec<u8>> {
         let mut wanted = READ;
         loop {
@@ -124,14 +124,15 @@ impl Source {
         }
     }
 
-    /// Takes bytes that lie ahead.
+    /// Consumes available bytes.
     pub(super) fn skip(&mut self, count: usize) -> Result<()> {
         self.peek(count)?;
         self.ahead.drain(..count.min(self.ahead.len()));
         Ok(())
     }
 
-    /// Takes at least `least` bytes up to the end of a line; fewer only at the end of the file. Empty at its end.
+    /// Consumes at least `least` bytes, up to the end of a line; fewer only at the end of the file. Empty at the
+    /// end of the file.
     pub(super) fn lines(&mut self, least: usize) -> Result<Vec<u8>> {
         let mut searched = 0;
         let mut wanted = least;

@@ -1,7 +1,7 @@
-//! Text: `word v1 ... vD` on every line, blank lines aside.
+//! Text: `word v1 ... vD` on every line, except blank lines.
 //!
-//! Words may hold spaces (some of GloVe's 840B vectors do), so the values are the last D numbers of a line. What stands
-//! before them is the word, which must not end in a number itself: then the line has too many.
+//! Words can contain spaces (some in GloVe's 840B vectors do), so the values are the last D numbers of a line. The
+//! text before them is the word. It must not end in a number; otherwise the line has too many values.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use rayon::prelude::*;
 use super::{Header, MOST_DIMENSIONS, Source};
 use crate::{Error, Result, WordVectors};
 
-/// Bytes of a block that is parsed by one thread, and blocks parsed at a time. Both are fixed, so that memory
-/// does not depend on the threads.
+/// Bytes per block (parsed by one thread), and blocks parsed at a time. Both are fixed, so that memory does not
+/// depend on the number of threads.
 const BLOCK: usize = 1 << 22;
 const BLOCKS: usize = 8;
 
-const FETCH: &str = "a line is `word v1 ... vD`, in UTF-8; fetch the file again, or take the line out";
+const FETCH: &str = "use `word v1 ... vD` in UTF-8; download the file again, or remove the line";
 
-/// What is wrong with a line.
+/// A faulty line.
 struct Fault {
     /// The line in its block, from 0.
     line: usize,
@@ -30,13 +30,14 @@ struct Block {
     words: String,
     /// Where each word ends in `words`.
     ends: Vec<usize>,
-    /// All values, D a word.
+    /// All values, D per word.
     values: Vec<f32>,
-    /// Lines, blank ones too.
+    /// Number of lines, including blank ones.
     lines: usize,
 }
 
-/// The dimension that a first line without a header tells: its numbers, save a word that is one too.
+/// The dimension according to a first line without a header: its count of numbers, not counting a word that is a
+/// number.
 pub(super) fn dimension(path: &Path, line: &[u8]) -> Result<usize> {
     let refused = |found: String| Error::Line { path: path.to_owned(), line: 1, found, remedy: FETCH };
     if line.is_empty() {
@@ -47,12 +48,12 @@ pub(super) fn dimension(path: &Path, line: &[u8]) -> Result<usize> {
     let numbers = fields.iter().rev().take_while(|field| field.parse::<f32>().is_ok()).count();
     let dimension = numbers.min(fields.len().saturating_sub(1));
     if dimension == 0 || dimension > MOST_DIMENSIONS {
-        return Err(refused(format!("numbers behind a word: {dimension}")));
+        return Err(refused(format!("numbers after a word: {dimension}")));
     }
     Ok(dimension)
 }
 
-/// Reads the lines of a source that stands behind its header, if there is one.
+/// Reads the lines of a source that is positioned after its header, if there is one.
 pub(super) fn read(
     mut source: Source,
     header: Option<Header>,
@@ -61,7 +62,8 @@ pub(super) fn read(
 ) -> Result<WordVectors> {
     let mut vectors = WordVectors::empty(dimension);
     if let (Some(header), Some(size)) = (header, source.size()) {
-        // A word and its values take two bytes each at the least: a wrong header reserves no more than the file could fill.
+        // A word and its values take at least two bytes each, so a wrong header reserves no more than the file
+        // could fill.
         vectors.reserve(header.words.min(size as usize / (2 * dimension + 2) + 1));
     }
     let (mut line, mut found) = (1 + usize::from(header.is_some()), 0);
@@ -95,7 +97,7 @@ pub(super) fn read(
             found += block.ends.len();
         }
         if let (true, None, Some(size)) = (begins, header, source.size()) {
-            // As many lines to a byte as so far, and some more.
+            // As many lines per byte as so far, and some more.
             let all = size as f64 / bytes as f64 * found as f64;
             vectors.reserve((1.02 * (all - found as f64).max(0.0)) as usize);
         }
@@ -110,7 +112,7 @@ pub(super) fn read(
     }
 }
 
-/// The words and values of whole lines.
+/// The words and values of complete lines.
 fn parse(bytes: &[u8], dimension: usize) -> std::result::Result<Block, Fault> {
     let mut block = Block::default();
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -129,7 +131,7 @@ fn parse(bytes: &[u8], dimension: usize) -> std::result::Result<Block, Fault> {
     Ok(block)
 }
 
-/// The word of a line, and its last numbers in `values`.
+/// The word of a line; its last numbers are written to `values`.
 fn split<'a>(line: &'a str, values: &mut [f32]) -> std::result::Result<&'a str, String> {
     let expected = values.len();
     let mut rest = line;
@@ -140,16 +142,16 @@ fn split<'a>(line: &'a str, values: &mut [f32]) -> std::result::Result<&'a str, 
                 rest = rest[..gap].trim_end_matches([' ', '\t']);
                 field
             }
-            // The word's own place: a line that begins with a gap has no word, and ends up here empty.
+            // The word itself: a line that begins with a gap has no word, and ends up here empty.
             None => {
-                return Err(format!("{expected} numbers are expected behind the word, there are {from_end}"));
+                return Err(format!("expected {expected} numbers after the word, found {from_end}"));
             }
         };
         *value = field.parse().map_err(|_| {
-            format!("'{field}' is no number; {expected} are expected behind the word, there are {from_end}")
+            format!("'{field}' is not a number; expected {expected} numbers after the word, found {from_end}")
         })?;
         if !value.is_finite() {
-            return Err(format!("the value {field}"));
+            return Err(format!("the value {field} is not a finite f32"));
         }
     }
     if rest.is_empty() {
@@ -157,7 +159,7 @@ fn split<'a>(line: &'a str, values: &mut [f32]) -> std::result::Result<&'a str, 
     }
     match rest.bytes().rposition(is_gap).map(|gap| &rest[gap + 1..]) {
         Some(last) if last.parse::<f32>().is_ok() => {
-            Err(format!("more than {expected} numbers behind the word, the first of them {last}"))
+            Err(format!("more than {expected} numbers after the word: {last} is a number too"))
         }
         _ => Ok(rest),
     }

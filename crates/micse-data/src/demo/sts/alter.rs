@@ -2,7 +2,7 @@
 use crate::demo::meaning::{Common, Drawer, Frame, Number, Participant, Richness};
 use crate::demo::vocabulary::{COUNTS, Meaning, overlap};
 
-/// What was done to a meaning.
+/// How a meaning is altered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::demo) enum Level {
     Unrelated,
@@ -24,7 +24,7 @@ impl Level {
         f64::from(self as u8) / 2.0
     }
 
-    /// The name in the files.
+    /// The name in the STS files.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Unrelated => "unrelated",
@@ -42,7 +42,7 @@ impl Level {
     }
 }
 
-/// The altered frame; `None` where the frame does not allow the alteration (a new one is drawn then).
+/// The altered frame; `None` if the frame does not allow the alteration (a new frame is drawn then).
 pub(super) fn alter(drawer: &mut Drawer, frame: &Frame, level: Level) -> Option<Frame> {
     let mut other = frame.clone();
     match level {
@@ -82,7 +82,7 @@ pub(super) fn alter(drawer: &mut Drawer, frame: &Frame, level: Level) -> Option<
     Some(other)
 }
 
-/// All words that could stand for the event and its participants.
+/// All words that can express the event and its participants.
 fn used(drawer: &Drawer, frame: &Frame) -> Vec<&'static str> {
     let mut words = drawer.event(frame.domain, frame.event).verb.clone();
     let participants = [Some(&frame.agent), frame.object.as_ref(), frame.complement.as_ref()];
@@ -94,8 +94,8 @@ fn used(drawer: &Drawer, frame: &Frame) -> Vec<&'static str> {
     words
 }
 
-/// A frame of another meaning in the same shape: which slots are filled, tense, determiners and numbers; time and
-/// manner are often the very same.
+/// A frame of another meaning with the same shape: filled slots, tense, determiners and numbers. Time and manner
+/// are often copied too.
 fn shaped_like(drawer: &mut Drawer, frame: &Frame, domain: usize) -> Option<Frame> {
     let shape = &frame.details;
     let rich = |there: bool| if there { 1.0 } else { 0.0 };
@@ -129,7 +129,7 @@ fn shaped_like(drawer: &mut Drawer, frame: &Frame, domain: usize) -> Option<Fram
     Some(other)
 }
 
-/// Copies number, determiner and whether there is an adjective.
+/// Copies number, determiner and the presence of an adjective.
 fn copy_form(drawer: &mut Drawer, from: &Participant, domain: usize, to: &mut Participant) {
     let (Participant::Common(from), Participant::Common(to)) = (from, to) else { return };
     to.determiner = from.determiner;
@@ -139,7 +139,7 @@ fn copy_form(drawer: &mut Drawer, from: &Participant, domain: usize, to: &mut Pa
     to.adjective = from.adjective.map(|_| drawer.below(drawer.kind(domain, to.kind).adjectives.len()));
 }
 
-/// Leaves out an adjective of agent or object, or adds one.
+/// Removes an adjective from agent or object, or adds one.
 fn toggle_adjective(drawer: &mut Drawer, frame: &mut Frame) -> Option<()> {
     let domain = frame.domain;
     let on_agent = frame.object.is_none() || drawer.chance(0.5);
@@ -154,7 +154,7 @@ fn toggle_adjective(drawer: &mut Drawer, frame: &mut Frame) -> Option<()> {
     Some(())
 }
 
-/// Leaves out or changes so many different details.
+/// Removes or changes this many different details.
 fn change_details(drawer: &mut Drawer, frame: &mut Frame, count: usize) -> Option<()> {
     let mut there = Vec::new();
     let details = &frame.details;
@@ -199,7 +199,7 @@ fn change_details(drawer: &mut Drawer, frame: &mut Frame, count: usize) -> Optio
     Some(())
 }
 
-/// Leaves a detail out, or replaces it by one that shares no word.
+/// Removes a detail, or replaces it with one that shares no word.
 fn change(detail: &mut Option<&'static Meaning>, new: &'static Meaning, drop: bool) -> Option<()> {
     if !drop && overlap((*detail)?, new) {
         return None;
@@ -218,7 +218,7 @@ fn counted(frame: &mut Frame) -> Option<&mut Common> {
     })
 }
 
-/// Puts another noun of a fitting kind in the place of agent or object; an adjective is left out with it half the time.
+/// Replaces the noun of agent or object with another of a suitable kind; half the time, its adjective is dropped.
 fn change_participant(drawer: &mut Drawer, frame: &mut Frame) -> Option<()> {
     let domain = frame.domain;
     let event = drawer.event(domain, frame.event);
@@ -232,7 +232,7 @@ fn change_participant(drawer: &mut Drawer, frame: &mut Frame) -> Option<()> {
         return None;
     };
     let words = &drawer.kind(domain, kind).nouns[noun];
-    // Another class would need other adverbs.
+    // Another class needs other adverbs.
     if overlap(&others, &words.words)
         || drawer.kind(domain, kind).class != drawer.kind(domain, common.kind).class
     {
@@ -248,7 +248,7 @@ fn change_participant(drawer: &mut Drawer, frame: &mut Frame) -> Option<()> {
     Some(())
 }
 
-/// Puts another event in the place of the frame's, one that agent and object can take part in.
+/// Replaces the frame's event with another one that allows the same agent and object.
 fn change_event(drawer: &mut Drawer, frame: &mut Frame) -> Option<()> {
     let (Participant::Common(agent), object) = (&frame.agent, frame.object.as_ref()) else { return None };
     let old = drawer.event(frame.domain, frame.event);

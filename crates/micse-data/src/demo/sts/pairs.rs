@@ -25,7 +25,7 @@ pub(super) const LEVELS: [Level; 11] = [
     Level::Paraphrase,
 ];
 
-/// Enough said that something can be changed.
+/// Enough details that one can be changed.
 const RICHNESS: Richness =
     Richness { names: 0.0, adjective: 0.4, time: 0.6, place: 0.5, manner: 0.4, reason: 0.3 };
 
@@ -40,7 +40,7 @@ pub(in crate::demo) struct Graded {
 pub(super) struct Writer<'a> {
     lexicon: &'static Lexicon,
     draws: &'a mut Draws,
-    /// Sentences written so far: none comes twice.
+    /// Sentences written so far, to avoid repeats.
     seen: HashSet<String>,
 }
 
@@ -49,7 +49,7 @@ impl<'a> Writer<'a> {
         Self { lexicon, draws, seen: HashSet::new() }
     }
 
-    /// Draws until a pair of this level comes out.
+    /// Draws until a pair of this level results.
     pub(super) fn pair(&mut self, level: Level) -> Graded {
         loop {
             if let Some(pair) = self.attempt(level) {
@@ -81,7 +81,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// How often the second sentence takes other words and another form.
+/// How often the second sentence uses other words and another form.
 fn other_words(level: Level) -> f64 {
     match level {
         Level::Paraphrase => 1.0,
@@ -92,14 +92,14 @@ fn other_words(level: Level) -> f64 {
     }
 }
 
-/// Any form that the frame allows.
+/// Any form allowed by the frame.
 fn style(drawer: &mut Drawer, frame: &Frame) -> Style {
     let voice = if frame.object.is_some() && drawer.chance(0.4) { Voice::Passive } else { Voice::Active };
     let front = *drawer.one_of(&[Front::Nothing, Front::Nothing, Front::Time, Front::Place, Front::Reason]);
     fitted(Style { voice, front }, frame)
 }
 
-/// The same form as far as the frame allows it.
+/// The same form, as far as the frame allows it.
 fn fitted(style: Style, frame: &Frame) -> Style {
     let voice = if frame.object.is_some() { style.voice } else { Voice::Active };
     Style { voice, front: style.front }

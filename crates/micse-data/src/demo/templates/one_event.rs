@@ -163,7 +163,7 @@ fn be(present: bool, plural: bool) -> &'static str {
     }
 }
 
-/// Whether `very` can stand before an adjective.
+/// Whether `very` can precede an adjective.
 fn gradable(adjective: &str) -> bool {
     const ABSOLUTE: [&str; 12] = [
         "first", "final", "missing", "daily", "weekly", "annual", "yearly", "electric", "left", "right",

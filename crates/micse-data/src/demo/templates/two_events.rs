@@ -48,7 +48,7 @@ pub(super) fn subordinate(writer: &mut Writer) -> Option<String> {
         _ => &["if", "whenever", "because", "unless", "until"][..],
     };
     let word = writer.one_of(words);
-    // In the past, what came after follows a pluperfect.
+    // In the past tense, the earlier event takes the past perfect.
     if word == "after" {
         first.tense = Tense::PastPerfect;
     }

@@ -1,10 +1,10 @@
-//! Words that fit every domain: times, manners, adjectives by class, names, numbers.
+//! Words shared by all domains: times, manners, adjectives by class, names, numbers.
 
-/// Names that take a masculine pronoun.
+/// Names with a masculine pronoun.
 pub(super) const MEN: &str = "John, David, Peter, Thomas, Robert, Paul, George, Henry, Daniel, Martin, Frank, Simon, \
     Arthur, Adam, Edward, Philip, Samuel, Oscar, Victor, Ahmed, Carlos, Ivan";
 
-/// Names that take a feminine pronoun.
+/// Names with a feminine pronoun.
 pub(super) const WOMEN: &str = "Mary, Anna, Sarah, Emma, Laura, Alice, Helen, Julia, Clara, Ruth, Susan, Maria, \
     Elizabeth, Jane, Nina, Sofia, Margaret, Rosa, Diana, Grace, Lucy, Fatima";
 
@@ -32,37 +32,37 @@ pub(super) const ANIMAL_MANNERS: &str = "quickly/rapidly/swiftly, slowly, quietl
 pub(super) const THING_MANNERS: &str = "suddenly/all of a sudden, slowly/gradually, quickly/rapidly, \
     partly/in part, unexpectedly/without warning";
 
-/// Times that go with the past.
+/// Times for the past tense.
 pub(super) const PAST_TIMES: &str = "yesterday, last week, last month, last year, last summer, a few days ago/some \
     days ago, two weeks ago/a fortnight ago, a year ago, three months ago, long ago/a long time ago, \
     on Monday, on Tuesday, on Wednesday, on Thursday, on Friday, in January, in March, in May, in August, in October, \
     last night/yesterday evening, earlier this week, once/at one time";
 
-/// Times that go with every tense but the perfect.
+/// Times for every tense but the perfect.
 pub(super) const ANY_TIMES: &str = "in the morning, at noon/at midday, before sunrise/before dawn, after dark/after \
     nightfall, in the afternoon, in the evening, in the middle of the night/late at night, during the holidays/over \
     the holidays, in spring/in springtime, in the summer, in autumn/in the fall, in winter/in wintertime, at the \
     weekend/on the weekend, after lunch/after the midday meal, before breakfast, at midnight, during the \
     break/during the pause";
 
-/// Times that go with habits.
+/// Times for habits.
 pub(super) const HABIT_TIMES: &str = "every day/each day, every morning/each morning, on most days, twice a week, once \
     a year, on Sundays/every Sunday, these days/nowadays, now and then/from time to time/occasionally, every \
     evening/each evening, every winter/each winter";
 
-/// Times that go with what is under way.
+/// Times for ongoing events.
 pub(super) const NOW_TIMES: &str = "right now/at this very moment, at the moment/at present, today, this morning, \
     this week";
 
-/// Times that go with the future.
+/// Times for the future.
 pub(super) const FUTURE_TIMES: &str = "tomorrow, next week, next month, next year, soon/before long, in two \
     days/in two days' time, later today, tonight/this evening, by the end of the month, the day after tomorrow";
 
-/// Times that go with the perfect.
+/// Times for the perfect.
 pub(super) const PERFECT_TIMES: &str = "twice/two times, recently/lately, this year, so far/until now, many \
     times/on many occasions, since the spring";
 
-/// Adjectives of one scale: no two of them are said of the same thing at once.
+/// Adjectives of one scale: no two of them describe the same thing at once.
 pub(in crate::demo) const SCALES: [&[&str]; 19] = [
     &["new", "old", "ancient", "modern", "young", "ruined", "outdated", "contemporary", "historic", "novel"],
     &["large", "small", "tiny", "enormous", "massive", "short", "long", "tall", "brief", "narrow"],
@@ -97,7 +97,7 @@ pub(in crate::demo) const SCALES: [&[&str]; 19] = [
     ],
 ];
 
-/// Number words from two on, as plurals count.
+/// Number words from two upwards, for plurals.
 pub(in crate::demo) const COUNTS: [&str; 14] = [
     "two",
     "three",

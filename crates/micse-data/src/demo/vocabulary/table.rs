@@ -1,10 +1,10 @@
 //! The written form of the vocabulary: short strings in constants, one domain each.
 //!
-//! In every list, entries stand between commas, and words of one meaning between slashes: `soup/broth, stew` is two
-//! meanings. A noun marked `~` has no plural and takes no article of number (`~rice`). Events name kinds of nouns by
-//! their names, with spaces between: these typed slots are what makes the sentences sensible.
+//! In every list, commas separate entries and slashes separate synonyms: `soup/broth, stew` is two meanings. A
+//! noun marked `~` is uncountable: it has no plural and no indefinite article (`~rice`). Events refer to kinds of
+//! nouns by their names, separated by spaces. These typed slots make the sentences plausible.
 
-/// What a kind of nouns can do: it decides adverbs, adjectives and relative pronouns.
+/// The class of a kind of nouns: it determines adverbs, adjectives and relative pronouns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::demo) enum Class {
     Person,
@@ -12,19 +12,19 @@ pub(in crate::demo) enum Class {
     Thing,
 }
 
-/// A domain as written.
+/// A domain in its written form.
 pub(super) struct DomainTable {
     pub(super) name: &'static str,
     /// The group of domains it belongs to: a subset of the demo STS.
     pub(super) group: &'static str,
-    /// First and last year in which something may have happened.
+    /// First and last year for events of this domain.
     pub(super) years: (u16, u16),
     pub(super) kinds: &'static [KindTable],
     pub(super) events: &'static [EventTable],
     pub(super) places: &'static str,
-    /// Reasons that need a will.
+    /// Reasons that require intention.
     pub(super) purposes: &'static str,
-    /// Reasons that need none.
+    /// Reasons that do not.
     pub(super) causes: &'static str,
 }
 
@@ -48,13 +48,13 @@ pub(super) const fn things(name: &'static str, nouns: &'static str, adjectives: 
     KindTable { name, class: Class::Thing, nouns, adjectives }
 }
 
-/// Who can do what to whom; each verb meaning in `verbs` is an event of its own.
+/// Who can do what to whom; each verb meaning in `verbs` is a separate event.
 pub(super) struct EventTable {
     pub(super) agents: &'static str,
     pub(super) verbs: &'static str,
     /// Empty for verbs without an object.
     pub(super) objects: &'static str,
-    /// A preposition and the kinds after it, for verbs with a second complement.
+    /// A preposition and the kinds that can follow it, for verbs with a second complement.
     pub(super) complement: Option<(&'static str, &'static str)>,
 }
 
