@@ -1,4 +1,4 @@
-//! What the report is made from: the cells of a sweep with their results, manifests and metrics.
+//! The report's input: the cells of a sweep with their results, manifests and metrics.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -10,18 +10,18 @@ use crate::chart::look::Looks;
 use crate::comparison::over_seeds;
 use crate::{AVERAGE, Comparison, Comparisons, Error, Grid, Hole, Result, Results};
 
-/// A sweep as it stands.
+/// The current state of a sweep.
 pub(crate) struct Sweep {
     pub(crate) grid: Grid,
     pub(crate) results: Results,
     pub(crate) comparisons: Option<Comparisons>,
-    /// The finished cells, in the sweep's order.
+    /// The finished cells, in sweep order.
     pub(crate) runs: Vec<Run>,
-    /// Methods with training and at least one result, in the sweep's order.
+    /// Methods with training and at least one result, in sweep order.
     pub(crate) methods: Vec<String>,
-    /// Rows without training, with their score.
+    /// Rows without training, with their scores.
     pub(crate) untrained: Vec<(String, f64)>,
-    /// Sizes with at least one result, small to large.
+    /// Sizes with at least one result, in ascending order.
     pub(crate) sizes: Vec<Size>,
     pub(crate) looks: Looks,
     /// What the headline score is: `Spearman × 100, average of 7 tasks`.
@@ -31,7 +31,7 @@ pub(crate) struct Sweep {
 /// A training-set size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Size {
-    /// As it was asked for: `0.1%`, `1000`.
+    /// As requested: `0.1%`, `1000`.
     pub(crate) name: String,
     pub(crate) sentences: usize,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Run {
     pub(crate) finished: SystemTime,
 }
 
-/// A line of `metrics.jsonl`; what is no number in the file is NaN.
+/// A line of `metrics.jsonl`; NaN where the file has no number.
 pub(crate) struct Metrics {
     pub(crate) step: usize,
     pub(crate) loss: f64,
@@ -54,7 +54,7 @@ pub(crate) struct Metrics {
 }
 
 impl Size {
-    /// `1,000 sentences`, and the share where the size was asked for as one.
+    /// `1,000 sentences`; `10% (1,000 sentences)` if the size was requested as a share.
     pub(crate) fn words(&self) -> String {
         let count = thousands(self.sentences);
         if self.name == self.sentences.to_string() {
@@ -119,17 +119,17 @@ impl Sweep {
         Ok(sweep)
     }
 
-    /// The name of the row that others are compared with.
+    /// The row that all others are compared with.
     pub(crate) fn baseline(&self) -> Option<&str> {
         self.comparisons.as_ref().map(|c| c.baseline.as_str())
     }
 
-    /// A method's headline score against the baseline's.
+    /// A method's headline score compared with the baseline's.
     pub(crate) fn against_baseline(&self, method: &str, size: &str) -> Option<&Comparison> {
         self.comparisons.as_ref()?.get(method, size, self.results.headline()?)
     }
 
-    /// Methods by their best mean at any size, the highest first.
+    /// Methods by their best mean at any size, highest first.
     fn best_first(&self) -> Vec<String> {
         let best = |method: &String| {
             let means = self.sizes.iter().filter_map(|s| self.summary(method, &s.name)).map(|s| s.mean);
@@ -145,19 +145,19 @@ impl Sweep {
         self.runs.iter().filter(move |r| r.result.method == method && r.result.size.as_deref() == Some(size))
     }
 
-    /// Mean and deviation of the headline score over seeds.
+    /// Mean and standard deviation of the headline score over seeds.
     pub(crate) fn summary(&self, method: &str, size: &str) -> Option<Summary> {
         let values: Vec<f64> = self.runs_of(method, size).map(Run::score).collect();
         Summary::of(&values)
     }
 
-    /// A method's headline score against another's, over their common seeds.
+    /// A method's headline score compared with another's, over their common seeds.
     pub(crate) fn difference(&self, method: &str, other: &str, size: &str) -> Result<Option<Comparison>> {
         let Some(headline) = self.results.headline() else { return Ok(None) };
         over_seeds(&self.results, method, other, size, headline)
     }
 
-    /// Distinct values of the finished runs, in their order.
+    /// Distinct values of the finished runs, in run order.
     pub(crate) fn distinct(&self, of: impl Fn(&Run) -> Option<String>) -> Vec<String> {
         let mut values = Vec::new();
         self.runs.iter().filter_map(of).for_each(|value| push_new(&mut values, &value));
@@ -175,7 +175,7 @@ impl Run {
             result: result.clone(),
             manifest: read(&manifest)?
                 .parse()
-                .map_err(|e| Error::file(&manifest, format!("not a run's description ({e})")))?,
+                .map_err(|e| Error::file(&manifest, format!("not a valid run description ({e})")))?,
             metrics: if metrics.is_file() { Metrics::parse(&metrics, &read(&metrics)?)? } else { Vec::new() },
             finished: time.map_err(|e| Error::file(&finished, e))?,
         })
@@ -186,7 +186,7 @@ impl Run {
         self.result.scores.average
     }
 
-    /// The manifest's value under a path of keys, as text.
+    /// The manifest value under a path of keys, as text.
     pub(crate) fn fact(&self, path: &[&str]) -> Option<String> {
         let mut value = self.manifest.get(*path.first()?)?;
         for key in &path[1..] {
@@ -208,14 +208,14 @@ impl Metrics {
         let broken = |line: usize| {
             Error::file(
                 path,
-                format!("line {line} is no step's figures; delete the folder to run the cell again"),
+                format!("line {line} is not a valid metrics line; delete the folder and rerun the sweep"),
             )
         };
         let mut all = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line: serde_json::Value = serde_json::from_str(line).map_err(|_| broken(index + 1))?;
             let step = line["step"].as_u64().ok_or_else(|| broken(index + 1))? as usize;
-            // JSON has no NaN: it is written as null.
+            // JSON has no NaN; it is written as null.
             let figure = |key: &str| line[key].as_f64().unwrap_or(f64::NAN);
             let terms = line["terms"].as_object().into_iter().flatten();
             all.push(Self {
@@ -230,7 +230,7 @@ impl Metrics {
     }
 }
 
-/// Why a cell has no result, or how far it came.
+/// Why a cell has no result, or how far it got.
 pub(super) fn state(hole: &Hole) -> Result<String> {
     if let Some(reason) = &hole.reason {
         return Ok(format!("failed: {reason}"));
@@ -242,7 +242,7 @@ pub(super) fn state(hole: &Hole) -> Result<String> {
         return Ok(if started { "started, no result yet" } else { "not started" }.into());
     }
     let metrics = std::fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
-    // A run at work may be in the middle of its last line.
+    // A running process may be in the middle of writing the last line.
     let step = metrics.lines().rev().find_map(|line| {
         let value: serde_json::Value = serde_json::from_str(line).ok()?;
         value["step"].as_u64()
@@ -265,7 +265,9 @@ mod tests {
     #[test]
     fn a_broken_line_of_metrics_is_named() {
         let text = "{\"step\":1,\"loss\":null,\"terms\":{\"ami\":-0.5}}\n{\"step\"";
-        let Err(error) = Metrics::parse(Path::new("metrics.jsonl"), text) else { panic!("it is broken") };
+        let Err(error) = Metrics::parse(Path::new("metrics.jsonl"), text) else {
+            panic!("no error for a broken line")
+        };
         assert!(error.to_string().contains("line 2"), "{error}");
         let lines =
             Metrics::parse(Path::new("metrics.jsonl"), text.lines().next().unwrap_or_default()).unwrap();
