@@ -17,7 +17,7 @@ pub(crate) struct Provenance {
 }
 
 impl Provenance {
-    /// Compares a cell's `run.toml` with those of the cells added before.
+    /// Compares a cell's `run.toml` with the cells added before.
     ///
     /// # Errors
     /// The cell has a different encoder, evaluation set, engine, precision, device or version, or a different corpus

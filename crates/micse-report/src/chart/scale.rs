@@ -28,7 +28,7 @@ impl Scale {
     }
 }
 
-/// The step of 1, 2 or 5 times a power of ten that gives closest to `about` ticks.
+/// The step of 1, 2 or 5 times a power of ten that makes the number of ticks closest to `about`.
 fn step(low: f64, high: f64, about: usize) -> f64 {
     let raw = (high - low) / about.max(1) as f64;
     let power = 10f64.powf(raw.log10().floor());

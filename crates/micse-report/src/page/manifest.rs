@@ -1,4 +1,4 @@
-//! The last section: the settings behind the runs, and the missing cells.
+//! The last section: the settings of the runs, and the missing cells.
 
 use super::data::{Run, Sweep, state};
 use super::html::Page;
