@@ -32,7 +32,7 @@ fn overlap_counts_what_stands_in_the_text() {
     let notes = folder.path().join("notes.txt");
     // One sentence unchanged, one with different case and punctuation, and one that no test set contains.
     let dressed = first.second.to_uppercase().replace('.', " !");
-    std::fs::write(&notes, format!("Nothing of the kind stands there.\n{}\n{dressed}\n", first.first))
+    std::fs::write(&notes, format!("No test set contains this sentence.\n{}\n{dressed}\n", first.first))
         .unwrap();
     let asked = ["--json", "data", "overlap", notes.to_str().unwrap(), "demo"];
     let told: Value = serde_json::from_str(&micse(&asked).output()).unwrap();

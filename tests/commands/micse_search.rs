@@ -211,7 +211,7 @@ fn compare_shows_what_both_models_find() {
         }
     }
     let want = (sum / (300.0 * 299.0 / 2.0)).ln();
-    assert!((other["uniformity"][0].as_f64().expect("a figure") - want).abs() < 1e-4);
+    assert!((other["uniformity"][0].as_f64().expect("a number") - want).abs() < 1e-4);
     let plain = micse(&[
         "compare",
         "demo",

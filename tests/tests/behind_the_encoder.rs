@@ -41,7 +41,7 @@ fn kept_models_score_as_their_results_say() {
         let (again, modules) = score_of_folder(&setting, name);
         assert!(
             (again - result.scores.average).abs() < 1e-9,
-            "{name}: {again}, but the result says {}",
+            "{name}: {again}, but the result has {}",
             result.scores.average
         );
         assert_eq!(modules.get(2).map(String::as_str), module, "{name}: {modules:?}");

@@ -189,7 +189,7 @@ fn rows(folder: &Path) -> Vec<Vec<f32>> {
 }
 
 fn open_error(folder: &Path) -> String {
-    SentenceModel::open(folder).err().expect("a folder that is refused").to_string()
+    SentenceModel::open(folder).err().expect("a folder that is rejected").to_string()
 }
 
 fn write_text(folder: &Path, name: &str, text: &str) {

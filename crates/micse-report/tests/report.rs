@@ -105,9 +105,9 @@ fn points_stand_where_their_numbers_are() {
 
     // All seeds have the same difference, and the summary states these numbers.
     for words in [
-        "With 100 sentences, micse is best with 55.00 ± 1.41 (mean ± standard deviation over 2 seeds), 5.00 points above \
+        "With 100 sentences, micse is best at 55.00 ± 1.41 (mean ± standard deviation over 2 seeds), 5.00 points above \
          simcse (the same for each of 2 seeds: no interval).",
-        "With 10,000 sentences, micse is best with 57.00",
+        "With 10,000 sentences, micse is best at 57.00",
     ] {
         assert!(page.contains(words), "not in the summary: {words}\n{}", summary(&page));
     }

@@ -125,7 +125,7 @@ fn best_at(sweep: &Sweep, size: &Size) -> Option<String> {
     let mut text = vec![if scores.len() == 1 {
         format!("With {}, {best} scores {}{runs}", size.words(), score.short())
     } else {
-        format!("With {}, {best} is best with {}{runs}", size.words(), score.short())
+        format!("With {}, {best} is best at {}{runs}", size.words(), score.short())
     }];
     if let Some(baseline) = sweep.baseline() {
         if baseline == best.as_str() {

@@ -41,7 +41,7 @@ pub(super) fn published(page: &mut Page, sweep: &Sweep, sheet: Option<Sheet>) ->
     };
     page.section("published", "Comparison with published scores");
     page.paragraph(
-        "The last column lists how the published setting differs from this sweep. Where it lists anything, compare the \
+        "The last column lists known differences from this sweep. Where it lists one, compare the \
          order of methods and the size of differences, not absolute scores.",
     );
     if let Some((curves, table)) = curves(sweep, &Paper::load()?) {
