@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the figures are there and fit one another. How large they are is not tested.
+//! `cargo xtask bench`: all numbers are reported and consistent with each other. Their size is not tested.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn bench(folder: &Path, arguments: &[&str]) -> serde_json::Value {
 }
 
 fn number(report: &serde_json::Value, key: &str) -> f64 {
-    let value = report[key].as_f64().unwrap_or_else(|| panic!("{key} is no number in {report}"));
+    let value = report[key].as_f64().unwrap_or_else(|| panic!("{key} is not a number in {report}"));
     assert!(value > 0.0, "{key} in {report}");
     value
 }
@@ -49,12 +49,12 @@ fn training_and_encoding_are_measured() {
         .iter()
         .map(|part| number(&report["ms_of_step"], part))
         .sum();
-    // Two steps: their mean is their median. What the parts leave out is moving a few numbers.
+    // The mean of two steps is their median. The parts omit only the copying of a few numbers.
     assert!(parts <= median * 1.001, "{report}");
     let outside = number(&report, "outside_engine_share");
     assert!(outside < 1.0, "{report}");
 
-    // The same two steps in chunks: the same loss, the same useful work.
+    // The same two steps in chunks have the same loss and the same useful work.
     let chunked = bench(folder.path(), &[&plain[..], &["--chunk", "5"]].concat());
     let loss = |report: &serde_json::Value| number(report, "loss");
     assert!((loss(&chunked) - loss(&report)).abs() < 1e-4, "{chunked} and {report}");

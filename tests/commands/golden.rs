@@ -1,4 +1,4 @@
-//! `cargo xtask golden`: the reference values that the repository carries, and one that is wrong.
+//! `cargo xtask golden`: the reference values in the repository, and one that is wrong.
 
 use micse_tests::{external_data, run};
 

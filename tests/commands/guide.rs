@@ -1,4 +1,4 @@
-//! The guide `docs/adapt-to-your-domain.md`, followed to the letter.
+//! Runs every command of `docs/adapt-to-your-domain.md` exactly as written.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use micse_tests::root;
 
-/// The lines of a text's `sh` blocks.
+/// The lines of the `sh` blocks of a text.
 fn commands(text: &str) -> Vec<&str> {
     let mut inside = false;
     let mut lines = Vec::new();
@@ -21,7 +21,7 @@ fn commands(text: &str) -> Vec<&str> {
     lines
 }
 
-/// The words of a line as a shell has them; quotes are the only thing it knows.
+/// Splits a line into words like a shell; only double quotes are supported.
 fn words(line: &str) -> Vec<OsString> {
     line.split('"')
         .enumerate()
@@ -30,7 +30,7 @@ fn words(line: &str) -> Vec<OsString> {
         .collect()
 }
 
-/// What a reader of the guide has: a file of sentences, and scored pairs.
+/// Writes the files of a reader of the guide: a corpus and scored pairs.
 fn reader_files(folder: &Path) {
     let notes: Vec<String> = micse::data::Corpus::demo().iter().take(300).map(str::to_owned).collect();
     std::fs::write(folder.join("notes.txt"), notes.join("\n")).expect("notes.txt");
@@ -48,14 +48,14 @@ fn every_command_of_the_guide_works() {
     let text = std::fs::read_to_string(root().join("docs/adapt-to-your-domain.md")).expect("the guide");
     let lines = commands(&text);
     assert!(lines.len() >= 9, "{lines:?}");
-    // Inside the repository, where `demo` is found.
+    // Inside the repository, so that `demo` is found.
     std::fs::create_dir_all(root().join("runs")).expect("a folder");
     let folder = tempfile::Builder::new().prefix("guide-").tempdir_in(root().join("runs")).expect("a folder");
     reader_files(folder.path());
     let mut told = String::new();
     for line in lines {
         let words = words(line);
-        assert_eq!(words[0], "micse", "a command of the guide: {line}");
+        assert_eq!(words[0], "micse", "the guide must only run micse: {line}");
         let output = Command::new(env!("CARGO_BIN_EXE_micse"))
             .args(&words[1..])
             .current_dir(folder.path())
@@ -65,16 +65,16 @@ fn every_command_of_the_guide_works() {
         let [out, err] =
             [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         assert!(output.status.success(), "{line}\n{out}{err}");
-        assert!(!(out.is_empty() && err.is_empty()), "{line} says nothing");
+        assert!(!(out.is_empty() && err.is_empty()), "{line} prints nothing");
         told.push_str(&out);
         told.push_str(&err);
     }
     for said in ["300 sentences", "uniformity", "Spearman", "hospital"] {
-        assert!(told.contains(said), "{said:?} is not in what the commands say:\n{told}");
+        assert!(told.contains(said), "{said:?} is not in the output of the commands:\n{told}");
     }
     for file in
         ["my-run/model/model.safetensors", "my-run/model/README.md", "notes.npy", "my-model/modules.json"]
     {
-        assert!(folder.path().join(file).is_file(), "{file} is there");
+        assert!(folder.path().join(file).is_file(), "{file} is missing");
     }
 }

@@ -22,7 +22,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).expect(text)
 }
 
-/// Rows of a NumPy file of f32, by the format's description.
+/// The rows of a NumPy file of f32, read according to the format specification.
 fn npy(path: &Path) -> Vec<Vec<f32>> {
     let bytes = std::fs::read(path).expect("a file");
     assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
@@ -38,7 +38,7 @@ fn npy(path: &Path) -> Vec<Vec<f32>> {
     values.chunks(shape[1]).map(<[f32]>::to_vec).collect()
 }
 
-/// 1,100 different sentences, more than a chunk, some of them long.
+/// 1,100 different sentences, more than one chunk, some of them long.
 fn notes() -> Vec<String> {
     let sentence = |(i, s): (usize, String)| if i % 100 == 7 { vec![s; 12].join(" ") } else { s };
     let numbered = (0..1100).map(|i| format!("note {i}: {}", ["pump", "valve", "river", "bank"][i % 4]));
@@ -59,7 +59,7 @@ fn all_outputs_hold_what_the_library_encodes() {
     }
     let rows = npy(&path("new/rows.npy"));
     let encoder = SentenceModel::open(root().join("data/encoder")).expect("the shipped encoder");
-    // In other batches the same numbers come out but for rounding.
+    // Other batches give the same numbers up to rounding.
     let want = encoder.encode(&notes).expect("rows");
     assert_eq!((rows.len(), rows[0].len()), (1100, 256));
     for (row, want) in rows.iter().zip(&want) {
@@ -73,7 +73,7 @@ fn all_outputs_hold_what_the_library_encodes() {
         assert_eq!(&embedding, row);
     }
     assert_eq!(lines.lines().count(), 1100);
-    // Standard input gives the same lines on standard output.
+    // From standard input, the same lines come out on standard output.
     let mut child = command(PROGRAM, None);
     let mut child = child
         .args(["encode", "--model", "demo"])
@@ -201,7 +201,7 @@ fn similarity_says_cosines_and_their_correlation() {
     for (cosine_found, (a, b, _)) in found.iter().zip(&pairs) {
         assert!((cosine_found - cosine(a, b)).abs() < 1e-5);
     }
-    // Ranks by hand: no two of these are equal.
+    // Compute the ranks by hand; there are no ties.
     let rank = |values: &[f64], i: usize| values.iter().filter(|&&v| v < values[i]).count() as f64;
     let scores = pairs.map(|(_, _, score)| score);
     let squares: f64 = (0..5).map(|i| (rank(&found, i) - rank(&scores, i)).powi(2)).sum();

@@ -1,4 +1,4 @@
-//! `micse data`, and a model by its id, against a small Hub on the loopback device.
+//! `micse data`, and a model by its Hub ID, against a small Hub on the loopback interface.
 
 #[path = "../../crates/micse-hub/tests/common/mod.rs"]
 mod common;
@@ -14,7 +14,7 @@ fn micse(arguments: &[&str]) -> Ended {
     run(env!("CARGO_BIN_EXE_micse"), None, arguments)
 }
 
-/// The command with this server as the Hub, and a cache of its own.
+/// Runs the command with this server as the Hub and with a separate cache.
 fn with_hub(server: &Server, cache: &Path, arguments: &[&str]) -> Ended {
     let mut command = command(env!("CARGO_BIN_EXE_micse"), None);
     command.args(arguments).env("HF_ENDPOINT", server.endpoint()).env("HF_HUB_CACHE", cache);
@@ -30,9 +30,9 @@ fn overlap_counts_what_stands_in_the_text() {
     let suite = micse::data::Suite::load(&root().join("data/sts-demo"), None).unwrap();
     let first = &suite.tasks[0].subsets[0].pairs[0];
     let notes = folder.path().join("notes.txt");
-    // Once as it is, once in another dress; and a sentence that no test set has.
+    // One sentence unchanged, one with different case and punctuation, and one that no test set contains.
     let dressed = first.second.to_uppercase().replace('.', " !");
-    std::fs::write(&notes, format!("Nothing of the kind stands there.\n{}\n{dressed}\n", first.first))
+    std::fs::write(&notes, format!("No test set contains this sentence.\n{}\n{dressed}\n", first.first))
         .unwrap();
     let asked = ["--json", "data", "overlap", "--corpus", notes.to_str().unwrap(), "--sts", "demo"];
     let told: Value = serde_json::from_str(&micse(&asked).output()).unwrap();
@@ -59,7 +59,7 @@ fn what_can_be_fetched_is_listed_with_its_licence() {
 fn texts_without_a_known_sum_come_with_theirs() {
     let (cache, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let dataset = catalogue().iter().find(|d| d.files.iter().any(|f| f.sha256.is_none())).unwrap();
-    // What has a known sum is there with other bytes: it must be refused, and nothing of it kept.
+    // Files with a known checksum are served with other bytes: they must be rejected and not kept.
     let content = |path: &str| format!("a sentence of {path}\n").into_bytes();
     let repo =
         dataset.files.iter().fold(Repo::new(), |repo, file| repo.large(file.path, &content(file.path)));
@@ -72,7 +72,11 @@ fn texts_without_a_known_sum_come_with_theirs() {
     assert!(dataset.files[0].sha256.is_none());
     assert_eq!(std::fs::read(to.path().join("wiki").join(first)).unwrap(), content(first));
     for file in dataset.files.iter().filter(|file| file.sha256.is_some()) {
-        assert!(!to.path().join("wiki").join(file.path).exists(), "{} has the wrong sum", file.path);
+        assert!(
+            !to.path().join("wiki").join(file.path).exists(),
+            "{} has the wrong checksum but was kept",
+            file.path
+        );
     }
 }
 
@@ -96,6 +100,6 @@ fn a_model_is_taken_by_its_id_and_from_the_cache_thereafter() {
     assert_eq!(by_id, ask(source.path().to_str().unwrap()).output());
     assert!(!server.downloads().is_empty());
     assert_eq!(ask("owner/small").output(), by_id);
-    assert!(server.downloads().is_empty(), "nothing is fetched twice");
+    assert!(server.downloads().is_empty(), "the model must not be downloaded twice");
     ask("owner/none").refused(&["no folder owner/none here", "Hub"]);
 }

@@ -1,4 +1,4 @@
-//! `micse-eval`: what the repository ships, the forms of the result, and what is refused.
+//! `micse-eval`: the shipped encoder and pairs, the output formats, and errors.
 
 use micse_eval::Evaluation;
 use micse_tests::folders::Cases;
@@ -62,7 +62,7 @@ fn results_in_mtebs_form() {
     let common = ["--model", &model, "--sts", &sts, "--pooling", "cls", "--format", "json", "--mteb", &out];
     let with = |extra: &[&str]| eval(&[&common[..], extra].concat());
     with(&["--mteb-name", "me/small"]).refused(&["MTEB's tasks", "--sts"]);
-    // The demo's files in SentEval's place.
+    // The demo files at SentEval's paths.
     let benchmark = folder.path().join("sts/STS/STSBenchmark");
     std::fs::create_dir_all(&benchmark).expect("a folder");
     for name in ["dev", "test"] {
@@ -72,7 +72,7 @@ fn results_in_mtebs_form() {
     let benchmark = ["--tasks", "STSBenchmark"];
     with(&benchmark).refused(&["--mteb-name"]);
     with(&[&benchmark[..], &["--mteb-name", "../small"]].concat()).refused(&["OWNER/NAME"]);
-    assert!(!folder.path().join("results").exists(), "refused before anything is written");
+    assert!(!folder.path().join("results").exists(), "the command must fail before writing anything");
     let named = ["--mteb-name", "me/small", "--mteb-revision", "abc"];
     let scores = with(&[&benchmark[..], &named].concat()).output();
     let spearman = Evaluation::from_json(&scores).expect("scores").average;
@@ -83,7 +83,7 @@ fn results_in_mtebs_form() {
     let main = written("STSBenchmark.json")["scores"]["test"][0]["main_score"].as_f64().expect("a score");
     assert!((main - spearman / 100.0).abs() < 1e-6, "{main} and {spearman}");
     let meta = written("model_meta.json");
-    // 29 word pieces of 32 numbers.
+    // 29 word pieces with 32 dimensions each.
     assert_eq!((&meta["n_embedding_parameters"], &meta["embed_dim"]), (&(29 * 32).into(), &32.into()));
     assert_eq!((&meta["framework"], &meta["max_tokens"]), (&serde_json::json!(["safetensors"]), &32.into()));
 }
@@ -98,7 +98,7 @@ fn what_is_missing_is_named() {
     eval(&["--sts", "demo", "--tasks", "STS99"]).refused(&["STS99"]);
 }
 
-/// Dense, Normalize, prompt, limit and kept entries count: the folder is scored, not its encoder.
+/// Scores the whole model folder, not only its encoder: Dense, Normalize, prompt, token limit and kept dimensions.
 #[test]
 fn a_folder_is_scored_with_all_that_is_in_it() {
     let base = Cases::named("everything").folder();
@@ -106,7 +106,7 @@ fn a_folder_is_scored_with_all_that_is_in_it() {
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
     write_small_sts(&folder.path().join("sts"));
     let (model, sts, out) = (base.path().to_str().expect("UTF-8"), path("sts"), path("mteb"));
-    // The small pairs in the benchmark's place, which MTEB has a name for.
+    // The small pairs as STS-B, which MTEB has a name for.
     let benchmark = folder.path().join("sts/STS/STSBenchmark");
     std::fs::create_dir_all(&benchmark).expect("a folder");
     for name in ["dev", "test"] {
@@ -117,7 +117,7 @@ fn a_folder_is_scored_with_all_that_is_in_it() {
     let more = ["--model", model, "--mteb", &out, "--mteb-name", "owner/all", "--mteb-revision", "one"];
     let found = eval(&[&common[..], &more].concat()).output();
     let found = Evaluation::from_json(&found).expect("an evaluation");
-    // By hand, from rows that were compared with sentence-transformers' in folder_keys.rs.
+    // Computed by hand from embeddings that folder_keys.rs compares with sentence-transformers.
     let suite = micse_data::Suite::load(sts.as_ref(), Some(&["STSBenchmark".to_owned()])).expect("the pairs");
     let whole = micse_model::SentenceModel::open(model).expect("the model");
     let pairs: Vec<&micse_data::Pair> = suite.tasks[0].pairs().collect();
@@ -138,7 +138,7 @@ fn a_folder_is_scored_with_all_that_is_in_it() {
     let plain = Cases::named("mean").folder();
     let plain = eval(&[&common[..], &["--model", plain.path().to_str().expect("UTF-8")]].concat()).output();
     let plain = Evaluation::from_json(&plain).expect("an evaluation");
-    assert!((plain.average - found.average).abs() > 0.1, "the modules act");
+    assert!((plain.average - found.average).abs() > 0.1, "the modules must change the score");
     let facts = folder.path().join("mteb/owner__all/one/model_meta.json");
     let facts: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(facts).expect("the facts")).expect("JSON");

@@ -1,4 +1,4 @@
-//! `micse search` and `micse compare`, against a plain computation.
+//! `micse search` and `micse compare`, checked against a direct computation.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ fn notes() -> Vec<String> {
         .collect()
 }
 
-/// Row and cosine of all sentences, best first, computed in f64.
+/// The row and cosine of every sentence, best first, computed in f64.
 fn brute_force(rows: &[Vec<f32>], query: &[f32]) -> Vec<(usize, f64)> {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
     let cosine = |row: &Vec<f32>| dot(row, query) / (dot(row, row) * dot(query, query)).sqrt();
@@ -38,7 +38,7 @@ fn brute_force(rows: &[Vec<f32>], query: &[f32]) -> Vec<(usize, f64)> {
     all
 }
 
-/// What a search found: row and cosine of each hit.
+/// The row and cosine of each hit of a search.
 fn hits(answer: &Value) -> Vec<(usize, f64)> {
     let hit = |hit: &Value| {
         (hit["row"].as_u64().expect("a row") as usize, hit["cosine"].as_f64().expect("a cosine"))
@@ -66,7 +66,7 @@ fn neighbours_are_the_true_ones_however_the_corpus_comes() {
         for ((hit, (row, cosine)), shown) in
             hits(answer).into_iter().zip(&want).zip(answer["hits"].as_array().expect("hits"))
         {
-            // Rows of another batch differ by rounding, so that near ties may change places.
+            // Embeddings from different batches differ by rounding, so near ties may swap.
             assert!((hit.1 - cosine).abs() < 1e-5, "{hit:?} is not {row} {cosine}");
             assert_eq!(shown["sentence"], notes[hit.0]);
             let own = want.iter().find(|(row, _)| *row == hit.0).expect("the row").1;
@@ -74,7 +74,7 @@ fn neighbours_are_the_true_ones_however_the_corpus_comes() {
         }
         assert_eq!(hits(answer).len(), 7);
     }
-    // The same from kept embeddings, from those of `encode`, and with other threads.
+    // The same with saved embeddings, with output of `encode`, and with a different number of threads.
     let (kept, rows_file) = (path("kept.npy"), path("rows.npy"));
     let saved = ["--corpus", text(&corpus), "--save", text(&kept)];
     assert_eq!(search(&saved), found);
@@ -114,7 +114,7 @@ fn kept_embeddings_are_those_of_text_and_model() {
     let small = path("small");
     write_small_model(&small);
     assert!(!reused(&search(text(&small), "cls")));
-    // Embeddings that were put there by something else have no note of their own.
+    // Embeddings written by another command have no record of their model.
     micse(&["encode", "--model", "demo", "--input", text(&corpus), "--output", text(&kept)]).output();
     micse(&[
         "search",
@@ -198,7 +198,7 @@ fn compare_shows_what_both_models_find() {
         common += shared;
     }
     assert!((other["common"].as_f64().expect("a share") - common as f64 / 24.0).abs() < 1e-12);
-    // Uniformity by its definition, over all pairs of all 300 sentences.
+    // Uniformity by definition, over all pairs of the 300 sentences.
     let unit = |row: &Vec<f32>| {
         let norm = row.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
         row.iter().map(|&v| f64::from(v) / norm).collect::<Vec<_>>()
@@ -211,7 +211,7 @@ fn compare_shows_what_both_models_find() {
         }
     }
     let want = (sum / (300.0 * 299.0 / 2.0)).ln();
-    assert!((other["uniformity"][0].as_f64().expect("a figure") - want).abs() < 1e-4);
+    assert!((other["uniformity"][0].as_f64().expect("a number") - want).abs() < 1e-4);
     let plain = micse(&[
         "compare",
         "demo",

@@ -1,4 +1,4 @@
-//! `micse train`, from a text file to a model that encodes.
+//! `micse train`, from a corpus to a model that encodes.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -21,7 +21,7 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-/// The small model and a text of so many sentences, in a folder.
+/// A folder with the small model and a corpus of `count` sentences.
 struct Setting {
     folder: tempfile::TempDir,
     model: PathBuf,
@@ -61,7 +61,7 @@ fn a_trained_model_encodes() {
     assert!(said.stderr.contains("29 blank lines"), "{}", said.stderr);
     let said = said.output();
     assert!(said.contains("DemoSTS"), "{said}");
-    // A run's folder stands for its model.
+    // A run folder can be given as a model.
     for model in [out.join("model"), out.clone()] {
         micse(&["encode", "--model", text(&model), "--input", text(&setting.notes), "--output", text(&rows)])
             .output();
@@ -82,7 +82,7 @@ fn settings_are_chosen_and_told_where_nobody_says_otherwise() {
         assert!(ended.stderr.contains(said), "{said:?} is not in: {}", ended.stderr);
     }
     let said = ended.output();
-    // Without pairs there is nothing to score, and no table.
+    // Without pairs nothing is scored, and no table is printed.
     assert!(
         !said.contains("spearman") && said.contains("micse compare") && said.contains("micse export"),
         "{said}"
@@ -96,7 +96,7 @@ fn settings_are_chosen_and_told_where_nobody_says_otherwise() {
     let result: Value = serde_json::from_str(&file(&out.join("result.json"))).expect("result.json");
     assert_eq!((&result["evaluated_on"], &result["scores"]["average"]), (&"none".into(), &Value::Null));
     assert_eq!(result["selected_on"], "last step");
-    // The result stands: the same command tells it again, at once.
+    // The run is finished: the same command prints the same result without training again.
     assert_eq!(micse(&setting.train(&out, &[])).output(), said);
 }
 
@@ -115,7 +115,7 @@ fn development_pairs_select_the_weights() {
     let after = told["result"]["scores"]["dev_spearman"].as_f64().expect("a score");
     assert_eq!(told["result"]["selected_on"], "own pairs.tsv");
     assert!(told["result"]["selected_step"].as_u64().is_some());
-    // Both figures again, from the folders.
+    // Recompute both scores from the folders.
     let dev = micse::data::Task {
         name: "dev".into(),
         subsets: vec![micse::data::Subset {
@@ -169,7 +169,7 @@ fn a_whitening_is_exported_as_a_linear_layer_and_a_flow_is_refused() {
     micse(&["export", text(&flow), "--output", text(&path("flow-written"))]).refused(&["flow", "no module"]);
 }
 
-/// Sends SIGINT to a training run once it has made some steps, and gives what it said.
+/// Sends SIGINT to a training run after some steps, and returns its outcome.
 #[cfg(unix)]
 fn interrupted(arguments: &[&str], out: &Path) -> Ended {
     let mut child = command(PROGRAM, None);
@@ -226,7 +226,7 @@ fn text_that_cannot_be_read_is_named_with_its_line() {
     micse(&[&train[..], &["--recipe", "simcse"]].concat()).refused(&["at least 2 sentences"]);
 }
 
-/// What the folder has besides its encoder is scored, kept and delivered: modules, prompt, limit, kept entries.
+/// Everything in the folder besides the encoder is scored and kept: modules, prompt, token limit, kept dimensions.
 #[test]
 fn a_model_keeps_what_it_has_and_is_told_as_it_is() {
     let base = Cases::named("everything").folder();
@@ -273,7 +273,7 @@ fn a_model_keeps_what_it_has_and_is_told_as_it_is() {
     assert_eq!(names, ["Transformer", "Pooling", "Dense", "Dropout", "LayerNorm", "Normalize"]);
 }
 
-/// Settings that are asked for change those that were chosen; they do not replace them all.
+/// Given settings override single chosen settings; they do not replace them all.
 #[test]
 fn what_is_asked_for_goes_on_top_of_what_was_chosen() {
     let setting = Setting::new(30);

@@ -1,5 +1,5 @@
-//! `cargo xtask pretrain` on generated sentences: a model folder comes out, a stopped training goes on to the same
-//! bits at any number of threads, and what cannot be done is refused.
+//! `cargo xtask pretrain` on generated sentences: it writes a model folder, a stopped run resumes to a bit-for-bit
+//! identical model at any number of threads, and invalid options are rejected.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,14 +8,14 @@ use micse_data::Corpus;
 use micse_model::{Compute, MaskedLmHead, ModelFolder, Pooling, Trainable};
 use micse_tests::{Ended, run, write_small_sts};
 
-/// 2,000 of the demo corpus's sentences.
+/// Writes 2,000 sentences of the demo corpus, and the small pairs.
 fn set_up(folder: &Path) {
     let text: String = Corpus::demo().iter().take(2000).flat_map(|sentence| [sentence, "\n"]).collect();
     std::fs::write(folder.join("text.txt"), text).expect("text.txt");
     write_small_sts(&folder.join("sts"));
 }
 
-/// A pre-training of 60 steps of a tiny encoder, with further options or other values for some of these.
+/// Pre-trains a tiny encoder for 60 steps; `extra` adds options or replaces these.
 fn pretrain(folder: &Path, out: &str, extra: &[&str]) -> Ended {
     let sizes = [("--vocab-size", "600"), ("--layers", "2"), ("--hidden", "32"), ("--positions", "32")];
     let training = [
@@ -42,7 +42,7 @@ fn lines(folder: &Path) -> Vec<serde_json::Value> {
     text.lines()
         .map(|line| {
             let mut line: serde_json::Value = serde_json::from_str(line).expect("JSON");
-            // Times differ.
+            // Throughput differs between runs.
             line["tokens_per_s"] = serde_json::Value::Null;
             line
         })
@@ -56,9 +56,9 @@ fn a_stopped_training_ends_as_an_undisturbed_one() {
     let told = pretrain(folder.path(), "whole", &["--threads", "1"]).output();
     assert!(told.contains("step 60: held-out loss") && told.contains("STS average"), "{told}");
     let whole = folder.path().join("whole");
-    assert!(!whole.join("checkpoint").exists(), "a finished training needs no checkpoint");
+    assert!(!whole.join("checkpoint").exists(), "a finished run needs no checkpoint");
 
-    // Stopped after step 7, then killed somewhere behind step 41 with that same checkpoint as its last.
+    // Stopped after step 7, then as if killed after step 41 with the checkpoint of step 7 as its last.
     let parts = folder.path().join("parts");
     let (checkpoint, kept) = (parts.join("checkpoint/state.safetensors"), parts.join("kept"));
     for last in ["7", "41"] {
@@ -77,14 +77,14 @@ fn a_stopped_training_ends_as_an_undisturbed_one() {
     }
     assert_eq!(lines(&parts), lines(&whole));
 
-    // The loss falls, training's and that of held-out sentences.
+    // Both the training loss and the held-out loss fall.
     let all = lines(&whole);
     let value = |key: &str| -> Vec<f64> { all.iter().filter_map(|line| line[key].as_f64()).collect() };
     let (loss, held_out) = (value("loss"), value("held_out_loss"));
     assert!(loss[0] > 6.0 && loss[2] < loss[0] - 0.5, "{loss:?}");
     assert!(held_out.len() == 2 && held_out[1] < held_out[0], "{held_out:?}");
 
-    // A finished training is told again, not done again; another one is refused the folder.
+    // A finished run is reported, not repeated; a different run is rejected.
     let again = pretrain(folder.path(), "whole", &[]);
     assert!(again.output().contains("done already: step 60"));
     pretrain(folder.path(), "whole", &["--seed", "49"]).refused(&["belongs to another run", "seed"]);
@@ -115,7 +115,7 @@ fn the_model_folder_loads_and_training_goes_on_from_it() {
         assert!(card.contains(part), "{part} is not in:\n{card}");
     }
 
-    // On from the model: nearly without training, it scores as at its end but for half precision.
+    // Continue from the model almost without training: the scores equal the final ones except for half precision.
     let from = path.to_str().expect("a path");
     let little =
         ["--from", from, "--steps", "3", "--eval-every", "1", "--lr", "1e-8", "--masking", "whole-word"];
@@ -130,7 +130,7 @@ fn the_model_folder_loads_and_training_goes_on_from_it() {
     let losses: Vec<f64> = losses.iter().filter_map(|line| line["held_out_loss"].as_f64()).collect();
     let new = lines(&folder.path().join("first"))[0]["loss"].as_f64().expect("a loss");
     assert!(losses.len() == 3 && losses.iter().all(|&loss| loss < new - 0.3), "{losses:?} after {new}");
-    // Its vocabulary is the model's own.
+    // The vocabulary is the one of the base model.
     let read = |name: &str| std::fs::read(folder.path().join(name)).expect(name);
     assert!(read("second/model/vocab.txt") == read("first/model/vocab.txt"));
 }

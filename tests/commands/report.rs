@@ -1,4 +1,4 @@
-//! `cargo xtask report`: one page from a sweep's folder.
+//! `cargo xtask report`: one page from a sweep folder.
 
 use micse_tests::ended;
 use micse_tests::sweeps::SmallSweep;
@@ -10,7 +10,11 @@ fn a_sweep_becomes_a_page_with_pictures() {
     let report =
         |arguments: &[&str]| ended(small.program().arg("report").arg(small.path("one")).args(arguments));
     let page = small.path("one/report.html");
-    assert_eq!(report(&[]).output().trim(), page.display().to_string(), "it prints where the page is");
+    assert_eq!(
+        report(&[]).output().trim(),
+        page.display().to_string(),
+        "the command must print the path of the page"
+    );
     let text = std::fs::read_to_string(&page).expect("the page");
     for part in ["simcse and micse trained on 20 sentences", "5 of 5 cells have a result", "tanh-mlp"] {
         assert!(text.contains(part), "{part} is not in the page");

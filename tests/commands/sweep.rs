@@ -1,4 +1,4 @@
-//! `cargo xtask sweep` on a small model: tables, resumption, bits at any number of threads, refusals.
+//! `cargo xtask sweep` on a small model: tables, resuming, reproducibility at any number of threads, and errors.
 
 use std::ffi::OsStr;
 
@@ -21,13 +21,13 @@ fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
         assert!(one.join(name).is_file(), "{name} is missing");
     }
     let tables = std::fs::read_to_string(one.join("tables.md")).expect("tables.md");
-    assert!(tables.contains('±'), "two seeds have a deviation:\n{tables}");
+    assert!(tables.contains('±'), "two seeds must have a standard deviation:\n{tables}");
 
     let cosines = one.join("cells/micse/20/seed-49/cosines.safetensors");
-    assert!(cosines.is_file(), "comparisons by pairs need every run's cosines");
+    assert!(cosines.is_file(), "the bootstrap over pairs needs every run's cosines");
     small.run("one", &["--baseline", "simces"]).refused(&["simces", "simcse, micse"]);
 
-    // A cell that was lost is made again; the tables do not change.
+    // A lost cell is run again; the tables do not change.
     let cell = one.join("cells/simcse/20/seed-48");
     let scores = || {
         let text = std::fs::read_to_string(cell.join("result.json")).expect("result.json");
@@ -41,7 +41,7 @@ fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
     assert_eq!(std::fs::read_to_string(one.join("tables.md")).expect("tables.md"), tables);
     assert_eq!(scores(), before);
 
-    // What another sweep left in the folder is never taken for this one's.
+    // Results of a different sweep in the folder are never used.
     small.run("one", &["--set", "optimizer.lr=1e-4"]).refused(&["belongs to another run", "optimizer.lr"]);
     small.run("one", &["--steps", "5"]).refused(&["belongs to another run", "steps"]);
     small.run("one", &["--engine", "tensor"]).refused(&["belongs to another run", "engine"]);
@@ -63,7 +63,7 @@ fn bits_do_not_depend_on_threads_or_jobs() {
         run(XTASK, None, &arguments).output();
         std::fs::read(out.join("cells/micse/200/seed-48/model/model.safetensors")).expect("the kept model")
     };
-    // One job has all cores to itself; two cells at a time share them.
+    // One job has all cores; two concurrent cells share them.
     let wide = weights("wide", "1");
     assert!(wide == weights("narrow", "2"), "the weights differ between thread counts");
     assert!(wide == weights("again", "1"), "the weights differ between two runs of one command");
@@ -106,12 +106,12 @@ fn what_cannot_be_swept_is_refused_with_the_reason() {
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let small = SmallSweep::new(XTASK);
-    // A file where the folder should be: this stops the superuser too.
+    // A file in place of the folder stops even the superuser.
     std::fs::write(small.path("occupied"), "").expect("a file");
     small.run("occupied/sweep", &[]).refused(&["occupied"]);
 }
 
-/// Rows that train, fit, or do neither, word vectors, and what AMI adds, in one table.
+/// One table with rows that train, fit, or do neither, with word vectors, and with the effect of AMI.
 #[test]
 fn methods_of_every_kind_stand_in_one_table() {
     let small = SmallSweep::new(XTASK);
@@ -137,14 +137,14 @@ fn methods_of_every_kind_stand_in_one_table() {
     for part in ["glove-avg", "bert-cls", "bert-whitening", "What AMI adds", "difference"] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
-    // One row, whatever the size: nothing is trained.
+    // Methods without training have one row for all sizes.
     let cells = small.path("kinds/cells");
     for name in ["glove-avg", "bert-cls"] {
         assert!(cells.join(name).join("result.json").is_file(), "{name}");
     }
     assert!(cells.join("bert-whitening/20/seed-48/result.json").is_file());
 
-    // A term that attaches to every method, by the command line.
+    // A term added to every method on the command line.
     let text = small.run("with", &["--methods", "simcse", "--with", "ami"]).output();
     assert!(text.contains("ami-simcse"), "{text}");
     let refused = small.run("again", &["--methods", "micse", "--with", "ami"]);

@@ -1,4 +1,4 @@
-//! Cells that fail, axes, kept models, and cells that others start.
+//! Failing cells, axes, kept models, and cells started by other schedulers.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 #[test]
 fn a_cell_that_fails_is_recorded_and_the_others_go_on() {
     let small = SmallSweep::new(XTASK);
-    // The second rate ends in a loss that is no number.
+    // The second learning rate ends in a loss of NaN or infinity.
     let grid = ["--methods", "simcse", "--sizes", "20", "--axis", "optimizer.lr=1e-4,1e30"];
     let first = small.run("failing", &grid);
     assert_eq!(first.status, Some(1));
@@ -23,7 +23,7 @@ fn a_cell_that_fails_is_recorded_and_the_others_go_on() {
     assert_eq!(
         first.stdout.matches("Development pairs").count(),
         1,
-        "the tables come once: {}",
+        "the tables must be printed once: {}",
         first.stdout
     );
     first.refused(&["failed: simcse lr=1e30 20 seed 48: step ", "2 of 5 cells failed", "--retry-failed"]);
@@ -38,7 +38,7 @@ fn a_cell_that_fails_is_recorded_and_the_others_go_on() {
         |extra: &[&str]| small.run("failing", &[&grid[..], &["--launcher", "print"], extra].concat());
     assert_eq!(printed(&[]).output(), "");
     std::fs::remove_file(&record).expect("the record");
-    // Tried again, it is recorded again.
+    // After a retry, the failure is recorded again.
     let retried = small.run("failing", &[&grid[..], &["--retry-failed"]].concat());
     retried.refused(&["failed: simcse lr=1e30 20 seed 48: step "]);
     assert_eq!(std::fs::read_to_string(&record).expect("the record"), before);
@@ -102,7 +102,7 @@ fn of_the_models_the_best_seed_s_is_kept() {
     }
 }
 
-/// What another scheduler would do: each printed command by itself, in any order.
+/// Runs each printed command separately and in a different order, as another scheduler would.
 #[test]
 fn printed_commands_make_the_same_sweep() {
     let small = SmallSweep::new(XTASK);
@@ -122,22 +122,22 @@ fn printed_commands_make_the_same_sweep() {
     assert!(text.contains("Methods by training-set size"), "{text}");
     assert!(status(&folder).contains("9 done"));
     assert_same(&small.path("local"), &folder);
-    // Nothing is open any more.
+    // No cell is left to run.
     assert_eq!(small.run("printed", &["--launcher", "print"]).output(), "");
 }
 
-/// What was begun with other values is refused before anything runs.
+/// A sweep started with different values is rejected before anything runs.
 #[test]
 fn a_changed_recipe_under_a_begun_sweep_is_refused() {
     let small = SmallSweep::new(XTASK);
     small.run("begun", &["--methods", "simcse", "--seeds", "48"]).output();
-    // As if the cell had not been finished.
+    // As if the cell had not finished.
     std::fs::remove_file(small.path("begun/cells/simcse/20/seed-48/result.json")).expect("a result");
     let changed = small.run("begun", &["--methods", "simcse", "--seeds", "48", "--set", "optimizer.lr=1e-3"]);
     changed.refused(&["simcse 20 seed 48 belongs to another run", "recipe.optimizer.lr = "]);
 }
 
-/// The presets' settings were made for their own encoders and texts.
+/// The settings of presets are meant for the encoders and corpora of these presets.
 #[test]
 fn with_an_encoder_and_a_text_of_ones_own_the_recipes_own_settings_hold() {
     let small = SmallSweep::new(XTASK);
@@ -158,13 +158,13 @@ fn with_an_encoder_and_a_text_of_ones_own_the_recipes_own_settings_hold() {
     for value in ["lr = 0.00003", "batch_size = 50", "max_length = 32", "test = \"cls\""] {
         assert!(run.contains(value), "{value} is not in {run}");
     }
-    // Neither is there a choice of methods.
+    // There is no default choice of methods either.
     let mut none = sweep("none", &[]);
     micse_tests::ended(none.arg("--model").arg(&encoder).arg("--corpus").arg(&text))
         .refused(&["--methods", "--preset"]);
 }
 
-/// The row without training is the folder's model, not its bare encoder.
+/// The row without training scores the complete model, not only its encoder.
 #[test]
 fn the_untrained_row_scores_the_whole_model() {
     let small = SmallSweep::new(XTASK);

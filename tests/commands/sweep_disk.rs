@@ -1,4 +1,4 @@
-//! A disk that is full: a clear error, nothing lost, and a clean continuation.
+//! A full disk: a clear error, nothing lost, and the sweep resumes once there is room.
 #![cfg(target_os = "linux")]
 
 use std::io::Write;
@@ -10,13 +10,13 @@ use micse_tests::sweeps::{SmallSweep, assert_same};
 
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
-/// A small file system of its own.
+/// A small, separate file system.
 struct SmallDisk {
     place: PathBuf,
 }
 
 impl SmallDisk {
-    /// None where it cannot be mounted: that takes the superuser.
+    /// `None` if it cannot be mounted, which needs the superuser.
     fn mount(place: PathBuf) -> Option<Self> {
         std::fs::create_dir_all(&place).expect("a folder");
         let mut mount = Command::new("mount");
@@ -25,7 +25,7 @@ impl SmallDisk {
         mounted.then_some(Self { place })
     }
 
-    /// Fills it to the last byte.
+    /// Fills the disk completely.
     fn fill(&self) {
         let mut ballast = std::fs::File::create(self.place.join("ballast")).expect("the ballast");
         for size in [1 << 20, 1 << 12] {
@@ -52,7 +52,7 @@ fn checkpoint(sweep: &Path) -> PathBuf {
 fn a_full_disk_loses_nothing() {
     let small = SmallSweep::new(XTASK);
     let Some(disk) = SmallDisk::mount(small.path("disk")) else {
-        let _ = writeln!(std::io::stderr(), "skipped: a full disk (no file system can be mounted here)");
+        let _ = writeln!(std::io::stderr(), "skipped: a full disk (cannot mount a file system here)");
         return;
     };
     let usual = [
@@ -89,10 +89,10 @@ fn a_full_disk_loses_nothing() {
     ] {
         assert!(said.contains(part), "{part:?} is not in: {said}");
     }
-    // The checkpoint of before is whole.
+    // The earlier checkpoint is intact.
     let bytes = std::fs::read(checkpoint(&out)).expect("the checkpoint");
     safetensors::SafeTensors::deserialize(&bytes).expect("a whole file");
-    // A sweep for which there is no room does not start.
+    // A sweep does not start without enough space.
     small.run(&out, &usual).refused(&["MB are free", "make room"]);
 
     disk.make_room();

@@ -1,4 +1,4 @@
-//! Sweeps that are killed, told to stop, or started twice end as undisturbed ones.
+//! Sweeps that are killed, stopped by a signal, or started twice end like undisturbed ones.
 #![cfg(unix)]
 
 use std::os::unix::process::CommandExt;
@@ -12,7 +12,7 @@ use micse_train::run::{Lock, Metrics, RunFolder};
 
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
-/// Runs long enough to be hit, with a checkpoint every few steps, selection and a momentum copy.
+/// Runs long enough to be interrupted, with a checkpoint every few steps, selection and a momentum copy.
 const USUAL: [&str; 12] = [
     "--methods",
     "simcse,micse",
@@ -28,14 +28,14 @@ const USUAL: [&str; 12] = [
     "eval_every=100",
 ];
 
-/// Starts a sweep in a process group of its own.
+/// Starts a sweep in its own process group.
 fn start(small: &SmallSweep, out: &str) -> Child {
     let mut command = small.command(out, &USUAL);
     command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().expect("the sweep starts")
 }
 
-/// Sends a signal to a process, or with `-` before its number to its group.
+/// Sends a signal to a process, or to its group with `-` before the process ID.
 fn signal(name: &str, whom: &str) {
     let sent =
         Command::new("kill").args(["-s", name, "--", whom]).stderr(Stdio::null()).status().expect("kill");
@@ -106,14 +106,14 @@ fn asked_to_stop_it_writes_checkpoints_and_can_go_on() {
     for name in ["TERM", "USR1", "INT"] {
         let sweep = start(&small, name);
         let folder = small.path(name);
-        // Some steps into a cell.
+        // Wait for the first steps of a cell.
         let metrics = folder.join("cells/simcse/20/seed-48/metrics.jsonl");
         let since = Instant::now();
         while std::fs::metadata(&metrics).map_or(0, |m| m.len()) == 0 {
             assert!(since.elapsed() < Duration::from_mins(2), "no step in two minutes");
             std::thread::sleep(Duration::from_millis(2));
         }
-        // The sweep alone, not its group: it has to tell its cells.
+        // Signal only the sweep, not its group: it must stop its cells itself.
         signal(name, &sweep.id().to_string());
         let ended = sweep.wait_with_output().expect("its end");
         let said = String::from_utf8_lossy(&ended.stderr);
@@ -137,11 +137,11 @@ fn a_second_sweep_is_told_who_holds_the_folder() {
     first.wait().expect("its end");
 }
 
-/// The sweep dies alone; its cells notice.
+/// Kill only the sweep process; its cells must stop too.
 #[test]
 fn cells_do_not_outlive_their_sweep() {
     let small = SmallSweep::new(XTASK);
-    // Far more steps than there is patience for.
+    // Too many steps to ever finish.
     let long = ["--methods", "simcse", "--sizes", "20", "--seeds", "48", "--steps", "10000000"];
     let mut command = small.command("orphans", &[&long[..], &["--checkpoint-steps", "20"]].concat());
     let mut sweep = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the sweep starts");
@@ -151,13 +151,13 @@ fn cells_do_not_outlive_their_sweep() {
     let cell = small.path("orphans/cells/simcse/20/seed-48");
     let since = Instant::now();
     while Lock::is_held(&cell) {
-        assert!(since.elapsed() < Duration::from_mins(1), "the cell is still at work");
+        assert!(since.elapsed() < Duration::from_mins(1), "the cell is still running");
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(!cell.join("result.json").exists() && has_checkpoint(&cell));
 }
 
-/// What a checkpoint says is used: one that is damaged is an error, never a fresh start.
+/// A damaged checkpoint is an error, never a silent fresh start.
 #[test]
 fn a_damaged_checkpoint_is_named() {
     let small = SmallSweep::new(XTASK);

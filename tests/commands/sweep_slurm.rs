@@ -1,4 +1,4 @@
-//! A sweep through a real Slurm ends as a local one. `tests/slurm/cluster.sh test` starts a cluster for it.
+//! A sweep on a real Slurm cluster ends like a local one. `tests/slurm/cluster.sh test` starts a cluster for this test.
 #![cfg(unix)]
 
 use std::io::Write;
@@ -13,11 +13,11 @@ const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 const USUAL: [&str; 8] =
     ["--seeds", "48", "--steps", "1500", "--checkpoint-steps", "200", "--keep-models", "best"];
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 fn wait(what: &str, mut holds: impl FnMut() -> bool) {
     let since = Instant::now();
     while !holds() {
-        assert!(since.elapsed() < Duration::from_mins(10), "{what}: not in ten minutes");
+        assert!(since.elapsed() < Duration::from_mins(10), "{what}: timed out after ten minutes");
         std::thread::sleep(Duration::from_millis(100));
     }
 }
@@ -54,7 +54,7 @@ fn a_sweep_through_slurm_equals_the_local_one() {
     // The same command again does not submit the cells a second time.
     small.run("slurm", &arguments).refused(&["still queued or running", &job]);
 
-    // A task that is told of its time limit goes back into the queue with a checkpoint, and goes on.
+    // A task that is signalled before its time limit saves a checkpoint, is requeued, and resumes.
     let list = std::fs::read_to_string(sweep.join("slurm/cells-1.txt")).expect("the list");
     let cells: Vec<&str> = list.lines().collect();
     assert_eq!(cells.len(), 5, "{cells:?}");
@@ -67,13 +67,13 @@ fn a_sweep_through_slurm_equals_the_local_one() {
     wait("an empty queue", || slurm("squeue", &["--noheader"]).trim().is_empty());
     let status = slurm(XTASK, &["sweep", "status", sweep.to_str().expect("UTF-8")]);
     assert!(status.contains("5 cells: 5 done"), "{status}");
-    assert!(sweep.join("tables.txt").is_file(), "the last job writes the tables");
+    assert!(sweep.join("tables.txt").is_file(), "the last job must write the tables");
     let logs: String = (1..=5).map(|task| log(&sweep, task)).collect();
     std::fs::remove_dir_all(sweep.join("slurm")).expect("Slurm's files");
     assert_same(&small.path("local"), &sweep);
     assert!(!logs.lines().any(|line| line.starts_with("error")), "{logs}");
 
-    // Who cancels a job means it: its tasks end, with a checkpoint, and do not come back.
+    // Tasks of a cancelled job end with a checkpoint and are not requeued.
     let long = ["--methods", "simcse", "--sizes", "20", "--seeds", "48", "--steps", "10000000"];
     small.run("cancelled", &[&long[..], &["--launcher", "slurm", "--slurm", options]].concat()).output();
     let sweep = small.path("cancelled");

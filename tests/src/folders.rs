@@ -1,4 +1,4 @@
-//! Model folders with many keys, and the rows that sentence-transformers makes of them: tests/fixtures/folders.
+//! Model folders with many keys, and their embeddings by sentence-transformers, from tests/fixtures/folders.
 
 use std::collections::BTreeMap;
 
@@ -7,23 +7,23 @@ use tempfile::TempDir;
 
 use crate::root;
 
-/// All of them.
+/// All cases.
 #[derive(Deserialize)]
 pub struct Cases {
-    /// The sentences of all rows.
+    /// The sentences that are embedded.
     pub texts: Vec<String>,
     /// The folders.
     pub cases: Vec<Case>,
 }
 
-/// A folder.
+/// A model folder.
 #[derive(Deserialize)]
 pub struct Case {
-    /// What it is about.
+    /// The name of the case.
     pub name: String,
     base: String,
     files: BTreeMap<String, Option<Content>>,
-    /// The rows of the sentences.
+    /// The embeddings of the sentences.
     pub rows: Vec<Vec<f32>>,
 }
 
@@ -35,30 +35,30 @@ enum Content {
 }
 
 impl Cases {
-    /// Reads them.
+    /// Reads all cases.
     ///
     /// # Panics
-    /// The file is not there.
+    /// If the file is missing or invalid.
     pub fn read() -> Self {
         let text =
             std::fs::read_to_string(root().join("tests/fixtures/folders/cases.json")).expect("the cases");
         serde_json::from_str(&text).expect("their form")
     }
 
-    /// The one of a name.
+    /// The case with this name.
     ///
     /// # Panics
-    /// There is none.
+    /// If no case has the name.
     pub fn named(name: &str) -> Case {
         Self::read().cases.into_iter().find(|case| case.name == name).expect(name)
     }
 }
 
 impl Case {
-    /// Writes the folder.
+    /// Writes the model folder.
     ///
     /// # Panics
-    /// It cannot be written.
+    /// If it cannot be written.
     pub fn folder(&self) -> TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         let fixtures = root().join("tests/fixtures");

@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: running commands, and a small model to run them on.
+//! Shared by the end-to-end tests: running commands, and a small model to run them on.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -14,37 +14,37 @@ pub mod models;
 pub mod setting;
 pub mod sweeps;
 
-/// The repository's root.
+/// The repository root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// A command that ended.
+/// The outcome of a command.
 pub struct Ended {
     /// Whether its status was 0.
     pub success: bool,
-    /// Its status; none if a signal ended it.
+    /// Its exit status; `None` if a signal ended it.
     pub status: Option<i32>,
-    /// What it wrote to standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
 impl Ended {
-    /// The command succeeded; gives its standard output.
+    /// Checks that the command succeeded, and returns its standard output.
     ///
     /// # Panics
-    /// If it failed, with what it said.
+    /// If it failed, with its standard error.
     pub fn output(self) -> String {
         assert!(self.success, "the command failed: {}", self.stderr);
         self.stdout
     }
 
-    /// The command failed, and said each of these.
+    /// Checks that the command failed with each of these reasons on standard error.
     ///
     /// # Panics
-    /// If it succeeded, or said something else.
+    /// If it succeeded, or a reason is missing.
     pub fn refused(self, reasons: &[&str]) {
         assert!(!self.success, "the command succeeded: {}", self.stdout);
         for reason in reasons {
@@ -53,8 +53,8 @@ impl Ended {
     }
 }
 
-/// Runs a command in the repository's root. External data is hidden unless `data` names it: tests say
-/// themselves what they read.
+/// Runs a command in the repository root. External data is hidden unless `data` names it, so that tests read only what
+/// they ask for.
 ///
 /// # Panics
 /// If the command does not start.
@@ -62,7 +62,7 @@ pub fn run(program: &str, data: Option<&Path>, arguments: &[impl AsRef<OsStr>]) 
     ended(command(program, data).args(arguments))
 }
 
-/// A program as [`run`] starts it, still without arguments.
+/// A program in the environment of [`run`], without arguments.
 pub fn command(program: &str, data: Option<&Path>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root()).env_remove("MICSE_DATA").env_remove("RAYON_NUM_THREADS");
@@ -72,7 +72,7 @@ pub fn command(program: &str, data: Option<&Path>) -> Command {
     command
 }
 
-/// Runs a command to its end.
+/// Runs a command to completion.
 ///
 /// # Panics
 /// If it does not start.
@@ -87,11 +87,11 @@ pub fn ended(command: &mut Command) -> Ended {
     }
 }
 
-/// The folder of external data, or `None` with a line that says what is skipped.
+/// The folder of external data, or `None` after printing what is skipped.
 pub fn external_data(skipped: &str) -> Option<PathBuf> {
     let data = std::env::var_os("MICSE_DATA").map(|data| root().join(data));
     if data.is_none() {
-        // Past the test harness, which hides what a test that passes prints.
+        // Bypasses the test harness, which hides the output of passing tests.
         let _ = writeln!(std::io::stderr(), "skipped: {skipped} (MICSE_DATA is not set)");
     }
     data
@@ -103,7 +103,7 @@ const WORDS: [&str; 24] = [
     "paints", "likes", "buys", "near", "behind", "in", "winter", "morning", "today", "slowly", "again",
 ];
 
-/// `count` different sentences that the small model's vocabulary covers.
+/// `count` different sentences of words in the small model's vocabulary.
 pub fn sentences(count: usize) -> Vec<String> {
     let mut draws = Stream::new(1).draws();
     let mut sentences = Vec::new();
@@ -138,7 +138,7 @@ pub fn write_small_model(folder: &Path) {
     assert_eq!(encoder.config().vocab_size, 29);
 }
 
-/// A command that is offline and has the small model as `owner/small` in its cache of the Hub.
+/// Makes a command offline, with the small model as `owner/small` in its Hub cache.
 ///
 /// # Panics
 /// If the cache cannot be written.
@@ -151,7 +151,7 @@ pub fn with_small_model_of_the_hub(mut command: Command, cache: &Path) -> Comman
     command
 }
 
-/// Writes a demo-layout STS folder whose sentences the small model's vocabulary covers.
+/// Writes an STS folder in the demo layout, with sentences of words in the small model's vocabulary.
 ///
 /// # Panics
 /// If the folder cannot be written.

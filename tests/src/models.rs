@@ -1,4 +1,4 @@
-//! Model folders small enough that a test can damage them byte by byte.
+//! Model folders small enough for tests to damage them byte by byte.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use micse_model::{
 };
 use micse_random::Stream;
 
-/// The word pieces of [`write_tiny_model`].
+/// The vocabulary of [`write_tiny_model`].
 pub const TINY_VOCABULARY: [&str; 9] =
     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "small", "dog", "##s"];
 
-/// Writes a model folder of some kilobytes with every kind of file: one layer of hidden size 8 with random weights, nine
-/// word pieces, mean pooling, and a dense module to 3 dimensions.
+/// Writes a model folder of a few kilobytes with every kind of file: one layer of hidden size 8 with random weights,
+/// nine word pieces, mean pooling, and a dense module to 3 dimensions.
 ///
 /// # Panics
 /// If the folder cannot be written.
@@ -24,7 +24,7 @@ pub fn write_tiny_model(folder: &Path, family: Family) {
     files::write_whole(&base.join("vocab.txt"), TINY_VOCABULARY.join("\n").as_bytes()).expect("vocab.txt");
     let tokenizer = Tokenizer::load(&base).expect("a tokenizer");
     tokenizer.save(&base.join("tokenizer.json")).expect("tokenizer.json");
-    // Of every family, with BERT's words.
+    // Every family uses BERT's tokenizer here.
     let class = serde_json::json!({"tokenizer_class": "BertTokenizer"});
     files::write_json(&base.join("tokenizer_config.json"), &class).expect("tokenizer_config.json");
     let mut config = BertConfig::with_sizes(TINY_VOCABULARY.len(), 1, 8, 2, 12);
@@ -48,7 +48,7 @@ pub fn write_tiny_model(folder: &Path, family: Family) {
 /// Splits a model folder's weights into two shards.
 ///
 /// # Panics
-/// If the folder has no whole file of weights, or cannot be written.
+/// If the folder has no unsharded weights, or cannot be written.
 pub fn into_shards(folder: &Path) {
     let path = folder.join("model.safetensors");
     let whole = Checkpoint::open(&path).expect("weights");

@@ -1,4 +1,4 @@
-//! A small model, its sentences and pairs, and trainers of any recipe on them.
+//! A small model with sentences and pairs, and trainers of any recipe on them.
 
 use candle_core::{Device, Tensor};
 use micse_data::{Corpus, Suite};
@@ -8,7 +8,7 @@ use micse_train::{Recipe, RunInputs, TrainText, Trainer};
 
 use crate::{sentences, write_small_model, write_small_sts};
 
-/// What a small run needs, in a folder of its own.
+/// The inputs of a small run, in a temporary folder.
 pub struct Setting {
     _folder: tempfile::TempDir,
     /// The small model.
@@ -17,12 +17,12 @@ pub struct Setting {
     pub suite: Suite,
     /// The sentences, all of them in the split.
     pub text: TrainText,
-    /// Where runs can lie.
+    /// A folder for runs.
     pub runs: std::path::PathBuf,
 }
 
 impl Setting {
-    /// A run of a recipe with seed 48 on whole batches, on the CPU, that keeps its model.
+    /// A run of a recipe with seed 48, on the CPU, without chunks, that keeps its model.
     pub fn inputs(&self, recipe: Recipe) -> RunInputs<'_> {
         let plain = RunInputs::new(recipe, 48, &self.text, &self.base, &self.suite, Compute::cpu());
         RunInputs { keep_model: true, ..plain }
@@ -32,7 +32,7 @@ impl Setting {
 /// A setting with `count` sentences.
 ///
 /// # Panics
-/// The folder cannot be written.
+/// If the folder cannot be written.
 pub fn setting(count: usize) -> Setting {
     let folder = tempfile::tempdir().expect("a folder");
     let (model, sts) = (folder.path().join("model"), folder.path().join("sts"));
@@ -47,18 +47,18 @@ pub fn setting(count: usize) -> Setting {
     }
 }
 
-/// A built-in recipe for so small a setting, with some values changed.
+/// A built-in recipe with values scaled down for the small setting.
 ///
 /// # Panics
-/// There is none of that name, or a value does not fit.
+/// If no recipe has the name, or a value is invalid.
 pub fn recipe(name: &str, settings: &[&str]) -> Recipe {
     let plain = Recipe::load(name, &[]).expect(name);
     let mut all = vec!["optimizer.batch_size=12", "optimizer.lr=1e-3", "optimizer.warmup_steps=0"];
-    // A split of 40 sentences has slices with fewer than 150 kept positions, which the released code drops.
+    // With 40 sentences some slices keep fewer than 150 positions, and the released code drops such slices.
     if plain.ami().next().is_some() {
         all.push("objectives.ami.samples=8");
     }
-    // Projectors of 4,096 columns are for larger encoders.
+    // Projectors of 4,096 columns are too large for the small encoder.
     let base = name.split('@').next().unwrap_or_default();
     match base {
         "scd" => all.push("head=[\"linear 24\", \"batch norm\", \"relu\", \"linear 16 no bias\"]"),
@@ -73,15 +73,15 @@ pub fn recipe(name: &str, settings: &[&str]) -> Recipe {
 /// A trainer on the default engine.
 ///
 /// # Panics
-/// The recipe does not fit the setting.
+/// If the recipe does not fit the setting.
 pub fn trainer(setting: &Setting, recipe: Recipe) -> Trainer {
     trainer_on(setting, recipe, &Compute::cpu())
 }
 
-/// A trainer on a given engine; what fills tokens in is a random head.
+/// A trainer on a given engine, with a random masked-LM head as the generator.
 ///
 /// # Panics
-/// The recipe does not fit the setting.
+/// If the recipe does not fit the setting.
 pub fn trainer_on(setting: &Setting, recipe: Recipe, compute: &Compute) -> Trainer {
     let encoder = setting.base.encoder(compute).expect("the encoder");
     let tokenizer = setting.base.tokenizer().expect("the tokenizer");
@@ -91,18 +91,18 @@ pub fn trainer_on(setting: &Setting, recipe: Recipe, compute: &Compute) -> Train
     trainer.with_generator_head(head)
 }
 
-/// One step.
+/// Takes one step.
 ///
 /// # Panics
-/// It fails.
+/// If the step fails.
 pub fn step(trainer: &mut Trainer, setting: &Setting) {
     trainer.step(&|number| setting.text.sentence(number), false).expect("a step");
 }
 
-/// The bits of tensors' entries.
+/// The bits of the entries of tensors.
 ///
 /// # Panics
-/// A tensor is not of f32.
+/// If a tensor is not f32.
 pub fn bits(values: &[Tensor]) -> Vec<Vec<u32>> {
     let bits =
         |t: &Tensor| t.flatten_all()?.to_vec1::<f32>().map(|v| v.into_iter().map(f32::to_bits).collect());

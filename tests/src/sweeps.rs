@@ -1,4 +1,4 @@
-//! A sweep that is over in seconds, and what of it may not depend on how it was run.
+//! A sweep that takes seconds, and the outputs that must not depend on how it was run.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,17 +7,17 @@ use std::process::Command;
 
 use crate::{Ended, ended, sentences, write_small_model, write_small_sts};
 
-/// The small model, its pairs and 60 sentences in a folder, to sweep on.
+/// A folder with the small model, its pairs and 60 sentences, to sweep on.
 pub struct SmallSweep {
     folder: tempfile::TempDir,
     program: &'static str,
 }
 
 impl SmallSweep {
-    /// For the program `xtask`.
+    /// Writes the inputs; `program` is the path of `xtask`.
     ///
     /// # Panics
-    /// The folder cannot be written.
+    /// If the folder cannot be written.
     pub fn new(program: &'static str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         write_small_model(&folder.path().join("model"));
@@ -26,13 +26,13 @@ impl SmallSweep {
         Self { folder, program }
     }
 
-    /// Something in its folder.
+    /// A path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Two methods, two sizes and two seeds, four steps each, all models kept; with further arguments, or other
-    /// values for some of these. A relative `out` lies in the folder.
+    /// A sweep of two methods, two sizes and two seeds, with four steps each and all models kept. `extra` adds
+    /// arguments or replaces these. A relative `out` is relative to the folder.
     pub fn command(&self, out: impl AsRef<Path>, extra: &[&str]) -> Command {
         let mut arguments: Vec<OsString> = ["sweep", "--preset", "paper"].map(Into::into).to_vec();
         let usual = [
@@ -63,17 +63,17 @@ impl SmallSweep {
         crate::command(self.program, None)
     }
 
-    /// Runs it to its end.
+    /// Runs the sweep to completion.
     pub fn run(&self, out: impl AsRef<Path>, extra: &[&str]) -> Ended {
         ended(&mut self.command(out, extra))
     }
 }
 
-/// What of a sweep's folder is the same however it was run: scores, cosines, weights, losses, each by its file's
-/// name; times are left out.
+/// The contents of a sweep folder that must not depend on how it was run, by file name: scores, cosines, weights,
+/// losses. Times are omitted.
 ///
 /// # Panics
-/// A file cannot be read.
+/// If a file cannot be read.
 pub fn lasting(sweep: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut open = vec![sweep.to_path_buf()];
@@ -88,7 +88,7 @@ pub fn lasting(sweep: &Path) -> BTreeMap<String, Vec<u8>> {
             let file = path.file_name().expect("a name").to_string_lossy().into_owned();
             let bytes = std::fs::read(&path).expect("a file");
             let kept = match file.as_str() {
-                // Costs are times.
+                // Tables show costs, which depend on times.
                 ".lock" | "tables.txt" | "tables.md" | "tables.tex" | "results.csv" | "results.parquet" => {
                     continue;
                 }
@@ -116,15 +116,15 @@ fn without(json: &[u8], keys: &[&str]) -> Vec<u8> {
     serde_json::to_vec(&value).expect("JSON")
 }
 
-/// Two sweeps ended with the same bits.
+/// Checks that two sweeps are bit-for-bit identical.
 ///
 /// # Panics
-/// If they did not, with the names of the files that differ.
+/// If they differ, with the names of the files.
 pub fn assert_same(one: &Path, other: &Path) {
     let (one, other) = (lasting(one), lasting(other));
     let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&one), names(&other), "other files");
+    assert_eq!(names(&one), names(&other), "the sweeps have different files");
     let differ: Vec<&String> =
         one.iter().filter(|(name, bytes)| other[*name] != **bytes).map(|(n, _)| n).collect();
-    assert!(differ.is_empty(), "these differ: {differ:?}");
+    assert!(differ.is_empty(), "files differ: {differ:?}");
 }

@@ -1,5 +1,5 @@
-//! `docs/adding-a-method.md`, followed step by step. Every Rust block of the page stands in this file, the recipe is
-//! read from the page.
+//! Follows `docs/adding-a-method.md` step by step. This file contains every Rust block of the page; the recipe is read
+//! from the page.
 
 use std::error::Error;
 
@@ -28,7 +28,7 @@ impl Term for Variance {
     }
 }
 
-/// The page's fenced blocks of one language.
+/// The fenced code blocks of the page in one language.
 fn blocks(language: &str) -> Vec<String> {
     let page = std::fs::read_to_string(root().join("docs/adding-a-method.md")).expect("the page");
     let fence = format!("```{language}\n");
@@ -66,10 +66,10 @@ fn the_method_of_the_page_trains() -> Result<(), Box<dyn Error>> {
     let result = micse_train::run(&folder, &inputs, &mut |_| {})?;
     assert_eq!(result.method, "simcse-variance");
 
-    // Without the term the recipe is refused, by its name.
+    // Without the term the recipe is rejected, and the error names the term.
     let without = RunInputs { terms: Terms::none(), ..inputs };
     let error = micse_train::run(&setting.runs.join("refused"), &without, &mut |_| {});
-    let error = error.expect_err("there is no such term").to_string();
+    let error = error.expect_err("no such term").to_string();
     assert!(error.contains("`variance`"), "{error}");
 
     let metrics = std::fs::read_to_string(folder.join("metrics.jsonl"))?;

@@ -1,8 +1,7 @@
-//! Checkpoints of every family against transformers' values, in both engines, and back into folders.
+//! Compares checkpoints of every family with transformers in both engines, and saves them as folders.
 //!
-//! `tests/fixtures/architectures/write.py` says what is in the fixtures. With `MICSE_WRITTEN=FOLDER` the folders that we
-//! write are kept there, for `tests/fixtures/architectures/check.py` to load them with transformers and
-//! sentence-transformers.
+//! `tests/fixtures/architectures/write.py` documents the fixtures. `MICSE_WRITTEN=FOLDER` keeps the saved folders
+//! there, so that `tests/fixtures/architectures/check.py` can load them with transformers and sentence-transformers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -44,10 +43,10 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// What transformers computed of a batch.
+/// The results of transformers for a batch.
 struct Wanted {
     sentences: Vec<Vec<u32>>,
-    /// Of the tokens that are no padding, sentence after sentence.
+    /// States of all tokens except padding, sentence by sentence.
     states: Vec<f32>,
     scores: Vec<f32>,
 }
@@ -90,10 +89,10 @@ fn states_and_scores_are_those_of_transformers() {
             let batch = Batch::new(&want.sentences).expect("a batch");
             let states = encoder.forward(&batch, &pass).expect("a pass").states.swap_remove(0);
             let error = difference(&numbers(&states), &want.states);
-            println!("{family}, {}: states within {error:.1e}", compute.engine);
+            println!("{family}, {}: largest error of states {error:.1e}", compute.engine);
             assert!(error < 1e-5, "{family}, {}: {error}", compute.engine);
 
-            // The same in a padded batch.
+            // The same with a padded batch.
             let pad = encoder.config().pad_token_id;
             let padded = Batch::padded(&want.sentences, pad, Padding::Keep).expect("a batch");
             let rows = encoder.forward(&padded, &pass).expect("a pass").states.swap_remove(0);
@@ -107,7 +106,7 @@ fn states_and_scores_are_those_of_transformers() {
             let head = head.expect("a whole head").expect("a head");
             let table = encoder.value(WORD_TABLE).expect("the word table");
             let error = difference(&numbers(&head.scores(&states, &table).expect("scores")), &want.scores);
-            println!("{family}, {}: scores within {error:.1e}", compute.engine);
+            println!("{family}, {}: largest error of scores {error:.1e}", compute.engine);
             assert!(error < 1e-4, "{family}, {}: {error}", compute.engine);
         }
     }
@@ -128,14 +127,14 @@ fn tokens_are_those_of_transformers() {
     for family in Family::ALL {
         let folder = folder(family);
         check(&folder.tokenizer().expect("a tokenizer"), &folder.path().join("cases.json"), "");
-        assert_eq!(folder.max_length().expect("a length"), Some(38), "{family}: its model_max_length");
+        assert_eq!(folder.max_length().expect("a length"), Some(38), "{family}: model_max_length");
     }
-    // RoBERTa's older form, without tokenizer.json.
+    // RoBERTa's older files, without tokenizer.json.
     let merges = Tokenizer::load(&fixtures().join("merges")).expect("a tokenizer");
-    // Nothing there says that the mask takes the space before it (tests/fixtures/folders has these rows).
+    // These files do not make the mask absorb the space before it (tests/fixtures/folders covers that).
     check(&merges, &fixtures().join("roberta/cases.json"), "a <mask> of sheep");
     assert_eq!(merges.mask_token().as_deref(), Some("<mask>"));
-    // MPNet's older form: its words alone.
+    // MPNet's older files: the vocabulary alone.
     let older = tempfile::tempdir().expect("a folder");
     let words = folder(Family::Mpnet).tokenizer().expect("a tokenizer").tokens().join("\n");
     std::fs::write(older.path().join("vocab.txt"), words).expect("vocab.txt");
@@ -143,7 +142,7 @@ fn tokens_are_those_of_transformers() {
     check(&words, &fixtures().join("mpnet/cases.json"), "");
 }
 
-/// Gradients of a training pass under a mean pooling and a loss on attention values, and the parameters after a step.
+/// Gradients of a training pass with mean pooling and a loss on attention values, and the parameters after one step.
 fn step(family: Family, compute: &Compute) -> (Vec<Option<Vec<f32>>>, Vec<Vec<f32>>) {
     let mut encoder = folder(family).encoder(compute).expect("the encoder");
     let batch = Batch::new(&wanted(family).sentences).expect("a batch");
@@ -232,7 +231,7 @@ fn folders_come_back_as_they_were() {
             assert_eq!(embeddings, want.encode(&SENTENCES).expect("embeddings"), "{family}");
             rows.insert(format!("{family}-{pooling}"), embeddings);
 
-            // The family's own names, without prefix and head; its own keys, and those that we do not know.
+            // Saved folders use the family's tensor names without prefix and head, and keep known and unknown keys.
             let own: BTreeSet<String> = names(base.path())
                 .iter()
                 .filter_map(|name| name.split_once('.').filter(|(first, _)| family.name().ends_with(first)))
@@ -249,7 +248,7 @@ fn folders_come_back_as_they_were() {
             assert_eq!(config["max_position_embeddings"], 40);
         }
     }
-    // With two linear layers behind the pooling.
+    // With two linear layers after the pooling.
     let temporary = tempfile::tempdir().expect("a folder");
     let out = kept.as_deref().unwrap_or(temporary.path()).join("with-dense");
     let base = folder(Family::DistilBert);
@@ -270,7 +269,7 @@ fn folders_come_back_as_they_were() {
     }
 }
 
-/// Whatever its mask is called: a vocabulary masks, and the masked tokens are learnt.
+/// Every family finds its mask token, masks sentences, and learns to predict the masked tokens.
 #[test]
 fn masked_lm_trains_in_every_family() {
     for family in Family::ALL {
@@ -283,7 +282,7 @@ fn masked_lm_trains_in_every_family() {
         assert_eq!(tokenizer.mask_token().as_deref(), Some(mask), "{family}");
         let vocabulary = micse_train::masked_lm::mask_vocabulary(&tokenizer).expect("a mask");
         assert_eq!(Some(vocabulary.mask()), tokenizer.id(mask), "{family}");
-        // All that can be chosen: not what stands around the sentence.
+        // A masking rate of 1 masks every token except the special tokens around the sentence.
         let ids = tokenizer.encode(SENTENCES[1], 40).expect("ids");
         let all = Masking { rate: 1.0, whole_words: false }.apply(&ids, &vocabulary, Stream::new(1));
         assert!(!all.positions.contains(&0) && !all.positions.contains(&(ids.len() as u32 - 1)), "{family}");
@@ -299,6 +298,6 @@ fn masked_lm_trains_in_every_family() {
         }
         let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
         let (first, last) = (mean(&losses[..10]), mean(&losses[50..]));
-        assert!(last < 0.8 * first, "{family}: {first}, then {last}");
+        assert!(last < 0.8 * first, "{family}: loss {first} at first, {last} at the end");
     }
 }

@@ -1,4 +1,4 @@
-//! What stands behind the encoder in a finished model, convolutions, whitening and flows, is kept in its folder.
+//! A finished model folder includes the modules after the encoder: convolutions, whitening and flows.
 
 use micse_eval::evaluate;
 use micse_model::{Pooling, SentenceModel};
@@ -9,7 +9,7 @@ fn run(setting: &Setting, name: &str, recipe: Recipe) -> Result<RunResult, micse
     micse_train::run(&setting.runs.join(name), &setting.inputs(recipe), &mut |_| {})
 }
 
-/// The average score of a kept model, read from its folder alone.
+/// The average score and the module types of a kept model, read from its folder alone.
 fn score_of_folder(setting: &Setting, name: &str) -> (f64, Vec<String>) {
     let path = setting.runs.join(name).join("model");
     let model = SentenceModel::open(&path).expect("the model");
@@ -41,7 +41,7 @@ fn kept_models_score_as_their_results_say() {
         let (again, modules) = score_of_folder(&setting, name);
         assert!(
             (again - result.scores.average).abs() < 1e-9,
-            "{name}: {again} and {}",
+            "{name}: {again}, but the result has {}",
             result.scores.average
         );
         assert_eq!(modules.get(2).map(String::as_str), module, "{name}: {modules:?}");
@@ -50,7 +50,7 @@ fn kept_models_score_as_their_results_say() {
     averages.sort_by(f64::total_cmp);
     assert!(
         averages.windows(2).all(|pair| pair[0] != pair[1]),
-        "what stands behind the encoder acts: {averages:?}"
+        "the modules after the encoder must change the scores: {averages:?}"
     );
 }
 

@@ -1,4 +1,4 @@
-//! docs/model-folders.md lists the keys that the code knows.
+//! docs/model-folders.md lists the keys known to the code.
 
 use std::fmt::Write;
 
@@ -25,7 +25,7 @@ fn the_table_of_keys_is_that_of_the_code() {
     let (head, rest) = text.split_once("<!-- keys -->\n").expect("the table's place");
     let (found, tail) = rest.split_once("<!-- /keys -->").expect("the table's end");
     let message =
-        "write the table again: MICSE_WRITE_DOCS=1 cargo test --release --workspace --test documented_keys";
+        "update the table: MICSE_WRITE_DOCS=1 cargo test --release --workspace --test documented_keys";
     if std::env::var_os("MICSE_WRITE_DOCS").is_some() {
         std::fs::write(&path, format!("{head}<!-- keys -->\n{table}<!-- /keys -->{tail}"))
             .expect("the document");

@@ -1,4 +1,4 @@
-//! The encoder: batches do not change embeddings, and a second implementation agrees.
+//! The encoder: embeddings do not depend on batches, and agree with a second implementation.
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -29,7 +29,7 @@ fn a_sentence_alone_and_in_any_batch_has_the_same_embedding() {
     }
 }
 
-/// candle-transformers' BERT cannot be trained, but its forward pass is a second opinion.
+/// candle-transformers' BERT cannot be trained, but its forward pass is an independent implementation.
 #[test]
 fn candle_transformers_agrees() {
     let folder = tempfile::tempdir().expect("a folder");

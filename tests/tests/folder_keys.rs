@@ -1,5 +1,5 @@
-//! Every key of a model folder: what is followed gives sentence-transformers' rows, what is not is refused, what is
-//! unknown is named. The rows were made by tests/fixtures/folders/write.py.
+//! Every key of a model folder: supported keys give the embeddings of sentence-transformers, unsupported keys are
+//! rejected, and unknown keys are named. The expected embeddings were written by tests/fixtures/folders/write.py.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use micse_tests::folders::{Case, Cases};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-/// The largest difference of two sets of rows, over the largest entry.
+/// The largest difference between two sets of rows, relative to the largest entry.
 fn difference(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f32 {
     assert_eq!(found.len(), expected.len());
     let mut worst = 0.0_f32;
@@ -24,7 +24,7 @@ fn difference(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f32 {
 
 fn open(folder: &Path) -> micse_model::Result<SentenceModel<'static>> {
     let folder = ModelFolder::open(folder)?;
-    // Without modules.json sentence-transformers takes the mean.
+    // Without modules.json, sentence-transformers uses mean pooling.
     let pooling = folder.pooling()?.is_none().then_some(Pooling::Mean);
     SentenceModel::load(&folder, pooling, &Compute::cpu())
 }
@@ -49,7 +49,7 @@ fn every_folder_gives_the_rows_of_sentence_transformers() {
     assert!(cases.len() > 70);
 }
 
-/// What is written is again what was read, and nothing in any of these folders is unknown.
+/// Saved folders give the same embeddings, and none of these folders has unknown keys.
 #[test]
 fn every_folder_survives_being_saved() {
     let Cases { texts, cases } = Cases::read();
@@ -117,7 +117,7 @@ fn what_is_not_followed_is_refused_by_its_key() {
         (bert, transformer, "config_args", json!({"hidden_act": "relu"})),
         (bert, transformer, "config_kwargs", json!({"hidden_act": "relu"})),
         (bert, transformer, "processing_kwargs", json!({"text": {"max_length": 5}})),
-        // False and null ask for something there.
+        // False and null are requests here.
         (bert, transformer, "tokenizer_args", json!({"strip_accents": null})),
         (bert, transformer, "processing_kwargs", json!({"text": {"truncation": false}})),
         (bert, transformer, "query_length", json!(5)),
@@ -156,16 +156,16 @@ fn what_is_not_followed_is_refused_by_its_key() {
         (everything, "5_Normalize/config.json", "module_output_name", json!("x")),
     ] {
         let folder = with_key(case, file, key, value);
-        let Err(error) = open(folder.path()) else { panic!("{file}: {key} is taken") };
+        let Err(error) = open(folder.path()) else { panic!("{file}: {key} is accepted") };
         let error = error.to_string();
         let named = ["pooling_mode", "activation_function", "module_input_name", "module_output_name"];
         let by_key = error.contains(key) || named.iter().any(|part| key.starts_with(part));
         assert!(error.contains(file) && by_key, "{file}, {key}: {error}");
         refused.push((file.split('/').next_back().expect("a name").to_owned(), key));
     }
-    // Nothing is listed as refused that is not tried here.
+    // Every key listed as refused must be tried here.
     for known in KNOWN_KEYS.iter().filter(|known| known.treatment == Treatment::Refused) {
-        // What modules.json lists is a test of its own.
+        // Another test covers modules.json.
         for key in known.keys.iter().filter(|_| known.file != "modules.json") {
             assert!(refused.iter().any(|(_, tried)| tried == key), "{}: {key}", known.file);
         }
@@ -192,10 +192,10 @@ fn keys_without_effect_have_none_and_unknown_ones_are_named() {
     for known in KNOWN_KEYS.iter().filter(|known| known.treatment == Treatment::WithoutEffect) {
         let Some(file) = files.get(known.file) else { continue };
         for key in known.keys {
-            // Some of them have a type.
+            // Some keys need a value of the right type.
             let odd = match *key {
                 "architectures" => json!(["Odd"]),
-                // A text would be a special token of that name.
+                // A string would define a special token.
                 key if key.ends_with("_token") => json!(true),
                 key if key.contains("drop") || key == "initializer_range" => json!(0.25),
                 _ => json!("something odd"),
@@ -223,7 +223,7 @@ fn keys_without_effect_have_none_and_unknown_ones_are_named() {
 
 fn refused(folder: &Path, reasons: &[&str]) {
     let Err(error) = open(folder).and_then(|model| model.encode(&["a song"])) else {
-        panic!("taken: {reasons:?}")
+        panic!("accepted, expected an error with {reasons:?}")
     };
     let error = error.to_string();
     assert!(reasons.iter().all(|reason| error.contains(reason)), "{reasons:?}: {error}");
@@ -246,7 +246,7 @@ fn folders_that_others_read_otherwise_are_refused() {
     std::fs::write(&modules, text.replace("\"name\": \"2\"", "\"name\": \"1\"")).expect("a file");
     refused(twice.path(), &["modules.json", "two modules have the name \"1\""]);
 
-    // One parameter under two names, with other values.
+    // One parameter under two names, with different values.
     let both = of("mean").folder();
     let weights = both.path().join("model.safetensors");
     let mut tensors: Vec<(String, Tensor)> =
@@ -262,7 +262,7 @@ fn folders_that_others_read_otherwise_are_refused() {
     save_safetensors(&weights, &tensors).expect("weights");
     refused(both.path(), &["model.safetensors", "2 times", "word_embeddings.weight"]);
 
-    // Nothing around a sentence, and nothing in it.
+    // No special tokens around the sentence, and none in it.
     let bare = of("nothing around").folder();
     let model = open(bare.path()).expect("a model");
     let error = model.encode(&["a song", "\u{200b}"]).expect_err("no tokens").to_string();

@@ -1,9 +1,9 @@
-//! A run goes on from its own checkpoint alone, and writes into the folder alone that it took.
+//! A run resumes only from its own checkpoint, and writes only into the folder that it locked.
 
 use micse_tests::setting::{recipe, setting};
 use micse_train::{Error, Event, RunInputs, Stop};
 
-/// Stops after a few steps, as a signal does.
+/// Requests a stop after some steps, as a signal does.
 fn stop_at(stop: &Stop, at: usize) -> impl FnMut(Event) + '_ {
     move |event| {
         if matches!(event, Event::Step(report) if report.step == at) {
@@ -17,7 +17,7 @@ fn the_checkpoint_of_another_run_is_set_aside() {
     let setting = setting(40);
     let of = |rate: &str| recipe("simcse", &["steps=12", &format!("optimizer.lr={rate}")]);
     let (first, second) = (setting.runs.join("first"), setting.runs.join("second"));
-    // Each is stopped after some steps, with a checkpoint.
+    // Stop both after some steps, with a checkpoint.
     for (folder, rate) in [(&first, "1e-3"), (&second, "2e-3")] {
         let stop = Stop::new();
         let inputs = RunInputs { stop: stop.clone(), ..setting.inputs(of(rate)) };
@@ -26,7 +26,7 @@ fn the_checkpoint_of_another_run_is_set_aside() {
     }
     let checkpoint = "checkpoint/state.safetensors";
     let own = std::fs::read(second.join(checkpoint)).expect("a checkpoint");
-    // The first one's process writes once more, into the folder that is now the second's.
+    // As if the first run's process wrote into the second run's folder.
     std::fs::copy(first.join(checkpoint), second.join(checkpoint)).expect("a copy");
     let (mut notices, mut begun) = (Vec::new(), None);
     let inputs = setting.inputs(of("2e-3"));
@@ -41,7 +41,7 @@ fn the_checkpoint_of_another_run_is_set_aside() {
     let alone = micse_train::run(&setting.runs.join("alone"), &inputs, &mut |_| {}).expect("a run");
     assert_eq!(result.scores, alone.scores);
 
-    // Its own checkpoint is gone on from.
+    // A run resumes from its own checkpoint.
     let third = setting.runs.join("third");
     let stop = Stop::new();
     let stopped = RunInputs { stop: stop.clone(), ..setting.inputs(of("2e-3")) };
@@ -65,14 +65,14 @@ fn nothing_is_written_into_a_folder_that_was_replaced() {
     let inputs = RunInputs { stop: stop.clone(), ..setting.inputs(recipe("simcse", &["steps=12"])) };
     let error = micse_train::run(&folder, &inputs, &mut |event| {
         if matches!(event, Event::Step(report) if report.step == 5) {
-            // Somebody removes the folder and begins another run in it.
+            // Someone removes the folder and starts another run in it.
             std::fs::remove_dir_all(&folder).expect("removed");
             std::fs::create_dir_all(&folder).expect("made again");
             stop.request();
         }
     })
-    .expect_err("the folder is another one")
+    .expect_err("the folder was replaced")
     .to_string();
     assert!(error.contains("removed or replaced"), "{error}");
-    assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 0, "nothing was written");
+    assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 0, "the new folder must stay empty");
 }

@@ -1,4 +1,4 @@
-//! Model folders in their forms; what cannot work gets an error that says what and where.
+//! Model folders in all supported layouts; invalid folders get an error that names file and problem.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -117,7 +117,7 @@ fn a_folder_that_asks_for_unit_length_gets_it() {
     };
     let plain = load();
     let norm = plain.iter().map(|v| v * v).sum::<f32>().sqrt();
-    assert!((norm - 1.0).abs() > 0.1, "the test needs a row of another length, not {norm}");
+    assert!((norm - 1.0).abs() > 0.1, "the test needs an embedding that is not of unit length: {norm}");
     let modules = r#"[{"type": "sentence_transformers.models.Transformer", "path": ""},
                       {"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"},
                       {"type": "sentence_transformers.models.Normalize", "path": "2_Normalize"}]"#;
@@ -152,7 +152,7 @@ fn a_tokenizer_that_does_not_fit_is_refused() {
     assert!(error.contains("30 ids") && error.contains("vocab_size is 29"), "{error}");
 }
 
-/// `tests/fixtures/pytorch/write.py` says what is in the file.
+/// `tests/fixtures/pytorch/write.py` documents the contents of the file.
 #[test]
 fn pytorch_files_are_read_without_executing_them() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -176,7 +176,7 @@ fn pytorch_files_are_read_without_executing_them() {
     assert!(error.contains("pytorch_model.bin") && error.contains("truncated"), "{error}");
 }
 
-/// The small model as sentence-transformers' folder.
+/// The small model as a sentence-transformers folder.
 fn written(pooling: Pooling) -> tempfile::TempDir {
     let (base, out) = (small(), tempfile::tempdir().expect("a folder"));
     let base = ModelFolder::open(base.path()).expect("the model");
@@ -192,7 +192,7 @@ fn rows(folder: &Path) -> Vec<Vec<f32>> {
 }
 
 fn open_error(folder: &Path) -> String {
-    SentenceModel::open(folder).err().expect("a folder that is refused").to_string()
+    SentenceModel::open(folder).err().expect("a folder that is rejected").to_string()
 }
 
 fn write_text(folder: &Path, name: &str, text: &str) {
@@ -289,7 +289,7 @@ fn poolings_are_read_in_both_forms() {
     ] {
         assert!(of(text).is_err_and(|e| e.contains(says) && e.contains("1_Pooling")), "{text}");
     }
-    // A pooling that is asked for outright needs none of the folder.
+    // An explicit pooling overrides the one in the folder.
     let model = ModelFolder::open(folder.path()).expect("the model");
     assert!(SentenceModel::load(&model, Some(Pooling::Cls), &Compute::cpu()).is_ok());
     write_text(folder.path(), "modules.json", r#"[{"type": "sentence_transformers.models.Transformer"}]"#);
@@ -301,7 +301,7 @@ fn poolings_are_read_in_both_forms() {
 fn modules_lie_where_the_list_says() {
     let folder = written(Pooling::Cls);
     let want = rows(folder.path());
-    // The older layout: the encoder in a folder of its own.
+    // The older layout: the encoder in its own folder.
     let inner = folder.path().join("0_Transformer");
     std::fs::create_dir(&inner).expect("a folder");
     for name in ["config.json", "model.safetensors", "vocab.txt"] {
@@ -351,7 +351,7 @@ fn prompts_and_lower_casing_are_applied() {
     let prompted = SentenceModel::open(folder.path()).expect("the model");
     assert_eq!(prompted.prompt(), "the old ");
     assert_eq!(prompted.encode(&["farmer"]).expect("a row"), want);
-    // Written and read again.
+    // Save the model and read it again.
     let again = tempfile::tempdir().expect("a folder");
     let base = ModelFolder::open(folder.path()).expect("the model");
     prompted.save(again.path(), &base, DType::F32).expect("a folder");
@@ -388,7 +388,7 @@ fn a_whitening_in_a_folder_is_the_whitening() {
         want.iter().flatten().zip(got.iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(got[0].len() == 6 && largest > 1.0 && error < 1e-5, "{error} of {largest}");
 
-    // A second one has to take what the first gives; unit length comes where it stands.
+    // A second layer must accept the output of the first; Normalize applies at its position in the list.
     assert!(add_dense(folder.path(), &dense).is_err_and(|e| e.to_string().contains("have 6 entries")));
     let list = std::fs::read_to_string(folder.path().join("modules.json")).expect("modules.json");
     let mut list: Vec<serde_json::Value> = serde_json::from_str(&list).expect("JSON");
@@ -433,11 +433,11 @@ fn what_the_encoder_does_not_use_is_carried_over() {
     assert_eq!((&config["torch_dtype"], &config["id2label"]["0"]), (&"float32".into(), &"a".into()));
 }
 
-/// all-MiniLM-L6-v2, in and out.
+/// all-MiniLM-L6-v2 is unchanged after loading and saving.
 #[test]
 fn minilm_comes_out_as_it_went_in() {
     let Some(folder) = std::env::var_os("MICSE_MINILM") else {
-        println!("skipped: MICSE_MINILM names no folder of all-MiniLM-L6-v2");
+        println!("skipped: MICSE_MINILM is not set to a folder of all-MiniLM-L6-v2");
         return;
     };
     let base = ModelFolder::open(folder.as_ref()).expect("the model");

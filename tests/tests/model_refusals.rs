@@ -1,4 +1,4 @@
-//! Model folders that cannot be what they say: refused by name, before memory is taken for them.
+//! Inconsistent model folders are rejected with an error that names the problem, before memory is allocated for them.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn load(folder: &Path) -> micse_model::Result<Vec<Vec<f32>>> {
     SentenceModel::open(folder)?.encode(&["a small dog", ""])
 }
 
-/// Sizes that would take all memory are refused before any of it is taken.
+/// Sizes that would exhaust memory are rejected before any is allocated.
 #[test]
 fn impossible_sizes_are_refused_by_the_tensors_of_the_file() {
     let folder = model();
@@ -68,7 +68,7 @@ fn what_stands_around_sentences_is_in_the_vocabulary() {
     let text = std::fs::read_to_string(&path).expect("tokenizer.json");
     let (cls, strange) = ("\"[CLS]\",\n      2", "\"[CLS]\",\n      65");
     assert!(text.contains(cls), "{text}");
-    // A class that takes the file as it is.
+    // This class uses the file as it is.
     let class = r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#;
     std::fs::write(folder.path().join("tokenizer_config.json"), class).expect("tokenizer_config.json");
     std::fs::write(&path, text.replace(cls, strange)).expect("tokenizer.json");

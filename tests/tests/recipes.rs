@@ -1,4 +1,5 @@
-//! Every built-in recipe that trains: engines agree, every parameter learns, chunks and resumption change nothing.
+//! Every built-in recipe that trains: engines agree, every parameter learns, and neither chunks nor resuming change the
+//! result.
 
 use std::num::NonZeroUsize;
 
@@ -13,14 +14,14 @@ fn trained() -> impl Iterator<Item = &'static str> {
     names().into_iter().filter(|name| Recipe::load(name, &[]).expect(name).steps > 0)
 }
 
-/// Loss, and the gradients of all networks, of a trainer's next step.
+/// The loss and the gradients of all networks at a trainer's next step.
 fn gradients(trainer: &mut Trainer, setting: &Setting) -> (f64, Vec<(String, Vec<f32>)>) {
     let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
     let loss = trainer.backward(forward).expect("a backward pass").loss;
     (loss, collected(trainer))
 }
 
-/// The gradients that all networks have collected.
+/// The collected gradients of all networks.
 fn collected(trainer: &Trainer) -> Vec<(String, Vec<f32>)> {
     let mut named = Vec::new();
     for (network, part) in trainer.networks() {
@@ -32,7 +33,7 @@ fn collected(trainer: &Trainer) -> Vec<(String, Vec<f32>)> {
     named
 }
 
-/// The same masks are dropped, so the same loss and the same gradients come out.
+/// Both engines use the same dropout masks, so loss and gradients agree.
 #[test]
 fn both_engines_agree_in_every_recipe() {
     let setting = setting(40);
@@ -56,18 +57,18 @@ fn both_engines_agree_in_every_recipe() {
     }
 }
 
-/// Candle's operations without a backward pass cut the gradient in silence; this finds them.
+/// Candle operations without a backward pass silently cut the gradient; this test finds them.
 #[test]
 fn every_trainable_tensor_gets_a_gradient_in_every_recipe() {
     let setting = setting(40);
     for name in trained() {
         let mut trainer = trainer(&setting, recipe(name, &[]));
-        // With an empty queue the first step is the same as without one; the second has negatives from it.
+        // The queue is empty at the first step; only the second step has negatives from it.
         step(&mut trainer, &setting);
         let (_, gradients) = gradients(&mut trainer, &setting);
         for (tensor, gradient) in gradients {
             if tensor.ends_with("key.bias") {
-                assert!(gradient.is_empty(), "{name}: softmax cancels {tensor}, it has no gradient");
+                assert!(gradient.is_empty(), "{name}: {tensor} must have no gradient, softmax cancels it");
                 continue;
             }
             assert!(!gradient.is_empty(), "{name}: {tensor} got no gradient");
@@ -77,8 +78,8 @@ fn every_trainable_tensor_gets_a_gradient_in_every_recipe() {
     }
 }
 
-/// Chunks differ from the whole batch by rounding: also where they do not divide it, with a queue, with attention
-/// values, and with padding.
+/// Chunks differ from the whole batch only by rounding, even if they do not divide the batch, with a queue, with
+/// attention values, and with padding.
 #[test]
 fn chunks_give_the_gradients_of_the_whole_batch() {
     let setting = setting(40);
@@ -86,14 +87,14 @@ fn chunks_give_the_gradients_of_the_whole_batch() {
     for name in trained() {
         if recipe(name, &[]).check_chunks().is_err() {
             let error = trainer(&setting, recipe(name, &[])).in_chunks(NonZeroUsize::MIN);
-            let error = error.err().expect("what needs the whole batch is refused").to_string();
+            let error = error.err().expect("recipes that need the whole batch are rejected").to_string();
             let why = error.contains("reads token states") || error.contains("views.perturbation");
             assert!(why && error.contains("--chunk"), "{name}: {error}");
             refused += 1;
             continue;
         }
         let of = |chunk: Option<usize>| {
-            // The queue fills, then the third step's gradients are taken.
+            // Fill the queue in two steps, then compare the gradients of the third.
             let mut trainer = trainer(&setting, recipe(name, &[]));
             (0..2).for_each(|_| step(&mut trainer, &setting));
             if let Some(chunk) = chunk.and_then(NonZeroUsize::new) {
@@ -112,13 +113,13 @@ fn chunks_give_the_gradients_of_the_whole_batch() {
             let (again, aligned, parts) = of(Some(chunk));
             assert!(
                 (again - loss).abs() < 1e-5 * loss.abs(),
-                "{name}: {again} and {loss} in chunks of {chunk}"
+                "{name}: loss {again} in chunks of {chunk}, {loss} without"
             );
             assert_eq!(aligned.is_some(), alignment.is_some(), "{name}");
             let apart = aligned.zip(alignment).map_or(0.0, |(a, b)| (a - b).abs());
-            assert!(apart < 1e-5, "{name}: alignment {aligned:?} and {alignment:?}");
+            assert!(apart < 1e-5, "{name}: alignment {aligned:?} in chunks, {alignment:?} without");
             for ((tensor, a), (_, b)) in parts.iter().zip(&whole) {
-                assert_eq!(a.len(), b.len(), "{name}: {tensor} has a gradient in both");
+                assert_eq!(a.len(), b.len(), "{name}: {tensor} must have a gradient in both");
                 let error = a.iter().zip(b).fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
                 assert!(
                     error < 1e-5 * largest,
@@ -128,7 +129,7 @@ fn chunks_give_the_gradients_of_the_whole_batch() {
         }
         chunked += 1;
     }
-    assert!(chunked > 10 && refused > 5, "{chunked} in chunks, {refused} refused");
+    assert!(chunked > 10 && refused > 5, "{chunked} recipes in chunks, {refused} rejected");
 }
 
 #[test]
@@ -161,7 +162,7 @@ fn values(encoder: &dyn micse_model::Encoder) -> Vec<Vec<u32>> {
     bits(&encoder.values().expect("values"))
 }
 
-/// Both of CT's towers learn, and not the same.
+/// Both towers of CT learn, and differ.
 #[test]
 fn the_two_towers_differ_after_a_step() {
     let setting = setting(40);
@@ -183,7 +184,10 @@ fn a_frozen_guide_and_frozen_embeddings_stay() {
     (0..3).for_each(|_| step(&mut trainer, &setting));
     let guide = trainer.second().expect("a guide");
     assert_eq!(values(guide), start);
-    assert!(guide.gradients().expect("gradients").iter().all(Option::is_none), "a guide has no gradient");
+    assert!(
+        guide.gradients().expect("gradients").iter().all(Option::is_none),
+        "a guide must have no gradient"
+    );
     let now = values(trainer.encoder());
     for (info, (before, after)) in trainer.encoder().parameters().iter().zip(start.iter().zip(&now)) {
         let stays = info.name.starts_with("embeddings.") || info.name.ends_with("key.bias");
@@ -191,7 +195,7 @@ fn a_frozen_guide_and_frozen_embeddings_stay() {
     }
 }
 
-/// `--with ami`, on every recipe: it trains, or says why it cannot.
+/// `--with ami` on every recipe: it trains, or the error explains why it cannot.
 #[test]
 fn terms_attach_to_methods_that_have_two_passes() {
     let with = ["ami".to_owned()];

@@ -1,4 +1,4 @@
-//! What the released code of methods does that their papers do not say.
+//! Behaviour of released code that the papers do not mention.
 
 use std::num::NonZeroUsize;
 
@@ -15,7 +15,8 @@ fn loss(trainer: &mut Trainer, setting: &Setting) -> f64 {
     forward.report().loss
 }
 
-/// MoCoSE's target is not detached: what both sides share has the whole loss's gradient, by finite differences.
+/// MoCoSE's target is not detached, so the shared embeddings get the gradient of the whole loss; checked by finite
+/// differences.
 #[test]
 fn the_gradient_of_an_open_target_reaches_the_shared_embeddings() {
     let setting = setting(40);
@@ -25,7 +26,7 @@ fn the_gradient_of_an_open_target_reaches_the_shared_embeddings() {
         if checkpoint.is_file() {
             trainer.restore(&checkpoint, "best.").expect("the checkpoint");
         } else {
-            // The queue has rows of sentences, and the copy is another network than the encoder.
+            // After two steps the queue contains embeddings, and the momentum copy differs from the encoder.
             (0..2).for_each(|_| step(&mut trainer, &setting));
             trainer.save(&checkpoint, "a test", &[], serde_json::Value::Null).expect("a checkpoint");
         }
@@ -56,13 +57,17 @@ fn the_gradient_of_an_open_target_reaches_the_shared_embeddings() {
         };
         let difference = (at(step) - at(-step)) / (2.0 * f64::from(step));
         let apart = |gradient: f32| (f64::from(gradient) - difference).abs() / difference.abs();
-        assert!(apart(open[place]) < 0.02, "entry {place}: {} and {difference}", open[place]);
+        assert!(
+            apart(open[place]) < 0.02,
+            "entry {place}: gradient {}, finite difference {difference}",
+            open[place]
+        );
         missed = missed.max(apart(closed[place]));
     }
-    assert!(missed > 0.1, "a constant target leaves a part of the gradient out: {missed}");
+    assert!(missed > 0.1, "a detached target should miss part of the gradient: {missed}");
 }
 
-/// Its projection learns beside following, its pooler only follows.
+/// The projection of the target learns and follows the online head; its pooler only follows.
 #[test]
 fn an_open_targets_head_learns() {
     let setting = setting(40);
@@ -82,7 +87,7 @@ fn an_open_targets_head_learns() {
     assert!(constant.networks().iter().all(|(name, _)| *name != "momentum-head"));
 }
 
-/// Where the batch before is the same one, its gradient leads up: by twice as much for twice the step.
+/// If the previous batch is the same, noise along its gradient raises the loss: twice as much for twice the step.
 #[test]
 fn noise_raises_the_loss_whose_gradient_it_follows() {
     let setting = setting(40);
@@ -90,7 +95,7 @@ fn noise_raises_the_loss_whose_gradient_it_follows() {
         let first = format!("dropout = 0.1, perturbation = {epsilon}, perturbation_by = \"batch-before\"");
         let views = format!("views=[{{ {first} }}, {{ dropout = 0.1 }}]");
         let mut trainer = trainer(&setting, recipe("simcse", &[&views]));
-        // Without an optimizer's step the next pass is over the same sentences, with the same dropout.
+        // Without an optimizer step, the next pass uses the same sentences and the same dropout.
         let forward = trainer.forward(&|number| setting.text.sentence(number), false).expect("a loss");
         let before = forward.report().loss;
         trainer.backward(forward).expect("a backward pass");
@@ -113,12 +118,12 @@ fn what_an_open_target_cannot_do_is_refused() {
     let whole = trainer(&[&views]).expect("a trainer");
     let error = whole.in_chunks(NonZeroUsize::MIN).err().expect("no chunks").to_string();
     assert!(error.contains("momentum.stop_gradient") && error.contains("--chunk"), "{error}");
-    // A group of a network that does not learn would freeze nothing in silence.
+    // A parameter group of a network that does not learn would silently have no effect.
     let error = trainer(&["momentum.stop_gradient=true"]).err().expect("an empty group").to_string();
     assert!(error.contains("momentum-head.0") && error.contains("predictor"), "{error}");
 }
 
-/// FGSM along the gradient of the batch before: not at the first step, and after a resumption as without one.
+/// FGSM noise follows the gradient of the previous batch: none at the first step, and the same after resuming.
 #[test]
 fn noise_follows_the_batch_before() {
     let setting = setting(40);
@@ -127,7 +132,7 @@ fn noise_follows_the_batch_before() {
         format!("views=[{{ {noise} }}, {{ {noise}, tower = \"momentum\", online_embeddings = true }}]")
     };
     let losses = |epsilon: &str, resumed: bool| -> Vec<f64> {
-        // No step moves anything, so that the noise alone makes the losses differ.
+        // The learning rate is too small to matter, so only the noise makes the losses differ.
         let recipe = || recipe(MOCOSE, &[&views(epsilon), "optimizer.lr=1e-12", "steps=4"]);
         let mut trainer = trainer(&setting, recipe());
         let mut losses = Vec::new();
@@ -144,12 +149,12 @@ fn noise_follows_the_batch_before() {
         losses
     };
     let (none, some) = (losses("1e-30", false), losses("0.05", false));
-    assert_eq!(none[0], some[0], "no gradient is known at the first step");
+    assert_eq!(none[0], some[0], "the first step has no previous gradient");
     assert!((1..4).all(|step| (none[step] - some[step]).abs() > 1e-5), "{none:?} and {some:?}");
     assert_eq!(losses("0.05", true), some);
 }
 
-/// SCD's code selects by SICK's trial pairs, which a folder must have.
+/// SCD's released code selects by SICK's trial pairs, which the STS folder must contain.
 #[test]
 fn sicks_trial_pairs_select_where_a_recipe_asks_for_them() {
     let setting = setting(40);
@@ -158,7 +163,7 @@ fn sicks_trial_pairs_select_where_a_recipe_asks_for_them() {
     let error = error.expect_err("the demo has no such pairs").to_string();
     assert!(error.contains("SICK_trial.txt") && error.contains("select=stsb-dev"), "{error}");
 
-    // The same pairs with the order of their scores turned round.
+    // The same pairs with their scores reversed.
     let mut suite = setting.suite.clone();
     let mut turned: Task = suite.dev.clone().expect("development pairs");
     turned.subsets.iter_mut().flat_map(|s| &mut s.pairs).for_each(|pair| pair.score = 5.0 - pair.score);
@@ -178,10 +183,10 @@ fn sicks_trial_pairs_select_where_a_recipe_asks_for_them() {
     let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let step = 2 * (1 + scores.iter().position(|&score| score == best).expect("the best"));
     assert_eq!(result.selected_step, Some(step));
-    let dev = result.scores.dev_spearman.expect("the score on STS-B's place");
-    assert!((dev + best).abs() < 1e-9, "{dev} on the pairs, {best} on the same turned round");
+    let dev = result.scores.dev_spearman.expect("a development score");
+    assert!((dev + best).abs() < 1e-9, "{dev} on the pairs, {best} on the reversed pairs");
 
-    // Other trial pairs make another run.
+    // Different trial pairs make it a different run.
     suite.sick_dev.as_mut().expect("pairs").subsets[0].pairs[0].score = 0.5;
     let inputs = RunInputs { suite: &suite, keep_model: false, ..setting.inputs(chosen) };
     let error = micse_train::run(&folder, &inputs, &mut |_| {}).expect_err("another run").to_string();

@@ -1,5 +1,5 @@
-//! What a run writes for other tools: the model card and TensorBoard's events. `tests/fixtures/results` has scripts
-//! that read both with these tools.
+//! Output of a run for other tools: the model card and TensorBoard events. `tests/fixtures/results` has scripts that
+//! read both with these tools.
 
 use std::path::Path;
 
@@ -49,7 +49,7 @@ fn a_card_says_what_the_run_knows() {
     ] {
         assert!(head.lines().any(|found| found == line), "{line:?} is not in: {head}");
     }
-    assert!(!head.contains("license"), "nobody gave one: {head}");
+    assert!(!head.contains("license"), "no license was given: {head}");
     let spearman = result.scores.tasks.get("DemoSTS").expect("the task").spearman.all;
     assert!(
         head.contains(&format!("- type: spearman_cosine\n      value: {:.6}", spearman / 100.0)),
@@ -81,7 +81,7 @@ fn a_card_says_what_the_run_knows() {
     assert!(!card.contains(&*setting.runs.to_string_lossy()), "a path of this machine: {card}");
 }
 
-/// The same run writes the same card; a part that sentence-transformers lacks is said.
+/// The same run writes the same card, and the card names modules that sentence-transformers cannot load.
 #[test]
 fn cards_repeat_and_tell_what_cannot_be_loaded() {
     let setting = setting(40);
@@ -101,7 +101,7 @@ fn cards_repeat_and_tell_what_cannot_be_loaded() {
     assert!(!cards[0].contains("library_name") && cards[0].contains("micse encode"), "{}", cards[0]);
 }
 
-/// Steps and scalars of an event file, by their tags; the framing is checked by length alone.
+/// Steps, tags and scalars of an event file; only the lengths of the framing are checked.
 fn scalars(bytes: &[u8]) -> Vec<(u64, String, f32)> {
     let mut found = Vec::new();
     let mut rest = bytes;
@@ -121,7 +121,7 @@ fn scalars(bytes: &[u8]) -> Vec<(u64, String, f32)> {
     found
 }
 
-/// Number and bytes of each field of a protocol buffer; of a varint its own bytes.
+/// The number and bytes of each field of a protocol buffer; varints stay encoded.
 fn fields(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut fields = Vec::new();
     while let Some((&key, rest)) = bytes.split_first() {
@@ -131,7 +131,7 @@ fn fields(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
             1 => (0, 8),
             2 => (varint, number(&rest[..varint]) as usize),
             5 => (0, 4),
-            kind => panic!("a field of kind {kind}"),
+            kind => panic!("unexpected field of kind {kind}"),
         };
         fields.push((key >> 3, rest[start..start + length].to_vec()));
         bytes = &rest[start + length..];
@@ -143,7 +143,7 @@ fn number(varint: &[u8]) -> u64 {
     varint.iter().rev().fold(0, |number, byte| (number << 7) | u64::from(byte & 0x7f))
 }
 
-/// A run that is killed and goes on has the events of its metrics, no more and no fewer.
+/// After a kill and a resume, the events match the metrics exactly.
 #[test]
 fn events_are_the_metrics() {
     let setting = setting(40);
@@ -158,8 +158,8 @@ fn events_are_the_metrics() {
             assert!(!matches!(event, Event::Step(report) if report.step == 20), "killed");
         })
     }));
-    assert!(died.is_err(), "the run was to die");
-    // What was not asked for again goes on all the same: the file is there.
+    assert!(died.is_err(), "the run should die");
+    // The option is not repeated, but the existing event file is continued.
     let inputs = RunInputs { tensorboard: false, ..inputs };
     micse_train::run(&folder, &inputs, &mut |_| {}).expect("the rest of the run");
     let events = scalars(&std::fs::read(RunFolder::new(&folder).events()).expect("events"));
@@ -185,13 +185,13 @@ fn events_are_the_metrics() {
         let steps: Vec<u64> = events.iter().filter(|(_, t, _)| t == tag).map(|(step, ..)| *step).collect();
         assert_eq!(steps, [1, 8, 10, 16, 20, 24, 30], "{tag}");
     }
-    // Without the option there is no such file.
+    // Without the option, no event file is written.
     let plain = setting.runs.join("plain");
     micse_train::run(&plain, &setting.inputs(recipe("simcse", &["steps=2"])), &mut |_| {}).expect("a run");
     assert!(!RunFolder::new(&plain).events().exists());
 }
 
-/// A kill may hit any file of the model, those of its modules too.
+/// A kill can leave partial files anywhere in the run folder, including the model's modules.
 #[test]
 fn what_a_killed_process_left_is_removed() {
     let setting = setting(40);
@@ -209,5 +209,5 @@ fn what_a_killed_process_left_is_removed() {
     for path in left {
         assert!(!path.exists(), "{}", path.display());
     }
-    assert!(of_others.is_file(), "not the run's own");
+    assert!(of_others.is_file(), "files outside the run's own folders must stay");
 }

@@ -1,4 +1,4 @@
-//! Training as a whole: a run's folder, what a killed run leaves, what is refused.
+//! Complete training runs: the run folder, resuming a killed run, and invalid input.
 
 use std::num::NonZeroUsize;
 
@@ -8,7 +8,7 @@ use micse_random::Stream;
 use micse_tests::setting::{recipe, setting, step, trainer};
 use micse_train::{Event, RunInputs, Trainer};
 
-/// The output layer gives every row of the word table a gradient; the contrastive terms only those of the batch.
+/// The output layer gives every row of the word table a gradient; contrastive terms reach only the words of the batch.
 #[test]
 fn masked_lm_trains_the_whole_word_table_with_its_weight() {
     let setting = setting(40);
@@ -27,7 +27,7 @@ fn masked_lm_trains_the_whole_word_table_with_its_weight() {
     assert_eq!((terms[0].0, terms[1].0), ("infonce", "masked-lm"));
     assert!((loss - terms[0].1 - 0.5 * terms[1].1).abs() < 1e-9, "{loss} of {terms:?}");
     assert!(sums.iter().all(|&sum| sum > 0.0), "{sums:?}");
-    // Half the weight, half the gradient, where no other term has any: [PAD], [UNK] are in no sentence.
+    // Half the weight gives half the gradient where no other term contributes: no sentence has [PAD] or [UNK].
     let (_, _, half) = word_rows("0.25");
     for row in 0..2 {
         assert!((sums[row] / half[row] - 2.0).abs() < 1e-4, "row {row}: {} and {}", sums[row], half[row]);
@@ -36,7 +36,7 @@ fn masked_lm_trains_the_whole_word_table_with_its_weight() {
     assert_eq!(none[..2], [0.0, 0.0]);
 }
 
-/// A head in the base's folder is taken, and makes another run.
+/// A head in the base model folder is used, and makes it a different run.
 #[test]
 fn a_masked_lm_head_beside_the_encoder_is_trained_on() {
     let setting = setting(40);
@@ -64,7 +64,7 @@ fn a_masked_lm_head_beside_the_encoder_is_trained_on() {
     head.set_values(&values).expect("values");
     head.save(setting.base.path(), candle_core::DType::F32).expect("the head's file");
     let own = first_loss("own");
-    assert!((own - new).abs() > 1e-3, "{own} and {new}");
+    assert!((own - new).abs() > 1e-3, "{own} with the saved head, {new} with a new one");
     let error = micse_train::run(&setting.runs.join("new"), &inputs, &mut |_| {}).expect_err("another run");
     assert!(error.to_string().contains("masked_lm_head_sha256"), "{error}");
 }
@@ -91,7 +91,7 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     assert_eq!(losses.len(), 7, "steps 1, 10, ..., 60");
     assert!(losses[6] < losses[0], "{losses:?}");
 
-    // The kept model gives the scores that the result says.
+    // The kept model has the scores in the result.
     let model = ModelFolder::open(&folder.join("model")).expect("the model");
     assert_eq!(model.pooling().expect("its pooling"), Some(micse_model::Pooling::Cls));
     let (cls, scored) = (micse_model::Pooling::Cls, setting.runs.join("scored"));
@@ -100,7 +100,7 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     let again = again.expect("scores").scores.average;
     assert!((again - result.scores.average).abs() < 1e-9, "{again} and {}", result.scores.average);
 
-    // The same folder with another recipe is refused, with the difference.
+    // The same folder with a different recipe is rejected, and the error names the difference.
     let chunked = RunInputs { chunk: NonZeroUsize::new(5), ..setting.inputs(recipe("micse", &settings)) };
     let error = micse_train::run(&folder, &chunked, &mut |_| {}).expect_err("another run").to_string();
     assert!(error.contains("belongs to another run") && error.contains("chunk = 5"), "{error}");
@@ -109,7 +109,7 @@ fn training_lowers_the_loss_and_writes_a_whole_run() {
     assert!(error.contains("belongs to another run") && error.contains("steps"), "{error}");
 }
 
-/// A run that dies after its checkpoint goes on to the same bits, metrics and selection.
+/// A run that dies after a checkpoint resumes to bit-for-bit the same weights, metrics and selection.
 #[test]
 fn a_killed_run_ends_as_an_undisturbed_one() {
     let setting = setting(40);
@@ -125,7 +125,7 @@ fn a_killed_run_ends_as_an_undisturbed_one() {
                 assert!(!matches!(event, Event::Step(report) if report.step == last), "killed");
             })
         }));
-        assert!(died.is_err(), "the run was to die at step {last}");
+        assert!(died.is_err(), "the run should die at step {last}");
         assert!(killed.join("checkpoint/state.safetensors").is_file());
     }
     let mut from = None;
@@ -135,7 +135,7 @@ fn a_killed_run_ends_as_an_undisturbed_one() {
         }
     });
     let got = got.expect("the rest of the run");
-    assert_eq!(from, Some(21), "the checkpoint before step 26 is that of step 21");
+    assert_eq!(from, Some(21), "the last checkpoint before step 26 is at step 21");
     assert_eq!((got.selected_step, &got.scores), (want.selected_step, &want.scores));
     let model =
         |folder: &std::path::Path| std::fs::read(folder.join("model/model.safetensors")).expect("the model");

@@ -1,7 +1,8 @@
-//! Every method against one baseline, at each size.
+//! Compares every method with one baseline, at each size.
 //!
-//! Two sources of chance, two figures. Seeds: the paired t test over the seeds that both have, corrected by Holm over
-//! the methods of a size. Sentence pairs: the paired bootstrap over the pairs of a task, for these seeds' models.
+//! Two sources of chance are tested separately. Seeds: a paired t test over the seeds that both methods have, with
+//! Holm's correction over the methods of a size. Sentence pairs: a paired bootstrap over the pairs of a task, for the
+//! models of these seeds.
 
 mod pairs;
 
@@ -15,36 +16,34 @@ use crate::{Error, Grid, Result};
 pub use pairs::RESAMPLES;
 use pairs::Resampled;
 
-/// The baseline where none is named and the sweep has it.
+/// The default baseline, if the sweep has it.
 pub const USUAL_BASELINE: &str = "simcse";
 
-/// Differences below this p, corrected, are marked.
+/// Differences with a corrected p below this are marked.
 pub const SIGNIFICANCE: f64 = 0.05;
 
-/// One method against the baseline, at one size, on one task or on average.
+/// One method compared with the baseline, at one size, on one task or on average.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
     /// The method.
     pub method: String,
-    /// The training-set size of whichever of the two trains.
+    /// The training-set size; for a method without training, the size of the other one.
     pub size: String,
     /// The task, or [`AVERAGE`](crate::AVERAGE).
     pub task: String,
-    /// The mean over common seeds of the method's Spearman x 100 less the baseline's; NaN where a score is not
-    /// defined.
+    /// The mean over common seeds of the method's Spearman x 100 minus the baseline's; NaN if a score is undefined.
     pub difference: f64,
-    /// The 95 % interval of the difference by Student's t over seeds; none for fewer than two seeds, and where the
-    /// differences of all seeds agree to 0.01, as those of methods without chance do.
+    /// The 95 % interval of the difference by Student's t over seeds. `None` for fewer than two seeds, or if the
+    /// differences of all seeds agree to 0.01, as for methods without randomness.
     pub interval: Option<Interval>,
-    /// The two-sided p of the paired t test over seeds; none for fewer than two seeds.
+    /// The two-sided p of the paired t test over seeds; `None` where [`interval`](Self::interval) is.
     pub p: Option<f64>,
     /// [`p`](Self::p) after Holm's correction over the methods of this size and task.
     pub p_holm: Option<f64>,
-    /// The seeds in common; those of the one side where the other does not train, and is a constant; 1 where
-    /// neither trains.
+    /// The number of common seeds. If only one method trains, the number of its seeds; 1 if neither trains.
     pub n: usize,
-    /// The paired bootstrap over the task's sentence pairs: the same resamples for both methods and all seeds. None for
-    /// the average, and where a run's cosines were not kept.
+    /// The paired bootstrap over the task's sentence pairs, with the same resamples for both methods and all seeds.
+    /// `None` for the average, and if a run's cosines were not stored.
     pub pairs: Option<BootstrapDifference>,
 }
 
@@ -60,30 +59,30 @@ impl Comparison {
 pub struct Comparisons {
     /// The baseline's name.
     pub baseline: String,
-    /// Size by size, method by method, task by task, in the order of the sweep. A method without a seed in common with
-    /// the baseline at a size is not there.
+    /// By size, then method, then task, in sweep order. Methods without a common seed with the baseline at a size are
+    /// omitted.
     pub all: Vec<Comparison>,
-    /// Methods with runs whose cosines were not kept, because an older version made them: their comparisons, and where
-    /// the baseline is one of them all comparisons, have no [`pairs`](Comparison::pairs).
+    /// Methods with runs by an older version, which did not store cosines. Their comparisons have no
+    /// [`pairs`](Comparison::pairs); if the baseline is one of them, no comparison does.
     pub without_cosines: Vec<String>,
 }
 
 /// The runs of a method at a size.
 enum Side<'a> {
-    /// It does not train: one result for all seeds.
+    /// Without training: one result for all seeds.
     Constant(usize, &'a FinishedCell),
     /// By seed.
     Seeds(BTreeMap<u64, (usize, &'a FinishedCell)>),
 }
 
 impl Comparisons {
-    /// Compares every method with `baseline`; if none is named with [`USUAL_BASELINE`], if the sweep has it, else with
-    /// its first method that does not train. None if the sweep has neither.
+    /// Compares every method with `baseline`. The default is [`USUAL_BASELINE`], else the sweep's first method without
+    /// training; `None` if the sweep has neither.
     ///
-    /// The bootstrap resamples each task [`RESAMPLES`] times for all cells of the sweep: some seconds.
+    /// The bootstrap resamples each task [`RESAMPLES`] times for all cells of the sweep, which takes a few seconds.
     ///
     /// # Errors
-    /// The sweep has no method of that name; a run's cosines cannot be read, or are not those of its scores.
+    /// The sweep has no method of that name; a run's cosines cannot be read, or do not match its scores.
     pub fn new(results: &Results, baseline: Option<&str>) -> Result<Option<Self>> {
         let Some(baseline) = choose(results, baseline)? else { return Ok(None) };
         let resampled = Resampled::of(results)?;
@@ -115,7 +114,7 @@ impl Comparisons {
         Ok(Some(Self { baseline, all, without_cosines: resampled.without_cosines(results) }))
     }
 
-    /// Refuses, before a sweep runs, a baseline that is none of its methods.
+    /// Checks, before a sweep runs, that the baseline is one of its methods.
     ///
     /// # Errors
     /// The sweep has no method of that name.
@@ -128,8 +127,8 @@ impl Comparisons {
         self.all.iter().find(|c| c.method == method && c.size == size && c.task == task)
     }
 
-    /// The comparisons as a frame: baseline, method, size, task, difference, n, the interval over seeds (low, high), p,
-    /// p_holm, the interval over pairs (pairs_low, pairs_high), pairs_p, resamples.
+    /// The comparisons as a data frame: baseline, method, size, task, difference, n, the interval over seeds (low,
+    /// high), p, p_holm, the interval over pairs (pairs_low, pairs_high), pairs_p, resamples.
     pub(crate) fn frame(comparisons: Option<&Self>) -> Result<DataFrame> {
         let all: &[Comparison] = comparisons.map_or(&[], |c| &c.all);
         let text = |of: fn(&Comparison) -> &String| all.iter().map(of).cloned().collect::<Vec<_>>();
@@ -153,7 +152,7 @@ impl Comparisons {
     }
 }
 
-/// The baseline that is named, or the usual one.
+/// The named baseline, or the default one.
 fn choose(results: &Results, named: Option<&str>) -> Result<Option<String>> {
     let planned = || results.planned.iter();
     let Some(name) = named else {
@@ -165,7 +164,7 @@ fn choose(results: &Results, named: Option<&str>) -> Result<Option<String>> {
     Ok(Some(name.to_owned()))
 }
 
-/// Refuses a baseline that is none of these methods.
+/// Checks that a baseline is one of these methods.
 fn check<'a>(name: &str, methods: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut known: Vec<&str> = Vec::new();
     for method in methods {
@@ -179,7 +178,7 @@ fn check<'a>(name: &str, methods: impl Iterator<Item = &'a str>) -> Result<()> {
     Err(Error::Baseline { name: name.to_owned(), methods: known.join(", ") })
 }
 
-/// The finished runs of a method at a size; none if there are none.
+/// The finished runs of a method at a size; `None` without any.
 fn side<'a>(results: &'a Results, method: &str, size: &str) -> Option<Side<'a>> {
     let mut seeds = BTreeMap::new();
     for (place, cell) in results.cells.iter().enumerate().filter(|(_, cell)| cell.result.method == method) {
@@ -194,10 +193,10 @@ fn side<'a>(results: &'a Results, method: &str, size: &str) -> Option<Side<'a>> 
     (!seeds.is_empty()).then_some(Side::Seeds(seeds))
 }
 
-/// A cell with its place among the results' cells.
+/// A cell with its index in the results.
 type Placed<'a> = (usize, &'a FinishedCell);
 
-/// Runs of the method and of the baseline, seed by seed.
+/// Pairs of runs of the method and the baseline with the same seed.
 fn common<'a>(method: &Side<'a>, baseline: &Side<'a>) -> Vec<(Placed<'a>, Placed<'a>)> {
     match (method, baseline) {
         (&Side::Constant(a, one), &Side::Constant(b, other)) => vec![((a, one), (b, other))],
@@ -213,8 +212,8 @@ fn common<'a>(method: &Side<'a>, baseline: &Side<'a>) -> Vec<(Placed<'a>, Placed
     }
 }
 
-/// One comparison over seeds alone: one method against another that need not be the baseline, at a size, on a task or on
-/// [`AVERAGE`](crate::AVERAGE). None without a seed in common.
+/// Compares two methods over seeds only, at a size, on a task or on [`AVERAGE`](crate::AVERAGE). `None` without a
+/// common seed.
 pub(crate) fn over_seeds(
     results: &Results,
     method: &str,
@@ -228,7 +227,7 @@ pub(crate) fn over_seeds(
     compare(method, size, task, &common(&one, &other))
 }
 
-/// One comparison, not yet corrected, without the bootstrap; none without a seed in common.
+/// One comparison, before Holm's correction and without the bootstrap; `None` without a common seed.
 fn compare(
     method: &str,
     size: &str,
@@ -263,7 +262,7 @@ fn compare(
     Ok(Some(comparison))
 }
 
-/// Whether the seed changes nothing but rounding: a test of so small a spread would call any difference certain.
+/// Whether seeds differ only by rounding: with so small a spread, any difference would test as significant.
 fn seeds_agree(first: &[f64], second: &[f64]) -> bool {
     const ROUNDING: f64 = 0.01;
     let differences = || first.iter().zip(second).map(|(a, b)| a - b);
@@ -272,7 +271,7 @@ fn seeds_agree(first: &[f64], second: &[f64]) -> bool {
     first.len() > 1 && high - low < ROUNDING
 }
 
-/// Holm's correction over the comparisons of one size on a task.
+/// Applies Holm's correction over the comparisons of one size on a task.
 fn correct(comparisons: &mut [Comparison], task: &str) -> Result<()> {
     let (tested, p): (Vec<usize>, Vec<f64>) = comparisons
         .iter()

@@ -1,16 +1,16 @@
-//! What can go wrong.
+//! The error type of this crate.
 
 use std::path::{Path, PathBuf};
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file of the sweep cannot be read, or is not what it should be.
+    /// A file of the sweep cannot be read or is invalid.
     #[error("{}: {reason}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// What is wrong and how to fix it.
         reason: String,
     },
     /// A run's result cannot be read.
@@ -19,25 +19,25 @@ pub enum Error {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] micse_files::Error),
-    /// The sweep has no such baseline.
-    #[error("baseline {name}: the sweep has no such method; give one of {methods}")]
+    /// The sweep has no method with the baseline's name.
+    #[error("baseline {name}: no such method in this sweep; choose one of {methods}")]
     Baseline {
-        /// The name given.
+        /// The requested name.
         name: String,
         /// The sweep's methods.
         methods: String,
     },
-    /// The published figures that are built in are not what they should be.
+    /// The built-in published results are inconsistent.
     #[error("data/paper.toml: {reason}")]
     Paper {
-        /// Which figure, and what is wrong.
+        /// Which entry, and what is wrong.
         reason: String,
     },
     /// A comparison cannot be computed.
-    #[error("a comparison: {0}")]
+    #[error("cannot compute a comparison: {0}")]
     Statistics(#[from] micse_stats::Error),
     /// A data frame operation failed.
-    #[error("a table: {0}")]
+    #[error("cannot build a table: {0}")]
     Frame(#[from] polars::error::PolarsError),
     /// A table cannot be written as CSV.
     #[error("a table cannot be written as CSV: {0}")]
@@ -50,5 +50,5 @@ impl Error {
     }
 }
 
-/// A result of this crate.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;

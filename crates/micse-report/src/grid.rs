@@ -1,4 +1,4 @@
-//! `sweep.json`: which cells a sweep has, written before the first of them runs.
+//! `sweep.json`: the cells of a sweep, written before the first one runs.
 
 use std::path::{Path, PathBuf};
 
@@ -8,33 +8,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// The cells of a sweep, and what they have in common.
+/// The cells of a sweep, and the settings they share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grid {
     /// The preset's name.
     pub preset: String,
-    /// One line on what differs from the recipes as they stand.
+    /// One line on what differs from the recipes' own settings.
     pub settings: String,
-    /// Where encoder, sentences and evaluation sets come from, a line each.
+    /// Where encoder, corpus and STS sets come from, one line each.
     pub notes: Vec<String>,
-    /// Recipe values that are axes of the grid, as they were asked for.
+    /// Recipe values that are axes of the grid, as given on the command line.
     #[serde(default)]
     pub axes: Vec<String>,
-    /// The cells, in the order in which they run and stand in tables.
+    /// The cells, in the order of execution and of table rows.
     pub cells: Vec<GridCell>,
 }
 
-/// One cell: a run's folder, and what it is.
+/// One cell: its run folder, and its place in the grid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct GridCell {
-    /// The run's folder, from the sweep's folder.
+    /// The run folder, relative to the sweep folder.
     pub folder: PathBuf,
-    /// The method's name in tables.
+    /// The method, as named in tables.
     pub method: String,
-    /// The training-set size as it was asked for; none without training.
+    /// The requested training-set size; `None` without training.
     pub size: Option<String>,
-    /// The seed; none without training.
+    /// The seed; `None` without training.
     pub seed: Option<u64>,
     /// Whether it scores word vectors instead of an encoder; read from the cell's specification, the rest of which
     /// belongs to what runs the cell.
@@ -74,26 +74,26 @@ impl From<Written> for GridCell {
 }
 
 impl Grid {
-    /// The file's name in a sweep's folder.
+    /// The file name, in the sweep folder.
     pub const FILE: &str = "sweep.json";
 
-    /// Reads a sweep's file.
+    /// Reads `sweep.json` from a sweep folder.
     ///
     /// # Errors
-    /// The folder is no sweep's, or the file is broken.
+    /// The folder is not a sweep folder, or the file cannot be parsed.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(Self::FILE);
-        let text = std::fs::read_to_string(&path).map_err(|e| {
-            Error::file(&path, format!("{e}; a sweep's folder is one that `cargo xtask sweep` wrote"))
-        })?;
-        serde_json::from_str(&text)
-            .map_err(|e| Error::file(&path, format!("not a sweep's file ({e}); start the sweep again")))
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| Error::file(&path, format!("{e}; give a folder written by `cargo xtask sweep`")))?;
+        serde_json::from_str(&text).map_err(|e| {
+            Error::file(&path, format!("not a valid sweep file ({e}); run `cargo xtask sweep` again"))
+        })
     }
 
-    /// Writes the sweep's file.
+    /// Writes `sweep.json` into a sweep folder.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// The folder is not writable.
     pub fn save(&self, folder: &Path) -> Result<()> {
         Ok(write_json(&folder.join(Self::FILE), self)?)
     }

@@ -1,8 +1,8 @@
-//! From the folder of a sweep to what a person reads.
+//! Turns a sweep folder into tables, comparisons and a report page.
 //!
-//! A sweep is a folder: [`Grid`] (`sweep.json`) lists its cells, each cell's `result.json` has its scores.
-//! [`Results::collect`] reads those that stand into data frames, [`Comparisons`] holds every method against one
-//! baseline, [`Tables`] has the tables, [`write_report`] the page with figures.
+//! [`Grid`] (`sweep.json`) lists the cells of a sweep; each cell's `result.json` contains its scores.
+//! [`Results::collect`] reads the finished cells into data frames, [`Comparisons`] compares every method with one
+//! baseline, [`Tables`] formats the tables, and [`write_report`] writes the page with figures.
 //!
 //! ```
 //! use micse_report::{Grid, GridCell, Results};
@@ -19,7 +19,7 @@
 //! let grid = Grid { preset: "mine".into(), settings, notes: Vec::new(), axes: Vec::new(), cells: vec![cell] };
 //! grid.save(folder.path())?;
 //!
-//! // No run stands yet: the cell is a hole in the tables.
+//! // No cell has run yet, so this one is a hole in the tables.
 //! let results = Results::collect(folder.path(), &Grid::load(folder.path())?)?;
 //! assert_eq!((results.cells.len(), results.holes.len()), (0, 1));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,4 +1,4 @@
-//! Published figures, built in from `data/paper.toml`.
+//! Published results, built in from `data/paper.toml`.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,14 @@ use crate::{Error, Result};
 /// The file's text.
 const TEXT: &str = include_str!("../data/paper.toml");
 
-/// The figures of the miCSE paper, and of the methods' own publications where the paper has none or others.
+/// Results from the miCSE paper, and from a method's own publication where the paper has none or reports a different
+/// one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Paper {
     /// The paper's title.
     pub title: String,
-    /// The figures, in the paper's order.
+    /// The results, in the paper's order.
     #[serde(rename = "figure")]
     pub figures: Vec<Figure>,
 }
@@ -24,33 +25,33 @@ pub struct Paper {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Figure {
-    /// The paper's table that has it; none if it stands in the method's own publication.
+    /// The table of the paper; `None` if the result comes from the method's own publication.
     pub table: Option<u8>,
-    /// What the row is called there.
+    /// The name of the row in that source.
     pub name: String,
-    /// The recipe here.
+    /// The corresponding recipe.
     pub method: String,
-    /// What training starts from.
+    /// The encoder that training starts from.
     pub encoder: String,
-    /// The text that training saw; none without training.
+    /// The training corpus; `None` without training.
     pub text: Option<String>,
-    /// Sentences of that text, where they are known.
+    /// The number of training sentences, if known.
     pub sentences: Option<usize>,
-    /// The paper's name of the training-set size.
+    /// The training-set size, as the paper names it.
     pub size: Option<String>,
-    /// Scores by task; empty where only the average was published.
+    /// Scores by task; empty if only the average was published.
     #[serde(default)]
     pub scores: BTreeMap<String, f64>,
     /// The average as printed.
     pub average: f64,
-    /// Standard deviation over seeds of the average.
+    /// Standard deviation of the average over seeds.
     pub std: Option<f64>,
-    /// Decimals of the figures as printed.
+    /// Number of decimals as printed.
     #[serde(default = "two")]
     pub decimals: u8,
-    /// Why the printed average is not that of the printed scores.
+    /// Why the printed average differs from the mean of the printed scores.
     pub misprint: Option<String>,
-    /// Where the figures were read.
+    /// Where the numbers were read.
     pub source: String,
 }
 
@@ -59,10 +60,10 @@ fn two() -> u8 {
 }
 
 impl Paper {
-    /// The figures that are built in, checked: an average is that of its scores to the printed decimals.
+    /// The built-in results, after checking that every average matches its scores to the printed decimals.
     ///
     /// # Errors
-    /// The file is broken; the figure is named.
+    /// An entry is invalid; the error names it.
     pub fn load() -> Result<Self> {
         Self::parse(TEXT)
     }
@@ -75,14 +76,14 @@ impl Paper {
 }
 
 impl Figure {
-    /// Encoder, text and size, as a table says them: `BERT-base, Wikipedia, 1000000`.
+    /// Encoder, corpus and size, as shown in a table: `BERT-base, Wikipedia, 1000000`.
     pub fn setting(&self) -> String {
         let count = self.sentences.map(|count| count.to_string());
         let parts = [Some(&self.encoder), self.text.as_ref(), count.as_ref()];
         parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
-    /// The usual name of a folder with this encoder, without case; none for what is no encoder.
+    /// The usual folder name of this encoder, in lower case; `None` for word vectors.
     pub(crate) fn folder(&self) -> Option<&'static str> {
         match self.encoder.as_str() {
             "BERT-base" => Some("bert-base-uncased"),
@@ -95,19 +96,19 @@ impl Figure {
     fn check(&self) -> Result<()> {
         let wrong = |what: String| Err(Error::Paper { reason: format!("figure {}: {what}", self.name) });
         if self.source.is_empty() {
-            return wrong("it has no source".into());
+            return wrong("source is missing".into());
         }
         if self.scores.is_empty() {
             return Ok(());
         }
         let mean = self.scores.values().sum::<f64>() / self.scores.len() as f64;
-        // Scores and average are each off by up to half a unit of the last decimal.
+        // Scores and average are each rounded by up to half a unit of the last decimal.
         let apart = (mean - self.average).abs() > 1.0001 * 0.1_f64.powi(i32::from(self.decimals));
         match (&self.misprint, apart) {
-            (None, true) => {
-                wrong(format!("its scores have the mean {mean:.3}, its average is {}", self.average))
+            (None, true) => wrong(format!("its scores have mean {mean:.3}, but average is {}", self.average)),
+            (Some(_), false) => {
+                wrong("its average matches its scores, so this is no misprint; remove the key".into())
             }
-            (Some(_), false) => wrong("its average is that of its scores, so there is no misprint".into()),
             _ => Ok(()),
         }
     }
@@ -124,7 +125,7 @@ mod tests {
         for figure in &paper.figures {
             let exists =
                 figure.method == "glove-avg" || micse_train::Recipe::load(&figure.method, &[]).is_ok();
-            assert!(exists, "{}: there is no recipe {}", figure.name, figure.method);
+            assert!(exists, "{}: no recipe {}", figure.name, figure.method);
             if !figure.scores.is_empty() {
                 let mut known = tasks.to_vec();
                 known.sort_unstable();
@@ -138,11 +139,11 @@ mod tests {
             assert_eq!(
                 figure.table == Some(2),
                 figure.size.is_some(),
-                "{}: sizes are Table 2's",
+                "{}: only Table 2 has sizes",
                 figure.name
             );
         }
-        // The paper's Table 1 has 17 systems, its Table 2 four at four sizes.
+        // The paper's Table 1 has 17 systems; its Table 2 has four at four sizes.
         let of = |table| paper.figures.iter().filter(|figure| figure.table == Some(table)).count();
         assert_eq!((of(1), of(2)), (17, 16));
         let find = |method: &str, table, size: Option<&str>| {

@@ -1,4 +1,4 @@
-//! Whether the cells of a sweep are of one kind: averages over others would mean nothing.
+//! Checks that all cells of a sweep are comparable; averaging incomparable cells would be meaningless.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,38 +7,42 @@ use micse_files::RunFolder;
 
 use crate::{Error, GridCell, Result};
 
-/// What all cells share: scores of different evaluation sets, or of two roundings, are not compared.
+/// Keys that must be equal in all cells: scores on different STS sets or with different rounding are not comparable.
 const SHARED: [&str; 6] = ["version", "engine", "precision", "device", "evaluation_sha256", "chunk"];
 
-/// Values that have been seen, with the cell that had them first.
+/// The values seen so far, with the first cell that had each.
 #[derive(Default)]
 pub(crate) struct Provenance {
     seen: BTreeMap<String, (String, String)>,
-    /// Kinds of processors that trained.
+    /// Distinct CPU kinds used for training.
     processors: BTreeSet<String>,
 }
 
 impl Provenance {
-    /// Compares a cell's `run.toml` with those of the cells before it.
+    /// Compares a cell's `run.toml` with the cells added before.
     ///
     /// # Errors
-    /// It is of another encoder, evaluation set, engine, precision, device or version, or of other sentences than the
-    /// cells of its size and seed.
+    /// The cell has a different encoder, evaluation set, engine, precision, device or version, or a different corpus
+    /// than the other cells of its size and seed.
     pub(crate) fn add(&mut self, cell: &GridCell, run: &RunFolder) -> Result<()> {
         let path = run.manifest();
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            // Scores without a description can be tabulated, but nothing is known of them.
+            // A result without run.toml can be tabulated, but not checked.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(Error::file(&path, e)),
         };
-        let table: toml::Table =
-            text.parse().map_err(|e| Error::file(&path, format!("not a run's description: {e}")))?;
+        let table: toml::Table = text.parse().map_err(|e| {
+            Error::file(
+                &path,
+                format!("not a valid run description ({e}); delete the folder and rerun the sweep"),
+            )
+        })?;
         let show = |value: Option<&toml::Value>| value.map_or_else(|| "nothing".into(), ToString::to_string);
         for key in SHARED {
             self.same(key, key, &show(table.get(key)), cell, &path)?;
         }
-        // Word vectors are not an encoder.
+        // Rows of averaged word vectors have no encoder.
         if !cell.vectors {
             self.same("encoder_sha256", "encoder_sha256", &show(table.get("encoder_sha256")), cell, &path)?;
         }
@@ -59,13 +63,13 @@ impl Provenance {
             return Ok(());
         }
         let reason = format!(
-            "{key} is {value} here, and {first} in {of}: they are not of one sweep; delete the folder of the one that \
-             is wrong, and run the sweep again"
+            "{key} is {value} here but {first} in {of}, so the two cells are not comparable; delete the wrong cell's \
+             folder and rerun the sweep"
         );
         Err(Error::file(path, reason))
     }
 
-    /// Kinds of processors that trained.
+    /// Distinct CPU kinds used for training.
     pub(crate) fn processors(self) -> usize {
         self.processors.len()
     }

@@ -1,4 +1,4 @@
-//! From `result.json` files to data frames: one row a score, then mean and deviation over seeds.
+//! Reads `result.json` files into data frames: one row per score, then mean and standard deviation over seeds.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,43 +13,43 @@ use crate::{Failure, Grid, Result};
 
 /// The finished cells of a sweep.
 pub struct Results {
-    /// Long form, a row a score: method, size, sentences, seed, steps, seconds of training, pooling, train text,
-    /// selected on, task, subset, metric, aggregation, value.
+    /// Long form, one row per score: method, size, sentences, seed, steps, training seconds, pooling, corpus, selected
+    /// on, task, subset, metric, aggregation, value.
     pub long: DataFrame,
-    /// Mean, standard deviation (n - 1), n, least and largest over seeds of Spearman `all`, a row a (method, size,
-    /// task); the task `Avg.` is the mean of the tasks.
+    /// Mean, standard deviation (n - 1), n, minimum and maximum over seeds of Spearman `all`, one row per (method,
+    /// size, task). The task `Avg.` is the mean over tasks.
     pub summary: DataFrame,
-    /// Methods in the order of the sweep, untrained first.
+    /// Methods in sweep order, untrained first.
     pub methods: Vec<Method>,
-    /// Sizes in the order of the sweep.
+    /// Sizes in sweep order.
     pub sizes: Vec<String>,
-    /// Tasks in the evaluation's order, with `Avg.` last.
+    /// Tasks in evaluation order, with `Avg.` last.
     pub tasks: Vec<String>,
-    /// The cells that have a result, in the order of the sweep.
+    /// The cells with a result, in sweep order.
     pub cells: Vec<FinishedCell>,
-    /// Methods that the sweep has, finished or not, in its order, and whether they train.
+    /// All methods of the sweep, finished or not, in sweep order, and whether they train.
     pub(crate) planned: Vec<(String, bool)>,
-    /// The cells without a result, in the order of the sweep.
+    /// The cells without a result, in sweep order.
     pub holes: Vec<Hole>,
-    /// Kinds of processors that trained; results of one kind repeat to the bit.
+    /// Number of CPU kinds used for training; results are bit-for-bit reproducible only on one kind.
     pub processors: usize,
-    /// The summary, by its keys.
+    /// The summary, by key.
     pub(crate) scores: Scores,
-    /// The same of the development pairs, under the task [`DEVELOPMENT`]; empty where there are none.
+    /// Scores on the development pairs, under the task [`DEVELOPMENT`]; empty without development pairs.
     pub(crate) development: Scores,
 }
 
-/// A cell that has no result.
+/// A cell without a result.
 pub struct Hole {
     /// The cell: method, size and seed.
     pub cell: String,
     /// Its folder, which may not exist.
     pub run: RunFolder,
-    /// Why it failed; none if it was not run to its end yet.
+    /// Why it failed; `None` if it has not finished yet.
     pub reason: Option<String>,
 }
 
-/// A cell that has a result.
+/// A cell with a result.
 pub struct FinishedCell {
     /// Its folder.
     pub run: RunFolder,
@@ -58,8 +58,8 @@ pub struct FinishedCell {
 }
 
 impl FinishedCell {
-    /// Spearman's correlation, times 100, over all pairs of a task, or the average for [`AVERAGE`]; none if the cell was
-    /// not scored on the task, NaN if its correlation is not defined.
+    /// Spearman's correlation times 100 over all pairs of a task, or the average for [`AVERAGE`]. `None` if the cell
+    /// was not scored on the task, NaN if the correlation is undefined.
     pub fn score(&self, task: &str) -> Option<f64> {
         let scores = &self.result.scores;
         if task == AVERAGE {
@@ -69,32 +69,32 @@ impl FinishedCell {
     }
 }
 
-/// What the tables say of a method beside its scores.
+/// What the tables show of a method besides its scores.
 pub struct Method {
     /// Its name.
     pub name: String,
-    /// The text that training saw.
+    /// The training corpus.
     pub train_text: String,
-    /// What chose the weights.
+    /// What selected the weights.
     pub selected_on: String,
-    /// Mean seconds of training over seeds, for each size in the sweep's order; none without training.
+    /// Mean training seconds over seeds, per size in sweep order; `None` without training.
     pub train_seconds: Vec<Option<f64>>,
 }
 
-/// What stands for the train text of a method that has no result yet.
+/// Shown as the corpus of a method without a result.
 pub(crate) const UNKNOWN: &str = "-";
 
-/// The name of the development pairs among tasks.
+/// The task name of the development pairs.
 pub(crate) const DEVELOPMENT: &str = "dev";
 
-/// The name of the mean over tasks.
+/// The task name of the mean over tasks.
 pub const AVERAGE: &str = "Avg.";
 
 impl Results {
-    /// Reads the results that stand in a sweep's folder; cells without one are holes in the tables.
+    /// Reads the results in a sweep folder; cells without a result become holes in the tables.
     ///
     /// # Errors
-    /// A result cannot be read.
+    /// A result cannot be read, or its cell is not comparable with the others.
     pub fn collect(folder: &Path, grid: &Grid) -> Result<Self> {
         let (mut cells, mut sizes, mut methods) = (Vec::new(), Vec::new(), Vec::<Method>::new());
         let mut holes = Vec::new();
@@ -156,7 +156,7 @@ impl Results {
                 .filter_map(move |task| Some((r.method.as_str(), r.size.as_deref(), task, cell.score(task)?)))
         });
         let scores = Scores::of(all, runs.clone());
-        // A score that is not defined counts: a value at which runs collapse is not the best by those that did not.
+        // Undefined scores count: a setting at which some runs collapse must not win by the runs that did not.
         let has_development = cells.iter().any(|cell| cell.result.scores.dev_spearman.is_some());
         let development = cells.iter().filter(|_| has_development).map(|cell| {
             let r = &cell.result;
@@ -179,13 +179,12 @@ impl Results {
         })
     }
 
-    /// How many runs a method was to have at a size.
+    /// The planned number of runs of a method at a size.
     pub(crate) fn runs(&self, method: &str, size: &str) -> usize {
         self.scores.planned_runs(method, size)
     }
 
-    /// The score that stands for a method in one figure: the average, or the one task that there is; none without
-    /// results.
+    /// The task whose score summarizes a method: the average, or the only task; `None` without results.
     pub fn headline(&self) -> Option<&str> {
         self.tasks.last().map(String::as_str)
     }

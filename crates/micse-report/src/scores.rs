@@ -1,4 +1,4 @@
-//! Mean and deviation over seeds of each method, size and task.
+//! Mean and standard deviation over seeds, per method, size and task.
 
 use std::collections::HashMap;
 
@@ -7,19 +7,19 @@ use polars::prelude::*;
 
 use crate::Result;
 
-/// Method, size (none without training), task.
+/// Method, size (`None` without training), task.
 type Key = (String, Option<String>, String);
 
-/// Summaries over seeds, in the order of the sweep.
+/// Summaries over seeds, in sweep order.
 pub(crate) struct Scores {
     rows: Vec<(Key, Summary)>,
     places: HashMap<Key, usize>,
-    /// How many runs each method and size was to have.
+    /// The planned number of runs per method and size.
     planned: HashMap<(String, Option<String>), usize>,
 }
 
 impl Scores {
-    /// Of single scores: method, size, task, Spearman's correlation times 100.
+    /// Summarizes single scores: method, size, task, Spearman's correlation times 100.
     pub(crate) fn of<'a>(
         values: impl Iterator<Item = (&'a str, Option<&'a str>, &'a str, f64)>,
         planned: HashMap<(String, Option<String>), usize>,
@@ -34,18 +34,18 @@ impl Scores {
             }
             groups[place].1.push(value);
         }
-        // No group is empty, so that each keeps its place.
+        // No group is empty, so every group keeps its index.
         let rows =
             groups.into_iter().filter_map(|(key, values)| Some((key, Summary::of(&values)?))).collect();
         Self { rows, places, planned }
     }
 
-    /// Whether there is none.
+    /// Whether it has no scores.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The summary at this size; a method that does not train has the same at every size.
+    /// The summary at this size; a method without training has the same at every size.
     pub(crate) fn get(&self, method: &str, size: &str, task: &str) -> Option<&Summary> {
         let of = |size: Option<&str>| {
             let key = (method.to_owned(), size.map(str::to_owned), task.to_owned());
@@ -54,8 +54,8 @@ impl Scores {
         of(None).or_else(|| of(Some(size)))
     }
 
-    /// `61.23±0.45`; without a deviation where there is one run; `-` where there is none. Fewer runs than the sweep was
-    /// to have are told: `61.23±0.45 (n=2)`.
+    /// `61.23±0.45`; `61.23` with one run; `-` without runs. If runs are missing, their number is appended:
+    /// `61.23±0.45 (n=2)`.
     pub(crate) fn cell(&self, method: &str, size: &str, task: &str) -> String {
         let Some(summary) = self.get(method, size, task) else { return "-".into() };
         let planned = self.planned.get(&(method.to_owned(), Some(size.to_owned())));
@@ -65,12 +65,12 @@ impl Scores {
         mean_and_std(summary)
     }
 
-    /// How many runs a method was to have at a size.
+    /// The planned number of runs of a method at a size.
     pub(crate) fn planned_runs(&self, method: &str, size: &str) -> usize {
         self.planned.get(&(method.to_owned(), Some(size.to_owned()))).copied().unwrap_or(0)
     }
 
-    /// How many runs stand behind the cells of a table: `5`, or `3 to 5`.
+    /// The number of runs per table cell: `5`, or `3 to 5`.
     pub(crate) fn runs(&self, size: Option<&str>) -> String {
         let trained =
             self.rows.iter().filter(|((_, s, _), _)| s.is_some() && (size.is_none() || s.as_deref() == size));
@@ -82,7 +82,7 @@ impl Scores {
         }
     }
 
-    /// A row a method, size and task: mean, std, n, min, max.
+    /// One row per method, size and task: mean, std, n, min, max.
     pub(crate) fn frame(&self) -> Result<DataFrame> {
         let keys = |of: &dyn Fn(&Key) -> String| self.rows.iter().map(|(key, _)| of(key)).collect::<Vec<_>>();
         let values = |of: &dyn Fn(&Summary) -> f64| self.rows.iter().map(|(_, s)| of(s)).collect::<Vec<_>>();
@@ -99,7 +99,7 @@ impl Scores {
     }
 }
 
-/// `61.23±0.45`; without a deviation where there is one run.
+/// `61.23±0.45`; `61.23` with one run.
 pub(crate) fn mean_and_std(summary: &Summary) -> String {
     match summary.std {
         _ if summary.mean.is_nan() => "undefined".into(),

@@ -1,5 +1,5 @@
-//! The tables of a sweep: methods by sizes, methods by tasks, what AMI adds to a method, methods against a baseline
-//! and against published figures.
+//! The tables of a sweep: methods by size, methods by task, the effect of AMI, and comparisons with a baseline and with
+//! published results.
 
 mod baseline;
 mod provenance;
@@ -12,10 +12,10 @@ use crate::tables::Sheet;
 use crate::{Grid, Result};
 use provenance::Provenance;
 
-/// The method that costs are relative to.
+/// Costs are relative to this method.
 const COST_UNIT: &str = "simcse";
 
-/// All tables of a sweep, in the order in which they are printed.
+/// All tables of a sweep, in printing order.
 pub(crate) fn all(
     results: &Results,
     grid: &Grid,
@@ -37,7 +37,7 @@ pub(crate) fn all(
     Ok(sheets)
 }
 
-/// The score that stands for a method in one figure, and what it is.
+/// The task whose score summarizes a method, and its description.
 fn headline(results: &Results) -> (&str, String) {
     match results.headline() {
         Some(AVERAGE) => (AVERAGE, format!("average of {} tasks", results.tasks.len() - 1)),
@@ -46,7 +46,7 @@ fn headline(results: &Results) -> (&str, String) {
     }
 }
 
-/// A task's name as the field's tables have it.
+/// A task's usual short name in the literature.
 fn short(task: &str) -> &str {
     match task {
         "STSBenchmark" => "STS-B",
@@ -55,7 +55,7 @@ fn short(task: &str) -> &str {
     }
 }
 
-/// `61.23±0.45`, with a star where the method differs from the baseline on this task.
+/// `61.23±0.45`, with a star if the method differs from the baseline on this task.
 fn marked(
     results: &Results,
     comparisons: Option<&Comparisons>,
@@ -68,21 +68,21 @@ fn marked(
     if differs { format!("{cell}*") } else { cell }
 }
 
-/// What the star means; nothing where nothing is compared.
+/// Explains the star; `None` without a baseline.
 fn star(comparisons: Option<&Comparisons>) -> Option<String> {
     let comparisons = comparisons?;
     let baseline = &comparisons.baseline;
     Some(if comparisons.all.is_empty() {
-        format!("no method is compared with {baseline}: they have no seed in common yet")
+        format!("no method is compared with {baseline}: no seeds in common yet")
     } else {
         format!(
-            "*: differs from {baseline}: paired t test over seeds, p < 0.05 after Holm's correction over the methods \
-             of a size"
+            "*: differs from {baseline}: p < 0.05 in a paired t test over seeds, after Holm's correction over the \
+             methods at that size"
         )
     })
 }
 
-/// Average scores of methods by training-set sizes: the paper's Table 2.
+/// Average scores of methods by training-set size: the paper's Table 2.
 fn by_size(results: &Results, comparisons: Option<&Comparisons>) -> Sheet {
     let (task, what) = headline(results);
     let provenance = Provenance::of(&results.methods);
@@ -106,24 +106,25 @@ fn by_size(results: &Results, comparisons: Option<&Comparisons>) -> Sheet {
     }
 }
 
-/// What the figures of a table are over.
+/// What the numbers of a table average over.
 fn of_seeds(seeds: &str) -> String {
     if seeds == "1" { "one seed".into() } else { format!("mean±std over {seeds} seeds") }
 }
 
-/// What is missing, and why.
+/// Notes on missing results, with the reasons.
 fn holes(results: &Results) -> impl Iterator<Item = String> {
     let failed = results.holes.iter().filter_map(|hole| Some((hole, hole.reason.as_ref()?)));
     let open = results.holes.iter().filter(|hole| hole.reason.is_none()).count();
     failed
         .map(|(hole, reason)| format!("failed: {}: {reason}", hole.cell))
         .chain((open > 0).then(|| format!("{open} cells have no result yet")))
-        .chain((results.processors > 1).then(|| {
-            format!("trained on {} kinds of processors, which round differently", results.processors)
-        }))
+        .chain(
+            (results.processors > 1)
+                .then(|| format!("trained on {} kinds of CPU, which round differently", results.processors)),
+        )
 }
 
-/// Scores on the development pairs, where a sweep has axes: what values are to be chosen by.
+/// Scores on the development pairs, for choosing among the values of a sweep's axes; `None` without axes.
 fn on_development(results: &Results, grid: &Grid) -> Option<Sheet> {
     if grid.axes.is_empty() || results.development.is_empty() {
         return None;
@@ -141,7 +142,7 @@ fn on_development(results: &Results, grid: &Grid) -> Option<Sheet> {
         title: format!("Development pairs: Spearman x 100, {}", of_seeds(&results.development.runs(None))),
         header,
         rows: results.methods.iter().map(row).collect(),
-        notes: ["values of a recipe are chosen here, not by the tasks of the other tables".to_owned()]
+        notes: ["choose recipe values by this table, not by the test tasks of the others".to_owned()]
             .into_iter()
             .chain(holes(results))
             .collect(),
@@ -177,7 +178,7 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
     };
     let cost = unit.map(|_| {
         format!(
-            "cost: time of training over that of {COST_UNIT}; it differs between machines, and with what else they do"
+            "cost: training time relative to {COST_UNIT}; it differs between machines and with their load"
         )
     });
     Sheet {
@@ -196,8 +197,8 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
     }
 }
 
-/// What AMI adds to the methods that were run with it and without: the paper's Table 2 in pairs; none if there is no
-/// such pair.
+/// The effect of AMI on methods that were run with and without it: the paper's Table 2 in pairs; `None` without such a
+/// pair.
 fn effect_of_ami(results: &Results) -> Result<Option<Sheet>> {
     let (task, what) = headline(results);
     let has = |name: &str| results.methods.iter().any(|m| m.name == name);

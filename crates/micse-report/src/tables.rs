@@ -1,4 +1,4 @@
-//! A sweep's tables as files: text, Markdown and LaTeX to read, CSV and parquet to compute with.
+//! Writes the tables of a sweep: text, Markdown and LaTeX to read, CSV and Parquet to process.
 
 mod latex;
 mod sheet;
@@ -13,18 +13,18 @@ use crate::results::Results;
 use crate::{Error, Grid, Result, sheets};
 pub use sheet::Sheet;
 
-/// What the tables compare.
+/// Options of the tables.
 #[derive(Clone, Debug, Default)]
 pub struct TableOptions {
-    /// The method that others are compared with; none: see [`Comparisons::new`].
+    /// The method to compare all others with; the default is described at [`Comparisons::new`].
     pub baseline: Option<String>,
-    /// One more table: against the figures of the miCSE paper.
+    /// Adds a table that compares the sweep with published results.
     pub against_paper: bool,
 }
 
-/// A sweep's tables in every form.
+/// The tables of a sweep in every format.
 pub struct Tables {
-    /// To be read on a terminal.
+    /// Plain text, for a terminal.
     pub text: String,
     markdown: String,
     latex: String,
@@ -32,10 +32,10 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Makes the tables of a sweep's results.
+    /// Builds the tables from the results of a sweep.
     ///
     /// # Errors
-    /// The sweep has no such baseline, or a run's cosines are damaged.
+    /// The sweep has no method with the baseline's name, or a run's cosines are damaged.
     pub fn new(results: &Results, grid: &Grid, options: &TableOptions) -> Result<Self> {
         let comparisons = Comparisons::new(results, options.baseline.as_deref())?;
         let sheets = sheets::all(results, grid, comparisons.as_ref(), options.against_paper)?;
@@ -53,11 +53,11 @@ impl Tables {
         })
     }
 
-    /// Writes every form into the sweep's folder.
+    /// Writes every format into the sweep folder.
     ///
-    /// `tables.txt`, `tables.md` and `tables.tex` hold the tables; `results` (a row a score), `summary` (mean and
-    /// deviation over seeds) and `comparisons` (every method against the baseline), each as `csv` and `parquet`, the
-    /// numbers.
+    /// `tables.txt`, `tables.md` and `tables.tex` contain the formatted tables. `results` (one row per score),
+    /// `summary` (mean and standard deviation over seeds) and `comparisons` (every method against the baseline) contain
+    /// the numbers, each as `.csv` and `.parquet`.
     ///
     /// # Errors
     /// A file cannot be written.

@@ -1,5 +1,5 @@
-//! The page in a headless browser: it fits phones and desks, no labels run into each other, it prints. Skipped where there
-//! is no Chromium.
+//! Loads the page in a headless browser: it fits phones and desktops, labels do not overlap, and it prints. Skipped
+//! without Chromium.
 
 mod made_up;
 
@@ -18,7 +18,7 @@ fn browser() -> Option<PathBuf> {
     BROWSERS.iter().flat_map(|name| folders.iter().map(move |f| f.join(name))).find(|p| p.is_file())
 }
 
-/// Loads the page in frames of a phone's and a desk's width and tells what it finds as JSON.
+/// Loads the page in frames as wide as a phone and a desktop, and writes its findings as JSON.
 const PROBE: &str = r#"<!DOCTYPE html><html><body>
 <iframe src="report.html" style="border:0;width:390px;height:900px"></iframe>
 <iframe src="report.html" style="border:0;width:1280px;height:900px"></iframe>
@@ -73,7 +73,7 @@ fn run(browser: &Path, profile: &Path, arguments: &[&str], page: &Path) -> Strin
         .args(arguments)
         .arg(format!("file://{}", page.display()))
         .output()
-        .expect("a browser that starts");
+        .expect("the browser starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -81,7 +81,7 @@ fn run(browser: &Path, profile: &Path, arguments: &[&str], page: &Path) -> Strin
 #[test]
 fn the_page_fits_phones_desks_and_paper() {
     let Some(browser) = browser() else {
-        println!("skipped: no browser ({}) is on the PATH", BROWSERS.join(", "));
+        println!("skipped: no browser ({}) on the PATH", BROWSERS.join(", "));
         return;
     };
     let folder = tempfile::tempdir().expect("a folder");
@@ -119,11 +119,15 @@ fn the_page_fits_phones_desks_and_paper() {
         let number = |key: &str| frame[key].as_f64().unwrap_or_else(|| panic!("{key} in {frame}"));
         assert!(number("scroll") <= number("width"), "the page is wider than its window: {frame}");
         assert!(number("figures") >= 7.0, "{frame}");
-        assert_eq!(number("charts"), number("figures"), "one drawing of each figure is shown: {frame}");
-        assert!(number("narrowest") >= 340.0, "a picture is small: {frame}");
-        assert!(number("smallest") >= 10.0, "text in a picture is small: {frame}");
+        assert_eq!(
+            number("charts"),
+            number("figures"),
+            "exactly one drawing of each figure must be visible: {frame}"
+        );
+        assert!(number("narrowest") >= 340.0, "a picture is too small: {frame}");
+        assert!(number("smallest") >= 10.0, "text in a picture is too small: {frame}");
         for list in ["overlaps", "outside"] {
-            assert_eq!(frame[list].as_array().map(Vec::len), Some(0), "labels: {}", frame[list]);
+            assert_eq!(frame[list].as_array().map(Vec::len), Some(0), "labels in {list}: {}", frame[list]);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The bootstrap over sentence pairs, from cosines that runs kept.
+//! The bootstrap over sentence pairs, from cosines stored by runs.
 
 mod common;
 
@@ -10,7 +10,7 @@ use micse_random::Stream;
 use micse_report::{Comparisons, RESAMPLES, TableOptions};
 use micse_train::run::RunFolder;
 
-/// A cell with these cosines, and the scores that they give.
+/// A cell with these cosines and the resulting scores.
 fn cell(sweep: &mut Sweep, method: &str, seed: Option<u64>, tasks: &[(&str, PairScores)]) -> PathBuf {
     let scores: Vec<(&str, f64)> = tasks.iter().map(|(task, pairs)| (*task, pairs.spearman())).collect();
     let folder = sweep.cell(method, seed.map(|_| "10%"), seed, &scores);
@@ -20,7 +20,7 @@ fn cell(sweep: &mut Sweep, method: &str, seed: Option<u64>, tasks: &[(&str, Pair
     folder
 }
 
-/// Human scores of 300 pairs of a task, and cosines that follow them up to noise.
+/// Human scores of 300 pairs of a task, and cosines that equal them plus noise.
 fn pairs(task: u64, seed: u64, noise: f64) -> PairScores {
     let mut scores = Stream::new(task).draws();
     let mut draws = Stream::new(task).with(seed).draws();
@@ -29,12 +29,12 @@ fn pairs(task: u64, seed: u64, noise: f64) -> PairScores {
     PairScores { cosines, human }
 }
 
-/// Cosines of the tasks A and B: noise on A, noise on B.
+/// Cosines of tasks A and B, with noise of these amounts.
 fn tasks(seed: u64, a: f64, b: f64) -> [(&'static str, PairScores); 2] {
     [("A", pairs(1, seed, a)), ("B", pairs(2, seed, b))]
 }
 
-/// `micse` is better on A and as good on B; `copy` is the baseline under another name.
+/// `micse` is better on A and equally good on B; `copy` is the baseline under another name.
 fn sweep() -> Sweep {
     let mut sweep = Sweep::new();
     cell(&mut sweep, "untrained (cls)", None, &tasks(90, 0.5, 0.5));
@@ -60,7 +60,7 @@ fn tasks_have_intervals_over_their_pairs() {
         assert!(interval.low < micse.difference && micse.difference < interval.high, "{micse:?}");
         let copy = get("copy", task);
         let interval = copy.pairs.unwrap().interval;
-        // No test either: seeds do not differ in it.
+        // No t test either, since all seeds agree.
         assert_eq!((copy.difference, copy.p, interval.low, interval.high), (0.0, None, 0.0, 0.0));
     }
     assert!(!get("micse", "B").pairs.unwrap().interval.excludes_zero());
@@ -70,7 +70,7 @@ fn tasks_have_intervals_over_their_pairs() {
     assert_eq!(
         Comparisons::new(&sweep.results(), None).unwrap().unwrap(),
         comparisons,
-        "the same every time"
+        "comparisons must be reproducible"
     );
 
     let markdown = sweep.tables(&TableOptions::default(), "tables.md");
@@ -94,26 +94,26 @@ fn runs_without_cosines_leave_cells_empty_and_say_so() {
     assert_eq!(comparisons.get("old", "10%", "A").unwrap().pairs, None);
     assert!(comparisons.get("micse", "10%", "A").unwrap().pairs.is_some());
     let markdown = sweep.tables(&TableOptions::default(), "tables.md");
-    assert!(markdown.contains("no † where cosines of the method or of simcse were not kept"), "{markdown}");
+    assert!(
+        markdown.contains("no † where an older version ran the method or simcse and stored no cosines"),
+        "{markdown}"
+    );
     assert!(markdown.contains("(old)"), "{markdown}");
 }
 
 #[test]
 fn cosines_that_are_not_those_of_the_scores_are_refused() {
-    // Of another run.
+    // Cosines of a different run.
     let mut one = sweep();
     let folder = cell(&mut one, "pcl", Some(1), &tasks(30, 0.3, 0.3));
     let other = tasks(31, 0.3, 0.3).map(|(task, pairs)| (task.to_owned(), pairs));
     micse_train::run::save_cosines(&RunFolder::new(&folder), &other.into_iter().collect()).unwrap();
     let error = Comparisons::new(&one.results(), None).unwrap_err().to_string();
-    assert!(
-        error.contains("cosines.safetensors") && error.contains("the score that result.json has"),
-        "{error}"
-    );
+    assert!(error.contains("cosines.safetensors") && error.contains("the score in result.json"), "{error}");
 
-    // Of other pairs.
+    // Cosines of different pairs.
     let mut two = sweep();
     cell(&mut two, "pcl", Some(1), &[("A", pairs(3, 1, 0.2)), ("B", pairs(2, 1, 0.2))]);
     let error = Comparisons::new(&two.results(), None).unwrap_err().to_string();
-    assert!(error.contains("not those of the sweep's other runs"), "{error}");
+    assert!(error.contains("differ from the other runs"), "{error}");
 }

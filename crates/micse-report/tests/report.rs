@@ -1,4 +1,4 @@
-//! `report.html` and its pictures, of a sweep with known numbers.
+//! Checks `report.html` and its pictures for a sweep with known numbers.
 
 mod made_up;
 
@@ -9,7 +9,7 @@ use made_up::{Cell, grid, hole, trained, untrained, write};
 use micse_report::write_report;
 use roxmltree::{Document, Node, ParsingOptions};
 
-/// Writes sweep and report; returns the folder and the page.
+/// Writes a sweep and its report; returns the folder and the page.
 fn report(cells: &[Cell], baseline: Option<&str>) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), cells);
@@ -31,7 +31,7 @@ fn attribute(node: Node<'_, '_>, name: &str) -> f64 {
     node.attribute(name).and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("{name} of {node:?}"))
 }
 
-/// The middle of the mark in the group with this title.
+/// The centre of the mark in the group with this title.
 fn mark(document: &Document<'_>, title: &str) -> (f64, f64) {
     let title = document.descendants().find(|n| n.has_tag_name("title") && n.text() == Some(title));
     let group = title.and_then(|t| t.parent()).expect("a mark with the title");
@@ -54,7 +54,8 @@ fn mark(document: &Document<'_>, title: &str) -> (f64, f64) {
     }
 }
 
-/// The value that an axis shows at a place, from two of its ticks: `along` is `x` or `y`, `anchor` the ticks' own.
+/// The value of an axis at a position, from two of its ticks. `along` is `x` or `y`, `anchor` the text anchor of its
+/// tick labels.
 fn value_at(document: &Document<'_>, along: &str, anchor: &str, place: f64) -> f64 {
     let ticks: Vec<(f64, f64)> = document
         .descendants()
@@ -65,7 +66,7 @@ fn value_at(document: &Document<'_>, along: &str, anchor: &str, place: f64) -> f
     a + (place - pa) / (pb - pa) * (b - a)
 }
 
-/// Baselines of ticks lie this far under the middle of their line.
+/// Tick labels have their baseline this far below the grid line.
 const BASELINE: f64 = 3.8;
 
 /// The first list of the page.
@@ -75,7 +76,7 @@ fn summary(page: &str) -> &str {
 
 #[test]
 fn points_stand_where_their_numbers_are() {
-    // simcse: 50 +- 1; micse: 5, 6 and 7 more.
+    // simcse: 50 ± 1; micse: 5, 6 and 7 more.
     let score = |method: &str, size: usize, seed: u64| {
         let more = if method == "micse" { 3.0 + (size as f64).log10() } else { 0.0 };
         50.0 + more + if seed == 48 { -1.0 } else { 1.0 }
@@ -90,31 +91,31 @@ fn points_stand_where_their_numbers_are() {
     {
         let (x, y) = mark(&document, &format!("{method}, {size}: {mean:.2} ± {std:.2} (2 runs)"));
         let found = value_at(&document, "y", "end", y + BASELINE);
-        assert!((found - mean).abs() < 0.01, "{method} at {size} stands at {found}, not {mean}");
+        assert!((found - mean).abs() < 0.01, "{method} at {size} is drawn at {found}, not {mean}");
         places.push(x);
     }
     // The axis is logarithmic.
     assert!((places[2] - places[1] - (places[3] - places[2])).abs() < 0.02, "{places:?}");
     assert_eq!(places[0], places[1]);
-    // One band a method, and a dashed level.
+    // One band per method, and one dashed level.
     assert_eq!(svg.matches("class=\"band\"").count(), 2);
     let level = document.descendants().find(|n| n.attribute("class") == Some("level")).expect("a level");
     let found = value_at(&document, "y", "end", attribute(level, "y1") + BASELINE);
-    assert!((found - 40.0).abs() < 0.01, "the untrained row stands at {found}");
+    assert!((found - 40.0).abs() < 0.01, "the untrained row is drawn at {found}");
 
-    // Seeds agree in every difference, and the words are those of the numbers.
+    // All seeds have the same difference, and the summary states these numbers.
     for words in [
         "With 100 sentences, micse is best at 55.00 ± 1.41 (mean ± standard deviation over 2 seeds), 5.00 points above \
-         simcse (by each of 2 seeds: no interval).",
+         simcse (the same for each of 2 seeds: no interval).",
         "With 10,000 sentences, micse is best at 57.00",
     ] {
-        assert!(page.contains(words), "the summary does not say: {words}\n{}", summary(&page));
+        assert!(page.contains(words), "not in the summary: {words}\n{}", summary(&page));
     }
 }
 
 #[test]
 fn bars_are_differences_with_their_intervals() {
-    // Differences of 1, 2 and 3: mean 2, and by scipy.stats.ttest_1samp([1, 2, 3], 0).confidence_interval():
+    // Differences of 1, 2 and 3 have mean 2; scipy.stats.ttest_1samp([1, 2, 3], 0).confidence_interval() gives
     // -0.484 to 4.484.
     let mut cells = Vec::new();
     for (seed, difference) in [(48, 1.0), (49, 2.0), (50, 3.0)] {
@@ -143,7 +144,7 @@ fn bars_are_differences_with_their_intervals() {
     let ends = (value(attribute(whisker, "y1")), value(attribute(whisker, "y2")));
     assert!((ends.0 + 0.484).abs() < 0.02 && (ends.1 - 4.484).abs() < 0.02, "{ends:?}");
     assert!(page.contains(
-        "2.00 points above simcse (95 % interval \u{2212}0.48 to 4.48, which holds 0: it may be chance)"
+        "2.00 points above simcse (95 % interval \u{2212}0.48 to 4.48, which includes 0: it may be chance)"
     ));
 }
 
@@ -161,19 +162,19 @@ fn one_size_is_dots_from_the_best_down() {
     let places: Vec<(f64, f64)> = [("ct", 48.0), ("simcse", 46.0), ("scd", 44.0)]
         .map(|(m, v)| mark(&document, &format!("{m}: {v:.2} (1 run)")))
         .into();
-    assert!(places.windows(2).all(|w| w[0].1 < w[1].1), "from the top down: {places:?}");
+    assert!(places.windows(2).all(|w| w[0].1 < w[1].1), "not sorted from the top down: {places:?}");
     for ((x, _), value) in places.iter().zip([48.0, 46.0, 44.0]) {
         let found = value_at(&document, "x", "middle", *x);
         assert!((found - value).abs() < 0.01, "{found} is not {value}");
     }
-    assert!(!svg.contains("class=\"whisker\""), "one seed has no deviation");
+    assert!(!svg.contains("class=\"whisker\""), "one seed has no standard deviation");
     for words in [
         "The sweep has one size, 100 sentences, so there is no curve.",
-        "One seed: there is no deviation to show.",
+        "One seed, so no standard deviation is shown.",
         "2.00 points above simcse (one common seed: no interval)",
         "Of 2 other trained methods, 1 is above simcse.",
     ] {
-        assert!(page.contains(words), "the page does not say: {words}");
+        assert!(page.contains(words), "not on the page: {words}");
     }
 }
 
@@ -181,8 +182,11 @@ fn one_size_is_dots_from_the_best_down() {
 fn an_encoder_that_training_spoils_is_told() {
     let cells = [untrained("untrained (cls)", 60.0), trained("ct", "100", 100, 48, 48.0)];
     let (_, page) = report(&cells, None);
-    assert!(page.contains("12.00 points below untrained (cls)"), "without simcse the row is the baseline");
-    assert!(page.contains("Without training, untrained (cls) scores more: 60.00."));
+    assert!(
+        page.contains("12.00 points below untrained (cls)"),
+        "without simcse, the untrained row is the baseline"
+    );
+    assert!(page.contains("Without training, untrained (cls) scores higher: 60.00."));
 }
 
 #[test]
@@ -195,11 +199,11 @@ fn holes_are_seen() {
     ]);
     let (folder, page) = report(&cells, None);
     let svg = picture(folder.path(), "scores");
-    assert_eq!(svg.matches("<polyline class=\"line").count(), 2, "no line goes across a hole");
-    assert_eq!(svg.matches("<title>ct, ").count(), 2, "the points on both sides stand");
-    assert!(page.contains("ct 1000 seed 48: not started"), "the cell is listed");
-    assert!(page.contains("15 of 16 cells have a result"), "the head counts");
-    assert!(page.contains("title=\"no result\""), "the table shows it");
+    assert_eq!(svg.matches("<polyline class=\"line").count(), 2, "a line crosses a hole");
+    assert_eq!(svg.matches("<title>ct, ").count(), 2, "the points on both sides of the hole are drawn");
+    assert!(page.contains("ct 1000 seed 48: not started"), "the missing cell is not listed");
+    assert!(page.contains("15 of 16 cells have a result"), "the head does not count the missing cell");
+    assert!(page.contains("title=\"no result\""), "the table does not show the missing cell");
 }
 
 #[test]
@@ -243,7 +247,7 @@ fn the_page_is_well_formed_and_needs_nothing_else() {
             "<{name}> in the page"
         );
         if let Some(id) = node.attribute("id") {
-            assert!(ids.insert(id), "{id} is there twice");
+            assert!(ids.insert(id), "duplicate ID {id}");
         }
         for attribute in node.attributes() {
             assert!(!attribute.name().starts_with("on") && attribute.name() != "src", "{attribute:?}");
@@ -257,16 +261,16 @@ fn the_page_is_well_formed_and_needs_nothing_else() {
     }
     for link in document.descendants().filter_map(|n| n.attribute("href")) {
         match link.strip_prefix('#') {
-            Some(id) => assert!(ids.contains(id), "there is no #{id}"),
-            None => assert!(folder.path().join(link).is_file(), "{link} is not there"),
+            Some(id) => assert!(ids.contains(id), "no element #{id}"),
+            None => assert!(folder.path().join(link).is_file(), "{link} does not exist"),
         }
     }
     for label in document.descendants().filter_map(|n| n.attribute("aria-labelledby")) {
-        label.split(' ').for_each(|id| assert!(ids.contains(id), "there is no {id}"));
+        label.split(' ').for_each(|id| assert!(ids.contains(id), "no element {id}"));
     }
     assert!(
         document.descendants().any(|n| n.is_text() && n.text().is_some_and(|t| t.contains(odd))),
-        "the name stands as text"
+        "the name must appear as text"
     );
     assert!(
         !page.contains("http://")
@@ -299,14 +303,14 @@ fn pictures_are_files_in_both_forms() {
     ];
     let expected: Vec<String> =
         stems.iter().flat_map(|name| [format!("{name}.png"), format!("{name}.svg")]).collect();
-    assert_eq!(names, expected, "all pictures, and nothing of a file half written");
+    assert_eq!(names, expected, "all pictures, and no partly written files");
     assert_eq!(page.matches("<figure ").count(), 8);
     for name in stems {
         let bytes = std::fs::read(folder.path().join(format!("figures/{name}.png"))).expect("a picture");
         let pixels = resvg::tiny_skia::Pixmap::decode_png(&bytes).expect("a PNG");
-        assert_eq!(pixels.width(), 1440, "two pixels a unit");
+        assert_eq!(pixels.width(), 1440, "two pixels per unit");
         let ground = pixels.pixel(0, 0).expect("a pixel");
-        assert_eq!((ground.red(), ground.alpha()), (255, 255), "{name} has a white ground");
+        assert_eq!((ground.red(), ground.alpha()), (255, 255), "{name} must have a white background");
         let inked = pixels.pixels().iter().filter(|p| **p != ground).count();
         assert!(inked > 2000, "{name} is empty: {inked} pixels");
     }
@@ -317,24 +321,24 @@ fn pictures_of_an_earlier_report_go() {
     let (folder, _) = report(&[trained("simcse", "100", 100, 48, 50.0)], None);
     let figures = folder.path().join("figures");
     for name in ["components.svg", "components.png", "my-notes.txt"] {
-        std::fs::write(figures.join(name), "of before").expect("a file");
+        std::fs::write(figures.join(name), "old").expect("a file");
     }
     write_report(folder.path(), None).expect("a report");
     assert!(figures.join("scores.svg").is_file());
     assert!(!figures.join("components.svg").exists() && !figures.join("components.png").exists());
-    assert!(figures.join("my-notes.txt").is_file(), "what is no picture stays");
+    assert!(figures.join("my-notes.txt").is_file(), "files other than pictures must stay");
 }
 
 #[test]
 fn text_in_png_is_drawn() {
-    // A picture whose only marks are text differs from an empty one.
+    // Text must leave dark pixels in the picture.
     let (folder, _) = report(&[trained("simcse", "100", 100, 48, 50.0)], None);
     let bytes = std::fs::read(folder.path().join("figures/scores.png")).expect("a picture");
     let pixels = resvg::tiny_skia::Pixmap::decode_png(&bytes).expect("a PNG");
-    // The name of the only row stands at the left, where nothing else is drawn.
+    // The name of the only row is on the left, where nothing else is drawn.
     let dark = (0..pixels.height()).flat_map(|y| (0..60).map(move |x| (x, y)));
     let dark = dark.filter(|(x, y)| pixels.pixel(*x, *y).is_some_and(|p| p.red() < 128)).count();
-    assert!(dark > 50, "{dark} dark pixels where the name stands");
+    assert!(dark > 50, "only {dark} dark pixels where the name should be");
 }
 
 #[test]
@@ -348,7 +352,10 @@ fn positives_stand_beside_their_counterparts() {
     let svg = picture(folder.path(), "positives-change");
     assert!(svg.contains("simcse-positives, 100: -52.00, 95 % interval -64.71 to -39.29"), "{svg}");
     let (_, page) = report(&grid(&["simcse", "micse"], score), None);
-    assert!(page.contains("it needs a method named NAME-positives"), "what is left out is said");
+    assert!(
+        page.contains("needs methods NAME and NAME-positives"),
+        "the page must explain the missing section"
+    );
 }
 
 #[test]
@@ -357,9 +364,9 @@ fn a_report_is_of_the_asked_baseline() {
         grid(&["simcse", "micse"], |method, _, seed| seed as f64 + if method == "micse" { 2.0 } else { 0.0 });
     let (folder, page) = report(&cells, Some("untrained (cls)"));
     assert!(page.contains("points above untrained (cls)"));
-    let error = write_report(folder.path(), Some("sbert")).expect_err("there is no such row").to_string();
+    let error = write_report(folder.path(), Some("sbert")).expect_err("no such row").to_string();
     assert!(error.contains("sbert") && error.contains("untrained (cls), simcse, micse"), "{error}");
-    let error = write_report(&folder.path().join("figures"), None).expect_err("it is no sweep").to_string();
+    let error = write_report(&folder.path().join("figures"), None).expect_err("not a sweep").to_string();
     assert!(error.contains("sweep.json"), "{error}");
 }
 

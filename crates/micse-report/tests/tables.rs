@@ -1,16 +1,16 @@
-//! Tables of made-up sweeps with known numbers.
+//! Checks the tables of made-up sweeps with known numbers.
 
 mod common;
 
 use common::Sweep;
 use micse_report::{Comparisons, Error, Paper, Results, TableOptions, Tables};
 
-/// Two tasks, so that there is an average; scores lie around it.
+/// Two tasks, whose scores have this average.
 fn around(average: f64) -> [(&'static str, f64); 2] {
     [("SICKRelatedness", average + 1.0), ("STSBenchmark", average - 1.0)]
 }
 
-/// One untrained row, and three methods over three seeds at one of two sizes; `ct` has another seed.
+/// One untrained row, and three methods with three seeds at one of two sizes; `ct` has a different seed.
 fn sweep() -> Sweep {
     let mut sweep = Sweep::new();
     sweep.cell("untrained (cls)", None, None, &around(50.0));
@@ -26,7 +26,7 @@ fn sweep() -> Sweep {
     sweep
 }
 
-/// The line of a table that begins with these cells.
+/// The first line of the table that starts with these cells.
 fn line<'a>(tables: &'a str, title: &str, start: &str) -> &'a str {
     let table = &tables[tables.find(title).unwrap_or_else(|| panic!("{title} is not in {tables}"))..];
     table.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start} is not in {table}"))
@@ -43,13 +43,13 @@ fn means_stars_and_holes() {
     // std([63, 64.1, 64.9], ddof=1) = 0.954
     assert_eq!(row("| micse"), "| micse | 64.00±0.95\\* | - |");
     assert_eq!(row("| untrained"), "| untrained (cls) | 50.00\\* | 50.00 |");
-    // Too much noise, no seed in common, one seed in common.
+    // Too much noise, no common seed, one common seed.
     assert_eq!(row("| scd"), "| scd | 61.83±1.89 | - |");
     assert_eq!(row("| ct"), "| ct | 58.00 | - |");
     assert_eq!(row("| mocose"), "| mocose | 66.00 | - |");
     assert!(row("- \\*: differs from simcse").contains("Holm"), "{markdown}");
-    assert_eq!(row("- train text"), "- train text, for all methods that train: wiki_1.txt");
-    assert_eq!(row("- selected on"), "- selected on, for all methods that train: last step");
+    assert_eq!(row("- corpus"), "- corpus (all trained methods): wiki_1.txt");
+    assert_eq!(row("- selected on"), "- selected on (all trained methods): last step");
 
     let title = "Methods by task, trained on 10%";
     let row = |start| line(&markdown, title, start);
@@ -77,7 +77,7 @@ fn comparisons_are_those_of_scipy() {
         ("micse", 3.0, (2.751_586, 3.248_414), 0.000_370_165, 0.001_110_494),
         ("scd", 0.833_333, (-1.752_239, 3.418_906), 0.299_859_958, 0.299_859_958),
     ] {
-        // Each task is off the average by a constant, so that its differences are the same.
+        // Each task differs from the average by a constant, so its differences are the same.
         for task in ["Avg.", "STSBenchmark"] {
             let found = comparisons.get(method, "10%", task).unwrap();
             close(found.difference, difference);
@@ -93,7 +93,7 @@ fn comparisons_are_those_of_scipy() {
     close(single.difference, 5.0);
     assert_eq!(comparisons.get("ct", "10%", "Avg."), None);
     assert_eq!(comparisons.get("simcse", "10%", "Avg."), None);
-    // At the other size there is one seed of the baseline.
+    // At the other size the baseline has one seed.
     assert_eq!(comparisons.get("untrained (cls)", "100%", "Avg.").unwrap().p, None);
     let all = ["untrained (cls)", "simcse", "micse", "scd", "ct", "mocose"];
     assert_eq!(comparisons.without_cosines, all);
@@ -108,7 +108,7 @@ fn the_sheet_against_the_baseline_says_what_it_shows() {
     assert_eq!(row("| micse"), "| micse | +3.00\\* | [+2.75, +3.25] | <0.001 | 0.001 | 3 | +3.00 | +3.00 |");
     assert_eq!(row("| mocose"), "| mocose | +5.00 | - | - | - | 1 | +5.00 | +5.00 |");
     assert!(!markdown.contains("| ct | -8") && !markdown.contains("| simcse | +0.00"), "{markdown}");
-    assert!(row("- no †").contains("an older version ran them (every method)"), "{markdown}");
+    assert!(row("- no †").contains("stored no cosines (every method)"), "{markdown}");
 
     let csv = sweep.read("comparisons.csv");
     let mut lines = csv.lines();
@@ -119,7 +119,7 @@ fn the_sheet_against_the_baseline_says_what_it_shows() {
         )
     );
     let micse = lines.find(|line| line.starts_with("simcse,micse,10%,Avg.,")).unwrap();
-    assert!(micse.ends_with(",,,,"), "no bootstrap of the average: {micse}");
+    assert!(micse.ends_with(",,,,"), "the average must have no bootstrap: {micse}");
     for name in ["results", "summary", "comparisons"] {
         assert!(sweep.folder.path().join(format!("{name}.parquet")).is_file(), "{name}");
     }
@@ -159,7 +159,7 @@ fn the_baseline_is_chosen_by_name_or_by_rule() {
     assert!(!sweep.tables(&TableOptions::default(), "tables.md").contains("Against"));
     assert_eq!(sweep.read("comparisons.csv").lines().count(), 1);
 
-    // Planned, but without a result: the tables say so.
+    // Planned but without a result: the tables report it.
     sweep.planned("simcse", Some("10%"), Some(1));
     assert!(
         sweep.tables(&TableOptions::default(), "tables.md").contains("no method is compared with simcse")
@@ -187,8 +187,8 @@ fn a_score_that_is_not_defined_is_no_number() {
     );
 }
 
-/// Structure, since no LaTeX need be at hand: environments are closed, rows are as long as the header, and no sign of
-/// LaTeX's own stands in text.
+/// Checks the structure only, so that LaTeX need not be installed: environments are closed, rows are as long as the
+/// header, and text contains no unescaped special characters.
 #[test]
 fn latex_is_whole() {
     let text = sweep().tables(&TableOptions { baseline: None, against_paper: true }, "tables.tex");
@@ -230,8 +230,8 @@ fn published_figures_stand_beside_ours_with_what_differs() {
     let mut sweep = sweep();
     sweep.cell("bert-cls", None, None, &around(31.0));
     let markdown = sweep.tables(&TableOptions { baseline: None, against_paper: true }, "tables.md");
-    let row = |start| line(&markdown, "Against published figures", start);
-    // Table 2 has a size of 1,000 sentences; Table 1 only 10^6. Other sizes of Table 2 are left out.
+    let row = |start| line(&markdown, "Against published scores", start);
+    // Table 2 has a size of 1,000 sentences, Table 1 only 10^6. The other sizes of Table 2 are omitted.
     assert_eq!(
         row("| simcse | 2 | BERT-base, Wikipedia, 1000 |"),
         "| simcse | 2 | BERT-base, Wikipedia, 1000 | 67.94±1.16 | 10% | 61.00±1.00 | -6.94 | encoder, settings |"
@@ -239,17 +239,17 @@ fn published_figures_stand_beside_ours_with_what_differs() {
     assert_eq!(
         row("| micse | 1 |"),
         "| micse | 1 | BERT-base, Wikipedia, 1000000 | 78.13 | 10% | 64.00±0.95 | -14.13 | \
-         encoder, sentences (1000 for 1000000), settings |"
+         encoder, sentences (1000 instead of 1000000), settings |"
     );
     assert_eq!(row("| bert-cls |"), "| bert-cls | 1 | BERT-base | 31.40 | - | 31.00 | -0.40 | encoder |");
     assert_eq!(markdown.matches("| simcse | 2 |").count(), 1, "{markdown}");
-    assert!(row("- here: encoder").contains("models/small"));
+    assert!(row("- this sweep: encoder").contains("models/small"));
     assert!(Paper::load().unwrap().figures.len() > 30);
 
-    sweep.grid.notes = vec!["encoder: models/bert-base-uncased (--encoder)".into()];
+    sweep.grid.notes = vec!["encoder: models/bert-base-uncased (--model)".into()];
     let markdown = sweep.tables(&TableOptions { baseline: None, against_paper: true }, "tables.md");
     assert!(
-        line(&markdown, "Against published figures", "| bert-cls |").ends_with("| nothing seen |"),
+        line(&markdown, "Against published scores", "| bert-cls |").ends_with("| nothing detected |"),
         "{markdown}"
     );
 }
@@ -273,7 +273,7 @@ fn a_folder_that_cannot_be_written_is_named() {
     assert!(error.to_string().contains("occupied"), "{error}");
 }
 
-/// Cells of another encoder, other pairs or another precision never stand in one mean.
+/// Cells with a different encoder, pairs or precision are never averaged.
 #[test]
 fn cells_of_two_sweeps_are_refused() {
     let described = |encoder: &str, text: &str, cpu: &str| {
@@ -288,10 +288,10 @@ fn cells_of_two_sweeps_are_refused() {
         sweep
     };
     assert_eq!(described("a", "t", "avx2").results().processors, 1);
-    // Each seed can have a text of its own.
+    // Each seed may have its own corpus.
     assert_eq!(described("a", "u", "avx512f").results().processors, 2);
     let sweep = described("b", "t", "avx2");
     let Err(error) = Results::collect(sweep.folder.path(), &sweep.grid) else { panic!("two encoders") };
     let error = error.to_string();
-    assert!(error.contains("encoder_sha256 is \"b\" here, and \"a\" in simcse 10% seed 1"), "{error}");
+    assert!(error.contains("encoder_sha256 is \"b\" here but \"a\" in simcse 10% seed 1"), "{error}");
 }

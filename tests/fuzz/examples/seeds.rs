@@ -1,4 +1,4 @@
-//! Writes the valid files that a search begins with to `corpus/TARGET/`, where cargo-fuzz looks for them.
+//! Writes the valid files that a search starts from to `corpus/TARGET/`, where cargo-fuzz expects them.
 
 use std::path::Path;
 

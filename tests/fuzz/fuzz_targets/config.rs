@@ -1,4 +1,4 @@
-//! The search of `config`.
+//! Fuzz program for `config`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The search of `corpus`.
+//! Fuzz program for `corpus`.
 
 #![no_main]
 

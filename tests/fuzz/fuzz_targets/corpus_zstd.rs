@@ -1,4 +1,4 @@
-//! The search of `corpus_zstd`.
+//! Fuzz program for `corpus_zstd`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The search of `model_folder`.
+//! Fuzz program for `model_folder`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The search of `model_parts`.
+//! Fuzz program for `model_parts`.
 
 #![no_main]
 

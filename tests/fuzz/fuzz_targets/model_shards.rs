@@ -1,4 +1,4 @@
-//! The search of `model_shards`.
+//! Fuzz program for `model_shards`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The search of `npy`.
+//! Fuzz program for `npy`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The search of `pickle`.
+//! Fuzz program for `pickle`.
 
 #![no_main]
 

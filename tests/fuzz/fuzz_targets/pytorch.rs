@@ -1,4 +1,4 @@
-//! The search of `pytorch`.
+//! Fuzz program for `pytorch`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The search of `recipe`.
+//! Fuzz program for `recipe`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The search of `safetensors`.
+//! Fuzz program for `safetensors`.
 
 #![no_main]
 

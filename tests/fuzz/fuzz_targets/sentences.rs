@@ -1,4 +1,4 @@
-//! The search of `sentences`.
+//! Fuzz program for `sentences`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The search of `settings`.
+//! Fuzz program for `settings`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The search of `sts`.
+//! Fuzz program for `sts`.
 
 #![no_main]
 

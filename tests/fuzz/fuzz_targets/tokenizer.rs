@@ -1,4 +1,4 @@
-//! The search of `tokenizer`.
+//! Fuzz program for `tokenizer`.
 
 #![no_main]
 

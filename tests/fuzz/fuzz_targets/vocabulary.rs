@@ -1,4 +1,4 @@
-//! The search of `vocabulary`.
+//! Fuzz program for `vocabulary`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The search of `word_vectors`.
+//! Fuzz program for `word_vectors`.
 
 #![no_main]
 

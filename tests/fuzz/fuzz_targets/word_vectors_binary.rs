@@ -1,4 +1,4 @@
-//! The search of `word_vectors_binary`.
+//! Fuzz program for `word_vectors_binary`.
 
 #![no_main]
 

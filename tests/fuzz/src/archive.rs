@@ -1,6 +1,6 @@
-//! A ZIP archive of stored files, as PyTorch writes them around a pickle.
+//! ZIP archives of stored files, like the ones PyTorch writes around a pickle.
 
-/// The archive with these files.
+/// An archive of these files.
 pub(crate) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut whole, mut directory) = (Vec::new(), Vec::new());
     for (name, bytes) in files {

@@ -1,15 +1,15 @@
-//! The files that a stranger can hand us, each as a function of its bytes, for tests and for a fuzzer.
+//! Readers of untrusted files, each as a function of the file's bytes, for tests and for a fuzzer.
 //!
-//! A file is read or refused with an error that names it, and nothing panics. `cargo test --release -p micse-fuzz` damages
-//! valid files at random; a coverage-guided search, by [cargo-fuzz](https://rust-fuzz.github.io/book/cargo-fuzz.html), goes
-//! deeper, and looks at memory too:
+//! Every reader must accept a file or reject it with an error that names it, and must not panic.
+//! `cargo test --release -p micse-fuzz` damages valid files at random. A coverage-guided search with
+//! [cargo-fuzz](https://rust-fuzz.github.io/book/cargo-fuzz.html) goes deeper and also limits memory:
 //!
 //! ```text
 //! cargo run --release -p micse-fuzz --example seeds
 //! cargo fuzz run --fuzz-dir tests/fuzz --features libfuzzer -s none TARGET -- -timeout=10 -rss_limit_mb=1024
 //! ```
 //!
-//! What it finds is put into `found/TARGET/`, which the tests read.
+//! Put its findings into `found/TARGET/`, which the tests read.
 
 mod archive;
 mod model;
@@ -20,17 +20,18 @@ use std::fmt::Display;
 use std::path::Path;
 use std::sync::Once;
 
-/// A kind of file.
+/// A kind of file, with its reader.
 pub struct Target {
-    /// Its name, and that of the fuzzer's program.
+    /// The name, also of the fuzz program.
     pub name: &'static str,
-    /// Valid files to begin with.
+    /// Valid files to start from.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// Reads one. An error is what a user would see; a panic is a defect, and so is an error that does not name the file.
+    /// Reads a file. An error is the message that a user would see; a panic, or an error that does not name the file,
+    /// is a bug.
     pub read: fn(&[u8]) -> Result<(), String>,
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: [Target; 18] = [
     Target { name: "model_folder", seeds: model::folder_seeds, read: model::folder },
     Target { name: "model_shards", seeds: model::shards_seeds, read: model::shards },
@@ -52,20 +53,20 @@ pub const TARGETS: [Target; 18] = [
     Target { name: "settings", seeds: text::settings_seeds, read: text::settings },
 ];
 
-/// Reads bytes as the kind of file with this name, as the fuzzer's programs do.
+/// Reads bytes as the kind of file with this name; the fuzz programs call this.
 ///
 /// # Panics
-/// As [`Target::read`]; and if no target has the name.
+/// Like [`Target::read`], and if no target has the name.
 pub fn run(name: &str, bytes: &[u8]) {
-    // The fuzzer ends the process at every panic, also at those within the tokenizers library that become errors. What
-    // leaves this function as a panic is a finding all the same.
+    // libFuzzer's hook ends the process at every panic, even inside the tokenizers library, where we turn panics into
+    // errors. A panic that leaves this function is still a finding.
     static QUIET: Once = Once::new();
     QUIET.call_once(|| drop(std::panic::take_hook()));
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target of this name");
     let _ = (target.read)(bytes);
 }
 
-/// It was read, or the error says where.
+/// Checks that an error names `place`.
 fn told<T, E: Display>(result: Result<T, E>, place: impl AsRef<Path>) -> Result<T, String> {
     result.map_err(|error| {
         let (error, place) = (error.to_string(), place.as_ref().display().to_string());
@@ -74,12 +75,12 @@ fn told<T, E: Display>(result: Result<T, E>, place: impl AsRef<Path>) -> Result<
     })
 }
 
-/// The file of `count` that the first byte chooses, and the rest.
+/// The index below `count` chosen by the first byte, and the remaining bytes.
 fn chosen(bytes: &[u8], count: usize) -> Option<(usize, &[u8])> {
     bytes.split_first().map(|(first, rest)| (usize::from(*first) % count, rest))
 }
 
-/// Bytes that choose the file `index`, and are it.
+/// The bytes of a file, preceded by the byte that chooses `index`.
 fn choosing(index: usize, bytes: &[u8]) -> Vec<u8> {
     [&[index as u8], bytes].concat()
 }

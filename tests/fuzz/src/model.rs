@@ -1,4 +1,4 @@
-//! Files of models: configurations, weights, tokenizers, and the modules behind the encoder.
+//! Model files: configurations, weights, tokenizers, and the modules after the encoder.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::{choosing, chosen, told};
 
 const SENTENCES: [&str; 3] = ["a small dog", "", "Zürich, 東京 <mask> [MASK]"];
 
-/// A model whose files are replaced one at a time, so each thread needs its own.
+/// A model whose files are replaced one at a time, so each thread needs its own copy.
 struct Folder {
     folder: TempDir,
     names: &'static [&'static str],
@@ -36,7 +36,7 @@ impl Folder {
         self.names.iter().enumerate().map(file).collect()
     }
 
-    /// Loads and encodes with the chosen file replaced.
+    /// Loads the model and encodes with the chosen file replaced.
     fn read(&self, bytes: &[u8]) -> Result<(), String> {
         let Some((index, bytes)) = chosen(bytes, self.names.len()) else { return Err("no file".into()) };
         let path = self.folder.path().join(self.names[index]);
@@ -64,7 +64,7 @@ pub(crate) fn folder_seeds() -> Vec<Vec<u8>> {
     WHOLE.with(Folder::seeds)
 }
 
-/// A model folder with one file replaced.
+/// Reads a model folder with one file replaced.
 pub(crate) fn folder(bytes: &[u8]) -> Result<(), String> {
     WHOLE.with(|folder| folder.read(bytes))
 }
@@ -73,18 +73,18 @@ pub(crate) fn shards_seeds() -> Vec<Vec<u8>> {
     SHARDS.with(Folder::seeds)
 }
 
-/// The same with weights in shards.
+/// Reads a model folder with sharded weights, with one file replaced.
 pub(crate) fn shards(bytes: &[u8]) -> Result<(), String> {
     SHARDS.with(|folder| folder.read(bytes))
 }
 
-/// The configurations of all families, as transformers wrote them.
+/// The configurations of all families, as written by transformers.
 pub(crate) fn config_seeds() -> Vec<Vec<u8>> {
     let file = |family: Family| fixtures().join("architectures").join(family.name()).join("config.json");
     Family::ALL.into_iter().map(|family| std::fs::read(file(family)).expect("the fixture")).collect()
 }
 
-/// A configuration alone: read, written, and read again.
+/// Reads a configuration, writes it, and reads it again.
 pub(crate) fn config(bytes: &[u8]) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("config.json");
@@ -95,7 +95,7 @@ pub(crate) fn config(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads every tensor of a file of weights.
+/// Reads every tensor of a weights file.
 fn read_all(name: &str, bytes: &[u8]) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(name);
@@ -106,7 +106,7 @@ fn read_all(name: &str, bytes: &[u8]) -> Result<(), String> {
         let tensor = told(checkpoint.read(tensor), name)?;
         assert!(
             tensor.elem_count() * tensor.dtype().size_in_bytes() <= 64 * bytes.len(),
-            "larger than the file"
+            "the tensor is far larger than the file"
         );
     }
     Ok(())
@@ -126,7 +126,7 @@ pub(crate) fn safetensors_seeds() -> Vec<Vec<u8>> {
     vec![std::fs::read(&path).expect("weights")]
 }
 
-/// Weights in safetensors.
+/// Reads weights in safetensors format.
 pub(crate) fn safetensors(bytes: &[u8]) -> Result<(), String> {
     read_all("model.safetensors", bytes)
 }
@@ -139,7 +139,7 @@ pub(crate) fn pytorch_seeds() -> Vec<Vec<u8>> {
     vec![std::fs::read(fixtures().join("pytorch/pytorch_model.bin")).expect("the fixture")]
 }
 
-/// Weights in PyTorch's archive.
+/// Reads weights in PyTorch's archive format.
 pub(crate) fn pytorch(bytes: &[u8]) -> Result<(), String> {
     read_all("pytorch_model.bin", bytes)
 }
@@ -152,7 +152,7 @@ pub(crate) fn pickle_seeds() -> Vec<Vec<u8>> {
     vec![bytes[start..end].to_vec()]
 }
 
-/// The pickle alone: the archive around it is whole.
+/// Reads a pickle in an intact archive.
 pub(crate) fn pickle(bytes: &[u8]) -> Result<(), String> {
     const STORAGE: [u8; 1024] = [0; 1024];
     let names: Vec<String> = (0..21).map(|i| format!("a/data/{i}")).collect();
@@ -170,7 +170,7 @@ pub(crate) fn tokenizer_seeds() -> Vec<Vec<u8>> {
         .into()
 }
 
-/// `tokenizer.json`: WordPiece in two forms, byte-level BPE, Unigram.
+/// Reads `tokenizer.json`: WordPiece in two forms, byte-level BPE, Unigram.
 pub(crate) fn tokenizer(bytes: &[u8]) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("tokenizer.json"), bytes).expect("a file");
@@ -207,12 +207,12 @@ pub(crate) fn vocabulary_seeds() -> Vec<Vec<u8>> {
     files.chain([choosing(0, mpnet.as_bytes())]).collect()
 }
 
-/// The older files of WordPiece, or of byte-level BPE, or a tokenizer.json under a class that builds its own pipeline.
+/// Reads the older files of WordPiece or byte-level BPE, or a tokenizer.json whose class builds its own pipeline.
 pub(crate) fn vocabulary(bytes: &[u8]) -> Result<(), String> {
     let Some((index, bytes)) = chosen(bytes, VOCABULARY_FILES.len()) else { return Err("no file".into()) };
     let folder = tempfile::tempdir().expect("a folder");
     let together: &[usize] = match index {
-        // MPNet's words have other special tokens than the map of file 2.
+        // MPNet's vocabulary has different special tokens from special_tokens_map.json.
         0 => &[0, 1, 3],
         1..4 => &[0, 1, 2, 3],
         4..6 => &[4, 5],
@@ -231,11 +231,11 @@ pub(crate) fn vocabulary(bytes: &[u8]) -> Result<(), String> {
 
 fn tokenize(folder: &Path) -> Result<(), String> {
     let tokenizer = told(Tokenizer::load(folder), folder)?;
-    // Beyond this a vocabulary is refused by the model that it has to fit.
+    // A model rejects vocabularies that are larger than its word table.
     told(tokenizer.check_fits(1000), folder)?;
     assert!(tokenizer.tokens().len() <= 1000);
     let rows = told(tokenizer.encode_all(&SENTENCES, 20), folder)?;
-    assert!(rows.iter().all(|row| row.len() <= 20), "longer than the limit");
+    assert!(rows.iter().all(|row| row.len() <= 20), "rows must not exceed the token limit");
     Ok(())
 }
 
@@ -249,7 +249,7 @@ pub(crate) fn sentences_seeds() -> Vec<Vec<u8>> {
     vec![text.into(), SENTENCES[0].into()]
 }
 
-/// Any text, through tokenizers that are whole: it becomes ids of the vocabulary between the two special ones.
+/// Encodes any text with intact tokenizers: the result must be vocabulary IDs between the two special tokens.
 pub(crate) fn sentences(bytes: &[u8]) -> Result<(), String> {
     let text = String::from_utf8_lossy(bytes);
     WORKING.with(|tokenizers| {

@@ -1,4 +1,4 @@
-//! What may lie beside an encoder in a model's folder: whitening or a flow, a convolution, a masked-LM head.
+//! Optional parts of a model folder: whitening or a flow, a convolution, a masked-LM head.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::{choosing, chosen, told};
 const ROWS: usize = 16;
 const WIDTH: usize = 4;
 
-/// The files of each part, which have folders of their own.
+/// The files of each part; every part has its own folder.
 const FILES: [(&str, &str); 7] = [
     ("whitening", "post.json"),
     ("whitening", "post.safetensors"),
@@ -71,7 +71,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     })
 }
 
-/// One of the parts with one of its files replaced.
+/// Reads a part with one of its files replaced.
 pub(crate) fn read(bytes: &[u8]) -> Result<(), String> {
     let Some((index, bytes)) = chosen(bytes, FILES.len()) else { return Err("no file".into()) };
     let (part, file) = FILES[index];

@@ -1,4 +1,4 @@
-//! Files of text and of numbers: corpora, STS sets, word vectors, NumPy's matrices, recipes.
+//! Text and number files: corpora, STS sets, word vectors, NumPy matrices, recipes.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::{choosing, chosen, told};
 
-/// The bytes as a file in a folder of its own.
+/// Writes the bytes to a file in a new folder.
 fn file(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = write(folder.path(), name, bytes);
@@ -30,16 +30,16 @@ pub(crate) fn corpus_seeds() -> Vec<Vec<u8>> {
     vec![TEXT.into()]
 }
 
-/// Plain text, one sentence a line.
+/// Reads plain text, one sentence per line.
 pub(crate) fn corpus(bytes: &[u8]) -> Result<(), String> {
     read_corpus("plain.txt", bytes)
 }
 
 pub(crate) fn corpus_zstd_seeds() -> Vec<Vec<u8>> {
-    vec![zstd::encode_all(TEXT.repeat(20).as_bytes(), 3).expect("a packed text")]
+    vec![zstd::encode_all(TEXT.repeat(20).as_bytes(), 3).expect("a compressed text")]
 }
 
-/// The same, packed by zstd.
+/// Reads plain text compressed by zstd.
 pub(crate) fn corpus_zstd(bytes: &[u8]) -> Result<(), String> {
     read_corpus("packed.zst", bytes)
 }
@@ -66,7 +66,7 @@ pub(crate) fn sts_seeds() -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Sentences of a year of STS, their scores, STS-B, SICK-R, or the demo's pairs.
+/// Reads the sentences or the scores of one STS year, or STS-B, SICK-R or demo pairs.
 pub(crate) fn sts(bytes: &[u8]) -> Result<(), String> {
     let Some((index, text)) = chosen(bytes, 5) else { return Err("no file".into()) };
     let folder = tempfile::tempdir().expect("a folder");
@@ -109,7 +109,7 @@ pub(crate) fn word_vectors_seeds() -> Vec<Vec<u8>> {
     vec![VECTORS.into(), headless.into()]
 }
 
-/// Word vectors as text, with word2vec's header or, as GloVe's, without one.
+/// Reads word vectors as text, with word2vec's header, or without it like GloVe.
 pub(crate) fn word_vectors(bytes: &[u8]) -> Result<(), String> {
     read_vectors("vectors.txt", bytes)
 }
@@ -125,7 +125,7 @@ pub(crate) fn binary_vectors_seeds() -> Vec<Vec<u8>> {
     vec![bytes]
 }
 
-/// Word vectors in word2vec's binary form.
+/// Reads word vectors in word2vec's binary format.
 pub(crate) fn binary_vectors(bytes: &[u8]) -> Result<(), String> {
     read_vectors("vectors.bin", bytes)
 }
@@ -145,7 +145,7 @@ pub(crate) fn npy_seeds() -> Vec<Vec<u8>> {
     vec![bytes.into_inner()]
 }
 
-/// A matrix of NumPy.
+/// Reads a NumPy matrix.
 pub(crate) fn npy(bytes: &[u8]) -> Result<(), String> {
     let (_folder, path) = file("rows.npy", bytes);
     let npy = told(Npy::open(&path), "rows.npy")?;
@@ -164,14 +164,14 @@ pub(crate) fn recipe_seeds() -> Vec<Vec<u8>> {
     whole.chain([extending]).collect()
 }
 
-/// A method.
+/// Reads a recipe.
 pub(crate) fn recipe(bytes: &[u8]) -> Result<(), String> {
     let (_folder, path) = file("mine.toml", bytes);
     let recipe = told(Recipe::load(path.to_str().expect("a path of text"), &[]), "mine.toml")?;
-    // What `run.toml` holds of it is read again.
+    // Its text in `run.toml` must be readable.
     let text = toml::to_string(&recipe).expect("a recipe as text");
     let again = Recipe::parse("run.toml", &text)
-        .unwrap_or_else(|e| panic!("what was written is refused: {e}\n{text}"));
+        .unwrap_or_else(|e| panic!("the written recipe is rejected: {e}\n{text}"));
     assert_eq!(toml::to_string(&again).expect("a recipe as text"), text);
     Ok(())
 }
@@ -190,8 +190,8 @@ pub(crate) fn settings_seeds() -> Vec<Vec<u8>> {
     .into()
 }
 
-/// What a person types: sizes, seeds, settings, parts to add, names of split files. One of these takes it, or none; such
-/// an error need not name a file.
+/// Reads command-line values: sizes, seeds, settings, terms to add, names of split files. Succeeds if any parser
+/// accepts the text; errors need not name a file here.
 pub(crate) fn settings(bytes: &[u8]) -> Result<(), String> {
     let text = String::from_utf8_lossy(bytes).into_owned();
     let mut taken =
@@ -208,5 +208,9 @@ pub(crate) fn settings(bytes: &[u8]) -> Result<(), String> {
         taken |= SplitFiles::open(folder.path())
             .is_ok_and(|files| files.find("1%".parse().expect("a size"), 48).is_ok());
     }
-    if taken { Ok(()) } else { Err(format!("{text:?} is no size, seed, setting, part or name of a split")) }
+    if taken {
+        Ok(())
+    } else {
+        Err(format!("{text:?} is not a valid size, seed, setting, term or split name"))
+    }
 }

@@ -1,6 +1,6 @@
-//! Valid files are read; the same with bytes changed are read or refused, and nothing panics.
+//! Valid files are read; damaged files are read or rejected, and nothing panics.
 //!
-//! `PROPTEST_CASES=100000 cargo test --release -p micse-fuzz` looks longer.
+//! For a longer search: `PROPTEST_CASES=100000 cargo test --release -p micse-fuzz`.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -18,13 +18,13 @@ enum Damage {
     Remove(prop::sample::Index, usize),
     Repeat(prop::sample::Index, usize),
     Cut(prop::sample::Index),
-    /// A number in the text becomes another one.
+    /// Replaces a number in the text.
     Number(prop::sample::Index, u64),
 }
 
 fn damage() -> impl Strategy<Value = Damage> {
     let at = any::<prop::sample::Index>;
-    // What parsers look at, more often than any byte.
+    // Bytes that matter to parsers, more often than arbitrary ones.
     let telling =
         prop::sample::select(b"\t\n\r\0 ,.:;=-+e[]{}()\"'#_0123456789\xEF\xBB\xBF\xFF\x80/".to_vec());
     let byte = prop_oneof![telling, any::<u8>()];
@@ -115,8 +115,9 @@ fn survives_damage(name: &str) {
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{name}: {failure}"));
-    println!("{name}: {} were read, {} refused", read.get(), refused.get());
-    // Some damage is harmless, and some is not: a reader that takes or refuses everything would hide what is behind it.
+    println!("{name}: {} read, {} rejected", read.get(), refused.get());
+    // Some damage is harmless and some is not; a reader that accepts or rejects everything would leave the code after
+    // it untested.
     let any_text = name == "sentences";
     assert!(read.get() > 0 && (refused.get() > 0 || any_text), "{name}");
 }
@@ -136,7 +137,7 @@ macro_rules! survive_damage {
 survive_damage!(model_folder model_shards config model_parts safetensors pytorch pickle tokenizer vocabulary sentences corpus corpus_zstd sts
     word_vectors word_vectors_binary npy recipe settings);
 
-/// Each kind of file has its test here, and its program for the fuzzer.
+/// Every target has a test here and a fuzz program.
 #[test]
 fn every_kind_of_file_is_damaged_and_searched() {
     assert_eq!(TESTED, TARGETS.map(|target| target.name));
@@ -150,7 +151,7 @@ fn every_kind_of_file_is_damaged_and_searched() {
     }
 }
 
-/// What searches found.
+/// Earlier findings of the fuzzer.
 #[test]
 fn findings_stay_mended() {
     let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("found");
@@ -162,5 +163,5 @@ fn findings_stay_mended() {
             files += 1;
         }
     }
-    assert!(files > 0, "{} has none of the findings", found.display());
+    assert!(files > 0, "{} contains no findings", found.display());
 }

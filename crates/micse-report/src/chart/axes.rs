@@ -1,16 +1,16 @@
-//! What charts share: the frame of a plot, its axes, and what counts as narrow.
+//! Shared by all charts: the plot frame, its axes, and the limit of narrow charts.
 
 use super::scale::{Scale, Ticks};
 use super::svg::{Anchor, Canvas, text_width};
 
-/// Widths below this are a phone's.
+/// Charts below this width are drawn for phones.
 const NARROW: f64 = 560.0;
 
 pub(crate) fn is_narrow(width: f64) -> bool {
     width < NARROW
 }
 
-/// The rectangle that data is drawn in.
+/// The rectangle in which data is drawn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plot {
     pub(crate) left: f64,
@@ -20,7 +20,7 @@ pub(crate) struct Plot {
 }
 
 impl Plot {
-    /// Round values at the left, each with a line across.
+    /// Tick labels on the left, each with a grid line.
     pub(crate) fn y_axis(&self, canvas: &mut Canvas, scale: &Scale, ticks: &Ticks) {
         for value in &ticks.values {
             let y = scale.at(*value);
@@ -29,7 +29,7 @@ impl Plot {
         }
     }
 
-    /// Values below the plot at the places given by a scale.
+    /// Tick labels below the plot, at the positions given by a scale.
     pub(crate) fn x_axis(&self, canvas: &mut Canvas, scale: &Scale, ticks: &Ticks, grid: bool) {
         for value in &ticks.values {
             let x = scale.at(*value);
@@ -42,17 +42,17 @@ impl Plot {
         }
     }
 
-    /// The line that the plot stands on.
+    /// The bottom line of the plot.
     pub(crate) fn floor(&self, canvas: &mut Canvas) {
         canvas.line("axis", (self.left, self.bottom), (self.right, self.bottom));
     }
 
-    /// What the vertical axis shows, above its end: upright, so that nobody turns the head.
+    /// The title of the vertical axis, horizontal and above the axis so that it is easy to read.
     pub(crate) fn y_title(&self, canvas: &mut Canvas, title: &str) {
         canvas.text("small muted", Anchor::Start, (4.0, self.top - 10.0), title);
     }
 
-    /// What the horizontal axis shows, under the middle.
+    /// The title of the horizontal axis, centred below it.
     pub(crate) fn x_title(&self, canvas: &mut Canvas, title: &str, below: f64) {
         let x = f64::midpoint(self.left, self.right);
         canvas.text("small muted", Anchor::Middle, (x, self.bottom + below), title);

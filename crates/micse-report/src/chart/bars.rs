@@ -1,4 +1,4 @@
-//! Differences as bars with intervals, in groups.
+//! Grouped bars of differences, with intervals.
 
 use super::Chart;
 use super::axes::{Plot, is_narrow};
@@ -6,11 +6,11 @@ use super::look::{Look, legend};
 use super::scale::{Scale, Ticks, range};
 use super::svg::{Anchor, Canvas, Drawing, text_width};
 
-/// Groups of bars over a line at zero.
+/// Groups of bars around a zero line.
 pub(crate) struct Bars {
-    /// What the vertical axis shows.
+    /// The title of the vertical axis.
     pub(crate) y_title: String,
-    /// What the groups are.
+    /// What the groups stand for.
     pub(crate) x_title: String,
     pub(crate) groups: Vec<String>,
     pub(crate) series: Vec<Series>,
@@ -20,7 +20,7 @@ pub(crate) struct Bars {
 pub(crate) struct Series {
     pub(crate) name: String,
     pub(crate) look: Look,
-    /// For each group; none where there is nothing to compare.
+    /// One per group; `None` where there is nothing to compare.
     pub(crate) bars: Vec<Option<Bar>>,
 }
 
@@ -41,7 +41,7 @@ impl std::fmt::Display for Bar {
     }
 }
 
-/// An interval may reach so many times farther than the longest bar before the axis cuts it.
+/// The axis cuts intervals that reach more than this many times as far as the longest bar.
 const REACH: f64 = 2.5;
 
 impl Bars {
@@ -49,7 +49,7 @@ impl Bars {
         self.series.iter().flat_map(|s| s.bars.iter().flatten()).filter(|b| b.value.is_finite())
     }
 
-    /// The axis: all bars, and of the intervals what does not dwarf them.
+    /// The range of the axis: all bars, and intervals unless they dwarf the bars.
     fn span(&self) -> (f64, f64) {
         let longest = self.bars().map(|b| b.value.abs()).fold(0.0, f64::max).max(0.1) * REACH;
         let ends = self.bars().flat_map(|b| {
@@ -135,7 +135,7 @@ impl Bar {
         if text_width(&label, 11.0) > width * 1.6 {
             return;
         }
-        // Beyond the end that the bar points to; where the axis ends there, on the other side.
+        // Put the label beyond the end of the bar, or on the other side if the axis leaves no room.
         let above = (highest - 5.0, highest - 5.0 > plot.top + 4.0);
         let below = (lowest + 13.0, lowest + 13.0 < plot.bottom - 2.0);
         let place = if self.value >= 0.0 { [above, below] } else { [below, above] };

@@ -1,5 +1,5 @@
-//! Scores over training-set sizes: a line a method, a band of one standard deviation, rows without training as dashed
-//! levels.
+//! Scores over training-set size: one line per method, bands of one standard deviation, and dashed levels for rows
+//! without training.
 
 use super::axes::{Plot, is_narrow, widest};
 use super::look::{Look, UNTRAINED, legend};
@@ -7,11 +7,11 @@ use super::scale::{Scale, Ticks, range, spread};
 use super::svg::{Anchor, Canvas, Drawing, Point};
 use super::{Chart, Score, count_label};
 
-/// Lines over a logarithmic axis of sentences.
+/// Lines over a logarithmic axis of sentence counts.
 pub(crate) struct Curves {
-    /// What the vertical axis shows.
+    /// The title of the vertical axis.
     pub(crate) y_title: String,
-    /// The sizes: sentences, and the size as it was asked for.
+    /// The sizes: number of sentences, and the size as requested.
     pub(crate) sizes: Vec<(usize, String)>,
     pub(crate) lines: Vec<Line>,
     /// Rows without training.
@@ -22,12 +22,12 @@ pub(crate) struct Curves {
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) look: Look,
-    /// For each size; none where no run is finished.
+    /// One per size; `None` where no run has finished.
     pub(crate) points: Vec<Option<Score>>,
 }
 
 impl Line {
-    /// The stretches of neighbouring sizes that have a value.
+    /// Groups of consecutive sizes that have a value.
     fn stretches(&self) -> Vec<Vec<(usize, Score)>> {
         let mut all: Vec<Vec<(usize, Score)>> = vec![Vec::new()];
         for (index, point) in self.points.iter().enumerate() {
@@ -45,7 +45,7 @@ impl Line {
         self.points.iter().flatten().map(|p| p.mean).filter(|mean| mean.is_finite())
     }
 
-    /// The best value; without one, beyond all others.
+    /// The best value, or infinity without one.
     fn top(&self) -> f64 {
         self.means().reduce(f64::max).unwrap_or(f64::INFINITY)
     }
@@ -100,7 +100,7 @@ impl Chart for Curves {
         for line in lines.iter().filter(|l| l.look.main) {
             line.bands(&mut canvas, &places, &y);
         }
-        // What stands out is drawn last, above the rest.
+        // Draw the main lines last, on top of the others.
         for main in [false, true] {
             for line in lines.iter().filter(|l| l.look.main == main) {
                 line.draw(&mut canvas, &places, &y, &self.sizes);
@@ -134,7 +134,7 @@ impl Chart for Curves {
 }
 
 impl Curves {
-    /// The sizes under the plot, by count, and by share where they were asked for so. Returns the height used.
+    /// The sizes below the plot, as counts, and also as shares if requested that way. Returns the height used.
     fn size_axis(&self, canvas: &mut Canvas, plot: &Plot, places: &[f64]) -> f64 {
         let shares = self.sizes.iter().any(|(count, size)| *size != count.to_string());
         let mut free_from = f64::NEG_INFINITY;
@@ -154,8 +154,8 @@ impl Curves {
         if shares { 31.0 } else { 17.0 }
     }
 
-    /// The value below which lines are left out, because they would press the others together: three quartile ranges below
-    /// the first quartile of all lines' best values.
+    /// Lines below this value are omitted, because they would squeeze the others together: three interquartile ranges
+    /// below the first quartile of all lines' best values.
     fn floor(&self) -> f64 {
         let tops = self.lines.iter().map(Line::top).chain(self.levels.iter().map(|l| l.1));
         let mut tops: Vec<f64> = tops.filter(|top| top.is_finite()).collect();
@@ -167,7 +167,7 @@ impl Curves {
         first - 3.0 * (third - first).max(1.0)
     }
 
-    /// Lines and levels that the axis leaves out, with their least and best value.
+    /// Lines and levels below the axis, with their lowest and best values.
     pub(crate) fn below(&self) -> Vec<(&str, f64, f64)> {
         let floor = self.floor();
         let lines =
@@ -176,7 +176,7 @@ impl Curves {
         lines.chain(levels).collect()
     }
 
-    /// What labels and legend say: the name, with the value where the axis leaves it out, and where it stands.
+    /// Entries of labels and legend: the name, with the value if it is below the axis, and the label's place.
     fn entries(&self, floor: f64) -> Vec<(String, Look, Place)> {
         let named =
             |name: &str, top: f64| if top < floor { format!("{name}, below: {top:.2}") } else { name.into() };
@@ -192,18 +192,18 @@ impl Curves {
     }
 }
 
-/// Where a label belongs.
+/// The place of a label.
 #[derive(Clone, Copy)]
 enum Place {
     /// At a size and a value.
     Point(usize, f64),
     /// At a value, at the end of the plot.
     Level(f64),
-    /// Under everything else.
+    /// Below everything else.
     Below,
 }
 
-/// Each line's name at its end, in the order of the ends.
+/// Draws each line's name at its end, ordered by height.
 fn labels(canvas: &mut Canvas, plot: &Plot, entries: &[(String, Look, Place)], places: &[f64], y: &Scale) {
     let end = |place: &Place| match place {
         Place::Point(index, value) => Some((places[*index], y.at(*value))),
@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(chart.below(), [("line-4", 30.0, 31.0)]);
         let drawn = chart.draw(720.0).inline("a", "wide", "", "");
         assert!(drawn.contains("line-4, below: 31.00") && !drawn.contains("<title>line-4"), "{drawn}");
-        // Few lines, and lines that are spread out, all stand.
+        // A few lines, or lines that are spread out, are all kept.
         assert!(curves(&[76.0, 77.0, 31.0]).below().is_empty());
         assert!(curves(&[76.0, 70.0, 64.0, 58.0, 31.0]).below().is_empty());
     }

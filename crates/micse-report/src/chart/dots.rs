@@ -1,4 +1,4 @@
-//! One size alone: a row a method, sorted, with a whisker of one standard deviation.
+//! Scores at a single size: one row per method, sorted, with whiskers of one standard deviation.
 
 use super::axes::{Plot, is_narrow, widest};
 use super::look::{Look, Marker};
@@ -8,9 +8,9 @@ use super::{Chart, Score};
 
 /// Rows of dots.
 pub(crate) struct Dots {
-    /// What the horizontal axis shows.
+    /// The title of the horizontal axis.
     pub(crate) x_title: String,
-    /// In any order; drawn from the best down.
+    /// In any order; drawn with the best first.
     pub(crate) rows: Vec<Dot>,
 }
 
@@ -77,6 +77,6 @@ impl Chart for Dots {
 
     fn describe(&self) -> String {
         let rows: Vec<String> = self.sorted().iter().map(|r| format!("{}: {}", r.name, r.value)).collect();
-        format!("{}, from the best down. {}.", self.x_title, rows.join("; "))
+        format!("{}, best first. {}.", self.x_title, rows.join("; "))
     }
 }

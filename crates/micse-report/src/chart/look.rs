@@ -1,4 +1,4 @@
-//! A method's colour and marker, the same in every figure.
+//! The colour and marker of a method, the same in every figure.
 
 use super::svg::{Anchor, Canvas, Point, text_width};
 
@@ -12,7 +12,7 @@ pub(crate) enum Marker {
     Down,
     Pentagon,
     Star,
-    /// Of rows without training, and of nothing else.
+    /// Reserved for rows without training.
     Cross,
 }
 
@@ -33,34 +33,34 @@ pub(crate) struct Look {
     pub(crate) colour: &'static str,
     pub(crate) marker: Marker,
     pub(crate) filled: bool,
-    /// Extra class of lines: `dashed`, `dotted`, or nothing.
+    /// Extra class of the line: `dashed`, `dotted`, or empty.
     pub(crate) stroke: &'static str,
-    /// Drawn above the others, with a band.
+    /// Drawn on top of the others, with a band.
     pub(crate) main: bool,
 }
 
-/// The colours: those of the paper's own line of methods first.
+/// The colours; the methods of [`FAMILY`] take the first ones.
 const COLOURS: [&str; 7] = ["k0", "k1", "k2", "k3", "k4", "k5", "k6"];
 const FAMILY: [&str; 4] = ["simcse", "ami-simcse", "moco-simcse", "micse"];
 const OTHER: &str = "other";
 
-/// What rows without training look like.
+/// The look of rows without training.
 pub(crate) const UNTRAINED: Look =
     Look { colour: OTHER, marker: Marker::Cross, filled: false, stroke: "", main: false };
 
-/// The looks of all methods that train, by name.
+/// The looks of all trained methods, by name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Looks(Vec<(String, Look)>);
 
-/// The method that a variant is made from, and its stroke: `simcse-positives`, `simcse@released-code`.
+/// The method that a variant derives from, and the variant's stroke: `simcse-positives`, `simcse@released-code`.
 fn variant(name: &str) -> Option<(&str, &'static str)> {
     let positives = name.strip_suffix("-positives").map(|base| (base, "dashed"));
     positives.or_else(|| name.split_once('@').map(|(base, _)| (base, "dotted")))
 }
 
 impl Looks {
-    /// Looks for the methods of a sweep in its order. Where there are more than colours, the paper's own methods have
-    /// theirs, then those that come first in `best`; the others are grey.
+    /// Assigns looks to the methods of a sweep, in sweep order. With more methods than colours, the paper's own methods
+    /// get colours first, then the first methods in `best`; the others are grey.
     pub(crate) fn assign(methods: &[String], best: &[String]) -> Self {
         let has = |name: &str| methods.iter().any(|m| m == name);
         let is_variant = |name: &str| variant(name).is_some_and(|(base, _)| has(base));
@@ -100,17 +100,17 @@ impl Looks {
         Self(looks)
     }
 
-    /// A method's look; that of rows without training for what is not among the methods.
+    /// A method's look; unknown names look like rows without training.
     pub(crate) fn of(&self, method: &str) -> Look {
         self.0.iter().find(|(name, _)| name == method).map_or(UNTRAINED, |(_, look)| *look)
     }
 }
 
 impl Look {
-    /// Draws the marker with about this radius.
+    /// Draws the marker with a radius of about `r`.
     pub(crate) fn mark(&self, canvas: &mut Canvas, (x, y): Point, r: f64) {
         let class = format!("{} {}", self.colour, if self.filled { "full" } else { "hollow" });
-        // Corners on a circle, the first one up, or down.
+        // Corners on a circle, the first one at the top or bottom.
         let corners = |n: usize, up: bool, radius: &dyn Fn(usize) -> f64| -> Vec<Point> {
             let start = if up { -std::f64::consts::FRAC_PI_2 } else { std::f64::consts::FRAC_PI_2 };
             (0..n)
@@ -139,7 +139,7 @@ impl Look {
     }
 }
 
-/// Names with their markers in columns, from `corner` down, within `width`. Returns the height.
+/// Draws names and markers in columns, from `corner` down, within `width`. Returns the height.
 pub(crate) fn legend(canvas: &mut Canvas, entries: &[(&str, Look)], corner: Point, width: f64) -> f64 {
     const SIZE: f64 = 11.5;
     const ROW: f64 = 17.0;
@@ -196,7 +196,7 @@ mod tests {
         let (plain, positives, code) =
             (looks.of("simcse"), looks.of("simcse-positives"), looks.of("simcse@released-code"));
         assert_eq!((plain.colour, positives.stroke, code.stroke), (positives.colour, "dashed", "dotted"));
-        // Without the method itself the name is one like any other.
+        // Without its base method, a variant is treated like any other method.
         assert!(Looks::assign(&names(&["simcse-positives"]), &[]).of("simcse-positives").filled);
     }
 }

@@ -1,4 +1,4 @@
-//! Charts as SVG in two widths, and as PNG.
+//! Charts as SVG in two widths and as PNG.
 
 mod axes;
 pub(crate) mod bars;
@@ -15,25 +15,25 @@ pub(crate) mod svg;
 use micse_stats::Summary;
 use svg::Drawing;
 
-/// Widths of a chart on a desk and on a phone, in CSS pixels.
+/// Chart widths on desktops and phones, in CSS pixels.
 const WIDE: f64 = 720.0;
 const NARROW: f64 = 358.0;
 
 /// Something that can be drawn at any width.
 pub(crate) trait Chart {
-    /// Draws it.
+    /// Draws the chart.
     fn draw(&self, width: f64) -> Drawing;
-    /// Its content in words, for readers who cannot see it.
+    /// Describes the content in words, for readers who cannot see it.
     fn describe(&self) -> String;
 }
 
-/// A score with what is known of its spread.
+/// A score with its spread, where known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Score {
     pub(crate) mean: f64,
     /// Standard deviation over seeds.
     pub(crate) std: Option<f64>,
-    /// How many runs stand behind it, where that is known.
+    /// The number of runs, if known.
     pub(crate) runs: Option<usize>,
 }
 
@@ -65,9 +65,9 @@ impl std::fmt::Display for Score {
     }
 }
 
-/// A chart with its names, drawn for desk and phone.
+/// A named chart, drawn for desktops and phones.
 pub(crate) struct Picture {
-    /// File name without ending, and part of ids in the page.
+    /// File name without extension, also used in element IDs of the page.
     pub(crate) name: String,
     pub(crate) title: String,
     description: String,
@@ -86,7 +86,7 @@ impl Picture {
         }
     }
 
-    /// Both widths for the page, whose style shows one of them.
+    /// Both widths for the page, whose style sheet shows only one of them.
     pub(crate) fn inline(&self) -> String {
         let draw = |drawing: &Drawing, class: &str| {
             drawing.inline(&format!("{}-{class}", self.name), class, &self.title, &self.description)

@@ -1,4 +1,4 @@
-//! Small multiples: a panel each, every panel with its own vertical axis, all with the same horizontal one.
+//! Small multiples: every panel has its own vertical axis, and all share the same horizontal axis.
 
 use super::axes::{Plot, is_narrow, widest};
 use super::look::Look;
@@ -8,9 +8,9 @@ use super::{Chart, count_label};
 
 /// Panels in rows.
 pub(crate) struct Multiples {
-    /// What each panel shows, for readers who cannot see it.
+    /// What the panels show, for readers who cannot see them.
     pub(crate) what: String,
-    /// Whether vertical axes begin at zero.
+    /// Whether vertical axes start at zero.
     pub(crate) from_zero: bool,
     pub(crate) panels: Vec<Panel>,
 }
@@ -24,11 +24,11 @@ pub(crate) struct Panel {
 
 /// A line of a panel.
 pub(crate) struct Trace {
-    /// From 0, faint, to 3, full: the sizes in their order.
+    /// From 0 (faint) to 3 (full), in the order of the sizes.
     pub(crate) shade: usize,
-    /// One seed's, behind the mean.
+    /// Whether this is a single seed, drawn behind the mean.
     pub(crate) seed: bool,
-    /// Step, value.
+    /// Step and value.
     pub(crate) points: Vec<Point>,
 }
 
@@ -91,7 +91,7 @@ impl Panel {
             for trace in self.traces.iter().filter(|t| t.seed == seed) {
                 let class = format!("{} {}", self.look.colour, SHADES[trace.shade.min(3)]);
                 canvas.group(&class, None, |c| {
-                    // A value that is no number breaks the line.
+                    // NaN and infinite values interrupt the line.
                     for part in trace.points.split(|p| !p.1.is_finite()).filter(|part| part.len() > 1) {
                         let points: Vec<Point> = part.iter().map(|p| (x.at(p.0), y.at(p.1))).collect();
                         c.polyline(if seed { "seed" } else { "line lesser" }, &points);

@@ -1,4 +1,4 @@
-//! From SVG to PNG, with a font that comes along.
+//! Renders SVG to PNG with a bundled font.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use resvg::usvg::{Options, Tree, fontdb};
 
 use crate::{Error, Result};
 
-/// Pixels a user unit.
+/// Pixels per user unit.
 const SCALE: f32 = 2.0;
 
-/// Draws SVG files; holds the font.
+/// Renders SVG with the bundled font.
 pub(crate) struct Renderer {
     fonts: Arc<fontdb::Database>,
     family: String,
@@ -28,9 +28,9 @@ impl Renderer {
         Self { fonts: Arc::new(fonts), family }
     }
 
-    /// The picture at two pixels a unit; errors name `path`.
+    /// Renders a picture at two pixels per user unit; errors name `path`.
     pub(crate) fn render(&self, path: &Path, svg: &str) -> Result<Vec<u8>> {
-        let failed = |reason: String| Error::file(path, format!("the picture cannot be drawn: {reason}"));
+        let failed = |reason: String| Error::file(path, format!("cannot render the picture: {reason}"));
         let options = Options {
             fontdb: Arc::clone(&self.fonts),
             font_family: self.family.clone(),
@@ -40,7 +40,7 @@ impl Renderer {
         let size = tree.size();
         let (width, height) = ((size.width() * SCALE).ceil(), (size.height() * SCALE).ceil());
         let mut pixels = Pixmap::new(width as u32, height as u32)
-            .ok_or_else(|| failed(format!("{width} x {height} pixels are too many")))?;
+            .ok_or_else(|| failed(format!("{width} x {height} pixels is too large")))?;
         resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
         pixels.encode_png().map_err(|e| failed(e.to_string()))
     }

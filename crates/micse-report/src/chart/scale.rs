@@ -1,6 +1,6 @@
-//! From values to places: linear and logarithmic scales, round ticks, and labels that keep their distance.
+//! Maps values to positions: linear and logarithmic scales, round ticks, and label spacing.
 
-/// Maps values to places along one axis.
+/// Maps values to positions along one axis.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
     from: (f64, f64),
@@ -9,17 +9,17 @@ pub(crate) struct Scale {
 }
 
 impl Scale {
-    /// Values `from.0 ..= from.1` to places `to.0 ..= to.1`.
+    /// Maps values `from.0 ..= from.1` linearly to positions `to.0 ..= to.1`.
     pub(crate) fn linear(from: (f64, f64), to: (f64, f64)) -> Self {
         Self { from, to, logarithmic: false }
     }
 
-    /// The same on a logarithmic axis; values are positive.
+    /// Like [`linear`](Self::linear), but logarithmic; values must be positive.
     pub(crate) fn logarithmic(from: (f64, f64), to: (f64, f64)) -> Self {
         Self { from: (from.0.ln(), from.1.ln()), to, logarithmic: true }
     }
 
-    /// A value's place. All values of a domain without width lie in the middle.
+    /// The position of a value. If the domain has no width, every value maps to the middle.
     pub(crate) fn at(&self, value: f64) -> f64 {
         let value = if self.logarithmic { value.ln() } else { value };
         let width = self.from.1 - self.from.0;
@@ -28,7 +28,7 @@ impl Scale {
     }
 }
 
-/// The step of 1, 2 or 5 times a power of ten that comes nearest to so many ticks.
+/// The step of 1, 2 or 5 times a power of ten that makes the number of ticks closest to `about`.
 fn step(low: f64, high: f64, about: usize) -> f64 {
     let raw = (high - low) / about.max(1) as f64;
     let power = 10f64.powf(raw.log10().floor());
@@ -37,7 +37,7 @@ fn step(low: f64, high: f64, about: usize) -> f64 {
     nearest.unwrap_or(1.0) * power
 }
 
-/// An axis of round numbers, as multiples of a step.
+/// Round tick values, the multiples of a step.
 #[derive(Clone, Debug)]
 pub(crate) struct Ticks {
     pub(crate) values: Vec<f64>,
@@ -45,11 +45,11 @@ pub(crate) struct Ticks {
     last_digit: i32,
 }
 
-/// Numbers smaller than this are written with an exponent, and so are those above its inverse.
+/// Axes whose largest value is below this, or above its inverse squared, use exponents.
 const SMALL: f64 = 1e-3;
 
 impl Ticks {
-    /// About so many round numbers within `low ..= high`.
+    /// About `about` round numbers within `low ..= high`.
     pub(crate) fn within(low: f64, high: f64, about: usize) -> Self {
         if high <= low || !(high - low).is_finite() {
             return Self { values: Vec::new(), last_digit: 0 };
@@ -61,7 +61,7 @@ impl Ticks {
         Self { values, last_digit: (step.log10() + 1e-9).floor() as i32 }
     }
 
-    /// The tick as it is written, with a true minus sign.
+    /// The label of a tick, with a true minus sign.
     pub(crate) fn label(&self, value: f64) -> String {
         let largest = self.values.iter().fold(0.0f64, |most, v| most.max(v.abs()));
         let text = if value.abs() < 10f64.powi(self.last_digit) / 2.0 {
@@ -79,20 +79,20 @@ impl Ticks {
     }
 }
 
-/// The range of finite values with a margin on both sides; `0 ..= 1` where there is none.
+/// The range of the finite values with a margin on both sides; `0 ..= 1` without finite values.
 pub(crate) fn range(values: impl IntoIterator<Item = f64>, margin: f64) -> (f64, f64) {
     let finite = values.into_iter().filter(|v| v.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     if low > high {
         return (0.0, 1.0);
     }
-    // A domain without width has to have one to be drawn.
+    // A domain without width cannot be drawn, so give it some.
     let pad = if high > low { (high - low) * margin } else { (high.abs() * 0.05).max(1e-9) };
     (low - pad, high + pad)
 }
 
-/// Moves places along a line as little as possible, in squares, so that neighbours are at least `gap` apart and all lie in
-/// `low ..= high`; the order stays. Where there is no room for all gaps, places spread evenly over the range.
+/// Moves positions along a line by the least squared distance so that neighbours are at least `gap` apart and all are
+/// within `low ..= high`, in the same order. Without room for all gaps, positions spread evenly over the range.
 pub(crate) fn spread(wanted: &[f64], gap: f64, low: f64, high: f64) -> Vec<f64> {
     let n = wanted.len();
     if n == 0 {
@@ -101,7 +101,7 @@ pub(crate) fn spread(wanted: &[f64], gap: f64, low: f64, high: f64) -> Vec<f64> 
     let gap = if n > 1 { gap.min((high - low) / (n - 1) as f64) } else { gap };
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|a, b| wanted[*a].total_cmp(&wanted[*b]));
-    // With the gaps taken out, this is isotonic regression: neighbours that are out of order share their mean.
+    // With the gaps subtracted, this is isotonic regression: neighbours that are out of order share their mean.
     let mut blocks: Vec<(f64, usize)> = Vec::new();
     for (rank, index) in order.iter().enumerate() {
         blocks.push((wanted[*index] - rank as f64 * gap, 1));

@@ -1,4 +1,4 @@
-//! Points in a plane, coloured by method.
+//! Scatter plots, coloured by method.
 
 use super::Chart;
 use super::axes::{Plot, is_narrow};
@@ -6,7 +6,7 @@ use super::look::{Look, legend};
 use super::scale::{Scale, Ticks, range};
 use super::svg::{Anchor, Canvas, Drawing, Point, text_width};
 
-/// One cloud of points a method.
+/// A scatter plot with one cloud of points per method.
 pub(crate) struct Scatter {
     pub(crate) x_title: String,
     pub(crate) y_title: String,
@@ -17,7 +17,7 @@ pub(crate) struct Scatter {
 pub(crate) struct Cloud {
     pub(crate) name: String,
     pub(crate) look: Look,
-    /// x, y, and what the run is.
+    /// x, y and the name of the run.
     pub(crate) points: Vec<(f64, f64, String)>,
 }
 
@@ -26,10 +26,10 @@ const LABEL: f64 = 11.0;
 /// A rectangle: left, top, right, bottom.
 type Rectangle = (f64, f64, f64, f64);
 
-/// What is drawn, and the cloud that it belongs to.
+/// An occupied rectangle, and the cloud it belongs to.
 type Taken = (Rectangle, usize);
 
-/// A name nearer than this to another method's point would seem to be that one's.
+/// A name closer than this to another method's point would seem to label that point.
 const CLEAR: f64 = 12.0;
 
 fn overlap(a: Rectangle, b: Rectangle) -> bool {
@@ -86,11 +86,11 @@ impl Chart for Scatter {
                 ))
             })
             .collect();
-        format!("Means over the runs of a method. {}.", clouds.join("; "))
+        format!("Means over the runs of each method. {}.", clouds.join("; "))
     }
 }
 
-/// `uniformity -1.59`: the axis's first word and the value.
+/// `uniformity -1.59`: the first word of the axis title, and the value.
 fn axis_value(title: &str, value: f64) -> String {
     format!("{} {value:.3}", title.split([' ', ',']).next().unwrap_or_default())
 }
@@ -106,7 +106,7 @@ impl Cloud {
         (count > 0.0).then(|| (mean(|p| p.0), mean(|p| p.1)))
     }
 
-    /// The name beside the cloud, where there is room and no doubt whose it is; the legend has it in any case.
+    /// Draws the name next to the cloud if there is room and it is unambiguous; the legend has every name anyway.
     fn label(
         &self,
         canvas: &mut Canvas,
@@ -116,7 +116,7 @@ impl Cloud {
         taken: &mut Vec<Taken>,
     ) {
         let Some((cx, cy)) = self.centre() else { return };
-        // The point nearest to the middle carries the name.
+        // Label the point closest to the centre.
         let distance = |p: &&(f64, f64, String)| (x.at(p.0) - x.at(cx)).hypot(y.at(p.1) - y.at(cy));
         let Some(near) = self.finite().min_by(|a, b| distance(a).total_cmp(&distance(b))) else { return };
         let (px, py) = (x.at(near.0), y.at(near.1));

@@ -1,7 +1,7 @@
-//! The charts' style rules: one set of classes, with literal colours in files and with variables in the page.
+//! Style rules of the charts: the same classes with literal colours in files and with variables in the page.
 
-/// Name, colour in the light scheme, colour in the dark scheme. `k0` to `k6` can be told apart with any of the common
-/// colour deficiencies (after Okabe and Ito, darkened or lightened for contrast with the ground).
+/// Name, colour in the light scheme, colour in the dark scheme. `k0` to `k6` are distinguishable with all common colour
+/// vision deficiencies (after Okabe and Ito, darkened or lightened for contrast with the background).
 const COLOURS: [(&str, &str, &str); 13] = [
     ("ground", "#ffffff", "#16181c"),
     ("ink", "#1d2025", "#e6e8eb"),
@@ -18,7 +18,7 @@ const COLOURS: [(&str, &str, &str); 13] = [
     ("k6", "#3b9fd8", "#9fdcff"),
 ];
 
-/// What the colours are used for. `$name` is a colour.
+/// The rules. `$name` is replaced by a colour.
 const RULES: &str = "\
 .chart text{font-size:12px;fill:$ink}\
 .chart .small{font-size:11.5px}\
@@ -58,7 +58,7 @@ fn rules(colour: &dyn Fn(&str, &str) -> String) -> String {
     css.concat()
 }
 
-/// Rules of a file of its own: literal colours of the light scheme, and font names that a renderer may have.
+/// Rules for standalone files: literal colours of the light scheme, and common font names.
 pub(crate) fn file_rules() -> String {
     format!(
         ".chart{{font-family:system-ui,Helvetica,Arial,sans-serif}}{}",
@@ -66,12 +66,12 @@ pub(crate) fn file_rules() -> String {
     )
 }
 
-/// Rules of the page: colours are variables, so that they follow the reader's scheme.
+/// Rules for the page: colours are variables, so they follow the reader's colour scheme.
 pub(crate) fn page_rules() -> String {
     rules(&|name, light| format!("var(--{name},{light})"))
 }
 
-/// The variables of one scheme, for a rule of the page.
+/// The variables of one colour scheme, for a rule of the page.
 pub(crate) fn variables(dark: bool) -> String {
     COLOURS
         .map(|(name, light, dark_value)| format!("--{name}:{};", if dark { dark_value } else { light }))
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn every_name_is_replaced() {
         assert!(!file_rules().contains('$'), "{}", file_rules());
-        assert!(!file_rules().contains("var("), "files have literal colours");
+        assert!(!file_rules().contains("var("), "files must have literal colours");
         assert!(page_rules().contains("var(--k3,#d1490c)"));
     }
 }

@@ -1,11 +1,11 @@
-//! Writing SVG: elements, numbers, and how wide text will be.
+//! Writes SVG elements, formats numbers, and estimates text widths.
 
 use std::fmt::Write as _;
 
-/// A point in user units, x to the right and y down.
+/// A point in user units; x grows to the right, y downwards.
 pub(crate) type Point = (f64, f64);
 
-/// Where a text's anchor lies in it.
+/// The part of a text that is placed at the given point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Anchor {
     Start,
@@ -13,13 +13,13 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// What is drawn, element after element.
+/// A drawing under construction.
 #[derive(Default)]
 pub(crate) struct Canvas {
     body: String,
 }
 
-/// Text as it may stand in HTML and XML, in elements and in quoted attributes.
+/// Escapes text for elements and quoted attributes of HTML and XML.
 pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -29,7 +29,7 @@ pub(crate) fn escape(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // XML has no way to write the other control characters.
+            // XML cannot represent other control characters.
             c if c.is_control() && !matches!(c, '\n' | '\t') => safe.push('\u{FFFD}'),
             c => safe.push(c),
         }
@@ -44,8 +44,8 @@ pub(crate) fn number(value: f64) -> String {
     if text == "-0" { "0".into() } else { text.into() }
 }
 
-/// The width of a text of this font size in user units: an upper estimate for common sans-serif fonts, since the
-/// reader's own font is not known here.
+/// The width of a text in user units at a font size: an upper estimate for common sans-serif fonts, since the reader's
+/// font is unknown.
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     let em = |c: char| match c {
         'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' => 0.29,
@@ -57,7 +57,7 @@ pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().map(em).sum::<f64>() * size
 }
 
-/// The text, cut with an ellipsis where it is wider than `width`.
+/// The text, cut off with an ellipsis if wider than `width`.
 pub(crate) fn fit(text: &str, size: f64, width: f64) -> String {
     if text_width(text, size) <= width {
         return text.to_owned();
@@ -113,7 +113,7 @@ impl Canvas {
         put!(self, r#"<text class="{class}" x="{x}" y="{y}" text-anchor="{anchor}">{}</text>"#, escape(text));
     }
 
-    /// A group of a class; `title` is what a pointer over it shows.
+    /// A group with a class; `title` is shown on hover.
     pub(crate) fn group(&mut self, class: &str, title: Option<&str>, draw: impl FnOnce(&mut Self)) {
         put!(self, r#"<g class="{class}">"#);
         if let Some(title) = title {
@@ -132,7 +132,7 @@ fn coordinates(points: &[Point]) -> String {
     points.iter().map(|(x, y)| format!("{},{}", number(*x), number(*y))).collect::<Vec<_>>().join(" ")
 }
 
-/// A finished drawing of one width.
+/// A finished drawing, at one width.
 #[derive(Clone, Debug)]
 pub(crate) struct Drawing {
     pub(crate) width: f64,
@@ -141,7 +141,7 @@ pub(crate) struct Drawing {
 }
 
 impl Drawing {
-    /// The element for a page that has the charts' style rules; `id` is unique in the page.
+    /// An element for a page with the charts' style rules; `id` must be unique in the page.
     pub(crate) fn inline(&self, id: &str, class: &str, title: &str, description: &str) -> String {
         let (w, h) = (number(self.width), number(self.height));
         format!(
@@ -154,7 +154,7 @@ impl Drawing {
         )
     }
 
-    /// A file of its own, in the light scheme on a white ground.
+    /// A standalone file, in the light scheme on a white background.
     pub(crate) fn standalone(&self, title: &str, description: &str, rules: &str) -> String {
         let (w, h) = (number(self.width), number(self.height));
         format!(

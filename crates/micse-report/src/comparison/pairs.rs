@@ -9,33 +9,33 @@ use micse_train::run::load_cosines;
 use crate::results::{FinishedCell, Results};
 use crate::{Error, Result};
 
-/// Resamples of each task's sentence pairs.
+/// Number of resamples of each task's sentence pairs.
 pub const RESAMPLES: usize = 2000;
 
 /// The seed of the resamples.
 const SEED: u64 = 0;
 
-/// How far a task's score may be from that of the cosines beside it: both are the same formula.
+/// Allowed difference between a task's score and the one recomputed from its cosines by the same formula.
 const TOLERANCE: f64 = 1e-6;
 
-/// Correlations of every cell in every resample.
+/// The correlations of every cell in every resample.
 pub(super) struct Resampled {
-    /// By task, then by the cell's place.
+    /// By task, then by cell index.
     tasks: HashMap<String, HashMap<usize, Vec<f64>>>,
-    /// Places of the cells without cosines.
+    /// Indices of the cells without cosines.
     missing: Vec<usize>,
 }
 
-/// A task's score vectors before they are resampled.
+/// The score vectors of a task, before resampling.
 struct TaskRankings {
     /// The human scores.
     human: Vec<f64>,
-    /// The cells' places and rankings.
+    /// Cell indices and rankings.
     cells: Vec<(usize, Ranking)>,
 }
 
 impl Resampled {
-    /// Reads the cosines of all cells and resamples each task, all cells on the same resamples.
+    /// Reads the cosines of all cells and resamples each task, with the same resamples for all cells.
     pub(super) fn of(results: &Results) -> Result<Self> {
         let mut tasks: Vec<(&str, TaskRankings)> = Vec::new();
         let mut missing = Vec::new();
@@ -49,9 +49,9 @@ impl Resampled {
                 let Some(pairs) = cosines.get(name) else { continue };
                 let found = pairs.spearman();
                 if cell.score(name).is_some_and(|score| (score - found).abs() > TOLERANCE) {
-                    return Err(damaged(cell, name, "they do not give the score that result.json has"));
+                    return Err(damaged(cell, name, "they do not match the score in result.json"));
                 }
-                // Without a score there is nothing to compare.
+                // An undefined score cannot be compared.
                 if !found.is_finite() {
                     continue;
                 }
@@ -63,7 +63,7 @@ impl Resampled {
                 });
                 let task = &mut tasks[at].1;
                 if task.human != human {
-                    return Err(damaged(cell, name, "its pairs are not those of the sweep's other runs"));
+                    return Err(damaged(cell, name, "its pairs differ from the other runs of the sweep"));
                 }
                 task.cells.push((place, Ranking::of(&cosines)?));
             }
@@ -80,8 +80,8 @@ impl Resampled {
         Ok(Self { tasks: resampled, missing })
     }
 
-    /// The bootstrap of the mean difference over pairs of cells (method, baseline), given by their places; none for what
-    /// is no task, and where cosines of a cell are missing.
+    /// The bootstrap of the mean difference over pairs of cells (method, baseline), given by index. `None` for the
+    /// average, and if a cell has no cosines.
     pub(super) fn difference(
         &self,
         task: &str,
@@ -96,7 +96,7 @@ impl Resampled {
         Ok(bootstrap_difference(&method, &baseline, 100.0)?)
     }
 
-    /// Methods with cells that have no cosines, each once.
+    /// The methods that have cells without cosines.
     pub(super) fn without_cosines(&self, results: &Results) -> Vec<String> {
         let missing =
             |name: &str| self.missing.iter().any(|&place| results.cells[place].result.method == name);
@@ -105,6 +105,6 @@ impl Resampled {
 }
 
 fn damaged(cell: &FinishedCell, task: &str, what: &str) -> Error {
-    let reason = format!("the cosines of {task}: {what}; delete the run's folder to run it again");
+    let reason = format!("cosines of {task}: {what}; delete the run folder and rerun the sweep");
     Error::file(&cell.run.cosines(), reason)
 }

@@ -1,4 +1,4 @@
-//! What the report is made from: the cells of a sweep with their results, manifests and metrics.
+//! The report's input: the cells of a sweep with their results, manifests and metrics.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -11,18 +11,18 @@ use crate::chart::look::Looks;
 use crate::comparison::over_seeds;
 use crate::{AVERAGE, Comparison, Comparisons, Error, FinishedCell, Grid, Hole, Result, Results};
 
-/// A sweep as it stands.
+/// The current state of a sweep.
 pub(crate) struct Sweep {
     pub(crate) grid: Grid,
     pub(crate) results: Results,
     pub(crate) comparisons: Option<Comparisons>,
-    /// The finished cells, in the sweep's order.
+    /// The finished cells, in sweep order.
     pub(crate) runs: Vec<Run>,
-    /// Methods with training and at least one result, in the sweep's order.
+    /// Methods with training and at least one result, in sweep order.
     pub(crate) methods: Vec<String>,
-    /// Rows without training, with their score.
+    /// Rows without training, with their scores.
     pub(crate) untrained: Vec<(String, f64)>,
-    /// Sizes with at least one result, small to large.
+    /// Sizes with at least one result, in ascending order.
     pub(crate) sizes: Vec<Size>,
     pub(crate) looks: Looks,
     /// What the headline score is: `Spearman × 100, average of 7 tasks`.
@@ -32,7 +32,7 @@ pub(crate) struct Sweep {
 /// A training-set size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Size {
-    /// As it was asked for: `0.1%`, `1000`.
+    /// As requested: `0.1%`, `1000`.
     pub(crate) name: String,
     pub(crate) sentences: usize,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Run {
 }
 
 impl Size {
-    /// `1,000 sentences`, and the share where the size was asked for as one.
+    /// `1,000 sentences`; `10% (1,000 sentences)` if the size was requested as a share.
     pub(crate) fn words(&self) -> String {
         let count = thousands(self.sentences);
         if self.name == self.sentences.to_string() {
@@ -107,17 +107,17 @@ impl Sweep {
         Ok(sweep)
     }
 
-    /// The name of the row that others are compared with.
+    /// The row that all others are compared with.
     pub(crate) fn baseline(&self) -> Option<&str> {
         self.comparisons.as_ref().map(|c| c.baseline.as_str())
     }
 
-    /// A method's headline score against the baseline's.
+    /// A method's headline score compared with the baseline's.
     pub(crate) fn against_baseline(&self, method: &str, size: &str) -> Option<&Comparison> {
         self.comparisons.as_ref()?.get(method, size, self.results.headline()?)
     }
 
-    /// Methods by their best mean at any size, the highest first.
+    /// Methods by their best mean at any size, highest first.
     fn best_first(&self) -> Vec<String> {
         let best = |method: &String| {
             let means = self.sizes.iter().filter_map(|s| self.summary(method, &s.name)).map(|s| s.mean);
@@ -133,19 +133,19 @@ impl Sweep {
         self.runs.iter().filter(move |r| r.result.method == method && r.result.size.as_deref() == Some(size))
     }
 
-    /// Mean and deviation of the headline score over seeds.
+    /// Mean and standard deviation of the headline score over seeds.
     pub(crate) fn summary(&self, method: &str, size: &str) -> Option<Summary> {
         let values: Vec<f64> = self.runs_of(method, size).map(Run::score).collect();
         Summary::of(&values)
     }
 
-    /// A method's headline score against another's, over their common seeds.
+    /// A method's headline score compared with another's, over their common seeds.
     pub(crate) fn difference(&self, method: &str, other: &str, size: &str) -> Result<Option<Comparison>> {
         let Some(headline) = self.results.headline() else { return Ok(None) };
         over_seeds(&self.results, method, other, size, headline)
     }
 
-    /// Distinct values of the finished runs, in their order.
+    /// Distinct values of the finished runs, in run order.
     pub(crate) fn distinct(&self, of: impl Fn(&Run) -> Option<String>) -> Vec<String> {
         let mut values = Vec::new();
         self.runs.iter().filter_map(of).for_each(|value| push_new(&mut values, &value));
@@ -162,7 +162,7 @@ impl Run {
             result: cell.result.clone(),
             manifest: text
                 .parse()
-                .map_err(|e| Error::file(&manifest, format!("not a run's description ({e})")))?,
+                .map_err(|e| Error::file(&manifest, format!("not a valid run description ({e})")))?,
             metrics: Metrics::load(&cell.run)?,
             finished: time.map_err(|e| Error::file(&finished, e))?,
         })
@@ -173,7 +173,7 @@ impl Run {
         self.result.scores.average
     }
 
-    /// The manifest's value under a path of keys, as text.
+    /// The manifest value under a path of keys, as text.
     pub(crate) fn fact(&self, path: &[&str]) -> Option<String> {
         let mut value = self.manifest.get(*path.first()?)?;
         for key in &path[1..] {

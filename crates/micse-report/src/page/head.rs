@@ -1,4 +1,4 @@
-//! The head of the report: what was compared, and what came out, in words that follow from the numbers.
+//! The head of the report: what was compared, and the findings in words generated from the numbers.
 
 use std::time::SystemTime;
 
@@ -30,10 +30,10 @@ pub(crate) fn headline(sweep: &Sweep) -> String {
     }
 }
 
-/// The line under it.
+/// The line under the headline.
 pub(crate) fn lead(sweep: &Sweep) -> String {
     let newest = sweep.runs.iter().map(|r| r.finished).max();
-    let date = newest.map_or_else(String::new, |time| format!(", the newest of {}", date(time)));
+    let date = newest.map_or_else(String::new, |time| format!(", the newest from {}", date(time)));
     format!(
         "{} of {} cells have a result{date}.",
         sweep.runs.len(),
@@ -67,7 +67,7 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep) {
     page.facts(&facts(sweep));
     if !sweep.results.holes.is_empty() {
         page.remark(&format!(
-            "{} without a result; they are listed under Manifest.",
+            "{} without a result, listed under Manifest.",
             if sweep.results.holes.len() == 1 {
                 "1 cell is".into()
             } else {
@@ -102,7 +102,7 @@ fn facts(sweep: &Sweep) -> Vec<(String, Vec<String>)> {
     facts
 }
 
-/// The findings, a sentence each.
+/// The findings, one sentence each.
 fn summary(sweep: &Sweep) -> Vec<String> {
     let mut sentences = Vec::new();
     for size in &sweep.sizes {
@@ -112,7 +112,7 @@ fn summary(sweep: &Sweep) -> Vec<String> {
     sentences
 }
 
-/// Which method is best at a size, and how it stands to the baseline.
+/// The best method at a size, compared with the baseline.
 fn best_at(sweep: &Sweep, size: &Size) -> Option<String> {
     let scores = sweep.methods.iter().filter_map(|m| Some((m, Score::from(sweep.summary(m, &size.name)?))));
     let mut scores: Vec<_> = scores.filter(|(_, s)| s.mean.is_finite()).collect();
@@ -132,7 +132,7 @@ fn best_at(sweep: &Sweep, size: &Size) -> Option<String> {
             if let Some((second, _)) = scores.get(1)
                 && let Some(comparison) = sweep.against_baseline(second, &size.name)
             {
-                text.push(format!("; next is {second}, {}", against(comparison, best)));
+                text.push(format!("; {second} is second, {}", against(comparison, best)));
             }
         } else if let Some(comparison) = sweep.against_baseline(best, &size.name) {
             text.push(format!(", {}", against(comparison, baseline)));
@@ -143,7 +143,7 @@ fn best_at(sweep: &Sweep, size: &Size) -> Option<String> {
     if let Some((row, value)) = untrained
         && *value > score.mean
     {
-        text.push(format!(" Without training, {row} scores more: {value:.2}."));
+        text.push(format!(" Without training, {row} scores higher: {value:.2}."));
     }
     Some(text.concat())
 }
@@ -155,15 +155,15 @@ fn against(comparison: &Comparison, other: &str) -> String {
     let points = format!("{:.2} points {side} {other}", difference.abs());
     match comparison.interval {
         None if comparison.n == 1 => format!("{points} (one common seed: no interval)"),
-        None => format!("{points} (by each of {} seeds: no interval)", comparison.n),
+        None => format!("{points} (the same for each of {} seeds: no interval)", comparison.n),
         Some(interval) => {
-            // Signs as seen from `side`.
+            // Flip the interval so that its sign matches `side`.
             let (low, high) = if difference < 0.0 {
                 (-interval.high, -interval.low)
             } else {
                 (interval.low, interval.high)
             };
-            let zero = if interval.excludes_zero() { "" } else { ", which holds 0: it may be chance" };
+            let zero = if interval.excludes_zero() { "" } else { ", which includes 0: it may be chance" };
             format!("{points} (95 % interval {}{zero})", minus(&format!("{low:.2} to {high:.2}")))
         }
     }
@@ -173,7 +173,7 @@ fn minus(text: &str) -> String {
     text.replace('-', "\u{2212}")
 }
 
-/// How many methods are above the baseline.
+/// The number of methods above the baseline.
 fn over_baseline(sweep: &Sweep) -> Option<String> {
     let baseline = sweep.baseline()?;
     let (mut above, mut clear, mut compared, mut tested) = (0, 0, 0, false);
@@ -197,8 +197,8 @@ fn over_baseline(sweep: &Sweep) -> Option<String> {
     let significant = if tested && above > 0 {
         let clear = if clear == 0 { "none".to_owned() } else { clear.to_string() };
         format!(
-            ", {clear} of them significantly so (p < {SIGNIFICANCE}{} by a paired t test over seeds, after Holm's correction \
-             over methods)",
+            ", {clear} of them significantly (p < {SIGNIFICANCE}{} in a paired t test over seeds, after Holm's \
+             correction over methods)",
             if sweep.sizes.len() > 1 { " at each" } else { "" }
         )
     } else {
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn dates_are_those_of_the_calendar() {
-        // date -u -d @951782400 +%F, and so on.
+        // Expected values from `date -u -d @951782400 +%F`.
         for (seconds, day) in [(0, "1970-01-01"), (951_782_400, "2000-02-29"), (1_767_225_599, "2025-12-31")]
         {
             assert_eq!(date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), day);
@@ -249,9 +249,12 @@ mod tests {
         );
         assert_eq!(
             told(-1.0, interval(-3.0, 1.0), 2),
-            "1.00 points below simcse (95 % interval \u{2212}1.00 to 3.00, which holds 0: it may be chance)"
+            "1.00 points below simcse (95 % interval \u{2212}1.00 to 3.00, which includes 0: it may be chance)"
         );
         assert_eq!(told(0.5, None, 1), "0.50 points above simcse (one common seed: no interval)");
-        assert_eq!(told(0.5, None, 3), "0.50 points above simcse (by each of 3 seeds: no interval)");
+        assert_eq!(
+            told(0.5, None, 3),
+            "0.50 points above simcse (the same for each of 3 seeds: no interval)"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! A page that grows section by section. Everything that comes in as text is escaped; the result is well-formed as XML too.
+//! Builds the HTML page section by section. All text is escaped, and the page is also well-formed XML.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use crate::chart::Picture;
 use crate::chart::style::{page_rules, variables};
 use crate::chart::svg::escape;
 
-/// The page's own rules; the charts' follow.
+/// The page's own style rules; the charts' rules follow them.
 const STYLE: &str = include_str!("style.css");
 
 /// The page so far.
@@ -24,7 +24,7 @@ macro_rules! put {
 }
 
 impl Page {
-    /// Begins a section; the one before ends.
+    /// Begins a section and ends the previous one.
     pub(crate) fn section(&mut self, id: &str, title: &str) {
         if !self.contents.is_empty() {
             self.body.push_str("</section>\n");
@@ -41,7 +41,7 @@ impl Page {
         put!(self, "<p>{}</p>\n", escape(text));
     }
 
-    /// A remark on what is not there, or on how to read what follows.
+    /// A remark on missing content, or on how to read the following.
     pub(crate) fn remark(&mut self, text: &str) {
         put!(self, "<p class=\"remark\">{}</p>\n", escape(text));
     }
@@ -54,7 +54,7 @@ impl Page {
         self.body.push_str("</ul>\n");
     }
 
-    /// Terms with what they are.
+    /// Terms with their values.
     pub(crate) fn facts(&mut self, facts: &[(String, Vec<String>)]) {
         self.body.push_str("<dl>\n");
         for (term, values) in facts {
@@ -67,12 +67,12 @@ impl Page {
         self.body.push_str("</dl>\n");
     }
 
-    /// Text as it is, under a line that opens it.
+    /// Preformatted text, folded under a summary line.
     pub(crate) fn folded(&mut self, summary: &str, text: &str) {
         put!(self, "<details><summary>{}</summary><pre>{}</pre></details>\n", escape(summary), escape(text));
     }
 
-    /// A picture with its caption, numbered.
+    /// A picture with a numbered caption.
     pub(crate) fn figure(&mut self, picture: Picture, caption: &str) {
         let (name, number) = (escape(&picture.name), self.pictures.len() + 1);
         put!(
@@ -86,9 +86,9 @@ impl Page {
         self.pictures.push(picture);
     }
 
-    /// A table in a box of its own that scrolls, with lines below it; `em` is about its width in units of the font's size.
+    /// A table in its own scrolling box, with notes below it. `em` is its approximate width in units of the font size.
     pub(crate) fn table(&mut self, caption: &str, em: f64, rows: &str, notes: &[String]) {
-        /// From this width on, a table on upright paper would be too small to read.
+        /// Tables wider than this would be too small to read on portrait paper.
         const WIDE: f64 = 75.0;
         self.tables += 1;
         let id = self.tables;

@@ -1,26 +1,26 @@
-//! The last section: what decided the runs, and which cells are not there.
+//! The last section: the settings of the runs, and the missing cells.
 
 use super::data::{Run, Sweep, state};
 use super::html::Page;
 use crate::Hole;
 
-/// What a row of the manifest is called, and where it stands in `run.toml`.
+/// The name of each manifest row, and its keys in `run.toml`.
 const FACTS: [(&str, &[&str]); 15] = [
     ("Version", &["version"]),
     ("Engine", &["engine"]),
     ("Precision", &["precision"]),
     ("Device", &["device"]),
-    ("Chunk", &["chunk"]),
-    ("Processor features", &["cpu_features"]),
-    ("Other processors that went on", &["other_cpu_features"]),
-    ("Encoder, SHA-256", &["encoder_sha256"]),
-    ("Modules of the model, SHA-256", &["modules_sha256"]),
-    ("Masked-LM head, SHA-256", &["masked_lm_head_sha256"]),
+    ("Chunk size", &["chunk"]),
+    ("CPU features", &["cpu_features"]),
+    ("Other CPUs that resumed a run", &["other_cpu_features"]),
+    ("Encoder SHA-256", &["encoder_sha256"]),
+    ("Model modules SHA-256", &["modules_sha256"]),
+    ("Masked-LM head SHA-256", &["masked_lm_head_sha256"]),
     ("Evaluation sets", &["evaluation"]),
-    ("Evaluation sets, SHA-256", &["evaluation_sha256"]),
-    ("Training text", &["text", "sources"]),
-    ("Training text, sentences", &["text", "corpus_sentences"]),
-    ("Training text, SHA-256", &["text", "sha256"]),
+    ("Evaluation sets SHA-256", &["evaluation_sha256"]),
+    ("Corpus", &["text", "sources"]),
+    ("Corpus sentences", &["text", "corpus_sentences"]),
+    ("Corpus SHA-256", &["text", "sha256"]),
 ];
 
 pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) {
@@ -58,7 +58,7 @@ pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) {
     }
 }
 
-/// The values of a fact; where runs differ, with the number of runs that have each.
+/// The values of a fact; if runs differ, each with its number of runs.
 fn counted(sweep: &Sweep, path: &[&str]) -> Vec<String> {
     let values = sweep.distinct(|r| r.fact(path));
     if values.len() < 2 {
@@ -68,11 +68,11 @@ fn counted(sweep: &Sweep, path: &[&str]) -> Vec<String> {
     values.iter().map(|value| format!("{value} ({} runs)", count(value))).collect()
 }
 
-/// A method's recipe as its runs have it; several, if they differ.
+/// A method's recipe as recorded by its runs; several if the runs differ.
 fn recipe(sweep: &Sweep, method: &str) -> Option<String> {
     let text = |run: &Run| {
         (run.result.method == method).then(|| run.manifest.get("recipe")).flatten().map(|recipe| {
-            // A table that was read from a file can be written as one.
+            // A table read from a file can always be written as one.
             toml::to_string(recipe).unwrap_or_else(|e| e.to_string())
         })
     };

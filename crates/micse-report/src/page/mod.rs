@@ -1,4 +1,4 @@
-//! `report.html`: one page that tells a sweep, and its pictures as files.
+//! Writes `report.html`, one page about a sweep, and its pictures as files.
 
 mod data;
 mod head;
@@ -17,12 +17,12 @@ use crate::{Error, Result};
 use data::Sweep;
 use html::Page;
 
-/// What a report was written to.
+/// The files of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The page.
     pub page: PathBuf,
-    /// The pictures, without ending: each is there as `.svg` and as `.png`.
+    /// The pictures, without file extension; each exists as `.svg` and `.png`.
     pub pictures: Vec<PathBuf>,
     /// Cells of the sweep.
     pub cells: usize,
@@ -30,13 +30,13 @@ pub struct Report {
     pub missing: usize,
 }
 
-/// Writes `report.html` and `figures/*.svg`, `figures/*.png` into a sweep's folder. The page needs nothing but itself: no
-/// network, no scripts, no other file. `baseline` is the method or row that differences are against; by default
-/// `simcse`, or the first row without training.
+/// Writes `report.html`, `figures/*.svg` and `figures/*.png` into a sweep folder. The page is self-contained: no
+/// network, no scripts, no other file. `baseline` is the method or row to compare with; by default `simcse`, or the
+/// first row without training.
 ///
 /// # Errors
-/// The folder is no sweep's, a file of a finished cell is broken, the baseline has no result, or the folder cannot be
-/// written.
+/// The folder is not a sweep folder or not writable, a file of a finished cell cannot be read, or the sweep has no
+/// method with the baseline's name.
 pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
     let sweep = Sweep::load(folder, baseline)?;
     let mut page = Page::default();
@@ -68,7 +68,7 @@ pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
     Ok(Report { page, pictures: paths, cells, missing })
 }
 
-/// Removes the pictures of an earlier report that this one did not make; other files stay.
+/// Removes pictures of an earlier report that this one did not write; other files stay.
 fn remove_others(figures: &Path, made: &[PathBuf]) -> Result<()> {
     let entries = match std::fs::read_dir(figures) {
         Ok(entries) => entries,

@@ -1,4 +1,4 @@
-//! The sections on scores: over sizes, by component, with positives only, alignment and uniformity.
+//! The sections on scores: by size, by component, with positives only, and alignment and uniformity.
 
 use super::data::Sweep;
 use super::head::enumerate;
@@ -11,11 +11,11 @@ use crate::chart::look::UNTRAINED;
 use crate::chart::scatter::{Cloud, Scatter};
 use crate::chart::{Chart, Picture, Score};
 
-/// What miCSE is made of, from the method without any of it.
+/// The method without miCSE's components, and the methods that add them.
 const PLAIN: &str = "simcse";
 const COMPONENTS: [&str; 3] = ["moco-simcse", "ami-simcse", "micse"];
 
-/// Scores of some methods over sizes, dots where there is one size alone; and what the marks mean.
+/// Scores of some methods over sizes, or dots for a single size, with a caption that explains the marks.
 fn scores(sweep: &Sweep, methods: &[&String], what: &str) -> (Box<dyn Chart>, String) {
     let caption = |below: &[(&str, f64, f64)]| scores_caption(sweep, methods, what, below);
     if let [size] = sweep.sizes.as_slice() {
@@ -55,13 +55,13 @@ fn scores_caption(sweep: &Sweep, methods: &[&String], what: &str, below: &[(&str
         parts.push(format!("The sweep has one size, {}, so there is no curve.", size.words()));
     }
     parts.push(match (several, one_size) {
-        (false, _) => "One seed: there is no deviation to show.".into(),
-        (true, true) => "Whiskers: one standard deviation over seeds to each side.".into(),
+        (false, _) => "One seed, so no standard deviation is shown.".into(),
+        (true, true) => "Whiskers: ± one standard deviation over seeds.".into(),
         (true, false) => "Bands: mean ± one standard deviation over seeds.".into(),
     });
     if methods.iter().any(|m| !sweep.looks.of(m).main) {
         let bands = if several && !one_size { ", without bands" } else { "" };
-        parts.push(format!("Grey{bands}: methods beyond the number of colours that can be told apart."));
+        parts.push(format!("Grey{bands}: methods beyond the number of distinguishable colours."));
     }
     if !sweep.untrained.is_empty() {
         parts.push("Dashed: without training.".into());
@@ -86,14 +86,14 @@ pub(super) fn over_sizes(page: &mut Page, sweep: &Sweep) {
     let title = if sweep.sizes.len() == 1 { "Scores" } else { "Scores over training-set size" };
     page.section("scores", title);
     if sweep.methods.is_empty() {
-        page.remark("No trained method has a result yet, so there is nothing to draw.");
+        page.remark("No trained method has a result yet, so there is no figure.");
         return;
     }
     let (chart, caption) = scores(sweep, &sweep.methods.iter().collect::<Vec<_>>(), "Scores of all methods");
     page.figure(Picture::new("scores", title, chart.as_ref()), &caption);
 }
 
-/// Differences of some methods to another, over sizes; none where there is nothing to compare.
+/// Differences between pairs of methods, over sizes; `None` if there is nothing to compare.
 fn differences(sweep: &Sweep, pairs: &[(String, String)], y_title: String) -> Result<Option<Bars>> {
     let mut series = Vec::new();
     for (method, other) in pairs {
@@ -118,15 +118,15 @@ fn intervals_caption(bars: &Bars) -> String {
         bars.series.iter().flat_map(|s| s.bars.iter().flatten()).map(|b| b.interval.is_some()).collect();
     let mut text = String::from("Bars: mean difference over common seeds. ");
     text.push_str(match (intervals.iter().any(|i| *i), intervals.iter().all(|i| *i)) {
-        (false, _) => "No intervals, since there is one common seed, or the seeds agree to 0.01.",
+        (false, _) => "No intervals: only one common seed, or the seeds agree to 0.01.",
         (true, true) => "Whiskers: 95 % interval of the mean, Student's t over paired seeds.",
         (true, false) => {
-            "Whiskers: 95 % interval of the mean, Student's t over paired seeds; a bar without has one common seed, or seeds \
-             that agree to 0.01."
+            "Whiskers: 95 % interval of the mean, Student's t over paired seeds; bars without whiskers have one common \
+             seed, or seeds that agree to 0.01."
         }
     });
     if bars.is_cut() {
-        text.push_str(" Arrows: the interval goes on beyond the axis.");
+        text.push_str(" Arrows: the interval extends beyond the axis.");
     }
     text
 }
@@ -136,16 +136,16 @@ pub(super) fn components(page: &mut Page, sweep: &Sweep) -> Result<Option<String
         COMPONENTS.map(|method| (method.to_owned(), PLAIN.to_owned())).to_vec();
     let Some(bars) = differences(sweep, &pairs, format!("points over {PLAIN}"))? else {
         return Ok(Some(format!(
-            "What each component changes: it needs results of {PLAIN} and of {} with the same seeds.",
+            "What each component changes: needs results of {PLAIN} and of {} with the same seeds.",
             COMPONENTS.join(" or ")
         )));
     };
     page.section("components", "What each component changes");
     page.paragraph(
-        "A queue filled by a momentum copy makes simcse moco-simcse, the alignment of attention (AMI) makes it \
-         ami-simcse, and both together make it micse.",
+        "Adding a queue filled by a momentum copy turns simcse into moco-simcse, adding attention mutual information \
+         (AMI) turns it into ami-simcse, and adding both turns it into micse.",
     );
-    let caption = format!("Difference to {PLAIN}: {}. {}", sweep.score, intervals_caption(&bars));
+    let caption = format!("Difference from {PLAIN}: {}. {}", sweep.score, intervals_caption(&bars));
     page.figure(Picture::new("components", "What each component changes", &bars), &caption);
     Ok(None)
 }
@@ -159,22 +159,21 @@ pub(super) fn positives(page: &mut Page, sweep: &Sweep) -> Result<Option<String>
         .collect();
     if pairs.is_empty() {
         return Ok(Some(format!(
-            "Training with positives only: it needs a method named NAME{SUFFIX} beside NAME, such as simcse{SUFFIX} and \
-             simcse."
+            "Training with positives only: needs methods NAME and NAME{SUFFIX}, such as simcse and simcse{SUFFIX}."
         )));
     }
     page.section("positives", "Training with positives only");
     page.paragraph(&format!(
-        "{} learn from the two views of each sentence alone, without other sentences to tell it from.",
+        "{} learn only from two views of each sentence, without other sentences as negatives.",
         enumerate(&pairs.iter().map(|p| p.0.clone()).collect::<Vec<_>>())
     ));
     let methods: Vec<&String> =
         sweep.methods.iter().filter(|m| pairs.iter().any(|(a, b)| a == *m || b == *m)).collect();
-    let what = "Scores with negatives (full marks) and with positives only (hollow)";
+    let what = "Scores with negatives (filled marks) and with positives only (hollow marks)";
     let (chart, caption) = scores(sweep, &methods, what);
     page.figure(Picture::new("positives", "Scores with positives only", chart.as_ref()), &caption);
     if let Some(bars) = differences(sweep, &pairs, "points over the method with negatives".into())? {
-        let caption = format!("What is lost or gained without negatives. {}", intervals_caption(&bars));
+        let caption = format!("Change in score without negatives. {}", intervals_caption(&bars));
         page.figure(Picture::new("positives-change", "Change without negatives", &bars), &caption);
     }
     Ok(None)
@@ -196,15 +195,15 @@ pub(super) fn geometry(page: &mut Page, sweep: &Sweep) -> Option<String> {
     clouds.retain(|c| !c.points.is_empty());
     if clouds.is_empty() {
         return Some(
-            "Alignment and uniformity: they are measured on development pairs, which these evaluation sets do not have."
+            "Alignment and uniformity: measured on development pairs, which these evaluation sets do not include."
                 .into(),
         );
     }
     page.section("geometry", "Alignment and uniformity");
     page.paragraph(
-        "Alignment is the mean squared distance between the unit vectors of sentences that mean the same; uniformity is the \
-         logarithm of the mean of exp(\u{2212}2d²) over all pairs of sentences, and is low where vectors are spread over the \
-         whole sphere. Both are better when lower.",
+        "Alignment is the mean squared distance between the unit vectors of sentences with the same meaning. \
+         Uniformity is the logarithm of the mean of exp(\u{2212}2d²) over all pairs of sentences; it is low if the \
+         vectors spread over the whole sphere. Lower is better for both.",
     );
     let scatter = Scatter {
         x_title: "uniformity, lower is better".into(),
@@ -213,7 +212,7 @@ pub(super) fn geometry(page: &mut Page, sweep: &Sweep) -> Option<String> {
     };
     let several = sweep.sizes.len() > 1;
     let caption = format!(
-        "Alignment against uniformity on the development pairs, a point a run{}. Crosses: without training.",
+        "Alignment against uniformity on the development pairs, one point per run{}. Crosses: without training.",
         if several { ", of all sizes" } else { "" }
     );
     page.figure(Picture::new("geometry", "Alignment against uniformity", &scatter), &caption);

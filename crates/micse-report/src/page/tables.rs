@@ -1,4 +1,4 @@
-//! The section of tables, and the one of published figures.
+//! The sections with the tables and with published results.
 
 use std::fmt::Write as _;
 
@@ -11,18 +11,18 @@ use crate::chart::{Picture, Score};
 use crate::tables::Sheet;
 use crate::{Paper, Result, sheets};
 
-/// Columns of tables whose numbers are no scores to choose the best of: differences, and figures of others.
+/// Columns that mark a table without a best score: tables of differences or of published results.
 const NO_CONTEST: [&str; 2] = ["Holm's p", "published"];
 
 /// The paper's table of average scores by training-set size.
 const BY_SIZE: u8 = 2;
 
-/// All tables but that of published figures, which is returned.
+/// Writes all tables except the one of published results, which is returned.
 pub(super) fn write(page: &mut Page, sweep: &Sweep) -> Result<Option<Sheet>> {
     let mut all = sheets::all(&sweep.results, &sweep.grid, sweep.comparisons.as_ref(), true)?;
     let published = all.pop();
     page.section("tables", "Tables");
-    page.remark("The best score of a column is bold; a dash is a cell without a result.");
+    page.remark("The best score of each column is bold; a dash marks a cell without a result.");
     for sheet in &all {
         table(page, sheet);
     }
@@ -34,20 +34,20 @@ fn table(page: &mut Page, sheet: &Sheet) {
     page.table(&sheet.title, em, &rows, &sheet.notes);
 }
 
-/// The paper's curves, and the table of published figures beside ours.
+/// The paper's curves, and the table that compares published results with this sweep.
 pub(super) fn published(page: &mut Page, sweep: &Sweep, sheet: Option<Sheet>) -> Result<Option<String>> {
     let Some(sheet) = sheet.filter(|sheet| !sheet.rows.is_empty()) else {
-        return Ok(Some("Published figures: there are none of these methods.".into()));
+        return Ok(Some("Published scores: none for these methods.".into()));
     };
-    page.section("published", "Beside published figures");
+    page.section("published", "Comparison with published scores");
     page.paragraph(
-        "Published scores come from other encoders, texts and lengths of training than those of this sweep wherever the last \
-         column says so: compare the order of the methods and the sizes of differences, not the levels.",
+        "The last column lists known differences from this sweep. Where it lists one, compare the \
+         order of methods and the size of differences, not absolute scores.",
     );
     if let Some((curves, table)) = curves(sweep, &Paper::load()?) {
         let names: Vec<String> = curves.lines.iter().map(|line| line.name.clone()).collect();
         let caption = format!(
-            "{} as published: averages over 7 tasks by training-set size (Table {table} of the miCSE paper, from \
+            "{} as published: averages over 7 tasks by training-set size (Table {table} of the miCSE paper, with \
              BERT-base). Bands: mean ± one standard deviation over seeds.",
             enumerate(&names)
         );
@@ -57,7 +57,7 @@ pub(super) fn published(page: &mut Page, sweep: &Sweep, sheet: Option<Sheet>) ->
     Ok(None)
 }
 
-/// The paper's scores by size of the methods that the sweep has; none if it has none of them.
+/// The paper's scores by size for the methods of this sweep; `None` if the paper has none of them.
 fn curves(sweep: &Sweep, paper: &Paper) -> Option<(Curves, u8)> {
     let figures = || paper.figures.iter().filter(|f| f.table == Some(BY_SIZE));
     let mut sizes: Vec<(usize, String)> =
@@ -79,7 +79,7 @@ fn curves(sweep: &Sweep, paper: &Paper) -> Option<(Curves, u8)> {
     (!lines.is_empty()).then_some((Curves { y_title, sizes, lines, levels: Vec::new() }, BY_SIZE))
 }
 
-/// A score at the beginning of a cell: `53.33±0.07*`; none where the cell is something else, such as a difference.
+/// The score at the start of a cell such as `53.33±0.07*`; `None` for other cells, such as differences.
 fn score(cell: &str) -> Option<f64> {
     let end = cell.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(cell.len());
     let number = &cell[..end];
@@ -87,7 +87,7 @@ fn score(cell: &str) -> Option<f64> {
     (decimals == 2).then(|| number.parse().ok()).flatten()
 }
 
-/// The rows of a column with its best score, where there is more than one.
+/// The rows with the best score of a column, if the column has more than one score.
 fn best(sheet: &Sheet, column: usize) -> Vec<usize> {
     let scores = |row: &[String]| {
         (!is_difference(row)).then(|| row.get(column).and_then(|cell| score(cell))).flatten()
@@ -103,16 +103,16 @@ fn best(sheet: &Sheet, column: usize) -> Vec<usize> {
     (0..all.len()).filter(|row| all[*row] == Some(top)).collect()
 }
 
-/// A column of words; the others are numbers.
+/// Whether a column contains words rather than numbers.
 fn is_words(sheet: &Sheet, column: usize) -> bool {
     let word = |cell: &str| cell != "undefined" && cell.starts_with(char::is_alphabetic);
     column == 0 || sheet.rows.iter().any(|row| row.get(column).is_some_and(|cell| word(cell)))
 }
 
-/// The width at which a column of words breaks, in units of the font's size.
+/// The width at which a column of words wraps, in units of the font size.
 const WORDS_EM: f64 = 12.0;
 
-/// A row that belongs to the ones above it.
+/// Whether a row shows the difference between the rows above it.
 fn is_difference(row: &[String]) -> bool {
     row.first().is_some_and(|name| name.starts_with(' '))
 }
@@ -122,7 +122,7 @@ macro_rules! put {
     ($text:expr, $($part:tt)*) => { { let _ = write!($text, $($part)*); } };
 }
 
-/// Head and body, and the width in units of the font's size.
+/// Table head and body, and the width in units of the font size.
 fn html(sheet: &Sheet) -> (String, f64) {
     let words: Vec<bool> = (0..sheet.header.len()).map(|column| is_words(sheet, column)).collect();
     let class = |column: usize| if words[column] { " class=\"words\"" } else { "" };
@@ -136,7 +136,7 @@ fn html(sheet: &Sheet) -> (String, f64) {
         text.push_str(if is_difference(row) { "<tr class=\"difference\">" } else { "<tr>" });
         for (column, cell) in row.iter().enumerate() {
             let cell = cell.trim();
-            // Numbers have a true minus sign.
+            // Numbers use a true minus sign.
             let cell = if words[column] { cell.to_owned() } else { cell.replace('-', "\u{2212}") };
             let content = cell_html(&cell, tops[column].contains(&index));
             if column == 0 {
@@ -151,7 +151,7 @@ fn html(sheet: &Sheet) -> (String, f64) {
     let width = |column: usize| {
         let cells = sheet.rows.iter().filter_map(|row| row.get(column)).chain(sheet.header.get(column));
         let widest = cells.map(|cell| text_width(cell, 1.0)).fold(0.0, f64::max);
-        // Words may break; all cells have room to their sides.
+        // Words may wrap; every cell has padding.
         let room = if column > 0 && words[column] { widest.min(WORDS_EM) } else { widest };
         room + 1.1
     };
@@ -197,7 +197,7 @@ mod tests {
         );
         let (text, _) = html(&sheet);
         assert!(text.contains("<b>51.00</b><span class=\"spread\">±0.10*</span>"), "{text}");
-        assert_eq!(text.matches("<b>").count(), 1, "neither costs nor differences are scores: {text}");
+        assert_eq!(text.matches("<b>").count(), 1, "costs and differences are not scores: {text}");
         assert!(text.contains("a&lt;b") && text.contains("no result"), "{text}");
     }
 

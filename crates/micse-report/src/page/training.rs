@@ -11,17 +11,17 @@ use crate::chart::Picture;
 use crate::chart::multiples::{Multiples, Panel, Trace};
 use crate::chart::svg::Point;
 
-/// A trace has at most so many points; more are averaged.
+/// Maximum points per trace; more are averaged.
 const POINTS: usize = 120;
-/// A figure has at most so many panels: those of one printed page.
+/// Maximum panels per figure: as many as fit on a printed page.
 const PANELS: usize = 24;
-/// Sizes that have a shade each.
+/// Number of distinct shades for sizes.
 const SHADES: usize = 4;
 
-/// A figure of a line of metrics.
+/// Extracts a value from a line of metrics.
 type Figure<'a> = &'a dyn Fn(&Metrics) -> f64;
 
-/// Means over stretches of `width` steps, at the last step of each.
+/// Means over bins of `width` steps, at the last step of each bin.
 fn binned(metrics: &[Metrics], width: usize, figure: Figure<'_>) -> BTreeMap<usize, f64> {
     let mut bins: BTreeMap<usize, (f64, usize)> = BTreeMap::new();
     for line in metrics {
@@ -31,7 +31,7 @@ fn binned(metrics: &[Metrics], width: usize, figure: Figure<'_>) -> BTreeMap<usi
     bins.into_iter().map(|(step, (sum, count))| (step, sum / count as f64)).collect()
 }
 
-/// The width of the stretches that points are means of.
+/// The number of steps that each point averages.
 fn bin_width(sweep: &Sweep) -> usize {
     let lines = sweep.runs.iter().map(|r| r.metrics.len()).max().unwrap_or(0);
     if lines <= POINTS {
@@ -41,10 +41,10 @@ fn bin_width(sweep: &Sweep) -> usize {
     steps.div_ceil(POINTS)
 }
 
-/// The traces of a method: for each size the mean over seeds, and the seeds where there are several.
+/// The traces of a method: per size, the mean over seeds, and each seed if there are several.
 fn traces(sweep: &Sweep, method: &str, width: usize, figure: Figure<'_>) -> Vec<Trace> {
     let mut all = Vec::new();
-    // Where there are more sizes than shades, the smallest share the faintest.
+    // With more sizes than shades, the smallest sizes share the faintest shade.
     let faintest =
         SHADES.saturating_sub(sweep.sizes.len()) as isize - sweep.sizes.len().saturating_sub(SHADES) as isize;
     for (index, size) in sweep.sizes.iter().enumerate() {
@@ -68,7 +68,7 @@ fn traces(sweep: &Sweep, method: &str, width: usize, figure: Figure<'_>) -> Vec<
     all
 }
 
-/// A panel a method.
+/// One panel per method.
 fn panels(sweep: &Sweep, width: usize, figure: Figure<'_>) -> Vec<Panel> {
     let panel = |method: &String| Panel {
         title: method.clone(),
@@ -78,7 +78,7 @@ fn panels(sweep: &Sweep, width: usize, figure: Figure<'_>) -> Vec<Panel> {
     sweep.methods.iter().map(panel).filter(|p| !p.traces.is_empty()).collect()
 }
 
-/// A panel a method and term, of methods whose loss has more than one.
+/// One panel per method and term, for methods whose loss has several terms.
 fn term_panels(sweep: &Sweep, width: usize) -> Vec<Panel> {
     let mut panels = Vec::new();
     for method in &sweep.methods {
@@ -99,7 +99,7 @@ fn term_panels(sweep: &Sweep, width: usize) -> Vec<Panel> {
     panels
 }
 
-/// One panel for methods with the same curve, and a sentence on who shares one.
+/// Merges panels with the same curve, and returns a sentence for each merged panel.
 fn merged(panels: Vec<Panel>) -> (Vec<Panel>, Vec<String>) {
     let mut groups: Vec<(Panel, Vec<String>)> = Vec::new();
     let curve = |panel: &Panel| panel.traces.iter().map(|t| t.points.clone()).collect::<Vec<_>>();
@@ -112,7 +112,7 @@ fn merged(panels: Vec<Panel>) -> (Vec<Panel>, Vec<String>) {
     let mut sentences = Vec::new();
     let merge = |(mut panel, names): (Panel, Vec<String>)| {
         if !names.is_empty() {
-            sentences.push(format!("{} stands for {} too.", panel.title, enumerate(&names)));
+            sentences.push(format!("The panel of {} also applies to {}.", panel.title, enumerate(&names)));
             panel.title = format!("{} + {}", panel.title, names.len());
         }
         panel
@@ -123,18 +123,19 @@ fn merged(panels: Vec<Panel>) -> (Vec<Panel>, Vec<String>) {
 
 pub(super) fn write(page: &mut Page, sweep: &Sweep) -> Option<String> {
     if sweep.runs.iter().all(|r| r.metrics.is_empty()) {
-        return Some("Training curves: no finished run has a metrics.jsonl with lines.".into());
+        return Some("Training curves: no finished run has metrics.".into());
     }
     page.section("training", "Training");
     let width = bin_width(sweep);
-    let mut reading = vec!["Each panel has its own vertical axis; the horizontal one is steps.".to_owned()];
+    let mut reading =
+        vec!["Each panel has its own vertical axis; the horizontal axis shows steps.".to_owned()];
     let seeds = sweep.distinct(|r| r.result.seed.map(|s| s.to_string())).len();
     if seeds > 1 {
-        reading.push("Lines are means over seeds, thin lines single seeds.".into());
+        reading.push("Lines are means over seeds; thin lines are single seeds.".into());
     }
     if sweep.sizes.len() > 1 {
         let names: Vec<String> = sweep.sizes.iter().map(|s| s.name.clone()).collect();
-        reading.push(format!("The darker a line, the larger the training set: {}.", names.join(", ")));
+        reading.push(format!("Darker lines have larger training sets: {}.", names.join(", ")));
     }
     if width > 1 {
         reading.push(format!("Points are means over {width} steps."));

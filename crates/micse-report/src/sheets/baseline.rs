@@ -1,4 +1,4 @@
-//! Methods against the baseline at one size.
+//! Methods compared with the baseline at one size.
 
 use micse_stats::Interval;
 
@@ -7,15 +7,15 @@ use crate::comparison::{Comparison, Comparisons, RESAMPLES};
 use crate::results::{AVERAGE, Results};
 use crate::tables::Sheet;
 
-/// What marks a task on which the bootstrap's interval leaves out 0.
+/// Marks a task on which the bootstrap interval excludes 0.
 const DAGGER: &str = "†";
 
-/// The table of a size; none if nothing is compared there.
+/// The table of one size; `None` if nothing is compared at that size.
 pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) -> Option<Sheet> {
     let (task, _) = headline(results);
     let baseline = &comparisons.baseline;
     let get = |method: &str, task: &str| comparisons.get(method, size, task);
-    // The one task of a suite is the headline itself.
+    // With a single task, that task is the headline itself.
     let tasks: Vec<&str> = results.tasks.iter().map(String::as_str).filter(|name| *name != AVERAGE).collect();
     let mut header: Vec<String> =
         ["method", short(task), "95 % interval", "p", "Holm's p", "n"].map(str::to_owned).to_vec();
@@ -42,14 +42,15 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
         return None;
     }
     let mut notes = vec![format!(
-        "mean difference of Spearman x 100 (method less {baseline}) over the n seeds that both have, or of one side where \
-         the other does not train; interval and p by a paired t test, none where all seeds agree to 0.01; Holm's p: corrected over the methods of this table; *: Holm's p < 0.05"
+        "mean difference in Spearman x 100 (method minus {baseline}) over the n seeds that both have; a row without \
+         training is constant over seeds; interval and p: paired t test, omitted where all seeds agree to 0.01; Holm's \
+         p: corrected over the methods of this table; *: Holm's p < 0.05"
     )];
     let of_size = || comparisons.all.iter().filter(|c| c.size == size);
     if of_size().any(|c| c.pairs.is_some()) {
         notes.push(format!(
-            "{DAGGER}: the 95 % interval of a paired bootstrap over the task's sentence pairs leaves out 0 ({RESAMPLES} \
-             resamples, the same for all methods and seeds), not corrected for the number of tasks and methods"
+            "{DAGGER}: the 95 % interval of a paired bootstrap over the task's sentence pairs excludes 0 ({RESAMPLES} \
+             resamples, the same for all methods and seeds; not corrected for the number of tasks and methods)"
         ));
     }
     if of_size().any(|c| c.task != AVERAGE && c.pairs.is_none()) {
@@ -58,16 +59,16 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
     Some(Sheet { title: format!("Against {baseline}, trained on {size}"), header, rows, notes })
 }
 
-/// Why tasks have no bootstrap.
+/// Explains why tasks have no bootstrap.
 fn without_cosines(results: &Results, comparisons: &Comparisons) -> String {
     let every = comparisons.without_cosines.len() == results.methods.len();
     let names = if every { "every method".into() } else { comparisons.without_cosines.join(", ") };
     if names.is_empty() {
-        return format!("no {DAGGER} where a score is not defined");
+        return format!("no {DAGGER} where a score is undefined");
     }
     format!(
-        "no {DAGGER} where cosines of the method or of {} were not kept, because an older version ran them ({names}); \
-         delete the folders of those runs to run them again",
+        "no {DAGGER} where an older version ran the method or {} and stored no cosines ({names}); delete those run \
+         folders and rerun the sweep",
         comparisons.baseline
     )
 }

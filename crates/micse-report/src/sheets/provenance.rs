@@ -1,12 +1,12 @@
-//! *Train text* and *selected on*, which decide whether scores can be compared: columns where methods differ in them,
-//! a line below the table where all that train have the same.
+//! *Corpus* and *selected on*, which determine whether scores are comparable: shown as columns if the trained methods
+//! differ in them, else as a note below the table.
 
 use crate::results::{Method, UNKNOWN};
 
-/// What stands where a method has none.
+/// The value of a method without training.
 const NONE: &str = "none";
 
-/// The columns that differ, and the notes on those that do not.
+/// The columns in which methods differ, and notes for the others.
 pub(super) struct Provenance {
     columns: Vec<Column>,
 }
@@ -14,7 +14,7 @@ pub(super) struct Provenance {
 struct Column {
     name: &'static str,
     of: fn(&Method) -> &str,
-    /// What all methods that have it at all have.
+    /// The value that all trained methods share; `None` if they differ.
     common: Option<String>,
 }
 
@@ -26,9 +26,7 @@ impl Provenance {
             let same = values.all(|value| Some(value) == first);
             Column { name, of, common: first.filter(|_| same).map(str::to_owned) }
         };
-        Self {
-            columns: vec![column("train text", |m| &m.train_text), column("selected on", |m| &m.selected_on)],
-        }
+        Self { columns: vec![column("corpus", |m| &m.train_text), column("selected on", |m| &m.selected_on)] }
     }
 
     fn differing(&self) -> impl Iterator<Item = &Column> {
@@ -45,7 +43,7 @@ impl Provenance {
 
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
         let note = |column: &Column| {
-            Some(format!("{}, for all methods that train: {}", column.name, column.common.as_ref()?))
+            Some(format!("{} (all trained methods): {}", column.name, column.common.as_ref()?))
         };
         self.columns.iter().filter_map(note)
     }

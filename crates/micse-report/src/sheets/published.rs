@@ -1,4 +1,4 @@
-//! Methods against the figures of the miCSE paper and of the methods' own publications.
+//! Methods compared with results from the miCSE paper and from their own publications.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +10,17 @@ use crate::results::{AVERAGE, FinishedCell, Results};
 use crate::scores::mean_and_std;
 use crate::tables::Sheet;
 
-/// The evaluation that published figures are of.
+/// The evaluation protocol of the published results.
 const EVALUATION: &str = "SentEval";
 
-/// The table: a row a published figure whose method the sweep has; for a figure of one training-set size, only if the
-/// sweep has a size of as many sentences.
+/// The table: one row per published result whose method is in the sweep. Results for one training-set size are included
+/// only if the sweep has a size with as many sentences.
 pub(super) fn against(results: &Results, grid: &Grid, paper: &Paper) -> Sheet {
-    let header = ["method", "table", "there", "published", "here, at", "here", "difference", "differs in"];
+    let header =
+        ["method", "table", "setting", "published", "size", "this sweep", "difference", "differs in"];
     let mut rows = Vec::new();
     for figure in &paper.figures {
-        // What the authors' code does is the same method.
+        // A released-code variant is the same method.
         let plain = |name: &str| name.split('@').next() == Some(figure.method.as_str());
         for method in results.methods.iter().filter(|method| plain(&method.name)) {
             let cells = nearest(results, &method.name, figure);
@@ -42,22 +43,22 @@ pub(super) fn against(results: &Results, grid: &Grid, paper: &Paper) -> Sheet {
         }
     }
     let own = grid.notes.iter().filter(|note| **note != grid.settings).chain([&grid.settings]);
-    let mut notes: Vec<String> = own.map(|note| format!("here: {note}")).collect();
+    let mut notes: Vec<String> = own.map(|note| format!("this sweep: {note}")).collect();
     if rows.is_empty() {
-        notes.insert(0, "no method of this sweep has a published figure".into());
+        notes.insert(0, "no method of this sweep has a published score".into());
     }
-    notes.push(format!("published figures: {} (Klein & Nabi 2023) where a table is named", paper.title));
+    notes.push(format!("published scores: {} (Klein & Nabi 2023) where a table is given", paper.title));
     let sources: BTreeSet<&str> = paper.figures.iter().map(|figure| figure.source.as_str()).collect();
-    notes.push(format!("read in: {}", Vec::from_iter(sources).join("; ")));
+    notes.push(format!("sources: {}", Vec::from_iter(sources).join("; ")));
     Sheet {
-        title: "Against published figures: Spearman x 100, average of 7 tasks".into(),
+        title: "Against published scores: Spearman x 100, average of 7 tasks".into(),
         header: header.map(str::to_owned).to_vec(),
         rows,
         notes,
     }
 }
 
-/// The method's cells at the size that has as many sentences as the figure; at its largest size if there is none.
+/// The method's cells at the size with as many sentences as the published result, else at the method's largest size.
 fn nearest<'a>(results: &'a Results, method: &str, figure: &Figure) -> Vec<&'a FinishedCell> {
     let of_method: Vec<&FinishedCell> =
         results.cells.iter().filter(|cell| cell.result.method == method).collect();
@@ -66,7 +67,7 @@ fn nearest<'a>(results: &'a Results, method: &str, figure: &Figure) -> Vec<&'a F
         .filter(|cell| figure.sentences.is_some_and(|count| count == cell.result.sentences))
         .copied()
         .collect();
-    // Of several sizes with as many sentences, the first.
+    // If several sizes have as many sentences, use the first.
     let chosen = same.first().or_else(|| of_method.iter().max_by_key(|cell| cell.result.sentences));
     let size = chosen.map(|cell| &cell.result.size);
     of_method.into_iter().filter(|cell| Some(&cell.result.size) == size).collect()
@@ -76,20 +77,20 @@ fn summary(cells: &[&FinishedCell]) -> Option<Summary> {
     Summary::of(&cells.iter().filter_map(|cell| cell.score(AVERAGE)).collect::<Vec<_>>())
 }
 
-/// The last name of the path in a note: `encoder: models/bert-base-uncased (--encoder)`.
+/// The last component of the path in a note such as `encoder: models/bert-base-uncased (--model)`.
 fn last_name(note: &str) -> String {
     let path = note.trim_start_matches("encoder: ");
     let path = path.rsplit_once(" (").map_or(path, |(path, _)| path);
     path.trim_end_matches('/').rsplit('/').next().unwrap_or(path).to_lowercase()
 }
 
-/// In what the two settings are seen to differ. Encoder and text are judged by their names.
+/// The detected differences between the two settings. Encoder and corpus are compared by name.
 fn differences(cells: &[&FinishedCell], grid: &Grid, figure: &Figure) -> String {
     let result = &cells[0].result;
     let mut parts = Vec::new();
     let encoder = grid.notes.iter().find(|note| note.starts_with("encoder: "));
     let same_encoder = encoder.zip(figure.folder()).is_some_and(|(note, folder)| last_name(note) == folder);
-    // Word vectors start from no encoder.
+    // Word vectors have no encoder.
     if figure.folder().is_some() && !same_encoder {
         parts.push("encoder".to_owned());
     }
@@ -100,10 +101,10 @@ fn differences(cells: &[&FinishedCell], grid: &Grid, figure: &Figure) -> String 
         Some(_) => false,
     };
     if !same_text {
-        parts.push("text".into());
+        parts.push("corpus".into());
     }
     if let Some(count) = figure.sentences.filter(|&count| count != result.sentences) {
-        parts.push(format!("sentences ({} for {count})", result.sentences));
+        parts.push(format!("sentences ({} instead of {count})", result.sentences));
     }
     if result.evaluated_on != EVALUATION {
         parts.push("pairs".into());
@@ -111,5 +112,5 @@ fn differences(cells: &[&FinishedCell], grid: &Grid, figure: &Figure) -> String 
     if result.steps > 0 && !grid.settings.ends_with("the recipes' own") {
         parts.push("settings".into());
     }
-    if parts.is_empty() { "nothing seen".into() } else { parts.join(", ") }
+    if parts.is_empty() { "nothing detected".into() } else { parts.join(", ") }
 }

@@ -1,10 +1,10 @@
-//! Tables as LaTeX, with the rules of the package `booktabs`.
+//! Formats tables as LaTeX, with rules from the `booktabs` package.
 
 use std::fmt::Write as _;
 
 use super::sheet::{Sheet, is_number};
 
-/// All tables of a sweep, each an environment of its own, to be put into a document by `\input`.
+/// All tables of a sweep, each in its own environment, to include in a document with `\input`.
 pub(super) fn document(sheets: &[Sheet], settings: &str) -> String {
     let mut text = format!("% Needs \\usepackage{{booktabs}}.\n% {settings}\n");
     for sheet in sheets {
@@ -40,7 +40,7 @@ fn environment(sheet: &Sheet) -> String {
     text
 }
 
-/// A cell of the body: numbers in mathematics, `-` as a dash.
+/// A cell of the body: numbers in math mode, `-` as a dash.
 fn cell(text: &str) -> String {
     if text == "-" {
         return "--".into();
@@ -52,7 +52,8 @@ fn cell(text: &str) -> String {
     format!("${number}$")
 }
 
-/// Text whose every sign stands for itself. Leading space, which marks a row that belongs to the one above, is kept.
+/// Escapes LaTeX's special characters. Leading space, which marks a row that belongs to the one above, becomes
+/// `\quad`.
 fn escape(text: &str) -> String {
     let mut escaped = String::from(if text.starts_with(' ') { "\\quad " } else { "" });
     for sign in text.trim_start().chars() {

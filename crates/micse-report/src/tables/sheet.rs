@@ -1,39 +1,39 @@
-//! A table before it has a form, and its forms as text and Markdown.
+//! A table independent of its format, and its text and Markdown formats.
 
 use comfy_table::{CellAlignment, Table};
 
-/// A table before it is text, Markdown or LaTeX.
+/// A table, independent of its format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
-    /// One line above it.
+    /// The line above the table.
     pub title: String,
-    /// The columns' names.
+    /// The column names.
     pub header: Vec<String>,
     /// The rows, each as long as the header.
     pub rows: Vec<Vec<String>>,
-    /// Lines below it.
+    /// Notes below the table.
     pub notes: Vec<String>,
 }
 
-/// Rules above, below and under the header, none between rows, in comfy-table's notation.
+/// Rules above and below the table and under the header, none between rows, in comfy-table's notation.
 const RULES: &str = "  ── ══      ──    ";
 
-/// Marks behind a number.
+/// Marks after a number.
 const MARKS: [char; 2] = ['*', '†'];
 
-/// What stands in a column of numbers where there is none.
+/// Cells of a column of numbers that are not numbers.
 const NO_NUMBER: [&str; 3] = ["", "-", "undefined"];
 
-/// Whether a cell is a number, with sign, deviation and marks, or an interval.
+/// Whether a cell is a number, possibly with sign, standard deviation and marks, or an interval.
 pub(super) fn is_number(cell: &str) -> bool {
-    // A mean over fewer runs than planned says so: 61.23 (n=2).
+    // A mean over fewer runs than planned ends with their number: 61.23 (n=2).
     let cell = cell.split(" (n=").next().unwrap_or(cell);
     cell.contains(|c: char| c.is_ascii_digit())
         && cell.chars().all(|c| c.is_ascii_digit() || "+-.±<[], ".contains(c) || MARKS.contains(&c))
 }
 
 impl Sheet {
-    /// Whether a column holds numbers, and stands to the right.
+    /// Whether a column contains numbers and is right-aligned.
     pub(super) fn is_numeric(&self, column: usize) -> bool {
         column > 0
             && self
@@ -42,7 +42,7 @@ impl Sheet {
                 .all(|row| is_number(&row[column]) || NO_NUMBER.contains(&row[column].as_str()))
     }
 
-    /// For a terminal.
+    /// Plain text, for a terminal.
     pub(crate) fn text(&self) -> String {
         let mut table = Table::new();
         table.load_preset(RULES);
@@ -51,7 +51,7 @@ impl Sheet {
         let is_marked = |column: usize| self.rows.iter().any(|row| row[column].ends_with(MARKS));
         let marked: Vec<bool> = (0..self.header.len()).map(is_marked).collect();
         for row in &self.rows {
-            // Where a column has marks, numbers without stand one place to the left, point under point.
+            // In a column with marks, pad numbers without a mark so that decimal points align.
             let place = |(column, cell): (usize, &String)| {
                 let pad = numeric[column] && marked[column] && !cell.ends_with(MARKS);
                 if pad { format!("{cell}\u{a0}") } else { cell.clone() }
@@ -67,9 +67,9 @@ impl Sheet {
         format!("{}\n{table}\n{notes}\n", self.title).replace('\u{a0}', " ")
     }
 
-    /// For a page.
+    /// Markdown.
     pub(crate) fn markdown(&self) -> String {
-        // A star is not emphasis, a bar no column.
+        // A star must not start emphasis, nor a bar a column.
         let plain = |text: &str| text.replace('*', "\\*").replace('|', "\\|");
         let line = |cells: &[String]| {
             format!("| {} |\n", cells.iter().map(|cell| plain(cell)).collect::<Vec<_>>().join(" | "))

@@ -1,11 +1,11 @@
-//! Sweeps that are made up: folders of results, and the file that lists them.
+//! Made-up sweeps: folders of results, and the file that lists them.
 
 use std::path::PathBuf;
 
 use micse_report::{Grid, GridCell, Results, TableOptions, Tables};
 use serde_json::json;
 
-/// A made-up sweep's folder.
+/// A made-up sweep and its folder.
 pub(crate) struct Sweep {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) grid: Grid,
@@ -16,7 +16,7 @@ impl Sweep {
         let grid = Grid {
             preset: "test".into(),
             settings: "settings: steps=4, x_y=10%".into(),
-            notes: vec!["encoder: models/small (--encoder)".into()],
+            notes: vec!["encoder: models/small (--model)".into()],
             axes: Vec::new(),
             cells: Vec::new(),
         };
@@ -36,7 +36,7 @@ impl Sweep {
         self.folder.path().join(folder)
     }
 
-    /// A cell with scores by task, as an older version left it: without cosines.
+    /// A cell with scores by task but without cosines, as written by an older version.
     pub(crate) fn cell(
         &mut self,
         method: &str,
@@ -73,7 +73,7 @@ impl Sweep {
         Results::collect(self.folder.path(), &self.grid).unwrap()
     }
 
-    /// Writes all tables; gives a file of them.
+    /// Writes all tables and returns the text of one file.
     pub(crate) fn tables(&self, options: &TableOptions, file: &str) -> String {
         Tables::new(&self.results(), &self.grid, options).unwrap().write(self.folder.path()).unwrap();
         self.read(file)

@@ -1,4 +1,4 @@
-//! A sweep's folder with known numbers.
+//! A sweep folder with known numbers.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 /// A cell of the sweep.
 pub(crate) struct Cell {
     method: String,
-    /// As asked for, and sentences.
+    /// The size as requested, and its number of sentences.
     size: Option<(String, usize)>,
     seed: Option<u64>,
-    /// The average score; none for a cell without a result.
+    /// The average score; `None` for a cell without a result.
     average: Option<f64>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn hole(method: &str, size: &str, sentences: usize, seed: u64) -> Cel
     Cell { average: None, ..trained(method, size, sentences, seed, 0.0) }
 }
 
-/// All cells of methods with a score that a formula gives, at sizes of 100, 1,000 and 10,000 sentences with two seeds.
+/// Cells of all methods at 100, 1,000 and 10,000 sentences with two seeds; `score` computes the scores.
 pub(crate) fn grid(methods: &[&str], score: impl Fn(&str, usize, u64) -> f64) -> Vec<Cell> {
     let mut cells = vec![untrained("untrained (cls)", 40.0)];
     for seed in [48, 49] {
@@ -48,12 +48,12 @@ pub(crate) fn grid(methods: &[&str], score: impl Fn(&str, usize, u64) -> f64) ->
     cells
 }
 
-/// A cell's folder.
+/// The folder of a cell.
 fn place(index: usize) -> String {
     format!("cells/cell-{index}")
 }
 
-/// Lines of a loss that falls from the score at step 0 by one each ten steps.
+/// Metrics lines with a loss that starts at the score and falls by one every ten steps.
 fn metrics(average: f64) -> String {
     let line = |step: usize| {
         let loss = average - step as f64 / 10.0;
@@ -67,7 +67,7 @@ fn metrics(average: f64) -> String {
 }
 
 impl Cell {
-    /// Two tasks, one point to each side of the average.
+    /// A result with two tasks, one point below and one above the average.
     fn result(&self, average: f64) -> Value {
         let task = |score: f64| {
             let all = json!({"all": score, "mean": score, "wmean": score});
@@ -116,7 +116,7 @@ impl Cell {
     }
 }
 
-/// Writes the sweep's folder.
+/// Writes the sweep folder.
 pub(crate) fn write(folder: &Path, cells: &[Cell]) {
     let grid: Vec<Value> = cells
         .iter()
