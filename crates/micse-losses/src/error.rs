@@ -4,6 +4,7 @@ use candle_core::DType;
 
 /// Errors of the objectives.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A tensor has the wrong shape.
     #[error("{name}: expected shape {expected}, found {found:?}")]

@@ -13,6 +13,7 @@ use crate::{BertConfig, Error, Result};
 /// The implementation of an encoder's passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Engine {
     /// Plain tensor operations with autograd, on any device: the reference.
     Tensor,
@@ -36,6 +37,7 @@ impl Engine {
 /// The number format of the factors in the encoder's matrix products. Parameters and sums are always f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Precision {
     /// 32-bit floats.
     #[default]
@@ -152,12 +154,12 @@ macro_rules! named {
         }
 
         impl std::str::FromStr for $type {
-            type Err = String;
+            type Err = Error;
 
-            fn from_str(text: &str) -> std::result::Result<Self, String> {
+            fn from_str(text: &str) -> Result<Self> {
                 Self::ALL.into_iter().find(|value| value.name() == text).ok_or_else(|| {
                     let known = Self::ALL.map(Self::name).join(", ");
-                    format!("unknown {} \"{text}\"; choose from {known}", $what)
+                    Error::Input(format!("unknown {} \"{text}\"; choose from {known}", $what))
                 })
             }
         }
@@ -173,15 +175,15 @@ mod tests {
     #[test]
     fn names_are_read_as_they_are_written() {
         for engine in Engine::ALL {
-            assert_eq!(engine.to_string().parse(), Ok(engine));
+            assert_eq!(engine.to_string().parse::<Engine>().expect("an engine"), engine);
             assert_eq!(serde_json::to_string(&engine).expect("JSON"), format!("\"{engine}\""));
         }
         for precision in Precision::ALL {
-            assert_eq!(precision.to_string().parse(), Ok(precision));
+            assert_eq!(precision.to_string().parse::<Precision>().expect("a precision"), precision);
             assert_eq!(serde_json::to_string(&precision).expect("JSON"), format!("\"{precision}\""));
         }
-        assert!("onnx".parse::<Engine>().is_err_and(|e| e.contains("tensor, packed")));
-        assert!("f16".parse::<Precision>().is_err_and(|e| e.contains("f32, bf16")));
+        assert!("onnx".parse::<Engine>().is_err_and(|e| e.to_string().contains("tensor, packed")));
+        assert!("f16".parse::<Precision>().is_err_and(|e| e.to_string().contains("f32, bf16")));
     }
 
     #[test]

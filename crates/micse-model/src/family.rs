@@ -17,6 +17,7 @@
 
 /// The kind of files that a checkpoint consists of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Family {
     /// Devlin et al. 2019.
     #[default]
@@ -82,8 +83,13 @@ impl Family {
     /// The family of a `model_type`.
     ///
     /// # Errors
-    /// A sentence with the reason.
-    pub fn of_model_type(model_type: &str) -> Result<Self, String> {
+    /// The type is missing, or not supported.
+    pub fn of_model_type(model_type: &str) -> crate::Result<Self> {
+        Self::find(model_type).map_err(crate::Error::Input)
+    }
+
+    /// [`of_model_type`](Self::of_model_type), for errors that also name a file.
+    pub(crate) fn find(model_type: &str) -> Result<Self, String> {
         if let Some(family) = Self::ALL.into_iter().find(|f| f.name() == model_type) {
             return Ok(family);
         }
@@ -201,8 +207,8 @@ mod tests {
 
     #[test]
     fn what_is_not_supported_says_why() {
-        assert_eq!(Family::of_model_type("xlm-roberta"), Ok(Family::XlmRoberta));
-        assert!(Family::of_model_type("deberta").is_err_and(|e| e.contains("mpnet")));
-        assert!(Family::of_model_type("t5").is_err_and(|e| e.contains("\"t5\"") && e.contains("distilbert")));
+        assert_eq!(Family::find("xlm-roberta"), Ok(Family::XlmRoberta));
+        assert!(Family::find("deberta").is_err_and(|e| e.contains("mpnet")));
+        assert!(Family::find("t5").is_err_and(|e| e.contains("\"t5\"") && e.contains("distilbert")));
     }
 }

@@ -6,9 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Error, Result};
+
 /// How the token states of a sentence become one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Pooling {
     /// h_L at `[CLS]`, without BERT's own pooler.
     Cls,
@@ -60,13 +63,13 @@ impl std::fmt::Display for Pooling {
 }
 
 impl std::str::FromStr for Pooling {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self> {
         let known = || Self::ALL.map(Self::name).join(", ");
         Self::ALL
             .into_iter()
             .find(|p| p.name() == text)
-            .ok_or_else(|| format!("unknown pooling \"{text}\"; choose from {}", known()))
+            .ok_or_else(|| Error::Input(format!("unknown pooling \"{text}\"; choose from {}", known())))
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A file of the sweep cannot be read or is invalid.
     #[error("{}: {reason}", path.display())]

@@ -30,6 +30,12 @@ pub enum Error {
         /// The row, from 0.
         row: usize,
     },
+    /// Rows that cannot be indexed.
+    #[error("rows: {reason}")]
+    Rows {
+        /// What is wrong.
+        reason: String,
+    },
     /// A query that cannot be compared with the rows.
     #[error("query {query}: {reason}")]
     Query {

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use rayon::prelude::*;
 
+use crate::rows::Rows;
 use crate::{Error, Npy, Result};
 
 /// Bytes of rows that a thread reads at a time: they stay in its cache while all queries are compared with them.
@@ -61,10 +62,10 @@ impl Best {
     }
 }
 
-/// The rows of a file with their norms, ready for searching.
+/// Rows with their norms, ready for searching.
 #[derive(Debug)]
 pub struct Index {
-    rows: Npy,
+    rows: Rows,
     norms: Vec<f64>,
 }
 
@@ -74,6 +75,18 @@ impl Index {
     /// # Errors
     /// The file cannot be read, or a row contains NaN or infinity.
     pub fn new(rows: Npy) -> Result<Self> {
+        Self::of(Rows::File(rows))
+    }
+
+    /// An index of rows in memory, which are copied.
+    ///
+    /// # Errors
+    /// There are no rows, they differ in length, or one contains NaN or infinity.
+    pub fn from_rows<R: AsRef<[f32]>>(rows: &[R]) -> Result<Self> {
+        Self::of(Rows::in_memory(rows)?)
+    }
+
+    fn of(rows: Rows) -> Result<Self> {
         let blocks: Vec<Vec<f64>> = blocks(&rows)
             .into_par_iter()
             .map(|(first, count)| {
@@ -83,7 +96,7 @@ impl Index {
             .collect::<Result<_>>()?;
         let norms = blocks.concat();
         match norms.iter().position(|norm| !norm.is_finite()) {
-            Some(row) => Err(Error::NotFinite { path: rows.path().into(), row }),
+            Some(row) => Err(rows.not_finite(row)),
             None => Ok(Self { rows, norms }),
         }
     }
@@ -111,7 +124,7 @@ impl Index {
     /// # Panics
     /// If `row` is not below [`len`](Self::len).
     pub fn row(&self, row: usize) -> Result<Vec<f32>> {
-        self.rows.read(row, 1)
+        Ok(self.rows.read(row, 1)?.into_owned())
     }
 
     /// The `top` rows with the largest cosine for each query, best first, or all rows if there are fewer. Equal
@@ -158,9 +171,9 @@ impl Index {
     fn query(&self, number: usize, query: &[f32]) -> Result<(Vec<f64>, f64)> {
         if query.len() != self.dimension() {
             let reason = format!(
-                "it has {} entries, but the rows of {} have {}; use the model that encoded them",
+                "it has {} entries, but {} have {}; use the model that encoded them",
                 query.len(),
-                self.rows.path().display(),
+                self.rows.name(),
                 self.dimension()
             );
             return Err(Error::Query { query: number, reason });
@@ -174,7 +187,7 @@ impl Index {
 }
 
 /// First row and number of rows of each block.
-fn blocks(rows: &Npy) -> Vec<(usize, usize)> {
+fn blocks(rows: &Rows) -> Vec<(usize, usize)> {
     let size = (BLOCK_BYTES / (size_of::<f32>() * rows.columns())).max(1);
     (0..rows.rows()).step_by(size).map(|first| (first, size.min(rows.rows() - first))).collect()
 }

@@ -112,3 +112,23 @@ fn what_has_no_cosine_is_named() {
     let error = index(&all).expect_err("refused");
     assert!(error.contains("row 602"), "{error}");
 }
+
+#[test]
+fn rows_in_memory_give_what_a_file_gives() {
+    let stream = micse_random::Stream::new(3);
+    let row = |i: u64| (0..7).map(|k| stream.with(i).with(k).draws().unit() as f32 - 0.5).collect::<Vec<f32>>();
+    let rows: Vec<Vec<f32>> = (0..300).map(row).collect();
+    let (file, memory) = (index(&rows).unwrap(), Index::from_rows(&rows).unwrap());
+    let queries = &rows[..20];
+    assert_eq!(file.search(queries, 5).unwrap(), memory.search(queries, 5).unwrap());
+    assert_eq!((memory.len(), memory.dimension(), memory.row(4).unwrap()), (300, 7, rows[4].clone()));
+    for (rows, reason) in [
+        (vec![], "none"),
+        (vec![vec![]], "empty"),
+        (vec![vec![1.0], vec![1.0, 2.0]], "row 1 has 2 entries"),
+        (vec![vec![1.0], vec![f32::NAN]], "row 1 contains NaN"),
+    ] {
+        let error = Index::from_rows(&rows).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}

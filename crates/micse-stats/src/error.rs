@@ -2,6 +2,7 @@
 
 /// Errors caused by invalid samples.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// Paired inputs of different lengths.
     #[error("{what}: expected {expected} values, found {found}; both sides need one value per pair")]

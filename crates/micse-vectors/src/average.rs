@@ -21,6 +21,7 @@ use crate::tokens::{fold, marks, parts, strip};
 
 /// Which words of a sentence count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Selection {
     /// Neither English function words (articles, pronouns, prepositions, conjunctions, auxiliaries, negations)
     /// nor punctuation.

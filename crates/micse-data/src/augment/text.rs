@@ -55,6 +55,7 @@ pub fn mask_span(
 /// `{ kind = "mask-span", characters = 5, minimum = 30, form = "released-code" }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum TextOp {
     /// [`mask_span`]: Mirror-BERT.
     MaskSpan {

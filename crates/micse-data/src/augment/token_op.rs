@@ -22,6 +22,7 @@ use crate::{Error, Result};
 // Variants without settings have braces because serde accepts unknown keys next to a plain name.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum TokenOp {
     /// [`repeat_subwords`]: `ESimCSE`.
     RepeatSubwords {

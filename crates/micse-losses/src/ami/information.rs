@@ -15,6 +15,7 @@ const LARGEST_SQUARE: f64 = 1.0 - 1e-6;
 /// Which function of the correlation serves as mutual information.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum MiForm {
     /// `-1/2 ln(1 - rho^2)`, Eq. 4 of the paper: for a bivariate normal, in nats; at least 0.
     #[default]

@@ -10,6 +10,7 @@ use crate::{Error, Result};
 /// Which positions may be drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Pool {
     /// All positions of the tokens.
     #[default]
@@ -21,6 +22,7 @@ pub enum Pool {
 /// How the mean over rows is scaled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Scaling {
     /// No scaling: Eq. 5 of the paper.
     #[default]

@@ -12,6 +12,7 @@ pub type Slice = Vec<(usize, usize)>;
 /// In files: `{ heads = 2, layers = 1 }` or `"head-and-layer-parity"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
+#[non_exhaustive]
 pub enum Slicing {
     /// Blocks of adjacent heads and adjacent layers; the paper groups pairs of heads of one layer.
     Adjacent {

@@ -76,7 +76,7 @@ impl TryFrom<Keys> for BertConfig {
     type Error = String;
 
     fn try_from(keys: Keys) -> Result<Self, String> {
-        let family = Family::of_model_type(&keys.model_type)?;
+        let family = Family::find(&keys.model_type)?;
         if let Some(other) = keys.position_embedding_type.filter(|kind| kind != ABSOLUTE) {
             return Err(format!(
                 "position_embedding_type is \"{other}\", but only \"{ABSOLUTE}\" is supported"

@@ -17,6 +17,7 @@ const LARGEST: usize = 1 << 31;
 
 /// The non-linearity between the two feed-forward products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Activation {
     /// x Phi(x), with the exact error function.
     #[serde(rename = "gelu", alias = "gelu_python")]
@@ -97,15 +98,20 @@ impl BertConfig {
         let keys: Keys = serde_json::from_str(&read_text(path)?)
             .map_err(|e| invalid(format!("not an encoder configuration: {e}")))?;
         let config = Self::try_from(keys).map_err(invalid)?;
-        config.check().map_err(invalid)?;
+        config.checked().map_err(invalid)?;
         Ok(config)
     }
 
     /// Checks that the sizes and constants are possible.
     ///
     /// # Errors
-    /// A sentence that names the offending key and its value.
-    pub fn check(&self) -> std::result::Result<(), String> {
+    /// Names the offending key and its value.
+    pub fn check(&self) -> Result<()> {
+        self.checked().map_err(Error::Input)
+    }
+
+    /// [`check`](Self::check), for errors that also name a file.
+    fn checked(&self) -> std::result::Result<(), String> {
         let types = self.type_vocab_size.max(usize::from(!self.family.has_token_types()));
         for (key, value) in [
             ("vocab_size", self.vocab_size),
@@ -264,6 +270,6 @@ mod tests {
         // Each size is possible, but not all of them together.
         let mut huge = BertConfig::with_sizes(LARGEST, LARGEST, LARGEST, 2, LARGEST);
         huge.intermediate_size = LARGEST;
-        assert!(huge.check().is_err_and(|e| e.contains("parameters")));
+        assert!(huge.check().is_err_and(|e| e.to_string().contains("parameters")));
     }
 }

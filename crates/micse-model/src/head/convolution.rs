@@ -43,8 +43,13 @@ impl Shape {
     /// Checks that the sizes are possible.
     ///
     /// # Errors
-    /// A sentence that describes what to change.
-    pub fn check(&self) -> std::result::Result<(), String> {
+    /// Describes what to change.
+    pub fn check(&self) -> Result<()> {
+        self.checked().map_err(Error::Input)
+    }
+
+    /// [`check`](Self::check), for errors that also name a file.
+    fn checked(&self) -> std::result::Result<(), String> {
         if self.widths.is_empty() || self.channels == 0 {
             return Err("a convolution needs at least one width and at least one channel".into());
         }
@@ -63,7 +68,7 @@ impl Shape {
         let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
         let shape: Self = serde_json::from_str(&text)
             .map_err(|e| Error::Input(format!("{}: not the shape of a convolution ({e})", path.display())))?;
-        shape.check().map_err(|reason| Error::Input(format!("{}: {reason}", path.display())))?;
+        shape.checked().map_err(|reason| Error::Input(format!("{}: {reason}", path.display())))?;
         Ok(shape)
     }
 
@@ -115,7 +120,7 @@ impl TokenConvolution {
         config: &BertConfig,
         mut value: impl FnMut(&ParameterInfo) -> Result<Tensor>,
     ) -> Result<Self> {
-        shape.check().map_err(Error::Input)?;
+        shape.check()?;
         let mut parameters = ParameterSet::new();
         let (mut weights, mut biases) = (Vec::new(), Vec::new());
         for info in shape.layout(config.hidden_size) {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Error, Result};
+
 /// One layer of a [`Head`](super::Head). Recipes write it as a short text:
 ///
 /// | text | layer |
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 /// | `tanh`, `relu`, `gelu` | the functions of these names |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
 pub enum HeadLayer {
     /// x W^T + b.
     Linear {
@@ -92,15 +95,15 @@ impl From<HeadLayer> for String {
 }
 
 impl TryFrom<String> for HeadLayer {
-    type Error = String;
+    type Error = Error;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self> {
         let unknown = || {
-            format!(
+            Error::Input(format!(
                 "`{text}` is not a layer of a head; choose from `linear`, `linear 4096`, `linear 2x` (each \
                  also with `no bias`), `batch norm`, `batch norm plain`, `layer norm`, `dropout 0.1`, \
                  `tanh`, `relu`, `gelu`"
-            )
+            ))
         };
         let words: Vec<&str> = text.split_whitespace().collect();
         let linear = |words: &[&str], bias: bool| {

@@ -84,7 +84,7 @@ impl PackedEncoder {
     /// # Errors
     /// Fails if a tensor is missing or has the wrong shape, or if the configuration is invalid.
     pub fn new(config: BertConfig, source: &mut dyn TensorSource, precision: Precision) -> Result<Self> {
-        config.check().map_err(Error::Input)?;
+        config.check()?;
         let slots = Slots::new(&config);
         let mut values = vec![0.0; slots.total];
         for (info, range) in slots.parameters.iter().zip(&slots.ranges) {

@@ -14,6 +14,7 @@ use crate::post::{Error, Result, Whitening};
 
 /// A post-processing stage, with a description of the data it was fitted on.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Stage {
     /// A whitening.
     Whitening {

@@ -32,7 +32,7 @@ impl TensorEncoder {
     /// # Errors
     /// Fails if a tensor is missing or has the wrong shape, or if the configuration is invalid.
     pub fn new(config: BertConfig, source: &mut dyn TensorSource, device: &Device) -> Result<Self> {
-        config.check().map_err(crate::Error::Input)?;
+        config.check()?;
         let mut parameters = ParameterSet::new();
         let mut tensors = Vec::new();
         for info in parameter_layout(&config) {

@@ -30,7 +30,7 @@ impl Recipe {
                 op.check().map_err(|e| e.to_string())?;
             }
             if let Some(shape) = &self.convolution {
-                shape.check()?;
+                shape.check().map_err(|e| e.to_string())?;
             }
             if let Some(cut) = view.cut_off {
                 rate("views.cut_off", cut.rate())?;
