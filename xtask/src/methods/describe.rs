@@ -93,8 +93,9 @@ pub(super) fn networks(r: &Recipe) -> String {
     }
     match &r.post {
         Some(Post::Whitening { components }) => {
-            parts
-                .push(components.map_or_else(|| "whitening".into(), |k| format!("whitening to {k} dimensions")));
+            parts.push(
+                components.map_or_else(|| "whitening".into(), |k| format!("whitening to {k} dimensions")),
+            );
         }
         Some(Post::Flow { steps, .. }) => parts.push(format!("flow, fitted in {steps} steps")),
         None => {}
@@ -160,7 +161,8 @@ pub(super) fn training(r: &Recipe) -> Vec<String> {
         Schedule::Constant => "constant",
         Schedule::Milestones => "stepwise",
     };
-    let warmup = if o.warmup_steps > 0 { format!(", {} warm-up steps", o.warmup_steps) } else { String::new() };
+    let warmup =
+        if o.warmup_steps > 0 { format!(", {} warm-up steps", o.warmup_steps) } else { String::new() };
     let selected = match r.select {
         Select::Last => "last step".to_owned(),
         Select::StsbDev => format!("STS-B dev every {} steps", r.eval_every),

@@ -33,7 +33,10 @@ impl Methods {
         let there =
             std::fs::read_to_string(&self.page).with_context(|| format!("{}", self.page.display()))?;
         if there != page {
-            bail!("{} does not match the recipes; run `cargo xtask methods` to update it", self.page.display());
+            bail!(
+                "{} does not match the recipes; run `cargo xtask methods` to update it",
+                self.page.display()
+            );
         }
         Ok(())
     }
@@ -97,6 +100,8 @@ mod tests {
     #[test]
     fn the_page_is_that_of_the_recipes() {
         let page = micse_tests::root().join("docs/methods.md");
-        Methods { check: true, page }.run().expect("docs/methods.md matches the output of `cargo xtask methods`");
+        Methods { check: true, page }
+            .run()
+            .expect("docs/methods.md matches the output of `cargo xtask methods`");
     }
 }
