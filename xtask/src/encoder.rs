@@ -1,4 +1,4 @@
-//! The encoder that a flag names.
+//! Resolves model options to folders.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,8 @@ use micse_data::Locator;
 use micse_data::locate::{DEMO, Located};
 use micse_hub::progress::folder_of_id;
 
-/// `--encoder`: a model folder, `demo` for the shipped one, or an id of the Hub; without it that of `MICSE_DATA`.
+/// The model to train: a model folder, a Hub model ID, or `demo` for the shipped encoder; by default the encoder in
+/// `MICSE_DATA`.
 pub(crate) fn encoder(locator: &Locator, value: Option<&str>) -> Result<Located<PathBuf>> {
     match of_the_hub("--encoder", value)? {
         Some(fetched) => Ok(fetched),
@@ -15,7 +16,7 @@ pub(crate) fn encoder(locator: &Locator, value: Option<&str>) -> Result<Located<
     }
 }
 
-/// `--model`, with the same values.
+/// The model to use, with the same values.
 pub(crate) fn model(locator: &Locator, value: &str) -> Result<Located<PathBuf>> {
     match of_the_hub("--model", Some(value))? {
         Some(fetched) => Ok(fetched),

@@ -1,16 +1,16 @@
-//! `cargo xtask report`: a sweep's folder as one page, with its pictures.
+//! `cargo xtask report`: turns a sweep folder into one page with figures.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 
-/// Write a sweep's `report.html`, and its pictures as SVG and PNG
+/// Write report.html and its figures (SVG and PNG) for a sweep
 #[derive(Args)]
 pub(crate) struct Report {
-    /// The folder that `cargo xtask sweep` wrote; cells may still be missing
+    /// Sweep folder; cells may still be missing
     folder: PathBuf,
-    /// The method or row that differences are against [default: simcse, or the first row without training]
+    /// Method or row to compare against [default: simcse, or the first row without training]
     #[arg(long)]
     baseline: Option<String>,
 }
@@ -20,7 +20,7 @@ impl Report {
         let report = micse_report::write_report(&self.folder, self.baseline.as_deref())?;
         println!("{}", report.page.display());
         eprintln!(
-            "{} pictures as SVG and PNG are in {}",
+            "wrote {} figures (SVG and PNG) to {}",
             report.pictures.len(),
             self.folder.join("figures").display()
         );

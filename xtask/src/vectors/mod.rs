@@ -1,4 +1,4 @@
-//! `cargo xtask vectors`: GloVe word vectors from text.
+//! `cargo xtask vectors`: trains GloVe word vectors on a corpus.
 
 mod progress;
 
@@ -11,54 +11,54 @@ use micse_data::Locator;
 use micse_files::write_whole;
 use micse_vectors::Options;
 
-/// Train GloVe word vectors on text, for `micse-eval --vectors`
+/// Train GloVe word vectors on a corpus, for `micse eval --vectors`
 #[derive(Args)]
 pub(crate) struct Vectors {
-    /// Text files, one sentence a line, plain, zstd or gzip; `demo` for generated sentences [default: the corpus in `MICSE_DATA`]
+    /// Text files with one sentence per line (plain, zstd or gzip), or `demo` [default: the corpus in MICSE_DATA]
     #[arg(long, num_args = 1..)]
     text: Vec<String>,
-    /// The file of vectors, in GloVe's text format
+    /// File to write the vectors to, in GloVe's text format
     #[arg(long)]
     out: PathBuf,
-    /// Write word2vec's binary format
+    /// Write word2vec's binary format instead
     #[arg(long)]
     binary: bool,
-    /// Entries of a vector
+    /// Dimension of the vectors
     #[arg(long, default_value_t = Options::default().dimension)]
     dimension: usize,
-    /// The largest distance of two words that co-occur
+    /// Maximum distance between co-occurring words
     #[arg(long, default_value_t = Options::default().window)]
     window: usize,
-    /// Rarer words are left out
+    /// Skip words that occur less often
     #[arg(long, default_value_t = Options::default().min_count)]
     min_count: usize,
-    /// At most so many words, the most frequent ones [default: all]
+    /// Keep only the most frequent words, at most this many [default: all]
     #[arg(long)]
     vocabulary: Option<usize>,
-    /// The count from which on a pair of words has weight 1; 10 suits texts of some million tokens better
+    /// Count at which a word pair reaches weight 1; 10 is better for corpora of a few million tokens
     #[arg(long, default_value_t = Options::default().x_max)]
     x_max: f64,
-    /// The exponent of the weights
+    /// Exponent of the weights
     #[arg(long, default_value_t = Options::default().alpha)]
     alpha: f64,
-    /// `AdaGrad`'s learning rate
+    /// Learning rate of AdaGrad
     #[arg(long, default_value_t = Options::default().learning_rate)]
     lr: f64,
-    /// Passes over all pairs of words
+    /// Passes over all word pairs
     #[arg(long, default_value_t = Options::default().epochs)]
     epochs: usize,
-    /// Seed of first values and order
+    /// Seed of the initial values and the order
     #[arg(long, default_value_t = 48)]
     seed: u64,
-    /// Threads that compute [default: `RAYON_NUM_THREADS`, else all cores that the process may use]; the vectors do
-    /// not depend on them
+    /// Compute threads; the vectors do not depend on them [default: RAYON_NUM_THREADS, else all cores available to the
+    /// process]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 }
 
 impl Vectors {
     pub(crate) fn run(&self) -> Result<()> {
-        // Rayon's own rule is meant by 0.
+        // 0 selects rayon's default.
         let threads = self.threads.map_or(0, NonZeroUsize::get);
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
         let located = Locator::from_env()?.corpus(&self.text)?;

@@ -1,4 +1,4 @@
-//! How far the training of word vectors is: a bar on a terminal, else a line a minute; and how long each part took.
+//! Progress of word-vector training: a bar on a terminal, else one line per minute; and the time of each part.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
     epochs: usize,
     told: Instant,
-    /// What was told of last: reading, counting or training.
+    /// The part reported last: reading, counting or training.
     part: usize,
-    /// When each of them began.
+    /// The start of each part.
     began: [Option<Instant>; 3],
     read: usize,
     kept: usize,
@@ -48,7 +48,7 @@ impl Progress {
             At::Counting { words, tokens, done } => {
                 self.kept = tokens;
                 if done >= 1.0 {
-                    // The first word of training comes after some of its work.
+                    // The first report of training comes after part of the training.
                     self.began[2] = Some(Instant::now());
                 }
                 let percent = 100.0 * done;
@@ -81,12 +81,12 @@ impl Progress {
         }
     }
 
-    /// What was done, and how fast.
+    /// A summary of the work and its speed.
     pub(super) fn finish(self) -> String {
         let [reading, counting, training] = [0, 1, 2].map(|part| self.seconds(part));
         format!(
-            "{:.1} million tokens read in {reading:.1} s ({:.2} million/s), {:.1} million kept and counted in \
-             {counting:.1} s ({:.2} million/s), {} epochs of {:.1} million pairs in {training:.1} s \
+            "read {:.1} million tokens in {reading:.1} s ({:.2} million/s), counted the {:.1} million kept in \
+             {counting:.1} s ({:.2} million/s), trained {} epochs of {:.1} million pairs in {training:.1} s \
              ({:.2} million/s), loss {:.4}",
             millions(self.read),
             millions(self.read) / reading,
@@ -99,7 +99,7 @@ impl Progress {
         )
     }
 
-    /// How long a part took, or takes so far.
+    /// The duration of a part, or its duration so far.
     fn seconds(&self, part: usize) -> f64 {
         let ended = self.began.get(part + 1).copied().flatten().unwrap_or_else(Instant::now);
         let time = self.began[part].map_or(Duration::ZERO, |began| ended.duration_since(began));
