@@ -1,11 +1,12 @@
-"""Encoding speed of a sentence-transformers folder, for comparison with `cargo xtask bench encode`.
+"""Encoding speed of a sentence-transformers model folder, for comparison with `cargo xtask bench encode`.
 
     python xtask/peers/encode.py MODEL_FOLDER st|onnx STS_TEST.csv|SENTENCES.txt [--threads 2] [--batch 64] [--rounds 3] \
         [--onnx FILE]
 
-st is sentence-transformers (PyTorch, f32), onnx is onnxruntime on an f32 graph (exported to FILE if it is not
-there). Both columns of STS-B test, or the lines of a text, sorted by length, tokenizing inside the clock; the best of the
-rounds. Prints one line of JSON, with the peak memory of the process. Needs sentence-transformers, and onnx and onnxruntime for the second.
+`st` is sentence-transformers (PyTorch, f32); `onnx` is onnxruntime on an f32 graph (exported to FILE if it does not
+exist). Encodes both columns of the STS-B test set, or the lines of a text file, sorted by length. The time includes
+tokenizing; the best round counts. Prints one line of JSON, including the peak memory of the process. Needs
+sentence-transformers; `onnx` also needs onnx and onnxruntime.
 """
 
 import argparse

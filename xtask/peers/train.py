@@ -1,13 +1,13 @@
-"""One contrastive training step in PyTorch, for comparison with `cargo xtask bench train`.
+"""Contrastive training steps in PyTorch, for comparison with `cargo xtask bench train`.
 
     python xtask/peers/train.py SENTENCES.txt TOKENIZER_FOLDER ARCH RECIPE [--bf16] [--threads 2] [--seconds 15]
 
-ARCH is tiny, mini, minilm or base (as in `cargo xtask bench`), RECIPE simcse, ami-simcse or micse. transformers'
-BertModel with random weights and its stock settings; both views in one batch of 2 x 50 padded sentences, cut at
-32 tokens; dropout 0.1; gradients clipped at norm 1; fused AdamW. AMI takes the last four layers, head by head,
-150 positions of each slice that are no padding and were kept by dropout in both views. micse adds a momentum
-encoder (dropout 0.3, SDPA attention) and a queue of 384. Tokenizing is done before the clock starts. Prints one
-line of JSON. Needs torch and transformers.
+ARCH is tiny, mini, minilm or base (as in `cargo xtask bench`); RECIPE is simcse, ami-simcse or micse. Trains
+transformers' BertModel with random weights and stock settings: both views in one batch of 2 x 50 padded sentences,
+truncated to 32 tokens; dropout 0.1; gradients clipped to norm 1; fused AdamW. AMI uses the last four layers, head by
+head, and 150 positions per slice that are not padding and that dropout kept in both views. micse adds a momentum encoder
+(dropout 0.3, SDPA attention) and a queue of 384. Tokenizing is not timed. Prints one line of JSON. Needs torch and
+transformers.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main():
     parser.add_argument("tokenizer")
     parser.add_argument("arch", choices=SHAPES)
     parser.add_argument("recipe", choices=["simcse", "ami-simcse", "micse"])
-    parser.add_argument("--bf16", action="store_true", help="bfloat16 autocast of the forward pass")
+    parser.add_argument("--bf16", action="store_true", help="run the forward pass under bfloat16 autocast")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=15.0)
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-//! `cargo xtask dependencies`: what the workspace is built from, against the rules of `deny.toml` and the stated Rust
+//! `cargo xtask dependencies`: checks all dependencies against the rules in `deny.toml` and the workspace's Rust
 //! version.
 
 use std::collections::BTreeMap;
@@ -15,10 +15,10 @@ use crate::{floors, units};
 /// Check licences, sources and Rust versions of all dependencies
 #[derive(Args)]
 pub(crate) struct Dependencies {
-    /// The rules: its keys `licenses.allow` are read
+    /// File with the rules; only `licenses.allow` is used
     #[arg(long, default_value = "deny.toml")]
     rules: PathBuf,
-    /// Those of all platforms, which may have to be downloaded, not this machine's alone
+    /// Check dependencies for all platforms, not only this one; cargo may need to download them
     #[arg(long)]
     all_platforms: bool,
 }
@@ -38,31 +38,32 @@ struct Metadata {
     packages: Vec<Package>,
 }
 
-/// A package, as `cargo metadata` tells it.
+/// A package, as reported by `cargo metadata`.
 #[derive(Deserialize)]
 struct Package {
     name: String,
     version: String,
     license: Option<String>,
-    /// None for the packages of the workspace.
+    /// `None` for workspace packages.
     source: Option<String>,
     rust_version: Option<String>,
 }
 
-/// The one source that dependencies may come from.
+/// The only allowed source of dependencies.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 impl Dependencies {
     pub(crate) fn run(&self) -> Result<()> {
-        let text = std::fs::read_to_string(&self.rules)
-            .with_context(|| format!("{}: cannot be read; run in the repository", self.rules.display()))?;
+        let text = std::fs::read_to_string(&self.rules).with_context(|| {
+            format!("cannot read {}; run this command from the repository root", self.rules.display())
+        })?;
         let rules: Rules = toml::from_str(&text).with_context(|| format!("{}", self.rules.display()))?;
         let allowed = licensees(&self.rules, &rules.licenses.allow)?;
         let packages = metadata(self.all_platforms)?;
         let (own, others): (Vec<Package>, Vec<Package>) =
             packages.into_iter().partition(|package| package.source.is_none());
         let stated = own.iter().find_map(|package| package.rust_version.clone());
-        let stated = stated.context("no package of the workspace states a rust-version")?;
+        let stated = stated.context("no workspace package has a rust-version")?;
         let mut problems = Vec::new();
         let mut count: BTreeMap<&str, usize> = BTreeMap::new();
         for package in &others {
@@ -78,7 +79,7 @@ impl Dependencies {
             bail!("{} of {} dependencies:\n{}", problems.len(), others.len(), problems.join("\n"));
         }
         println!(
-            "{} dependencies, all with licences of {}, for Rust {stated}",
+            "{} dependencies, all with licences allowed by {} and support for Rust {stated}",
             others.len(),
             self.rules.display()
         );
@@ -100,7 +101,7 @@ fn licensees(path: &Path, allow: &[String]) -> Result<Vec<Licensee>> {
     allow
         .iter()
         .map(|name| {
-            Licensee::parse(name).with_context(|| format!("{}: the licence `{name}`", path.display()))
+            Licensee::parse(name).with_context(|| format!("{}: invalid licence `{name}`", path.display()))
         })
         .collect()
 }
@@ -116,48 +117,49 @@ fn metadata(all_platforms: bool) -> Result<Vec<Package>> {
     if !output.status.success() {
         bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    let metadata: Metadata = serde_json::from_slice(&output.stdout).context("what cargo metadata printed")?;
+    let metadata: Metadata =
+        serde_json::from_slice(&output.stdout).context("cannot parse the output of cargo metadata")?;
     Ok(metadata.packages)
 }
 
-/// The target that the compiler builds for by itself.
+/// The compiler's default target.
 fn this_platform() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc).arg("-vV").output().context("rustc does not start")?;
+    let output = Command::new(rustc).arg("-vV").output().context("cannot start rustc")?;
     let text = String::from_utf8_lossy(&output.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("`rustc -vV` names no host")?.to_owned())
+    Ok(host.context("`rustc -vV` printed no host")?.to_owned())
 }
 
-/// What is wrong with a dependency, if anything is.
+/// The first rule that a dependency breaks, if any.
 fn problem(package: &Package, allowed: &[Licensee], rust: &str) -> Result<Option<String>> {
     let named = format!("{} {}", package.name, package.version);
     let Some(license) = &package.license else {
-        return Ok(Some(format!("{named}: it states no licence; take another crate")));
+        return Ok(Some(format!("{named}: no licence; use another crate")));
     };
-    // `MIT/Apache-2.0`, as older crates write it, is an expression in this mode.
+    // This mode accepts `MIT/Apache-2.0`, the notation of older crates.
     let expression = Expression::parse_mode(license, ParseMode::LAX)
-        .map_err(|e| anyhow::anyhow!("{named}: the licence `{license}`: {e}"))?;
+        .map_err(|e| anyhow::anyhow!("{named}: invalid licence `{license}`: {e}"))?;
     if !expression.evaluate(|required| allowed.iter().any(|licence| licence.satisfies(required))) {
-        return Ok(Some(format!("{named}: the licence `{license}` is not among those of deny.toml")));
+        return Ok(Some(format!("{named}: deny.toml does not allow the licence `{license}`")));
     }
     if package.source.as_deref() != Some(REGISTRY) {
-        let source = package.source.as_deref().unwrap_or("nowhere");
-        return Ok(Some(format!("{named}: it comes from {source}, not from crates.io")));
+        let source = package.source.as_deref().unwrap_or("an unknown source");
+        return Ok(Some(format!("{named}: comes from {source}, not from crates.io")));
     }
     if let Some(needs) = &package.rust_version
         && numbers(needs)? > numbers(rust)?
     {
-        return Ok(Some(format!("{named}: it needs Rust {needs}, the workspace states {rust}")));
+        return Ok(Some(format!("{named}: needs Rust {needs}, but the workspace declares {rust}")));
     }
     Ok(None)
 }
 
-/// `1.95` and `1.95.0` as the same three numbers.
+/// The three numbers of a version; `1.95` equals `1.95.0`.
 fn numbers(version: &str) -> Result<[u64; 3]> {
     let mut all = [0; 3];
     for (place, part) in all.iter_mut().zip(version.split('.')) {
-        *place = part.parse().with_context(|| format!("`{version}` is no version of Rust"))?;
+        *place = part.parse().with_context(|| format!("`{version}` is not a valid Rust version"))?;
     }
     Ok(all)
 }
@@ -184,6 +186,6 @@ mod tests {
         assert!(told("", REGISTRY, "1.60").unwrap().contains("no licence"));
         assert!(told("MIT", "git+https://example.org/some", "1.60").unwrap().contains("example.org"));
         assert!(told("MIT", REGISTRY, "1.96").unwrap().contains("needs Rust 1.96"));
-        assert!(told("MIT", REGISTRY, "1.100").is_some(), "versions are numbers, not text");
+        assert!(told("MIT", REGISTRY, "1.100").is_some(), "versions are compared as numbers, not as text");
     }
 }

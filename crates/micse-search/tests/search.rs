@@ -116,7 +116,8 @@ fn what_has_no_cosine_is_named() {
 #[test]
 fn rows_in_memory_give_what_a_file_gives() {
     let stream = micse_random::Stream::new(3);
-    let row = |i: u64| (0..7).map(|k| stream.with(i).with(k).draws().unit() as f32 - 0.5).collect::<Vec<f32>>();
+    let row =
+        |i: u64| (0..7).map(|k| stream.with(i).with(k).draws().unit() as f32 - 0.5).collect::<Vec<f32>>();
     let rows: Vec<Vec<f32>> = (0..300).map(row).collect();
     let (file, memory) = (index(&rows).unwrap(), Index::from_rows(&rows).unwrap());
     let queries = &rows[..20];

@@ -1,6 +1,6 @@
-//! `cargo xtask bench encode`: text to embeddings.
+//! `cargo xtask bench encode`: from sentences to embeddings.
 //!
-//! Sentences are sorted by length and batched without padding; tokenizing is inside the clock.
+//! Sentences are sorted by length and batched without padding; the time includes tokenizing.
 
 use std::num::NonZeroUsize;
 use std::time::Instant;
@@ -20,17 +20,17 @@ use super::{Subject, corpus, machine, median, print_table, round};
 pub(super) struct Encode {
     #[command(flatten)]
     subject: Subject,
-    /// Encode both columns of this folder's STS benchmark test pairs, or of the shipped ones with `demo` [default:
-    /// `MICSE_DATA`'s, else `demo`]
+    /// Encode both columns of the STS-B test pairs in this folder, or of the shipped pairs with `demo` [default:
+    /// MICSE_DATA, else demo]
     #[arg(long, conflicts_with = "corpus")]
     sts: Option<String>,
     /// Encode the first sentences of these files instead, or of the generated corpus with `demo`
     #[arg(long, num_args = 1..)]
     corpus: Vec<String>,
-    /// Sentences of the corpus to encode
+    /// Maximum number of corpus sentences to encode
     #[arg(long, value_name = "N", default_value_t = 10_000, alias = "sentences")]
     limit: usize,
-    /// Times that all sentences are encoded, after one to warm up
+    /// Timed passes over all sentences, after a short warm-up
     #[arg(long, default_value = "3")]
     repeats: NonZeroUsize,
     #[command(flatten)]
@@ -43,7 +43,7 @@ impl Encode {
         let locator = Locator::from_env()?;
         let name = self.subject.name(&locator)?;
         let sentences = self.texts(&locator)?;
-        ensure!(!sentences.is_empty(), "there are no sentences to encode");
+        ensure!(!sentences.is_empty(), "no sentences to encode; pass another --corpus or --sts");
         let encoder = self.subject.sentence_model(&locator, &compute)?;
         let (config, pooling) = (encoder.encoder().config(), encoder.pooling());
 
@@ -100,19 +100,19 @@ impl Encode {
             ("pooling", pooling.to_string()),
             ("engine", format!("{}, {}, {threads} threads", compute.engine, compute.precision)),
             ("sentences", plain("sentences")),
-            ("sentences a second (best)", plain("sentences_per_s")),
-            ("sentences a second (median)", plain("sentences_per_s_median")),
-            ("real tokens a second", plain("real_tokens_per_s")),
+            ("sentences per second (best)", plain("sentences_per_s")),
+            ("sentences per second (median)", plain("sentences_per_s_median")),
+            ("real tokens per second", plain("real_tokens_per_s")),
             ("tokenizing, share of the time", percent("tokenize_share")),
-            ("peak memory, MB", plain("peak_rss_mb")),
+            ("peak memory, MiB", plain("peak_rss_mb")),
             ("gemm f32, GFLOP/s", plain("gemm_gflops")),
             ("floor, share of the time", percent("floor_share")),
-            ("done operations, share of the time", percent("done_share")),
+            ("operations done, share of the time", percent("done_share")),
         ]);
         Ok(())
     }
 
-    /// The sentences in the order of the file: first columns, then second columns of pairs.
+    /// The sentences in file order; for pairs, all first columns, then all second columns.
     fn texts(&self, locator: &Locator) -> Result<Vec<String>> {
         if !self.corpus.is_empty() {
             let corpus = corpus(locator, &self.corpus)?;

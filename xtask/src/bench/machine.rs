@@ -1,13 +1,13 @@
-//! What this machine can do, and what this process has taken of it.
+//! The speed of this machine, and the peak memory of this process.
 
 use std::time::Instant;
 
 /// Rows and columns of the measured product.
 const SIZE: usize = 2048;
-/// Products of one measurement, after one to warm up.
+/// Timed products per measurement, after one warm-up product.
 const REPEATS: usize = 6;
 
-/// Rates of the `gemm` crate's f32 product of two 2048 x 2048 matrices with so many threads, in GFLOP/s.
+/// Speeds of the `gemm` crate's f32 product of two 2048 x 2048 matrices on `threads` threads, in GFLOP/s.
 pub(super) fn product_rates(threads: usize) -> Vec<f64> {
     let values = |step: usize| (0..SIZE * SIZE).map(|i| (i % step) as f32 / step as f32 - 0.5).collect();
     let (left, right): (Vec<f32>, Vec<f32>) = (values(101), values(103));
@@ -24,10 +24,10 @@ pub(super) fn product_rates(threads: usize) -> Vec<f64> {
 
 #[allow(unsafe_code)]
 fn product(out: &mut [f32], left: &[f32], right: &[f32], threads: usize) {
-    assert!([out.len(), left.len(), right.len()] == [SIZE * SIZE; 3], "the product's sizes are fixed");
+    assert!([out.len(), left.len(), right.len()] == [SIZE * SIZE; 3], "all matrices are SIZE x SIZE");
     let parallelism = if threads > 1 { gemm::Parallelism::Rayon(threads) } else { gemm::Parallelism::None };
     let (row, column) = (SIZE as isize, 1);
-    // SAFETY: all three matrices are SIZE x SIZE in row-major order, as was checked, and `out` overlaps no other.
+    // SAFETY: all three matrices are SIZE x SIZE (asserted above) in row-major order, and `out` overlaps neither input.
     unsafe {
         gemm::gemm(
             SIZE,
@@ -53,7 +53,7 @@ fn product(out: &mut [f32], left: &[f32], right: &[f32], threads: usize) {
     }
 }
 
-/// The most memory that this process has had so far, in MB; `None` where the system does not tell.
+/// Peak memory of this process so far, in MiB; `None` if the system does not report it.
 pub(super) fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,4 +1,4 @@
-//! `cargo xtask bench methods`: every recipe's steps beside SimCSE's, and what their passes alone would take.
+//! `cargo xtask bench methods`: the time per step of every recipe relative to SimCSE, and the cost of its passes alone.
 
 use std::num::NonZeroUsize;
 use std::time::Instant;
@@ -17,38 +17,38 @@ use serde_json::json;
 
 use super::{Subject, corpus, median, round};
 
-/// Time the steps of every recipe that trains
+/// Time optimization steps of every recipe that trains
 #[derive(Args)]
 pub(super) struct Methods {
     #[command(flatten)]
     subject: Subject,
-    /// Recipes [default: all that train]
+    /// Methods to time, separated by commas [default: all that train]
     #[arg(long = "methods", value_name = "METHODS", value_delimiter = ',', alias = "recipes")]
     chosen: Vec<String>,
-    /// Sentences of a batch
+    /// Sentences per batch
     #[arg(long, value_name = "N", default_value_t = 50, alias = "batch")]
     batch_size: usize,
-    /// Tokens that a sentence is cut to
+    /// Maximum tokens per sentence
     #[arg(long, default_value_t = 32)]
     max_length: usize,
-    /// Text files, one sentence a line, plain, zstd or gzip, or `demo` [default: `MICSE_DATA`'s, else `demo`]
+    /// Text files with one sentence per line (plain, zstd or gzip), or `demo` [default: MICSE_DATA, else demo]
     #[arg(long, num_args = 1..)]
     corpus: Vec<String>,
-    /// Steps that are timed, after two to warm up
+    /// Timed steps, after two warm-up steps
     #[arg(long, value_name = "N", default_value = "20")]
     steps: NonZeroUsize,
     #[command(flatten)]
     compute: ComputeOptions,
 }
 
-/// What all are compared with.
+/// The recipe that all others are compared with.
 const UNIT: &str = "simcse";
 const WARM_UP: usize = 2;
 
 /// A recipe's speed.
 struct Line {
     recipe: Recipe,
-    /// Median milliseconds of a step, tokenizing included.
+    /// Median milliseconds per step, including tokenizing.
     step: f64,
     sentences_per_s: f64,
 }
@@ -77,7 +77,7 @@ impl Methods {
             }
             let encoder = self.subject.encoder(&locator, &compute)?;
             let tokenizer = self.subject.tokenizer(&locator, encoder.config())?;
-            // Timing does not ask what the generator fills in.
+            // The timing does not depend on the tokens that the generator fills in.
             let head = MaskedLmHead::new(encoder.config(), Stream::new(48), &compute.device)?;
             let trainer = Trainer::new(recipe, 48, encoder, tokenizer, text.len(), &compute.device)?;
             let mut trainer = trainer.with_generator_head(head);
@@ -99,7 +99,7 @@ impl Methods {
                     print(&line.json(unit).to_string())?;
                 }
             } else {
-                eprintln!("{name}: {:.1} ms a step", 1e3 * step);
+                eprintln!("{name}: {:.1} ms per step", 1e3 * step);
             }
         }
         if !as_json {
@@ -125,7 +125,7 @@ impl Line {
 fn table(lines: &[Line]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["recipe", "ms a step", "sentences/s", "cost", "cost of passes"]);
+    table.set_header(["recipe", "ms per step", "sentences/s", "cost", "cost of passes"]);
     for line in lines {
         let unit = &lines[0];
         table.add_row([
@@ -140,11 +140,11 @@ fn table(lines: &[Line]) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     format!(
-        "cost: time of a step over that of {UNIT}; of passes: what the encoders' passes alone would give\n{table}"
+        "cost: time per step relative to {UNIT}; cost of passes: the same ratio for the encoder passes alone\n{table}"
     )
 }
 
-/// Passes through encoders at a step, in forward passes of the batch: a trained one counts three, a constant one one.
+/// Encoder passes per step, in forward passes of the batch: three for a trained pass, one for a constant pass.
 fn forward_passes(recipe: &Recipe) -> f64 {
     let mut passes = 0.0;
     let trained = |kind: Option<SecondKind>| if kind == Some(SecondKind::Trained) { 3.0 } else { 1.0 };
@@ -162,7 +162,7 @@ fn forward_passes(recipe: &Recipe) -> f64 {
         perturbed |= view.perturbation.is_some() && view.perturbation_by == PerturbationBy::ThisBatch;
     }
     if perturbed {
-        // The loss's gradient by the embeddings of every pass.
+        // The gradient of the loss with respect to the embeddings of every pass.
         passes += 3.0 * recipe.passes() as f64;
     }
     let own_view = recipe.views.iter().any(|view| view.tower == Tower::Momentum);

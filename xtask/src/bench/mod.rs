@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: how fast training and encoding are, beside what the processor could do.
+//! `cargo xtask bench`: the speed of training and encoding, compared with the limit of the CPU.
 //!
-//! The floor of a piece of work is the time that its matrix products would take at the rate that the `gemm`
-//! crate reaches on large f32 matrices, with the same threads, measured in the same run.
+//! The floor of a piece of work is the time that its matrix products would take at the speed of the `gemm` crate on
+//! large f32 matrices, with the same number of threads, measured in the same run.
 
 mod encode;
 mod machine;
@@ -47,8 +47,8 @@ impl Bench {
     }
 }
 
-/// Sizes of an encoder with random weights; the vocabulary has 30522 word pieces, the feed-forward layer four times
-/// the hidden size.
+/// Sizes of an encoder with random weights; the vocabulary has 30522 word pieces, and the feed-forward layer is four
+/// times as wide as the hidden size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Architecture {
     /// 2 layers, hidden size 128, 2 heads
@@ -73,16 +73,16 @@ impl Architecture {
     }
 }
 
-/// What is measured.
+/// The model to measure.
 #[derive(Args)]
 struct Subject {
-    /// An encoder with random weights [default: minilm]
+    /// Use an encoder of this size with random weights [default: minilm]
     #[arg(long, value_enum, conflicts_with = "model")]
     arch: Option<Architecture>,
-    /// A model folder or an id of the Hub instead, or `demo` for the shipped encoder
+    /// Use a model folder or Hub model ID instead, or `demo` for the shipped encoder
     #[arg(long)]
     model: Option<String>,
-    /// A folder with a tokenizer, or a vocab.txt [default: the model's, else `MICSE_DATA`/bert-base-uncased, else the
+    /// A folder with a tokenizer, or a vocab.txt [default: the model's, else MICSE_DATA/bert-base-uncased, else the
     /// shipped encoder's]
     #[arg(long)]
     tokenizer: Option<PathBuf>,
@@ -115,7 +115,7 @@ impl Subject {
         Ok(build_encoder(config, &mut weights, compute)?)
     }
 
-    /// The encoder with tokenizer and pooling; a folder's own pooling and length, else mean and the position limit.
+    /// The encoder with tokenizer and pooling; pooling and length from the folder, else mean and the position limit.
     fn sentence_model(&self, locator: &Locator, compute: &Compute) -> Result<SentenceModel<'static>> {
         match self.folder(locator)? {
             Some(folder) if self.tokenizer.is_none() => {
@@ -149,7 +149,7 @@ fn corpus(locator: &Locator, given: &[String]) -> Result<Corpus> {
     Ok(micse_cli::data::corpus(locator, given)?.place.open()?)
 }
 
-/// Median of the values, which need not be in order.
+/// Median of the values, in any order.
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -161,7 +161,7 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// Rounded for people and files.
+/// Rounded for output.
 fn round(value: f64, digits: i32) -> f64 {
     let scale = 10.0_f64.powi(digits);
     (value * scale).round() / scale

@@ -1,8 +1,8 @@
-//! `cargo xtask bench train`: optimization steps of a recipe, one after the other.
+//! `cargo xtask bench train`: consecutive optimization steps of a recipe.
 //!
-//! The clock covers everything of a step but tokenizing, which is told separately. An encoder with random
-//! weights takes the attention of its last four layers in pairs of layers, 150 samples a slice, so that the work
-//! is that of the common PyTorch implementations.
+//! The time covers the whole step except tokenizing, which is reported separately. With an encoder of random weights,
+//! AMI uses the attention of the last four layers in pairs of layers, with 150 samples per slice, to match the work of
+//! the common PyTorch implementations.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -23,38 +23,38 @@ use super::{Subject, corpus, machine, median, print_table, round};
 pub(super) struct Train {
     #[command(flatten)]
     subject: Subject,
-    /// A built-in recipe or a file.toml
+    /// Built-in recipe, or a TOML file
     #[arg(long, default_value = "ami-simcse")]
     recipe: String,
-    /// Sentences of a batch
+    /// Sentences per batch
     #[arg(long, value_name = "N", default_value_t = 50, alias = "batch")]
     batch_size: usize,
-    /// Tokens that a sentence is cut to
+    /// Maximum tokens per sentence
     #[arg(long, default_value_t = 32)]
     max_length: usize,
-    /// Text files, one sentence a line, plain, zstd or gzip, or `demo` [default: `MICSE_DATA`'s, else `demo`]
+    /// Text files with one sentence per line (plain, zstd or gzip), or `demo` [default: MICSE_DATA, else demo]
     #[arg(long, num_args = 1..)]
     corpus: Vec<String>,
-    /// Steps that are timed, after two to warm up
+    /// Timed steps, after two warm-up steps
     #[arg(long, default_value = "20")]
     steps: NonZeroUsize,
-    /// Encode batches in chunks of so many sentences
+    /// Encode N sentences at a time
     #[arg(long, value_name = "SENTENCES")]
     chunk: Option<NonZeroUsize>,
     #[command(flatten)]
     compute: ComputeOptions,
 }
 
-/// Steps before the clock counts.
+/// Untimed steps at the start.
 const WARM_UP: usize = 2;
 
-/// What the timed steps gave.
+/// Measurements of the timed steps.
 #[derive(Default)]
 struct Measured {
-    /// Seconds of each step without tokenizing.
+    /// Seconds per step, without tokenizing.
     seconds: Vec<f64>,
     parts: Vec<StepTimes>,
-    /// Tokens of both views of each step.
+    /// Tokens in all views of all steps.
     tokens: usize,
     sentences: usize,
     work: Work,
@@ -159,7 +159,7 @@ impl Train {
         let mut measured = Measured::default();
         let recipe = trainer.recipe().clone();
         let views = recipe.passes() as f64;
-        // A backward pass is two forward passes; in chunks there is one forward pass more.
+        // A backward pass costs two forward passes; chunks need one more forward pass.
         let passes = if self.chunk.is_some_and(|chunk| chunk.get() < self.batch_size) { 4.0 } else { 3.0 };
         for step in 0..WARM_UP + self.steps.get() {
             let numbers = trainer.batch_of(step);
@@ -187,7 +187,7 @@ impl Train {
     }
 }
 
-/// The report's lines for people.
+/// The report as a table for people.
 fn rows(report: &serde_json::Value) -> Vec<(&'static str, String)> {
     let number =
         |value: &serde_json::Value| value.as_f64().map_or_else(|| "unknown".to_owned(), |v| v.to_string());
@@ -198,19 +198,19 @@ fn rows(report: &serde_json::Value) -> Vec<(&'static str, String)> {
         ("encoder", text("encoder")),
         ("recipe", text("recipe")),
         ("engine", format!("{}, {}, {} threads", text("engine"), text("precision"), report["threads"])),
-        ("sentences a second", number(&report["sentences_per_s"])),
-        ("real tokens a second", number(&report["real_tokens_per_s"])),
-        ("ms a step (median)", number(&step["median"])),
-        ("ms a step (min to max)", format!("{} to {}", number(&step["min"]), number(&step["max"]))),
+        ("sentences per second", number(&report["sentences_per_s"])),
+        ("real tokens per second", number(&report["real_tokens_per_s"])),
+        ("ms per step (median)", number(&step["median"])),
+        ("ms per step (min to max)", format!("{} to {}", number(&step["min"]), number(&step["max"]))),
         ("  encode", number(&part["encode"])),
         ("  objectives", number(&part["objectives"])),
         ("  backward", number(&part["backward"])),
         ("  update", number(&part["update"])),
-        ("tokenizing, ms a step (not counted)", number(&report["tokenize_ms_per_step"])),
+        ("tokenizing, ms per step (not counted)", number(&report["tokenize_ms_per_step"])),
         ("outside the engine", percent("outside_engine_share")),
-        ("peak memory, MB", number(&report["peak_rss_mb"])),
+        ("peak memory, MiB", number(&report["peak_rss_mb"])),
         ("gemm f32, GFLOP/s", number(&report["gemm_gflops"])),
         ("floor, share of the step", percent("floor_share")),
-        ("done operations, share of the step", percent("done_share")),
+        ("operations done, share of the step", percent("done_share")),
     ]
 }

@@ -1,20 +1,20 @@
-//! How many operations passes take: a multiply-add counts as two.
+//! Operation counts of encoder passes; a multiply-add counts as two.
 
 use micse_model::{BertConfig, Pooling};
 
-/// Operations of some passes.
+/// Operations of one or more passes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Work {
-    /// Of the layers' weights on all tokens: `24 d^2` a token and layer in a forward pass where the feed-forward
-    /// layer is four times as wide, three times that with the backward pass.
+    /// Operations with the layers' weights on all tokens: `24 d^2` per token and layer in a forward pass if the
+    /// feed-forward layer is four times as wide; three times that with the backward pass.
     pub(super) floor: f64,
-    /// Those really done: with `[CLS]` pooling the last layer's output projection and feed-forward layer run for `[CLS]`
-    /// rows only; the attention's own products count.
+    /// Operations computed: with `[CLS]` pooling, the last layer's output projection and feed-forward layer run for
+    /// `[CLS]` rows only; includes the products of attention itself.
     pub(super) done: f64,
 }
 
 impl Work {
-    /// One forward pass over sentences of these lengths.
+    /// One forward pass over sentences of the given lengths.
     pub(super) fn forward(config: &BertConfig, pooling: Pooling, lengths: &[usize]) -> Self {
         let (d, inner) = (config.hidden_size as f64, config.intermediate_size as f64);
         let layers = config.num_hidden_layers as f64;
@@ -30,7 +30,7 @@ impl Work {
         }
     }
 
-    /// `times` passes of this kind; a backward pass is two forward passes.
+    /// `times` passes of this kind; a backward pass counts as two forward passes.
     pub(super) fn times(self, times: f64) -> Self {
         Self { floor: self.floor * times, done: self.done * times }
     }
@@ -50,9 +50,9 @@ mod tests {
         // 5 tokens, 2 layers: 24 * 64 * 5 * 2.
         let mean = Work::forward(&config, Pooling::Mean, &[3, 2]);
         assert_eq!(mean.floor, 24.0 * 64.0 * 5.0 * 2.0);
-        // QK^T and PV: 4 n^2 d a layer.
+        // QK^T and PV: 4 n^2 d per layer.
         assert_eq!(mean.done - mean.floor, 4.0 * (9.0 + 4.0) * 8.0 * 2.0);
-        // Three of five tokens are not `[CLS]`, and spare 9 d^2 in the last layer.
+        // Three of five tokens are not `[CLS]`; each saves 9 d^2 in the last layer.
         let cls = Work::forward(&config, Pooling::Cls, &[3, 2]);
         assert_eq!(mean.done - cls.done, 2.0 * 9.0 * 64.0 * 3.0);
         assert_eq!(cls.times(3.0).plus(mean).floor, 4.0 * mean.floor);

@@ -1,4 +1,4 @@
-//! `bert/`: the encoder's forward pass, with padding kept so that pad rows are compared too.
+//! `bert/`: the encoder's forward pass, with padding so that padded rows are compared too.
 
 use std::path::Path;
 
@@ -36,17 +36,17 @@ pub(super) fn check(dir: &Path, compute: &Compute, report: &mut Report) -> Resul
         &entries(&leaves.states[depth])?,
         &io.values("last_hidden_state")?,
     );
-    let maps = leaves.attention_maps.context("the encoder gave no attention maps")?;
+    let maps = leaves.attention_maps.context("the encoder returned no attention maps")?;
     report.value(FILE, "attentions", &entries(&maps)?, &io.values("attentions")?);
 
-    // Without padding: what training and evaluation compute.
+    // Without padding, as in training and evaluation.
     let packed = Batch::new(&sentences)?;
-    // A batch without padding has no pads to count.
+    // This pooling needs padding.
     for pooling in Pooling::ALL.into_iter().filter(|p| *p != Pooling::MeanWithPads) {
         let taps = Taps { pooled: Some(pooling), ..Taps::default() };
         let leaves = encoder.forward(&packed, &Pass { taps, ..Pass::default() })?;
         let name = format!("pooled_{}", pooling.name().replace('-', "_"));
-        let rows = leaves.pooled.context("the encoder gave no pooled rows")?;
+        let rows = leaves.pooled.context("the encoder returned no pooled rows")?;
         report.value(FILE, &name, &entries(&rows)?, &io.values(&name)?);
     }
     Ok(())

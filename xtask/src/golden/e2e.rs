@@ -90,9 +90,9 @@ fn compare(
 ) -> Result<()> {
     let floor = 1e-3 * want.largest(|_| true)?;
     let mut named = gradients(encoder, store, "")?;
-    // The reference calls the head's linear layer so.
+    // The name of the head's linear layer in the reference.
     named.extend(gradients(head, store, "mlp.dense")?);
-    // Every reference tensor is compared: one that this project does not know must not pass unseen.
+    // Compare every reference tensor: a tensor unknown to micse must not pass unnoticed.
     for name in want.names() {
         let got = named.iter().find(|(n, _)| n == name).map(|(_, gradient)| entries(gradient)).transpose()?;
         report.compare(file, name, &got.unwrap_or_default(), &want.values(name)?, floor, GRADIENT);

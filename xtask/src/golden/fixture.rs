@@ -33,7 +33,7 @@ impl Fixture {
         Ok(self.tensor(name)?.flatten_all()?.to_vec1()?)
     }
 
-    /// The largest absolute entry over tensors chosen by name.
+    /// The largest absolute entry of the tensors selected by name.
     pub(super) fn largest(&self, chosen: impl Fn(&str) -> bool) -> Result<f64> {
         let mut largest = 0.0_f64;
         for name in self.names().filter(|name| chosen(name)) {
@@ -42,12 +42,13 @@ impl Fixture {
         Ok(largest)
     }
 
-    /// Token ids `[B, n]` cut to the lengths of `attention_mask`.
+    /// Sentence lengths, from `attention_mask`.
     pub(super) fn lengths(&self) -> Result<Vec<usize>> {
         let mask = self.tensor("attention_mask")?.to_vec2::<i64>()?;
         Ok(mask.iter().map(|row| row.iter().sum::<i64>() as usize).collect())
     }
 
+    /// Token IDs `[B, n]`, truncated to the lengths in `attention_mask`.
     pub(super) fn sentences(&self, ids: &str) -> Result<Vec<Vec<u32>>> {
         let ids = self.tensor(ids)?.to_vec2::<i64>()?;
         let cut = |(row, length): (&Vec<i64>, usize)| row[..length].iter().map(|&id| id as u32).collect();
@@ -55,7 +56,7 @@ impl Fixture {
     }
 }
 
-/// All entries of a tensor in f64.
+/// All entries of a tensor, as f64.
 pub(super) fn entries(tensor: &Tensor) -> Result<Vec<f64>> {
     Ok(tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
 }

@@ -1,4 +1,4 @@
-//! `losses/`: `InfoNCE` in three forms, AMI of the paper and of the published code.
+//! `losses/`: `InfoNCE` in three forms, AMI as in the paper and as in the released code.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(super) fn check(dir: &Path, report: &mut Report) -> Result<()> {
     published(&Fixture::open(&dir.join("losses/ami_published.safetensors"))?, report)
 }
 
-/// Compares the gradients of `loss` with respect to `inputs`, each with the reference tensor of the name beside it.
+/// Compares the gradients of `loss` with respect to `inputs` with the reference tensors named next to them.
 fn gradients(
     file: &'static str,
     fixture: &Fixture,
@@ -77,7 +77,7 @@ fn ami(fixture: &Fixture, report: &mut Report) -> Result<()> {
                 let name = format!("{kind}_rho");
                 report.value(FILE, &name, &entries(&rows.rho)?, &fixture.values(&name)?);
             }
-            // The reference has the mean; the loss is its negative.
+            // The reference contains the mean; the loss is its negative.
             let mean = ami_loss(&x, &y, &selection, form)?.neg()?;
             let name = format!("{kind}_mean_{key}");
             report.value(FILE, &name, &entries(&mean)?, &fixture.values(&name)?);
@@ -88,7 +88,7 @@ fn ami(fixture: &Fixture, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// The published code's variant: rows `(b H + h) 2 + m`, columns `(j n + t) n + z` of the layers m, m+2, ...
+/// The released code's variant: rows `(b H + h) 2 + m`, columns `(j n + t) n + z` of the layers m, m+2, ...
 fn published(fixture: &Fixture, report: &mut Report) -> Result<()> {
     const FILE: &str = "losses/ami_published";
     let (w1, w2) = (Var::from_tensor(fixture.tensor("w1")?)?, Var::from_tensor(fixture.tensor("w2")?)?);

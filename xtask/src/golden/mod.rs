@@ -1,10 +1,10 @@
 //! `cargo xtask golden DIR`: recomputes a folder of reference values and prints the largest error of every
 //! tensor.
 //!
-//! The error of a tensor is `max|a - b| / max(max|b|, floor)`. The floor keeps tensors that are zero up to
-//! rounding (key biases) from being judged by their noise: for gradients it is a thousandth of the largest
-//! gradient entry in the file, for activations that are all zero it is 1. Tolerances: 1e-5 for activations
-//! and losses, 1e-4 for gradients.
+//! The error of a tensor is `max|a - b| / max(max|b|, floor)`. The floor prevents tensors that are zero up to
+//! rounding (key biases) from being judged by their noise. For gradients it is a thousandth of the largest gradient
+//! entry in the file; for activations that are all zero it is 1. Tolerances: 1e-5 for activations and losses, 1e-4
+//! for gradients.
 
 mod bert;
 mod e2e;
@@ -25,21 +25,21 @@ use micse_cli::{print, print_json};
 use micse_model::Compute;
 use serde::Serialize;
 
-/// Recompute a folder of reference values; exit 1 if one is out of tolerance
+/// Recompute reference values; exit with 1 if any is out of tolerance
 #[derive(Args)]
 pub(crate) struct Golden {
-    /// The folder, with any of bert/ losses/ e2e/ optim/ stats/ tokenizer/
+    /// Folder with any of bert/, losses/, e2e/, optim/, stats/, tokenizer/
     dir: PathBuf,
     #[command(flatten)]
     engine: EngineOptions,
-    /// Print every tensor, not the largest error of each file only
+    /// Print every tensor, not only the worst tensor of each file
     #[arg(long)]
     all: bool,
 }
 
-/// The tolerance of activations and losses.
+/// Tolerance for activations and losses.
 const VALUE: f64 = 1e-5;
-/// The tolerance of gradients.
+/// Tolerance for gradients.
 const GRADIENT: f64 = 1e-4;
 
 /// One compared tensor.
@@ -53,7 +53,7 @@ struct Check {
 }
 
 impl Check {
-    /// How much of the tolerance the error takes.
+    /// The error as a share of the tolerance.
     fn share(&self) -> f64 {
         if self.error == 0.0 { 0.0 } else { self.error / self.tolerance }
     }
@@ -74,7 +74,7 @@ struct Report {
 }
 
 impl Report {
-    /// Compares computed entries with the reference's, in the error measure of this module.
+    /// Compares computed entries with reference entries, by the error measure of this module.
     fn compare(
         &mut self,
         file: &'static str,
@@ -104,7 +104,7 @@ impl Report {
         });
     }
 
-    /// A value: activation or loss.
+    /// Compares a value: an activation or a loss.
     fn value(&mut self, file: &'static str, tensor: &str, got: &[f64], want: &[f64]) {
         self.compare(file, tensor, got, want, 0.0, VALUE);
     }
@@ -132,7 +132,7 @@ impl Golden {
         }
         ensure!(
             !report.checks.is_empty(),
-            "{}: none of the reference files is in this folder",
+            "{}: no reference files in this folder; pass tests/fixtures/golden",
             self.dir.display()
         );
         let failed = report.checks.iter().filter(|c| c.failed()).count();

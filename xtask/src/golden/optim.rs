@@ -1,8 +1,8 @@
 //! `optim/`: clipping, `AdamW`, the moving average, the schedule.
 //!
-//! Parameters after each step are compared as they are, at 1e-6. The change from the start is compared on
-//! its own only where it is large against the parameters' last bit (rate 0.01), at 1e-5; at small rates it
-//! is compared as start + change.
+//! Parameters after each step are compared directly, at 1e-6. The change from the start is compared on its own, at
+//! 1e-5, only if it is large compared with the parameters' last bit (learning rate 0.01). At small learning rates,
+//! start + change is compared instead.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ pub(super) fn check(dir: &Path, report: &mut Report) -> Result<()> {
 fn parameters(fixture: &Fixture, prefix: &str) -> Result<ParameterSet> {
     let mut set = ParameterSet::new();
     for name in NAMES {
-        // All in the group of weights: the reference decays all three.
+        // All three are in the weight group, because the reference decays all of them.
         set.add(name, Group::Weight, &fixture.tensor(&format!("{prefix}.{name}"))?.to_dtype(DType::F32)?)?;
     }
     Ok(set)
@@ -48,13 +48,16 @@ fn record(set: &ParameterSet, into: &mut [Vec<f64>; 3]) -> Result<()> {
 
 fn adamw(fixture: &Fixture, run: &str, report: &mut Report) -> Result<()> {
     const FILE: &str = "optim/adamw";
-    let (lr, wd) = run.trim_start_matches("lr").split_once("_wd").context("a run's name is lrLR_wdWD")?;
+    let (lr, wd) = run
+        .trim_start_matches("lr")
+        .split_once("_wd")
+        .context("expected a run name of the form lrLR_wdWD")?;
     let (lr, wd): (f64, f64) = (lr.parse()?, wd.parse()?);
     let mut set = parameters(fixture, "start")?;
     let steps = fixture.tensor("grad.w")?.dim(0)?;
     let (mut norms, mut after) = (Vec::new(), [const { Vec::new() }; 3]);
     for step in 1..=steps {
-        // The gradient of sum(p g) with respect to p is g: this way it passes through autograd as in training.
+        // The gradient of sum(p g) with respect to p is g, so the gradients pass through autograd as in training.
         let mut sum = Tensor::zeros((), DType::F32, &candle_core::Device::Cpu)?;
         for ((_, value), name) in set.iter().zip(NAMES) {
             let gradient = fixture.tensor(&format!("grad.{name}"))?.get(step - 1)?;

@@ -1,4 +1,4 @@
-//! `tokenizer/`: WordPiece ids, which must be equal.
+//! `tokenizer/`: WordPiece IDs, which must match exactly.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ struct Case {
     ids: Vec<u32>,
 }
 
-/// The length that the reference cuts at.
+/// The maximum length of the reference.
 const MAX_LENGTH: usize = 32;
 
 pub(super) fn check(dir: &Path, report: &mut Report) -> Result<()> {
@@ -22,7 +22,7 @@ pub(super) fn check(dir: &Path, report: &mut Report) -> Result<()> {
     let data = std::env::var_os("MICSE_DATA").map(|d| Path::new(&d).join("bert-base-uncased/vocab.txt"));
     let Some(vocab) = std::iter::once(own).chain(data).find(|path| path.is_file()) else {
         report.skipped.push(
-            "tokenizer/: the folder has no vocab.txt, and MICSE_DATA with bert-base-uncased/vocab.txt is not set"
+            "tokenizer/: no vocab.txt in the folder; set MICSE_DATA to a folder with bert-base-uncased/vocab.txt"
                 .into(),
         );
         return Ok(());

@@ -7,7 +7,7 @@ use micse_train::recipe::{
     View,
 };
 
-/// The views, copies of one kind once.
+/// The views; copies of the same kind are listed once.
 pub(super) fn views(r: &Recipe) -> String {
     if r.views.is_empty() {
         return "none".into();
@@ -19,7 +19,7 @@ pub(super) fn views(r: &Recipe) -> String {
 fn view(v: &View) -> String {
     let mut parts = Vec::new();
     if let Some(pairs) = v.pairs {
-        parts.push(format!("1 in {} the same sentence, else another", pairs.negatives + 1));
+        parts.push(format!("the same sentence for 1 in {}, otherwise a different one", pairs.negatives + 1));
     }
     if let Some(op) = &v.text {
         parts.push(op.name().to_owned());
@@ -31,8 +31,8 @@ fn view(v: &View) -> String {
         parts.push("drawn once".into());
     }
     match v.cut_off {
-        Some(CutOff::Features(rate)) => parts.push(format!("features cut off {rate}")),
-        Some(CutOff::Tokens(rate)) => parts.push(format!("tokens cut off {rate}")),
+        Some(CutOff::Features(rate)) => parts.push(format!("feature cut-off {rate}")),
+        Some(CutOff::Tokens(rate)) => parts.push(format!("token cut-off {rate}")),
         None => {}
     }
     if v.positions == Positions::Shuffled {
@@ -41,7 +41,7 @@ fn view(v: &View) -> String {
     if let Some(epsilon) = v.perturbation {
         let of = match v.perturbation_by {
             PerturbationBy::ThisBatch => "",
-            PerturbationBy::BatchBefore => " by the batch before",
+            PerturbationBy::BatchBefore => " from the previous batch",
         };
         parts.push(format!("FGSM {epsilon:e}{of}"));
     }
@@ -56,7 +56,7 @@ fn view(v: &View) -> String {
     if v.copies > 1 { format!("{} x ({text})", v.copies) } else { text }
 }
 
-/// What stands beside the encoder.
+/// The networks besides the encoder.
 pub(super) fn networks(r: &Recipe) -> String {
     let mut parts = Vec::new();
     let list = |layers: Vec<micse_model::HeadLayer>| {
@@ -85,7 +85,7 @@ pub(super) fn networks(r: &Recipe) -> String {
     }
     if let Some(m) = r.momentum {
         let ramp = if m.ramp_steps > 0 { format!(" to 1 in {} steps", m.ramp_steps) } else { String::new() };
-        let open = if m.stop_gradient { "" } else { ", with its gradient" };
+        let open = if m.stop_gradient { "" } else { ", with gradient" };
         parts.push(format!("momentum copy (decay {}{ramp}){open}, queue of {}", m.decay, m.queue));
     }
     if r.replaced_tokens().is_some() {
@@ -93,8 +93,9 @@ pub(super) fn networks(r: &Recipe) -> String {
     }
     match &r.post {
         Some(Post::Whitening { components }) => {
-            parts
-                .push(components.map_or_else(|| "whitening".into(), |k| format!("whitening to {k} columns")));
+            parts.push(
+                components.map_or_else(|| "whitening".into(), |k| format!("whitening to {k} dimensions")),
+            );
         }
         Some(Post::Flow { steps, .. }) => parts.push(format!("flow, fitted in {steps} steps")),
         None => {}
@@ -120,7 +121,7 @@ pub(super) fn terms(r: &Recipe) -> String {
     r.objectives.iter().map(term).collect::<Vec<_>>().join(" + ")
 }
 
-/// Pooling in training and at test, once where they are the same.
+/// Pooling in training and at test; only one if they are the same.
 pub(super) fn pooling(r: &Recipe) -> String {
     if r.pooling.train == r.pooling.test {
         r.pooling.test.to_string()
@@ -129,7 +130,7 @@ pub(super) fn pooling(r: &Recipe) -> String {
     }
 }
 
-/// Optimizer, rate, batch, steps, length, selection.
+/// Optimizer, learning rate, batch, steps, length, selection.
 pub(super) fn training(r: &Recipe) -> Vec<String> {
     if r.steps == 0 {
         let none = || "-".to_owned();
@@ -143,7 +144,7 @@ pub(super) fn training(r: &Recipe) -> Vec<String> {
     };
     let mut rule = vec![kind.to_owned()];
     if o.weight_decay > 0.0 {
-        rule.push(format!("decay {}", o.weight_decay));
+        rule.push(format!("weight decay {}", o.weight_decay));
     }
     if o.kind == OptimizerKind::Adamw && !o.bias_correction {
         rule.push("no bias correction".into());
@@ -152,15 +153,16 @@ pub(super) fn training(r: &Recipe) -> Vec<String> {
         if group.frozen {
             format!("{} frozen", group.matches)
         } else {
-            format!("{} x {}", group.matches, group.lr_factor)
+            format!("{} learning rate x {}", group.matches, group.lr_factor)
         }
     }));
     let schedule = match o.schedule {
         Schedule::Linear => "linear to 0",
         Schedule::Constant => "constant",
-        Schedule::Milestones => "in steps",
+        Schedule::Milestones => "stepwise",
     };
-    let warmup = if o.warmup_steps > 0 { format!(", {} steps up", o.warmup_steps) } else { String::new() };
+    let warmup =
+        if o.warmup_steps > 0 { format!(", {} warm-up steps", o.warmup_steps) } else { String::new() };
     let selected = match r.select {
         Select::Last => "last step".to_owned(),
         Select::StsbDev => format!("STS-B dev every {} steps", r.eval_every),

@@ -1,4 +1,4 @@
-//! `cargo xtask methods`: the page on the built-in recipes, written from the recipes.
+//! `cargo xtask methods`: generates the page on the built-in recipes.
 
 mod describe;
 
@@ -11,13 +11,13 @@ use micse_files::write_whole;
 use micse_train::Recipe;
 use micse_train::recipe::names;
 
-/// Write docs/methods.md from the recipes
+/// Generate docs/methods.md from the recipes
 #[derive(Args)]
 pub(crate) struct Methods {
-    /// Write nothing; fail if the page is not that of the recipes
+    /// Write nothing; fail if the page is out of date
     #[arg(long)]
     check: bool,
-    /// The page
+    /// The page to write or check
     #[arg(long, default_value = "docs/methods.md")]
     page: PathBuf,
 }
@@ -27,14 +27,14 @@ impl Methods {
         let page = page()?;
         if !self.check {
             write_whole(&self.page, page.as_bytes())?;
-            println!("{} recipes are described in {}", names().len(), self.page.display());
+            println!("described {} recipes in {}", names().len(), self.page.display());
             return Ok(());
         }
         let there =
             std::fs::read_to_string(&self.page).with_context(|| format!("{}", self.page.display()))?;
         if there != page {
             bail!(
-                "{} is not what the recipes say; write it anew by `cargo xtask methods`",
+                "{} does not match the recipes; run `cargo xtask methods` to update it",
                 self.page.display()
             );
         }
@@ -45,7 +45,7 @@ impl Methods {
 fn page() -> Result<String> {
     let recipes = names().into_iter().map(|name| Recipe::load(name, &[])).collect::<Result<Vec<_>, _>>()?;
     let mut text = include_str!("intro.md").to_owned();
-    text.push_str("## What each is\n\n");
+    text.push_str("## Structure\n\n");
     text.push_str("| recipe | views | networks | terms | pooling (train, test) |\n|---|---|---|---|---|\n");
     for r in &recipes {
         line(
@@ -59,8 +59,8 @@ fn page() -> Result<String> {
             ],
         );
     }
-    text.push_str("\n## How each is trained\n\n");
-    text.push_str("| recipe | optimizer | learning rate | batch | steps | tokens | selected here on | its source's text | its source's selection |\n");
+    text.push_str("\n## Training\n\n");
+    text.push_str("| recipe | optimizer | learning rate | batch | steps | tokens | selected on | source's corpus | source's selection |\n");
     text.push_str("|---|---|---|---:|---:|---:|---|---|---|\n");
     for r in &recipes {
         let mut cells = vec![code(&r.name)];
@@ -68,7 +68,7 @@ fn page() -> Result<String> {
         cells.extend([r.published.text.clone(), r.published.selection.clone()]);
         line(&mut text, &cells);
     }
-    text.push_str("\n## Sources, and what is different here\n\n");
+    text.push_str("\n## Sources and differences from them\n\n");
     for r in &recipes {
         // Writing into a String cannot fail.
         let _ = write!(text, "- {}: {}.", code(&r.name), r.source);
@@ -100,6 +100,8 @@ mod tests {
     #[test]
     fn the_page_is_that_of_the_recipes() {
         let page = micse_tests::root().join("docs/methods.md");
-        Methods { check: true, page }.run().expect("docs/methods.md as `cargo xtask methods` writes it");
+        Methods { check: true, page }
+            .run()
+            .expect("docs/methods.md matches the output of `cargo xtask methods`");
     }
 }

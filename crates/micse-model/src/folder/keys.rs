@@ -1,37 +1,37 @@
-//! Every key of a model folder's files that is known here, and what becomes of it. docs/model-folders.md shows the table.
+//! Every known key of a model folder's files, and how it is handled. docs/model-folders.md shows the table.
 
-/// What becomes of a key.
+/// How a key is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Treatment {
-    /// It is followed.
+    /// Its value is applied.
     Honoured,
-    /// It changes no embedding.
+    /// It does not affect embeddings.
     WithoutEffect,
-    /// Another value than the usual one is an error.
+    /// Any value other than the usual one is an error.
     Refused,
 }
 
 impl Treatment {
-    /// The word in tables.
+    /// The word used in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Honoured => "honoured",
             Self::WithoutEffect => "no effect",
-            Self::Refused => "refused",
+            Self::Refused => "rejected",
         }
     }
 }
 
-/// Keys of one file that are treated alike.
+/// Keys of one file that are handled in the same way.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownKeys {
     /// The file.
     pub file: &'static str,
     /// Its keys.
     pub keys: &'static [&'static str],
-    /// What becomes of them.
+    /// How they are handled.
     pub treatment: Treatment,
-    /// How, or why.
+    /// Details, or the reason.
     pub how: &'static str,
 }
 
@@ -47,7 +47,7 @@ const fn keys(
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const TOKENIZER: &str = "tokenizer_config.json";
 pub(super) const TRANSFORMER: &str = "sentence_bert_config.json";
-/// The library's file of prompts and further settings.
+/// sentence-transformers' file with prompts and other settings.
 pub(crate) const SETTINGS: &str = "config_sentence_transformers.json";
 pub(super) const MODULES: &str = "modules.json";
 pub(super) const POOLING: &str = "1_Pooling/config.json";
@@ -58,7 +58,7 @@ pub(super) const DROPOUT: &str = "N_Dropout/config.json";
 
 use Treatment::{Honoured, Refused, WithoutEffect};
 
-/// All known keys. `tokenizer.json` has sections instead: see the documentation of [`crate::Tokenizer::load`].
+/// All known keys. For the sections of `tokenizer.json`, see [`crate::Tokenizer::load`].
 pub const KNOWN_KEYS: &[KnownKeys] = &[
     keys(
         CONFIG,
@@ -82,13 +82,13 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
         ],
         "sizes and constants of the encoder",
     ),
-    keys(CONFIG, Honoured, &["pad_token_id"], "RoBERTa's families count positions from the row after it"),
     keys(
         CONFIG,
         Honoured,
-        &["tokenizer_class"],
-        "the tokenizer's class, where tokenizer_config.json names none",
+        &["pad_token_id"],
+        "in RoBERTa and XLM-RoBERTa, positions start at the row after it",
     ),
+    keys(CONFIG, Honoured, &["tokenizer_class"], "the tokenizer class, if tokenizer_config.json names none"),
     keys(CONFIG, Refused, &["position_embedding_type"], "only `absolute` is supported"),
     keys(
         CONFIG,
@@ -100,16 +100,16 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
         CONFIG,
         Refused,
         &["relative_attention_num_buckets"],
-        "MPNet's 32 are constants of the library's code",
+        "only MPNet's 32, a constant in transformers, is supported",
     ),
     keys(CONFIG, Refused, &["quantization_config"], "quantised weights are not supported"),
-    keys(CONFIG, Refused, &["pruned_heads"], "missing heads are not supported"),
+    keys(CONFIG, Refused, &["pruned_heads"], "pruned heads are not supported"),
     keys(CONFIG, Refused, &["adapters"], "adapter weights are not supported"),
     keys(
         CONFIG,
         WithoutEffect,
         &["dtype", "torch_dtype"],
-        "weights are computed with in f32, whatever they are stored in; transformers 5 computes in this precision",
+        "computation is in f32, whatever the storage type; transformers 5 computes in this type",
     ),
     keys(
         CONFIG,
@@ -126,13 +126,13 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
             "gradient_checkpointing",
             "layerdrop",
         ],
-        "training in other libraries; recipes decide dropout here",
+        "used for training in other libraries; here recipes set dropout",
     ),
     keys(
         CONFIG,
         WithoutEffect,
         &["sinusoidal_pos_embds"],
-        "how the position table began; it is among the weights",
+        "how the position table was initialized; the table itself is part of the weights",
     ),
     keys(
         CONFIG,
@@ -178,25 +178,25 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
             "pre_trained",
             "structure",
         ],
-        "heads, generation, names, how the weights came about",
+        "heads, generation, names, origin of the weights",
     ),
     keys(
         TOKENIZER,
         Honoured,
         &["tokenizer_class"],
-        "the class that builds the pipeline; classes with another pipeline are refused",
+        "the class that builds the pipeline; classes with a different pipeline are rejected",
     ),
     keys(
         TOKENIZER,
         Honoured,
         &["do_lower_case", "strip_accents", "tokenize_chinese_chars"],
-        "BERT's and MPNet's classes: they win over tokenizer.json (absent: true, null, true)",
+        "for BERT and MPNet classes; override tokenizer.json (defaults: true, null, true)",
     ),
     keys(
         TOKENIZER,
         Honoured,
         &["add_prefix_space"],
-        "RoBERTa's and XLM-RoBERTa's classes: it wins over tokenizer.json (absent: false, true)",
+        "for RoBERTa and XLM-RoBERTa classes; overrides tokenizer.json (defaults: false, true)",
     ),
     keys(
         TOKENIZER,
@@ -213,36 +213,41 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
             "extra_special_tokens",
             "added_tokens_decoder",
         ],
-        "special and added tokens, with their flags; added_tokens_decoder decides alone where it is",
+        "special and added tokens, with their flags; if added_tokens_decoder is present, only it counts",
     ),
-    keys(TOKENIZER, Honoured, &["split_special_tokens"], "special tokens in a text are split like words"),
+    keys(
+        TOKENIZER,
+        Honoured,
+        &["split_special_tokens"],
+        "whether special tokens in the text are split like words",
+    ),
     keys(
         TOKENIZER,
         Honoured,
         &["model_max_length", "max_len"],
-        "the limit of tokens, where there is no max_seq_length",
+        "the token limit, if max_seq_length is absent",
     ),
     keys(
         TOKENIZER,
         Honoured,
         &["truncation_side"],
-        "which end a long sentence loses (absent: that of tokenizer.json)",
+        "the end at which long sentences are truncated (default: that of tokenizer.json)",
     ),
     keys(
         TOKENIZER,
         Refused,
         &["padding_side"],
-        "left, for BERT and DistilBERT: a sentence's positions would depend on its batch",
+        "left, for BERT and DistilBERT: positions in a sentence would depend on the batch",
     ),
     keys(
         TOKENIZER,
         Refused,
         &["model_input_names"],
-        "token_type_ids, where tokenizer.json gives a sentence types other than 0",
+        "token_type_ids, if tokenizer.json assigns types other than 0",
     ),
-    keys(TOKENIZER, Refused, &["chat_template"], "without a modules.json; beside one it has no effect"),
-    keys(TOKENIZER, WithoutEffect, &["pad_to_multiple_of", "pad_token_type_id"], "there is no padding here"),
-    keys(TOKENIZER, WithoutEffect, &["trim_offsets", "return_offsets_mapping"], "offsets, not ids"),
+    keys(TOKENIZER, Refused, &["chat_template"], "without a modules.json; with one it has no effect"),
+    keys(TOKENIZER, WithoutEffect, &["pad_to_multiple_of", "pad_token_type_id"], "micse does not pad"),
+    keys(TOKENIZER, WithoutEffect, &["trim_offsets", "return_offsets_mapping"], "affect offsets, not IDs"),
     keys(
         TOKENIZER,
         WithoutEffect,
@@ -280,10 +285,10 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
             "full_tokenizer_file",
             "init_inputs",
         ],
-        "no class that is supported reads it",
+        "no supported class reads them",
     ),
-    keys(TRANSFORMER, Honoured, &["max_seq_length"], "the limit of tokens"),
-    keys(TRANSFORMER, Honoured, &["do_lower_case"], "lower-casing in front of the tokenizer"),
+    keys(TRANSFORMER, Honoured, &["max_seq_length"], "the token limit"),
+    keys(TRANSFORMER, Honoured, &["do_lower_case"], "lower-casing before the tokenizer"),
     keys(
         TRANSFORMER,
         Refused,
@@ -296,7 +301,7 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
             "config_kwargs",
             "processing_kwargs",
         ],
-        "arguments for other libraries; empty ones are accepted",
+        "arguments for other libraries; only empty ones are accepted",
     ),
     keys(
         TRANSFORMER,
@@ -308,32 +313,37 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
         TRANSFORMER,
         Refused,
         &["transformer_task", "modality_config", "module_output_name"],
-        "only token states of a text are supported",
+        "only token states of text are supported",
     ),
-    keys(TRANSFORMER, WithoutEffect, &["unpad_inputs", "backend", "cache_dir"], "how, not what, is computed"),
+    keys(
+        TRANSFORMER,
+        WithoutEffect,
+        &["unpad_inputs", "backend", "cache_dir"],
+        "affect how embeddings are computed, not their values",
+    ),
     keys(
         SETTINGS,
         Honoured,
         &["prompts", "default_prompt_name"],
-        "the default prompt goes before every sentence; query and document are empty unless given",
+        "the default prompt is prepended to every sentence; query and document are empty unless set",
     ),
-    keys(SETTINGS, Honoured, &["truncate_dim"], "entries of an embedding that are kept, after all modules"),
+    keys(SETTINGS, Honoured, &["truncate_dim"], "the number of embedding entries to keep, after all modules"),
     keys(SETTINGS, Refused, &["model_type"], "only SentenceTransformer is supported"),
     keys(
         SETTINGS,
         WithoutEffect,
         &["similarity_fn_name"],
-        "similarity here is the cosine, and another one is reported; the key stays in what is exported",
+        "similarity is always the cosine; a different value is reported, and kept on export",
     ),
     keys(SETTINGS, WithoutEffect, &["__version__", "requirements"], "versions of other libraries"),
-    keys(MODULES, Honoured, &["type", "path"], "which parts follow each other, in the order of the file"),
-    keys(MODULES, Refused, &["name"], "the same name twice"),
-    keys(MODULES, WithoutEffect, &["idx", "kwargs"], "the library goes by the order too"),
+    keys(MODULES, Honoured, &["type", "path"], "the modules, in the order of the file"),
+    keys(MODULES, Refused, &["name"], "duplicate names are not supported"),
+    keys(MODULES, WithoutEffect, &["idx", "kwargs"], "sentence-transformers uses the order of the file too"),
     keys(
         POOLING,
         Honoured,
         &["pooling_mode", "pooling_mode_cls_token", "pooling_mode_mean_tokens"],
-        "cls or mean; --pooling replaces it",
+        "cls or mean; --pooling overrides it",
     ),
     keys(
         POOLING,
@@ -346,18 +356,18 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
         ],
         "not supported when true",
     ),
-    keys(POOLING, Honoured, &["include_prompt"], "false: the pooling skips the prompt's tokens, and [CLS]"),
+    keys(POOLING, Honoured, &["include_prompt"], "if false, pooling skips the prompt tokens and [CLS]"),
     keys(
         POOLING,
         WithoutEffect,
         &["word_embedding_dimension", "embedding_dimension"],
-        "the encoder's hidden size holds",
+        "the encoder's hidden size is used",
     ),
     keys(
         DENSE,
         Honoured,
         &["in_features", "out_features", "bias", "activation_function", "use_residual"],
-        "a linear layer; Identity, Tanh, ReLU, GELU, Sigmoid, SiLU and LeakyReLU, others are refused",
+        "a linear layer with Identity, Tanh, ReLU, GELU, Sigmoid, SiLU or LeakyReLU; other activations are rejected",
     ),
     keys(
         DENSE,
@@ -372,5 +382,5 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
         "only sentence_embedding is supported",
     ),
     keys(LAYER_NORM, Honoured, &["dimension"], "a LayerNorm with epsilon 1e-5"),
-    keys(DROPOUT, WithoutEffect, &["dropout"], "acts in training alone"),
+    keys(DROPOUT, WithoutEffect, &["dropout"], "active in training only"),
 ];

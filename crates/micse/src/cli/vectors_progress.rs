@@ -13,7 +13,7 @@ pub(super) struct VectorsProgress {
     epochs: usize,
     /// The part shown last: reading, counting or training.
     part: usize,
-    /// When each of them began.
+    /// The start of each part.
     began: [Option<Instant>; 3],
     read: usize,
     kept: usize,
@@ -70,12 +70,12 @@ impl VectorsProgress {
         }
     }
 
-    /// What was done, and how fast.
+    /// A summary of the work and its speed.
     pub(super) fn finish(self) -> String {
         let [reading, counting, training] = [0, 1, 2].map(|part| self.seconds(part));
         format!(
-            "{:.1} million tokens read in {reading:.1} s ({:.2} million/s), {:.1} million kept and counted in \
-             {counting:.1} s ({:.2} million/s), {} epochs of {:.1} million pairs in {training:.1} s \
+            "read {:.1} million tokens in {reading:.1} s ({:.2} million/s), counted the {:.1} million kept in \
+             {counting:.1} s ({:.2} million/s), trained {} epochs of {:.1} million pairs in {training:.1} s \
              ({:.2} million/s), loss {:.4}",
             millions(self.read),
             millions(self.read) / reading,
@@ -88,7 +88,7 @@ impl VectorsProgress {
         )
     }
 
-    /// How long a part took, or takes so far.
+    /// The duration of a part, or its duration so far.
     fn seconds(&self, part: usize) -> f64 {
         let ended = self.began.get(part + 1).copied().flatten().unwrap_or_else(Instant::now);
         let time = self.began[part].map_or(Duration::ZERO, |began| ended.duration_since(began));
