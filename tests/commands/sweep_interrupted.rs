@@ -90,7 +90,7 @@ fn twenty_kills_at_random_moments_change_nothing() {
             );
             std::thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(Duration::from_millis(draws.below(20).into()));
+        std::thread::sleep(Duration::from_millis(draws.below(20)));
         assert!(sweep.try_wait().expect("its state").is_none(), "kill {kill} found no running sweep");
         signal("KILL", &format!("-{}", sweep.id()));
         sweep.wait().expect("its end");

@@ -83,13 +83,13 @@ impl Dependencies {
             others.len(),
             self.rules.display()
         );
-        checked("libraries without what only commands need", floors::misplaced()?)?;
-        checked("one build of third-party crates for all documented commands", units::built_twice()?)
+        checked("libraries without what only commands need", &floors::misplaced()?)?;
+        checked("one build of third-party crates for all documented commands", &units::built_twice()?)
     }
 }
 
 /// Prints a rule that holds; its violations are an error.
-fn checked(rule: &str, problems: Vec<String>) -> Result<()> {
+fn checked(rule: &str, problems: &[String]) -> Result<()> {
     if problems.is_empty() {
         println!("{rule}: yes");
         return Ok(());

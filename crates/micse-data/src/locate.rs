@@ -29,7 +29,6 @@ pub struct Located<T> {
 
 /// Where a corpus comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum CorpusSource {
     /// The generated demo corpus.
     Demo,

@@ -102,6 +102,7 @@ proptest! {
                 prop_assert!(inside.len() <= n + most);
                 prop_assert!(is_subsequence(&tokens, inside));
             }
+            other => panic!("no property is stated for {other:?}"),
         }
     }
 

@@ -23,7 +23,7 @@ impl Rows {
             let reason = format!("row {row} has {found} entries, but the first row has {columns}");
             return Err(Error::Rows { reason });
         }
-        let values = rows.iter().flat_map(|row| row.as_ref()).copied().collect();
+        let values = rows.iter().flat_map(AsRef::as_ref).copied().collect();
         Ok(Self::Memory { values, columns })
     }
 

@@ -103,11 +103,9 @@ impl MaskedBatch {
     }
 }
 
+/// The scores over the vocabulary are rounded as the encoder's products are, where those are rounded to bfloat16.
 fn products(precision: Precision) -> Products {
-    match precision {
-        Precision::F32 => Products::Full,
-        Precision::Bf16 => Products::Bf16,
-    }
+    if precision == Precision::Bf16 { Products::Bf16 } else { Products::Full }
 }
 
 /// Adds the output layer's share to the gradient of the encoder's word table, after the encoder has collected its

@@ -99,7 +99,6 @@ impl Options {
 
 /// Training progress.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Progress {
     /// Reading and splitting sentences.
     Reading {

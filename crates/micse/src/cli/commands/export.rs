@@ -119,8 +119,8 @@ fn check_expressible(base: &ModelFolder) -> Result<()> {
         return refused("its embeddings are the mean of a convolution over token states");
     }
     match Stage::load(base.root())? {
-        Some(Stage::Flow { .. }) => refused("its embeddings go through a flow"),
         Some(Stage::Whitening { .. }) | None => Ok(()),
+        Some(stage) => refused(&format!("its embeddings pass through a {}", stage.kind())),
     }
 }
 
