@@ -163,7 +163,7 @@ mod tests {
             ["", "liner", "linear 0", "linear x", "linear 1 2", "dropout", "dropout 1.0", "batch", "sigmoid"]
         {
             let error = HeadLayer::try_from(wrong.to_owned()).expect_err(wrong);
-            assert!(error.contains(&format!("`{wrong}`")), "{error}");
+            assert!(error.to_string().contains(&format!("`{wrong}`")), "{error}");
         }
         assert_eq!((Width::Hidden(2).columns(768), Width::Fixed(128).columns(768)), (1536, 128));
     }
