@@ -51,7 +51,8 @@ pub(crate) struct GridOptions {
     /// Word vectors in GloVe's or word2vec's format: adds the row of their mean
     #[arg(long, value_name = "FILE")]
     pub(crate) vectors: Option<PathBuf>,
-    /// STS sets: a folder in SentEval's layout, or `demo` [default: the preset's, else `MICSE_DATA`/senteval]
+    /// STS sets: a folder in SentEval's layout, or `demo` [default: the preset's, else `MICSE_DATA`/senteval, else
+    /// demo]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) sts: Option<String>,
     /// Optimizer steps per run [default: the recipe's]
