@@ -27,8 +27,7 @@ const OF_COMMANDS: [&str; 6] =
     ["anyhow", "clap", "indicatif", "libmimalloc-sys", "mimalloc", "tracing-subscriber"];
 
 /// Large dependencies, and the libraries that have them.
-const LARGE: [(&str, &[&str]); 3] =
-    [("polars", &["micse-report"]), ("resvg", &["micse-report"]), ("ureq", &["micse-hub"])];
+const LARGE: [(&str, &[&str]); 3] = [("polars", &["micse-report"]), ("resvg", &[]), ("ureq", &["micse-hub"])];
 
 /// Dependencies that a library should not have, one line each.
 ///

@@ -25,8 +25,16 @@ pub fn corpus(locator: &Locator, given: &[String]) -> Result<Located<CorpusSourc
 /// # Errors
 /// The folder does not exist.
 pub fn sts(locator: &Locator, given: Option<&str>) -> Result<Located<PathBuf>> {
-    let demo = locator.micse_data.is_none().then_some(DEMO);
-    let located = locator.sts(given.or(demo))?;
+    let located = locate_sts(locator, given)?;
     note(&located.note);
     Ok(located)
+}
+
+/// [`sts`] for a command that prints the note itself.
+///
+/// # Errors
+/// As [`sts`].
+pub fn locate_sts(locator: &Locator, given: Option<&str>) -> Result<Located<PathBuf>> {
+    let demo = locator.micse_data.is_none().then_some(DEMO);
+    Ok(locator.sts(given.or(demo))?)
 }

@@ -45,4 +45,5 @@ pub use grid::{Grid, GridCell};
 pub use page::{Report, write_report};
 pub use paper::{Figure, Paper};
 pub use results::{AVERAGE, FinishedCell, Hole, Method, Results};
+pub use scores::SummaryRow;
 pub use tables::{Sheet, TableOptions, Tables};

@@ -8,7 +8,7 @@ use micse_train::RunResult;
 use polars::prelude::*;
 
 use crate::provenance::Provenance;
-use crate::scores::Scores;
+use crate::scores::{Scores, SummaryRow};
 use crate::{Failure, Grid, Result};
 
 /// The finished cells of a sweep.
@@ -182,6 +182,11 @@ impl Results {
     /// The planned number of runs of a method at a size.
     pub(crate) fn runs(&self, method: &str, size: &str) -> usize {
         self.scores.planned_runs(method, size)
+    }
+
+    /// Mean and standard deviation over seeds, as in [`summary`](Self::summary).
+    pub fn summary_rows(&self) -> Vec<SummaryRow> {
+        self.scores.rows()
     }
 
     /// The task whose score summarizes a method: the average, or the only task; `None` without results.

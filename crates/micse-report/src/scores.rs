@@ -4,8 +4,30 @@ use std::collections::HashMap;
 
 use micse_stats::Summary;
 use polars::prelude::*;
+use serde::Serialize;
 
 use crate::Result;
+
+/// Scores of a method at a size on a task, over seeds: Spearman's correlation times 100.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SummaryRow {
+    /// The method.
+    pub method: String,
+    /// The requested training-set size; `None` without training.
+    pub size: Option<String>,
+    /// The task; `Avg.` is the mean of the tasks.
+    pub task: String,
+    /// The mean over seeds; NaN (`null` in JSON) if a score is not defined.
+    pub mean: f64,
+    /// The sample standard deviation; `None` for one seed.
+    pub std: Option<f64>,
+    /// Number of seeds.
+    pub n: usize,
+    /// The lowest score.
+    pub min: f64,
+    /// The highest score.
+    pub max: f64,
+}
 
 /// Method, size (`None` without training), task.
 type Key = (String, Option<String>, String);
@@ -82,7 +104,22 @@ impl Scores {
         }
     }
 
-    /// One row per method, size and task: mean, std, n, min, max.
+    /// One row per method, size and task.
+    pub(crate) fn rows(&self) -> Vec<SummaryRow> {
+        let row = |((method, size, task), s): &(Key, Summary)| SummaryRow {
+            method: method.clone(),
+            size: size.clone(),
+            task: task.clone(),
+            mean: s.mean,
+            std: s.std,
+            n: s.n,
+            min: s.min,
+            max: s.max,
+        };
+        self.rows.iter().map(row).collect()
+    }
+
+    /// The same as a data frame.
     pub(crate) fn frame(&self) -> Result<DataFrame> {
         let keys = |of: &dyn Fn(&Key) -> String| self.rows.iter().map(|(key, _)| of(key)).collect::<Vec<_>>();
         let values = |of: &dyn Fn(&Summary) -> f64| self.rows.iter().map(|(_, s)| of(s)).collect::<Vec<_>>();

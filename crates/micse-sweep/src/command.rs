@@ -48,13 +48,13 @@ impl Sweep {
     /// The options cannot be combined, the folder belongs to another sweep, or a cell fails.
     pub fn run(&self, json: bool) -> Result<ExitCode> {
         match &self.action {
-            None => self.sweep(),
+            None => self.sweep(json),
             Some(Action::Status(status)) => status.run(json),
-            Some(Action::Collect(collect)) => collect.run(),
+            Some(Action::Collect(collect)) => collect.run(json),
         }
     }
 
-    fn sweep(&self) -> Result<ExitCode> {
+    fn sweep(&self, json: bool) -> Result<ExitCode> {
         // Before anything is started: a request to stop ends cleanly from here on.
         let stop = Stop::on_signals()?;
         // Started here too, so that options that cannot be combined are rejected before anything runs.
@@ -64,7 +64,7 @@ impl Sweep {
         self.compare.check(&plan.file()?.grid())?;
         let (_lock, file) = folder::take(&plan)?;
         match self.how.launcher {
-            Launcher::Local => self.run_here(&plan, &file, &stop),
+            Launcher::Local => self.run_here(&plan, &file, &stop, json),
             Launcher::Slurm => {
                 self.pool(&plan, &stop).check(&plan.cells)?;
                 self.how.slurm.submit(&plan, self.how.retry_failed, &self.compare.arguments())
@@ -89,7 +89,7 @@ impl Sweep {
         }
     }
 
-    fn run_here(&self, plan: &Plan, file: &SweepFile, stop: &Stop) -> Result<ExitCode> {
+    fn run_here(&self, plan: &Plan, file: &SweepFile, stop: &Stop, json: bool) -> Result<ExitCode> {
         let pool = self.pool(plan, stop);
         plan.say_memory(&pool.budget)?;
         let ended = pool.run(&plan.cells)?;
@@ -102,7 +102,7 @@ impl Sweep {
             note("stopped; rerun the same command to resume");
             return Ok(ExitCode::from(STOPPED));
         }
-        self.compare.write_tables(&plan.out, &file.grid())?;
+        self.compare.write_tables(&plan.out, &file.grid(), json)?;
         if !ended.failed.is_empty() {
             bail!(
                 "{} of {} cells failed; --retry-failed retries those that would fail the same way",

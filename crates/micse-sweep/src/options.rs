@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use micse_cli::options::ComputeOptions;
-use micse_cli::{note, print};
+use micse_cli::{note, print, print_json};
 use micse_data::locate::DEMO;
 use micse_report::{Comparisons, Grid, Results, TableOptions, Tables};
 
@@ -51,7 +51,8 @@ pub(crate) struct GridOptions {
     /// Word vectors in GloVe's or word2vec's format: adds the row of their mean
     #[arg(long, value_name = "FILE")]
     pub(crate) vectors: Option<PathBuf>,
-    /// STS sets: a folder in SentEval's layout, or `demo` [default: the preset's, else `MICSE_DATA`/senteval]
+    /// STS sets: a folder in SentEval's layout, or `demo` [default: the preset's, else `MICSE_DATA`/senteval, else
+    /// demo]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) sts: Option<String>,
     /// Optimizer steps per run [default: the recipe's]
@@ -148,12 +149,17 @@ impl CompareOptions {
             .collect()
     }
 
-    /// Prints and writes the tables of the existing results.
-    pub(crate) fn write_tables(&self, folder: &Path, grid: &Grid) -> Result<()> {
+    /// Writes the tables of the existing results, and prints them, or with `json` the summary over seeds.
+    pub(crate) fn write_tables(&self, folder: &Path, grid: &Grid, json: bool) -> Result<()> {
         let options = TableOptions { baseline: self.baseline.clone(), against_paper: self.against.is_some() };
-        let tables = Tables::new(&Results::collect(folder, grid)?, grid, &options)?;
+        let results = Results::collect(folder, grid)?;
+        let tables = Tables::new(&results, grid, &options)?;
         // Printed first: a full disk may keep them from being written.
-        print(&tables.text)?;
+        if json {
+            print_json(&results.summary_rows())?
+        } else {
+            print(&tables.text)?
+        }
         tables.write(folder)?;
         note(format_args!(
             "tables (txt, md, tex), results, summary and comparisons (csv, parquet) are in {}",

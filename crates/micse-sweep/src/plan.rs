@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use micse_cli::data::locate_sts;
 use micse_cli::model::locate_model;
 use micse_cli::note;
 use micse_data::locate::CorpusSource;
@@ -44,7 +45,7 @@ impl Plan {
         let out = how.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name));
         let locator = Locator::from_env()?;
         let encoder = locate_model(&locator, options.model.as_deref().or(preset.model.as_deref()))?;
-        let sts = locator.sts(options.sts.as_deref().or(preset.sts.as_deref()))?;
+        let sts = locate_sts(&locator, options.sts.as_deref().or(preset.sts.as_deref()))?;
         let mut notes = vec![encoder.note.clone(), sts.note.clone()];
         if options.preset().is_some() && options.preset.is_none() {
             notes.push(format!(

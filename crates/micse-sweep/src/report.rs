@@ -8,7 +8,7 @@ use clap::Args;
 use micse_cli::{note, print, print_json};
 use serde::Serialize;
 
-/// Write the report of a sweep: report.html, with its figures as SVG and PNG
+/// Write the report of a sweep: report.html, and its figures as files
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  micse report runs/demo")]
 pub struct Report {
@@ -44,8 +44,9 @@ impl Report {
         } else {
             print(&report.page.display().to_string())?;
             note(format_args!(
-                "{} figures as SVG and PNG are in {}",
+                "{} figures as {} are in {}",
                 report.pictures.len(),
+                if cfg!(feature = "png") { "SVG and PNG" } else { "SVG" },
                 self.folder.join("figures").display()
             ));
         }

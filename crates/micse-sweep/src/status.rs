@@ -125,14 +125,14 @@ impl Status {
 }
 
 impl Collect {
-    pub(crate) fn run(&self) -> Result<ExitCode> {
+    pub(crate) fn run(&self, json: bool) -> Result<ExitCode> {
         let grid = Grid::load(&self.folder)?;
         let is_done = |cell: &&GridCell| RunFolder::new(self.folder.join(&cell.folder)).is_finished();
         let done = grid.cells.iter().filter(is_done).count();
         if done == 0 {
             bail!("{}: none of its {} cells is done yet", self.folder.display(), grid.cells.len());
         }
-        self.compare.write_tables(&self.folder, &grid)?;
+        self.compare.write_tables(&self.folder, &grid, json)?;
         let holes = grid.cells.len() - done;
         if holes > 0 {
             note(format_args!(

@@ -118,9 +118,7 @@ impl Encode {
             let corpus = corpus(locator, &self.corpus)?;
             return Ok(corpus.iter().take(self.limit).map(str::to_owned).collect());
         }
-        let demo = self.sts.is_none() && locator.micse_data.is_none();
-        let sts = locator.sts(if demo { Some("demo") } else { self.sts.as_deref() })?;
-        eprintln!("{}", sts.note);
+        let sts = micse_cli::data::sts(locator, self.sts.as_deref())?;
         let benchmark = ["STSBenchmark".to_owned()];
         let is_demo = sts.place.join(micse_data::DEMO_FILES[0]).is_file();
         let suite = Suite::load(&sts.place, if is_demo { None } else { Some(&benchmark) })?;

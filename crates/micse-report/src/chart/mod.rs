@@ -6,6 +6,7 @@ pub(crate) mod curves;
 pub(crate) mod dots;
 pub(crate) mod look;
 pub(crate) mod multiples;
+#[cfg(feature = "png")]
 pub(crate) mod png;
 mod scale;
 pub(crate) mod scatter;

@@ -75,11 +75,15 @@ impl Page {
     /// A picture with a numbered caption.
     pub(crate) fn figure(&mut self, picture: Picture, caption: &str) {
         let (name, number) = (escape(&picture.name), self.pictures.len() + 1);
+        let png = if cfg!(feature = "png") {
+            format!(" <a href=\"figures/{name}.png\">PNG</a>")
+        } else {
+            String::new()
+        };
         put!(
             self,
             "<figure id=\"figure-{name}\">\n<div class=\"picture\">{}</div>\n<figcaption><b>Figure {number}.</b> {} \
-             <span class=\"files\"><a href=\"figures/{name}.svg\">SVG</a> \
-             <a href=\"figures/{name}.png\">PNG</a></span></figcaption>\n</figure>\n",
+             <span class=\"files\"><a href=\"figures/{name}.svg\">SVG</a>{png}</span></figcaption>\n</figure>\n",
             picture.inline(),
             escape(caption)
         );

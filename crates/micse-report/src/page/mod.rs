@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use micse_files::write_whole;
 
+#[cfg(feature = "png")]
 use crate::chart::png::Renderer;
 use crate::{Error, Result};
 use data::Sweep;
@@ -22,7 +23,7 @@ use html::Page;
 pub struct Report {
     /// The page.
     pub page: PathBuf,
-    /// The pictures, without file extension; each exists as `.svg` and `.png`.
+    /// The pictures, without file extension; each exists as `.svg`, and with the feature `png` as `.png`.
     pub pictures: Vec<PathBuf>,
     /// Cells of the sweep.
     pub cells: usize,
@@ -30,7 +31,7 @@ pub struct Report {
     pub missing: usize,
 }
 
-/// Writes `report.html`, `figures/*.svg` and `figures/*.png` into a sweep folder. The page is self-contained: no
+/// Writes `report.html`, `figures/*.svg` and, with the feature `png`, `figures/*.png` into a sweep folder. The page is self-contained: no
 /// network, no scripts, no other file. `baseline` is the method or row to compare with; by default `simcse`, or the
 /// first row without training.
 ///
@@ -52,12 +53,17 @@ pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
     manifest::write(&mut page, &sweep, &left_out);
     let title = format!("{}: {}", sweep.grid.preset, head::headline(&sweep));
     let (text, pictures) = page.finish(&title, &head::headline(&sweep), &head::lead(&sweep));
+    #[cfg(feature = "png")]
     let renderer = Renderer::new();
     let mut paths = Vec::new();
     for picture in &pictures {
         let path = folder.join("figures").join(&picture.name);
-        let (svg, png) = (picture.file(), path.with_extension("png"));
-        write_whole(&png, &renderer.render(&png, &svg)?)?;
+        let svg = picture.file();
+        #[cfg(feature = "png")]
+        {
+            let png = path.with_extension("png");
+            write_whole(&png, &renderer.render(&png, &svg)?)?;
+        }
         write_whole(&path.with_extension("svg"), svg.as_bytes())?;
         paths.push(path);
     }
