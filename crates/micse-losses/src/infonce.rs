@@ -19,7 +19,6 @@ use crate::{Error, Result};
 /// Which of the two contrastive losses of the [module](self) to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum InfoNceForm {
     /// Cross-entropy with the positive in the denominator, mean over rows, as in released code.
     #[default]

@@ -32,7 +32,6 @@ const NORM_FLOOR: f64 = 1e-8;
 /// Which parts learn from the loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum VirtualForm {
     /// Everything that the loss depends on: the gradient reaches the rows, and the head through `g(h)` and `g(v)`.
     #[default]

@@ -29,7 +29,6 @@ use crate::{Error, InfoNce, InfoNceForm, Result};
 /// Which form of the binary and divergence terms to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum PeerForm {
     /// Our reading of the paper, each term by its definition: binary cross-entropy of the shares themselves,
     /// `-(sum over positives of ln P + sum over negatives of ln(1 - P)) / (B G)`, and the divergence of

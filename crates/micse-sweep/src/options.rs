@@ -156,9 +156,9 @@ impl CompareOptions {
         let tables = Tables::new(&results, grid, &options)?;
         // Printed first: a full disk may keep them from being written.
         if json {
-            print_json(&results.summary_rows())?
+            print_json(&results.summary_rows())?;
         } else {
-            print(&tables.text)?
+            print(&tables.text)?;
         }
         tables.write(folder)?;
         note(format_args!(
