@@ -1,11 +1,11 @@
-//! Progress of training word vectors, and how long each part took.
+//! Progress of word-vector training, and the duration of each part.
 
 use std::time::{Duration, Instant};
 
 use micse_cli::progress::Bar;
 use micse_vectors::Progress as At;
 
-/// The positions of the bar.
+/// The position at which the bar is full.
 const FULL: f64 = 1000.0;
 
 pub(super) struct VectorsProgress {
@@ -13,7 +13,7 @@ pub(super) struct VectorsProgress {
     epochs: usize,
     /// The part shown last: reading, counting or training.
     part: usize,
-    /// When each of them began.
+    /// The start of each part.
     began: [Option<Instant>; 3],
     read: usize,
     kept: usize,
@@ -43,7 +43,7 @@ impl VectorsProgress {
             At::Counting { words, tokens, done } => {
                 self.kept = tokens;
                 if done >= 1.0 {
-                    // The first report of training comes after some of its work.
+                    // Training makes its first report only after some work.
                     self.began[2] = Some(Instant::now());
                 }
                 let percent = 100.0 * done;
@@ -70,12 +70,12 @@ impl VectorsProgress {
         }
     }
 
-    /// What was done, and how fast.
+    /// A summary of the work and its speed.
     pub(super) fn finish(self) -> String {
         let [reading, counting, training] = [0, 1, 2].map(|part| self.seconds(part));
         format!(
-            "{:.1} million tokens read in {reading:.1} s ({:.2} million/s), {:.1} million kept and counted in \
-             {counting:.1} s ({:.2} million/s), {} epochs of {:.1} million pairs in {training:.1} s \
+            "read {:.1} million tokens in {reading:.1} s ({:.2} million/s), counted the {:.1} million kept in \
+             {counting:.1} s ({:.2} million/s), trained {} epochs of {:.1} million pairs in {training:.1} s \
              ({:.2} million/s), loss {:.4}",
             millions(self.read),
             millions(self.read) / reading,
@@ -88,7 +88,7 @@ impl VectorsProgress {
         )
     }
 
-    /// How long a part took, or takes so far.
+    /// The duration of a part, or its duration so far.
     fn seconds(&self, part: usize) -> f64 {
         let ended = self.began.get(part + 1).copied().flatten().unwrap_or_else(Instant::now);
         let time = self.began[part].map_or(Duration::ZERO, |began| ended.duration_since(began));
