@@ -1,4 +1,4 @@
-//! Resolves `--corpus` and `--sts`: the option, else `MICSE_DATA`, else the shipped demo data. A note reports the choice.
+//! Resolves `--corpus` and `--sts`: the option, else `MICSE_DATA`, else the demo data. A note reports the choice.
 
 use std::path::PathBuf;
 

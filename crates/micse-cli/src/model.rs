@@ -45,8 +45,8 @@ pub fn model_folder(value: &str) -> Result<PathBuf> {
     Ok(locate_model(&Locator::from_env()?, Some(value))?.place)
 }
 
-/// Downloads the missing files of a Hub model, and returns its folder. `None` if the name is not a Hub model ID, or if a
-/// local file or folder has this name, which takes precedence.
+/// Downloads the missing files of a Hub model, and returns its folder. `None` if the name is not a Hub model ID, or
+/// if a local file or folder has this name, which takes precedence.
 fn hub_model(name: &str) -> Result<Option<PathBuf>> {
     if Path::new(name).exists() || !is_hub_id(name) {
         return Ok(None);

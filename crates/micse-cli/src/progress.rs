@@ -83,7 +83,7 @@ impl Drop for Bar {
     }
 }
 
-/// Progress of one task: its position in any unit, a count for the user (sentences, steps), the speed, and the time left.
+/// Progress of one task: its position in any unit, a count for the user (sentences, steps), speed and time left.
 pub struct Progress {
     bar: Bar,
     /// The position of the end.

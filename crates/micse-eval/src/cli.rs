@@ -138,7 +138,8 @@ impl Eval {
         let pairs = suite.tasks.iter().flat_map(Task::pairs);
         let coverage = vectors.coverage(pairs.flat_map(|pair| [&pair.first, &pair.second]), selection);
         note(format_args!(
-            "{} words ({} duplicates), dimension {}; {:.2} % of {} tokens known, {} of {} sentences without a known word",
+            "{} words ({} duplicates), dimension {}; {:.2} % of {} tokens known, {} of {} sentences without a \
+             known word",
             vectors.len(),
             vectors.duplicates(),
             vectors.dimension(),

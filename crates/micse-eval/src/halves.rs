@@ -37,8 +37,8 @@ impl Halves {
         &self.pairs
     }
 
-    /// The mean reciprocal rank at which a first half finds its second half among all second halves, by cosine; from just
-    /// above 0 to 1. `None` for fewer than two halved sentences.
+    /// The mean reciprocal rank at which a first half finds its second half among all second halves, by cosine; from
+    /// just above 0 to 1. `None` for fewer than two halved sentences.
     ///
     /// # Errors
     /// Like [`crate::evaluate`].

@@ -6,11 +6,12 @@
 //! DIR/OWNER__NAME/REVISION/model_meta.json  the model
 //! ```
 //!
-//! The scores are from this crate's protocol on `SentEval`'s files, and the result files record this: `dataset_revision`
-//! is `SentEval`, `mteb_version` is null, and every entry has the number of pairs. MTEB also correlates over all pairs
-//! of a task, and has the same number of pairs in STS12 to STS16 and STSBenchmark. Its SICK-R, however, has all 9,927
-//! pairs of SICK, while `SentEval` has the 4,927 of the test split, so these two scores cannot be compared. MTEB's
-//! correlations by Manhattan and Euclidean distance, which no reader needs, are omitted.
+//! The scores are from this crate's protocol on `SentEval`'s files, and the result files record this:
+//! `dataset_revision` is `SentEval`, `mteb_version` is null, and every entry has the number of pairs. MTEB also
+//! correlates over all pairs of a task, and has the same number of pairs in STS12 to STS16 and STSBenchmark. Its
+//! SICK-R, however, has all 9,927 pairs of SICK, while `SentEval` has the 4,927 of the test split, so these two
+//! scores cannot be compared. MTEB's correlations by Manhattan and Euclidean distance, which no reader needs, are
+//! omitted.
 
 use std::path::{Path, PathBuf};
 

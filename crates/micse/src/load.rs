@@ -29,9 +29,9 @@ pub enum LoadError {
     },
 }
 
-/// Loads a model by name: a model folder, a run folder, a Hub model ID (feature `hub`, on by default), or `demo` for the
-/// encoder shipped with the repository. If the folder does not define a pooling, use [`SentenceModel::load`], which
-/// accepts one.
+/// Loads a model by name: a model folder, a run folder, a Hub model ID (feature `hub`, on by default), or `demo` for
+/// the encoder shipped with the repository. If the folder does not define a pooling, use [`SentenceModel::load`],
+/// which accepts one.
 ///
 /// A Hub model is downloaded into the cache shared with Python's libraries, unless it is already there. A local folder
 /// takes precedence over a Hub model of the same name.

@@ -78,8 +78,8 @@ impl Cache {
     }
 }
 
-/// SHA-256 over the names and contents of a folder's files, in the order of their paths. Skips hidden files and the model
-/// card.
+/// SHA-256 over the names and contents of a folder's files, in the order of their paths. Skips hidden files and the
+/// model card.
 fn hash_of_folder(folder: &Path) -> Result<String> {
     let mut files = Vec::new();
     let mut open = vec![folder.to_path_buf()];

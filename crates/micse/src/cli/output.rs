@@ -1,4 +1,5 @@
-//! Writes embeddings to a file that is complete or absent, or as lines to standard output. Rows are never all in memory.
+//! Writes embeddings to a file that is complete or absent, or as lines to standard output. Memory does not grow with
+//! the number of rows.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};

@@ -17,7 +17,7 @@ pub(crate) struct PairFile {
 }
 
 impl PairFile {
-    /// Reads a file of `sentence TAB sentence [TAB score]` and skips blank lines. Either all lines have a score or none.
+    /// Reads a file of `sentence TAB sentence [TAB score]`. Blank lines are skipped. All lines have a score, or none.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut reader = SentenceReader::open(path)?;
         let (mut pairs, mut scores) = (Vec::new(), Vec::new());

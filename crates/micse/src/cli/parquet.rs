@@ -1,4 +1,4 @@
-//! Embeddings as a Parquet file: the columns `sentence` (text) and `embedding` (a list of f32), one row group per chunk.
+//! Writes embeddings as Parquet: columns `sentence` (text) and `embedding` (a list of f32), one row group per chunk.
 
 use std::fs::File;
 use std::path::Path;

@@ -52,9 +52,9 @@ pub(crate) fn warmup(steps: usize) -> String {
 
 /// Chooses settings for a corpus of this many sentences and the model that training starts from.
 ///
-/// A sentence-embedding model has much to lose. It gets settings that did no harm to two models with mean pooling on three
-/// kinds of text (see docs/adapt-to-your-domain.md): plain SimCSE, 40 steps at 3e-6, with its folder's pooling and without
-/// a head.
+/// A sentence-embedding model has much to lose. It gets settings that did no harm to two models with mean pooling on
+/// three kinds of text (see docs/adapt-to-your-domain.md): plain SimCSE, 40 steps at 3e-6, with its folder's pooling
+/// and without a head.
 ///
 /// Any other encoder gets the recipe `micse`:
 ///
@@ -169,14 +169,15 @@ pub(crate) fn line(recipe: &Recipe, sentences: usize) -> String {
         recipe.ami().map(|ami| format!(", weight of AMI {}", weight(ami.weight))).collect();
     let terms = terms.concat();
     format!(
-        "settings for {sentences} sentences: recipe {name}, {} steps of {}, learning rate {:e}{terms}, warm-up {}, pooling \
-         {}, {head}, at most {} tokens",
+        "settings for {sentences} sentences: recipe {name}, {} steps of {}, learning rate {:e}{terms}, warm-up {}, \
+         pooling {}, {head}, at most {} tokens",
         recipe.steps, o.batch_size, o.lr, o.warmup_steps, recipe.pooling.test, recipe.max_length
     )
 }
 
-/// A warning that lists the settings of a recipe that were never measured on a sentence-embedding model: every difference
-/// from the chosen settings, except fewer steps and a lower learning rate. `None` without such differences.
+/// A warning that lists the settings of a recipe that were never measured on a sentence-embedding model: every
+/// difference from the chosen settings, except fewer steps and a lower learning rate. `None` without such
+/// differences.
 pub(crate) fn unmeasured(
     recipe: &Recipe,
     sentences: usize,
@@ -214,8 +215,8 @@ pub(crate) fn unmeasured(
     }
     Ok((!found.is_empty()).then(|| {
         format!(
-            "not measured on sentence-embedding models: {}. Training can make a good model much worse: compare before and \
-             after (--pairs, --sts)",
+            "not measured on sentence-embedding models: {}. Training can make a good model much worse: compare before \
+             and after (--pairs, --sts)",
             found.join("; ")
         )
     }))

@@ -17,8 +17,8 @@ use micse_cli::{notice, print, print_json};
 
 /// Write a model as a folder that sentence-transformers loads
 ///
-/// Models that this format cannot express are rejected: poolings other than cls and mean, convolutions, flows. A whitening
-/// becomes a linear layer. The folder is read back and must produce the same embeddings.
+/// Models that this format cannot express are rejected: poolings other than cls and mean, convolutions, flows. A
+/// whitening becomes a linear layer. The folder is read back and must produce the same embeddings.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  micse export runs/notes --output notes-model --dtype f16")]
 pub(crate) struct Export {
@@ -77,7 +77,7 @@ impl Export {
         pipeline.with(original.encoder(), None).save(&self.output, &base, self.dtype.into())?;
         if original.stage().is_some() {
             notice(
-                "omitting the model card, because it describes a whitening, for which sentence-transformers has no module",
+                "omitting the model card: it describes a whitening, for which sentence-transformers has no module",
             );
         } else {
             self.copy_card(&base)?;
@@ -136,8 +136,8 @@ fn check_the_same(original: &SentenceModel<'_>, written: &SentenceModel<'_>) -> 
         return Ok(smallest);
     }
     bail!(
-        "the written folder produces different embeddings (cosine {smallest:.4}): the weights do not fit this precision; \
-         pass --dtype f32"
+        "the written folder produces different embeddings (cosine {smallest:.4}): the weights do not fit this \
+         precision; pass --dtype f32"
     )
 }
 

@@ -29,8 +29,8 @@ use crate::train::{Error, Event, Recipe, RunInputs, RunResult, Stop, TrainText, 
 /// Adapt an encoder to a corpus; the finished model is in OUT/model
 ///
 /// Settings are chosen for the model and the number of sentences, and printed; --recipe, --with, --steps and --set
-/// override them. A sentence-embedding model is trained gently; compare it before and after in any case. Ctrl-C finishes
-/// the current step and saves a checkpoint; rerun the command, or pass --resume.
+/// override them. A sentence-embedding model is trained gently; compare it before and after in any case. Ctrl-C
+/// finishes the current step and saves a checkpoint; rerun the command, or pass --resume.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 #[command(after_help = "Example:\n  micse train --model demo --corpus notes.txt --out runs/notes")]
 pub(crate) struct Train {
@@ -70,8 +70,8 @@ pub(crate) struct Train {
     /// Change a value of the recipe: --set optimizer.lr=1e-4 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// Development pairs, sentence TAB sentence TAB score per line: scored before and after training, which keeps the best
-    /// weights [default: none]
+    /// Development pairs, sentence TAB sentence TAB score per line: scored before and after training, which keeps the
+    /// best weights [default: none]
     #[arg(long, value_name = "FILE.tsv")]
     pairs: Option<PathBuf>,
     /// STS sets, scored before and after training: a folder in SentEval's layout, or `demo` [default: none]
@@ -312,7 +312,7 @@ impl Train {
             given.extend(self.steps.map(|_| "steps".to_owned()));
             chosen.reasons_without(&given).for_each(|reason| note(format_args!("  {reason}")));
             note(
-                "  --recipe, --steps and --set KEY=VALUE override these settings; --published-settings uses the recipe's",
+                "  --recipe, --steps and --set KEY=VALUE override these; --published-settings uses the recipe's",
             );
         }
         if let Some(text) = unmeasured(&recipe, sentences, start)? {
@@ -421,8 +421,8 @@ impl Train {
         }
         if let Some((before, after)) = before.halves.zip(halves_after) {
             print(&format!(
-                "half-sentence search: {before:.3} before, {after:.3} after training (mean reciprocal rank of the second \
-                 half of a sentence when searching with the first, {halved} sentences of the corpus)"
+                "half-sentence search: {before:.3} before, {after:.3} after training (mean reciprocal rank of the \
+                 second half of a sentence when searching with the first, {halved} sentences of the corpus)"
             ))?;
             worse.extend((after < before - SEARCH_LOSS).then_some("in half-sentence search"));
         }

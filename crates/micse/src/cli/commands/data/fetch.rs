@@ -119,8 +119,8 @@ fn list(as_json: bool) -> Result<()> {
     print(&text)
 }
 
-/// Puts a downloaded file where commands expect it: corpora under `wiki/`, the contents of an archive under the dataset's
-/// name.
+/// Puts a downloaded file where commands expect it: corpora under `wiki/`, the contents of an archive under the
+/// dataset's name.
 fn place(dataset: &Dataset, name: &str, cached: &Path, to: &Path) -> Result<PathBuf> {
     let file = Path::new(name);
     let archive = file.extension().is_some_and(|extension| extension == "tar");
