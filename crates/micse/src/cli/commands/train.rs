@@ -55,7 +55,7 @@ pub(crate) struct Train {
     #[arg(long)]
     #[serde(default)]
     published_settings: bool,
-    /// Optimizer steps [default: chosen]
+    /// Optimizer steps [default: chosen for the model and the corpus]
     #[arg(long)]
     steps: Option<usize>,
     /// Sentences to train on: 100%, 0.1%, 1000 [default: 100%]
