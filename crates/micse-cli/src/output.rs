@@ -90,7 +90,7 @@ pub fn quoted(argument: &str) -> Result<String> {
 pub fn quoted_path(path: &std::path::Path) -> Result<String> {
     let text = path.to_str().with_context(|| format!("{}: the name is not UTF-8", path.display()))?;
     if text.contains('\n') {
-        bail!("{text:?}: the path contains a line feed; use another folder");
+        bail!("{text:?}: the path contains a line feed; use a different folder");
     }
     quoted(text)
 }

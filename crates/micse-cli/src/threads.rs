@@ -64,7 +64,7 @@ fn choose(requested: Option<NonZeroUsize>, variable: Option<&str>) -> Result<(us
             return Ok((requested.get(), None));
         }
         bail!(
-            "--threads asks for {requested} threads, but this process may use {cores} cores; pass at most {bound}"
+            "--threads requests {requested} threads, but this process may use {cores} cores; pass at most {bound}"
         );
     }
     let Some(text) = variable.map(str::trim).filter(|text| !text.is_empty()) else {
@@ -75,7 +75,7 @@ fn choose(requested: Option<NonZeroUsize>, variable: Option<&str>) -> Result<(us
     })?;
     let bounded = (threads > bound).then(|| {
         format!(
-            "{THREADS_VARIABLE} asks for {threads} threads, but this process may use {cores} cores; starting {bound}"
+            "{THREADS_VARIABLE} requests {threads} threads, but this process may use {cores} cores; starting {bound}"
         )
     });
     Ok((threads.min(bound), bounded))
@@ -104,9 +104,9 @@ mod tests {
     fn a_slip_of_a_million_threads_is_bounded() {
         let (threads, notice) = choose(None, Some("1000000")).expect("fewer threads");
         assert!((LEAST_BOUND..100_000).contains(&threads));
-        assert!(notice.is_some_and(|text| text.contains("RAYON_NUM_THREADS asks for 1000000 threads")));
+        assert!(notice.is_some_and(|text| text.contains("RAYON_NUM_THREADS requests 1000000 threads")));
         let error = choose(NonZeroUsize::new(1_000_000), None).expect_err("a million").to_string();
-        assert!(error.contains("--threads asks for 1000000 threads"), "{error}");
+        assert!(error.contains("--threads requests 1000000 threads"), "{error}");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(crate) fn embed(
         let finite = |row: &&Vec<f32>| row.iter().all(|value| value.is_finite());
         if let Some(bad) = rows.iter().position(|row| !finite(&row)) {
             bail!(
-                "the embedding of {:?} contains NaN or infinity; the model's weights are damaged, use another copy",
+                "the embedding of {:?} contains NaN or infinity; the model's weights are damaged; use another copy",
                 sentences[bad]
             );
         }

@@ -288,7 +288,7 @@ impl Train {
         let steps = self.steps.or((!published && !named("steps")).then_some(chosen.steps));
         let load = |settings: &[String]| Recipe::load_for(name, &self.with, settings, steps);
         let mut recipe = load(&settings).map_err(|error| {
-            let remedy = "your settings do not fit those chosen for this model and corpus; change them, or pass \
+            let remedy = "cannot combine your settings with those chosen for this model and corpus; fix them, or pass \
                           --published-settings to start from the recipe's";
             if published { anyhow::Error::from(error) } else { anyhow::Error::from(error).context(remedy) }
         })?;
