@@ -211,7 +211,7 @@ fn similarity_says_cosines_and_their_correlation() {
     assert!(plain.ends_with(&format!("Spearman x 100 over 5 pairs: {want:.2}\n")), "{plain}");
     assert!(plain.contains("\t4.5\tThe doctor visited"), "{plain}");
     std::fs::write(&file, "a\tb\nc\n").expect("pairs.tsv");
-    micse(&["similarity", "--model", "demo", "--pairs", text(&file)]).refused(&["pairs.tsv:2", "tab"]);
+    micse(&["similarity", "--model", "demo", "--pairs", text(&file)]).refused(&["pairs.tsv:2", "TAB"]);
     micse(&["similarity", "--model", "demo", "one alone"]).refused(&["SENTENCE"]);
 }
 

@@ -51,7 +51,7 @@ fn what_can_be_fetched_is_listed_with_its_licence() {
     for dataset in catalogue() {
         assert!(text.contains(dataset.name) && text.contains(dataset.licence), "{text}");
     }
-    micse(&["data", "fetch", "nothing"]).refused(&["no dataset `nothing`", "wiki1m"]);
+    micse(&["data", "fetch", "nothing"]).refused(&["unknown dataset `nothing`", "wiki1m"]);
     micse(&["data", "fetch", "wiki1m"]).refused(&["--output FOLDER", "MICSE_DATA"]);
 }
 
@@ -101,5 +101,5 @@ fn a_model_is_taken_by_its_id_and_from_the_cache_thereafter() {
     assert!(!server.downloads().is_empty());
     assert_eq!(ask("owner/small").output(), by_id);
     assert!(server.downloads().is_empty(), "the model must not be downloaded twice");
-    ask("owner/none").refused(&["no folder owner/none here", "Hub"]);
+    ask("owner/none").refused(&["no local folder owner/none", "Hub"]);
 }

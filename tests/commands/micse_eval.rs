@@ -49,7 +49,7 @@ fn a_model_is_taken_by_its_id() {
     write_small_model(&folder.path().join("model"));
     let scores = |model: &str| Evaluation::from_json(&ask(model).output()).expect("an evaluation").tasks;
     assert_eq!(scores("owner/small"), scores(folder.path().join("model").to_str().expect("UTF-8")));
-    ask("owner/none").refused(&["no folder owner/none here", "HF_HUB_OFFLINE"]);
+    ask("owner/none").refused(&["no local folder owner/none", "HF_HUB_OFFLINE"]);
 }
 
 #[test]

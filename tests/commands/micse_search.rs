@@ -139,7 +139,7 @@ fn searches_that_make_no_sense_are_refused() {
     micse(&["encode", "--model", "demo", "--input", text(&corpus), "--output", text(&rows)]).output();
     let search = |more: &[&str]| micse(&[&["search", "--model", "demo"], more].concat());
     search(&["--corpus", text(&corpus)]).refused(&["--query"]);
-    search(&["--corpus", text(&rows), "--query", "x", "--save", "b.npy"]).refused(&["encoded already"]);
+    search(&["--corpus", text(&rows), "--query", "x", "--save", "b.npy"]).refused(&["already encoded"]);
     search(&["--corpus", text(&corpus), "--query", "x", "--save", "b.bin"]).refused(&[".npy"]);
     search(&["--corpus", text(&corpus), "--query", "x", "--top", "0"]).refused(&["--top"]);
     let short = path("short.txt");

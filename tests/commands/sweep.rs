@@ -91,7 +91,7 @@ fn what_cannot_be_swept_is_refused_with_the_reason() {
         (["--sizes", "0"], "size"),
         (["--sizes", "101%"], "101%"),
         (["--sizes", "61"], "61"),
-        (["--methods", "simcse,simcse"], "asked for twice"),
+        (["--methods", "simcse,simcse"], "requested twice"),
         (["--methods", "simsce"], "there is no such recipe"),
         (["--set", "optimizer.learning_rate=1"], "learning_rate"),
         (["--set", "objectives.infonce.temperature=0"], "temperature"),

@@ -77,8 +77,8 @@ fn an_axis_is_for_the_methods_that_have_it() {
     }
     small
         .run("none", &["--methods", "simcse", "--axis", "objectives.ami.weight=0.1"])
-        .refused(&["none of the methods"]);
-    small.run("none", &["--axis", "optimizer.lr"]).refused(&["is no axis"]);
+        .refused(&["no method has this key"]);
+    small.run("none", &["--axis", "optimizer.lr"]).refused(&["is not a valid axis"]);
 }
 
 #[test]

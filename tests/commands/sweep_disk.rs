@@ -93,7 +93,7 @@ fn a_full_disk_loses_nothing() {
     let bytes = std::fs::read(checkpoint(&out)).expect("the checkpoint");
     safetensors::SafeTensors::deserialize(&bytes).expect("a whole file");
     // A sweep does not start without enough space.
-    small.run(&out, &usual).refused(&["MB are free", "make room"]);
+    small.run(&out, &usual).refused(&["MiB are free", "free some space"]);
 
     disk.make_room();
     let again = small.run(&out, &usual);

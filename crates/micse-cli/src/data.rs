@@ -1,4 +1,4 @@
-//! Defaults of `--corpus` and `--sts`: what was given, else what `MICSE_DATA` has, else the shipped demo, with a note.
+//! Resolves `--corpus` and `--sts`: the option, else `MICSE_DATA`, else the demo data. A note reports the choice.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use micse_data::locate::{CorpusSource, DEMO, Located};
 
 use crate::output::note;
 
-/// The corpus; notes where it comes from.
+/// Resolves the corpus, and prints a note on its source.
 ///
 /// # Errors
 /// A file does not exist.
@@ -20,7 +20,7 @@ pub fn corpus(locator: &Locator, given: &[String]) -> Result<Located<CorpusSourc
     Ok(located)
 }
 
-/// The folder of STS sets; notes where it comes from.
+/// Resolves the folder of STS sets, and prints a note on its source.
 ///
 /// # Errors
 /// The folder does not exist.

@@ -1,4 +1,4 @@
-//! Downloads from the Hub, with a bar per file.
+//! Downloads from the Hub, with a progress bar per file.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use micse_hub::Event;
 use crate::output::note;
 use crate::progress::{Bar, duration};
 
-/// Shows what [`micse_hub`] reports while files are downloaded.
+/// Shows the events that [`micse_hub`] reports during a download.
 #[derive(Default)]
 pub struct Download {
     file: String,
@@ -16,7 +16,7 @@ pub struct Download {
 }
 
 impl Download {
-    /// Nothing is shown yet.
+    /// Shows nothing until the first event.
     pub fn new() -> Self {
         Self::default()
     }

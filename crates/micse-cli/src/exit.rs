@@ -9,15 +9,15 @@ pub const STOPPED: u8 = 75;
 /// Interrupted without a checkpoint: 128 plus the number of SIGINT.
 pub const INTERRUPTED: u8 = 130;
 
-/// A command that stopped on request and can resume, with a line on how.
+/// A command stopped on request and can resume. The text explains how.
 #[derive(Debug)]
 pub struct Stopped(pub String);
 
-/// A command that was interrupted, with a line on what that leaves.
+/// A command was interrupted without a checkpoint. The text states what was written.
 #[derive(Debug)]
 pub struct Interrupted(pub String);
 
-/// An error that is its text.
+/// Implements `Error` for a type that wraps its message.
 macro_rules! error_of_text {
     ($type:ty) => {
         impl std::fmt::Display for $type {
@@ -32,7 +32,7 @@ macro_rules! error_of_text {
 error_of_text!(Stopped);
 error_of_text!(Interrupted);
 
-/// The exit status of a command, after its error is printed.
+/// Prints a command's error, if any, and returns its exit status.
 pub(crate) fn status(done: anyhow::Result<ExitCode>) -> ExitCode {
     let error = match done {
         Ok(status) => return status,
@@ -49,7 +49,7 @@ pub(crate) fn status(done: anyhow::Result<ExitCode>) -> ExitCode {
     let closed = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
     };
-    // The reader has seen enough, as in `micse encode | head`.
+    // The reader closed the pipe, as in `micse encode | head`.
     if error.chain().any(closed) {
         return ExitCode::SUCCESS;
     }

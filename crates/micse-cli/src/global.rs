@@ -1,4 +1,4 @@
-//! Options that every command accepts, and the start of a command.
+//! Options that every command accepts, and the startup of a command.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ pub struct GlobalOptions {
     /// Print the result as JSON
     #[arg(long, global = true, display_order = 1000)]
     pub json: bool,
-    /// Print errors and results only
+    /// Print only results and errors
     #[arg(short, long, global = true, display_order = 1001, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Show more logs on stderr (-vv for debug)
@@ -29,10 +29,10 @@ pub struct GlobalOptions {
 /// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Lines for people.
+    /// Human-readable lines
     #[default]
     Text,
-    /// One JSON object per line.
+    /// One JSON object per line
     Json,
 }
 

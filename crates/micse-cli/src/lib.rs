@@ -1,16 +1,16 @@
-//! What the commands share: global options, logging, progress, threads, the model resolver, exit statuses.
+//! Code that all commands share: global options, logging, progress bars, threads, the model resolver, exit statuses.
 //!
 //! | module | subject |
 //! |---|---|
 //! | [`global`] | options that every command accepts, logging |
 //! | [`options`] | `--device`, `--engine`, `--precision`, `--threads` |
-//! | [`model`] | what `--model` accepts, and where it leads |
-//! | [`data`] | defaults of `--corpus` and `--sts` |
+//! | [`model`] | resolves `--model` |
+//! | [`data`] | resolves `--corpus` and `--sts` |
 //! | [`progress`], [`download`] | bars on a terminal, plain lines elsewhere |
 //! | [`output`] | results, notes and tables |
 //! | [`exit`] | exit statuses |
 //!
-//! Results go to standard output; everything else goes to standard error, and `--quiet` silences all of it but errors.
+//! Results go to standard output, everything else to standard error. With `--quiet`, only errors go to standard error.
 
 pub mod data;
 pub mod download;
@@ -28,6 +28,6 @@ pub use global::{GlobalOptions, run};
 pub use options::{ComputeOptions, EngineOptions};
 pub use output::{note, notice, print, print_json};
 
-// Tensors are allocated and freed by the hundred in each step; the system allocator returns their pages every time.
+// Each step allocates and frees hundreds of tensors; the system allocator returns their pages every time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

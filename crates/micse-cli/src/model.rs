@@ -1,4 +1,4 @@
-//! What `--model` accepts, and where it leads: one rule for all commands.
+//! Resolves `--model`: one rule for all commands.
 
 use std::path::{Path, PathBuf};
 
@@ -14,11 +14,12 @@ use crate::download::Download;
 use crate::options::ComputeOptions;
 use crate::output::note;
 
-/// The folder of a model: a model folder, a run folder, a Hub model ID, or `demo` for the shipped encoder; without a
-/// value the encoder in `MICSE_DATA`. A Hub model is downloaded into the cache that Python's libraries share.
+/// The folder of the model that `value` names: a model folder, a run folder, a Hub model ID, or `demo` for the shipped
+/// encoder; without a value, the encoder in `MICSE_DATA`. A Hub model is downloaded into the cache shared with Python's
+/// libraries.
 ///
 /// # Errors
-/// Nothing is found, a download fails, or a run is not finished.
+/// The model is not found, a download fails, or a run is not finished.
 pub fn locate_model(locator: &Locator, value: Option<&str>) -> Result<Located<PathBuf>> {
     if let Some(name) = value.filter(|&name| name != DEMO)
         && let Some(place) = hub_model(name)?
@@ -36,7 +37,7 @@ pub fn locate_model(locator: &Locator, value: Option<&str>) -> Result<Located<Pa
     Ok(Located { place, note })
 }
 
-/// [`locate_model`] for a value that was given.
+/// [`locate_model`] for a given value; returns only the folder.
 ///
 /// # Errors
 /// As [`locate_model`].
@@ -44,8 +45,8 @@ pub fn model_folder(value: &str) -> Result<PathBuf> {
     Ok(locate_model(&Locator::from_env()?, Some(value))?.place)
 }
 
-/// The folder of a Hub model, after what is missing of it was downloaded. `None`: the name is not a Hub model ID, or
-/// a local file or folder has that name, which takes precedence.
+/// Downloads the missing files of a Hub model, and returns its folder. `None` if the name is not a Hub model ID, or
+/// if a local file or folder has this name, which takes precedence.
 fn hub_model(name: &str) -> Result<Option<PathBuf>> {
     if Path::new(name).exists() || !is_hub_id(name) {
         return Ok(None);
@@ -68,33 +69,33 @@ fn model_of_run(run: &RunFolder) -> Result<PathBuf> {
     bail!("{folder}: this run is not finished; resume it with `micse train --out {folder} --resume`");
 }
 
-/// The pooling of a model folder; `mean`, with a note, where the folder does not define one.
+/// The pooling of a model folder; `mean`, with a note, if the folder does not define one.
 ///
 /// # Errors
 /// The folder's pooling is not supported.
 pub fn pooling_of(folder: &ModelFolder) -> Result<Pooling> {
     Ok(folder.pooling()?.unwrap_or_else(|| {
-        note("pooling: mean, since the folder has no 1_Pooling/config.json (--pooling selects another)");
+        note("pooling: mean, because the folder has no 1_Pooling/config.json (--pooling selects another)");
         Pooling::Mean
     }))
 }
 
-/// Which model a command uses, and how it is computed.
+/// The model that a command uses, and how to compute it.
 #[derive(Args, Debug)]
 pub struct ModelOptions {
     /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder
     #[arg(long)]
     pub model: String,
-    /// How it is computed.
+    /// Pooling, device, engine, precision and threads.
     #[command(flatten)]
     pub how: Computation,
 }
 
-/// How a model is computed.
+/// How to compute a model.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Computation")]
 pub struct Computation {
-    /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the folder's, else mean]
+    /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the model folder's, else mean]
     #[arg(long)]
     pub pooling: Option<Pooling>,
     /// Device, engine, precision, threads.

@@ -1,4 +1,4 @@
-//! Options for what computes, and how.
+//! Options for device, engine, precision and threads.
 
 use std::num::NonZeroUsize;
 
@@ -25,7 +25,7 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// Starts the threads, tells mimalloc to keep freed memory, and returns how encoders are computed on the named
+    /// Starts the threads, tells mimalloc to keep freed memory, and returns the configuration for encoders on this
     /// device. Call it once, when a command starts.
     ///
     /// # Errors
@@ -39,10 +39,10 @@ impl EngineOptions {
     }
 }
 
-/// `--device`, and the [`EngineOptions`].
+/// `--device` and the [`EngineOptions`].
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct ComputeOptions {
-    /// cpu, cuda or metal; cuda:1 is the second card
+    /// cpu, cuda or metal; cuda:1 is the second GPU
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Engine, precision and threads.
@@ -60,7 +60,7 @@ impl ComputeOptions {
     }
 }
 
-/// `--threads` of commands that run no encoder.
+/// `--threads`, for commands that do not run an encoder.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct ThreadOptions {
     /// Computing threads [default: `RAYON_NUM_THREADS`, else all available cores]
@@ -78,10 +78,10 @@ impl ThreadOptions {
     }
 }
 
-/// A positive number of minutes.
+/// Parses a positive number of minutes.
 ///
 /// # Errors
-/// The text is not one.
+/// The text is not a positive number.
 pub fn minutes(text: &str) -> Result<f64> {
     match text.parse() {
         Ok(minutes) if minutes > 0.0 && f64::is_finite(minutes) => Ok(minutes),

@@ -28,20 +28,20 @@ pub(crate) fn coloured() -> bool {
 /// Prints a line for the user on standard error, unless `--quiet` was given.
 pub fn note(line: impl Display) {
     if !is_quiet() {
-        // A log that cannot be written is no reason to lose the work.
+        // The command continues if standard error cannot be written.
         drop(writeln!(std::io::stderr(), "{line}"));
     }
 }
 
-/// [`note`], marked as something to act on.
+/// A [`note`] that the user should act on.
 pub fn notice(line: impl Display) {
     note(format_args!("notice: {line}"));
 }
 
-/// Prints a result on standard output, and a line feed if it ends without one.
+/// Prints a result on standard output, with a final line feed.
 ///
 /// # Errors
-/// Standard output cannot be written. A closed pipe is an error too, which ends the command quietly.
+/// Standard output cannot be written. A closed pipe is also an error; it ends the command without a message.
 pub fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
@@ -59,7 +59,7 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(&serde_json::to_string_pretty(value)?)
 }
 
-/// A table without rules, whose columns from `numbers` on are aligned to the right.
+/// A table without borders. Columns from index `numbers` on are right-aligned.
 pub fn plain_table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>, numbers: usize) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
@@ -75,7 +75,7 @@ pub fn plain_table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>,
     table.to_string()
 }
 
-/// An argument as one word of a shell.
+/// Quotes an argument as one shell word.
 ///
 /// # Errors
 /// It contains a NUL byte.
@@ -83,14 +83,14 @@ pub fn quoted(argument: &str) -> Result<String> {
     Ok(shlex::try_quote(argument).with_context(|| format!("{argument:?}"))?.into_owned())
 }
 
-/// A path as one word of a shell, on one line.
+/// Quotes a path as one shell word on a single line.
 ///
 /// # Errors
 /// It is not UTF-8, or contains a line feed or a NUL byte.
 pub fn quoted_path(path: &std::path::Path) -> Result<String> {
     let text = path.to_str().with_context(|| format!("{}: the name is not UTF-8", path.display()))?;
     if text.contains('\n') {
-        bail!("{text:?}: the path contains a line feed; use another folder");
+        bail!("{text:?}: the path contains a line feed; use a different folder");
     }
     quoted(text)
 }

@@ -1,5 +1,5 @@
-//! How far a command is: bars on a terminal, a plain line now and then elsewhere; all on standard error. `--quiet`
-//! shows nothing.
+//! Progress of a command, on standard error: bars on a terminal, occasional plain lines elsewhere, nothing with
+//! `--quiet`.
 
 use std::fmt::{Display, Write};
 use std::io::IsTerminal;
@@ -9,9 +9,9 @@ use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output::{is_quiet, note};
 
-/// Between two plain lines.
+/// Time between two plain lines.
 const PLAIN: Duration = Duration::from_secs(15);
-/// Between two redraws of a bar.
+/// Time between two redraws of a bar.
 const REDRAW: Duration = Duration::from_millis(100);
 
 /// Whether bars are drawn.
@@ -24,20 +24,20 @@ fn bar(end: Option<u64>, template: &str) -> ProgressBar {
     bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// A bar with a text, for work whose text the caller writes.
+/// A bar with a text that the caller writes.
 pub struct Bar {
     bar: Option<ProgressBar>,
     shown: Option<Instant>,
 }
 
 impl Bar {
-    /// A bar that is full at position `end`; a spinner if the end is not known.
+    /// A bar that is full at position `end`; a spinner if the end is unknown.
     pub fn new(end: Option<u64>) -> Self {
         let template = if end.is_some() { "{bar:30} {msg}" } else { "{spinner} {msg}" };
         Self { bar: draws().then(|| bar(end, template)), shown: None }
     }
 
-    /// Moves the bar and shows a text, unless the last one was shown just before.
+    /// Moves the bar and shows a text, unless it did so just before.
     pub fn show(&mut self, position: u64, text: impl FnOnce() -> String) {
         let pause = if self.bar.is_some() { REDRAW } else { PLAIN };
         if self.shown.is_some_and(|shown| shown.elapsed() < pause) {
@@ -46,7 +46,7 @@ impl Bar {
         self.show_now(position, &text());
     }
 
-    /// Moves the bar and shows a text in any case.
+    /// Always moves the bar and shows a text.
     pub fn show_now(&mut self, position: u64, text: &str) {
         self.shown = Some(Instant::now());
         match &self.bar {
@@ -83,7 +83,7 @@ impl Drop for Bar {
     }
 }
 
-/// One piece of work with a position in any unit, a count of what people count, a rate, and the time left.
+/// Progress of one task: its position in any unit, a count for the user (sentences, steps), speed and time left.
 pub struct Progress {
     bar: Bar,
     /// The position of the end.
@@ -95,22 +95,22 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Work that ends at this position, if known; `unit` names what is counted: sentences, steps.
+    /// A task that ends at position `end`, if known; `unit` names what is counted, such as sentences or steps.
     pub fn new(end: Option<u64>, unit: &'static str) -> Self {
         let mut bar = Bar::new(end);
-        // The first plain line comes after a while, so that short work prints none.
+        // The first plain line is delayed, so that short tasks print none.
         bar.shown = bar.bar.is_none().then(Instant::now);
         Self { bar, end, first: (0, 0), unit, since: Instant::now() }
     }
 
-    /// Continues after work that an earlier start did.
+    /// Starts at the position and count that an earlier process reached.
     #[must_use]
     pub fn after(mut self, position: u64, count: u64) -> Self {
         self.first = (position, count);
         self
     }
 
-    /// Sets what is done; `more` is appended to the line.
+    /// Sets position and count; `more` is appended to the line.
     pub fn set(&mut self, position: u64, count: u64, more: impl Display) {
         let (end, first, unit, since) = (self.end, self.first, self.unit, self.since);
         let over = end.is_some_and(|end| position >= end);
@@ -121,7 +121,7 @@ impl Progress {
             let seconds = since.elapsed().as_secs_f64();
             let rate = (count - first.1) as f64 / seconds;
             let mut line = match end {
-                // Where the unit is that of the position, the end is worth showing.
+                // The position is in the user's unit, so the end is meaningful.
                 Some(end) if position == count => format!("{}/{}", HumanCount(count), HumanCount(end)),
                 _ => HumanCount(count).to_string(),
             };
@@ -142,14 +142,14 @@ impl Progress {
     }
 }
 
-/// One bar for the whole work and one for each of several workers. Shows nothing where there is no terminal.
+/// One bar for all the work and one per worker. Shows nothing without a terminal.
 pub struct Bars(Option<(MultiProgress, ProgressBar, Vec<ProgressBar>)>);
 
 impl Bars {
-    /// The positions of all bars, from 0 to this.
+    /// The position at which a bar is full.
     pub const FULL: f64 = 1000.0;
 
-    /// Bars for this many workers.
+    /// One bar per worker, and one for all the work.
     pub fn new(workers: usize) -> Self {
         Self(draws().then(|| {
             let all = MultiProgress::new();
@@ -165,14 +165,14 @@ impl Bars {
         self.0.is_some()
     }
 
-    /// Gives a worker's bar a name.
+    /// Names a worker's bar.
     pub fn name(&self, worker: usize, name: &str) {
         if let Some((_, _, workers)) = &self.0 {
             workers[worker].set_prefix(name.to_owned());
         }
     }
 
-    /// Shows the share of a worker's work that is done, and a text.
+    /// Shows the finished share of a worker's work, and a text.
     pub fn worker(&self, worker: usize, share: f64, text: &str) {
         if let Some((_, _, workers)) = &self.0 {
             workers[worker].set_position((share * Self::FULL) as u64);
@@ -180,7 +180,7 @@ impl Bars {
         }
     }
 
-    /// Shows the share of all work that is done, and a text.
+    /// Shows the finished share of all the work, and a text.
     pub fn whole(&self, share: f64, text: &str) {
         if let Some((_, whole, _)) = &self.0 {
             whole.set_position((share * Self::FULL) as u64);
@@ -200,13 +200,13 @@ impl Bars {
 impl Drop for Bars {
     fn drop(&mut self) {
         if let Some((all, _, _)) = &self.0 {
-            // Only the drawing is at stake.
+            // A failure affects only the display.
             let _ = all.clear();
         }
     }
 }
 
-/// A rate with as many digits as it deserves.
+/// A speed, with one decimal below 10.
 fn plain(rate: f64) -> String {
     if rate < 10.0 { format!("{rate:.1}") } else { HumanCount(rate as u64).to_string() }
 }

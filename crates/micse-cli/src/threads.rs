@@ -1,4 +1,4 @@
-//! How many threads compute: one pool, set up once when a command starts. Results do not depend on its size.
+//! The thread pool, started once when a command starts. Results do not depend on its size.
 
 use std::num::NonZeroUsize;
 
@@ -7,11 +7,11 @@ use micse_model::THREADS_VARIABLE;
 
 use crate::output::notice;
 
-/// candle's own pool for elementwise operations on the CPU, which spins while it waits, reads this.
+/// Read by candle's own pool for elementwise operations on the CPU, which spins while it waits.
 const CANDLE_VARIABLE: &str = "CANDLE_NUM_THREADS";
 
-/// Threads per core that are accepted, and the least bound: a larger number is a slip, such as a size instead of a
-/// count.
+/// The most threads: this many per core, or `LEAST_BOUND` if that is more. A larger number is a mistake, such as a size
+/// instead of a count.
 const MOST_PER_CORE: usize = 8;
 const LEAST_BOUND: usize = 64;
 
@@ -29,8 +29,8 @@ pub(crate) fn prepare_process() -> Result<()> {
     Ok(())
 }
 
-/// Starts the global pool with the requested threads; else those of `RAYON_NUM_THREADS`; else the cores that this
-/// process may use (its affinity and the quota of its control group count). Returns the number.
+/// Starts the global pool with the requested number of threads, else `RAYON_NUM_THREADS`, else one per core that this
+/// process may use (by its affinity and its control group's quota). Returns the number.
 ///
 /// # Errors
 /// This machine cannot run that many threads, or the pool is already running.
@@ -44,18 +44,18 @@ pub(crate) fn start_threads(requested: Option<NonZeroUsize>) -> Result<usize> {
     Ok(threads)
 }
 
-/// Sets an environment variable if wanted, and only while this process has a single thread.
-#[allow(unsafe_code)] // a variable of the environment
+/// Sets an environment variable if `wanted`, but only while this process has a single thread.
+#[allow(unsafe_code)] // an environment variable
 fn set_if_alone(name: &str, value: &str, wanted: bool) {
     let alone = std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1);
     if alone && wanted {
         // SAFETY: the system reports this thread as the only one of the process, so nothing else reads the
-        // environment meanwhile.
+        // environment at the same time.
         unsafe { std::env::set_var(name, value) };
     }
 }
 
-/// The threads to start, and a notice if the variable asks for more than that.
+/// The number of threads to start, and a notice if the variable asks for more.
 fn choose(requested: Option<NonZeroUsize>, variable: Option<&str>) -> Result<(usize, Option<String>)> {
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let bound = (MOST_PER_CORE * cores).max(LEAST_BOUND);
@@ -64,7 +64,7 @@ fn choose(requested: Option<NonZeroUsize>, variable: Option<&str>) -> Result<(us
             return Ok((requested.get(), None));
         }
         bail!(
-            "--threads asks for {requested} threads, but this process may use {cores} cores; pass at most {bound}"
+            "--threads requests {requested} threads, but this process may use {cores} cores; pass at most {bound}"
         );
     }
     let Some(text) = variable.map(str::trim).filter(|text| !text.is_empty()) else {
@@ -75,7 +75,7 @@ fn choose(requested: Option<NonZeroUsize>, variable: Option<&str>) -> Result<(us
     })?;
     let bounded = (threads > bound).then(|| {
         format!(
-            "{THREADS_VARIABLE} asks for {threads} threads, but this process may use {cores} cores; starting {bound}"
+            "{THREADS_VARIABLE} requests {threads} threads, but this process may use {cores} cores; starting {bound}"
         )
     });
     Ok((threads.min(bound), bounded))
@@ -104,9 +104,9 @@ mod tests {
     fn a_slip_of_a_million_threads_is_bounded() {
         let (threads, notice) = choose(None, Some("1000000")).expect("fewer threads");
         assert!((LEAST_BOUND..100_000).contains(&threads));
-        assert!(notice.is_some_and(|text| text.contains("RAYON_NUM_THREADS asks for 1000000 threads")));
+        assert!(notice.is_some_and(|text| text.contains("RAYON_NUM_THREADS requests 1000000 threads")));
         let error = choose(NonZeroUsize::new(1_000_000), None).expect_err("a million").to_string();
-        assert!(error.contains("--threads asks for 1000000 threads"), "{error}");
+        assert!(error.contains("--threads requests 1000000 threads"), "{error}");
     }
 
     #[test]

@@ -24,10 +24,10 @@ pub struct Eval {
     /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder [default: demo]
     #[arg(long)]
     model: Option<String>,
-    /// Word vectors instead of a model: GloVe text, word2vec text or binary
+    /// Word vectors in GloVe's or word2vec's format, instead of a model
     #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "pooling"])]
     vectors: Option<PathBuf>,
-    /// With --vectors: average every token, including function words and punctuation
+    /// With --vectors: average all tokens, including function words and punctuation
     #[arg(long, requires = "vectors")]
     all_tokens: bool,
     /// STS sets: a folder in SentEval's layout, or `demo` [default: `MICSE_DATA`/senteval, else demo]
@@ -36,7 +36,7 @@ pub struct Eval {
     /// Tasks, separated by commas: STS12, STS13, STS14, STS15, STS16, STSBenchmark, SICKRelatedness [default: all]
     #[arg(long, value_delimiter = ',', num_args = 1..)]
     tasks: Option<Vec<String>>,
-    /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the folder's, else mean]
+    /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the model folder's, else mean]
     #[arg(long)]
     pooling: Option<Pooling>,
     /// Format of the result; --json is short for --format json
@@ -45,13 +45,13 @@ pub struct Eval {
     /// Result file [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Also write MTEB's files: FOLDER/OWNER__NAME/REVISION/TASK.json, scores between -1 and 1
+    /// Also write MTEB result files: FOLDER/OWNER__NAME/REVISION/TASK.json, scores between -1 and 1
     #[arg(long, value_name = "FOLDER", conflicts_with = "vectors")]
     mteb: Option<PathBuf>,
-    /// Model name in MTEB's files [default: the ID of a model in the Hub cache]
+    /// Model name in the MTEB files [default: its ID, if the model is in the Hub cache]
     #[arg(long, value_name = "OWNER/NAME", requires = "mteb")]
     mteb_name: Option<String>,
-    /// Model revision in MTEB's files [default: the commit of a model in the Hub cache, else none]
+    /// Model revision in the MTEB files [default: its commit, if the model is in the Hub cache; else none]
     #[arg(long, value_name = "REVISION", requires = "mteb")]
     mteb_revision: Option<String>,
     #[command(flatten, next_help_heading = "Computation")]
@@ -84,7 +84,7 @@ impl Eval {
         let folder = ModelFolder::open(&place)?;
         let pooling = self.pooling.map_or_else(|| pooling_of(&folder), Ok)?;
         let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
-        // Rejects what cannot be written before the model is scored.
+        // Fails before the model is scored if the files cannot be written.
         let mteb_files = match &self.mteb {
             Some(into) => {
                 mteb::check(&suite)?;
@@ -94,7 +94,7 @@ impl Eval {
         };
         let model = SentenceModel::load(&folder, Some(pooling), &compute)?;
         if let Some(stage) = model.stage() {
-            note(format_args!("{} fitted on {}", stage.kind(), stage.fitted_on()));
+            note(format_args!("{}: fitted on {}", stage.kind(), stage.fitted_on()));
         }
         let evaluation = score(&model, &suite)?;
         if let Some((into, named)) = mteb_files {
@@ -107,23 +107,23 @@ impl Eval {
                 dimension: Some(model.dimension()),
                 frameworks: frameworks(&folder, model.own_modules().is_empty()),
             };
-            note(format_args!("MTEB's files: {}", named.write(into, &facts, &evaluation)?.display()));
+            note(format_args!("MTEB files: {}", named.write(into, &facts, &evaluation)?.display()));
         }
         self.write(&evaluation.of_model(place.display().to_string(), pooling.to_string()), format)
     }
 
-    /// The name that MTEB's files have for a model's folder.
+    /// The name and revision of a model in the MTEB files.
     fn mteb_model(&self, folder: &ModelFolder) -> Result<MtebModel> {
         let path = folder.path();
         let (id, commit) = HubSnapshot::of(path).map(|s| (s.id, s.revision)).unzip();
         let name = self.mteb_name.clone().or(id).with_context(|| {
-            format!("{} is not in the Hub cache; name the model with --mteb-name", path.display())
+            format!("{} is not in the Hub cache; pass --mteb-name OWNER/NAME", path.display())
         })?;
         let revision = self.mteb_revision.clone().or(commit);
         Ok(MtebModel::new(&name, revision.as_deref())?)
     }
 
-    /// Scores the mean of word vectors.
+    /// Scores the means of word vectors.
     fn run_vectors(&self, path: &Path, locator: &Locator, format: Format) -> Result<ExitCode> {
         note(format_args!("word vectors: {}", path.display()));
         let sts = micse_cli::data::sts(locator, self.sts.as_deref())?;
@@ -138,7 +138,8 @@ impl Eval {
         let pairs = suite.tasks.iter().flat_map(Task::pairs);
         let coverage = vectors.coverage(pairs.flat_map(|pair| [&pair.first, &pair.second]), selection);
         note(format_args!(
-            "{} words ({} repeated), dimension {}; {:.2} % of {} tokens known, {} of {} sentences zero",
+            "{} words ({} duplicates), dimension {}; {:.2} % of {} tokens known, {} of {} sentences without a \
+             known word",
             vectors.len(),
             vectors.duplicates(),
             vectors.dimension(),
@@ -166,7 +167,7 @@ impl Eval {
     }
 }
 
-/// What loads a model folder, by MTEB's names; `plain`: the model has none of this project's own modules.
+/// The frameworks that load a model folder, by MTEB's names. `plain`: the model has none of this project's own modules.
 fn frameworks(folder: &ModelFolder, plain: bool) -> Vec<&'static str> {
     let has = |name: &str| folder.path().join(name).is_file();
     let mut frameworks = Vec::new();
@@ -179,7 +180,7 @@ fn frameworks(folder: &ModelFolder, plain: bool) -> Vec<&'static str> {
     frameworks
 }
 
-/// Scores an embedder, and shows how far it is.
+/// Scores an embedder, and shows the progress.
 fn score(embedder: &dyn Embedder, suite: &Suite) -> Result<Evaluation> {
     let mut progress: Option<Progress> = None;
     Ok(evaluate(embedder, suite, &mut |done, total| {

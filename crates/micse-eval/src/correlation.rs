@@ -4,13 +4,13 @@ use statrs::statistics::{Data, OrderStatistics, RankTieBreaker};
 
 /// Pearson's correlation of `x` and `y`, between -1 and 1 up to rounding.
 ///
-/// NaN if it is not defined: fewer than 2 values, all values of one side equal, or a NaN among them.
+/// NaN if it is undefined: fewer than 2 values, all values of `x` or `y` equal, or a NaN among them.
 ///
 /// # Panics
 /// If `x` and `y` differ in length.
 pub fn pearson(x: &[f64], y: &[f64]) -> f64 {
-    assert_eq!(x.len(), y.len(), "a correlation needs pairs");
-    // Compared, not computed: a rounded mean leaves residues in a constant.
+    assert_eq!(x.len(), y.len(), "x and y must have the same length");
+    // Compares the values directly: subtracting a rounded mean from a constant does not give exactly 0.
     let constant = |values: &[f64]| values.iter().all(|&value| value == values[0]);
     if x.len() < 2 || constant(x) || constant(y) {
         return f64::NAN;
@@ -27,7 +27,7 @@ pub fn pearson(x: &[f64], y: &[f64]) -> f64 {
     xy / (xx.sqrt() * yy.sqrt())
 }
 
-/// Spearman's correlation: Pearson's of the ranks, where equal values share the mean of their ranks.
+/// Spearman's correlation: Pearson's correlation of the ranks, with the mean rank for equal values.
 ///
 /// NaN in the same cases as [`pearson`].
 ///

@@ -1,19 +1,19 @@
-//! What evaluation knows of a model, and the embeddings of a set of sentences.
+//! The trait that models implement to be evaluated, and the embeddings of a set of sentences.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{Error, Result};
 
-/// Sentences a call of [`Embedder::embed`], between two reports of progress.
+/// Sentences per call of [`Embedder::embed`]. Progress is reported after each call.
 const CHUNK: usize = 1024;
 
-/// Anything that turns sentences into vectors: an encoder with pooling, word vectors, a post-processed model.
+/// Turns sentences into vectors: an encoder with pooling, word vectors, a post-processed model.
 pub trait Embedder {
     /// Entries of an embedding.
     fn dimension(&self) -> usize;
 
-    /// The embeddings of `sentences`, a row of [`dimension`](Self::dimension) entries for each, in the order
-    /// given. A row must not depend on the other sentences. Sorting by length and batching are the embedder's.
+    /// The embeddings of `sentences`, in the same order, each a row of [`dimension`](Self::dimension) entries. A
+    /// row must not depend on the other sentences. The embedder sorts by length and batches as it sees fit.
     fn embed(
         &self,
         sentences: &[&str],
@@ -29,14 +29,14 @@ pub(crate) struct Embeddings<'a> {
 }
 
 impl<'a> Embeddings<'a> {
-    /// Embeds each distinct sentence once; `progress` is told how many of how many are done.
+    /// Embeds each distinct sentence once; `progress` receives the number done and the total.
     pub(crate) fn of(
         embedder: &dyn Embedder,
         sentences: impl Iterator<Item = &'a str>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Self> {
-        // By length, so that neighbours make batches without padding; then by text, so that what is computed
-        // does not depend on the order of the pairs.
+        // By length, so that adjacent sentences form batches without padding; then by text, so that the
+        // computation does not depend on the order of the pairs.
         let distinct: BTreeSet<(usize, &str)> = sentences.map(|s| (s.len(), s)).collect();
         let distinct: Vec<&str> = distinct.into_iter().map(|(_, sentence)| sentence).collect();
         let dimension = embedder.dimension();
@@ -72,11 +72,11 @@ impl<'a> Embeddings<'a> {
         self.rows[place].iter().map(|&value| value * scale).collect()
     }
 
-    /// The cosine of two sentences; 0 where one of them has a zero vector.
+    /// The cosine of two sentences; 0 if one of them has a zero vector.
     ///
-    /// In f32, `u.v / (|u| |v|)`, as `SentEval` computes it with numpy: the cosines of equal sentences differ
-    /// from 1 in their last bit, now up, now down, which splits ties among them, and published scores have
-    /// that in them. (It moves subsets with many equal pairs, STS12's `SMTeuroparl` above all, by up to 0.05.)
+    /// Computed in f32 as `u.v / (|u| |v|)`, like `SentEval` with numpy. The cosines of equal sentences then
+    /// differ from 1 in the last bit, up or down, which breaks ties among them; published scores include this
+    /// effect. (It moves subsets with many equal pairs, above all STS12's `SMTeuroparl`, by up to 0.05.)
     pub(crate) fn cosine(&self, first: &str, second: &str) -> f64 {
         let (a, b) = (self.places[first], self.places[second]);
         let norms = self.norms[a] * self.norms[b];
@@ -84,9 +84,9 @@ impl<'a> Embeddings<'a> {
     }
 }
 
-/// The inner product in f32 with four fused partial sums. The order is fixed, so that scores do not depend on
-/// it. It decides which way equal pairs' cosines round: four agrees with PyTorch's scores of one public model to
-/// 0.01 on every subset; eight or sixteen are as right, and differ by 0.02 to 0.03 on two of them.
+/// The inner product in f32 with four fused partial sums, in a fixed order so that scores are reproducible. The
+/// number of sums decides which way the cosines of equal pairs round. Four agree with PyTorch's scores of one
+/// public model to 0.01 on every subset; eight or sixteen are equally valid, but differ by 0.02 to 0.03 on two.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 4];
     for (a, b) in a.chunks(4).zip(b.chunks(4)) {

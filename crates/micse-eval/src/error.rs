@@ -1,22 +1,24 @@
-//! The crate's one error type.
+//! The crate's error type.
 
-/// What can go wrong in an evaluation.
+/// An error in an evaluation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The embedder failed.
     #[error("the embedder failed")]
     Embed(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The embedder gave another number of rows than it was given sentences.
-    #[error("the embedder gave {found} rows for {expected} sentences; it has to give one row a sentence")]
+    /// The embedder did not return one row per sentence.
+    #[error(
+        "the embedder returned {found} rows for {expected} sentences; it must return one row per sentence"
+    )]
     Rows {
-        /// Sentences given.
+        /// Sentences passed.
         expected: usize,
         /// Rows returned.
         found: usize,
     },
-    /// A row has another length than the embedder's dimension.
-    #[error("the embedding of {sentence:?} has {found} entries, the embedder's dimension is {expected}")]
+    /// The length of a row differs from the embedder's dimension.
+    #[error("the embedding of {sentence:?} has {found} entries, but the embedder's dimension is {expected}")]
     Dimension {
         /// The sentence.
         sentence: String,
@@ -25,9 +27,9 @@ pub enum Error {
         /// The row's length.
         found: usize,
     },
-    /// An embedding holds NaN or infinity.
+    /// An embedding contains NaN or infinity.
     #[error(
-        "the embedding of {sentence:?} holds {value}; the model's weights are broken, or its training diverged"
+        "the embedding of {sentence:?} contains {value}; the model's weights are damaged, or its training diverged"
     )]
     NotFinite {
         /// The sentence.
@@ -35,19 +37,19 @@ pub enum Error {
         /// The entry.
         value: f32,
     },
-    /// Scores that MTEB's form cannot hold, or a model's name that is none.
-    #[error("MTEB's files: {0}")]
+    /// MTEB's format cannot express the scores, or the model name is not valid.
+    #[error("MTEB files: {0}")]
     Mteb(String),
     /// A file cannot be written.
     #[error(transparent)]
     File(#[from] micse_files::Error),
-    /// An evaluation could not be written as CSV.
+    /// An evaluation cannot be written as CSV.
     #[error("the evaluation cannot be written as CSV")]
     Csv(#[from] csv::Error),
-    /// An evaluation could not be written as JSON.
-    #[error("the evaluation cannot be written as JSON")]
+    /// An evaluation cannot be converted to or from JSON.
+    #[error("the evaluation cannot be converted to or from JSON")]
     Json(#[from] serde_json::Error),
 }
 
-/// The crate's result.
+/// The crate's result type.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::named::Named;
 
-/// The scores of one model. Correlations are times 100; one that is not defined is NaN here and `null` in
-/// JSON.
+/// The scores of one model. Correlations are multiplied by 100; an undefined one is NaN here and `null` in JSON.
 ///
 /// ```
 /// use micse_eval::Evaluation;
@@ -20,19 +19,21 @@ use crate::named::Named;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// The model's name, folder or Hub id; the caller's, see [`of_model`](Self::of_model).
+    /// The model's name, folder or Hub ID, set by the caller with [`of_model`](Self::of_model).
     pub model: String,
-    /// The pooling; the caller's.
+    /// The pooling, set by the caller with [`of_model`](Self::of_model).
     pub pooling: String,
-    /// The mean over tasks of the unrounded [`Aggregates::all`] of Spearman's correlation.
+    /// The mean over tasks of Spearman's correlation over all pairs ([`Aggregates::all`]), not rounded before.
     #[serde(with = "number")]
     pub average: f64,
-    /// Spearman's correlation on the dev pairs, times 100: what settings are chosen by; none without a dev set.
+    /// Spearman's correlation on the development pairs, times 100, by which settings are selected; `None`
+    /// without a development set.
     #[serde(default)]
     pub dev_spearman: Option<f64>,
-    /// Mean squared distance of the unit vectors of dev pairs with a score of at least 4; none without such.
+    /// Mean squared distance between the unit vectors of development pairs with a score of at least 4; `None`
+    /// without such pairs.
     pub alignment: Option<f64>,
-    /// Uniformity (`t = 2`) of the unit vectors of all dev sentences; none without a dev set.
+    /// Uniformity (`t = 2`) of the unit vectors of all development sentences; `None` without a development set.
     pub uniformity: Option<f64>,
     /// The tasks, in the suite's order.
     pub tasks: Named<TaskScores>,
@@ -45,28 +46,28 @@ pub struct TaskScores {
     pub pairs: usize,
     /// Spearman's correlation of cosine and human score, times 100.
     pub spearman: Aggregates,
-    /// Pearson's, times 100.
+    /// Pearson's correlation of cosine and human score, times 100.
     pub pearson: Aggregates,
     /// The subsets, in the task's order.
     pub subsets: Named<SubsetScores>,
 }
 
-/// The three figures in use for a task of several subsets. For a task of one they are the same.
+/// The three aggregates in use for a task with several subsets. They agree if there is only one subset.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Aggregates {
-    /// One correlation over the pairs of all subsets together: the field's tables.
+    /// One correlation over the pairs of all subsets together, as in published tables.
     #[serde(with = "number")]
     pub all: f64,
     /// The mean of the subsets' correlations.
     #[serde(with = "number")]
     pub mean: f64,
-    /// That mean weighted by the subsets' numbers of pairs.
+    /// The mean weighted by the number of pairs in each subset.
     #[serde(with = "number")]
     pub wmean: f64,
 }
 
 impl Aggregates {
-    /// Of the correlation over all pairs, and the (pairs, correlation) of each subset.
+    /// Aggregates the (pairs, correlation) of each subset; `all` is the correlation over all pairs.
     pub(crate) fn new(all: f64, subsets: &[(usize, f64)]) -> Self {
         let total: usize = subsets.iter().map(|&(pairs, _)| pairs).sum();
         let mean = subsets.iter().map(|&(_, value)| value).sum::<f64>() / subsets.len() as f64;
@@ -89,7 +90,7 @@ pub struct SubsetScores {
 }
 
 impl Evaluation {
-    /// The same scores under a model's and a pooling's name.
+    /// The same scores with the names of model and pooling.
     #[must_use]
     pub fn of_model(mut self, model: impl Into<String>, pooling: impl Into<String>) -> Self {
         self.model = model.into();
@@ -102,13 +103,13 @@ impl Evaluation {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote.
+    /// Reads the JSON that [`to_json`](Self::to_json) writes.
     pub fn from_json(text: &str) -> Result<Self> {
         Ok(serde_json::from_str(text)?)
     }
 }
 
-/// NaN is `null` in JSON, which has no such number.
+/// Writes NaN as `null`, because JSON has no NaN.
 mod number {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -1,9 +1,9 @@
 //! Alignment and uniformity of unit vectors (Wang & Isola 2020).
 
-/// Rows whose pairs are compared while they are in the cache.
+/// Rows per block: small enough to stay in the CPU cache while their pairs are compared.
 const BLOCK: usize = 64;
 
-/// Alignment: the mean of `|u - v|^2` over positive pairs of unit vectors; lower is closer. None without pairs.
+/// Alignment: the mean of `|u - v|^2` over positive pairs of unit vectors; lower is closer. `None` without pairs.
 pub fn alignment<U: AsRef<[f32]>>(pairs: impl Iterator<Item = (U, U)>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0_u64);
     for (u, v) in pairs {
@@ -15,10 +15,10 @@ pub fn alignment<U: AsRef<[f32]>>(pairs: impl Iterator<Item = (U, U)>) -> Option
 }
 
 /// Uniformity: `ln` of the mean over pairs `i < j` of `exp(-2 |u_i - u_j|^2)`; lower is more spread out, 0 is
-/// a single point. The rows are compared block by block, so no matrix of all pairs is held. None for fewer
-/// than 2 rows.
+/// a single point. The rows are compared block by block, without a matrix of all pairs. `None` for fewer than 2
+/// rows.
 ///
-/// `|u - v|^2 = |u|^2 + |v|^2 - 2 u.v`, so the error of a distance is that of an f32 inner product, some 1e-7.
+/// Squared distances are computed as `|u|^2 + |v|^2 - 2 u.v`, with the error of an f32 inner product, about 1e-7.
 pub fn uniformity<U: AsRef<[f32]>>(rows: &[U]) -> Option<f64> {
     let rows: Vec<&[f32]> = rows.iter().map(AsRef::as_ref).collect();
     if rows.len() < 2 {
@@ -39,7 +39,7 @@ pub fn uniformity<U: AsRef<[f32]>>(rows: &[U]) -> Option<f64> {
     Some((sum / pairs).ln())
 }
 
-/// The inner product in f32, in 16 independent sums that the compiler keeps in vector registers.
+/// The inner product in f32, as 16 independent sums that the compiler keeps in vector registers.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0_f32; 16];
     let (blocks_a, blocks_b) = (a.chunks_exact(16), b.chunks_exact(16));

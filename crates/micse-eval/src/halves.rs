@@ -1,12 +1,12 @@
-//! A measure that needs no labels: how well one half of a sentence finds the other.
+//! Half-sentence search, a measure that needs no labels: how well one half of a sentence finds the other.
 
 use crate::embedder::Embeddings;
 use crate::{Embedder, Result};
 
-/// Fewest words of a sentence that is halved: each half keeps enough to be told from others.
+/// Sentences with fewer words are skipped: their halves could not be told apart.
 const FEWEST_WORDS: usize = 8;
 
-/// Sentences cut in two at their middle word. Shorter ones than 8 words, and repeats, are skipped.
+/// Sentences split in two at the middle word. Repeated halves, and sentences shorter than 8 words, are skipped.
 ///
 /// ```
 /// use micse_eval::Halves;
@@ -20,28 +20,28 @@ pub struct Halves {
 }
 
 impl Halves {
-    /// Of at most `most` sentences, taken at even distances.
+    /// Halves at most `most` sentences, evenly spaced.
     pub fn of<S: AsRef<str>>(sentences: impl IntoIterator<Item = S>, most: usize) -> Self {
         let long = |s: &S| s.as_ref().split_whitespace().nth(FEWEST_WORDS - 1).is_some();
         let sentences: Vec<S> = sentences.into_iter().filter(long).collect();
         let mut seen = std::collections::BTreeSet::new();
         let mut pairs: Vec<[String; 2]> =
             evenly(sentences, 2 * most).iter().filter_map(|s| halves(s.as_ref())).collect();
-        // Equal halves could not be told from each other.
+        // Equal halves cannot be told apart.
         pairs.retain(|[first, second]| seen.insert(first.clone()) && seen.insert(second.clone()));
         Self { pairs: evenly(pairs, most) }
     }
 
-    /// The halves of each sentence.
+    /// The two halves of each sentence.
     pub fn pairs(&self) -> &[[String; 2]] {
         &self.pairs
     }
 
-    /// The mean reciprocal rank at which a first half finds its second half among all of them, by cosine; from just above
-    /// 0 to 1. None: fewer than two sentences can be halved.
+    /// The mean reciprocal rank at which a first half finds its second half among all second halves, by cosine; from
+    /// just above 0 to 1. `None` for fewer than two halved sentences.
     ///
     /// # Errors
-    /// As [`crate::evaluate`].
+    /// Like [`crate::evaluate`].
     pub fn reciprocal_rank(&self, embedder: &dyn Embedder) -> Result<Option<f64>> {
         if self.pairs.len() < 2 {
             return Ok(None);
@@ -55,7 +55,7 @@ impl Halves {
                 row.iter().zip(&query).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
             };
             let found = cosine(&seconds[own]);
-            // Equal cosines count against it: a model that maps everything to one point finds nothing.
+            // Ties count against the model, so that one that maps everything to a single point finds nothing.
             let before =
                 seconds.iter().enumerate().filter(|(i, row)| *i != own && cosine(row) >= found).count();
             1.0 / (1 + before) as f64
@@ -65,7 +65,7 @@ impl Halves {
     }
 }
 
-/// At most this many of the values, at even distances.
+/// At most `most` of the values, evenly spaced.
 fn evenly<T>(values: Vec<T>, most: usize) -> Vec<T> {
     let count = values.len();
     if count <= most {
@@ -85,7 +85,7 @@ fn halves(sentence: &str) -> Option<[String; 2]> {
 mod tests {
     use super::*;
 
-    /// The number that a text begins with, as an angle.
+    /// Embeds a text as the unit vector at the angle that its first word gives.
     struct Angle;
 
     impl Embedder for Angle {

@@ -1,8 +1,8 @@
 //! Scores sentence embeddings on semantic textual similarity (STS), as the field reports it.
 //!
-//! An [`Embedder`] turns sentences into vectors; [`evaluate`] embeds every distinct sentence of a suite once
-//! and correlates cosines with human scores: Spearman and Pearson, over all pairs of a task together, and as
-//! plain and weighted means over its subsets; beside them alignment and uniformity of the development set.
+//! An [`Embedder`] turns sentences into vectors. [`evaluate`] embeds every distinct sentence of a suite once and
+//! correlates cosines with human scores: Spearman and Pearson, over all pairs of a task, and as plain and
+//! weighted means over its subsets. It also computes alignment and uniformity of the development set.
 //!
 //! ```
 //! use micse_data::sts::{Pair, Subset, Suite, Task};
@@ -38,9 +38,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Modules: `embedder` what is known of a model, `model` whole models of micse-model, `vectors` word vectors; `protocol` the evaluation; `evaluation` its result, `report`
-//! that result as table and CSV, [`mteb`] as MTEB's files, `pairs` the cosines behind it; `correlation` and `geometry` the figures; `halves` a measure without labels; `named` a map that keeps its order,
-//! `snapshot` models of the Hub's cache.
+//! | module | subject |
+//! |---|---|
+//! | `embedder` | the trait [`Embedder`], and the embeddings of a set of sentences |
+//! | `model`, `vectors` | models of micse-model and word vectors as embedders |
+//! | `protocol` | the evaluation |
+//! | `correlation`, `geometry` | correlations; alignment and uniformity |
+//! | `evaluation`, `pairs`, `named` | the result: scores, and the cosine of each pair |
+//! | `report`, [`mteb`] | the result as table, CSV or MTEB result files |
+//! | `halves` | half-sentence search, a measure that needs no labels |
+//! | `snapshot` | models in the Hugging Face Hub cache |
 #[cfg(feature = "cli")]
 pub mod cli;
 mod correlation;

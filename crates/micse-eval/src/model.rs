@@ -1,4 +1,4 @@
-//! Whole models of `micse-model` as [`Embedder`]s.
+//! Models of `micse-model` as [`Embedder`]s.
 
 use micse_model::SentenceModel;
 

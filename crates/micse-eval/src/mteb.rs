@@ -1,16 +1,17 @@
-//! Scores in the form of the Massive Text Embedding Benchmark (Muennighoff et al. 2023): one file a task, which `mteb`
-//! and its leaderboard read.
+//! Scores in the format of the Massive Text Embedding Benchmark (Muennighoff et al. 2023): one file per task, which
+//! `mteb` and its leaderboard read.
 //!
 //! ```text
 //! DIR/OWNER__NAME/REVISION/STS12.json       scores, between -1 and 1; main_score is cosine_spearman
 //! DIR/OWNER__NAME/REVISION/model_meta.json  the model
 //! ```
 //!
-//! What is measured is this crate's protocol on `SentEval`'s files, and the files say so: `dataset_revision` is
-//! `SentEval`, `mteb_version` is null, and every entry has the number of pairs. MTEB too correlates over all pairs of a
-//! task together, on as many pairs in STS12 to STS16 and STSBenchmark; its SICK-R, though, has all 9,927 pairs of SICK,
-//! `SentEval`'s the 4,927 of the test split, so that these two scores cannot be compared. Correlations by Manhattan and
-//! Euclidean distances, which MTEB computes as well and no reader needs, are left out.
+//! The scores are from this crate's protocol on `SentEval`'s files, and the result files record this:
+//! `dataset_revision` is `SentEval`, `mteb_version` is null, and every entry has the number of pairs. MTEB also
+//! correlates over all pairs of a task, and has the same number of pairs in STS12 to STS16 and STSBenchmark. Its
+//! SICK-R, however, has all 9,927 pairs of SICK, while `SentEval` has the 4,927 of the test split, so these two
+//! scores cannot be compared. MTEB's correlations by Manhattan and Euclidean distance, which no reader needs, are
+//! omitted.
 
 use std::path::{Path, PathBuf};
 
@@ -20,13 +21,13 @@ use serde_json::{Value, json};
 
 use crate::{Error, Evaluation, Result, TaskScores};
 
-/// What MTEB writes for a model without a commit.
+/// MTEB's revision for a model without a commit.
 const NO_REVISION: &str = "no_revision_available";
-/// What our data is, where MTEB has the commit of its copy.
+/// The dataset revision of these scores; MTEB writes the commit of its own copy.
 const DATA: &str = "SentEval";
 const META_FILE: &str = "model_meta.json";
 
-/// MTEB's name of a task; none if it has none on these data.
+/// MTEB's name for a task; `None` if MTEB does not have the task.
 ///
 /// ```
 /// assert_eq!(micse_eval::mteb::task_name("SICKRelatedness"), Some("SICK-R"));
@@ -40,41 +41,41 @@ pub fn task_name(task: &str) -> Option<&str> {
     }
 }
 
-/// Refuses a suite without a task of MTEB, before it is scored in vain.
+/// Rejects a suite without any of MTEB's tasks, before time is spent on scoring.
 pub fn check(suite: &Suite) -> Result<()> {
     if suite.tasks.iter().any(|task| task_name(&task.name).is_some()) {
         return Ok(());
     }
-    Err(Error::Mteb(format!("`{}` has none of MTEB's tasks; give SentEval's folder by --sts", suite.name)))
+    Err(Error::Mteb(format!("`{}` has none of MTEB's tasks; pass SentEval's folder with --sts", suite.name)))
 }
 
-/// A model by its name and commit, which are the names of its folders.
+/// The name and commit of a model, which are also the names of its result folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MtebModel {
     name: String,
     revision: String,
 }
 
-/// What is known of a model beside its name.
+/// Known facts about a model, other than its name.
 #[derive(Clone, Debug, Default)]
 pub struct MtebFacts {
-    /// Numbers in the weights.
+    /// Number of parameters.
     pub parameters: Option<usize>,
-    /// Those of the word table.
+    /// Number of parameters in the word table.
     pub embedding_parameters: Option<usize>,
-    /// Tokens at which sentences are cut.
+    /// Tokens to which longer sentences are truncated.
     pub max_tokens: Option<usize>,
     /// Entries of an embedding.
     pub dimension: Option<usize>,
-    /// What loads the model, by MTEB's names: `Sentence Transformers`, `safetensors`, ...
+    /// Frameworks that load the model, by MTEB's names: `Sentence Transformers`, `safetensors`, ...
     pub frameworks: Vec<&'static str>,
 }
 
 impl MtebModel {
-    /// A model by its name, `owner/name`, and its commit; none: MTEB's words for that.
+    /// A model by name, `owner/name`, and commit; without a commit, MTEB's placeholder is used.
     ///
     /// # Errors
-    /// The name has another form, or a character that does not belong in the name of a file.
+    /// The name does not have this form, or contains a character that is not allowed in a file name.
     pub fn new(name: &str, revision: Option<&str>) -> Result<Self> {
         let good = |part: &str| {
             let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -82,22 +83,22 @@ impl MtebModel {
         };
         if !name.split_once('/').is_some_and(|(owner, name)| good(owner) && good(name)) {
             return Err(Error::Mteb(format!(
-                "{name:?} is no model's name; --mteb-name has to be OWNER/NAME, of letters, digits, `-`, `_` and `.`"
+                "{name:?} is not a valid model name; pass --mteb-name OWNER/NAME, of letters, digits, `-`, `_` and `.`"
             )));
         }
         let revision = revision.unwrap_or(NO_REVISION);
         if !good(revision) {
             return Err(Error::Mteb(format!(
-                "{revision:?} is no revision; --mteb-revision takes letters, digits, `-`, `_` and `.`"
+                "{revision:?} is not a valid revision; --mteb-revision accepts letters, digits, `-`, `_` and `.`"
             )));
         }
         Ok(Self { name: name.to_owned(), revision: revision.to_owned() })
     }
 
-    /// Writes a file for each task that MTEB has, and one for the model. Gives the folder.
+    /// Writes a file for each task that MTEB has, and one for the model. Returns the folder.
     ///
     /// # Errors
-    /// The evaluation has no such task, a correlation is not defined, or the folder cannot be written.
+    /// The evaluation has no such task, a correlation is undefined, or the folder cannot be written.
     pub fn write(&self, folder: &Path, facts: &MtebFacts, evaluation: &Evaluation) -> Result<PathBuf> {
         let folder = folder.join(self.name.replace('/', "__")).join(&self.revision);
         let of_mteb = |(task, scores)| Some((task_name(task)?, task, scores));
@@ -114,8 +115,8 @@ impl MtebModel {
         Ok(folder)
     }
 
-    /// All of MTEB's keys: its reader takes no others, and wants most of these. What is not known is null; memory is
-    /// told, as MTEB does, for weights of four bytes.
+    /// All of MTEB's keys: its reader rejects other keys and requires most of these. Unknown values are null. Memory is
+    /// computed like MTEB does, with four bytes per weight.
     fn meta(&self, facts: &MtebFacts) -> Value {
         json!({
             "name": self.name,
@@ -153,7 +154,7 @@ impl MtebModel {
 fn result(name: &str, task: &str, scores: &TaskScores) -> Result<Value> {
     let share = |metric: &str, value: f64| {
         let undefined =
-            || Error::Mteb(format!("{metric}'s correlation on {task} is not defined: all cosines are equal"));
+            || Error::Mteb(format!("{metric}'s correlation on {task} is undefined: all cosines are equal"));
         // Six decimals, as MTEB rounds them.
         value.is_finite().then(|| (value * 1e4).round() / 1e6).ok_or_else(undefined)
     };

@@ -1,4 +1,4 @@
-//! A map that keeps its order: tasks and subsets stand in a table's order, not the alphabet's.
+//! A map that keeps its order: tasks and subsets appear in table order, not alphabetical order.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Values by name, in the order they were given. A JSON object.
+/// Values by name, in insertion order; an object in JSON.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Named<T>(Vec<(String, T)>);
 
@@ -26,7 +26,7 @@ impl<T> Named<T> {
         self.0.len()
     }
 
-    /// Whether there is no value.
+    /// Whether it has no values.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,9 +1,9 @@
-//! What a task's correlation is computed from: the cosine and the human score of each pair.
+//! The inputs of a task's correlation: the cosine and the human score of each pair.
 
 /// Cosines and human scores of a task, in the order of its subsets and their pairs.
 ///
-/// Both as f32: cosines are computed so, and human scores, which have few digits, keep their order and their ties.
-/// Spearman's correlation of the two is thus the task's, with no rounding.
+/// Both are f32: cosines are computed in f32, and human scores, which have few digits, keep their order and ties.
+/// Spearman's correlation of the two therefore equals the task's, without rounding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PairScores {
     /// The cosine of each pair.
@@ -13,7 +13,7 @@ pub struct PairScores {
 }
 
 impl PairScores {
-    /// From the columns that correlations are computed from.
+    /// Converts the columns that correlations are computed from.
     pub(crate) fn new(cosines: &[f64], human: &[f64]) -> Self {
         let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
         Self { cosines: narrow(cosines), human: narrow(human) }

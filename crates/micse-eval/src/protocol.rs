@@ -1,8 +1,8 @@
-//! The STS protocol: cosine of two embeddings against a human score, by rank correlation.
+//! The STS protocol: rank correlation of the cosines of two embeddings with human scores.
 //!
-//! Sentences are embedded whole (only the model's own position limit cuts them); a pair with a zero vector
-//! has cosine 0. This is `SentEval`'s protocol as unsupervised work reports it: Spearman over all pairs of a
-//! task together (Reimers & Gurevych 2019; Gao, Yao, Chen 2021, appendix B).
+//! Only the model's own limit truncates sentences; a pair with a zero vector has cosine 0. This is `SentEval`'s
+//! protocol as unsupervised work reports it: Spearman over all pairs of a task together (Reimers & Gurevych
+//! 2019; Gao, Yao, Chen 2021, appendix B).
 
 use micse_data::sts::{Pair, Suite, Task};
 
@@ -10,18 +10,19 @@ use crate::embedder::Embeddings;
 use crate::evaluation::{Aggregates, Evaluation, SubsetScores, TaskScores};
 use crate::{Embedder, Named, PairScores, Result, alignment, pearson, spearman, uniformity};
 
-/// A dev pair with this score or more is a positive pair of [`alignment`].
+/// A development pair with at least this score is a positive pair for [`alignment`].
 const POSITIVE_SCORE: f64 = 4.0;
 
-/// Scores an embedder on a suite. Each distinct sentence is embedded once; `progress` is called with the
-/// sentences done and the sentences in all. `model` and `pooling` of the result are empty, see
+/// Scores an embedder on a suite. Each distinct sentence is embedded once; `progress` receives the number of
+/// sentences done and the total. `model` and `pooling` of the result are empty; set them with
 /// [`Evaluation::of_model`].
 ///
-/// Alignment and uniformity are those of the suite's dev set; for uniformity a sentence counts as often as it
-/// stands in a pair.
+/// Alignment and uniformity are computed on the suite's development set; for uniformity, a sentence counts once
+/// per pair it appears in.
 ///
-/// Errors: those of the embedder, rows of another number or length than promised, NaN or infinity in an
-/// embedding (the sentence is named).
+/// # Errors
+/// The embedder fails, returns the wrong number of rows or rows of the wrong length, or an embedding contains
+/// NaN or infinity (the error names the sentence).
 pub fn evaluate(
     embedder: &dyn Embedder,
     suite: &Suite,
@@ -30,10 +31,11 @@ pub fn evaluate(
     Ok(evaluate_pairs(embedder, suite, progress)?.0)
 }
 
-/// [`evaluate`], with the cosine and the human score of every pair of each task, in the suite's order: what two models
-/// are compared by, pair by pair.
+/// Like [`evaluate`], and also returns the cosine and the human score of every pair of each task, in the suite's order,
+/// for comparing two models pair by pair.
 ///
-/// Errors: those of [`evaluate`].
+/// # Errors
+/// Like [`evaluate`].
 pub fn evaluate_pairs(
     embedder: &dyn Embedder,
     suite: &Suite,
@@ -72,8 +74,11 @@ pub fn evaluate_pairs(
     Ok((evaluation, pair_scores.into_iter().collect()))
 }
 
-/// Spearman's correlation, times 100, over all pairs of one task: what models are selected by. Errors as in
-/// [`evaluate`]; NaN if the correlation is not defined (all cosines equal, say).
+/// Spearman's correlation, times 100, over all pairs of one task, by which models are selected. NaN if it is
+/// undefined (for example, if all cosines are equal).
+///
+/// # Errors
+/// Like [`evaluate`].
 pub fn dev_spearman(embedder: &dyn Embedder, task: &Task) -> Result<f64> {
     let embeddings = Embeddings::of(embedder, sentences(task.pairs()), &mut |_, _| {})?;
     let (cosines, scores) = columns(&embeddings, task.pairs());
@@ -89,7 +94,7 @@ fn columns<'a>(embeddings: &Embeddings<'_>, pairs: impl Iterator<Item = &'a Pair
     pairs.map(|pair| (embeddings.cosine(&pair.first, &pair.second), pair.score)).unzip()
 }
 
-/// Scores of a task, whose pairs have these cosines and human scores.
+/// Scores of a task whose pairs have these cosines and human scores.
 fn score(embeddings: &Embeddings<'_>, task: &Task, cosines: &[f64], human: &[f64]) -> TaskScores {
     let both =
         |cosines: &[f64], human: &[f64]| (100.0 * spearman(cosines, human), 100.0 * pearson(cosines, human));

@@ -1,13 +1,13 @@
-//! An evaluation as a table for people and as CSV for programs.
+//! An evaluation as a readable table, and as CSV for programs.
 
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::Result;
 use crate::evaluation::{Aggregates, Evaluation, TaskScores};
 
-/// A correlation's name and its figures of a task.
+/// The name of a correlation, and its aggregates for a task.
 type Metric = (&'static str, fn(&TaskScores) -> Aggregates);
-/// An aggregation's name and its figure.
+/// The name of an aggregation, and its value.
 type Aggregation = (&'static str, fn(Aggregates) -> f64);
 
 const METRICS: [Metric; 2] = [("spearman", |task| task.spearman), ("pearson", |task| task.pearson)];
@@ -15,14 +15,14 @@ const AGGREGATIONS: [Aggregation; 3] =
     [("all", |scores| scores.all), ("mean", |scores| scores.mean), ("wmean", |scores| scores.wmean)];
 
 impl Evaluation {
-    /// A table with a line for each correlation and aggregation, and the tasks, their average, alignment and
-    /// uniformity as columns. The first line (Spearman over all pairs) is the field's.
+    /// A table with one row per correlation and aggregation, and the tasks, their average, alignment and
+    /// uniformity as columns. The first row, Spearman over all pairs, is the one that the field reports.
     pub fn to_table(&self) -> String {
         let mut table = Table::new();
         table.load_preset(presets::UTF8_FULL_CONDENSED);
         let names = self.tasks.iter().map(|(name, _)| name);
         table.set_header([""].into_iter().chain(names).chain(["average", "alignment", "uniformity"]));
-        // Only the first line is followed by alignment and uniformity: they belong to no correlation.
+        // Alignment and uniformity appear in the first row only, because they belong to no correlation.
         let mut geometry = vec![two_decimals(self.alignment), two_decimals(self.uniformity)];
         for (metric, scores) in METRICS {
             for (aggregation, figure) in AGGREGATIONS {
@@ -40,13 +40,13 @@ impl Evaluation {
         table.to_string()
     }
 
-    /// Every figure as a line `task,subset,metric,aggregation,value,pairs` after a header line.
+    /// Every value as a line `task,subset,metric,aggregation,value,pairs`, after a header line.
     ///
-    /// A line of a subset has no aggregation, a line of a task no subset; the average, alignment and
-    /// uniformity have no task. A value that is not defined is empty.
+    /// Lines for subsets have no aggregation, lines for tasks no subset; the average, alignment and uniformity
+    /// have no task. An undefined value is empty.
     ///
     /// # Errors
-    /// None is known: the text is written to memory.
+    /// None are expected, because the text is written to memory.
     pub fn to_csv(&self) -> Result<String> {
         let mut table = csv::Writer::from_writer(Vec::new());
         table.write_record(["task", "subset", "metric", "aggregation", "value", "pairs"])?;
@@ -76,7 +76,7 @@ impl Evaluation {
     }
 }
 
-/// A number for people; a dash where there is none.
+/// A number with two decimals; a dash if it is absent or undefined.
 fn two_decimals(value: Option<f64>) -> String {
     match value {
         Some(value) if value.is_finite() => format!("{value:.2}"),

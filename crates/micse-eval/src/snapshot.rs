@@ -1,8 +1,8 @@
-//! Where a model folder came from, if it lies in the Hugging Face Hub's cache.
+//! The origin of a model folder in the Hugging Face Hub cache.
 
 use std::path::Path;
 
-/// A model of the Hub, by the place of its folder in the cache: `models--OWNER--NAME/snapshots/REVISION`.
+/// A Hub model, identified by the path of its folder in the cache: `models--OWNER--NAME/snapshots/REVISION`.
 ///
 /// ```
 /// use micse_eval::HubSnapshot;
@@ -21,9 +21,9 @@ pub struct HubSnapshot {
 }
 
 impl HubSnapshot {
-    /// Of a folder; none if its path is not one of the cache.
+    /// The Hub model of a folder; `None` if its path does not have the form of the cache.
     pub fn of(folder: &Path) -> Option<Self> {
-        // `.` and `..` would hide the folder's name.
+        // `.` and `..` would hide the folder name.
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
         let mut names = folder.components().rev().map(|part| part.as_os_str().to_str());
         let (revision, snapshots, model) = (names.next()??, names.next()??, names.next()??);

@@ -4,15 +4,15 @@ use micse_vectors::{Selection, WordVectors};
 
 use crate::Embedder;
 
-/// Sentences as the mean of the vectors of their known words (`micse_vectors`, which says what counts as one). A
-/// sentence without a known word is the zero vector.
+/// Embeds a sentence as the mean of the vectors of its known words (`micse_vectors` defines what counts as a word). A
+/// sentence without a known word becomes the zero vector.
 pub struct VectorEmbedder<'a> {
     vectors: &'a WordVectors,
     selection: Selection,
 }
 
 impl<'a> VectorEmbedder<'a> {
-    /// Puts the parts together.
+    /// Averages these vectors over the selected words.
     pub fn new(vectors: &'a WordVectors, selection: Selection) -> Self {
         Self { vectors, selection }
     }

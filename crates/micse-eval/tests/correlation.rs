@@ -1,4 +1,4 @@
-//! Correlations against reference values and their own laws.
+//! Compares correlations with reference values, and checks their mathematical properties.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ fn reference_cases_with_many_ties() {
 
 #[test]
 fn what_is_not_defined_is_nan() {
-    // The mean of three times 0.1 is not 0.1 in floating point.
+    // In floating point, the mean of 0.1, 0.1, 0.1 is not 0.1.
     for correlation in [pearson, spearman] {
         assert!(correlation(&[0.1, 0.1, 0.1], &[1.0, 2.0, 3.0]).is_nan());
         assert!(correlation(&[1.0, 2.0, 3.0], &[0.1, 0.1, 0.1]).is_nan());

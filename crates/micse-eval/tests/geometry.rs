@@ -1,4 +1,4 @@
-//! Alignment and uniformity against plain loops in f64.
+//! Compares alignment and uniformity with plain loops in f64.
 
 use micse_eval::{alignment, uniformity};
 use micse_random::Stream;
@@ -19,7 +19,7 @@ fn squared_distance(u: &[f32], v: &[f32]) -> f64 {
 
 #[test]
 fn uniformity_agrees_with_a_plain_loop() {
-    // 150 rows are three blocks, the last one short; 37 entries leave a rest of 5.
+    // 150 rows are three blocks, the last one incomplete; 37 entries leave a remainder of 5.
     for (count, dimension) in [(2, 3), (64, 16), (65, 37), (150, 37)] {
         let rows = unit_rows(count, dimension);
         let (mut sum, mut pairs) = (0.0, 0.0);

@@ -1,4 +1,4 @@
-//! Scores as MTEB's files; `tests/fixtures/results/check_mteb.py` reads such files with MTEB's own classes.
+//! MTEB result files; `tests/fixtures/results/check_mteb.py` reads such files with MTEB's own classes.
 
 use micse_data::sts::{DEMO_TASK, SENTEVAL_TASKS, Subset, Suite, Task};
 use micse_eval::mteb::{self, MtebFacts, MtebModel};
@@ -94,7 +94,11 @@ fn what_mteb_cannot_hold_is_refused() {
         .to_string();
     assert!(error.contains("Spearman") && error.contains("STS12"), "{error}");
     assert!(model.write(folder.path(), &facts, &evaluation(&[DEMO_TASK], 1.0)).is_err());
-    assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "nothing is written");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("the folder").count(),
+        0,
+        "a rejected evaluation must write nothing"
+    );
     let task = |name: &str| Task { name: name.into(), subsets: Vec::<Subset>::new() };
     let suite = |names: &[&str]| Suite {
         name: "some".into(),

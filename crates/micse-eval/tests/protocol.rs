@@ -1,4 +1,4 @@
-//! The STS protocol with an embedder whose vectors are known.
+//! Tests the STS protocol with an embedder of known vectors.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use micse_data::sts::{Pair, Subset, Suite, Task};
 use micse_eval::{Embedder, Error, Evaluation, dev_spearman, evaluate, evaluate_pairs};
 use micse_random::permutation;
 
-/// Vectors by sentence; counts how often each was asked for.
+/// Returns known vectors, and records every sentence it was asked for.
 struct Known {
     vectors: HashMap<&'static str, [f32; 2]>,
     asked: RefCell<Vec<String>>,
@@ -49,7 +49,7 @@ fn task(name: &str, subsets: &[(&str, Vec<Pair>)]) -> Task {
     Task { name: name.into(), subsets: subsets.collect() }
 }
 
-/// Two tasks; "Two" has two subsets, whose cosines are (1, 0.8, 0) and (-1, 0).
+/// Two tasks. "Two" has two subsets, with cosines (1, 0.8, 0) and (-1, 0).
 fn suite() -> Suite {
     let first = vec![pair("east", "east", 5.0), pair("north", "steep", 2.0), pair("east", "north", 3.0)];
     let second = vec![pair("east", "west", 1.0), pair("nowhere", "north", 4.0)];
@@ -166,7 +166,7 @@ fn selection_sees_the_same_figure_as_the_evaluation() {
     assert!(dev_spearman(&known(&[]), &constant).unwrap().is_nan());
 }
 
-/// Gives `.0` rows too many, of `.1` entries.
+/// Returns `.0` rows too many, of `.1` entries each.
 struct Wrong(usize, usize);
 impl Embedder for Wrong {
     fn dimension(&self) -> usize {
@@ -190,7 +190,7 @@ fn cosines_stand_in_the_suites_order_and_give_the_scores() {
     for (name, task) in evaluation.tasks.iter() {
         assert_eq!(pairs.get(name).unwrap().spearman(), task.spearman.all, "{name}");
     }
-    assert_eq!(evaluation, scores(&suite()), "the two ways to evaluate are one");
+    assert_eq!(evaluation, scores(&suite()), "both functions must return the same evaluation");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn broken_embeddings_are_errors_that_name_the_sentence() {
     let one = |sentence| task("T", &[("T", vec![pair(sentence, "east", 1.0)])]);
     let broken = known(&[("broken", [f32::NAN, 0.0])]);
     let message = dev_spearman(&broken, &one("broken")).unwrap_err().to_string();
-    assert!(message.starts_with("the embedding of \"broken\" holds NaN"), "{message}");
+    assert!(message.starts_with("the embedding of \"broken\" contains NaN"), "{message}");
     assert!(matches!(dev_spearman(&broken, &one("unheard of")), Err(Error::Embed(_))));
 
     assert!(matches!(dev_spearman(&Wrong(1, 2), &one("a")), Err(Error::Rows { expected: 2, found: 3 })));

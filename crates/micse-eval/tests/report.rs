@@ -1,4 +1,4 @@
-//! The written forms of an evaluation.
+//! An evaluation as JSON, CSV and table.
 
 use micse_eval::Evaluation;
 use proptest::prelude::*;

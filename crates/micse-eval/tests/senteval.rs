@@ -1,4 +1,4 @@
-//! The seven real tasks, scored by an embedder that needs no model.
+//! Scores the seven real tasks with an embedder that needs no model.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use micse_data::sts::{SENTEVAL_TASKS, Suite};
 use micse_eval::{Embedder, evaluate_pairs};
 
-/// Each word adds a direction of pseudo-random signs: cosines are then about those of word counts.
+/// Each word adds a vector of pseudo-random signs, so that cosines are close to those of word counts.
 struct Words;
 
 impl Embedder for Words {
@@ -35,7 +35,7 @@ impl Embedder for Words {
 #[test]
 fn word_overlap_scores_between_chance_and_a_model() {
     let Some(data) = std::env::var_os("MICSE_DATA") else {
-        // Past the test harness, which hides what a test that passes prints.
+        // Bypasses the test harness, which hides the output of passing tests.
         let _ = writeln!(std::io::stderr(), "skipped: the real STS sets (MICSE_DATA is not set)");
         return;
     };
@@ -46,7 +46,7 @@ fn word_overlap_scores_between_chance_and_a_model() {
     let names: Vec<&str> = evaluation.tasks.iter().map(|(name, _)| name).collect();
     assert_eq!(names, SENTEVAL_TASKS);
     for (name, task) in evaluation.tasks.iter() {
-        // Word overlap is worth some 40 to 70 on these tasks in the literature; chance is 0.
+        // In the literature, word overlap scores about 40 to 70 on these tasks; chance is 0.
         assert!((30.0..80.0).contains(&task.spearman.all), "{name}: {}", task.spearman.all);
         assert_eq!(task.pairs, task.subsets.iter().map(|(_, subset)| subset.pairs).sum::<usize>());
         // Human scores keep their order and ties as f32.

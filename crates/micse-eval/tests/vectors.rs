@@ -1,4 +1,4 @@
-//! Word vectors in place of a model: the embedder, and `micse-eval --vectors`.
+//! Word vectors instead of a model: the embedder, and `micse-eval --vectors`.
 
 use std::path::Path;
 

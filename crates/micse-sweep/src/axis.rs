@@ -15,7 +15,7 @@ impl std::str::FromStr for Axis {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
-            anyhow!("`{text}` is not a valid axis; write KEY=VALUE,VALUE,... as in optimizer.lr=1e-5,3e-5")
+            anyhow!("`{text}` is not a valid axis; write KEY=VALUE,VALUE,... such as optimizer.lr=1e-5,3e-5")
         };
         let (key, values) = text.split_once('=').ok_or_else(wrong)?;
         let values = split(values);
@@ -23,13 +23,13 @@ impl std::str::FromStr for Axis {
             return Err(wrong());
         }
         if let Some(twice) = values.iter().enumerate().find(|(i, v)| values[..*i].contains(v)) {
-            bail!("`{text}`: {} appears twice", twice.1);
+            bail!("--axis `{text}`: {} appears twice; remove one", twice.1);
         }
         Ok(Self { key: key.to_owned(), values })
     }
 }
 
-/// Values between commas; commas inside lists and quotes belong to a value.
+/// Splits at commas, except inside lists and quotes.
 fn split(text: &str) -> Vec<String> {
     let (mut values, mut depth, mut quoted) = (vec![String::new()], 0, false);
     for c in text.chars() {
@@ -51,15 +51,15 @@ fn split(text: &str) -> Vec<String> {
 }
 
 impl Axis {
-    /// The key without the parts that add nothing in a table.
+    /// The key without its section name, for tables.
     fn short(&self) -> &str {
         let parts = ["objectives.", "optimizer."];
         parts.iter().find_map(|part| self.key.strip_prefix(part)).unwrap_or(&self.key)
     }
 }
 
-/// A recipe at every point of the axes, named after it. `load` makes the recipe with additional settings. An axis whose
-/// key this recipe does not have is skipped and passed to `missing`.
+/// The recipe at every point of the axes, named after the point. `load` loads it with additional settings. An axis
+/// whose key the recipe does not have is skipped and passed to `missing`.
 pub(crate) fn variants(
     axes: &[Axis],
     load: &dyn Fn(&[String]) -> Result<Recipe>,
@@ -93,7 +93,7 @@ pub(crate) fn variants(
         .collect()
 }
 
-/// Whether a recipe has the part that a key names: an objective by its kind, or an optional table.
+/// Whether a recipe has the table that a key is in: an objective, by its kind, or an optional table.
 fn has(recipe: &Recipe, key: &str) -> bool {
     let mut parts = key.split('.');
     match (parts.next(), parts.next()) {
@@ -108,7 +108,7 @@ fn has(recipe: &Recipe, key: &str) -> bool {
 /// Rejects axes that no recipe has.
 pub(crate) fn check_used(axes: &[Axis], unused: impl Fn(&Axis) -> bool) -> Result<()> {
     if let Some(axis) = axes.iter().find(|axis| unused(axis)) {
-        bail!("--axis {}: no method has this key; name a key of their recipes", axis.key);
+        bail!("--axis {}: no method has this key; use a key of their recipes", axis.key);
     }
     Ok(())
 }

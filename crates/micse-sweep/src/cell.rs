@@ -1,4 +1,4 @@
-//! One cell of a sweep: its specification, and its work.
+//! One cell of a sweep: its specification and its work.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -17,13 +17,13 @@ use micse_train::{Event, Recipe, RunInputs, Stop, TrainText};
 use micse_vectors::{Selection, WordVectors};
 use serde::{Deserialize, Serialize};
 
-/// How long a cell waits for a process that a killed sweep left behind, which ends after its current step.
+/// How long a cell waits for a leftover process of a killed sweep, which ends after its current step.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Everything that a cell's process needs.
+/// All inputs of a cell's process.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct CellSpec {
-    /// Its run folder. Not part of the specification, because sweep folders can be moved.
+    /// The run folder. Not saved, because sweep folders can be moved.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
     pub(crate) work: Work,
@@ -42,23 +42,23 @@ fn default_minutes() -> f64 {
     micse_train::run::CHECKPOINT_MINUTES
 }
 
-/// Which finished models stay on disk.
+/// Which finished models are kept on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum Keep {
     /// The models of all runs
     All,
     /// Per method and size, the model of the seed with the best development score
     Best,
-    /// None
+    /// No models
     None,
 }
 
-/// What a cell does.
+/// The work of a cell.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) enum Work {
-    /// Scores the encoder as it is, under a name.
+    /// Scores the untrained encoder, under this name.
     Untrained { method: String, pooling: Pooling },
-    /// Scores the mean of word vectors from a file.
+    /// Scores the means of word vectors from a file.
     Vectors { method: String, file: PathBuf },
     /// Trains, then scores.
     Train { recipe: Box<Recipe>, size: SplitSize, seed: u64, text: TextSpec },
@@ -82,7 +82,7 @@ impl fmt::Display for CellSpec {
 }
 
 impl CellSpec {
-    /// Its place in the grid of the sweep in this folder.
+    /// The cell's place in the grid of the sweep in this folder.
     pub(crate) fn grid_cell(&self, sweep: &Path) -> Result<GridCell> {
         let (method, size, seed) = match &self.work {
             Work::Untrained { method, .. } | Work::Vectors { method, .. } => (method, None, None),
@@ -105,12 +105,12 @@ impl CellSpec {
         }
     }
 
-    /// Its run folder.
+    /// The run folder.
     pub(crate) fn run_folder(&self) -> RunFolder {
         RunFolder::new(&self.folder)
     }
 
-    /// How much work it is, in passes of a batch through the encoder; scoring counts as some of them.
+    /// The amount of work, in passes of a batch through the encoder; scoring counts as a fixed number of passes.
     pub(crate) fn weight(&self) -> f64 {
         const SCORING: f64 = 100.0;
         match &self.work {
@@ -127,7 +127,7 @@ impl CellSpec {
         }
     }
 
-    /// Does the work, or resumes it; finished work is checked to be the same.
+    /// Runs or resumes the cell. If it is finished, checks that its folder matches this specification.
     pub(crate) fn run(&self, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<()> {
         let compute = self.compute.start()?;
         let base = ModelFolder::open(&self.encoder)?;

@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::pool::Pool;
 use crate::{folder, slurm, status};
 
-/// Train methods x sizes x seeds and tabulate their scores; without arguments the preset `demo`, on shipped files
+/// Train methods x sizes x seeds and tabulate the scores; without options, run the preset `demo` on shipped files
 #[derive(Args, Debug)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -55,9 +55,9 @@ impl Sweep {
     }
 
     fn sweep(&self, json: bool) -> Result<ExitCode> {
-        // Before anything is started: a request to stop ends cleanly from here on.
+        // First, so that a request to stop ends cleanly from here on.
         let stop = Stop::on_signals()?;
-        // Started here too, so that options that cannot be combined are rejected before anything runs.
+        // Started here as well, to reject options that cannot be combined before anything runs.
         self.grid.compute.start()?;
         let plan = Plan::new(&self.grid, &self.how)?;
         plan.notes.iter().for_each(note);
@@ -93,24 +93,24 @@ impl Sweep {
         let pool = self.pool(plan, stop);
         plan.say_memory(&pool.budget)?;
         let ended = pool.run(&plan.cells)?;
-        // Before the tables, which a full disk may keep from being written.
+        // Before the tables, which cannot be written if the disk is full.
         for (cell, reason) in &ended.failed {
             eprintln!("failed: {cell}: {reason}");
         }
         if ended.stopped {
-            // Whoever stopped it may not want to wait for tables; `sweep collect` writes them.
+            // Tables take time, and the user asked to stop; `sweep collect` writes them.
             note("stopped; rerun the same command to resume");
             return Ok(ExitCode::from(STOPPED));
         }
         self.compare.write_tables(&plan.out, &file.grid(), json)?;
         if !ended.failed.is_empty() {
             bail!(
-                "{} of {} cells failed; --retry-failed retries those that would fail the same way",
+                "{} of {} cells failed; rerun the same command with --retry-failed to run them again",
                 ended.failed.len(),
                 plan.cells.len()
             );
         }
-        // Whatever became of its process, a cell is done when its result exists.
+        // However its process ended, a cell is done if its result exists.
         let holes = plan.cells.iter().filter(|cell| !cell.run_folder().is_finished()).count();
         if holes > 0 {
             bail!("{holes} of {} cells have no result; rerun the same command", plan.cells.len());

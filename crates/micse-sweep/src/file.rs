@@ -1,4 +1,4 @@
-//! `sweep.json`: the cells of a sweep with their specifications, written before the first of them runs.
+//! `sweep.json`: the cells of a sweep with their specifications, written before the first cell runs.
 
 use std::path::Path;
 
@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::{CellSpec, Work};
 
-/// What tables and reports read of a sweep ([`Grid`]), and what a cell's process needs.
+/// The grid that tables and reports read ([`Grid`]), and the specifications that the cells' processes need.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SweepFile {
     /// The preset's name.
     pub(crate) preset: String,
-    /// One line on what differs from the recipes.
+    /// One line that lists the differences from the recipes.
     pub(crate) settings: String,
-    /// Where encoder, corpus and evaluation sets come from.
+    /// One line each on the source of encoder, corpus and evaluation sets.
     pub(crate) notes: Vec<String>,
-    /// Recipe values that are axes of the grid, as they were requested.
+    /// Recipe values that are axes of the grid, as requested.
     #[serde(default)]
     pub(crate) axes: Vec<String>,
     /// The cells, in the order in which they run and appear in tables.
@@ -34,13 +34,17 @@ pub(crate) struct PlannedCell {
 }
 
 impl SweepFile {
-    /// Reads a sweep folder's file.
+    /// Reads the file of a sweep folder.
     pub(crate) fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(Grid::FILE);
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("{}: a sweep folder is one that a sweep wrote", path.display()))?;
+        let text = std::fs::read_to_string(&path).with_context(|| {
+            format!("{}: not a sweep folder; pass one that a sweep wrote", path.display())
+        })?;
         let mut file: Self = serde_json::from_str(&text).with_context(|| {
-            format!("{}: not a sweep file of this version; start the sweep again", path.display())
+            format!(
+                "{}: not a sweep file of this version; start the sweep again in a new folder",
+                path.display()
+            )
         })?;
         // Folders can be moved: a cell's place is not part of its specification.
         for planned in &mut file.cells {
@@ -55,7 +59,7 @@ impl SweepFile {
         Ok(write_json(&folder.join(Grid::FILE), self)?)
     }
 
-    /// What tables and reports read of it.
+    /// The part that tables and reports read.
     pub(crate) fn grid(&self) -> Grid {
         Grid {
             preset: self.preset.clone(),

@@ -1,4 +1,4 @@
-//! The sweep folder: one sweep at a time works in it, on the cells with which it was started.
+//! The sweep folder: one sweep at a time uses it, always with the same cells.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,15 +17,16 @@ use crate::memory::{checkpoint, parameters};
 use crate::plan::Plan;
 use crate::{models, slurm};
 
-/// Bytes of a cell's small files.
+/// Bytes for the small files of a cell.
 const SMALL_FILES: u64 = 1 << 20;
 
-/// Takes the folder for this sweep: no other process works there, what was started there is the same sweep, and the disk
-/// has room for what will be written. Then writes `sweep.json`.
+/// Locks the folder for this sweep, checks that no different sweep was started there and that the disk has enough
+/// space, and writes `sweep.json`.
 pub(crate) fn take(plan: &Plan) -> Result<(Lock, SweepFile)> {
     let out = &plan.out;
-    std::fs::create_dir_all(out)
-        .with_context(|| format!("{}: cannot create the sweep folder; pass another --out", out.display()))?;
+    std::fs::create_dir_all(out).with_context(|| {
+        format!("{}: cannot create the sweep folder; pass a different --out", out.display())
+    })?;
     let lock = Lock::take(out, Duration::from_secs(2))?;
     slurm::refuse_if_queued(out)?;
     micse_files::remove_leftovers(out)?;
@@ -39,7 +40,7 @@ pub(crate) fn take(plan: &Plan) -> Result<(Lock, SweepFile)> {
     Ok((lock, file))
 }
 
-/// Rejects a sweep whose cells differ from those that were started in the folder.
+/// Rejects a sweep whose cells differ from those already started in the folder.
 fn check_same(out: &Path, old: &SweepFile, new: &SweepFile) -> Result<()> {
     let mut left = 0;
     for planned in &old.cells {
@@ -52,7 +53,7 @@ fn check_same(out: &Path, old: &SweepFile, new: &SweepFile) -> Result<()> {
             (begun, first_difference(&decisive(&planned.spec), &decisive(&now.spec))?)
         {
             bail!(
-                "{}: {cell} belongs to another run ({difference}); pass another --out, or delete {}",
+                "{}: {cell} belongs to another run ({difference}); pass a different --out, or delete {}",
                 out.display(),
                 cell.folder.display()
             );
@@ -64,20 +65,20 @@ fn check_same(out: &Path, old: &SweepFile, new: &SweepFile) -> Result<()> {
     Ok(())
 }
 
-/// The part of a specification that decides a cell's bits. A cell compares its data by their hashes itself.
+/// The part of a specification that determines a cell's result. A cell itself compares its inputs by hash.
 fn decisive(spec: &CellSpec) -> Value {
     json!({"recipe": spec.recipe(), "chunk": spec.chunk})
 }
 
-/// Rejects a sweep for which the disk has no room.
+/// Rejects a sweep that does not fit on the disk.
 fn check_room(plan: &Plan) -> Result<()> {
     let open: Vec<&CellSpec> = plan.cells.iter().filter(|cell| !cell.run_folder().is_finished()).collect();
     let need = needed(&open, plan)?;
     let free = fs4::available_space(&plan.out).with_context(|| format!("{}", plan.out.display()))?;
     if need > free {
         bail!(
-            "{}: the sweep needs about {} MiB on this disk, and {} MiB are free; free some space, pass another --out, or \
-             use fewer --jobs or --keep-models none",
+            "{}: the sweep needs about {} MiB on this disk, but {} MiB are free; free some space, pass a different --out, \
+             or use fewer --jobs or --keep-models none",
             plan.out.display(),
             need >> 20,
             free >> 20
@@ -91,7 +92,7 @@ fn needed(open: &[&CellSpec], plan: &Plan) -> Result<u64> {
         return Ok(open.len() as u64 * SMALL_FILES);
     };
     let config = ModelFolder::open(&first.encoder)?.config()?;
-    // The largest checkpoints of as many cells as run at a time; an old one is kept until the new one is complete.
+    // The largest checkpoints, one per concurrent cell; an old checkpoint is kept until the new one is complete.
     let mut checkpoints: Vec<u64> =
         open.iter().filter_map(|cell| Some(2 * checkpoint(cell.recipe()?, &config))).collect();
     checkpoints.sort_unstable_by(|a, b| b.cmp(a));

@@ -1,21 +1,23 @@
-//! Sweeps: methods x training-set sizes x seeds, to tables of mean±std; the commands `sweep`, `sweep-cell` and `report`.
+//! Sweeps: trains methods x training-set sizes x seeds, and tabulates mean±std. Has the commands `sweep`, `sweep-cell`
+//! and `report`.
 //!
-//! A sweep is a folder of run folders, one per cell; a cell with a `result.json` is finished. Each cell runs in its own
-//! process. If a sweep is killed, the same command resumes it.
+//! A sweep is a folder of run folders, one per cell; a cell is finished once it has a `result.json`. Each cell runs in
+//! its own process. If a sweep is interrupted, the same command resumes it.
 //!
 //! | module | subject |
 //! |---|---|
 //! | `command`, `options` | the command and its options |
 //! | `preset`, `axis`, `plan` | from options to cells |
-//! | `cell`, `file` | one cell, and `sweep.json` with all of them |
-//! | `folder`, `models`, `memory` | who works in the folder, what stays there, what fits |
-//! | `pool`, `process`, `progress` | cells in processes on this machine |
+//! | `cell`, `file` | one cell; `sweep.json`, which lists all cells |
+//! | `folder` | the lock of the sweep folder, and the checks before a start |
+//! | `models`, `memory` | which models are kept; the memory that cells need |
+//! | `pool`, `process`, `progress` | cells as processes on this machine |
 //! | `slurm` | cells on a cluster |
-//! | `status` | what a sweep folder contains |
-//! | `report` | the page of a sweep |
+//! | `status` | `sweep status` and `sweep collect` |
+//! | `report` | `report` |
 //!
-//! The program that runs a sweep starts itself again for each cell, so it must offer [`SweepCell`] as the command
-//! `sweep-cell` and [`Sweep`] as `sweep`.
+//! A sweep runs the current program once per cell, so the program must offer [`SweepCell`] as the command `sweep-cell`
+//! and [`Sweep`] as `sweep`.
 
 mod axis;
 mod cell;

@@ -1,4 +1,4 @@
-//! How much memory cells need, and how many of them fit beside each other.
+//! The memory that cells need, and the budget that concurrent cells share.
 
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
@@ -10,15 +10,15 @@ use micse_train::recipe::{SecondKind, Tower};
 
 use crate::cell::{CellSpec, TextSpec, Work};
 
-/// What a process takes before it has read anything, and the evaluation's sentences and embeddings.
+/// Memory of a process at startup, plus the sentences and embeddings of the evaluation.
 const BASE: u64 = 220 << 20;
-/// For what the allocator keeps beside what is in use.
+/// Factor for memory that the allocator holds but does not use.
 const SLACK: f64 = 1.2;
-/// The share of the free memory that cells may take.
+/// The share of free memory that cells may use.
 const SHARE: f64 = 0.9;
 
-/// Bytes that a cell will need, about: parameters and what the optimizer keeps of them, what a step keeps for its way
-/// back, and the text.
+/// Estimates the bytes that a cell needs: parameters and optimizer state, activations kept for the backward pass, and
+/// the corpus.
 pub(crate) fn estimate(cell: &CellSpec) -> Result<u64> {
     let config = ModelFolder::open(&cell.encoder)?.config()?;
     let bytes = match &cell.work {
@@ -37,11 +37,11 @@ pub(crate) fn estimate(cell: &CellSpec) -> Result<u64> {
 }
 
 fn size(file: &std::path::Path) -> u64 {
-    // A file that is not there is refused elsewhere.
+    // A missing file is reported elsewhere.
     file.metadata().map_or(0, |m| m.len())
 }
 
-/// Text in memory: sentences in one buffer, with an offset each; text compresses to about a third.
+/// A corpus in memory: all sentences in one buffer, plus an offset per sentence. Text compresses to about a third.
 fn text_of(file: &std::path::Path) -> u64 {
     let packed = file.extension().is_some_and(|e| e == "zst");
     size(file) * if packed { 4 } else { 2 }
@@ -55,7 +55,7 @@ pub(crate) fn parameters(config: &BertConfig) -> u64 {
     rows * d + 2 * d + config.num_hidden_layers as u64 * layer + d * d + d
 }
 
-/// Bytes of a run's checkpoint: values and two moments of all that learns, copies, and the best values so far.
+/// Bytes of a run's checkpoint: values and two moments of all trained parameters, copies, and the best values so far.
 pub(crate) fn checkpoint(recipe: &Recipe, config: &BertConfig) -> u64 {
     let own = 4 * parameters(config);
     let copies = u64::from(recipe.momentum.is_some());
@@ -69,12 +69,12 @@ pub(crate) fn checkpoint(recipe: &Recipe, config: &BertConfig) -> u64 {
 }
 
 fn networks(recipe: &Recipe, config: &BertConfig) -> u64 {
-    // Value, gradient, two moments; and the values rounded to bfloat16.
+    // Value, gradient and two moments, plus the values rounded to bfloat16.
     const TRAINED: u64 = 4 * 4 + 4;
     let own = parameters(config);
     let mut bytes = own * TRAINED;
     if let Some(momentum) = &recipe.momentum {
-        // A target that the gradient goes through collects one of its own.
+        // A target network without stop_gradient collects its own gradient.
         bytes += own * if momentum.stop_gradient { 6 } else { 10 };
     }
     bytes += match recipe.second.as_ref().map(|second| second.kind) {
@@ -88,7 +88,7 @@ fn networks(recipe: &Recipe, config: &BertConfig) -> u64 {
     if recipe.uses_masked_lm_head() {
         bytes += (config.vocab_size * config.hidden_size) as u64 * 8;
     }
-    // A gradient lies in memory twice while a head's views are added up.
+    // While the gradients of a head's views are summed, two copies are in memory.
     bytes + head(&recipe.head.layers(), config) * (TRAINED + 8)
 }
 
@@ -105,7 +105,7 @@ fn head(layers: &[HeadLayer], config: &BertConfig) -> u64 {
     count
 }
 
-/// What the passes of a step keep for the way back, at the longest sentences.
+/// Bytes that the passes of a step keep for the backward pass, for sentences of maximum length.
 fn activations(recipe: &Recipe, config: &BertConfig, chunk: Option<usize>) -> u64 {
     let (d, i, heads) = (config.hidden_size, config.intermediate_size, config.num_attention_heads);
     let length = recipe.max_length.min(config.max_position_embeddings);
@@ -117,36 +117,36 @@ fn activations(recipe: &Recipe, config: &BertConfig, chunk: Option<usize>) -> u6
         .map(|view| view.copies * if view.tower == Tower::Both { 2 } else { 1 })
         .sum::<usize>()
         .max(1);
-    // The discriminator reads both views once more, masked language modelling the batch.
+    // The discriminator adds a pass for both views, masked language modelling one for the batch.
     let kept = kept
         + if recipe.replaced_tokens().is_some() { 2 } else { 0 }
         + usize::from(recipe.masked_lm().is_some());
-    // In chunks one view at a time keeps its values.
+    // With chunks, only one view at a time keeps its activations.
     let passes = if chunk.is_some() { 1 } else { kept };
     (passes * sentences * length * config.num_hidden_layers * layer) as u64
 }
 
-/// Memory that running cells share.
+/// Memory shared by the running cells.
 pub(crate) struct Budget {
     free: Mutex<i128>,
     changed: Condvar,
     all: i128,
 }
 
-/// A cell's part of the budget, given back when it is dropped.
+/// A cell's part of the budget, returned on drop.
 pub(crate) struct Part<'a> {
     budget: &'a Budget,
     bytes: i128,
 }
 
 impl Budget {
-    /// What this machine has free now, or what its control group leaves of that.
+    /// The free memory of this machine, or of this process's control group if that is less.
     pub(crate) fn of_machine() -> Self {
         let mut system = sysinfo::System::new();
         system.refresh_memory();
         let own = sysinfo::Pid::from_u32(std::process::id());
         system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[own]), false);
-        // A scheduler's or a service's group can be smaller than the machine.
+        // The control group of a scheduler or service can have less memory than the machine.
         let groups = [system.cgroup_limits(), system.process(own).and_then(sysinfo::Process::cgroup_limits)];
         let group = groups.into_iter().flatten().map(|limits| limits.free_memory).min().unwrap_or(u64::MAX);
         Self::new((system.available_memory().min(group) as f64 * SHARE) as u64)
@@ -156,14 +156,15 @@ impl Budget {
         Self { free: Mutex::new(bytes.into()), changed: Condvar::new(), all: bytes.into() }
     }
 
-    /// Bytes in all.
+    /// Total bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.all as u64
     }
 
-    /// Waits until a cell fits; one that never will runs when nothing else does. None once the sweep is to stop.
+    /// Waits until a cell fits. A cell larger than the whole budget waits until no other cell runs. `None` once the
+    /// sweep is asked to stop.
     pub(crate) fn take(&self, cell: &CellSpec, stop: &micse_train::Stop) -> Option<Part<'_>> {
-        // What is wrong with the encoder's folder is told by the cell itself.
+        // The cell itself reports a problem with the encoder's folder.
         let bytes = i128::from(estimate(cell).unwrap_or(0));
         self.take_bytes(bytes, || stop.requested())
     }
@@ -198,10 +199,10 @@ mod tests {
     fn cells_wait_for_each_other_and_a_large_one_runs_alone() {
         let budget = Budget::new(100);
         let first = budget.take_bytes(60, || false).unwrap();
-        assert!(budget.take_bytes(60, || true).is_none(), "two times 60 of 100");
+        assert!(budget.take_bytes(60, || true).is_none(), "60 + 60 must not fit into 100");
         let second = budget.take_bytes(40, || false).unwrap();
         drop((first, second));
-        let large = budget.take_bytes(500, || false).expect("nothing else runs");
+        let large = budget.take_bytes(500, || false).expect("memory, since nothing else runs");
         assert!(budget.take_bytes(1, || true).is_none());
         drop(large);
         let waiting = budget.take_bytes(100, || false).unwrap();
@@ -213,7 +214,7 @@ mod tests {
         });
     }
 
-    /// BERT-base's 110 million: 109,482,240 with the pooler.
+    /// BERT-base has 109,482,240 parameters, including the pooler.
     #[test]
     fn parameters_of_bert_base() {
         let mut config = BertConfig::with_sizes(30_522, 12, 768, 12, 512);

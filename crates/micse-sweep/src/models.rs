@@ -1,4 +1,4 @@
-//! Which finished models stay on disk.
+//! Which finished models are kept on disk.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,8 +11,8 @@ use micse_train::RunResult;
 
 use crate::cell::{CellSpec, Keep, Work};
 
-/// After a cell: removes the models of its method and size that are not the best so far. The order in which cells
-/// finish does not matter: the best of all is never removed.
+/// After a cell: removes the models of its method and size that are not the best so far. The best model overall is
+/// never removed, in whatever order the cells finish.
 pub(crate) fn prune(sweep: &Path, cell: &GridCell, keep: Keep) -> Result<()> {
     if keep != Keep::Best {
         return Ok(());
@@ -30,14 +30,14 @@ fn prune_group<'a>(sweep: &Path, cells: impl Iterator<Item = &'a GridCell>) -> R
             finished.push((score.unwrap_or(f64::NEG_INFINITY), cell.seed, run));
         }
     }
-    // The best first; of equals the lowest seed.
+    // The best score first; for equal scores, the lowest seed.
     finished.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     for (_, _, run) in finished.iter().skip(1) {
         let model = run.model();
         match std::fs::remove_dir_all(&model) {
-            // Another cell's process was faster.
+            // The process of another cell has already removed it.
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(e).with_context(|| format!("{}: cannot be removed", model.display()));
+                return Err(e).with_context(|| format!("cannot remove {}", model.display()));
             }
             _ => {}
         }
@@ -45,7 +45,7 @@ fn prune_group<'a>(sweep: &Path, cells: impl Iterator<Item = &'a GridCell>) -> R
     Ok(())
 }
 
-/// Notes finished runs whose model should be kept but was not kept by an earlier command.
+/// Prints how many finished runs lack a model that this command would keep but an earlier one did not.
 pub(crate) fn note_missing(cells: &[CellSpec]) -> Result<()> {
     let mut missing = 0;
     let mut best: BTreeMap<String, (f64, bool)> = BTreeMap::new();
@@ -67,8 +67,8 @@ pub(crate) fn note_missing(cells: &[CellSpec]) -> Result<()> {
     missing += best.values().filter(|(_, kept)| !kept).count();
     if missing > 0 {
         note(format_args!(
-            "{missing} finished runs have no model, because an earlier command did not keep it; delete their folders to \
-             train them again"
+            "{missing} finished runs have no model, because an earlier command did not keep it; delete their folders \
+             to train them again"
         ));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Options of a sweep: what is swept, how it is run, what the tables compare.
+//! Options of a sweep: the grid, how to run it, and what the tables compare.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -14,48 +14,49 @@ use crate::axis::Axis;
 use crate::cell::Keep;
 use crate::slurm::Slurm;
 
-/// Default distance of two checkpoints.
+/// Default number of steps between two checkpoints.
 const CHECKPOINT_STEPS: NonZeroUsize = match NonZeroUsize::new(micse_train::run::CHECKPOINT_STEPS) {
     Some(steps) => steps,
     None => panic!("checkpoints are at least one step apart"),
 };
 
-/// What is swept.
+/// The grid.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Grid")]
 pub(crate) struct GridOptions {
-    /// Methods, sizes, seeds and settings under one name; other options override single values [default: demo; none
-    /// with your own --model, --corpus or --split-files: then the recipes' own settings apply]
+    /// Named grid with settings; other options override single values [default: demo; none with your own --model,
+    /// --corpus or --split-files, so that the recipes' own settings apply]
     #[arg(long, value_parser = ["demo", "quick", "methods", "low-shot", "paper"])]
     pub(crate) preset: Option<String>,
-    /// Recipes, separated by commas: built-in names or files.toml
+    /// Built-in recipes or file.toml, separated by commas [default: the preset's]
     #[arg(long, value_delimiter = ',')]
     pub(crate) methods: Option<Vec<String>>,
-    /// Training-set sizes, as shares of the corpus or as counts: 0.1%,1000,100% [default: the preset's, else 100%]
+    /// Training-set sizes, as shares of the corpus or counts, separated by commas: 0.1%,1000,100% [default: the
+    /// preset's, else 100%]
     #[arg(long, alias = "fractions")]
     pub(crate) sizes: Option<String>,
-    /// Seeds: 48..52 (inclusive), or 48,49 [default: the preset's, else 48..52]
+    /// Seeds: 48..52 (inclusive), or separated by commas: 48,49 [default: the preset's, else 48..52]
     #[arg(long)]
     pub(crate) seeds: Option<String>,
-    /// Encoder to start from: model folder, run folder, Hub model ID, or `demo` [default: the preset's, else
-    /// `MICSE_DATA`/bert-base-uncased]
+    /// Encoder to start from: model folder, run folder, Hub model ID, or `demo` for the shipped encoder [default: the
+    /// preset's, else `MICSE_DATA`/bert-base-uncased]
     #[arg(long, alias = "encoder")]
     pub(crate) model: Option<String>,
     /// Text files, one sentence per line, plain, zstd or gzip; `demo` for generated sentences [default: the preset's,
-    /// else `MICSE_DATA`]
+    /// else the corpus in `MICSE_DATA`]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) corpus: Option<Vec<String>>,
-    /// Folder of split files drawn elsewhere, instead of splits of a corpus
+    /// Folder of existing split files, instead of splits of a corpus
     #[arg(long, value_name = "FOLDER", conflicts_with = "corpus")]
     pub(crate) split_files: Option<PathBuf>,
-    /// Word vectors in GloVe's or word2vec's format: adds the row of their mean
+    /// Word vectors in GloVe's or word2vec's format; adds a row for their mean
     #[arg(long, value_name = "FILE")]
     pub(crate) vectors: Option<PathBuf>,
     /// STS sets: a folder in SentEval's layout, or `demo` [default: the preset's, else `MICSE_DATA`/senteval, else
     /// demo]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) sts: Option<String>,
-    /// Optimizer steps per run [default: the recipe's]
+    /// Optimizer steps per run [default: the preset's, else the recipe's]
     #[arg(long)]
     pub(crate) steps: Option<usize>,
     /// Add terms to every recipe that trains, separated by commas: --with ami
@@ -75,7 +76,8 @@ pub(crate) struct GridOptions {
 }
 
 impl GridOptions {
-    /// The named preset; `demo` if encoder and corpus are the demo's, for which its settings were made; else none.
+    /// The requested preset; else `demo` if the encoder and the corpus are those of the demo, for which its settings
+    /// were made; else none.
     pub(crate) fn preset(&self) -> Option<&str> {
         let others = |names: &[String]| names.iter().any(|name| name != DEMO);
         let own = self.model.as_deref().is_some_and(|name| name != DEMO)
@@ -85,33 +87,33 @@ impl GridOptions {
     }
 }
 
-/// How it is run.
+/// How the sweep runs.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Running")]
 pub(crate) struct HowOptions {
-    /// Cells to run at a time, each with its share of the threads [default: one per thread]
+    /// Cells to run at a time, each with its share of the threads [default: one cell per thread]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
     /// Sweep folder [default: runs/PRESET, or runs/own without a preset]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Models to keep: of all runs, of the best seed per method and size (by development score), or none
+    /// Which finished models to keep
     #[arg(long, value_name = "WHICH", value_enum, default_value = "none")]
     pub(crate) keep_models: Keep,
-    /// Steps between two checkpoints of a cell
+    /// Steps between two checkpoints
     #[arg(long, value_name = "N", default_value_t = CHECKPOINT_STEPS)]
     pub(crate) checkpoint_steps: NonZeroUsize,
-    /// Minutes after which a cell saves a checkpoint in any case
+    /// Minutes after which a checkpoint is saved in any case
     #[arg(long, value_name = "M", default_value_t = micse_train::run::CHECKPOINT_MINUTES,
         value_parser = micse_cli::options::minutes)]
     pub(crate) checkpoint_minutes: f64,
     /// Retry failed cells
     #[arg(long)]
     pub(crate) retry_failed: bool,
-    /// Resume checkpoints that another kind of CPU wrote
+    /// Resume from a checkpoint that a different kind of CPU wrote
     #[arg(long)]
     pub(crate) allow_other_cpu: bool,
-    /// What runs the cells
+    /// Where the cells run
     #[arg(long, value_enum, default_value = "local")]
     pub(crate) launcher: Launcher,
     #[command(flatten)]
@@ -122,10 +124,10 @@ pub(crate) struct HowOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Tables")]
 pub(crate) struct CompareOptions {
-    /// Method to compare the others with, by seed and by pair [default: simcse, or the first row without training]
+    /// Method or row to compare the others with [default: simcse, else the first row without training]
     #[arg(long, value_name = "METHOD")]
     pub(crate) baseline: Option<String>,
-    /// Another table, next to the numbers of the miCSE paper
+    /// Add a table that compares with the miCSE paper and other published results
     #[arg(long, value_name = "WHAT", value_parser = ["paper"])]
     pub(crate) against: Option<String>,
 }
@@ -139,7 +141,7 @@ impl CompareOptions {
         }
     }
 
-    /// The same options for another command.
+    /// The same options as arguments for another command.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let given = [("--baseline", &self.baseline), ("--against", &self.against)];
         given
@@ -162,26 +164,26 @@ impl CompareOptions {
         }
         tables.write(folder)?;
         note(format_args!(
-            "tables (txt, md, tex), results, summary and comparisons (csv, parquet) are in {}",
+            "wrote tables (txt, md, tex), results, summary and comparisons (csv, parquet) to {}",
             folder.display()
         ));
         Ok(())
     }
 }
 
-/// What runs the cells.
+/// Where the cells run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Launcher {
-    /// This machine, --jobs at a time
+    /// On this machine, --jobs at a time
     Local,
-    /// A Slurm cluster: one job array, one task per cell
+    /// On a Slurm cluster, as a job array with one task per cell
     Slurm,
-    /// Print the command for each unfinished cell, for any scheduler
+    /// Nowhere: print the command for each unfinished cell, for any scheduler
     Print,
 }
 
 impl HowOptions {
-    /// Cells that may run at a time.
+    /// The maximum number of cells that run at a time.
     pub(crate) fn at_once(&self, jobs: usize) -> usize {
         match self.launcher {
             Launcher::Local => jobs,

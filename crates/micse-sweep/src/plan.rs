@@ -22,16 +22,16 @@ use crate::preset::Preset;
 /// The row of averaged word vectors.
 const GLOVE: &str = "glove-avg";
 
-/// What a sweep does, with every default filled in.
+/// A sweep with all defaults filled in.
 pub(crate) struct Plan {
     pub(crate) preset: String,
     pub(crate) out: PathBuf,
     pub(crate) cells: Vec<CellSpec>,
     pub(crate) notes: Vec<String>,
-    /// What differs from the recipes.
+    /// One line that lists the differences from the recipes.
     pub(crate) settings: String,
     pub(crate) jobs: usize,
-    /// Cells that may run at a time, wherever they run.
+    /// The maximum number of cells that run at a time, here or on a cluster.
     pub(crate) at_once: usize,
     axes: Vec<String>,
 }
@@ -49,12 +49,12 @@ impl Plan {
         let mut notes = vec![encoder.note.clone(), sts.note.clone()];
         if options.preset().is_some() && options.preset.is_none() {
             notes.push(format!(
-                "preset: {name}, since no other is given; its settings apply unless options override them"
+                "preset: {name}, the default; its settings apply unless options override them"
             ));
         }
         if options.preset().is_none() {
             notes.push(format!(
-                "no preset: the recipes' own settings; sizes {}, seeds {}, unless --sizes and --seeds are given",
+                "no preset: the recipes' own settings, with sizes {} and seeds {} unless --sizes and --seeds are given",
                 preset.sizes, preset.seeds
             ));
         }
@@ -65,12 +65,12 @@ impl Plan {
         notes.push(settings.clone());
         if how.keep_models == Keep::Best && !has_dev(&sts.place)? {
             bail!(
-                "--keep-models best selects by development pairs, and {} has none; pass all or none",
+                "--keep-models best selects by development pairs, but {} has none; pass all or none",
                 sts.place.display()
             );
         }
 
-        // A cell's threads are its share of all threads, passed through the environment.
+        // The environment passes each cell its share of the threads.
         let mut compute = options.compute.clone();
         compute.engine.threads = None;
         let (encoder, sts) = (absolute(&encoder.place)?, absolute(&sts.place)?);
@@ -91,7 +91,7 @@ impl Plan {
             let work = Work::Vectors { method: GLOVE.into(), file: absolute(file)? };
             cells.push(spec(work, PathBuf::from(GLOVE)));
         } else if name == "methods" {
-            notes.push(format!("{GLOVE}: skipped, since --vectors is not given"));
+            notes.push(format!("{GLOVE}: skipped, because --vectors is not given"));
         }
         let (fixed, recipes) = untrained(recipes);
         for (method, pooling, folder) in fixed {
@@ -99,7 +99,7 @@ impl Plan {
         }
         let sizes = parse_sizes(options.sizes.as_ref().unwrap_or(&preset.sizes))?;
         let seeds = parse_seeds(options.seeds.as_ref().unwrap_or(&preset.seeds))?;
-        // Seed by seed, so that a sweep that is stopped early has complete columns.
+        // Seed by seed, so that a sweep that is stopped early has results for every method and size.
         for &seed in &seeds {
             for recipe in &recipes {
                 for &size in &sizes {
@@ -116,7 +116,7 @@ impl Plan {
         }
         let mut folders = BTreeSet::new();
         if let Some(twice) = cells.iter().find(|cell| !folders.insert(cell.folder.clone())) {
-            bail!("{twice} is requested twice; give each method, size and seed once");
+            bail!("{twice} is requested twice; pass each method, size and seed once");
         }
         let axes = options.axes.iter().map(ToString::to_string).collect();
         let threads = micse_model::threads();
@@ -143,7 +143,7 @@ impl Plan {
         })
     }
 
-    /// Notes if cells will have to wait for each other's memory.
+    /// Prints a note if cells must wait for each other's memory.
     pub(crate) fn say_memory(&self, budget: &Budget) -> Result<()> {
         let mut largest: Vec<u64> = self
             .cells
@@ -155,7 +155,7 @@ impl Plan {
         let together: u64 = largest.iter().take(self.jobs).sum();
         if together > budget.bytes() {
             note(format_args!(
-                "memory: {} cells at a time would need about {} MiB, and {} MiB are free; cells will wait for each other",
+                "memory: {} cells at a time would need about {} MiB, but {} MiB are free; cells will wait for others",
                 self.jobs,
                 together >> 20,
                 budget.bytes() >> 20
@@ -173,15 +173,15 @@ fn has_dev(sts: &Path) -> Result<bool> {
     Ok(micse_data::Suite::load(sts, None)?.dev.is_some())
 }
 
-/// Rows that neither train nor fit anything (name, pooling and folder of each), and the remaining recipes. Each pooling
-/// with which a trained method is tested has such a row.
+/// Separates the rows that neither train nor fit anything (name, pooling and folder of each) from the remaining
+/// recipes. Every pooling with which a trained method is tested gets such a row.
 fn untrained(recipes: Vec<Recipe>) -> (Vec<(String, Pooling, PathBuf)>, Vec<Recipe>) {
     let (fixed, recipes): (Vec<Recipe>, Vec<Recipe>) =
         recipes.into_iter().partition(|r| r.steps == 0 && r.post.is_none());
     let mut poolings: Vec<_> = recipes.iter().map(|r| r.pooling.test).collect();
     poolings.sort_by_key(|pooling| pooling.name());
     poolings.dedup();
-    // Padding means nothing to an encoder that was not trained with it.
+    // Pooling over padding is meaningless for an encoder that was not trained with it.
     poolings.retain(|p| *p != Pooling::MeanWithPads && fixed.iter().all(|r| r.pooling.test != *p));
     let mut rows: Vec<_> = poolings
         .into_iter()
@@ -195,7 +195,7 @@ fn untrained(recipes: Vec<Recipe>) -> (Vec<(String, Pooling, PathBuf)>, Vec<Reci
     (rows, recipes)
 }
 
-/// A size or a method as a folder name: `0.1%` is `0.1pct`, a space `_`.
+/// A size or a method as a folder name: `0.1%` becomes `0.1pct`, a space `_`.
 fn folder_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.@=".contains(c) { c } else { '_' };
     name.replace('%', "pct").chars().map(plain).collect()
@@ -243,7 +243,7 @@ impl GridOptions {
         Ok(Recipe::load_for(method, with, &settings, self.steps.or(preset.steps))?)
     }
 
-    /// One line on what differs from the recipes, for the tables of changed methods.
+    /// One line that lists the differences from the recipes, for the tables.
     fn settings_line(&self, preset: &Preset, methods: &[String]) -> String {
         let steps = self.steps.or(preset.steps).map(|steps| format!("steps={steps}"));
         let mut parts: Vec<String> = steps.into_iter().chain(preset.set.iter().cloned()).collect();

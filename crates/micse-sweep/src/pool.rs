@@ -1,4 +1,4 @@
-//! Runs cells in processes on this machine, several at a time.
+//! Runs cells as processes on this machine, several at a time.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ use crate::memory::Budget;
 use crate::process::{DISK_FULL, Line};
 use crate::progress::Progress;
 
-/// The status of a Rust program that panicked.
+/// The exit status of a Rust program that panicked.
 const PANICKED: i32 = 101;
 
-/// A cell that failed, and why.
+/// A failed cell, and the reason.
 pub(crate) type Failed = (String, String);
 
 /// How the cells of a sweep ended.
@@ -51,14 +51,14 @@ enum End {
 }
 
 impl Pool<'_> {
-    /// Checks that every finished cell is of this sweep. Returns whether all were checked before a request to stop.
+    /// Checks that every finished cell belongs to this sweep. Returns false if a request to stop ended the check.
     pub(crate) fn check(&self, cells: &[CellSpec]) -> Result<bool> {
         let done: Vec<&CellSpec> = cells.iter().filter(|cell| cell.run_folder().is_finished()).collect();
         if done.is_empty() {
             return Ok(true);
         }
         note(format_args!("{} of {} cells are already done", done.len(), cells.len()));
-        // The process of a finished cell compares its folder with the specification, and ends.
+        // The process of a finished cell only compares its folder with the specification.
         let checked = self.work(&done, None)?;
         match checked.failed.first() {
             Some((cell, reason)) => bail!("{cell}: {reason}"),
@@ -66,7 +66,7 @@ impl Pool<'_> {
         }
     }
 
-    /// Checks that every finished cell is of this sweep, then runs the others.
+    /// Checks that every finished cell belongs to this sweep, then runs the other cells.
     pub(crate) fn run(&self, cells: &[CellSpec]) -> Result<Ended> {
         let open: Vec<&CellSpec> = cells.iter().filter(|cell| !cell.run_folder().is_finished()).collect();
         if !self.check(cells)? {
@@ -105,13 +105,13 @@ impl Pool<'_> {
         let executable = this_program()?;
         let running: Vec<Mutex<Option<ChildStdin>>> = (0..self.jobs).map(|_| Mutex::new(None)).collect();
         let (next, ended, finished) = (Mutex::new(0), Mutex::new(Ended::default()), AtomicBool::new(false));
-        // A full disk fails every cell, so no other one is started.
+        // With a full disk every cell would fail, so no more are started.
         let full = AtomicBool::new(false);
         let take = || {
             let mut next = next.lock().ok()?;
             let halted = self.stop.requested() || full.load(Ordering::SeqCst);
             let cell = cells.get(*next).filter(|_| !halted)?;
-            // Cells wait for memory in their order, so a large one is not passed over forever.
+            // Cells wait for memory in order, so that a large one is not passed over forever.
             let memory = self.budget.take(cell, self.stop)?;
             *next += 1;
             Some((*cell, memory))
@@ -165,7 +165,7 @@ impl Pool<'_> {
             panicked
         });
         if panicked > 0 {
-            bail!("{panicked} of the sweep's workers panicked; rerun the same command");
+            bail!("{panicked} workers of the sweep panicked; rerun the same command");
         }
         let mut ended = ended
             .into_inner()
@@ -174,7 +174,7 @@ impl Pool<'_> {
         Ok(ended)
     }
 
-    /// Passes a request to stop to the cells' processes: each stops when its standard input is closed.
+    /// Forwards a request to stop to the cells' processes, by closing their standard input.
     fn pass_on_the_signal(&self, running: &[Mutex<Option<ChildStdin>>], finished: &AtomicBool) {
         while !finished.load(Ordering::SeqCst) {
             if self.stop.requested() {
@@ -227,7 +227,7 @@ impl Pool<'_> {
                 End::Failed(failure.reason)
             }
             Some(_) if !reason.is_empty() => End::Failed(reason),
-            // The system ended it. This is not recorded, because it need not happen again.
+            // The system ended it. This is not recorded, because a retry may succeed.
             _ => End::Failed(format!(
                 "its process ended with {status}; if memory ran out, use fewer --jobs or a smaller --chunk"
             )),
@@ -235,7 +235,7 @@ impl Pool<'_> {
     }
 }
 
-/// This program as it was when it started: a build in the meantime does not affect cells that start later.
+/// This program as it was when it started, so that a build in the meantime does not affect later cells.
 fn this_program() -> Result<PathBuf> {
     if cfg!(target_os = "linux") {
         return Ok(PathBuf::from("/proc/self/exe"));
@@ -249,12 +249,12 @@ fn set(input: &Mutex<Option<ChildStdin>>, to: Option<ChildStdin>) {
     }
 }
 
-/// Reads what a cell's process prints until it ends. On an error the process is ended too, because its memory is given to
-/// other cells.
+/// Reads the output of a cell's process until it ends. On an error the process is killed, because its share of memory
+/// is released to other cells.
 fn follow(mut child: Child, tell: &dyn Fn(Line)) -> Result<(ExitStatus, String)> {
     let followed = listen(&mut child, tell);
     if followed.is_err() {
-        // It may have ended by itself.
+        // It may already have ended.
         let _ = child.kill().and_then(|()| child.wait());
     }
     followed
@@ -264,7 +264,7 @@ fn listen(child: &mut Child, tell: &dyn Fn(Line)) -> Result<(ExitStatus, String)
     let mut errors = child.stderr.take().context("a cell's standard error")?;
     let errors = std::thread::spawn(move || {
         let mut text = String::new();
-        // Whatever could be read is the best available account of a failure.
+        // If reading fails, the text so far is the best available description of a failure.
         let _ = errors.read_to_string(&mut text);
         text
     });

@@ -1,4 +1,4 @@
-//! Presets: grids with settings, under a name.
+//! Presets: named grids with settings.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use micse_train::Recipe;
 use serde::Deserialize;
 
-/// A preset file. Absent values come from the recipes or the command line.
+/// A preset file. Missing values come from the recipes or the command line.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Preset {
@@ -18,13 +18,13 @@ pub(crate) struct Preset {
     pub(crate) corpus: Vec<String>,
     pub(crate) sts: Option<String>,
     pub(crate) model: Option<String>,
-    /// Settings of every recipe.
+    /// Settings for every recipe that trains.
     #[serde(default)]
     pub(crate) set: Vec<String>,
-    /// Settings of the recipes that have an AMI term.
+    /// Additional settings for recipes with an AMI term.
     #[serde(default)]
     pub(crate) set_ami: Vec<String>,
-    /// Settings of single recipes.
+    /// Settings for single recipes.
     #[serde(default)]
     pub(crate) set_method: BTreeMap<String, Vec<String>>,
 }
@@ -38,22 +38,22 @@ const PRESETS: [(&str, &str); 5] = [
 ];
 
 impl Preset {
-    /// The name of a sweep without a preset, in tables and as its folder.
+    /// The name of a sweep without a preset, in tables and as its default folder.
     pub(crate) const NONE: &str = "own";
 
     /// No preset: the requested methods with their own settings, on the whole corpus, with five seeds.
     pub(crate) fn none(methods: Option<&[String]>) -> Result<Self> {
         let Some(methods) = methods else {
             bail!(
-                "with your own model or corpus there is no default preset: pass --methods, whose own settings then apply, \
-                 or --preset"
+                "no preset applies to your own model or corpus; pass --methods to use the recipes' own settings, or \
+                 --preset"
             );
         };
         let (sizes, seeds) = ("100%".into(), "48..52".into());
         Ok(Self { methods: methods.to_vec(), sizes, seeds, ..Self::default() })
     }
 
-    /// The preset's settings of a recipe; settings of single recipes come last.
+    /// The preset's settings for a recipe; settings for single recipes come last.
     pub(crate) fn settings(&self, method: &str, recipe: &Recipe) -> Vec<String> {
         if recipe.steps == 0 {
             return self.set_method.get(method).cloned().unwrap_or_default();
@@ -90,7 +90,7 @@ mod tests {
             for method in preset.set_method.keys() {
                 assert!(
                     preset.methods.contains(method),
-                    "{name} has settings of {method}, which it does not run"
+                    "{name} has settings for {method}, which it does not run"
                 );
             }
         }

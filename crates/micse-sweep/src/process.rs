@@ -1,5 +1,5 @@
-//! The process of one cell: the command `sweep-cell`, which a sweep starts for each of its cells. Schedulers can start it
-//! themselves.
+//! The process of one cell: the command `sweep-cell`, which a sweep runs for each of its cells. Schedulers can also run
+//! it.
 
 use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ use crate::cell::CellSpec;
 use crate::file::SweepFile;
 use crate::models;
 
-/// The exit status of a cell's process that found the disk full: `EX_IOERR`.
+/// The exit status of a cell's process if the disk is full: `EX_IOERR`.
 pub(crate) const DISK_FULL: i32 = 74;
 
-/// Run one cell of a sweep, as `sweep --launcher print` lists them
+/// Run one cell of a sweep, as printed by sweep --launcher print
 #[derive(Args, Debug)]
 pub struct SweepCell {
     /// Sweep folder
@@ -34,10 +34,10 @@ pub struct SweepCell {
     child: bool,
 }
 
-/// A line of a cell's progress.
+/// A progress line of a cell.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Line {
-    /// The share of the cell's work that is done, and the current activity.
+    /// The finished share of the cell's work, and the current activity.
     Progress { share: f64, doing: String },
     /// A notice for the user.
     Notice(String),
@@ -61,7 +61,7 @@ impl SweepCell {
         }
         let mut lines = Lines::new(spec, self.child);
         let ended = spec.run(&stop, &mut |event| {
-            // Training ends with a checkpoint; scoring has nothing to lose but itself.
+            // Training saves a checkpoint when it stops. Scoring and fitting have none, so the process can exit here.
             if stop.requested() && matches!(event, Event::Evaluating { .. } | Event::Fitting { .. }) {
                 std::process::exit(STOPPED.into());
             }
@@ -90,8 +90,8 @@ impl SweepCell {
     }
 }
 
-/// Whether the same command would fail again: training itself failed, rather than something outside, such as a full disk,
-/// a missing file, or another run in the folder.
+/// Whether the same command would fail again: training itself failed, not something external such as a full disk, a
+/// missing file, or another run in the folder.
 fn lasts(error: &anyhow::Error) -> bool {
     use micse_train::Error::{Evaluation, Loss, Post, Recipe, Tensor, Training};
     matches!(
@@ -100,22 +100,22 @@ fn lasts(error: &anyhow::Error) -> bool {
     )
 }
 
-/// Whether a disk was full.
+/// Whether the error's cause is a full disk or an exceeded quota.
 fn is_full(error: &anyhow::Error) -> bool {
     let full = |e: &std::io::Error| matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
     error.chain().any(|cause| cause.downcast_ref().is_some_and(full))
 }
 
-/// A sweep that dies stops its cells: they end after the current step, with a checkpoint.
+/// If the sweep dies, its cells stop: each ends after the current step, with a checkpoint.
 fn stop_with_parent(stop: Stop) {
     std::thread::spawn(move || {
-        // Nothing is ever sent: this returns when the other end is closed.
+        // Nothing is ever sent: the read returns when the sweep closes the pipe or dies.
         let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
         stop.request();
     });
 }
 
-/// Writes progress: a few JSON lines per second for a sweep, a plain line now and then for logs.
+/// Writes progress: a few JSON lines per second for a sweep, occasional plain lines for logs.
 struct Lines {
     json: bool,
     name: String,
@@ -165,7 +165,7 @@ impl Lines {
             return;
         }
         self.last = Some(Instant::now());
-        // A closed pipe is no reason to lose the run.
+        // The run continues if the pipe is closed.
         let _ = match (self.json, &line) {
             (true, line) => serde_json::to_string(line)
                 .map_err(std::io::Error::from)

@@ -1,5 +1,5 @@
-//! The sweep's progress: one bar for the whole and one per running cell on a terminal, a plain line per finished cell
-//! elsewhere.
+//! Progress of a sweep: on a terminal, one bar for the sweep and one per running cell; elsewhere, a plain line per
+//! finished cell.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use crate::process::Line;
 pub(crate) struct Progress {
     bars: Bars,
     cells: usize,
-    /// The weight of all cells.
+    /// The total weight of all cells.
     whole: f64,
     started: Instant,
     state: Mutex<State>,
@@ -22,10 +22,10 @@ pub(crate) struct Progress {
 
 struct State {
     finished: usize,
-    /// The weight of the finished cells.
+    /// The total weight of the finished cells.
     done: f64,
     running: Vec<Option<Running>>,
-    /// Notices already shown: many cells have the same ones.
+    /// Notices already shown, because many cells send the same ones.
     shown: BTreeSet<String>,
 }
 
@@ -81,7 +81,7 @@ impl Progress {
         }
     }
 
-    /// A cell ended: `how` is done, stopped or FAILED.
+    /// Reports that a cell ended; `how` is done, stopped or FAILED.
     pub(crate) fn finish(&self, slot: usize, how: &str) {
         let mut name = String::new();
         if let Ok(mut state) = self.state.lock()
@@ -103,8 +103,8 @@ impl Progress {
         }
     }
 
-    /// The share of all cells' work that is done, and a line on it with the time left. Cells weigh as many passes as
-    /// they have, at the speed measured so far.
+    /// The finished share of the work of all cells, and a text with the estimated time left. A cell's weight is its
+    /// number of passes; the speed is the average so far.
     fn whole(&self) -> (f64, String) {
         let (finished, done) = match self.state.lock() {
             Ok(state) => {

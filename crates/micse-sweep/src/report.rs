@@ -1,4 +1,4 @@
-//! The command `report`: a sweep as one page with figures.
+//! The command `report`: writes the page of a sweep.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,9 +12,9 @@ use serde::Serialize;
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  micse report runs/demo")]
 pub struct Report {
-    /// Sweep folder; cells may be missing
+    /// Sweep folder; results may be missing
     folder: PathBuf,
-    /// Method or row to compare the others with [default: simcse, or the first row without training]
+    /// Method or row to compare the others with [default: simcse, else the first row without training]
     #[arg(long, value_name = "METHOD")]
     baseline: Option<String>,
 }
@@ -28,10 +28,10 @@ struct Written {
 }
 
 impl Report {
-    /// Writes the page. The status is 1 if cells of the sweep have no result.
+    /// Writes the page. The exit status is 1 if cells have no result.
     ///
     /// # Errors
-    /// The folder is not a sweep's, or cannot be written.
+    /// The folder is not a sweep folder, or cannot be written.
     pub fn run(&self, json: bool) -> Result<ExitCode> {
         let report = micse_report::write_report(&self.folder, self.baseline.as_deref())?;
         if json {
@@ -44,7 +44,7 @@ impl Report {
         } else {
             print(&report.page.display().to_string())?;
             note(format_args!(
-                "{} figures as {} are in {}",
+                "wrote {} figures as {} to {}",
                 report.pictures.len(),
                 if cfg!(feature = "png") { "SVG and PNG" } else { "SVG" },
                 self.folder.join("figures").display()

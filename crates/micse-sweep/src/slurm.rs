@@ -1,7 +1,7 @@
-//! Cells on a cluster: one Slurm job array whose tasks each run one cell in the sweep folder, which all nodes share.
+//! Cells on a cluster: a Slurm job array with one task per cell. All nodes share the sweep folder.
 //!
-//! A task that is asked to stop (SIGUSR1 before its time limit, SIGTERM) saves a checkpoint, ends with status 75 and is
-//! requeued; it resumes on any node.
+//! A task that receives SIGUSR1 (before its time limit) or SIGTERM saves a checkpoint and exits with status 75. After
+//! SIGUSR1 it is requeued, and resumes on any node.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,22 +20,23 @@ use crate::cell::CellSpec;
 use crate::memory::estimate;
 use crate::plan::Plan;
 
-/// Seconds before the time limit at which a task is asked to stop.
+/// Seconds before the time limit at which a task receives SIGUSR1.
 const NOTICE_SECONDS: u32 = 120;
 
-/// What each cell requests from Slurm.
+/// The resources that each cell requests from Slurm.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Slurm")]
 pub(crate) struct Slurm {
-    /// TOML file with the options below, without their prefix: partition = "cpu"; the command line takes precedence
+    /// TOML file with the options below, without their prefix, such as partition = "cpu"; the command line takes
+    /// precedence
     #[arg(long = "slurm", value_name = "FILE")]
     #[serde(skip)]
     file: Option<PathBuf>,
     /// Partition [default: the cluster's]
     #[arg(long = "slurm-partition", value_name = "NAME")]
     partition: Option<String>,
-    /// Account
+    /// Account [default: the user's]
     #[arg(long = "slurm-account", value_name = "NAME")]
     account: Option<String>,
     /// Time limit per cell; a cell that needs longer is requeued and resumes [default: the partition's]
@@ -47,10 +48,10 @@ pub(crate) struct Slurm {
     /// Memory per cell [default: estimated]
     #[arg(long = "slurm-memory", value_name = "SIZE")]
     memory: Option<String>,
-    /// Cells to run at a time [default: as many as the cluster allows]
+    /// Cells to run at a time on the cluster [default: as many as it allows]
     #[arg(long = "slurm-at-once", value_name = "N")]
     pub(crate) at_once: Option<u32>,
-    /// Other sbatch options, unchanged: --slurm-option=--gres=gpu:1 (repeatable)
+    /// Any other sbatch option: --slurm-option=--gres=gpu:1 (repeatable)
     #[arg(long = "slurm-option", value_name = "OPTION")]
     options: Vec<String>,
 }
@@ -70,7 +71,7 @@ pub(crate) fn commands(plan: &Plan, retry_failed: bool) -> Result<Vec<String>> {
     open_cells(plan, retry_failed)?.iter().map(line).collect()
 }
 
-/// The cells without a result; failed ones only if they are to be retried.
+/// The cells without a result. Failed cells are included only if they are to be retried.
 fn open_cells(plan: &Plan, retry_failed: bool) -> Result<Vec<&CellSpec>> {
     let mut open = Vec::new();
     let mut failed = 0;
@@ -91,7 +92,7 @@ fn open_cells(plan: &Plan, retry_failed: bool) -> Result<Vec<&CellSpec>> {
 }
 
 impl Slurm {
-    /// The options, with values from the file where the command line has none.
+    /// The options; values that the command line does not set come from the file.
     fn with_file(&self) -> Result<Self> {
         let Some(file) = &self.file else { return Ok(self.clone()) };
         let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
@@ -117,20 +118,20 @@ impl Slurm {
         }
         let options = self.with_file()?;
         let folder = plan.out.join("slurm");
-        // Tasks find their cell by its line, so a list is never rewritten under waiting tasks.
+        // Tasks find their cell by line number, so the list of a waiting job must not change.
         let number = number_of_lists(&folder) + 1;
         let list = format!("cells-{number}.txt");
         let mut lines = String::new();
         for cell in &open {
             let path = cell.folder.strip_prefix(&plan.out)?;
-            // As in printed commands: rejects what cannot be a line of a list.
+            // As for printed commands: rejects paths that cannot be a line of a list.
             quoted_path(path)?;
             let _ = writeln!(lines, "{}", path.display());
         }
         write_whole(&folder.join(&list), lines.as_bytes())?;
         let memory = open.iter().map(|cell| estimate(cell)).collect::<Result<Vec<_>>>()?;
         let memory = memory.into_iter().max().unwrap_or(0);
-        // Tasks that start tomorrow run the program that was submitted today, whatever is built meanwhile.
+        // A copy, so that tasks that start later run the submitted program, even if another one is built meanwhile.
         let program = std::path::absolute(folder.join(format!("program-{number}")))?;
         std::fs::copy(std::env::current_exe().context("cannot find this program's file")?, &program)
             .with_context(|| format!("{}", program.display()))?;
@@ -144,15 +145,17 @@ impl Slurm {
         print(&format!("job {job}: {} cells", open.len()))?;
         note(format_args!("`sweep status {}` shows their progress", plan.out.display()));
         match sbatch(&["--parsable", &format!("--dependency=afterany:{job}")], &collect) {
-            Ok(last) => print(&format!("job {last} writes the tables after them"))?,
+            Ok(last) => print(&format!("job {last}: writes the tables after job {job}"))?,
             Err(error) => {
-                note(format_args!("no job for the tables ({error:#}); `sweep collect` writes them"));
+                note(format_args!(
+                    "cannot submit the job for the tables ({error:#}); `sweep collect` writes them"
+                ));
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What both jobs request.
+    /// The requests of both jobs.
     fn common(&self) -> String {
         let mut lines = String::new();
         for (name, value) in
@@ -182,26 +185,26 @@ impl Slurm {
         let _ = writeln!(head, "#SBATCH --output={}", log(plan, "%a.log")?);
         Ok(format!(
             r#"{head}
-# Near its time limit a task is requeued; asked to end, by scancel for example, it ends. Both save a checkpoint.
+# Near its time limit (USR1) a task is requeued; on TERM, for example from scancel, it ends. Both save a checkpoint.
 requeue= child=
 trap 'requeue=yes; [ -n "$child" ] && kill -USR1 "$child" 2>/dev/null' USR1
 trap '[ -n "$child" ] && kill -TERM "$child" 2>/dev/null' TERM
-# The cell of this task: the line with its number.
+# The cell of this task is on the line with the task's number.
 cell=$(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {sweep}/slurm/{list})
 export {threads}="${{SLURM_CPUS_PER_TASK:-1}}"
 {program} sweep-cell --sweep {sweep} --cell "$cell" &
 child=$!
-# A signal ends `wait` early; the status is that of the last one.
+# A signal interrupts wait, so repeat it until the cell has ended.
 while kill -0 "$child" 2>/dev/null; do
     wait "$child"
 done
 wait "$child"
 status=$?
 if [ "$status" -eq {stopped} ] && [ -n "$requeue" ]; then
-    echo "stopped with a checkpoint, back into the queue"
+    echo "saved a checkpoint; back into the queue"
     scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
 elif [ "$status" -gt 128 ]; then
-    echo "error: ended by signal $((status - 128)); if memory ran out, submit again with a larger --slurm-memory"
+    echo "error: ended by signal $((status - 128)); if memory ran out, resubmit with a larger --slurm-memory"
 fi
 exit "$status"
 "#,
@@ -225,12 +228,12 @@ exit "$status"
     }
 }
 
-/// The path of a job's log in an option line. Slurm reads % as the start of a pattern.
+/// The path of a job's log file, quoted for an #SBATCH line. Percent signs are doubled, because Slurm expands `%x`.
 fn log(plan: &Plan, name: &str) -> Result<String> {
     let folder = std::path::absolute(plan.out.join("slurm"))?;
     let text = folder.to_str().with_context(|| format!("{}: the name is not UTF-8", folder.display()))?;
     if text.contains(['"', '\n']) {
-        bail!("{text:?}: the path contains a quote or a line feed; use another folder");
+        bail!("{text:?}: the path contains a quote or a line feed; use a different folder");
     }
     Ok(format!("\"{}/{name}\"", text.replace('%', "%%")))
 }
@@ -240,7 +243,7 @@ fn number_of_lists(folder: &Path) -> usize {
     entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("cells-")).count()
 }
 
-/// The file with the number of the last job.
+/// The file that contains the number of the last job.
 const JOB: &str = "job.txt";
 
 /// Rejects a sweep with a queued or running job.
@@ -251,14 +254,16 @@ pub(crate) fn refuse_if_queued(sweep: &Path) -> Result<()> {
         Ok(queue) => queue,
         // Not on the cluster.
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            note(format_args!("job {job} of this sweep may be running; squeue is not available to check"));
+            note(format_args!(
+                "cannot check whether job {job} of this sweep is still running: squeue not found"
+            ));
             return Ok(());
         }
         Err(e) => return Err(e).context("squeue"),
     };
     let said = String::from_utf8_lossy(&queue.stderr);
     if !queue.status.success() && !said.contains("Invalid job id") {
-        bail!("squeue does not report whether job {job} of this sweep is still queued: {}", said.trim());
+        bail!("squeue cannot report whether job {job} of this sweep is still queued: {}", said.trim());
     }
     if queue.status.success() && !queue.stdout.trim_ascii().is_empty() {
         bail!(
@@ -276,7 +281,7 @@ fn sbatch(options: &[&str], script: &Path) -> Result<String> {
     if !done.status.success() {
         bail!("sbatch {}: {}", script.display(), String::from_utf8_lossy(&done.stderr).trim());
     }
-    // With several clusters it is NUMBER;CLUSTER.
+    // With several clusters, the output is NUMBER;CLUSTER.
     let text = String::from_utf8_lossy(&done.stdout);
     Ok(text.trim().split(';').next().unwrap_or_default().to_owned())
 }

@@ -1,4 +1,4 @@
-//! `sweep status` and `sweep collect`: what a sweep folder contains, whoever wrote it.
+//! `sweep status` and `sweep collect`: read a sweep folder, wherever its cells ran.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -72,7 +72,7 @@ fn place(run: &RunFolder, steps: Option<usize>) -> String {
     format!("step {}/{steps}", Metrics::last_step(run).unwrap_or(0))
 }
 
-/// The steps of each cell that trains, by its folder; none where the sweep is of another version.
+/// The number of steps of each cell that trains, by folder. Empty if another version wrote the sweep.
 fn steps_of_cells(sweep: &Path) -> Vec<(PathBuf, usize)> {
     let Ok(file) = SweepFile::load(sweep) else { return Vec::new() };
     let steps = |work: &Work| match work {
@@ -130,7 +130,7 @@ impl Collect {
         let is_done = |cell: &&GridCell| RunFolder::new(self.folder.join(&cell.folder)).is_finished();
         let done = grid.cells.iter().filter(is_done).count();
         if done == 0 {
-            bail!("{}: none of its {} cells is done yet", self.folder.display(), grid.cells.len());
+            bail!("{}: none of the {} cells is done yet", self.folder.display(), grid.cells.len());
         }
         self.compare.write_tables(&self.folder, &grid, json)?;
         let holes = grid.cells.len() - done;

@@ -1,7 +1,7 @@
-//! Sentence embeddings from unlabelled sentences: one crate for the libraries of the workspace.
+//! Sentence embeddings from unlabelled sentences: the umbrella crate of the workspace.
 //!
 //! ```
-//! // The encoder that the repository ships; a model folder, a run folder or a Hub model ID will do as well.
+//! // The shipped encoder; a model folder, a run folder or a Hub model ID also works.
 //! let model = micse::load("demo")?;
 //!
 //! let rows = model.encode(&["The doctor visited the old hospital.", "A nurse saw the clinic."])?;
@@ -9,7 +9,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Nearest neighbours among embeddings in a file:
+//! Find nearest neighbours among the embeddings in a file:
 //!
 //! ```
 //! use micse::search::{Index, Npy, NpyWriter};
@@ -36,7 +36,7 @@
 //! | [`losses`] | micse-losses | InfoNCE, attention mutual information |
 //! | [`data`] | micse-data | corpora, low-shot splits, STS sets |
 //! | [`eval`] | micse-eval | STS scores |
-//! | [`files`] | micse-files | files that are complete or absent, run folders |
+//! | [`files`] | micse-files | atomic file writes, run folders |
 //! | [`post`] | micse-model | whitening, flows |
 //! | [`train`] | micse-train | recipes, trainer, runs |
 //! | [`search`] | micse-search | nearest neighbours |

@@ -1,4 +1,4 @@
-//! From the name of a model to the model.
+//! Loads a model by name.
 
 use std::path::{Path, PathBuf};
 
@@ -22,21 +22,22 @@ pub enum LoadError {
     #[error(transparent)]
     Hub(#[from] micse_hub::Error),
     /// The run has no finished model.
-    #[error("{}: this run has no finished model; finish it, or train it again", folder.display())]
+    #[error("{}: this run has no finished model; resume it, or train it again with `micse train`", folder.display())]
     Unfinished {
         /// The run folder.
         folder: PathBuf,
     },
 }
 
-/// Loads a model: a model folder, a run folder, a Hub model ID (feature `hub`, on by default), or `demo` for the encoder
-/// that the repository ships. Models without a pooling need [`SentenceModel::load`], which takes one.
+/// Loads a model by name: a model folder, a run folder, a Hub model ID (feature `hub`, on by default), or `demo` for
+/// the encoder shipped with the repository. If the folder does not define a pooling, use [`SentenceModel::load`],
+/// which accepts one.
 ///
-/// A Hub model is downloaded into the cache that Python's libraries share, unless it is already there. A local folder
+/// A Hub model is downloaded into the cache shared with Python's libraries, unless it is already there. A local folder
 /// takes precedence over a Hub model of the same name.
 ///
 /// # Errors
-/// Nothing has this name, a download fails, a run is not finished, or the folder is not a usable model.
+/// No model has this name, a download fails, a run is not finished, or the folder is not a usable model.
 pub fn load(name: &str) -> Result<SentenceModel<'static>, LoadError> {
     Ok(SentenceModel::open(folder_of(name)?)?)
 }

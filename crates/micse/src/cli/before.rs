@@ -1,4 +1,4 @@
-//! What a model was before `micse train`, kept in the run folder so that the same command reports it again.
+//! The scores of a model before `micse train`, kept in the run folder so that rerunning the command reports them again.
 
 use anyhow::Result;
 use micse_cli::note;
@@ -19,7 +19,7 @@ pub(crate) struct Before {
 impl Before {
     /// The measures in a run folder, if it has them.
     pub(crate) fn read(run: &RunFolder) -> Option<Self> {
-        // Without them the model is measured again.
+        // If they cannot be read, the model is measured again.
         serde_json::from_str(&std::fs::read_to_string(run.before()).ok()?).ok()
     }
 
@@ -37,7 +37,7 @@ impl Before {
         self.scores.as_ref().filter(|scores| !scores.tasks.is_empty()).map(|scores| scores.average)
     }
 
-    /// Prints the scores, before training takes its time.
+    /// Prints the scores before training starts.
     pub(crate) fn print(&self) {
         if let Some(score) = self.dev() {
             note(format_args!("development pairs before training: {score:.2} (Spearman x 100)"));

@@ -1,4 +1,4 @@
-//! Saved embeddings, with a note of what they were made from.
+//! Saved embeddings, with a note that records their inputs.
 
 use std::path::{Path, PathBuf};
 
@@ -8,21 +8,21 @@ use anyhow::{Context, Result};
 use micse_cli::options::ComputeOptions;
 use serde::{Deserialize, Serialize};
 
-/// Everything that decides a text's embeddings.
+/// Everything that determines the embeddings of a corpus.
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Note {
     /// SHA-256 over the model folder's files.
     model_sha256: String,
-    /// SHA-256 of the text's file.
+    /// SHA-256 of the corpus file.
     text_sha256: String,
     pooling: String,
-    /// What the matrix products were computed in, and where.
+    /// Precision of the matrix products.
     precision: String,
     device: String,
     version: String,
 }
 
-/// Where embeddings are saved, and what the requested ones would be made from.
+/// The file of saved embeddings, and the inputs of the requested ones.
 pub(crate) struct Cache {
     rows: PathBuf,
     note_path: PathBuf,
@@ -30,7 +30,7 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Embeddings in `rows`, with the note in a file of the same name plus `.json`.
+    /// Embeddings in `rows`; the note is in a file of the same name plus `.json`.
     pub(crate) fn new(
         rows: &Path,
         text: &Path,
@@ -51,18 +51,18 @@ impl Cache {
         Ok(Self { rows: rows.into(), note_path: note_path.into(), note })
     }
 
-    /// Whether the embeddings exist and are of this text and model.
+    /// Whether the saved embeddings exist and match the requested inputs.
     pub(crate) fn stands(&self) -> Result<bool> {
         if !self.rows.is_file() || !self.note_path.is_file() {
             return Ok(false);
         }
         let text = std::fs::read_to_string(&self.note_path)
             .with_context(|| format!("cannot read {}", self.note_path.display()))?;
-        // An unreadable note is not a note of these embeddings.
+        // An unreadable note counts as a mismatch.
         Ok(serde_json::from_str::<Note>(&text).is_ok_and(|note| note == self.note))
     }
 
-    /// Removes the note of other embeddings, so that it never accompanies these.
+    /// Removes an old note, so that it never accompanies new embeddings.
     pub(crate) fn remove(&self) -> Result<()> {
         match std::fs::remove_file(&self.note_path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -78,8 +78,8 @@ impl Cache {
     }
 }
 
-/// SHA-256 over the files of a folder with their names, in the order of their paths; hidden files and the model card are
-/// omitted.
+/// SHA-256 over the names and contents of a folder's files, in the order of their paths. Skips hidden files and the
+/// model card.
 fn hash_of_folder(folder: &Path) -> Result<String> {
     let mut files = Vec::new();
     let mut open = vec![folder.to_path_buf()];
@@ -91,7 +91,7 @@ fn hash_of_folder(folder: &Path) -> Result<String> {
             if name.as_encoded_bytes().starts_with(b".") || name == "README.md" {
                 continue;
             }
-            // Follows links, of which a Hub cache consists.
+            // Follows links, because the files in a Hub cache are links.
             let path = entry.path();
             if path.is_dir() { open.push(path) } else { files.push(path) }
         }

@@ -1,4 +1,4 @@
-//! Text in, rows out, with progress. Neither all sentences nor all rows are in memory.
+//! Encodes text files in chunks, with progress. Neither all sentences nor all rows are ever in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Seek};
@@ -17,7 +17,7 @@ use micse_cli::{Interrupted, notice};
 /// Consumes the sentences of a chunk and their rows.
 pub(crate) type Each<'a> = dyn FnMut(&[String], &[Vec<f32>]) -> Result<()> + 'a;
 
-/// A text file; standard input without one or with `-`.
+/// Opens a text file; without one, or with `-`, standard input.
 pub(crate) fn reader(text: Option<&Path>) -> Result<SentenceReader> {
     Ok(match text.filter(|path| *path != Path::new("-")) {
         Some(path) => SentenceReader::open(path)?,
@@ -25,9 +25,9 @@ pub(crate) fn reader(text: Option<&Path>) -> Result<SentenceReader> {
     })
 }
 
-/// Encodes a text and passes rows on, chunk by chunk. Returns the number of rows.
+/// Encodes a text and passes each chunk of sentences and rows to `each`. Returns the number of rows.
 ///
-/// A text without sentences is an error, and so is an embedding that is not finite.
+/// A text without sentences is an error. So is an embedding that is not finite.
 pub(crate) fn embed(
     model: &SentenceModel<'_>,
     text: Option<&Path>,
@@ -45,7 +45,10 @@ pub(crate) fn embed(
         let rows = model.encode(&sentences)?;
         let finite = |row: &&Vec<f32>| row.iter().all(|value| value.is_finite());
         if let Some(bad) = rows.iter().position(|row| !finite(&row)) {
-            bail!("the embedding of {:?} contains NaN or infinity; the model is damaged", sentences[bad]);
+            bail!(
+                "the embedding of {:?} contains NaN or infinity; the model's weights are damaged; use another copy",
+                sentences[bad]
+            );
         }
         each(&sentences, &rows)?;
         count += rows.len();
@@ -66,7 +69,7 @@ pub(crate) fn embed(
     Ok(count)
 }
 
-/// Encodes a text into a NumPy file with this name, or into a temporary file without a name.
+/// Encodes a text into the NumPy file `save`, or into an unnamed temporary file.
 pub(crate) fn embed_into_index(
     model: &SentenceModel<'_>,
     text: &Path,

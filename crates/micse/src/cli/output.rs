@@ -1,4 +1,5 @@
-//! Embeddings out: a file that is complete or absent, or lines on standard output. Never all rows in memory.
+//! Writes embeddings to a file that is complete or absent, or as lines to standard output. Memory does not grow with
+//! the number of rows.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -14,11 +15,11 @@ pub(crate) trait Sink {
     /// Adds rows.
     fn write(&mut self, sentences: &[String], rows: &[Vec<f32>]) -> Result<()>;
 
-    /// Gives the written file its name.
+    /// Completes the file and gives it its name.
     fn finish(self: Box<Self>) -> Result<()>;
 }
 
-/// The sink of a file, by its extension; JSON lines on standard output without one or with `-`.
+/// The sink for a file, by its extension; without a file, or with `-`, JSON lines on standard output.
 pub(crate) fn sink(path: Option<&Path>, dimension: usize) -> Result<Box<dyn Sink>> {
     let Some(path) = path.filter(|path| *path != Path::new("-")) else {
         return Ok(Box::new(JsonLines { out: BufWriter::new(std::io::stdout()), file: None }));

@@ -5,21 +5,19 @@ use std::path::{Path, PathBuf};
 use crate::data::{Error, Pair, SentenceReader, Subset, Task};
 use anyhow::Result;
 
-const EXPECTED: &str =
-    "two sentences with a tab between them, and a score behind another one if there is any";
+const EXPECTED: &str = "sentence TAB sentence, or sentence TAB sentence TAB score";
 
 /// The pairs of one file.
 pub(crate) struct PairFile {
     path: PathBuf,
-    /// Both sentences of each pair, white space in them made single spaces.
+    /// Both sentences of each pair, with runs of white space replaced by single spaces.
     pub(crate) pairs: Vec<[String; 2]>,
     /// A score for each pair, if the file has them.
     pub(crate) scores: Option<Vec<f64>>,
 }
 
 impl PairFile {
-    /// Reads a file of `sentence TAB sentence [TAB score]`; blank lines are skipped. Either all lines have a score or
-    /// none.
+    /// Reads a file of `sentence TAB sentence [TAB score]`. Blank lines are skipped. All lines have a score, or none.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut reader = SentenceReader::open(path)?;
         let (mut pairs, mut scores) = (Vec::new(), Vec::new());
@@ -49,13 +47,13 @@ impl PairFile {
                     );
                 }
                 None if !scores.is_empty() => {
-                    return Err(refused("no score".into(), "one, as the lines before have").into());
+                    return Err(refused("no score".into(), "one, because the lines before have one").into());
                 }
                 None => {}
             }
             pairs.push([first, second]);
             if !scores.is_empty() && scores.len() < pairs.len() {
-                return Err(refused("a score".into(), "none, since the lines before have none").into());
+                return Err(refused("a score".into(), "none, because the lines before have none").into());
             }
         }
         if pairs.is_empty() {
@@ -64,10 +62,10 @@ impl PairFile {
         Ok(Self { path: path.into(), pairs, scores: Some(scores).filter(|scores| !scores.is_empty()) })
     }
 
-    /// The pairs as a set that models are scored on, under the file's name.
+    /// The pairs as an STS task, named after the file.
     pub(crate) fn into_task(self) -> Result<Task> {
         let Some(scores) = self.scores else {
-            let expected = "a score in the third column: weights are selected by it".into();
+            let expected = "a score in the third column, by which the weights are selected".into();
             return Err(Error::Line { path: self.path, line: 1, found: "no score".into(), expected }.into());
         };
         let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! Embeddings as a Parquet file: the columns `sentence` (text) and `embedding` (a list of f32), one row group a chunk.
+//! Writes embeddings as Parquet: columns `sentence` (text) and `embedding` (a list of f32), one row group per chunk.
 
 use std::fs::File;
 use std::path::Path;
@@ -28,7 +28,7 @@ impl ParquetFile {
             Field::new(SENTENCE.into(), DataType::String),
             Field::new(EMBEDDING.into(), DataType::List(Box::new(DataType::Float32))),
         ]);
-        // Embeddings do not compress, and the encoder has the cores.
+        // Embeddings do not compress, and the encoder uses all cores.
         let writer = ParquetWriter::new(file.handle()?)
             .with_compression(ParquetCompression::Uncompressed)
             .set_parallel(false)

@@ -1,69 +1,70 @@
-//! The settings that `micse train` chooses for a model and a text.
+//! The settings that `micse train` chooses for a model and a corpus.
 
 use crate::model::Pooling;
 use crate::train::Recipe;
 use crate::train::run::first_difference;
 
-/// Sentences a step.
+/// Sentences per step.
 const BATCH: usize = 50;
 /// Encoders with a hidden size below this one are small.
 const SMALL: usize = 512;
-/// Bounds of the steps for an encoder that is no sentence-embedding model yet.
+/// Bounds of the steps for an encoder that is not yet a sentence-embedding model.
 const STEPS: (usize, usize) = (150, 20_000);
-/// For a sentence-embedding model: the recipe, and the largest values that were measured to do no harm.
+/// For a sentence-embedding model: the recipe, and the largest values that did no harm when measured.
 const GENTLE_RECIPE: &str = "simcse";
 const GENTLE_STEPS: usize = 40;
 const GENTLE_RATE: f64 = 3e-6;
 
-/// What a model folder says of the model that training starts from.
+/// Properties of the model that training starts from, read from its folder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start {
     pub(crate) hidden: usize,
-    /// The folder's pooling, if it names one.
+    /// The folder's pooling, if it defines one.
     pub(crate) pooling: Option<Pooling>,
-    /// Whether the folder is a sentence-embedding model: it lists its modules, a pooling among them.
+    /// Whether the folder is a sentence-embedding model: whether its list of modules includes a pooling.
     pub(crate) embeds_sentences: bool,
 }
 
-/// A recipe, its settings, and why these.
+/// A recipe, its settings, and the reasons for them.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Chosen {
     pub(crate) recipe: &'static str,
     pub(crate) steps: usize,
     /// `KEY=VALUE` for any recipe that trains.
     pub(crate) settings: Vec<String>,
-    /// `KEY=VALUE` for the chosen recipe alone.
+    /// `KEY=VALUE` for the chosen recipe only.
     pub(crate) own: Vec<String>,
-    /// Why these.
+    /// The reasons, to be printed.
     pub(crate) reasons: Vec<Reason>,
 }
 
-/// Why a setting was chosen; it says nothing where one of its keys is given otherwise.
+/// Why a setting was chosen; not printed if the user overrides one of its keys.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Reason {
     keys: &'static [&'static str],
     pub(crate) text: String,
 }
 
-/// Optimizer steps that the learning rate rises for, of so many in all.
+/// The setting for warm-up: 5 % of the optimizer steps.
 pub(crate) fn warmup(steps: usize) -> String {
     format!("optimizer.warmup_steps={}", steps / 20)
 }
 
-/// Settings for a text of this many sentences and the model that training starts from.
+/// Chooses settings for a corpus of this many sentences and the model that training starts from.
 ///
-/// A sentence-embedding model has much to lose. It gets what did no harm to two models with mean pooling on three kinds of
-/// text (see docs/adapt-to-your-domain.md): plain SimCSE, 40 steps at 3e-6, pooled as its folder pools, without a head.
+/// A sentence-embedding model has much to lose. It gets settings that did no harm to two models with mean pooling on
+/// three kinds of text (see docs/adapt-to-your-domain.md): plain SimCSE, 40 steps at 3e-6, with its folder's pooling
+/// and without a head.
 ///
 /// Any other encoder gets the recipe `micse`:
 ///
-/// | what | rule | why |
+/// | setting | rule | reason |
 /// |---|---|---|
-/// | steps | 10 sqrt(n), from 150 to 20,000, of 50 sentences | between one number of passes and one number of steps: 1,000 sentences are passed some 16 times, 10⁶ half a time; small encoders were measured at 150 to 300 steps on 1,000 sentences, the paper took 20,000 on 10⁶ |
-/// | learning rate | hidden size < 512: 1e-4; else 3e-5 | small encoders gained at 1e-4 to 2e-4; 3e-5 is the paper's for BERT-base |
-/// | AMI's weight | hidden size < 512: 1, over the positions that dropout kept; else 2.5e-3 | at 2.5e-3 the term has next to no gradient in a small encoder; 2.5e-3 is the paper's |
-/// | pooling | the folder's; mean: without a head; else `[CLS]` with SimCSE's head | a model keeps the pooling that it is used with; a head between mean and loss learns too little in few steps |
-/// | queue | a sentence's own queued copies are masked | in a small text they would be its negatives |
+/// | steps | 10 sqrt(n), from 150 to 20,000, of 50 sentences | a compromise between a fixed number of passes and a fixed number of steps: about 16 passes over 1,000 sentences, half a pass over 10⁶; small encoders were measured at 150 to 300 steps on 1,000 sentences, the paper used 20,000 on 10⁶ |
+/// | learning rate | hidden size < 512: 1e-4; else 3e-5 | small encoders gained at 1e-4 to 2e-4; 3e-5 is the paper's value for BERT-base |
+/// | weight of AMI | hidden size < 512: 1, over the positions that dropout kept; else 2.5e-3 | at 2.5e-3 the term has almost no gradient in a small encoder; 2.5e-3 is the paper's value |
+/// | pooling | the folder's; mean: without a head; else `[CLS]` with SimCSE's head | a model keeps the pooling it is used with; a head between mean and loss learns too little in few steps |
+/// | queue | a sentence's own queued copies are masked | in a small corpus they would be its negatives |
 pub(crate) fn choose(sentences: usize, start: Start) -> Chosen {
     let mut settings = vec![format!("optimizer.batch_size={BATCH}")];
     let mut reasons = Vec::new();
@@ -72,15 +73,15 @@ pub(crate) fn choose(sentences: usize, start: Start) -> Chosen {
         (recipe, steps, own) = (GENTLE_RECIPE, GENTLE_STEPS, Vec::new());
         settings.push(format!("optimizer.lr={GENTLE_RATE:e}"));
         let text = format!(
-            "the folder is a sentence-embedding model: few steps of plain SimCSE at a low learning rate ({GENTLE_STEPS} at \
-             {GENTLE_RATE:e}), which did no harm to the two models with mean pooling on which they were measured"
+            "this is a sentence-embedding model: few steps of plain SimCSE at a low learning rate ({GENTLE_STEPS} at \
+             {GENTLE_RATE:e}), which did no harm to the two measured models, both with mean pooling"
         );
         reasons.push(Reason { keys: &["recipe", "steps", "optimizer.lr"], text });
     } else {
         let by_rule = (sentences as f64).sqrt().round() as usize * 10;
         (recipe, steps) = ("micse", by_rule.clamp(STEPS.0, STEPS.1));
         let text = format!(
-            "steps: 10 times the root of the number of sentences, at least {}, at most {} ({:.1} passes)",
+            "steps: 10 times the square root of the number of sentences, at least {}, at most {} ({:.1} passes)",
             STEPS.0,
             STEPS.1,
             (steps * BATCH.min(sentences)) as f64 / sentences as f64
@@ -92,13 +93,13 @@ pub(crate) fn choose(sentences: usize, start: Start) -> Chosen {
         let text = if start.hidden < SMALL {
             own.push("objectives.ami.pool=kept".into());
             format!(
-                "learning rate and weight of AMI: those of small encoders (hidden size {}, below {SMALL})",
+                "learning rate and weight of AMI: values for small encoders (hidden size {}, below {SMALL})",
                 start.hidden
             )
         } else {
             format!(
-                "learning rate and weight of AMI: the paper's for BERT-base, not measured here (hidden size {}, {SMALL} or \
-                 more)",
+                "learning rate and weight of AMI: the paper's values for BERT-base, not measured here (hidden size {}, \
+                 {SMALL} or more)",
                 start.hidden
             )
         };
@@ -110,8 +111,8 @@ pub(crate) fn choose(sentences: usize, start: Start) -> Chosen {
         settings.push("head=none".into());
     }
     let text = match start.pooling {
-        Some(pooling) => format!("pooling: {pooling}, as the model folder says"),
-        None => "pooling: cls, since the model folder names none".into(),
+        Some(pooling) => format!("pooling: {pooling}, from the model folder"),
+        None => "pooling: cls, because the model folder does not define one".into(),
     };
     reasons.push(Reason { keys: &["pooling"], text });
     Chosen { recipe, steps, settings, own, reasons }
@@ -123,7 +124,7 @@ fn key(setting: &str) -> &str {
 }
 
 impl Chosen {
-    /// The reasons that hold where these keys are given otherwise: `recipe`, `steps`, those of `--set`.
+    /// The reasons that still apply if the user overrides these keys: `recipe`, `steps`, and the keys of `--set`.
     pub(crate) fn reasons_without<'a>(&'a self, given: &'a [String]) -> impl Iterator<Item = &'a str> {
         let same = |key: &str, given: &str| {
             given == key || given.starts_with(&format!("{key}.")) || key.starts_with(&format!("{given}."))
@@ -134,7 +135,7 @@ impl Chosen {
             .map(|reason| reason.text.as_str())
     }
 
-    /// The chosen settings that a recipe has a use for, below those that a person gave.
+    /// The chosen settings that apply to a recipe, followed by those that the user requested.
     pub(crate) fn for_recipe(&self, recipe: &Recipe, asked: &[String]) -> Vec<String> {
         let own = self.own.iter().filter(|_| recipe.name == self.recipe);
         self.settings
@@ -144,7 +145,7 @@ impl Chosen {
                 "head" => !recipe.head.layers().is_empty(),
                 _ => true,
             })
-            // A table that is replaced whole has its own values.
+            // If the user replaces a whole table, its chosen values are dropped.
             .filter(|setting| !asked.iter().any(|a| key(setting).starts_with(&format!("{}.", key(a)))))
             .chain(asked)
             .cloned()
@@ -152,7 +153,7 @@ impl Chosen {
     }
 }
 
-/// One line with the settings that hold for a text of this many sentences.
+/// One line with the final settings for a corpus of this many sentences.
 pub(crate) fn line(recipe: &Recipe, sentences: usize) -> String {
     let name = &recipe.name;
     if recipe.steps == 0 {
@@ -162,20 +163,21 @@ pub(crate) fn line(recipe: &Recipe, sentences: usize) -> String {
         );
     }
     let o = &recipe.optimizer;
-    let head = if recipe.head.layers().is_empty() { "no head" } else { "a head in training" };
+    let head = if recipe.head.layers().is_empty() { "no head" } else { "a head during training" };
     let weight = |w: f64| if w >= 0.01 { w.to_string() } else { format!("{w:e}") };
     let terms: Vec<String> =
         recipe.ami().map(|ami| format!(", weight of AMI {}", weight(ami.weight))).collect();
     let terms = terms.concat();
     format!(
-        "settings for {sentences} sentences: recipe {name}, {} steps of {}, learning rate {:e}{terms}, warm-up {}, pooling \
-         {}, {head}, at most {} tokens",
+        "settings for {sentences} sentences: recipe {name}, {} steps of {}, learning rate {:e}{terms}, warm-up {}, \
+         pooling {}, {head}, at most {} tokens",
         recipe.steps, o.batch_size, o.lr, o.warmup_steps, recipe.pooling.test, recipe.max_length
     )
 }
 
-/// What of a recipe was never measured to leave a sentence-embedding model unharmed: all in which it differs from the one
-/// that is chosen, but for fewer steps and a lower learning rate; none if there is nothing.
+/// A warning that lists the settings of a recipe that were never measured on a sentence-embedding model: every
+/// difference from the chosen settings, except fewer steps and a lower learning rate. `None` without such
+/// differences.
 pub(crate) fn unmeasured(
     recipe: &Recipe,
     sentences: usize,
@@ -202,7 +204,7 @@ pub(crate) fn unmeasured(
         found.push(format!("{} steps, more than {GENTLE_STEPS}", recipe.steps));
     }
     if found.is_empty() {
-        // The rest in the recipe's own words, apart from what was compared and from how weights are selected.
+        // The first other difference by key, without the values compared above and the selection of weights.
         (measured.steps, measured.select, measured.eval_every) =
             (recipe.steps, recipe.select, recipe.eval_every);
         measured.optimizer.lr = recipe.optimizer.lr;
@@ -213,8 +215,8 @@ pub(crate) fn unmeasured(
     }
     Ok((!found.is_empty()).then(|| {
         format!(
-            "not measured on sentence-embedding models: {}. Training can make a good model much worse: compare before and \
-             after (--pairs, --sts)",
+            "not measured on sentence-embedding models: {}. Training can make a good model much worse: compare before \
+             and after (--pairs, --sts)",
             found.join("; ")
         )
     }))
@@ -273,7 +275,7 @@ mod tests {
                 assert_eq!(recipe.optimizer.lr, GENTLE_RATE);
                 assert_eq!((recipe.pooling.train, recipe.pooling.test), (pooling, pooling));
                 assert!(recipe.head.layers().is_empty() && recipe.ami().next().is_none());
-                // Both models that were measured pool by the mean.
+                // Both measured models use mean pooling.
                 let notice = unmeasured(&recipe, n, start).expect("a recipe");
                 assert_eq!(notice.is_some_and(|text| text.contains("pooling cls")), pooling == Pooling::Cls);
             }
@@ -314,7 +316,7 @@ mod tests {
         };
         assert_eq!([reasons(&[]), reasons(&["steps"]), reasons(&["steps", "pooling.test"])], [2, 1, 0]);
         assert!(line(&other, 1000).contains("weight of AMI"), "{}", line(&other, 1000));
-        // Without a head there is none to take away.
+        // This recipe has no head to remove.
         assert!(recipe(&chosen, "mirror-bert", &[]).head.layers().is_empty());
     }
 }

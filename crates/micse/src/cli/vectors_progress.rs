@@ -1,11 +1,11 @@
-//! Progress of training word vectors, and how long each part took.
+//! Progress of word-vector training, and the duration of each part.
 
 use std::time::{Duration, Instant};
 
 use micse_cli::progress::Bar;
 use micse_vectors::Progress as At;
 
-/// The positions of the bar.
+/// The position at which the bar is full.
 const FULL: f64 = 1000.0;
 
 pub(super) struct VectorsProgress {
@@ -43,7 +43,7 @@ impl VectorsProgress {
             At::Counting { words, tokens, done } => {
                 self.kept = tokens;
                 if done >= 1.0 {
-                    // The first report of training comes after some of its work.
+                    // Training makes its first report only after some work.
                     self.began[2] = Some(Instant::now());
                 }
                 let percent = 100.0 * done;

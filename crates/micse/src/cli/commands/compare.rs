@@ -21,15 +21,16 @@ use micse_cli::{note, print, print_json};
 
 /// Show nearest neighbours under two models side by side, without labels
 ///
-/// For a sample of sentences: their neighbours in the corpus under A and under B, and how many both models find. Also
-/// the uniformity of both models (Wang & Isola 2020): lower is more spread out, 0 is a single point.
+/// For a sample of sentences, shows their neighbours in the corpus under A and under B, and how many neighbours both
+/// models find. Also shows the uniformity of both models (Wang & Isola 2020): lower is more spread out, 0 is a single
+/// point.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  micse compare demo runs/notes --corpus notes.txt --top 3")]
 pub(crate) struct Compare {
-    /// Model folder, run folder, Hub model ID, or `demo`
+    /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder
     #[arg(value_name = "A")]
     first: String,
-    /// Another model
+    /// Second model, in any of these forms
     #[arg(value_name = "B")]
     second: String,
     /// Text file, one sentence per line, plain, zstd or gzip
@@ -48,7 +49,7 @@ pub(crate) struct Compare {
     how: Computation,
 }
 
-/// Sentences from whose pairs uniformity is estimated.
+/// Number of sentences whose pairs estimate uniformity.
 const UNIFORMITY_SENTENCES: usize = 2000;
 
 #[derive(Serialize)]
@@ -90,10 +91,10 @@ impl Compare {
         let indices = [encoded(&self.first)?, encoded(&self.second)?];
         let count = indices[0].len();
         if indices[1].len() != count {
-            bail!("{}: the file changed while it was read; run the command again", self.corpus.display());
+            bail!("{}: the file changed while it was read; rerun the command", self.corpus.display());
         }
         if count < 2 {
-            bail!("{}: a single sentence has no neighbours; pass more", self.corpus.display());
+            bail!("{}: a single sentence has no neighbours; pass a larger corpus", self.corpus.display());
         }
         let order = permutation(count, self.seed);
         let sample: Vec<usize> = order.iter().take(self.sample.get()).map(|&row| row as usize).collect();
@@ -118,12 +119,12 @@ impl Compare {
         if as_json { print_json(&report) } else { print(&report.text()) }
     }
 
-    /// The neighbours of some rows, without the rows themselves.
+    /// The neighbours of these rows, without the rows themselves.
     fn neighbours(&self, index: &Index, rows: &[usize]) -> Result<Vec<Vec<Hit>>> {
         let queries = rows.iter().map(|&row| index.row(row)).collect::<Result<Vec<_>, _>>()?;
         let mut found = index.search(&queries, self.top.get() + 1)?;
         for (hits, &row) in found.iter_mut().zip(rows) {
-            // Among more equal sentences than places the row itself is not found.
+            // The row itself is not among the hits if more sentences than places are equal to it.
             hits.retain(|hit| hit.row != row);
             hits.truncate(self.top.get());
         }
@@ -131,7 +132,7 @@ impl Compare {
     }
 }
 
-/// The uniformity of some rows, scaled to unit length; none for fewer than two.
+/// The uniformity of these rows, scaled to unit length; `None` for fewer than two.
 fn uniformity_of(index: &Index, rows: &[usize]) -> Result<Option<f64>> {
     let unit = |row: &usize| -> Result<Vec<f32>> {
         let row = index.row(*row)?;

@@ -1,4 +1,4 @@
-//! `micse encode`: embeddings of sentences, as a file or as lines.
+//! `micse encode`: writes embeddings of sentences to a file, or as lines to standard output.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -33,14 +33,14 @@ impl Encode {
     pub(crate) fn run(&self, as_json: bool) -> Result<()> {
         let to_stdout = self.output.as_ref().is_none_or(|path| path.as_os_str() == "-");
         if to_stdout && as_json {
-            bail!("--json describes a written file; pass --output FILE, or omit --json for JSON lines");
+            bail!("--json reports on a written file; pass --output FILE, or omit --json to print JSON lines");
         }
         let stop = Stop::on_signals()?;
         let encoder = self.model.start()?;
         if self.input.is_none() && std::io::stdin().is_terminal() {
-            note("reading sentences from the terminal, one per line; Ctrl-D ends");
+            note("reading sentences from the terminal, one per line; press Ctrl-D to finish");
         }
-        // Rejected before the first sentence, not after the last.
+        // An unknown extension fails before the first sentence, not after the last.
         let mut sink = sink(self.output.as_deref(), encoder.dimension())?;
         let write = &mut |sentences: &[String], rows: &[Vec<f32>]| sink.write(sentences, rows);
         let rows = embed(&encoder, self.input.as_deref(), &stop, write)?;
@@ -56,7 +56,7 @@ impl Encode {
         }
         if let Some(output) = self.output.as_ref().filter(|_| !to_stdout) {
             note(format_args!(
-                "{rows} rows of {} ({pooling} pooling) in {}",
+                "wrote {rows} rows of dimension {} ({pooling} pooling) to {}",
                 encoder.dimension(),
                 output.display()
             ));

@@ -1,4 +1,4 @@
-//! `micse export`: a model as a folder for sentence-transformers.
+//! `micse export`: writes a model as a folder for sentence-transformers.
 
 use std::path::PathBuf;
 
@@ -17,17 +17,17 @@ use micse_cli::{notice, print, print_json};
 
 /// Write a model as a folder that sentence-transformers loads
 ///
-/// What that format cannot express is rejected: poolings other than cls and mean, convolutions, flows. A whitening becomes
-/// a linear layer. The folder is read back and must produce the same embeddings.
+/// Models that this format cannot express are rejected: poolings other than cls and mean, convolutions, flows. A
+/// whitening becomes a linear layer. The folder is read back and must produce the same embeddings.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  micse export runs/notes --output notes-model --dtype f16")]
 pub(crate) struct Export {
-    /// Model folder, run folder, Hub model ID, or `demo`
+    /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder
     model: String,
     /// Folder to write; it must be new or empty
     #[arg(long, value_name = "FOLDER", alias = "to")]
     output: PathBuf,
-    /// cls or mean [default: the folder's, else mean]
+    /// cls or mean [default: the model folder's, else mean]
     #[arg(long)]
     pooling: Option<Pooling>,
     /// Precision of the weights on disk
@@ -52,7 +52,7 @@ impl From<Dtype> for DType {
     }
 }
 
-/// Sentences with which the folder is checked: short and long, plain and odd.
+/// Sentences that check the written folder: short and long, plain and unusual.
 const PROBES: [&str; 4] = [
     "A dog runs.",
     "In the morning the old doctor walked slowly through the long corridors of the hospital, and nobody spoke.",
@@ -66,7 +66,7 @@ impl Export {
         check_expressible(&base)?;
         if std::fs::read_dir(&self.output).is_ok_and(|mut entries| entries.next().is_some()) {
             bail!(
-                "{} is not empty; pass a new folder, so that it contains nothing of another model",
+                "{} is not empty; pass a new folder, so that files of two models do not mix",
                 self.output.display()
             );
         }
@@ -77,7 +77,7 @@ impl Export {
         pipeline.with(original.encoder(), None).save(&self.output, &base, self.dtype.into())?;
         if original.stage().is_some() {
             notice(
-                "the model card is omitted, because it describes a whitening that the library has no module for",
+                "omitting the model card: it describes a whitening, for which sentence-transformers has no module",
             );
         } else {
             self.copy_card(&base)?;
@@ -110,7 +110,7 @@ impl Export {
     }
 }
 
-/// Rejects what the format cannot express.
+/// Rejects models that the format cannot express.
 fn check_expressible(base: &ModelFolder) -> Result<()> {
     let refused = |what: &str| -> Result<()> {
         bail!("{}: {what}, for which sentence-transformers has no module", base.root().display())
@@ -124,7 +124,7 @@ fn check_expressible(base: &ModelFolder) -> Result<()> {
     }
 }
 
-/// The smallest cosine of the embeddings of both models; below 0.999 the folder is wrong.
+/// The smallest cosine between the embeddings of both models; an error below 0.999.
 fn check_the_same(original: &SentenceModel<'_>, written: &SentenceModel<'_>) -> Result<f64> {
     let (a, b) = (original.encode(&PROBES)?, written.encode(&PROBES)?);
     let smallest = a
@@ -136,8 +136,8 @@ fn check_the_same(original: &SentenceModel<'_>, written: &SentenceModel<'_>) -> 
         return Ok(smallest);
     }
     bail!(
-        "the written folder produces other embeddings (cosine {smallest:.4}): the weights do not fit this precision; pass \
-         --dtype f32"
+        "the written folder produces different embeddings (cosine {smallest:.4}): the weights do not fit this \
+         precision; pass --dtype f32"
     )
 }
 

@@ -1,4 +1,4 @@
-//! `micse inspect`: what a model folder contains, and what is wrong with it.
+//! `micse inspect`: shows the contents of a model folder, and its problems.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -15,17 +15,18 @@ use serde::Serialize;
 use micse_cli::model::model_folder;
 use micse_cli::{print, print_json};
 
-/// Show what a model folder contains, and check it
+/// Show the contents of a model folder, and check it
 ///
-/// The model is loaded as for use, so a model without a problem here can be used. With a problem the exit status is 1.
+/// The model is loaded the way other commands load it, so they can use every model that has no problems here. If there
+/// are problems, the exit status is 1.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  micse inspect demo")]
 pub(crate) struct Inspect {
-    /// Model folder, run folder, Hub model ID, or `demo`
+    /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder
     model: String,
 }
 
-/// What was found. A part that could not be read is none, and listed as a problem.
+/// The findings. A part that cannot be read is `None`, and is listed as a problem.
 #[derive(Default, Serialize)]
 struct Report {
     folder: String,
@@ -41,9 +42,9 @@ struct Report {
     prompt: Option<String>,
     /// Entries of a final embedding.
     dimension: Option<usize>,
-    /// Whitening or flow after the pooling, and what it was fitted on.
+    /// Whitening or flow after the pooling, and the corpus it was fitted on.
     stage: Option<String>,
-    /// Ignored keys, `FILE: KEY`: whether other libraries follow them is not known.
+    /// Ignored keys, as `FILE: KEY`; other libraries may follow them.
     unknown_keys: Vec<String>,
     /// Parts of tokenizer.json that the tokenizer's class replaces.
     replaced_tokenizer_parts: Vec<&'static str>,
@@ -119,7 +120,7 @@ impl Report {
         let stage = noted(problems, Stage::load(folder.root())).flatten();
         report.stage = stage.map(|stage| format!("{}, fitted on {}", stage.kind(), stage.fitted_on()));
         report.unknown_keys = noted(problems, folder.unknown_keys()).unwrap_or_default();
-        // Without its own pooling the model is used with mean.
+        // Commands use mean pooling if the folder does not define a pooling.
         let pooling = folder.pooling().ok().flatten().unwrap_or(Pooling::Mean);
         if let Some(model) = noted(problems, SentenceModel::load(folder, Some(pooling), &Compute::cpu())) {
             report.prompt = Some(model.prompt().to_owned()).filter(|prompt| !prompt.is_empty());
@@ -127,7 +128,7 @@ impl Report {
             report.replaced_tokenizer_parts = model.tokenizer().replaced_parts().to_vec();
         }
         report.card = front_matter(folder.root());
-        // One cause shows up in every part that depends on it.
+        // Every part that depends on a broken one reports the same problem.
         let mut seen = BTreeSet::new();
         report.problems.retain(|problem| seen.insert(problem.clone()));
         report
@@ -172,7 +173,7 @@ impl Report {
         lines.extend(self.stage.iter().map(|stage| ("stage", stage.clone())));
         lines.extend(self.unknown_keys.iter().map(|key| ("unknown key", format!("{key} (ignored)"))));
         lines.extend(self.replaced_tokenizer_parts.iter().map(|part| {
-            let how = "as transformers builds it for this tokenizer class, not tokenizer.json's";
+            let how = "as transformers builds it for this tokenizer class, not as in tokenizer.json";
             ("tokenizer", format!("{part} {how}"))
         }));
         lines.extend(
@@ -192,12 +193,12 @@ impl Report {
     }
 }
 
-/// A value, or none with the reason among the problems.
+/// The value, or `None` after adding the error to the problems.
 fn noted<T, E: std::fmt::Display>(problems: &mut Vec<String>, found: Result<T, E>) -> Option<T> {
     found.map_err(|error| problems.push(error.to_string())).ok()
 }
 
-/// The loaded encoder: a missing tensor or a wrong shape is an error.
+/// Loads the encoder: a missing tensor or a wrong shape is an error.
 fn encoder(folder: &ModelFolder) -> crate::model::Result<EncoderFacts> {
     let config = folder.config()?;
     let encoder = folder.encoder(&Compute::cpu())?;
@@ -247,7 +248,7 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// The text between the first two lines of three dashes in a folder's README.md, if it begins with one.
+/// The text between the first two lines of three dashes in a folder's README.md, if the file begins with such a line.
 fn front_matter(folder: &Path) -> Option<String> {
     let text = std::fs::read_to_string(folder.join("README.md")).ok()?;
     let (_, rest) = text.split_once("---\n").filter(|(before, _)| before.trim().is_empty())?;

@@ -41,10 +41,10 @@ pub enum Command {
 }
 
 impl Command {
-    /// Runs it; with `json` the result is one JSON document on standard output.
+    /// Runs the command; with `json`, the result is one JSON document on standard output.
     ///
     /// # Errors
-    /// What went wrong, with what to do about it.
+    /// The cause, and how to fix it.
     pub fn run(&self, json: bool) -> Result<ExitCode> {
         let done = match self {
             Self::Train(train) => train.run(json),
@@ -67,7 +67,7 @@ impl Command {
     }
 }
 
-/// `a.b / (|a| |b|)` with sums in f64; 0 for a zero vector.
+/// The cosine `a.b / (|a| |b|)`, with sums in f64; 0 for a zero vector.
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>();
     let norms = (dot(a, a) * dot(b, b)).sqrt();

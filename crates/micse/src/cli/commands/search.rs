@@ -18,16 +18,16 @@ use crate::cli::embed::{embed_into_index, reader, sentences_at};
 use micse_cli::model::{ModelOptions, model_folder};
 use micse_cli::{note, print, print_json};
 
-/// Find the nearest sentences of a corpus: exact, by cosine
+/// Find the nearest sentences of a corpus, exactly, by cosine
 ///
-/// The corpus is a text file, or embeddings written by `micse encode`. A text file is encoded first; --save keeps its
+/// The corpus is a text file, or embeddings written by micse encode. A text file is encoded first; --save keeps its
 /// embeddings for the next search. Every row is compared, on all cores; equal cosines are ordered by row.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  micse search --model demo --corpus notes.txt --save notes.npy --query \"broken pump\" --top 5"
 )]
 pub(crate) struct Search {
-    /// Text file, one sentence per line, or a .npy file of embeddings by the same model
+    /// Text file, one sentence per line, plain, zstd or gzip; or a .npy file of embeddings by the same model
     #[arg(long, value_name = "FILE")]
     corpus: PathBuf,
     /// Save the corpus embeddings; a later search with the same corpus and model reuses them
@@ -39,7 +39,7 @@ pub(crate) struct Search {
     /// Query (repeatable)
     #[arg(long, value_name = "SENTENCE", required_unless_present = "queries")]
     query: Vec<String>,
-    /// Text file of queries, one per line; - is standard input
+    /// Text file, one query per line, plain, zstd or gzip; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "query")]
     queries: Option<PathBuf>,
     /// Neighbours per query
@@ -58,7 +58,7 @@ struct Answer {
 
 #[derive(Serialize)]
 struct Found {
-    /// From 0.
+    /// Counted from 0.
     row: usize,
     cosine: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,25 +70,30 @@ impl Search {
         let encoded = self.corpus.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy"));
         match (encoded, &self.save, &self.sentences) {
             (true, Some(_), _) => {
-                bail!("--save requires a text file as corpus; {} is already encoded", self.corpus.display())
+                bail!(
+                    "--save requires a text corpus, but {} is already encoded; remove --save",
+                    self.corpus.display()
+                )
             }
             (false, _, Some(_)) => {
-                bail!("--sentences requires a .npy corpus; a text file has its own sentences")
+                bail!(
+                    "--sentences requires a .npy corpus; remove it, because a text corpus has its own sentences"
+                )
             }
             (false, ..) if self.corpus.as_os_str() == "-" => {
-                bail!("the corpus must be a file, because it is read twice")
+                bail!("--corpus must be a file, not standard input, because it is read twice")
             }
             _ => {}
         }
         if let Some(save) = self.save.as_ref().filter(|path| path.extension().is_none_or(|e| e != "npy")) {
-            bail!("--save {}: embeddings are saved as a NumPy file; use the extension .npy", save.display());
+            bail!("--save {}: embeddings are saved in NumPy format; use the extension .npy", save.display());
         }
         let stop = Stop::on_signals()?;
         let model = self.model.start()?;
         let queries = self.queries()?;
         let index = if encoded { Index::new(Npy::open(&self.corpus)?)? } else { self.index(&model, &stop)? };
         let mut hits = Vec::with_capacity(queries.len());
-        // In chunks, so that the embeddings of a file of queries are never all in memory.
+        // In chunks, so that the embeddings of all queries are never in memory at once.
         for chunk in queries.chunks(256) {
             hits.extend(index.search(&model.encode(chunk)?, self.top.get())?);
         }
@@ -122,7 +127,7 @@ impl Search {
         Ok(queries)
     }
 
-    /// The corpus embeddings: saved ones if they are of this corpus and model, else new ones.
+    /// The corpus embeddings: the saved ones if they match this corpus and model, else new ones.
     fn index(&self, model: &SentenceModel<'_>, stop: &Stop) -> Result<Index> {
         let Some(save) = &self.save else { return embed_into_index(model, &self.corpus, None, stop) };
         let folder = model_folder(&self.model.model)?;
@@ -134,7 +139,7 @@ impl Search {
         cache.remove()?;
         let index = embed_into_index(model, &self.corpus, Some(save), stop)?;
         cache.keep().with_context(|| format!("cannot write next to {}", save.display()))?;
-        note(format_args!("{} rows in {}", index.len(), save.display()));
+        note(format_args!("wrote {} rows to {}", index.len(), save.display()));
         Ok(index)
     }
 }

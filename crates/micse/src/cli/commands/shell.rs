@@ -1,4 +1,4 @@
-//! `micse completions` and `micse man`: from the same definitions that the command line is read by.
+//! `micse completions` and `micse man`, generated from the definition of the command line.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use micse_cli::print;
 
-/// Print completions for a shell
+/// Print the completion script for a shell
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  micse completions bash > ~/.local/share/bash-completion/completions/micse"
@@ -28,11 +28,11 @@ impl Completions {
     }
 }
 
-/// Write the manual pages into a folder, or print the first one
+/// Write the manual pages to a folder, or print the first one
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  micse man --output ~/.local/share/man/man1")]
 pub(crate) struct Man {
-    /// Folder for the pages micse.1, micse-encode.1 and so on
+    /// Folder for the pages: micse.1, micse-encode.1, ... [default: print micse.1]
     #[arg(long, value_name = "FOLDER", alias = "to")]
     output: Option<PathBuf>,
 }
@@ -45,13 +45,13 @@ impl Man {
             clap_mangen::Man::new(command).render(&mut text)?;
             return print(&String::from_utf8_lossy(&text));
         };
-        let failed = || format!("cannot write the manual into {}", folder.display());
+        let failed = || format!("cannot write the manual pages to {}", folder.display());
         std::fs::create_dir_all(folder).with_context(failed)?;
         clap_mangen::generate_to(command, folder).with_context(failed)
     }
 }
 
-/// Completions and manuals have no JSON form.
+/// Rejects `--json`: completions and manual pages have no JSON form.
 fn reject_json(as_json: bool) -> Result<()> {
     if as_json {
         bail!("completions and manual pages have no JSON form; omit --json");

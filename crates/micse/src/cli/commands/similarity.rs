@@ -47,7 +47,7 @@ struct Scored<'a> {
 #[derive(Serialize)]
 struct Report<'a> {
     pairs: Vec<Scored<'a>>,
-    /// Times 100; none without scores, or if it is not defined.
+    /// Times 100; `None` without scores, or if it is not defined.
     #[serde(skip_serializing_if = "Option::is_none")]
     spearman: Option<f64>,
 }

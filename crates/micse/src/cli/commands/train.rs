@@ -1,4 +1,4 @@
-//! `micse train`: one run on a corpus.
+//! `micse train`: trains one model on a corpus.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -29,8 +29,8 @@ use crate::train::{Error, Event, Recipe, RunInputs, RunResult, Stop, TrainText, 
 /// Adapt an encoder to a corpus; the finished model is in OUT/model
 ///
 /// Settings are chosen for the model and the number of sentences, and printed; --recipe, --with, --steps and --set
-/// override them. A sentence-embedding model is trained gently; compare it before and after all the same. Ctrl-C finishes
-/// the current step and saves a checkpoint; rerun the command, or pass --resume.
+/// override them. A sentence-embedding model is trained gently; compare it before and after in any case. Ctrl-C
+/// finishes the current step and saves a checkpoint; rerun the command, or pass --resume.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 #[command(after_help = "Example:\n  micse train --model demo --corpus notes.txt --out runs/notes")]
 pub(crate) struct Train {
@@ -55,7 +55,7 @@ pub(crate) struct Train {
     #[arg(long)]
     #[serde(default)]
     published_settings: bool,
-    /// Optimizer steps [default: chosen]
+    /// Optimizer steps [default: chosen for the model and the corpus]
     #[arg(long)]
     steps: Option<usize>,
     /// Sentences to train on: 100%, 0.1%, 1000 [default: 100%]
@@ -70,19 +70,20 @@ pub(crate) struct Train {
     /// Change a value of the recipe: --set optimizer.lr=1e-4 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// Development pairs, sentence TAB sentence TAB score per line: scored before and after; the best weights are kept
+    /// Development pairs, sentence TAB sentence TAB score per line: scored before and after training, which keeps the
+    /// best weights [default: none]
     #[arg(long, value_name = "FILE.tsv")]
     pairs: Option<PathBuf>,
-    /// Also score the model on STS sets, before and after: a folder in SentEval's layout, or `demo`
+    /// STS sets, scored before and after training: a folder in SentEval's layout, or `demo` [default: none]
     #[arg(long, value_name = "FOLDER")]
     sts: Option<String>,
-    /// Model name on the card [default: the method and the number of sentences]
+    /// Model name on the model card [default: the method and the number of sentences]
     #[arg(long)]
     name: Option<String>,
-    /// Language code of the corpus for the card: en, fr (repeatable)
+    /// Language code of the corpus, for the model card: en, fr (repeatable)
     #[arg(long, value_name = "CODE")]
     language: Vec<String>,
-    /// Licence of the model for the card, by its name on the Hub: apache-2.0
+    /// Licence of the model, for the model card, by its name on the Hub: apache-2.0
     #[arg(long)]
     license: Option<String>,
     /// Encode N sentences at a time: less memory, but encodes each one twice
@@ -98,16 +99,16 @@ pub(crate) struct Train {
     checkpoint_minutes: Option<f64>,
     #[command(flatten, next_help_heading = "Computation")]
     compute: ComputeOptions,
-    /// Resume a checkpoint that another kind of CPU wrote
+    /// Resume from a checkpoint that a different kind of CPU wrote
     #[arg(long)]
     #[serde(skip)]
     allow_other_cpu: bool,
 }
 
 const DEFAULT_SEED: u64 = 48;
-/// Sentences whose halves are searched, before and after training.
+/// Number of sentences whose halves are searched, before and after training.
 const HALVED_SENTENCES: usize = 500;
-/// A loss of mean reciprocal rank that is reported as a loss: smaller ones vary with the sentences.
+/// The smallest drop in mean reciprocal rank that is reported; smaller ones vary with the sentences.
 const SEARCH_LOSS: f64 = 0.01;
 /// Default number of development scores per run.
 const DEVELOPMENT_SCORES: usize = 20;
@@ -118,7 +119,7 @@ impl Train {
         options.compute(as_json)
     }
 
-    /// The command that started the run in OUT, with the options of this one that do not affect the result.
+    /// The options that started the run in OUT, with this command's options that do not affect the result.
     fn resumed(&self) -> Result<Self> {
         let out = self.out.display();
         let run = RunFolder::new(&self.out);
@@ -170,14 +171,14 @@ impl Train {
         .find_map(|(option, given)| given.then_some(option))
     }
 
-    /// The same with paths that are valid from any working directory.
+    /// The same options, with paths that are valid from any working directory.
     fn absolute(mut self) -> Result<Self> {
         let absolute = |path: &Path| {
             std::path::absolute(path)
                 .with_context(|| format!("{}: cannot make the path absolute", path.display()))
         };
         let text = |path: PathBuf| path.into_os_string().into_string();
-        let named = |path: PathBuf| text(path).ok().context("a folder's name is not UTF-8; rename it");
+        let named = |path: PathBuf| text(path).ok().context("a folder name is not UTF-8; rename the folder");
         if let Some(model) = &self.model {
             self.model = Some(named(absolute(&model_folder(model)?)?)?);
         }
@@ -202,7 +203,7 @@ impl Train {
             notice(format_args!("skipped {blank_lines} blank lines"));
         }
         let recipe = self.recipe(text.indices.len(), &base)?;
-        // From here on there is something to resume; before, a signal just ends the command.
+        // Until here, a signal just ends the command; from here on, there is a run to resume.
         let stop = Stop::on_signals()?;
         let mut inputs = RunInputs {
             chunk: self.chunk,
@@ -216,7 +217,7 @@ impl Train {
             stop: stop.clone(),
             ..RunInputs::new(recipe, seed, &text, &base, &suite, compute)
         };
-        // Rejects now what would be rejected after minutes of scoring.
+        // Fails now rather than after minutes of scoring.
         check(&inputs)?;
         let halves = Halves::of((0..text.indices.len() as u32).map(|n| text.sentence(n)), HALVED_SENTENCES);
         let folder = RunFolder::new(&self.out);
@@ -264,7 +265,7 @@ impl Train {
         self.pairs.is_some() || self.sts.is_some()
     }
 
-    /// The recipe: the settings chosen for the corpus and the model, overridden by those given.
+    /// The recipe: the settings chosen for the corpus and the model, overridden by the user's.
     fn recipe(&self, sentences: usize, base: &ModelFolder) -> Result<Recipe> {
         let named = |key: &str| self.settings.iter().any(|s| s.trim_start().starts_with(key));
         let pooling = match base.pooling() {
@@ -287,8 +288,8 @@ impl Train {
         let steps = self.steps.or((!published && !named("steps")).then_some(chosen.steps));
         let load = |settings: &[String]| Recipe::load_for(name, &self.with, settings, steps);
         let mut recipe = load(&settings).map_err(|error| {
-            let remedy = "your settings override those chosen for this model and corpus; --published-settings uses the \
-                          recipe's instead";
+            let remedy = "cannot combine your settings with those chosen for this model and corpus; fix them, or pass \
+                          --published-settings to start from the recipe's";
             if published { anyhow::Error::from(error) } else { anyhow::Error::from(error).context(remedy) }
         })?;
         if !published && !named("optimizer.warmup_steps") {
@@ -303,7 +304,7 @@ impl Train {
         }
         note(line(&recipe, sentences));
         if published {
-            note("  the recipe's published settings, overridden by those given");
+            note("  the recipe's published settings, with your changes");
         } else {
             let mut given: Vec<String> =
                 self.settings.iter().filter_map(|s| Some(s.split_once('=')?.0.trim().to_owned())).collect();
@@ -311,7 +312,7 @@ impl Train {
             given.extend(self.steps.map(|_| "steps".to_owned()));
             chosen.reasons_without(&given).for_each(|reason| note(format_args!("  {reason}")));
             note(
-                "  --recipe, --steps and --set KEY=VALUE override them; --published-settings uses the recipe's",
+                "  --recipe, --steps and --set KEY=VALUE override these; --published-settings uses the recipe's",
             );
         }
         if let Some(text) = unmeasured(&recipe, sentences, start)? {
@@ -320,7 +321,7 @@ impl Train {
         Ok(recipe)
     }
 
-    /// What the run is scored on: STS sets if given, and the development pairs.
+    /// The evaluation sets of the run: STS sets and development pairs, if given.
     fn suite(&self) -> Result<Suite> {
         let mut suite = match &self.sts {
             Some(folder) => Suite::load(folder.as_ref(), None)?,
@@ -332,13 +333,13 @@ impl Train {
         Ok(suite)
     }
 
-    /// Runs, and shows the progress.
+    /// Runs the training, and shows its progress.
     fn watch(&self, inputs: &RunInputs<'_>, stop: &Stop) -> Result<RunResult> {
         let mut progress = None;
         let mut kept = false;
         let done = run(&self.out, inputs, &mut |event| {
             if !kept {
-                // The first event arrives once the folder is known to be this run's.
+                // At the first event, the folder is known to belong to this run.
                 kept = true;
                 self.keep_command();
             }
@@ -366,7 +367,7 @@ impl Train {
                     std::process::exit(STOPPED.into());
                 }
                 Event::Evaluating { done: 0, total } => {
-                    // The old bar goes before the new one appears.
+                    // Removes the old bar before the new one appears.
                     drop(progress.take());
                     progress = (total > 0).then(|| Progress::new(Some(total as u64), "sentences scored"));
                 }
@@ -388,11 +389,10 @@ impl Train {
         })
     }
 
-    /// Records the command that started the run. Without it the run is just as good, but --resume asks for the full
-    /// command.
+    /// Records the command that started the run, for --resume. Failing to write it does not affect the run.
     fn keep_command(&self) {
         if let Err(error) = write_json(&RunFolder::new(&self.out).command(), self) {
-            notice(format_args!("{error}; --resume alone cannot resume this run"));
+            notice(format_args!("{error}; to resume this run, repeat the full command"));
         }
     }
 
@@ -421,14 +421,14 @@ impl Train {
         }
         if let Some((before, after)) = before.halves.zip(halves_after) {
             print(&format!(
-                "half-sentence search: {before:.3} before, {after:.3} after training (mean reciprocal rank at which one \
-                 half of a sentence finds the other, {halved} sentences of the corpus)"
+                "half-sentence search: {before:.3} before, {after:.3} after training (mean reciprocal rank of the \
+                 second half of a sentence when searching with the first, {halved} sentences of the corpus)"
             ))?;
             worse.extend((after < before - SEARCH_LOSS).then_some("in half-sentence search"));
         }
         if !worse.is_empty() {
             print(&format!(
-                "notice: the trained model is worse than the one it started from {}; it may be better for another \
+                "notice: {}, the trained model is worse than the model it started from; it may be better for another \
                  purpose, but compare both before you use it",
                 worse.join(" and ")
             ))?;

@@ -1,4 +1,4 @@
-//! `micse vectors`: GloVe word vectors from a corpus.
+//! `micse vectors`: trains GloVe word vectors on a corpus.
 
 use std::path::PathBuf;
 
@@ -24,28 +24,28 @@ pub(crate) struct Vectors {
     /// File for the vectors, in GloVe's text format
     #[arg(long, value_name = "FILE", alias = "out")]
     output: PathBuf,
-    /// Write word2vec's binary format
+    /// Write word2vec's binary format instead
     #[arg(long)]
     binary: bool,
-    /// Entries of a vector
+    /// Dimension of the vectors
     #[arg(long, value_name = "N", default_value_t = Options::default().dimension)]
     dimension: usize,
-    /// Largest distance of two words that co-occur
+    /// Largest distance at which two words co-occur
     #[arg(long, value_name = "N", default_value_t = Options::default().window)]
     window: usize,
-    /// Occurrences below which a word is omitted
+    /// Omit words with fewer occurrences
     #[arg(long, value_name = "N", default_value_t = Options::default().min_count)]
     min_count: usize,
-    /// Most frequent words to keep [default: all]
+    /// Keep only the N most frequent words [default: all]
     #[arg(long, value_name = "N")]
     vocabulary: Option<usize>,
-    /// Count from which a word pair has weight 1; 10 suits corpora of a few million tokens better
+    /// Count from which a word pair has weight 1; use 10 for a corpus of a few million tokens
     #[arg(long, value_name = "X", default_value_t = Options::default().x_max)]
     x_max: f64,
     /// Exponent of the weights
     #[arg(long, value_name = "ALPHA", default_value_t = Options::default().alpha)]
     alpha: f64,
-    /// Learning rate of AdaGrad
+    /// AdaGrad learning rate
     #[arg(long, value_name = "LR", default_value_t = Options::default().learning_rate)]
     lr: f64,
     /// Passes over all word pairs

@@ -1,4 +1,4 @@
-//! `micse data fetch`: the field's datasets from the Hub, in the layout that commands expect.
+//! `micse data fetch`: downloads standard datasets from the Hub, into the layout that commands expect.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,15 +13,15 @@ use serde::Serialize;
 use crate::files::WholeFile;
 use micse_cli::{note, print, print_json};
 
-/// Download a dataset of the field's standard protocol from the Hugging Face Hub; without a name, list them
+/// Download a standard dataset from the Hugging Face Hub; without a name, list the datasets
 ///
-/// The files get the layout that commands expect under `MICSE_DATA`. Read the licence that is printed.
+/// The files get the layout that commands expect under `MICSE_DATA`. Read the printed licence.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  micse data fetch senteval --output my-data && export MICSE_DATA=$PWD/my-data"
 )]
 pub(super) struct Fetch {
-    /// Name of the dataset
+    /// Dataset name
     name: Option<String>,
     /// Data folder [default: `MICSE_DATA`]
     #[arg(long, value_name = "FOLDER", alias = "to")]
@@ -39,9 +39,9 @@ struct Fetched {
 #[derive(Serialize)]
 struct FetchedFile {
     path: PathBuf,
-    /// SHA-256 of the file as the Hub sent it.
+    /// SHA-256 of the downloaded file.
     sha256: String,
-    /// Whether the checksum was known and compared.
+    /// Whether a known checksum was compared with it.
     compared: bool,
 }
 
@@ -81,13 +81,13 @@ impl Fetch {
         }
         let mut text = String::new();
         for file in &fetched.files {
-            let how = if file.compared { "matches" } else { "no known checksum to compare" };
+            let how = if file.compared { "verified" } else { "no known checksum to compare with" };
             // Writing into a String cannot fail.
             let _ =
                 writeln!(text, "{}\n  SHA-256 of the download: {} ({how})", file.path.display(), file.sha256);
         }
         let _ = writeln!(text, "cite: {}", fetched.citation);
-        let _ = writeln!(text, "set {DATA_VARIABLE}={} for commands to find it", to.display());
+        let _ = writeln!(text, "set {DATA_VARIABLE}={} so that commands find it", to.display());
         print(&text)
     }
 }
@@ -119,7 +119,8 @@ fn list(as_json: bool) -> Result<()> {
     print(&text)
 }
 
-/// Puts a downloaded file where commands expect it: corpora under `wiki/`, an archive's content under the dataset's name.
+/// Puts a downloaded file where commands expect it: corpora under `wiki/`, the contents of an archive under the
+/// dataset's name.
 fn place(dataset: &Dataset, name: &str, cached: &Path, to: &Path) -> Result<PathBuf> {
     let file = Path::new(name);
     let archive = file.extension().is_some_and(|extension| extension == "tar");
@@ -129,10 +130,11 @@ fn place(dataset: &Dataset, name: &str, cached: &Path, to: &Path) -> Result<Path
         return Ok(place);
     }
     let parent = place.parent().context("a file without a folder")?;
-    let failed = || format!("{}: cannot write; free some space, or pass another --output", place.display());
+    let failed =
+        || format!("{}: cannot write; free some space, or pass a different --output", place.display());
     std::fs::create_dir_all(parent).with_context(failed)?;
     if archive {
-        // Unpacked next to it, then renamed: the folder is complete or absent.
+        // Unpacked into a folder next to it, then renamed: the folder is complete or absent.
         let unpacked =
             tempfile::Builder::new().prefix(".unpacking-").tempdir_in(parent).with_context(failed)?;
         let reader = std::fs::File::open(cached).with_context(|| format!("{}", cached.display()))?;
@@ -140,7 +142,7 @@ fn place(dataset: &Dataset, name: &str, cached: &Path, to: &Path) -> Result<Path
             .unpack(unpacked.path())
             .with_context(|| format!("{}: cannot unpack into {}", cached.display(), parent.display()))?;
         let root = sts_root(unpacked.path()).with_context(|| {
-            format!("{}: the archive has no folder STS; its layout may have changed", cached.display())
+            format!("{}: the archive has no STS folder; its layout may have changed", cached.display())
         })?;
         crate::files::rename(&root, &place).with_context(failed)?;
     } else {
@@ -201,15 +203,15 @@ mod tests {
         assert_eq!(std::fs::read_to_string(placed.join("STS/one.txt")).expect("text"), "a\tb\n");
         assert!(placed.join("SICK/two.txt").is_file());
         let entries = |folder: &Path| std::fs::read_dir(folder).expect("a folder").count();
-        assert_eq!(entries(&to), 1, "nothing is left next to it");
+        assert_eq!(entries(&to), 1, "the temporary folder must be removed");
 
         let bytes = std::fs::read(&archive).expect("bytes");
         std::fs::write(&archive, &bytes[..700]).expect("a file");
         let other = folder.path().join("other");
         let error =
-            format!("{:#}", place(&DATASET, "sets.tar", &archive, &other).expect_err("it is cut off"));
+            format!("{:#}", place(&DATASET, "sets.tar", &archive, &other).expect_err("a truncated archive"));
         assert!(error.contains("sets.tar"), "{error}");
-        assert_eq!(entries(&other), 0, "nothing of it is kept");
+        assert_eq!(entries(&other), 0, "a damaged archive must leave no files");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `micse data`: corpora and test sets from the Hub, and what they share.
+//! `micse data`: downloads corpora and test sets from the Hub, and finds the sentences they share.
 
 mod fetch;
 mod overlap;

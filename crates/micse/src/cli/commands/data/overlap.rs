@@ -13,7 +13,7 @@ use crate::data::{Corpus, Locator, Overlap, Suite};
 
 /// List test sentences that also occur in a training corpus
 ///
-/// Sentences are the same if their letters and digits are, in lower case.
+/// Two sentences are the same if their letters and digits are, ignoring case.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  micse data overlap --corpus notes.txt --sts demo")]
 pub(super) struct OverlapOf {
@@ -23,13 +23,13 @@ pub(super) struct OverlapOf {
     /// STS sets: a folder in SentEval's layout, or `demo` [default: `MICSE_DATA`/senteval, else demo]
     #[arg(long, value_name = "FOLDER")]
     sts: Option<String>,
-    /// Shared sentences to show
+    /// Maximum number of shared sentences to show
     #[arg(long, value_name = "N", default_value_t = 20)]
     show: usize,
-    /// The corpus, as it was given before --corpus existed
+    /// Former form of --corpus
     #[arg(hide = true, conflicts_with = "corpus")]
     train: Option<PathBuf>,
-    /// The STS sets, as they were given before --sts existed
+    /// Former form of --sts
     #[arg(hide = true, conflicts_with = "sts")]
     sets: Option<String>,
 }
