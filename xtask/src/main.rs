@@ -80,7 +80,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Golden(golden) => golden.run().map(success),
         Command::Methods(methods) => methods.run().map(success),
         Command::Report(report) => report.run().map(success),
-        Command::Pretrain(pretrain) => pretrain.run().map(success),
+        Command::Pretrain(pretrain) => pretrain.run(),
         Command::Bench(bench) => bench.run().map(success),
         Command::Vectors(vectors) => vectors.run().map(success),
         Command::Dependencies(dependencies) => dependencies.run().map(success),

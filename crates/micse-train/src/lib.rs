@@ -19,14 +19,19 @@
 //! | module | subject |
 //! |---|---|
 //! | [`recipe`] | what a method is; the built-in ones |
+//! | [`objectives`] | the terms of a loss |
 //! | [`trainer`] | one step after the other; checkpoints |
 //! | [`masked_lm`] | a pass of masked language modelling |
 //! | [`checkpoint`] | what a run needs to go on, in one file |
+//! | [`mod@pretrain`] | masked language modelling of a new encoder |
 //! | [`mod@run`] | a run's folder: manifest, metrics, model, result |
 
 pub mod checkpoint;
 mod error;
 pub mod masked_lm;
+mod networks;
+pub mod objectives;
+pub mod pretrain;
 pub mod recipe;
 pub mod run;
 mod stop;
@@ -34,8 +39,9 @@ mod term;
 pub mod trainer;
 
 pub use error::{Error, Result};
+pub use networks::{Network, NetworkKind, Networks, Role};
 pub use recipe::Recipe;
 pub use run::{Event, RunInputs, RunResult, TrainText, check, run, scored_file, untrained};
 pub use stop::Stop;
-pub use term::{Term, Terms};
-pub use trainer::{Forward, StepReport, StepTimes, Trainer, learning_rate};
+pub use term::{Beside, Needs, Term, TermError, TermResult, Terms};
+pub use trainer::{Forward, StepReport, StepStart, StepTimes, StepView, Trainer, learning_rate};

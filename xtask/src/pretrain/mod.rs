@@ -1,390 +1,328 @@
-//! `cargo xtask pretrain`: masked-LM training of a small BERT from random weights, on text alone.
-//!
-//! A pre-training is a folder: `run.toml` (what decided it), `start/` (the new vocabulary), `metrics.jsonl`,
-//! `checkpoint/`, in the end `model/` and `result.json`. Killing it at any time and starting the same command again
-//! ends with the same weights, bit for bit.
+//! `cargo xtask pretrain`: options and progress of [`micse_train::pretrain`].
 
-mod batches;
-mod card;
+mod corpus;
 mod progress;
-mod run;
-mod scores;
-mod text;
-mod vocabulary;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
-use micse_data::{CorpusInfo, Locator, Masking, Suite};
-use micse_files::write_json;
+use micse_data::{Locator, Suite};
+use micse_model::ModelFolder;
 use micse_model::options::EngineOptions;
-use micse_model::{BertConfig, Compute, Engine, ModelFolder, Precision};
-use micse_train::run::{Lock, OtherCpu, claim, cpu_features, identity};
-use serde::{Deserialize, Serialize};
+use micse_train::pretrain::{self, PretrainEvent, PretrainInputs, PretrainRecipe};
+use micse_train::run::CHECKPOINT_STEPS;
+use micse_train::{Error, Stop};
 
-/// Train a small BERT by masked language modelling, from random weights or on from a model folder
+use progress::Progress;
+
+/// Train a small BERT by masked language modelling, from random weights or from a model
 #[derive(Args)]
 pub(crate) struct Pretrain {
-    /// Text files, one sentence a line, plain, zstd or gzip; `demo` for generated sentences [default: open text in `MICSE_DATA`]
-    #[arg(long, num_args = 1..)]
-    text: Vec<String>,
-    /// What the model card says of each --text file's licence, in order
+    /// Corpus files, one sentence per line, plain, zstd or gzip; `demo` for generated sentences [default: open corpora in
+    /// `MICSE_DATA`]
+    #[arg(long, alias = "text", num_args = 1.., value_name = "FILE")]
+    corpus: Vec<String>,
+    /// Licence of each --corpus file for the model card, in order
+    #[arg(long, alias = "licence")]
+    license: Vec<String>,
+    /// Continue training from this model, with its sizes, vocabulary and head: a model folder, a run folder, a Hub model
+    /// ID, or `demo`
+    #[arg(long, alias = "from", conflicts_with_all = ["vocab_size", "layers", "hidden", "heads", "positions"])]
+    model: Option<String>,
+    /// A recipe file in place of the built-in crates/micse-train/recipes/pretrain.toml; other options override its values
+    #[arg(long, value_name = "FILE.toml")]
+    recipe: Option<PathBuf>,
+    /// Tokens of the new vocabulary [default: 8192]
     #[arg(long)]
-    licence: Vec<String>,
-    /// Tokens of the new vocabulary
-    #[arg(long, default_value_t = 8192)]
-    vocab_size: usize,
-    /// Layers
-    #[arg(long, default_value_t = 4)]
-    layers: usize,
-    /// Hidden size; the feed-forward layers are four times as wide
-    #[arg(long, default_value_t = 256)]
-    hidden: usize,
-    /// Attention heads
-    #[arg(long, default_value_t = 4)]
-    heads: usize,
-    /// Positions: the longest input that the model will take
-    #[arg(long, default_value_t = 128)]
-    positions: usize,
-    /// Go on from this model folder, with its sizes, vocabulary and head, and a fresh warm-up
-    #[arg(long, conflicts_with_all = ["vocab_size", "layers", "hidden", "heads", "positions"])]
-    from: Option<PathBuf>,
-    /// Optimizer steps; decides the schedule
-    #[arg(long, required_unless_present = "minutes")]
+    vocab_size: Option<usize>,
+    /// Layers [default: 4]
+    #[arg(long)]
+    layers: Option<usize>,
+    /// Hidden size; the feed-forward layers are four times as wide [default: 256]
+    #[arg(long)]
+    hidden: Option<usize>,
+    /// Attention heads [default: 4]
+    #[arg(long)]
+    heads: Option<usize>,
+    /// Positions: the longest input of the model [default: 128]
+    #[arg(long)]
+    positions: Option<usize>,
+    /// Optimizer steps; they decide the schedule
+    #[arg(long)]
     steps: Option<usize>,
-    /// Choose the steps by a trial, so that they take about so long on this machine
+    /// Time budget in minutes; the step count is estimated from a short trial
     #[arg(long, conflicts_with = "steps")]
     minutes: Option<f64>,
-    /// Sentences are cut at so many tokens
-    #[arg(long, default_value_t = 64)]
-    max_length: usize,
-    /// Tokens of a batch
-    #[arg(long, default_value_t = 4096)]
-    batch_tokens: usize,
-    /// Peak learning rate
-    #[arg(long, default_value_t = 1e-3)]
-    lr: f64,
+    /// Truncate sentences to N tokens [default: 64]
+    #[arg(long, value_name = "N")]
+    max_length: Option<usize>,
+    /// Tokens per batch [default: 4096]
+    #[arg(long)]
+    batch_tokens: Option<usize>,
+    /// Peak learning rate [default: 1e-3]
+    #[arg(long)]
+    lr: Option<f64>,
     /// Warm-up steps [default: 4 % of the steps, at most 1,000]
     #[arg(long)]
     warmup: Option<usize>,
-    /// How the learning rate falls to 0 after the warm-up
-    #[arg(long, value_enum, default_value = "linear")]
-    decay: Decay,
-    /// What is masked
-    #[arg(long, value_enum, default_value = "plain")]
-    masking: MaskingKind,
-    /// The share of tokens that is masked
-    #[arg(long, default_value_t = 0.15)]
-    mask_rate: f64,
-    /// Dropout rate
-    #[arg(long, default_value_t = 0.0)]
-    dropout: f64,
-    /// Decoupled weight decay, not on biases and LayerNorm
-    #[arg(long, default_value_t = 0.01)]
-    weight_decay: f64,
+    /// How the learning rate falls to 0 after the warm-up [default: linear]
+    #[arg(long, value_enum)]
+    decay: Option<Decay>,
+    /// What is masked [default: plain]
+    #[arg(long, value_enum)]
+    masking: Option<MaskingKind>,
+    /// Share of tokens to mask [default: 0.15]
+    #[arg(long)]
+    mask_rate: Option<f64>,
+    /// Dropout rate [default: 0]
+    #[arg(long)]
+    dropout: Option<f64>,
+    /// Decoupled weight decay, not on biases and LayerNorm [default: 0.01]
+    #[arg(long)]
+    weight_decay: Option<f64>,
     /// Seed of weights, order, masks, dropout and held-out sentences
     #[arg(long, default_value_t = 48)]
     seed: u64,
-    /// The folder of this pre-training
+    /// Run folder
     #[arg(long, default_value = "runs/pretrain")]
     out: PathBuf,
     /// Steps between two evaluations [default: a tenth of the steps]
     #[arg(long)]
     eval_every: Option<usize>,
-    /// STS sets to score on: a folder in SentEval's layout, or `demo` [default: those in `MICSE_DATA`, if it is set]
+    /// STS sets to score on: a folder in SentEval's layout, or `demo` [default: the sets in `MICSE_DATA`, if it is set]
     #[arg(long)]
     sts: Option<String>,
-    /// Minutes between two checkpoints
+    /// Steps between two checkpoints
+    #[arg(long, default_value_t = CHECKPOINT_STEPS)]
+    checkpoint_steps: usize,
+    /// Minutes after which a checkpoint is due in any case
     #[arg(long, default_value_t = 5.0)]
     checkpoint_minutes: f64,
     #[command(flatten)]
     engine: EngineOptions,
-    /// Stop with a checkpoint after so many steps in all; the same command without it goes on
-    #[arg(long)]
+    /// Save a checkpoint and stop after N steps in all; rerun the command without it to resume
+    #[arg(long, value_name = "N")]
     stop_after: Option<usize>,
-    /// Go on with a checkpoint of another kind of processor
+    /// Resume from a checkpoint of a different kind of CPU
     #[arg(long)]
     allow_other_cpu: bool,
 }
 
-/// How the learning rate falls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Decay {
-    /// In a straight line
-    Linear,
-    /// Along half a cosine
-    Cosine,
-}
+/// [`pretrain::Decay`] as an option.
+#[derive(Clone, Copy)]
+struct Decay(pretrain::Decay);
 
-/// What is masked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum MaskingKind {
-    /// Tokens, each for itself
-    Plain,
-    /// Whole words
-    WholeWord,
-}
-
-/// `run.toml`: everything that decided a pre-training.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Manifest {
-    version: String,
-    engine: Engine,
-    precision: Precision,
-    cpu_features: Vec<String>,
-    seed: u64,
-    steps: usize,
-    warmup_steps: usize,
-    decay: Decay,
-    lr: f64,
-    betas: [f64; 2],
-    eps: f64,
-    weight_decay: f64,
-    clip: f64,
-    batch_tokens: usize,
-    max_length: usize,
-    masking: MaskingKind,
-    mask_rate: f64,
-    dropout: f64,
-    eval_every: usize,
-    /// The size that was asked for of a new vocabulary.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    new_vocabulary: Option<usize>,
-    /// SHA-256 of the weights that training starts from; without, they are random.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from_sha256: Option<String>,
-    /// SHA-256 of what else of that model's folder changes its embeddings, if it has anything of the kind.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    from_modules_sha256: Option<String>,
-    text: CorpusInfo,
-    encoder: BertConfig,
-}
-
-impl Manifest {
-    fn masking(&self) -> Masking {
-        Masking { rate: self.mask_rate, whole_words: self.masking == MaskingKind::WholeWord }
+impl ValueEnum for Decay {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(pretrain::Decay::Linear), Self(pretrain::Decay::Cosine)]
     }
 
-    /// The learning rate of optimizer step k, counted from 0: up in a straight line over the warm-up, then down.
-    fn learning_rate(&self, k: usize) -> f64 {
-        if k < self.warmup_steps {
-            return self.lr * (k + 1) as f64 / self.warmup_steps as f64;
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self.0 {
+            pretrain::Decay::Linear => Some(PossibleValue::new("linear").help("In a straight line")),
+            pretrain::Decay::Cosine => Some(PossibleValue::new("cosine").help("Along half a cosine")),
+            _ => None,
         }
-        let left = (self.steps - k) as f64 / (self.steps - self.warmup_steps) as f64;
-        match self.decay {
-            Decay::Linear => self.lr * left,
-            Decay::Cosine => self.lr * 0.5 * (1.0 - (std::f64::consts::PI * left).cos()),
+    }
+}
+
+/// [`pretrain::MaskingKind`] as an option.
+#[derive(Clone, Copy)]
+struct MaskingKind(pretrain::MaskingKind);
+
+impl ValueEnum for MaskingKind {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(pretrain::MaskingKind::Plain), Self(pretrain::MaskingKind::WholeWord)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self.0 {
+            pretrain::MaskingKind::Plain => Some(PossibleValue::new("plain").help("Tokens, one by one")),
+            pretrain::MaskingKind::WholeWord => Some(PossibleValue::new("whole-word").help("Whole words")),
+            _ => None,
         }
     }
 }
 
 impl Pretrain {
-    pub(crate) fn run(&self) -> Result<()> {
-        self.check()?;
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let recipe = self.recipe()?;
+        self.check(&recipe)?;
+        let stop = Stop::on_signals()?;
         let compute = self.engine.start("cpu")?;
-        let lock = Lock::take(&self.out, Duration::ZERO)?;
         let locator = Locator::from_env()?;
-        let (corpus, sources, note) = text::open(&self.text, &self.licence, &locator)?;
+        let (corpus, sources, note) = corpus::open(&self.corpus, &self.license, &locator)?;
         eprintln!("{note}");
-        let (base, encoder) = self.base(&corpus)?;
-        let tokenizer = base.tokenizer()?;
-        let text = text::Text::new(&corpus, &tokenizer, self.max_length, self.seed)?;
-        eprintln!(
-            "{} sentences, {:.1} million tokens, {:.3} % unknown words; {} sentences held out",
-            text.train.len(),
-            text.train.tokens() as f64 / 1e6,
-            100.0 * text.unknown,
-            text.held_out.len()
-        );
-        let suite = self.suite(&locator)?;
-        let mut manifest = self.manifest(corpus.info().clone(), encoder, &base, &compute)?;
-        drop(corpus);
-        if self.steps.is_none() {
-            manifest.steps = self.steps_for_time(&manifest, &base, &text, &compute)?;
-        }
-        self.complete(&mut manifest)?;
-        let other_cpu = if self.allow_other_cpu { OtherCpu::Record } else { OtherCpu::Refuse };
-        claim(&self.out, &manifest, other_cpu)?;
-        let job = run::Job {
-            folder: &self.out,
-            lock: &lock,
-            identity: identity(&manifest)?,
-            manifest: &manifest,
-            compute: &compute,
-            base: &base,
-            from: self.from.is_some(),
-            text: &text,
-            sources: &sources,
-            suite: suite.as_ref(),
+        let inputs = PretrainInputs {
+            minutes: self.minutes,
+            sources,
+            model: self.model(&locator)?,
+            suite: self.suite(&locator)?,
+            checkpoint_steps: self.checkpoint_steps,
             checkpoint_time: Duration::from_secs_f64(60.0 * self.checkpoint_minutes),
-            stop_after: self.stop_after,
+            allow_other_cpu: self.allow_other_cpu,
+            stop: stop.clone(),
+            ..PretrainInputs::new(recipe, self.seed, corpus, compute)
         };
-        job.run()
+        let mut shown = Shown { progress: None };
+        let result = pretrain::pretrain(&self.out, inputs, &mut |event| {
+            let step = match event {
+                PretrainEvent::Started { step, .. } | PretrainEvent::Step { step, .. } => Some(step),
+                _ => None,
+            };
+            if step.zip(self.stop_after).is_some_and(|(step, last)| step >= last) {
+                stop.request();
+            }
+            shown.show(&event);
+        });
+        let trained = shown.progress.take().is_some();
+        match result {
+            Ok(result) => {
+                println!("{}{}", if trained { "" } else { "done already: " }, result.scores);
+                println!("{}", self.out.join("model").display());
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(error @ Error::Stopped { .. }) => {
+                eprintln!("{error}");
+                Ok(ExitCode::from(Stop::STATUS))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
-    fn check(&self) -> Result<()> {
-        for (name, rate) in [("--mask-rate", self.mask_rate), ("--dropout", self.dropout)] {
-            if !(0.0..1.0).contains(&rate) {
-                bail!("{name} {rate} is not in [0, 1)");
-            }
+    /// The recipe with the values of options.
+    fn recipe(&self) -> Result<PretrainRecipe> {
+        let mut recipe = PretrainRecipe::load(self.recipe.as_deref(), &[])?;
+        let sizes = &mut recipe.encoder;
+        set(&mut sizes.vocab_size, self.vocab_size);
+        set(&mut sizes.layers, self.layers);
+        set(&mut sizes.hidden, self.hidden);
+        set(&mut sizes.heads, self.heads);
+        set(&mut sizes.positions, self.positions);
+        set(&mut recipe.max_length, self.max_length);
+        set(&mut recipe.batch_tokens, self.batch_tokens);
+        set(&mut recipe.lr, self.lr);
+        set(&mut recipe.decay, self.decay.map(|decay| decay.0));
+        set(&mut recipe.masking, self.masking.map(|masking| masking.0));
+        set(&mut recipe.mask_rate, self.mask_rate);
+        set(&mut recipe.dropout, self.dropout);
+        set(&mut recipe.weight_decay, self.weight_decay);
+        if self.minutes.is_some() {
+            recipe.steps = None;
         }
-        if self.mask_rate == 0.0 {
-            bail!("--mask-rate 0 leaves nothing to predict; it must be above 0");
-        }
-        for (name, value) in [
-            ("--steps", self.steps),
-            ("--batch-tokens", Some(self.batch_tokens)),
-            ("--eval-every", self.eval_every),
-            ("--stop-after", self.stop_after),
-        ] {
-            if value == Some(0) {
-                bail!("{name} 0: it must be at least 1");
-            }
-        }
-        if !(self.lr > 0.0 && self.lr.is_finite()) {
-            bail!("--lr {} is not above 0", self.lr);
-        }
-        for (name, value) in
-            [("--weight-decay", self.weight_decay), ("--checkpoint-minutes", self.checkpoint_minutes)]
-        {
-            if !(0.0..1e6).contains(&value) {
-                bail!("{name} {value} is not a number from 0 on");
-            }
+        recipe.steps = self.steps.or(recipe.steps);
+        recipe.warmup_steps = self.warmup.or(recipe.warmup_steps);
+        recipe.eval_every = self.eval_every.or(recipe.eval_every);
+        recipe.check()?;
+        Ok(recipe)
+    }
+
+    fn check(&self, recipe: &PretrainRecipe) -> Result<()> {
+        if recipe.steps.is_none() && self.minutes.is_none() {
+            bail!("pass --steps N, or --minutes M to estimate the step count");
         }
         if self.minutes.is_some_and(|minutes| !(0.0..1e6).contains(&minutes)) {
-            bail!("--minutes is no length of time");
+            bail!("--minutes must be a positive number");
         }
-        if self.vocab_size > 1 << 16 {
-            bail!("--vocab-size {} is above 65,536", self.vocab_size);
+        if !(0.0..1e6).contains(&self.checkpoint_minutes) {
+            bail!("--checkpoint-minutes must be a positive number");
         }
-        if self.max_length < 3 {
-            bail!("--max-length {}: [CLS], one token and [SEP] need 3", self.max_length);
+        for (name, value) in
+            [("--stop-after", self.stop_after), ("--checkpoint-steps", Some(self.checkpoint_steps))]
+        {
+            if value == Some(0) {
+                bail!("{name} must be at least 1");
+            }
         }
         Ok(())
     }
 
-    /// The folder with configuration and tokenizer that training starts from, made if it is new.
-    fn base(&self, corpus: &micse_data::Corpus) -> Result<(ModelFolder, BertConfig)> {
-        if let Some(from) = &self.from {
-            let base = ModelFolder::open(from)?;
-            let config = base.config()?;
-            self.check_positions(&config)?;
-            return Ok((base, config));
-        }
-        let mut config =
-            BertConfig::with_sizes(self.vocab_size, self.layers, self.hidden, self.heads, self.positions);
-        config.check().map_err(anyhow::Error::msg)?;
-        self.check_positions(&config)?;
-        let start = self.out.join("start");
-        // Before there is a run.toml, what lies here may be of another text.
-        if !(start.join("config.json").is_file() && self.out.join("run.toml").is_file()) {
-            eprintln!("training a vocabulary of {} on {} sentences", self.vocab_size, corpus.len());
-            let tokens = vocabulary::train(corpus, self.vocab_size)?;
-            config.vocab_size = tokens.len();
-            vocabulary::write(&start, &tokens, self.positions)?;
-            // Last: a start with a configuration is a whole one.
-            write_json(&start.join("config.json"), &config)?;
-        }
-        let base = ModelFolder::open(&start)?;
-        // A small text may not fill the vocabulary.
-        config.vocab_size = base.config()?.vocab_size;
-        Ok((base, config))
-    }
-
-    fn check_positions(&self, config: &BertConfig) -> Result<()> {
-        if self.max_length > config.max_position_embeddings {
-            bail!(
-                "--max-length {} is beyond the encoder's {} positions",
-                self.max_length,
-                config.max_position_embeddings
-            );
-        }
-        Ok(())
+    /// The model that training continues from.
+    fn model(&self, locator: &Locator) -> Result<Option<ModelFolder>> {
+        let Some(model) = &self.model else { return Ok(None) };
+        let located = crate::encoder::model(locator, model)?;
+        let folder = if located.place.join("run.toml").is_file() {
+            finished_model(&located.place)?
+        } else {
+            located.place
+        };
+        Ok(Some(ModelFolder::open(&folder)?))
     }
 
     fn suite(&self, locator: &Locator) -> Result<Option<Suite>> {
         if self.sts.is_none() && locator.micse_data.is_none() {
-            eprintln!("no STS scores on the way: neither --sts nor MICSE_DATA is given");
+            eprintln!("no STS scores during training: neither --sts nor MICSE_DATA is given");
             return Ok(None);
         }
         let located = locator.sts(self.sts.as_deref())?;
         eprintln!("{}", located.note);
         Ok(Some(Suite::load(&located.place, None)?))
     }
+}
 
-    fn manifest(
-        &self,
-        text: CorpusInfo,
-        encoder: BertConfig,
-        base: &ModelFolder,
-        compute: &Compute,
-    ) -> Result<Manifest> {
-        Ok(Manifest {
-            version: env!("CARGO_PKG_VERSION").into(),
-            engine: compute.engine,
-            precision: compute.precision,
-            cpu_features: cpu_features(),
-            seed: self.seed,
-            steps: self.steps.unwrap_or(0),
-            warmup_steps: 0,
-            decay: self.decay,
-            lr: self.lr,
-            betas: [0.9, 0.98],
-            eps: 1e-8,
-            weight_decay: self.weight_decay,
-            clip: 1.0,
-            batch_tokens: self.batch_tokens,
-            max_length: self.max_length,
-            masking: self.masking,
-            mask_rate: self.mask_rate,
-            dropout: self.dropout,
-            eval_every: 0,
-            new_vocabulary: self.from.is_none().then_some(self.vocab_size),
-            from_sha256: self.from.as_ref().map(|_| micse_train::run::hash_of_encoder(base)).transpose()?,
-            from_modules_sha256: match &self.from {
-                Some(_) => micse_train::run::hash_of_modules(base)?,
-                None => None,
-            },
-            text,
-            encoder,
-        })
+fn set<T>(value: &mut T, option: Option<T>) {
+    if let Some(option) = option {
+        *value = option;
+    }
+}
+
+/// The model of a finished run.
+fn finished_model(run: &Path) -> Result<PathBuf> {
+    let model = run.join("model");
+    if run.join("result.json").is_file() && model.join("config.json").is_file() {
+        return Ok(model);
+    }
+    bail!("{}: this run is not finished, or did not keep its model; finish it first", run.display());
+}
+
+/// What a pre-training shows on standard error.
+struct Shown {
+    progress: Option<Progress>,
+}
+
+impl Shown {
+    fn show(&mut self, event: &PretrainEvent) {
+        match event {
+            PretrainEvent::Vocabulary { size, sentences } => {
+                eprintln!("training a vocabulary of {size} on {sentences} sentences");
+            }
+            PretrainEvent::Corpus { sentences, tokens, unknown, held_out } => eprintln!(
+                "{sentences} sentences, {:.1} million tokens, {:.3} % unknown words; {held_out} sentences held out",
+                *tokens as f64 / 1e6,
+                100.0 * unknown
+            ),
+            PretrainEvent::Steps { steps, per_second: None } => {
+                eprintln!("{steps} steps, as this run began");
+            }
+            PretrainEvent::Steps { steps, per_second: Some(per_second) } => eprintln!(
+                "{per_second:.2} steps per second in a trial: {steps} steps take about {:.1} minutes",
+                *steps as f64 / per_second / 60.0
+            ),
+            PretrainEvent::Started { step, steps } => {
+                if *step > 0 {
+                    eprintln!("resuming after step {step}");
+                }
+                self.progress = Some(Progress::new(*step, *steps));
+            }
+            PretrainEvent::Step { step, loss, tokens_per_second, left } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.step(*step, *loss, *tokens_per_second, *left);
+                }
+            }
+            PretrainEvent::Scores(scores) => self.say(&scores.to_string()),
+            PretrainEvent::Notice(text) => self.say(&format!("notice: {text}")),
+            _ => {}
+        }
     }
 
-    /// What depends on the number of steps.
-    fn complete(&self, manifest: &mut Manifest) -> Result<()> {
-        let steps = manifest.steps;
-        manifest.warmup_steps = self.warmup.unwrap_or((steps / 25).clamp(1, 1000).min(steps - 1));
-        if manifest.warmup_steps >= steps {
-            bail!("--warmup {} is not below the {steps} steps", manifest.warmup_steps);
+    fn say(&self, text: &str) {
+        match &self.progress {
+            Some(progress) => progress.say(text),
+            None => eprintln!("{text}"),
         }
-        manifest.eval_every = self.eval_every.unwrap_or(steps.div_ceil(10));
-        Ok(())
-    }
-
-    /// The steps that an earlier start chose, or those that a trial says take `--minutes`.
-    fn steps_for_time(
-        &self,
-        manifest: &Manifest,
-        base: &ModelFolder,
-        text: &text::Text,
-        compute: &Compute,
-    ) -> Result<usize> {
-        let path = self.out.join("run.toml");
-        if path.is_file() {
-            let earlier = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            let earlier: Manifest = toml::from_str(&earlier)
-                .with_context(|| format!("{}: not a run's description", path.display()))?;
-            eprintln!("{} steps, as this folder began", earlier.steps);
-            return Ok(earlier.steps);
-        }
-        let minutes = self.minutes.unwrap_or_default();
-        let rate = run::trial(manifest, base, self.from.is_some(), text, compute)?;
-        let steps = ((minutes * 60.0 * rate) as usize).max(2);
-        eprintln!("{rate:.2} steps a second in a trial: {steps} steps take about {minutes} minutes");
-        Ok(steps)
     }
 }

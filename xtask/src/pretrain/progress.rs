@@ -1,4 +1,4 @@
-//! How far a pre-training is: a bar on a terminal, else a line a minute.
+//! The progress of a pre-training: a bar on a terminal, else a line per minute.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -12,11 +12,7 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
     first: usize,
     steps: usize,
-    tokens: usize,
-    started: Instant,
-    /// Time spent on other things than steps.
-    paused: Duration,
-    told: Instant,
+    shown: Instant,
 }
 
 impl Progress {
@@ -28,24 +24,20 @@ impl Progress {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar
         });
-        let now = Instant::now();
-        Self { bar, first, steps, tokens: 0, started: now, paused: Duration::ZERO, told: now }
+        Self { bar, first, steps, shown: Instant::now() }
     }
 
-    /// A step of so many tokens is done.
-    pub(super) fn step(&mut self, done: usize, tokens: usize, loss: f64) {
-        self.tokens += tokens;
+    /// A step is done.
+    pub(super) fn step(&mut self, done: usize, loss: f64, tokens_per_second: f64, left: Duration) {
         let quiet = if self.bar.is_some() { Duration::from_millis(200) } else { QUIET };
-        if self.told.elapsed() < quiet && done < self.steps && done > self.first + 1 {
+        if self.shown.elapsed() < quiet && done < self.steps && done > self.first + 1 {
             return;
         }
-        self.told = Instant::now();
-        let left = self.seconds() / (done - self.first) as f64 * (self.steps - done) as f64;
+        self.shown = Instant::now();
         let line = format!(
-            "step {done}/{}, loss {loss:.3}, {:.0} tokens/s, {} left",
+            "step {done}/{}, loss {loss:.3}, {tokens_per_second:.0} tokens/s, {} left",
             self.steps,
-            self.tokens_per_second(),
-            duration(left as u64)
+            duration(left.as_secs())
         );
         match &self.bar {
             Some(bar) => {
@@ -54,23 +46,6 @@ impl Progress {
             }
             None => eprintln!("{line}"),
         }
-    }
-
-    /// The rate of this start's steps.
-    pub(super) fn tokens_per_second(&self) -> f64 {
-        self.tokens as f64 / self.seconds()
-    }
-
-    fn seconds(&self) -> f64 {
-        self.started.elapsed().saturating_sub(self.paused).as_secs_f64().max(1e-3)
-    }
-
-    /// Runs something that is no step, whose time does not count.
-    pub(super) fn aside<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        let began = Instant::now();
-        let result = work();
-        self.paused += began.elapsed();
-        result
     }
 
     pub(super) fn say(&self, text: &str) {
@@ -90,7 +65,7 @@ impl Drop for Progress {
 }
 
 /// `1 h 02 min`, `3 min 20 s`, `12 s`.
-pub(super) fn duration(seconds: u64) -> String {
+fn duration(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),
         (0, m, s) => format!("{m} min {s:02} s"),

@@ -7,7 +7,6 @@ mod built_in;
 mod check;
 mod extend;
 mod network;
-mod objectives;
 mod optimizer;
 mod set;
 mod view;
@@ -22,14 +21,14 @@ use serde::{Deserialize, Serialize};
 
 pub use built_in::names;
 pub use network::{Head, HeadRows, Momentum, MomentumMode, MomentumUpdate, NamedHead, Second, SecondKind};
-pub use objectives::{
-    Ami, AmiLayers, Contrast, Custom, Decorrelation, InfoNce, MaskedLm, Needs, Negatives, Objective, Peer,
-    Plain, ReplacedTokens, Virtual,
-};
 pub use optimizer::{Optimizer, OptimizerKind, ParameterGroup, Schedule};
 pub use view::{CutOff, Pairs, PerturbationBy, Positions, Tower, View};
 
+pub use crate::objectives::Objective;
+use crate::objectives::{Ami, MaskedLm, ReplacedTokens};
 use crate::{Error, Result};
+pub(crate) use check::check_rate;
+pub(crate) use set::apply as apply_setting;
 
 /// A method: everything that decides how an encoder is trained, but for data and seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -288,11 +287,6 @@ impl Recipe {
             self.optimizer.warmup_steps = limit;
         }
         self
-    }
-
-    /// The InfoNCE terms.
-    pub fn infonce(&self) -> impl Iterator<Item = &InfoNce> {
-        self.objectives.iter().filter_map(|o| if let Objective::Infonce(o) = o { Some(o) } else { None })
     }
 
     /// The AMI terms.

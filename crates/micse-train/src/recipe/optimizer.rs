@@ -55,8 +55,7 @@ fn yes() -> bool {
 }
 
 /// Parameters that move differently. Names are `NETWORK.PARAMETER`: `encoder.embeddings.word_embeddings.weight`,
-/// `head.0.weight`; networks are `encoder`, `second`, `head`, `predictor`, `convolution`, `masked-lm-head`,
-/// `discriminator`, `discriminator-head`, `momentum-head`.
+/// `head.0.weight`; [`crate::NetworkKind::name`] lists the networks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParameterGroup {
@@ -69,19 +68,6 @@ pub struct ParameterGroup {
     #[serde(default)]
     pub frozen: bool,
 }
-
-/// The names of networks in [`ParameterGroup::matches`].
-pub(crate) const NETWORKS: [&str; 9] = [
-    "encoder",
-    "second",
-    "head",
-    "predictor",
-    "convolution",
-    "masked-lm-head",
-    "discriminator",
-    "discriminator-head",
-    "momentum-head",
-];
 
 /// The optimizer's rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 /// Applies `key.path=value`. The last key need not be there yet (unknown keys are refused when the recipe
 /// is read); everything before it must.
-pub(super) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
+pub(crate) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
     let (path, text) = setting
         .split_once('=')
         .ok_or_else(|| format!("`{setting}` is no setting; write key.path=value, as in optimizer.lr=2e-4"))?;

@@ -14,9 +14,32 @@ use crate::{Error, Result};
 /// The file's name in a run's folder.
 const METRICS_FILE: &str = "metrics.jsonl";
 
-pub(super) struct Metrics {
+/// A `metrics.jsonl` that grows.
+pub(crate) struct MetricsFile {
     path: PathBuf,
     file: File,
+}
+
+impl MetricsFile {
+    /// The metrics of a run folder after `step` finished steps, see [`open_metrics`].
+    pub(crate) fn open(folder: &Path, step: usize) -> Result<Self> {
+        let path = folder.join(METRICS_FILE);
+        Ok(Self { file: open_metrics(&path, step)?, path })
+    }
+
+    /// Adds a line.
+    pub(crate) fn add(&mut self, line: &serde_json::Value) -> Result<()> {
+        writeln!(self.file, "{line}").map_err(Error::io(&self.path))
+    }
+
+    /// Has the system write all lines to disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(Error::io(&self.path))
+    }
+}
+
+pub(super) struct Metrics {
+    file: MetricsFile,
     events: Option<Events>,
     since: Instant,
     sentences: usize,
@@ -26,15 +49,15 @@ impl Metrics {
     /// The metrics of a run's folder, see [`open_metrics`], with an event file beside them if `events` says so, or if an
     /// earlier start left one: it is never behind.
     pub(super) fn open(folder: &Path, step: usize, events: bool) -> Result<Self> {
-        let (path, beside) = (folder.join(METRICS_FILE), folder.join(EVENTS_FILE));
-        let file = open_metrics(&path, step)?;
+        let beside = folder.join(EVENTS_FILE);
+        let file = MetricsFile::open(folder, step)?;
         let events = if events || beside.is_file() {
-            let lines = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+            let lines = std::fs::read_to_string(&file.path).map_err(Error::io(&file.path))?;
             Some(Events::renew(&beside, &lines)?)
         } else {
             None
         };
-        Ok(Self { path, file, events, since: Instant::now(), sentences: 0 })
+        Ok(Self { file, events, since: Instant::now(), sentences: 0 })
     }
 
     /// Counts a step's sentences towards the rate.
@@ -46,7 +69,8 @@ impl Metrics {
     /// pairs, times 100, at the steps that have one.
     pub(super) fn write(&mut self, report: &StepReport, development: Option<f64>) -> Result<()> {
         let seconds = self.since.elapsed().as_secs_f64();
-        let mut line = serde_json::to_value(report).map_err(|e| Error::run(&self.path, e.to_string()))?;
+        let mut line =
+            serde_json::to_value(report).map_err(|e| Error::run(&self.file.path, e.to_string()))?;
         if self.sentences > 0 && seconds > 0.0 {
             line["sentences_per_s"] = ((self.sentences as f64 / seconds * 10.0).round() / 10.0).into();
         }
@@ -54,13 +78,13 @@ impl Metrics {
             line["development_spearman"] = spearman.into();
         }
         (self.since, self.sentences) = (Instant::now(), 0);
-        writeln!(self.file, "{line}").map_err(Error::io(&self.path))?;
+        self.file.add(&line)?;
         self.events.as_mut().map_or(Ok(()), |events| events.add(&line))
     }
 
     /// Has the system write all lines to disk.
     pub(super) fn sync(&self) -> Result<()> {
-        self.file.sync_all().map_err(Error::io(&self.path))
+        self.file.sync()
     }
 }
 

@@ -11,13 +11,14 @@
 //! ```
 
 pub mod card;
-mod clock;
+pub(crate) mod clock;
 mod cosines;
 mod difference;
 mod finish;
 mod manifest;
-mod metrics;
+pub(crate) mod metrics;
 mod pipeline;
+pub(crate) mod place;
 mod post;
 mod result;
 mod selection;
@@ -26,14 +27,13 @@ mod training;
 mod without_training;
 
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use micse_data::{Corpus, Split, SplitSize, Suite};
 use micse_files::write_json;
 use micse_model::{Compute, MaskedLmHead, ModelFolder, Pipeline, Pooling};
 
-use crate::checkpoint::set_aside_foreign;
 use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result, Stop, Terms};
@@ -48,11 +48,13 @@ pub use manifest::{
 pub use metrics::open_metrics;
 pub use micse_files::Lock;
 pub use pipeline::check_trainable;
+pub(crate) use pipeline::kept_parts;
+use place::{Place, checkpoint_in, remove_checkpoint};
 pub use result::RunResult;
 use selection::Selection;
 pub use tensorboard::EVENTS_FILE;
-pub use training::CHECKPOINT_STEPS;
 use training::train;
+pub use training::{CHECKPOINT_STEPS, CHECKPOINT_TIME};
 pub use without_training::{scored_file, untrained};
 
 /// What a run trains on.
@@ -214,18 +216,14 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     for own in ["checkpoint", "model"] {
         micse_files::remove_leftovers_below(&folder.join(own))?;
     }
-    let checkpoint = folder.join("checkpoint").join("state.safetensors");
+    let checkpoint = checkpoint_in(folder);
     if result_path.is_file() {
         remove_checkpoint(&checkpoint)?;
         return RunResult::load(&result_path);
     }
-    let place = Place { folder, lock, checkpoint, identity: identity(&manifest)? };
-    if let Some(aside) = set_aside_foreign(&place.checkpoint, &place.identity)? {
-        tell(Event::Notice(format!(
-            "the checkpoint in this folder was written by another run; it is now {}, and this run starts from its \
-             beginning",
-            aside.display()
-        )));
+    let place = Place::new(folder, lock, &manifest)?;
+    if let Some(notice) = place.set_aside_foreign()? {
+        tell(Event::Notice(notice));
     }
     let mut clock = Clock::start();
     let mut selection = Selection::default();
@@ -249,21 +247,6 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     write_json(&result_path, &result)?;
     remove_checkpoint(&place.checkpoint)?;
     Ok(result)
-}
-
-/// Where a run works: its folder, held by this process, and its checkpoint, under its identity.
-struct Place<'a> {
-    folder: &'a Path,
-    lock: Lock,
-    checkpoint: PathBuf,
-    identity: String,
-}
-
-fn remove_checkpoint(checkpoint: &Path) -> Result<()> {
-    match checkpoint.parent().filter(|parent| parent.exists()) {
-        Some(parent) => std::fs::remove_dir_all(parent).map_err(Error::io(parent)),
-        None => Ok(()),
-    }
 }
 
 /// A trainer at step 0.

@@ -15,10 +15,8 @@ pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Pipeline> {
     let (recipe, base) = (&inputs.recipe, inputs.base);
     let pipeline = Pipeline::load(base, Some(recipe.pooling.test))?.padded_to(recipe.max_length);
     let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
-    if recipe.steps > 0
-        && let Err(reason) = check_trainable(&pipeline, base)
-    {
-        return invalid(reason);
+    if recipe.steps > 0 {
+        check_trainable(&pipeline, base)?;
     }
     let passes = |step: &AfterPooling| matches!(step, AfterPooling::Dropout(_));
     if recipe.convolution.is_some() && !pipeline.after_pooling().iter().all(passes) {
@@ -43,33 +41,36 @@ pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Pipeline> {
 ///
 /// # Errors
 /// The reason, and what to do.
-pub fn check_trainable(pipeline: &Pipeline, base: &ModelFolder) -> std::result::Result<(), String> {
-    let folder = base.root().display();
+pub fn check_trainable(pipeline: &Pipeline, base: &ModelFolder) -> Result<()> {
+    let refused = |reason: String| Err(Error::run(base.root(), reason));
     if let Some(stage) = pipeline.stage() {
-        return Err(format!(
-            "{folder}: the model ends in a {} that was fitted to the embeddings of its encoder, which training changes; \
+        return refused(format!(
+            "the model ends in a {} that was fitted to the embeddings of its encoder, which training changes; \
              train from a copy of the folder without post.json, post.safetensors and their entry of modules.json",
             stage.kind()
         ));
     }
     if base.path().join(TokenConvolution::SHAPE).is_file() {
-        return Err(format!(
-            "{folder}: the model's embeddings are the mean of a convolution, which training would not change with the \
-             encoder; train from a copy of the folder without token_convolution.json, token_convolution.safetensors and \
-             their entry of modules.json"
-        ));
+        return refused(
+            "the model's embeddings are the mean of a convolution, which training would not change with the encoder; \
+             train from a copy of the folder without token_convolution.json, token_convolution.safetensors and their \
+             entry of modules.json"
+                .into(),
+        );
     }
     Ok(())
 }
 
+/// What the delivered model keeps unchanged, if it keeps anything.
+pub(crate) fn kept_parts(pipeline: &Pipeline) -> Option<String> {
+    let kept = pipeline.kept_parts();
+    (!kept.is_empty()).then(|| format!("the model keeps {} as in its folder, untrained", kept.join(", ")))
+}
+
 /// Says what the delivered model keeps unchanged, and where the recipe changes how the folder pools.
 pub(super) fn tell_of_kept_parts(inputs: &RunInputs<'_>, pipeline: &Pipeline, tell: &mut dyn FnMut(Event)) {
-    let kept = pipeline.kept_parts();
-    if !kept.is_empty() {
-        tell(Event::Notice(format!(
-            "the model keeps {} as in its folder, untrained; scores include them, the loss does not",
-            kept.join(", ")
-        )));
+    if let Some(kept) = kept_parts(pipeline) {
+        tell(Event::Notice(format!("{kept}; scores include them, the loss does not")));
     }
     let test = inputs.recipe.pooling.test;
     if let Ok(Some(own)) = inputs.base.pooling()

@@ -1,11 +1,12 @@
 //! The steps of a run: metrics, development scores and checkpoints on the way.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use micse_model::Pipeline;
 
 use super::clock::Clock;
 use super::metrics::Metrics;
+use super::place::Pace;
 use super::selection::{Selection, kept_values};
 use super::{Event, Place, RunInputs};
 use crate::recipe::Select;
@@ -14,7 +15,8 @@ use crate::{Error, Result};
 
 /// Steps between two checkpoints, if five minutes did not pass before.
 pub const CHECKPOINT_STEPS: usize = 500;
-const CHECKPOINT_TIME: Duration = Duration::from_mins(5);
+/// Time after which a checkpoint is due whatever the steps.
+pub const CHECKPOINT_TIME: Duration = Duration::from_mins(5);
 /// Steps at the end that took longer than this get a checkpoint of their own.
 const LAST_STRETCH: Duration = Duration::from_secs(30);
 /// Steps between two lines of metrics; those with a development score have one too.
@@ -31,7 +33,7 @@ pub(super) fn train(
 ) -> Result<()> {
     let steps = inputs.recipe.steps;
     let mut metrics = Metrics::open(place.folder, trainer.steps_done(), inputs.tensorboard)?;
-    let mut saved = Instant::now();
+    let mut pace = Pace::new(inputs.checkpoint_steps, CHECKPOINT_TIME);
     let mut warned = false;
     tell(Event::Started { step: trainer.steps_done(), steps });
     while trainer.steps_done() < steps {
@@ -56,15 +58,14 @@ pub(super) fn train(
         }
         let stopped = inputs.stop.requested();
         // Scoring takes time too: a long stretch of steps is not left to it.
-        let last = done == steps && saved.elapsed() >= LAST_STRETCH;
-        let due = done.is_multiple_of(inputs.checkpoint_steps) || saved.elapsed() >= CHECKPOINT_TIME;
-        if stopped || last || (due && done < steps) {
+        let last = done == steps && pace.since() >= LAST_STRETCH;
+        if stopped || last || (pace.is_due(done) && done < steps) {
             // A checkpoint never stands for lines of metrics that a power cut could take.
             metrics.sync()?;
             place.lock.check()?;
             let facts = clock.facts(&selection.facts());
             trainer.save(&place.checkpoint, &place.identity, &selection.tensors(), facts)?;
-            saved = Instant::now();
+            pace.saved();
         }
         if stopped {
             return Err(Error::Stopped { step: done });

@@ -46,8 +46,8 @@ impl Trainer {
         }
         self.networks.save(&mut file)?;
         let mut queue_sentences = Vec::new();
-        if let Some(tower) = &self.networks.momentum {
-            let state = tower.queue.state();
+        if let Some(momentum) = &self.momentum {
+            let state = momentum.queue.state();
             queue_sentences = state.sentences;
             if let Some(rows) = state.rows {
                 file.tensor("queue.rows", rows);
@@ -73,9 +73,9 @@ impl Trainer {
         let file = Checkpoint::read(path, &self.device)?;
         let facts: Facts = file.facts()?;
         self.networks.restore(&file, facts.step > 0)?;
-        if let Some(tower) = &mut self.networks.momentum {
+        if let Some(momentum) = &mut self.momentum {
             let rows = file.tensor("queue.rows").cloned();
-            tower.queue.restore(&QueueState { rows, sentences: facts.queue_sentences })?;
+            momentum.queue.restore(&QueueState { rows, sentences: facts.queue_sentences })?;
         }
         let rows = file.tensor(BATCH_BEFORE).cloned();
         self.batch_before = rows.map(|rows| EmbeddingGradient { rows, lengths: facts.batch_before });

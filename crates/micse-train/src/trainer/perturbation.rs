@@ -42,9 +42,9 @@ impl EmbeddingGradient {
 
 impl Trainer {
     /// What FGSM adds to the embeddings of the passes that want it, by the pass's number.
-    pub(super) fn noise(&mut self, prepared: &Prepared, numbers: &[u32]) -> Result<Vec<(usize, Tensor)>> {
+    pub(super) fn noise(&mut self, prepared: &Prepared) -> Result<Vec<(usize, Tensor)>> {
         let mut noise = self.noise_of_batch_before(prepared)?;
-        noise.extend(self.noise_of_this_batch(prepared, numbers)?);
+        noise.extend(self.noise_of_this_batch(prepared)?);
         Ok(noise)
     }
 
@@ -67,7 +67,7 @@ impl Trainer {
     }
 
     /// A forward and a backward pass of the loss by the embeddings, after which no gradient is left in any network.
-    fn noise_of_this_batch(&mut self, prepared: &Prepared, numbers: &[u32]) -> Result<Vec<(usize, Tensor)>> {
+    fn noise_of_this_batch(&mut self, prepared: &Prepared) -> Result<Vec<(usize, Tensor)>> {
         if self.passes.iter().all(|pass| self.epsilon(pass, PerturbationBy::ThisBatch).is_none()) {
             return Ok(Vec::new());
         }
@@ -80,9 +80,9 @@ impl Trainer {
             views.push(view);
         }
         let (rows, tokens) = self.rows(&views, prepared, true)?;
-        let seen = prepared.seen(self, &views, &rows, tokens.as_ref(), numbers);
         let mut unused = StepReport::new(self.step + 1, &prepared.inputs[0].batch);
-        let gradients = self.objectives(&seen, &mut unused)?.backward()?;
+        let gradients =
+            self.objectives(prepared, &views, (&rows, tokens.as_ref()), &mut unused)?.backward()?;
         let mut noise = Vec::new();
         for (number, (pass, probe)) in self.passes.iter().zip(&probes).enumerate() {
             let epsilon = self.epsilon(pass, PerturbationBy::ThisBatch);
@@ -92,9 +92,6 @@ impl Trainer {
         }
         drop(views);
         self.networks.clear_gradients();
-        if let Some(tower) = &mut self.networks.momentum {
-            tower.encoder.clear_gradients();
-        }
         Ok(noise)
     }
 }

@@ -7,6 +7,7 @@ use micse_data::augment::{cut_off, pair_partners, shuffle_positions};
 use micse_model::{Batch, BertConfig, Pooling, Tokenizer};
 use micse_random::Stream;
 
+use crate::networks::NetworkKind;
 use crate::recipe::{CutOff, Positions, Recipe, Tower, View};
 use crate::{Error, Result};
 
@@ -19,6 +20,15 @@ pub(super) enum Encodes {
 }
 
 impl Encodes {
+    /// The network itself.
+    pub(super) fn network(self) -> NetworkKind {
+        match self {
+            Self::Online => NetworkKind::Encoder,
+            Self::Second => NetworkKind::Second,
+            Self::Momentum => NetworkKind::Momentum,
+        }
+    }
+
     /// Its coordinate in the dropout key.
     pub(super) fn coordinate(self) -> u64 {
         match self {
@@ -76,12 +86,12 @@ type Positive = Option<Vec<bool>>;
 
 /// What a pass reads.
 #[derive(Clone)]
-pub(super) struct Input {
-    pub(super) batch: Rc<Batch>,
+pub(crate) struct Input {
+    pub(crate) batch: Rc<Batch>,
     /// 0 or 1 for each entry of the embeddings `[rows, D]`, or for each row `[rows, 1]`.
     pub(super) mask: Option<Tensor>,
     /// Which sentences are those of view 1; `None`: all.
-    pub(super) positive: Option<Rc<Vec<bool>>>,
+    pub(crate) positive: Option<Rc<Vec<bool>>>,
 }
 
 /// A step's sentences before any change.

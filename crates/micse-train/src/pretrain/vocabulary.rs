@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
 use micse_data::Corpus;
 use micse_files::{write_json, write_whole};
 use micse_model::Tokenizer;
@@ -42,7 +41,7 @@ fn words(sentence: &str) -> tokenizers::Result<Vec<String>> {
 /// How often a character begins a word, and how often it continues one.
 type Counts = BTreeMap<char, (u64, u64)>;
 
-fn characters(corpus: &Corpus) -> Result<Counts> {
+fn characters(corpus: &Corpus) -> Result<Counts, String> {
     let count = |mut counts: Counts, i: usize| {
         for word in words(corpus.get(i))? {
             for (place, c) in word.chars().enumerate() {
@@ -61,7 +60,7 @@ fn characters(corpus: &Corpus) -> Result<Counts> {
     };
     let counts: tokenizers::Result<Counts> =
         (0..corpus.len()).into_par_iter().try_fold(Counts::new, count).try_reduce(Counts::new, merge);
-    counts.map_err(|e| anyhow!("{e}"))
+    counts.map_err(|e| e.to_string())
 }
 
 /// The characters worth a piece, in the order of their code points.
@@ -83,18 +82,19 @@ fn alphabet(counts: &Counts) -> Vec<char> {
 }
 
 /// Trains a vocabulary of at most `size` tokens on a text: the tokens in the order of their ids.
-pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>> {
+pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>, String> {
     let counts = characters(corpus)?;
     let alphabet = alphabet(&counts);
     let begin = alphabet.iter().map(char::to_string);
     let continued = alphabet.iter().filter(|c| counts[c].1 > 0).map(|c| format!("##{c}"));
     let first: Vec<String> = SPECIAL.iter().map(|&s| s.to_owned()).chain(begin).chain(continued).collect();
     if first.len() > size / CHARACTERS {
-        bail!(
-            "--vocab-size {size} is too small: special tokens and this text's characters take {}; give at least {}",
+        return Err(format!(
+            "encoder.vocab_size is {size}, too small: special tokens and the characters of this corpus take {}; give at \
+             least {}",
             first.len(),
             CHARACTERS * first.len()
-        );
+        ));
     }
     let mut trainer = WordPieceTrainer::builder()
         .vocab_size(size)
@@ -105,20 +105,20 @@ pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>> {
         // Not special in the finished tokenizer; this is the trainer's way to number them first.
         .special_tokens(first.iter().map(|token| AddedToken::from(token.clone(), true)).collect())
         .build();
-    trainer.feed(corpus.iter(), words).map_err(|e| anyhow!("{e}"))?;
+    trainer.feed(corpus.iter(), words).map_err(|e| e.to_string())?;
     let mut model = WordPiece::default();
-    Trainer::train(&trainer, &mut model).map_err(|e| anyhow!("{e}"))?;
+    Trainer::train(&trainer, &mut model).map_err(|e| e.to_string())?;
     let mut tokens: Vec<(u32, String)> =
         model.get_vocab().into_iter().map(|(token, id)| (id, token)).collect();
     tokens.sort_unstable();
     if tokens.iter().map(|(id, _)| *id).ne(0..tokens.len() as u32) || tokens.len() > size {
-        bail!("the trainer's vocabulary has holes");
+        return Err("the trainer's vocabulary has holes".into());
     }
     Ok(tokens.into_iter().map(|(_, token)| token).collect())
 }
 
 /// Writes `vocab.txt`, `tokenizer_config.json` and `tokenizer.json`.
-pub(super) fn write(folder: &Path, tokens: &[String], positions: usize) -> Result<()> {
+pub(super) fn write(folder: &Path, tokens: &[String], positions: usize) -> crate::Result<()> {
     let vocabulary = folder.join("vocab.txt");
     write_whole(&vocabulary, (tokens.join("\n") + "\n").as_bytes())?;
     write_json(
@@ -174,7 +174,7 @@ mod tests {
         sentences.push("ω stands here once".to_owned());
         let tokens = train(&Corpus::from_sentences("rare", &sentences), 200).expect("a vocabulary");
         assert!(tokens.iter().any(|t| t == "plain") && !tokens.iter().any(|t| t.contains('ω')), "{tokens:?}");
-        let small = train(&Corpus::from_sentences("rare", &sentences), 8).expect_err("too small").to_string();
-        assert!(small.contains("--vocab-size 8") && small.contains("give at least"), "{small}");
+        let small = train(&Corpus::from_sentences("rare", &sentences), 8).expect_err("too small");
+        assert!(small.contains("vocab_size is 8") && small.contains("give at least"), "{small}");
     }
 }

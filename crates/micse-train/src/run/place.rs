@@ -1,0 +1,79 @@
+//! A run folder while a process works in it, and when it writes checkpoints.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use micse_files::Lock;
+use serde::Serialize;
+
+use super::manifest::identity;
+use crate::checkpoint::set_aside_foreign;
+use crate::{Error, Result};
+
+/// Where a run works: its folder, held by this process, and its checkpoint, under its identity.
+pub(crate) struct Place<'a> {
+    pub(crate) folder: &'a Path,
+    pub(crate) lock: Lock,
+    pub(crate) checkpoint: PathBuf,
+    pub(crate) identity: String,
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn new(folder: &'a Path, lock: Lock, manifest: &impl Serialize) -> Result<Self> {
+        Ok(Self { folder, lock, checkpoint: checkpoint_in(folder), identity: identity(manifest)? })
+    }
+
+    /// Sets aside a checkpoint of another run; returns a notice if there was one.
+    pub(crate) fn set_aside_foreign(&self) -> Result<Option<String>> {
+        let aside = set_aside_foreign(&self.checkpoint, &self.identity)?;
+        Ok(aside.map(|aside| {
+            format!(
+                "the checkpoint in this folder was written by another run; it is now {}, and this run starts from its \
+                 beginning",
+                aside.display()
+            )
+        }))
+    }
+}
+
+/// A run folder's checkpoint.
+pub(crate) fn checkpoint_in(folder: &Path) -> PathBuf {
+    folder.join("checkpoint").join("state.safetensors")
+}
+
+/// Removes a checkpoint with its folder.
+pub(crate) fn remove_checkpoint(checkpoint: &Path) -> Result<()> {
+    match checkpoint.parent().filter(|parent| parent.exists()) {
+        Some(parent) => std::fs::remove_dir_all(parent).map_err(Error::io(parent)),
+        None => Ok(()),
+    }
+}
+
+/// When a checkpoint is due: after so many steps, or so much time.
+pub(crate) struct Pace {
+    steps: usize,
+    time: Duration,
+    saved: Instant,
+}
+
+impl Pace {
+    /// Starts now.
+    pub(crate) fn new(steps: usize, time: Duration) -> Self {
+        Self { steps, time, saved: Instant::now() }
+    }
+
+    /// Whether a checkpoint is due after this many finished steps.
+    pub(crate) fn is_due(&self, done: usize) -> bool {
+        done.is_multiple_of(self.steps) || self.saved.elapsed() >= self.time
+    }
+
+    /// The time since the last checkpoint.
+    pub(crate) fn since(&self) -> Duration {
+        self.saved.elapsed()
+    }
+
+    /// Notes that a checkpoint was written.
+    pub(crate) fn saved(&mut self) {
+        self.saved = Instant::now();
+    }
+}
