@@ -94,7 +94,7 @@ const LIST: [Spec; 12] = [
         kind: NetworkKind::Encoder,
         name: "encoder",
         gradients: Gradients::Passes,
-        role: |_| Some(Role::Trained),
+        role: |recipe| Some(if recipe.steps == 0 { Role::Frozen } else { Role::Trained }),
         build: |_| Ok(None),
     },
     Spec {
@@ -239,7 +239,6 @@ impl Recipe {
     /// # Ok::<(), micse_train::Error>(())
     /// ```
     pub fn networks(&self) -> Vec<Network> {
-        // What trains nothing has its encoder only.
         let listed =
             LIST.iter().filter_map(|spec| (spec.role)(self).map(|role| Network { kind: spec.kind, role }));
         listed.collect()
@@ -634,7 +633,8 @@ mod tests {
             let networks = Recipe::load(name, &[]).unwrap().networks();
             networks.iter().map(|network| (network.kind.name(), network.role)).collect()
         };
-        assert_eq!(of("bert-cls"), [("encoder", Role::Trained)]);
+        assert_eq!(of("bert-cls"), [("encoder", Role::Frozen)]);
+        assert_eq!(of("simcse")[0], ("encoder", Role::Trained));
         assert_eq!(of("ct")[1], ("second", Role::Trained));
         assert!(of("sg-opt").contains(&("second", Role::Frozen)));
         assert!(of("simcse-mlm").contains(&("masked-lm-head", Role::Trained)));

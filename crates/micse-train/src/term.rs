@@ -27,7 +27,7 @@ pub trait Term: Send + Sync {
     /// The name in recipes, metrics and errors.
     fn name(&self) -> &'static str;
 
-    /// What a recipe must have for the term.
+    /// The parts that a recipe must have for the term.
     fn needs(&self) -> Needs {
         Needs::views(2)
     }
@@ -81,8 +81,8 @@ pub trait Term: Send + Sync {
         Err(format!("the term `{}` has no loss", self.name()).into())
     }
 
-    /// The term's value beside the objectives' graph, for terms with [`Needs::beside`]: they have a backward pass of
-    /// their own, and no [`Self::loss`]. `None`: nothing to do at this step.
+    /// The term's value outside the objectives' graph, for terms with [`Needs::beside`]: they have a separate backward
+    /// pass, and no [`Self::loss`]. `None`: nothing to do at this step.
     ///
     /// # Errors
     /// As [`Self::loss`].
@@ -92,7 +92,7 @@ pub trait Term: Send + Sync {
     }
 }
 
-/// The value of a term beside the objectives' graph, and its way back.
+/// The value of a term outside the objectives' graph, and its backward pass.
 pub trait Beside {
     /// The value, before the weight.
     fn value(&self) -> f64;
@@ -104,9 +104,9 @@ pub trait Beside {
     fn backward(&self, weight: f64, networks: &mut Networks) -> TermResult<()>;
 }
 
-/// What a recipe must have for a term.
+/// The parts that a recipe must have for a term.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a need of its own, and any mix is possible")]
+#[allow(clippy::struct_excessive_bools, reason = "the needs are independent")]
 #[non_exhaustive]
 pub struct Needs {
     /// Passes of the batch, views and towers together.
@@ -127,14 +127,14 @@ pub struct Needs {
     pub queue: bool,
     /// A mask token.
     pub masks: bool,
-    /// A backward pass beside the objectives' graph: see [`Term::beside`].
+    /// A backward pass outside the objectives' graph: see [`Term::beside`].
     pub beside: bool,
     /// Networks that the trainer makes for the term.
     pub networks: &'static [NetworkKind],
 }
 
 impl Needs {
-    /// So many passes, and nothing else.
+    /// `passes` passes, and nothing else.
     pub const fn views(passes: usize) -> Self {
         Self {
             passes,

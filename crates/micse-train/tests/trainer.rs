@@ -201,6 +201,15 @@ impl Term for MeanSquare {
     }
 }
 
+/// A term of the same name that reads two views.
+struct TwoViews;
+
+impl Term for TwoViews {
+    fn name(&self) -> &'static str {
+        "mean-square"
+    }
+}
+
 #[test]
 fn a_term_from_outside_gets_its_gradient() {
     let texts = sentences();
@@ -239,13 +248,7 @@ fn a_term_from_outside_gets_its_gradient() {
     // Without its term the recipe is rejected; a term that needs a second view too.
     let error = trainer(recipe("simcse", &[custom]), 48).with_terms(Terms::none());
     assert!(error.err().expect("an unknown term").to_string().contains("`mean-square`"));
-    struct Two;
-    impl Term for Two {
-        fn name(&self) -> &'static str {
-            "mean-square"
-        }
-    }
     let one_view = recipe("simcse", &["views=[{ dropout = 0.1 }]", custom]);
-    let error = trainer(one_view, 48).with_terms(Terms::none().with(Two)).err().expect("two views");
+    let error = trainer(one_view, 48).with_terms(Terms::none().with(TwoViews)).err().expect("two views");
     assert!(error.to_string().contains("mean-square reads 2"), "{error}");
 }

@@ -56,7 +56,7 @@ impl AmiLayers {
     ///
     /// # Errors
     /// A sentence that names an unknown name, or a layer that does not exist.
-    pub fn resolve(&self, depth: usize) -> TermResult<Vec<usize>> {
+    pub(crate) fn resolve(&self, depth: usize) -> TermResult<Vec<usize>> {
         let third = depth.div_ceil(3);
         match self {
             Self::Named(name) if name == "upper-third" => Ok((depth - third..depth).collect()),

@@ -1,10 +1,10 @@
-//! Batches of sentences of like length, by a budget of tokens, in an order drawn from the seed.
+//! Batches of sentences of similar length, by a budget of tokens, in an order drawn from the seed.
 
 use micse_random::{Stream, permutation};
 
 use super::corpus::Sentences;
 
-/// Sets the order of an epoch apart from every other use of the seed.
+/// Separates the order of an epoch from every other use of the seed.
 const ORDER: u64 = 0x6f72_6465;
 /// Batches whose sentences are sorted by length together: enough for batches of like length, few enough for the order
 /// to stay near random.

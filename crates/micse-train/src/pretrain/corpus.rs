@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// Sentences held out.
 const HELD_OUT: usize = 2_000;
-/// Sets the draw of held-out sentences apart from every other use of the seed.
+/// Separates the draw of held-out sentences from every other use of the seed.
 const HELD_OUT_STREAM: u64 = 0x6865_6c64;
 /// Sentences tokenized at a time.
 const CHUNK: usize = 1 << 15;
@@ -40,7 +40,7 @@ fn invalid(reason: String) -> Error {
     Error::Recipe { name: "pretrain".into(), reason }
 }
 
-/// Tokenized sentences in one buffer, two bytes a token.
+/// Tokenized sentences in one buffer, two bytes per token.
 pub(super) struct Sentences {
     ids: Vec<u16>,
     ends: Vec<usize>,

@@ -189,7 +189,7 @@ impl PretrainRecipe {
         )))
     }
 
-    /// Warm-up steps and steps between two evaluations, of so many steps.
+    /// Warm-up steps and steps between two evaluations, for a number of steps.
     pub(super) fn for_steps(&self, steps: usize) -> Result<(usize, usize)> {
         let warmup = self.warmup_steps.unwrap_or((steps / 25).clamp(1, 1000).min(steps - 1));
         if warmup >= steps {

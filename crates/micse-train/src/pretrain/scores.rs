@@ -1,4 +1,4 @@
-//! What a pre-training is judged by: the loss on held-out sentences, and STS scores without further training.
+//! The scores of a pre-training: the loss on held-out sentences, and STS scores without further training.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use super::manifest::Manifest;
 use crate::Result;
 use crate::masked_lm::MaskedBatch;
 
-/// Sets the masks of held-out sentences apart from those of training.
+/// Separates the masks of held-out sentences from the masks of training.
 const HELD_OUT_MASKS: u64 = 0x6865_6c64_6d61;
 
 /// Held-out sentences with masks that are the same at every evaluation.
@@ -36,7 +36,7 @@ impl HeldOut {
         Ok(Self(batches.collect::<Result<_>>()?))
     }
 
-    /// Mean loss and share of right predictions over all masked tokens.
+    /// Mean loss and share of correct predictions over all masked tokens.
     fn score(&self, encoder: &dyn Encoder, head: &MaskedLmHead) -> Result<(f64, f64)> {
         let (mut sum, mut right, mut count) = (0.0, 0, 0);
         for batch in &self.0 {
@@ -57,7 +57,7 @@ pub struct PretrainScores {
     pub step: usize,
     /// Mean cross-entropy of masked held-out tokens, in nats.
     pub held_out_loss: f64,
-    /// Share of them that is predicted right.
+    /// Share of these tokens that is predicted correctly.
     pub held_out_accuracy: f64,
     /// STS scores by pooling.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

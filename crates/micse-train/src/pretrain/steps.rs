@@ -19,7 +19,7 @@ use crate::masked_lm::{MaskedBatch, mask_vocabulary};
 use crate::networks::{NetworkKind, Networks};
 use crate::{Error, Result};
 
-/// What the coordinates of the seed's stream mean; a purpose never shares its draws with another.
+/// The coordinates of the seed's stream; a purpose never shares its draws with another.
 mod purpose {
     pub(super) const WEIGHTS: u64 = 1;
     pub(super) const HEAD: u64 = 2;

@@ -1,8 +1,8 @@
-//! The WordPiece vocabulary of a text, and the files that make it a tokenizer.
+//! The WordPiece vocabulary of a corpus, and the files that make it a tokenizer.
 //!
 //! The tokenizers library's trainer numbers continuing characters (`##a`) as it meets them in a hash map, and breaks
-//! ties by these numbers, so its vocabulary differs from run to run. Here it is given the whole alphabet in a fixed
-//! order, and the same text gives the same vocabulary.
+//! ties by these numbers, so its vocabulary differs from run to run. Here it gets the complete alphabet in a fixed
+//! order, and the same corpus produces the same vocabulary.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -22,10 +22,10 @@ use tokenizers::{
 
 /// The first ids.
 const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-/// Characters that get pieces of their own: of every this many of a text, the rarer ones are left out, and words with
-/// them are unknown. A vocabulary of 8,192 has better uses for a thousand places than scripts of other languages.
+/// Characters without their own pieces: the rarest, one in this many of a corpus. Words with them are unknown. A
+/// vocabulary of 8,192 has better uses for a thousand places than scripts of other languages.
 const LEFT_OUT: u64 = 20_000;
-/// Special tokens and characters may take one place in this many: a vocabulary is there for words.
+/// Special tokens and characters may take one place in this many: a vocabulary is for words.
 const CHARACTERS: usize = 4;
 
 /// The words of a sentence as an uncased BERT sees them: cleaned, lower-cased, accents stripped, punctuation apart.
@@ -81,7 +81,7 @@ fn alphabet(counts: &Counts) -> Vec<char> {
     kept
 }
 
-/// Trains a vocabulary of at most `size` tokens on a text: the tokens in the order of their ids.
+/// Trains a vocabulary of at most `size` tokens on a corpus: the tokens in the order of their ids.
 pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>, String> {
     let counts = characters(corpus)?;
     let alphabet = alphabet(&counts);
@@ -102,7 +102,7 @@ pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>, String>
         .show_progress(false)
         .limit_alphabet(alphabet.len())
         .initial_alphabet(alphabet.iter().copied().collect::<HashSet<char>>())
-        // Not special in the finished tokenizer; this is the trainer's way to number them first.
+        // Not special in the finished tokenizer; this makes the trainer number them first.
         .special_tokens(first.iter().map(|token| AddedToken::from(token.clone(), true)).collect())
         .build();
     trainer.feed(corpus.iter(), words).map_err(|e| e.to_string())?;

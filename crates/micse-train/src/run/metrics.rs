@@ -1,4 +1,4 @@
-//! `metrics.jsonl`: one JSON object a logged step.
+//! `metrics.jsonl`: one JSON object per logged step.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,7 +11,7 @@ use super::tensorboard::{EVENTS_FILE, Events};
 use crate::trainer::StepReport;
 use crate::{Error, Result};
 
-/// The file's name in a run's folder.
+/// The file's name in a run folder.
 const METRICS_FILE: &str = "metrics.jsonl";
 
 /// A `metrics.jsonl` that grows.
@@ -46,8 +46,8 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of a run's folder, see [`open_metrics`], with an event file beside them if `events` says so, or if an
-    /// earlier start left one: it is never behind.
+    /// The metrics of a run folder, see [`open_metrics`], with an event file if `events` is true or an earlier start
+    /// left one, so that it is never out of date.
     pub(super) fn open(folder: &Path, step: usize, events: bool) -> Result<Self> {
         let beside = folder.join(EVENTS_FILE);
         let file = MetricsFile::open(folder, step)?;
@@ -60,12 +60,12 @@ impl Metrics {
         Ok(Self { file, events, since: Instant::now(), sentences: 0 })
     }
 
-    /// Counts a step's sentences towards the rate.
+    /// Counts a step's sentences towards the speed.
     pub(super) fn count(&mut self, report: &StepReport) {
         self.sentences += report.sentences;
     }
 
-    /// Writes a line; its rate is that of the steps since the last one. `development` is the score of the development
+    /// Writes a line; its speed covers the steps since the last one. `development` is the score of the development
     /// pairs, times 100, at the steps that have one.
     pub(super) fn write(&mut self, report: &StepReport, development: Option<f64>) -> Result<()> {
         let seconds = self.since.elapsed().as_secs_f64();
@@ -89,13 +89,13 @@ impl Metrics {
 }
 
 /// Opens a `metrics.jsonl`, whose lines are JSON objects with a `step`, to add the steps after `step`. Lines of
-/// later steps, left by a start that was killed after its last checkpoint, go: those steps will be done again.
+/// later steps, left by a start that was killed after its last checkpoint, are removed: those steps run again.
 ///
 /// # Errors
 /// The file cannot be read or written.
 pub fn open_metrics(path: &Path, step: usize) -> Result<File> {
     let old = match std::fs::read(path) {
-        // What a power cut left of a line is no line.
+        // A power cut can leave a part of a line.
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(e) => return Err(Error::io(path)(e)),

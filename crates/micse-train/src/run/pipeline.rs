@@ -1,4 +1,4 @@
-//! What stands around the encoder in a run: the pipeline of the folder that it starts from, with the recipe's pooling.
+//! The pipeline around the encoder in a run: that of the base model folder, with the recipe's pooling.
 //! Development scores, final scores and the delivered model go through it.
 
 use micse_model::{AfterPooling, ModelFolder, Pipeline, TokenConvolution};
@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// The run's pipeline.
 ///
 /// # Errors
-/// The base is no model, or has a part that training would make wrong.
+/// The base is not a model, or has a part that training would invalidate.
 pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Pipeline> {
     let (recipe, base) = (&inputs.recipe, inputs.base);
     let pipeline = Pipeline::load(base, Some(recipe.pooling.test))?.padded_to(recipe.max_length);
@@ -21,7 +21,7 @@ pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Pipeline> {
     let passes = |step: &AfterPooling| matches!(step, AfterPooling::Dropout(_));
     if recipe.convolution.is_some() && !pipeline.after_pooling().iter().all(passes) {
         return invalid(format!(
-            "the recipe puts a convolution in the pooling's place, but {} has modules after its pooling, which take \
+            "the recipe replaces the pooling by a convolution, but {} has modules after its pooling, which need \
              pooled rows; train from a copy of the folder whose modules.json ends with the Pooling",
             base.root().display()
         ));
@@ -37,10 +37,10 @@ pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Pipeline> {
     Ok(pipeline)
 }
 
-/// Says why a model's encoder cannot be trained without making another part of the model wrong, if that is so.
+/// Rejects a model with a part that training its encoder would invalidate.
 ///
 /// # Errors
-/// The reason, and what to do.
+/// The part, and the fix.
 pub fn check_trainable(pipeline: &Pipeline, base: &ModelFolder) -> Result<()> {
     let refused = |reason: String| Err(Error::run(base.root(), reason));
     if let Some(stage) = pipeline.stage() {
@@ -61,13 +61,13 @@ pub fn check_trainable(pipeline: &Pipeline, base: &ModelFolder) -> Result<()> {
     Ok(())
 }
 
-/// What the delivered model keeps unchanged, if it keeps anything.
+/// A sentence on the parts that the saved model keeps unchanged, if there are any.
 pub(crate) fn kept_parts(pipeline: &Pipeline) -> Option<String> {
     let kept = pipeline.kept_parts();
     (!kept.is_empty()).then(|| format!("the model keeps {} as in its folder, untrained", kept.join(", ")))
 }
 
-/// Says what the delivered model keeps unchanged, and where the recipe changes how the folder pools.
+/// Reports which parts the saved model keeps unchanged, and a pooling that differs from the base's.
 pub(super) fn tell_of_kept_parts(inputs: &RunInputs<'_>, pipeline: &Pipeline, tell: &mut dyn FnMut(Event)) {
     if let Some(kept) = kept_parts(pipeline) {
         tell(Event::Notice(format!("{kept}; scores include them, the loss does not")));

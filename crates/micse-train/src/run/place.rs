@@ -10,7 +10,7 @@ use super::manifest::identity;
 use crate::checkpoint::set_aside_foreign;
 use crate::{Error, Result};
 
-/// Where a run works: its folder, held by this process, and its checkpoint, under its identity.
+/// A run folder that this process has locked, its checkpoint, and the run's identity.
 pub(crate) struct Place<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) lock: Lock,
@@ -49,7 +49,7 @@ pub(crate) fn remove_checkpoint(checkpoint: &Path) -> Result<()> {
     }
 }
 
-/// When a checkpoint is due: after so many steps, or so much time.
+/// The pace of checkpoints, in steps and in time.
 pub(crate) struct Pace {
     steps: usize,
     time: Duration,

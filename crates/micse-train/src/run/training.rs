@@ -1,4 +1,4 @@
-//! The steps of a run: metrics, development scores and checkpoints on the way.
+//! The steps of a run: metrics, development scores and checkpoints.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::{Error, Result};
 
 /// Steps between two checkpoints, if five minutes did not pass before.
 pub const CHECKPOINT_STEPS: usize = 500;
-/// Time after which a checkpoint is due whatever the steps.
+/// Time after which a checkpoint is due in any case.
 pub const CHECKPOINT_TIME: Duration = Duration::from_mins(5);
-/// Steps at the end that took longer than this get a checkpoint of their own.
+/// Steps at the end that took longer than this get their own checkpoint.
 const LAST_STRETCH: Duration = Duration::from_secs(30);
-/// Steps between two lines of metrics; those with a development score have one too.
+/// Steps between two lines of metrics; steps with a development score have one too.
 const LOG_STEPS: usize = 10;
 
 pub(super) fn train(
@@ -57,10 +57,10 @@ pub(super) fn train(
             tell(Event::Development { step: done, spearman });
         }
         let stopped = inputs.stop.requested();
-        // Scoring takes time too: a long stretch of steps is not left to it.
+        // Scoring takes time too: a long stretch of steps is saved first.
         let last = done == steps && pace.since() >= LAST_STRETCH;
         if stopped || last || (pace.is_due(done) && done < steps) {
-            // A checkpoint never stands for lines of metrics that a power cut could take.
+            // A checkpoint never covers lines of metrics that a power cut could take.
             metrics.sync()?;
             place.lock.check()?;
             let facts = clock.facts(&selection.facts());

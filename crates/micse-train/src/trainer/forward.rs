@@ -17,7 +17,7 @@ use crate::networks::NetworkKind;
 use crate::recipe::{HeadRows, Momentum, MomentumUpdate, PerturbationBy, SecondKind};
 
 impl Trainer {
-    /// The forward half of a step. The momentum tower's embeddings have joined the queue when it returns.
+    /// The forward half of a step. It appends the momentum encoder's embeddings to the queue.
     ///
     /// # Errors
     /// As [`Self::step`].
@@ -61,7 +61,7 @@ impl Trainer {
 
         let (rows, tokens) = self.rows(&views, &prepared, false)?;
         if measure {
-            // Rows of a pair batch are mostly those of different sentences, which have no alignment.
+            // Rows of a pair batch mostly belong to different sentences, which have no alignment.
             let pairs = prepared.inputs.iter().any(|input| input.positive.is_some());
             report.measure(&rows[0], rows.get(1).filter(|_| !pairs))?;
         }
@@ -119,8 +119,8 @@ impl Trainer {
         Ok(report)
     }
 
-    /// Whether the gradient by a pass's embeddings is wanted for itself, or belongs to another network than what lies
-    /// behind it does.
+    /// Whether the gradient by a pass's embeddings is needed itself, or belongs to another network than the layers after
+    /// the embeddings.
     fn is_cut(&self, number: usize, pass: &PassSpec) -> bool {
         let kept = |pass: &PassSpec| {
             let view = &self.recipe.views[pass.view];
@@ -151,7 +151,7 @@ impl Trainer {
         Towers { embeds: if shared { online } else { encodes }, encodes }
     }
 
-    /// The momentum tower's rows of view 1's tokens, where it has a queue to fill and no view of its own.
+    /// The momentum encoder's rows of view 1's tokens, if it has a queue to fill and no view.
     fn queue_rows(&self, prepared: &Prepared) -> Result<Option<Tensor>> {
         let encoder = self.networks.encoder_of(NetworkKind::Momentum);
         let (Some(momentum), Some(encoder)) = (&self.momentum, encoder) else { return Ok(None) };
@@ -166,8 +166,8 @@ impl Trainer {
         momentum.head_rows(&self.networks, &rows, noise, false).map(Some)
     }
 
-    /// The rows of every pass behind the heads, and the first pass's tokens behind the convolution. `attached`: a momentum
-    /// view's rows are in its graph, whatever the recipe says of its gradient.
+    /// The rows of every pass after the heads, and the first pass's tokens after the convolution. `attached`: a momentum
+    /// view's rows are in its graph, even where the recipe stops its gradient.
     pub(super) fn rows(
         &self,
         views: &[View],
@@ -225,6 +225,6 @@ impl Trainer {
     }
 }
 
-/// Coordinates of head dropout beyond those of the passes.
+/// Coordinates of head dropout after the coordinates of passes.
 const QUEUE_PASS: u64 = 1 << 32;
 const PREDICTOR_PASS: u64 = 1 << 33;

@@ -1,9 +1,9 @@
 //! The trainer: one recipe, one encoder, one split, step by step.
 //!
-//! A step: the passes of every view; the momentum pass on view 1's tokens, where no view is the momentum tower's; the
-//! loss against the queue as it stood; the momentum tower's embeddings join the queue; backward, clip, optimizer; the
+//! A step: the passes of every view; the momentum pass on view 1's tokens, if no view uses the momentum encoder; the
+//! loss against the current queue; the momentum encoder's embeddings join the queue; backward, clip, optimizer; the
 //! momentum copy follows.
-//! Everything random is a function of (seed, step), so a resumed run repeats what it would have done.
+//! Everything random is a function of (seed, step), so a resumed run is bit-for-bit identical.
 
 mod checkpoint;
 mod chunks;
@@ -64,7 +64,7 @@ pub struct Trainer {
     passes: Vec<PassSpec>,
     /// The view of each thing that passes read.
     inputs: Vec<usize>,
-    /// What the momentum encoder keeps beside its parameters.
+    /// The momentum encoder's rule and queue.
     momentum: Option<MomentumState>,
     /// Where a term masks tokens.
     masks: Option<MaskVocabulary>,
@@ -78,7 +78,7 @@ pub struct Trainer {
     step: usize,
 }
 
-/// The forward half of a step: its loss, and what the backward half needs.
+/// The forward half of a step: its loss, and the input of the backward half.
 pub struct Forward {
     loss: Tensor,
     beside: Vec<BesideTerm>,
@@ -89,7 +89,7 @@ pub struct Forward {
 }
 
 impl Forward {
-    /// The step's figures so far; those of the backward half are not numbers yet.
+    /// The step's results so far; the results of the backward half are NaN.
     pub fn report(&self) -> &StepReport {
         &self.report
     }
@@ -166,24 +166,24 @@ impl Trainer {
         })
     }
 
-    /// Takes a trained masked-LM head in place of the new one, where the recipe has that objective.
+    /// Replaces the new masked-LM head by a trained one, where the recipe has that objective.
     #[must_use]
     pub fn with_masked_lm_head(mut self, head: MaskedLmHead) -> Self {
         self.networks.set_masked_lm_head(&self.recipe, NetworkKind::MaskedLmHead, head);
         self
     }
 
-    /// Takes the masked-LM head that fills tokens in, where the recipe detects replaced tokens.
+    /// Sets the masked-LM head that fills tokens in, where the recipe detects replaced tokens.
     #[must_use]
     pub fn with_generator_head(mut self, head: MaskedLmHead) -> Self {
         self.networks.set_masked_lm_head(&self.recipe, NetworkKind::GeneratorHead, head);
         self
     }
 
-    /// Takes the terms that the recipe names as custom.
+    /// Adds the terms that the recipe names as custom.
     ///
     /// # Errors
-    /// It names one that is not among them, or one that reads more passes than it makes.
+    /// The recipe names an unknown term, or lacks what a term needs.
     pub fn with_terms(self, terms: Terms) -> Result<Self> {
         terms.check(&self.recipe)?;
         let trainer = Self { terms, ..self };
@@ -195,8 +195,7 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// Encodes batches in chunks of so many sentences, each twice: memory is that of a chunk, gradients are
-    /// those of the whole batch but for rounding.
+    /// Encodes batches in chunks of `sentences` sentences, each twice: less memory, the same gradients up to rounding.
     ///
     /// # Errors
     /// As [`Recipe::check_chunks`].
@@ -225,7 +224,7 @@ impl Trainer {
         self.networks.encoder_mut()
     }
 
-    /// The second encoder, where the recipe has one.
+    /// The second encoder, if the recipe has one.
     pub fn second(&self) -> Option<&dyn Encoder> {
         self.networks.encoder_of(NetworkKind::Second)
     }
@@ -235,7 +234,7 @@ impl Trainer {
         &self.tokenizer
     }
 
-    /// The networks that learn, by name: `encoder`, and what else the recipe has.
+    /// The networks that learn, by name: `encoder` first, then the recipe's others.
     pub fn networks(&self) -> Vec<(&'static str, &dyn Trainable)> {
         self.networks.trained().map(|(kind, network)| (kind.name(), network)).collect()
     }
@@ -255,7 +254,7 @@ impl Trainer {
         self.networks.convolution_mut()
     }
 
-    /// The masked-LM head, where the recipe has that objective.
+    /// The masked-LM head, if the recipe has that objective.
     pub fn masked_lm_head(&self) -> Option<&MaskedLmHead> {
         self.networks.masked_lm_head(NetworkKind::MaskedLmHead)
     }
@@ -265,8 +264,8 @@ impl Trainer {
         self.order.batch(step)
     }
 
-    /// One step. `sentence` gives a sentence of the split by its number. With `measure` the report also
-    /// has alignment, uniformity and the mean cosine of the batch.
+    /// One step. `sentence` returns a sentence of the split by its number. With `measure` the report also contains
+    /// alignment, uniformity and the mean cosine of the batch.
     ///
     /// # Errors
     /// A loss that is NaN or infinite, named with its step and objective; sentences that do not fit.

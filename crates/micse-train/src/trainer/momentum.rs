@@ -1,4 +1,4 @@
-//! The momentum tower: a slow copy of the encoder, and the queue of its embeddings.
+//! The momentum encoder: a slow copy of the encoder, and the queue of its embeddings.
 
 use candle_core::{Device, Tensor};
 use micse_losses::{NegativeQueue, cosine_ramp, normalize_rows};
@@ -10,17 +10,17 @@ use crate::Result;
 use crate::networks::{NetworkKind, Networks};
 use crate::recipe::{Momentum, MomentumMode};
 
-/// The sentence number of rows that no sentence has: those that a queue starts with.
+/// The sentence number of rows that belong to no sentence: the rows that a queue starts with.
 const NO_SENTENCE: u32 = u32::MAX;
 
-/// What the momentum encoder keeps beside its parameters: its rule, and the queue of its embeddings.
+/// The momentum encoder's state apart from its parameters: its rule, and the queue of its embeddings.
 pub(crate) struct MomentumState {
     pub(crate) rule: Momentum,
     pub(crate) queue: NegativeQueue,
 }
 
 impl MomentumState {
-    /// The queue starts with what the run's stream draws, where the recipe asks for that.
+    /// The queue starts with rows drawn from the run's stream, if the recipe requests that.
     pub(super) fn new(rule: Momentum, networks: &Networks, stream: Stream, device: &Device) -> Result<Self> {
         let hidden = networks.encoder().config().hidden_size;
         let columns = networks.head(NetworkKind::Head).map_or(hidden, Head::columns);

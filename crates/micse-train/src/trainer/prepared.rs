@@ -1,4 +1,4 @@
-//! What a step's passes need to know before they start.
+//! Everything that a step's passes need before they start.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use super::views::{self, Input, PassSpec};
 use super::{Trainer, purpose};
 use crate::Result;
 
-/// The leaves that a pass has to give, and the batch in chunks, for every pass.
+/// The leaves that each pass must return, and its batch in chunks.
 pub(super) struct Prepared {
     pub(super) inputs: Vec<Input>,
     pub(super) chunks: Vec<Rc<Chunks>>,
@@ -56,7 +56,7 @@ impl Trainer {
                     Rc::default()
                 },
             };
-            // Passes that read the same and give the same share their chunks.
+            // Passes with the same input and the same leaves share their chunks.
             let same = |other: &PassSpec| {
                 Rc::ptr_eq(&inputs[other.input].batch, &inputs[pass.input].batch)
                     && inputs[other.input].mask.is_none()

@@ -1,4 +1,4 @@
-//! What terms see of a step.
+//! The parts of a step that terms see.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use crate::Result;
 use crate::networks::{NetworkKind, Networks};
 use crate::term::{Term, TermResult};
 
-/// What is known of a step before its passes run.
+/// A step before its passes run, as terms see it.
 #[derive(Clone, Copy)]
 pub struct StepStart<'a> {
     pub(super) trainer: &'a Trainer,
@@ -61,7 +61,7 @@ impl<'a> StepStart<'a> {
 
     /// The mask token and the words of the tokenizer, for terms that need masks.
     pub(crate) fn mask_vocabulary(&self) -> TermResult<&'a MaskVocabulary> {
-        Ok(self.trainer.masks.as_ref().ok_or("the term does not say that it needs masks")?)
+        Ok(self.trainer.masks.as_ref().ok_or("the term's needs do not list masks")?)
     }
 
     /// The stream of one purpose at this step.
@@ -79,14 +79,14 @@ impl<'a> StepStart<'a> {
         self.dropout(Encodes::Online.coordinate(), self.trainer.passes.len(), rate)
     }
 
-    /// What the first pass and its partner read, with their dropout.
+    /// The inputs of the first pass and its partner, with their dropout.
     pub(crate) fn pair(&self) -> Option<[(&'a Input, Dropout); 2]> {
         let view = |pass: usize| (&self.inputs[self.trainer.passes[pass].input], self.dropout[pass]);
         views::partner(&self.trainer.passes).map(|partner| [view(0), view(partner)])
     }
 }
 
-/// What a term sees of a step once its passes have run.
+/// A step after its passes have run, as a term sees it.
 pub struct StepView<'a> {
     pub(super) start: StepStart<'a>,
     pub(super) prepared: &'a Prepared,
@@ -102,7 +102,7 @@ pub struct StepView<'a> {
 }
 
 impl<'a> StepView<'a> {
-    /// What was known before the passes ran.
+    /// The step before the passes ran.
     pub fn start(&self) -> &StepStart<'a> {
         &self.start
     }
@@ -112,7 +112,7 @@ impl<'a> StepView<'a> {
         self.rows
     }
 
-    /// The values that the recipe gives a custom term, next to its weight.
+    /// A custom term's values in the recipe, next to its weight.
     pub fn values(&self) -> &'a toml::Table {
         self.values
     }
@@ -126,7 +126,7 @@ impl<'a> StepView<'a> {
         Ok(self.views[pass].rows.as_ref().ok_or_else(missing)?)
     }
 
-    /// Token states `[rows, D]` of a pass, of each layer that the term asked for by [`Term::states`].
+    /// Token states `[rows, D]` of a pass, of each layer that the term requests by [`Term::states`].
     ///
     /// # Errors
     /// The pass has none of them.
@@ -147,7 +147,7 @@ impl<'a> StepView<'a> {
         (0..batch.sentences()).map(|b| batch.rows_of(b)).collect()
     }
 
-    /// Which sentences of a pass are those of view 1, where it has pairs.
+    /// Which sentences of a pass are the same as in view 1, where it has pairs.
     pub fn positive(&self, pass: usize) -> Option<&'a [bool]> {
         self.input(pass).positive.as_ref().map(|positive: &Rc<Vec<bool>>| positive.as_slice())
     }

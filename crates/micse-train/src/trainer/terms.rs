@@ -11,7 +11,7 @@ use crate::objectives::Objective;
 use crate::term::{Beside, Term, TermError};
 use crate::{Error, Result};
 
-/// A term beside the objectives' graph at a step.
+/// The value of a term outside the objectives' graph at a step.
 pub(super) struct BesideTerm {
     name: &'static str,
     weight: f64,
@@ -65,7 +65,7 @@ impl Trainer {
         Ok(total)
     }
 
-    /// The values of all terms beside the objectives' graph.
+    /// The values of all terms outside the objectives' graph.
     pub(super) fn beside(&self, prepared: &Prepared) -> Result<Vec<BesideTerm>> {
         let mut all = Vec::new();
         for term in self.terms() {

@@ -1,4 +1,4 @@
-//! Mixes that cannot work are refused before anything runs, with a sentence that says why.
+//! Invalid combinations fail before anything runs, with an explanation.
 
 mod numbers;
 mod views;
@@ -10,10 +10,10 @@ use crate::term::Term;
 pub(crate) use numbers::check_rate;
 
 impl Recipe {
-    /// Says what makes this recipe impossible, if anything does.
+    /// Rejects an invalid recipe.
     ///
     /// # Errors
-    /// A sentence that names the keys and what to do.
+    /// A sentence that names the keys and the fix.
     pub(super) fn check(&self) -> Result<(), String> {
         self.check_numbers()?;
         // The name becomes a folder's.
@@ -25,7 +25,8 @@ impl Recipe {
             return if self.objectives.is_empty() {
                 Ok(())
             } else {
-                Err("steps is 0, but there are objectives to train by: give steps, or leave the objectives out".into())
+                Err("steps is 0, but there are objectives to train by: set steps, or remove the objectives"
+                    .into())
             };
         }
         if self.objectives.is_empty() {
@@ -41,7 +42,7 @@ impl Recipe {
         self.check_groups()
     }
 
-    /// What a term needs of the recipe, and its own checks.
+    /// Checks a term's needs, then its own rules.
     fn check_objective(&self, term: &dyn Term) -> Result<(), String> {
         let (name, needs) = (term.name(), term.needs());
         let passes = self.passes();
@@ -71,20 +72,20 @@ impl Recipe {
         }
         let pairs = self.views.iter().any(|v| v.pairs.is_some());
         if needs.pairs && !pairs {
-            return Err(format!("{name} tells pairs apart: give a view pairs = {{ negatives = 7 }}"));
+            return Err(format!("{name} distinguishes pairs: set a view's pairs = {{ negatives = 7 }}"));
         }
         if needs.convolution && self.convolution.is_none() {
             return Err(format!(
-                "{name} reads tokens behind convolutions: give [convolution] widths and channels"
+                "{name} reads tokens after convolutions: set widths and channels of [convolution]"
             ));
         }
         if needs.head && self.head.layers().is_empty() {
-            return Err(format!("{name} works on the rows of a head: give head its layers"));
+            return Err(format!("{name} needs the rows of a head: set the layers of head"));
         }
         if needs.same_sentences && pairs {
             return Err(format!(
-                "{name} takes the views of a batch for views of the same sentences, but pairs makes most of them \
-                 different; use contrastive-tension"
+                "{name} needs views of the same sentences, but pairs makes most of them different; use \
+                 contrastive-tension"
             ));
         }
         term.check(self).map_err(|e| e.to_string())
@@ -166,12 +167,12 @@ impl Recipe {
         if self.convolution.is_some() {
             if let Some(objective) = self.objectives.iter().find(other) {
                 return Err(format!(
-                    "{} does not read what convolutions give; [convolution] stands with jensen-shannon",
+                    "{} does not read the output of convolutions; use [convolution] with jensen-shannon",
                     objective.name()
                 ));
             }
             if self.passes() != 1 || !self.head.layers().is_empty() {
-                return Err("[convolution] takes one view, and no head behind it".into());
+                return Err("[convolution] needs one view, and no head after it".into());
             }
         }
         if self.head_rows == HeadRows::AllViews && self.views.iter().any(|v| v.tower != Tower::Online) {
@@ -212,7 +213,7 @@ impl Recipe {
 mod tests {
     use crate::Recipe;
 
-    /// (recipe, settings, what the refusal says).
+    /// (recipe, settings, a part of the error).
     const IMPOSSIBLE: [(&str, &[&str], &str); 31] = [
         ("simcse", &["objectives=[]"], "no objectives"),
         ("simcse", &["views=[{ dropout = 0.1 }]"], "1 view(s), but infonce reads 2"),
@@ -245,7 +246,7 @@ mod tests {
         ("ct", &["views=[{ dropout = 0.0 }, { dropout = 0.0, tower = \"second\" }]"], "pairs"),
         ("sg-opt", &["second.kind=trained"], "kind = \"frozen\""),
         ("is-bert", &["convolution={ widths = [2], channels = 4 }"], "odd"),
-        ("is-bert", &["head=tanh-mlp"], "no head behind it"),
+        ("is-bert", &["head=tanh-mlp"], "no head after it"),
         ("simcse", &["convolution={ widths = [1], channels = 4 }"], "jensen-shannon"),
         ("mocose", &["head_rows=all-views"], "all-views"),
         ("micse", &["momentum.stop_gradient=false"], "online_embeddings = true"),
@@ -289,7 +290,7 @@ mod tests {
     ];
 
     #[test]
-    fn mixes_that_cannot_work_are_refused_with_the_reason() {
+    fn invalid_combinations_fail_with_an_explanation() {
         for (name, settings, reason) in IMPOSSIBLE {
             let settings: Vec<String> = settings.iter().map(|&s| s.to_owned()).collect();
             let error = Recipe::load(name, &settings).expect_err(&format!("{name} {settings:?}")).to_string();

@@ -1,4 +1,4 @@
-//! Values that are out of their range.
+//! Values outside their ranges.
 
 use crate::recipe::{PerturbationBy, Post, Recipe, Schedule};
 
@@ -92,7 +92,8 @@ impl Recipe {
         }
         if o.milestones.is_empty() == (o.schedule == Schedule::Milestones) {
             return Err(
-                "optimizer.milestones and schedule = \"milestones\" go together: give both or none".into()
+                "optimizer.milestones and schedule = \"milestones\" require each other: set both or none"
+                    .into(),
             );
         }
         if o.milestones.windows(2).any(|pair| pair[0].0 >= pair[1].0) {

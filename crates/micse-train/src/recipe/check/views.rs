@@ -1,4 +1,4 @@
-//! Views that cannot go together.
+//! Views that cannot be combined.
 
 use micse_model::Pooling;
 
