@@ -144,7 +144,7 @@ fn what_cannot_be_done_is_refused() {
     refused(&["--mask-rate", "1.5"], &["mask_rate is 1.5"]);
     refused(&["--warmup", "60"], &["warmup_steps is 60", "60 steps"]);
     refused(&["--heads", "5"], &["hidden_size 32 does not divide"]);
-    refused(&["--model", "missing"], &["--model", "missing", "no such folder"]);
+    refused(&["--model", "no/such/model"], &["--model", "no/such/model", "no such folder"]);
     refused(&["--license", "one", "--license", "too many"], &["2 --license for 1 --corpus"]);
     let none = run(env!("CARGO_BIN_EXE_xtask"), None, &["pretrain", "--steps", "1"]);
     none.refused(&["--corpus FILE", "MICSE_DATA", "--corpus demo"]);
