@@ -19,18 +19,18 @@ fn set_up(folder: &Path) {
 fn pretrain(folder: &Path, out: &str, extra: &[&str]) -> Ended {
     let sizes = [("--vocab-size", "600"), ("--layers", "2"), ("--hidden", "32"), ("--positions", "32")];
     let training = [
-        ("--licence", "generated"),
+        ("--license", "generated"),
         ("--steps", "60"),
         ("--eval-every", "30"),
         ("--lr", "3e-3"),
         ("--max-length", "24"),
         ("--batch-tokens", "400"),
     ];
-    let sizes = sizes.iter().filter(|_| !extra.contains(&"--from"));
+    let sizes = sizes.iter().filter(|_| !extra.contains(&"--model"));
     let usual = training.iter().chain(sizes).filter(|(option, _)| !extra.contains(option));
     let mut arguments: Vec<OsString> = vec!["pretrain".into()];
     arguments.extend(usual.flat_map(|(option, value)| [option.into(), value.into()]));
-    for (option, name) in [("--text", "text.txt"), ("--sts", "sts"), ("--out", out)] {
+    for (option, name) in [("--corpus", "text.txt"), ("--sts", "sts"), ("--out", out)] {
         arguments.extend([option.into(), folder.join(name).into_os_string()]);
     }
     arguments.extend(extra.iter().map(Into::into));
@@ -63,7 +63,8 @@ fn a_stopped_training_ends_as_an_undisturbed_one() {
     let (checkpoint, kept) = (parts.join("checkpoint/state.safetensors"), parts.join("kept"));
     for last in ["7", "41"] {
         let stopped = pretrain(folder.path(), "parts", &["--threads", "2", "--stop-after", last]);
-        assert!(stopped.success && stopped.stderr.contains(&format!("stopped after step {last}")));
+        assert_eq!(stopped.status, Some(75), "{}", stopped.stderr);
+        assert!(stopped.stderr.contains(&format!("stopped after step {last}")), "{}", stopped.stderr);
         if last == "7" {
             std::fs::copy(&checkpoint, &kept).expect("a copy");
         }
@@ -118,7 +119,7 @@ fn the_model_folder_loads_and_training_goes_on_from_it() {
     // Continue from the model almost without training: the scores equal the final ones except for half precision.
     let from = path.to_str().expect("a path");
     let little =
-        ["--from", from, "--steps", "3", "--eval-every", "1", "--lr", "1e-8", "--masking", "whole-word"];
+        ["--model", from, "--steps", "3", "--eval-every", "1", "--lr", "1e-8", "--masking", "whole-word"];
     pretrain(folder.path(), "second", &little).output();
     let averages = |name: &str| -> Vec<f64> {
         let lines = lines(&folder.path().join(name));
@@ -140,11 +141,11 @@ fn what_cannot_be_done_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     set_up(folder.path());
     let refused = |extra: &[&str], reasons: &[&str]| pretrain(folder.path(), "out", extra).refused(reasons);
-    refused(&["--mask-rate", "1.5"], &["--mask-rate 1.5"]);
-    refused(&["--warmup", "60"], &["--warmup 60", "60 steps"]);
+    refused(&["--mask-rate", "1.5"], &["mask_rate is 1.5"]);
+    refused(&["--warmup", "60"], &["warmup_steps is 60", "60 steps"]);
     refused(&["--heads", "5"], &["hidden_size 32 is not divisible"]);
-    refused(&["--from", "missing"], &["config.json"]);
-    refused(&["--licence", "one", "--licence", "too many"], &["2 --licence for 1 --text"]);
+    refused(&["--model", "no/such/model"], &["--model", "no/such/model", "no such folder"]);
+    refused(&["--license", "one", "--license", "too many"], &["2 --license for 1 --corpus"]);
     let none = run(env!("CARGO_BIN_EXE_xtask"), None, &["pretrain", "--steps", "1"]);
-    none.refused(&["--text FILE", "MICSE_DATA", "--text demo"]);
+    none.refused(&["--corpus FILE", "MICSE_DATA", "--corpus demo"]);
 }

@@ -6,7 +6,7 @@ use std::error::Error;
 use candle_core::{Device, Tensor, Var};
 use micse_random::Stream;
 use micse_tests::{root, setting::setting};
-use micse_train::{Recipe, RunInputs, Term, Terms};
+use micse_train::{Recipe, RunInputs, StepView, Term, TermResult, Terms};
 
 /// Mean over columns of max(0, target - s_d), s_d the standard deviation of column d of `[B, D]`.
 fn variance(z: &Tensor, target: f64) -> candle_core::Result<Tensor> {
@@ -22,8 +22,9 @@ impl Term for Variance {
         "variance"
     }
 
-    fn loss(&self, rows: &[Tensor], values: &toml::Table) -> Result<Tensor, Box<dyn Error + Send + Sync>> {
-        let target = values.get("target").and_then(toml::Value::as_float).ok_or("give values.target")?;
+    fn loss(&self, step: &StepView<'_>) -> TermResult<Tensor> {
+        let target = step.values().get("target").and_then(toml::Value::as_float);
+        let (target, rows) = (target.ok_or("give values.target")?, step.rows());
         Ok((variance(&rows[0], target)? + variance(&rows[1], target)?)?)
     }
 }

@@ -6,7 +6,6 @@ mod dependencies;
 mod floors;
 mod golden;
 mod methods;
-mod pretrain;
 mod units;
 
 use std::process::ExitCode;
@@ -29,7 +28,6 @@ struct Cli {
 enum Command {
     #[command(flatten)]
     Micse(micse::cli::Command),
-    Pretrain(Box<pretrain::Pretrain>),
     Bench(Box<bench::Bench>),
     Golden(golden::Golden),
     Methods(methods::Methods),
@@ -46,7 +44,6 @@ impl Command {
         let done = match self {
             Self::Micse(command) => return command.run(json),
             Self::Golden(golden) => return golden.run(json),
-            Self::Pretrain(pretrain) => pretrain.run(),
             Self::Bench(bench) => bench.run(json),
             Self::Methods(methods) => methods.run(),
             Self::Dependencies(dependencies) => dependencies.run(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use micse_model::{BertConfig, HeadLayer, ModelFolder};
-use micse_train::Recipe;
-use micse_train::recipe::{SecondKind, Tower};
+use micse_train::recipe::Tower;
+use micse_train::{Network, NetworkKind, Recipe, Role};
 
 use crate::cell::{CellSpec, TextSpec, Work};
 
@@ -55,37 +55,32 @@ pub(crate) fn parameters(config: &BertConfig) -> u64 {
     rows * d + 2 * d + config.num_hidden_layers as u64 * layer + d * d + d
 }
 
-/// Bytes of a run's checkpoint: values and two moments of all trained parameters, copies, and the best values so far.
+/// Bytes of a run's checkpoint: values and two moments of each network that learns, copies, and the best values so far.
 pub(crate) fn checkpoint(recipe: &Recipe, config: &BertConfig) -> u64 {
     let own = 4 * parameters(config);
-    let copies = u64::from(recipe.momentum.is_some());
-    let second = match recipe.second.as_ref().map(|second| second.kind) {
-        Some(SecondKind::Trained) => 3,
-        Some(SecondKind::Frozen) => 1,
-        None => 0,
-    };
-    let detector = if recipe.replaced_tokens().is_some() { 3 } else { 0 };
-    own * (3 + 1 + copies + second + detector) + 12 * head(&recipe.head.layers(), config)
+    let encoders = recipe.networks().into_iter().filter(|network| network.kind.is_encoder());
+    let tensors = encoders.map(|network| match network.role {
+        Role::Trained => 3,
+        Role::Follows => 1,
+        _ => 0,
+    });
+    own * (1 + tensors.sum::<u64>()) + 12 * head(&recipe.head.layers(), config)
 }
 
 fn networks(recipe: &Recipe, config: &BertConfig) -> u64 {
     // Value, gradient and two moments, plus the values rounded to bfloat16.
     const TRAINED: u64 = 4 * 4 + 4;
     let own = parameters(config);
-    let mut bytes = own * TRAINED;
-    if let Some(momentum) = &recipe.momentum {
-        // A target network without stop_gradient collects its own gradient.
-        bytes += own * if momentum.stop_gradient { 6 } else { 10 };
-    }
-    bytes += match recipe.second.as_ref().map(|second| second.kind) {
-        Some(SecondKind::Frozen) => own * 6,
-        Some(SecondKind::Trained) => own * TRAINED,
-        None => 0,
+    let open = recipe.momentum.is_some_and(|momentum| !momentum.stop_gradient);
+    let networks = recipe.networks();
+    let encoder = |network: &Network| match network.role {
+        Role::Trained => TRAINED,
+        // A momentum encoder that the gradient passes through collects its own gradient.
+        Role::Follows if open => 10,
+        _ => 6,
     };
-    if recipe.replaced_tokens().is_some() {
-        bytes += own * (TRAINED + 6);
-    }
-    if recipe.uses_masked_lm_head() {
+    let mut bytes: u64 = networks.iter().filter(|n| n.kind.is_encoder()).map(|n| own * encoder(n)).sum();
+    if networks.iter().any(|n| matches!(n.kind, NetworkKind::MaskedLmHead | NetworkKind::GeneratorHead)) {
         bytes += (config.vocab_size * config.hidden_size) as u64 * 8;
     }
     // While the gradients of a head's views are summed, two copies are in memory.

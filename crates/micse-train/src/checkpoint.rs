@@ -1,5 +1,5 @@
-//! Checkpoints: everything that a run needs to go on bit for bit, in one safetensors file, because a file is
-//! replaced whole. A checkpoint names the run that wrote it, and no other run goes on from it.
+//! Checkpoints: everything that a run needs to resume bit for bit, in one safetensors file, because a file is replaced
+//! as a unit. A checkpoint names the run that wrote it, and no other run resumes from it.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -17,19 +17,19 @@ use crate::{Error, Result};
 const FACTS: &str = "facts";
 /// The key of the identity of the run that wrote the file.
 const RUN: &str = "run";
-/// The longest header that is read: far beyond any network's.
+/// The longest header that is read: far longer than any network needs.
 const LONGEST_HEADER: u64 = 1 << 27;
 
-/// Moves a checkpoint that another run wrote out of the way, into a file beside its folder, and returns that file. A folder that
-/// was removed and made again can hold one, where a process of the former run was still at work.
+/// Moves a checkpoint that another run wrote into a file next to its folder, and returns that file. A folder that was
+/// removed and made again can contain one if a process of the earlier run was still running.
 ///
 /// # Errors
-/// The file is not a whole checkpoint, or cannot be moved.
+/// The file is not a complete checkpoint, or cannot be moved.
 pub fn set_aside_foreign(path: &Path, run: &str) -> Result<Option<PathBuf>> {
     if !path.is_file() || written_by(path)?.as_deref() == Some(run) {
         return Ok(None);
     }
-    // Not in the checkpoint's own folder, which goes when the run is finished.
+    // Not in the checkpoint's own folder, which is removed when the run is finished.
     let folder = path.parent().and_then(Path::parent).unwrap_or(Path::new("."));
     let aside = |number: usize| folder.join(format!("checkpoint-of-another-run-{number}.safetensors"));
     let mut number = 1;
@@ -41,23 +41,23 @@ pub fn set_aside_foreign(path: &Path, run: &str) -> Result<Option<PathBuf>> {
     Ok(Some(aside))
 }
 
-/// The identity of the run that wrote a checkpoint; none if it names none. Reads the header alone.
+/// The identity of the run that wrote a checkpoint; `None` if it names none. Reads only the header.
 fn written_by(path: &Path) -> Result<Option<String>> {
     let mut file = std::fs::File::open(path).map_err(Error::io(path))?;
     let mut length = [0; 8];
     let mut header = Vec::new();
-    file.read_exact(&mut length).map_err(|e| damaged(path, &format!("no whole checkpoint: {e}")))?;
+    file.read_exact(&mut length).map_err(|e| damaged(path, &format!("not a complete checkpoint: {e}")))?;
     let length = u64::from_le_bytes(length);
     if length > LONGEST_HEADER {
-        return Err(damaged(path, "no whole checkpoint: its header has no end"));
+        return Err(damaged(path, "not a complete checkpoint: its header has no end"));
     }
     file.take(length).read_to_end(&mut header).map_err(Error::io(path))?;
-    let header: serde_json::Value =
-        serde_json::from_slice(&header).map_err(|e| damaged(path, &format!("no whole checkpoint: {e}")))?;
+    let header: serde_json::Value = serde_json::from_slice(&header)
+        .map_err(|e| damaged(path, &format!("not a complete checkpoint: {e}")))?;
     Ok(header["__metadata__"][RUN].as_str().map(str::to_owned))
 }
 
-/// A checkpoint that is being put together.
+/// A checkpoint under construction.
 #[derive(Default)]
 pub struct CheckpointWriter {
     tensors: Vec<(String, Tensor)>,
@@ -78,7 +78,7 @@ impl CheckpointWriter {
     /// `first.PREFIX.NAME` and `second.PREFIX.NAME`.
     ///
     /// # Errors
-    /// The engine cannot give them.
+    /// The engine cannot return them.
     pub fn part(&mut self, prefix: &str, part: &dyn Trainable) -> Result<()> {
         self.values(prefix, part)?;
         for (info, (first, second)) in part.parameters().into_iter().zip(part.moments()?) {
@@ -91,7 +91,7 @@ impl CheckpointWriter {
     /// Adds the parameters of a part that no optimizer moves.
     ///
     /// # Errors
-    /// The engine cannot give them.
+    /// The engine cannot return them.
     pub fn values(&mut self, prefix: &str, part: &dyn Trainable) -> Result<()> {
         for (info, value) in part.parameters().into_iter().zip(part.values()?) {
             self.tensor(format!("{prefix}.{}", info.name), value);
@@ -129,15 +129,15 @@ impl Checkpoint {
     /// Reads a file that [`CheckpointWriter::write`] wrote.
     ///
     /// # Errors
-    /// It is not there, or not whole.
+    /// It does not exist, or is not complete.
     pub fn read(path: &Path, device: &Device) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes)
-            .map_err(|e| damaged(path, &format!("no whole checkpoint: {e}")))?;
+            .map_err(|e| damaged(path, &format!("not a complete checkpoint: {e}")))?;
         let facts = metadata.metadata().as_ref().and_then(|m| m.get(FACTS).cloned());
-        let facts = facts.ok_or_else(|| damaged(path, "no checkpoint: it has no facts"))?;
+        let facts = facts.ok_or_else(|| damaged(path, "not a checkpoint: it has no facts"))?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, device)
-            .map_err(|e| damaged(path, &format!("no whole checkpoint: {e}")))?;
+            .map_err(|e| damaged(path, &format!("not a complete checkpoint: {e}")))?;
         Ok(Self { path: path.into(), tensors, facts })
     }
 
@@ -149,7 +149,7 @@ impl Checkpoint {
         serde_json::from_str(&self.facts).map_err(|e| damaged(&self.path, &e.to_string()))
     }
 
-    /// A tensor, if it is there.
+    /// A tensor, if the file contains it.
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         self.tensors.get(name)
     }
@@ -162,8 +162,8 @@ impl Checkpoint {
         found
     }
 
-    /// Puts back what [`CheckpointWriter::part`] added after at least one optimizer step (a part that no gradient ever
-    /// reached has no moments), or, with `moments` false, what [`CheckpointWriter::values`] did.
+    /// Restores what [`CheckpointWriter::part`] added after at least one optimizer step (a part that no gradient ever
+    /// reached has no moments), or, with `moments` false, what [`CheckpointWriter::values`] added.
     ///
     /// # Errors
     /// A tensor is missing or has another shape.
@@ -188,7 +188,7 @@ impl Checkpoint {
 }
 
 fn damaged(path: &Path, reason: &str) -> Error {
-    Error::run(path, format!("{reason}; delete the file to start this run from its beginning"))
+    Error::run(path, format!("{reason}; delete the file to restart this run from its beginning"))
 }
 
 #[cfg(test)]

@@ -2,24 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-/// What can go wrong with recipes, training and run folders.
+/// Errors of recipes, training and run folders.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A recipe that cannot be read, has unknown keys, or cannot work.
+    /// A recipe that cannot be read, has unknown keys, or is an invalid combination.
     #[error("recipe {name}: {reason}")]
     Recipe {
         /// The recipe's name or file.
         name: String,
-        /// What does not fit, and what to do.
+        /// The problem, and the fix.
         reason: String,
     },
-    /// Training cannot go on.
+    /// Training failed.
     #[error("step {step}: {reason}")]
     Training {
         /// The step, from 1.
         step: usize,
-        /// What happened, and what to do.
+        /// The problem, and the fix.
         reason: String,
     },
     /// A run folder that cannot be used.
@@ -27,11 +27,11 @@ pub enum Error {
     Run {
         /// The folder or file.
         path: PathBuf,
-        /// What does not fit, and what to do.
+        /// The problem, and the fix.
         reason: String,
     },
-    /// The run was asked to stop, and can go on.
-    #[error("stopped after step {step} as asked; its checkpoint is whole, the same command goes on")]
+    /// The run stopped on request, and can be resumed.
+    #[error("stopped after step {step}; checkpoint saved. Rerun the same command to resume")]
     Stopped {
         /// Finished steps.
         step: usize,
@@ -44,7 +44,7 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A file that cannot be written, or a folder that another process holds.
+    /// A file that cannot be written, or a folder that another process has locked.
     #[error(transparent)]
     Files(#[from] micse_files::Error),
     /// An encoder, tokenizer or model folder.

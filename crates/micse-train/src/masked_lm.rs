@@ -11,7 +11,7 @@ use micse_random::Stream;
 
 use crate::{Error, Result};
 
-/// What masking has to know of a tokenizer's vocabulary.
+/// The part of a tokenizer's vocabulary that masking needs.
 ///
 /// # Errors
 /// The vocabulary has neither `[MASK]` nor `<mask>`.
@@ -31,9 +31,9 @@ pub fn mask_vocabulary(tokenizer: &Tokenizer) -> Result<MaskVocabulary> {
 pub struct MaskedBatch {
     /// The masked copies.
     pub batch: Batch,
-    /// Rows of the batch whose tokens are to be predicted.
+    /// Rows of the batch whose tokens are predicted.
     pub rows: Vec<u32>,
-    /// The tokens that stood there.
+    /// The original tokens of these rows.
     pub targets: Vec<u32>,
 }
 
@@ -67,7 +67,7 @@ impl MaskedBatch {
     /// ordinary token in the batch). After its backward pass [`add_table_gradient`] is due.
     ///
     /// # Errors
-    /// The batch does not fit the encoder, or the head is another encoder's.
+    /// The batch does not fit the encoder, or the head belongs to another encoder.
     pub fn loss(
         &self,
         encoder: &dyn Encoder,
@@ -80,7 +80,7 @@ impl MaskedBatch {
         Ok(Some(masked_lm_loss(&states, &table, head.bias(), &self.targets, products(precision))?))
     }
 
-    /// The mean loss in evaluation mode, in f32, and the number of right predictions; `None` as in [`Self::loss`].
+    /// The mean loss in evaluation mode, in f32, and the number of correct predictions; `None` as in [`Self::loss`].
     ///
     /// # Errors
     /// As [`Self::loss`].
@@ -98,7 +98,8 @@ impl MaskedBatch {
         }
         let taps = Taps { tokens: self.rows.clone(), ..Taps::default() };
         let leaves = encoder.forward(&self.batch, &Pass { mode, gradients, taps })?;
-        let missing = || Error::Model(micse_model::Error::Input("the encoder gave no token states".into()));
+        let missing =
+            || Error::Model(micse_model::Error::Input("the encoder returned no token states".into()));
         leaves.tokens.ok_or_else(missing).map(Some)
     }
 }
@@ -108,11 +109,11 @@ fn products(precision: Precision) -> Products {
     if precision == Precision::Bf16 { Products::Bf16 } else { Products::Full }
 }
 
-/// Adds the output layer's share to the gradient of the encoder's word table, after the encoder has collected its
-/// own: the table is used twice.
+/// Adds the output layer's share to the gradient of the encoder's word table, after the encoder has collected its own
+/// gradients: the table is used twice.
 ///
 /// # Errors
-/// `gradients` are not those of this loss.
+/// `gradients` do not belong to this loss.
 pub fn add_table_gradient(encoder: &mut dyn Encoder, masked: &MaskedLm, gradients: &GradStore) -> Result<()> {
     let missing = || micse_model::Error::Input("the word table got no gradient".into());
     let gradient = masked.table_gradient(gradients).ok_or_else(missing)?;

@@ -1,35 +1,155 @@
-//! Terms that a caller brings: objectives that this library does not know.
+//! Terms: the one door by which objectives come in, those of this crate and those of a caller.
 
 use std::sync::Arc;
 
 use candle_core::Tensor;
+use micse_losses::Selection;
+use micse_model::BertConfig;
+use micse_random::Stream;
 
-use crate::recipe::{Custom, Objective, Recipe};
+use crate::networks::{NetworkKind, Networks};
+use crate::objectives::{Custom, Objective};
+use crate::recipe::{Recipe, SecondKind};
+use crate::trainer::{StepStart, StepView};
 use crate::{Error, Result};
 
-/// An objective on the rows of a batch's views, for recipes that name it by `kind = "custom"`, `term = "NAME"`.
+/// The error of a term: a sentence, or any error type.
+pub type TermError = Box<dyn std::error::Error + Send + Sync>;
+/// `Result` with a [`TermError`].
+pub type TermResult<T> = std::result::Result<T, TermError>;
+
+/// One term of a loss.
 ///
-/// It has to be plain candle operations, so that the gradient reaches the rows, and a function of its arguments alone,
-/// so that a resumed run repeats itself. `docs/adding-a-method.md` makes one step by step.
+/// The objectives of this crate implement it on their values (see [`crate::objectives`]); a caller's terms come in by
+/// [`Terms`], for recipes that name them by `kind = "custom"`, `term = "NAME"`. A term must be a function of its
+/// arguments alone, so that a resumed run repeats itself. `docs/adding-a-method.md` adds one step by step.
 pub trait Term: Send + Sync {
-    /// Its name in recipes and metrics.
+    /// The name in recipes, metrics and errors.
     fn name(&self) -> &'static str;
 
-    /// How many passes (views, times towers) it reads.
-    fn passes(&self) -> usize {
-        2
+    /// The parts that a recipe must have for the term.
+    fn needs(&self) -> Needs {
+        Needs::views(2)
     }
 
-    /// The loss, a scalar: `rows` are `[B, D]` behind the head, one tensor for each pass, in the recipe's order;
-    /// `values` is what the recipe gives beside the weight.
+    /// The divisor of cosines, if the term has one.
+    fn temperature(&self) -> Option<f64> {
+        None
+    }
+
+    /// Checks the term's values and what they require of the recipe, beyond [`Self::needs`].
     ///
     /// # Errors
-    /// A value is missing, or the rows do not fit.
-    fn loss(
-        &self,
-        rows: &[Tensor],
-        values: &toml::Table,
-    ) -> std::result::Result<Tensor, Box<dyn std::error::Error + Send + Sync>>;
+    /// A sentence that names the keys and the fix.
+    fn check(&self, recipe: &Recipe) -> TermResult<()> {
+        let _ = recipe;
+        Ok(())
+    }
+
+    /// Checks that the term can work with an encoder of this configuration.
+    ///
+    /// # Errors
+    /// A sentence that names the keys and the fix.
+    fn check_encoder(&self, config: &BertConfig) -> TermResult<()> {
+        let _ = config;
+        Ok(())
+    }
+
+    /// Layers whose token states the term reads of a pass, of 0 (the embeddings) to `depth`. It then must say so in
+    /// [`Needs::tokens`].
+    fn states(&self, pass: usize, depth: usize) -> Vec<usize> {
+        let _ = (pass, depth);
+        Vec::new()
+    }
+
+    /// Attention positions that the term reads of the first pass and its partner, drawn from `stream` before the
+    /// passes run.
+    ///
+    /// # Errors
+    /// No positions can be drawn.
+    fn attention(&self, start: &StepStart<'_>, stream: Stream) -> TermResult<Option<Selection>> {
+        let _ = (start, stream);
+        Ok(None)
+    }
+
+    /// The loss, a scalar made of candle operations on what the step shows, so that the gradient reaches it.
+    ///
+    /// # Errors
+    /// A value is missing, or the tensors do not fit.
+    fn loss(&self, step: &StepView<'_>) -> TermResult<Tensor> {
+        let _ = step;
+        Err(format!("the term `{}` has no loss", self.name()).into())
+    }
+
+    /// The term's value outside the objectives' graph, for terms with [`Needs::beside`]: they have a separate backward
+    /// pass, and no [`Self::loss`]. `None`: nothing to do at this step.
+    ///
+    /// # Errors
+    /// As [`Self::loss`].
+    fn beside(&self, start: &StepStart<'_>) -> TermResult<Option<Box<dyn Beside>>> {
+        let _ = start;
+        Ok(None)
+    }
+}
+
+/// The value of a term outside the objectives' graph, and its backward pass.
+pub trait Beside {
+    /// The value, before the weight.
+    fn value(&self) -> f64;
+
+    /// Adds the gradients of `weight` times the value to those that the networks have collected.
+    ///
+    /// # Errors
+    /// The tensor library fails.
+    fn backward(&self, weight: f64, networks: &mut Networks) -> TermResult<()>;
+}
+
+/// The parts that a recipe must have for a term.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "the needs are independent")]
+#[non_exhaustive]
+pub struct Needs {
+    /// Passes of the batch, views and towers together.
+    pub passes: usize,
+    /// A second network of this kind.
+    pub second: Option<SecondKind>,
+    /// Token states of the whole batch, which are too large to keep when it is encoded in chunks.
+    pub tokens: bool,
+    /// Pairs of which some are positive.
+    pub pairs: bool,
+    /// Views of the same sentences: no pairs.
+    pub same_sentences: bool,
+    /// A convolution over tokens.
+    pub convolution: bool,
+    /// A head.
+    pub head: bool,
+    /// The queue of the momentum encoder.
+    pub queue: bool,
+    /// A mask token.
+    pub masks: bool,
+    /// A backward pass outside the objectives' graph: see [`Term::beside`].
+    pub beside: bool,
+    /// Networks that the trainer makes for the term.
+    pub networks: &'static [NetworkKind],
+}
+
+impl Needs {
+    /// `passes` passes, and nothing else.
+    pub const fn views(passes: usize) -> Self {
+        Self {
+            passes,
+            second: None,
+            tokens: false,
+            pairs: false,
+            same_sentences: false,
+            convolution: false,
+            head: false,
+            queue: false,
+            masks: false,
+            beside: false,
+            networks: &[],
+        }
+    }
 }
 
 /// The terms that a caller brings.
@@ -42,35 +162,32 @@ impl Terms {
         Self::default()
     }
 
-    /// One more.
+    /// Adds a term.
     #[must_use]
     pub fn with(mut self, term: impl Term + 'static) -> Self {
         self.0.push(Arc::new(term));
         self
     }
 
-    /// Refuses a recipe that names a term which is not here, or one that reads more passes than it makes.
+    /// Rejects a recipe that names a term which is not here, or that lacks what such a term needs.
     pub(crate) fn check(&self, recipe: &Recipe) -> Result<()> {
         for objective in &recipe.objectives {
-            let Objective::Custom(custom) = objective else { continue };
-            let term = self.find(recipe, custom)?;
-            if recipe.passes() < term.passes() {
-                return Err(Error::Recipe {
-                    name: recipe.name.clone(),
-                    reason: format!(
-                        "{} view(s), but the term `{}` reads {}: write more [[views]]",
-                        recipe.passes(),
-                        term.name(),
-                        term.passes()
-                    ),
-                });
+            if let Objective::Custom(custom) = objective {
+                recipe.check_term(self.custom(recipe, custom)?)?;
             }
         }
         Ok(())
     }
 
-    /// The term that a recipe names.
-    pub(crate) fn find(&self, recipe: &Recipe, custom: &Custom) -> Result<&dyn Term> {
+    /// The term behind an objective.
+    pub(crate) fn of<'a>(&'a self, recipe: &Recipe, objective: &'a Objective) -> Result<&'a dyn Term> {
+        match objective {
+            Objective::Custom(custom) => self.custom(recipe, custom),
+            known => Ok(known.term()),
+        }
+    }
+
+    fn custom(&self, recipe: &Recipe, custom: &Custom) -> Result<&dyn Term> {
         let found = self.0.iter().find(|term| term.name() == custom.term);
         found.map(AsRef::as_ref).ok_or_else(|| {
             let names: Vec<&str> = self.0.iter().map(|term| term.name()).collect();
@@ -78,8 +195,8 @@ impl Terms {
             Error::Recipe {
                 name: recipe.name.clone(),
                 reason: format!(
-                    "it names the custom term `{}`, but the program brings {known}; custom terms are for programs that \
-                     use this library, see docs/adding-a-method.md",
+                    "unknown custom term `{}`; the program brings {known}. Custom terms are for programs that use this \
+                     library: see docs/adding-a-method.md",
                     custom.term
                 ),
             }

@@ -11,19 +11,19 @@ use super::built_in;
 pub(super) fn term(name: &str) -> Result<Value, String> {
     let text = match name {
         "ami" => include_str!("../../recipes/terms/ami.toml"),
-        other => return Err(format!("`{other}` is no term that attaches to a method; there is `ami`")),
+        other => return Err(format!("`{other}` is not a term that attaches to a method; use `ami`")),
     };
     text.parse::<Table>().map(Value::Table).map_err(|e| format!("the term `{name}`: {e}"))
 }
 
-/// The table with what it extends, and the terms of its `with`.
+/// The table merged with the recipe that it extends, and the terms of its `with`.
 pub(super) fn resolve(mut table: Table) -> Result<Table, String> {
     let base = match table.remove("extends") {
         None => None,
         Some(Value::String(name)) => {
             let text = built_in::text(&name).ok_or_else(|| {
                 format!(
-                    "extends = \"{name}\": there is no such recipe; there are {}",
+                    "extends = \"{name}\": there is no such recipe; use one of {}",
                     built_in::names().join(", ")
                 )
             })?;
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_values_replace_those_of_the_base() {
+    fn own_values_replace_values_of_the_base() {
         let base = "a = 1\nl = [1, 2]\n[o]\nx = 1\ny = 2\n".parse().expect("TOML");
         let own = "l = [3]\n[o]\ny = 5\n".parse().expect("TOML");
         let merged = merge(base, own);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_refused_by_name() {
+    fn unknown_names_are_rejected_by_name() {
         for (text, word) in
             [("extends = \"nothing\"", "nothing"), ("extends = 1", "name"), ("with = [\"x\"]", "`x`")]
         {

@@ -1,13 +1,12 @@
-//! Recipes: a method is data. A recipe says which views, networks and objectives train an encoder.
+//! Recipes: a method is data. A recipe lists the views, networks and objectives that train an encoder.
 //!
-//! Recipes are TOML; unknown keys are refused. The built-in ones are embedded from `recipes/`: the
+//! Recipes are TOML; unknown keys are rejected. The built-in ones are embedded from `recipes/`: the
 //! paper's form under the plain name, the released code's as `NAME@released-code`.
 
 mod built_in;
 mod check;
 mod extend;
 mod network;
-mod objectives;
 mod optimizer;
 mod set;
 mod view;
@@ -22,22 +21,22 @@ use serde::{Deserialize, Serialize};
 
 pub use built_in::names;
 pub use network::{Head, HeadRows, Momentum, MomentumMode, MomentumUpdate, NamedHead, Second, SecondKind};
-pub use objectives::{
-    Ami, AmiLayers, Contrast, Custom, Decorrelation, InfoNce, MaskedLm, Needs, Negatives, Objective, Peer,
-    Plain, ReplacedTokens, Virtual,
-};
 pub use optimizer::{Optimizer, OptimizerKind, ParameterGroup, Schedule};
 pub use view::{CutOff, Pairs, PerturbationBy, Positions, Tower, View};
 
+pub use crate::objectives::Objective;
+use crate::objectives::{Ami, MaskedLm, ReplacedTokens};
 use crate::{Error, Result};
+pub(crate) use check::check_rate;
+pub(crate) use set::apply as apply_setting;
 
-/// A method: everything that decides how an encoder is trained, but for data and seed.
+/// A method: everything that decides how an encoder is trained, except data and seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// The name in tables.
     pub name: String,
-    /// Where the method and its values come from.
+    /// The source of the method and its values.
     pub source: String,
     /// What the source did.
     #[serde(default)]
@@ -50,23 +49,23 @@ pub struct Recipe {
     /// Which rows the head sees at a time.
     #[serde(default)]
     pub head_rows: HeadRows,
-    /// Layers behind the head, on the online encoder's views alone.
+    /// Layers after the head, on the online encoder's views only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub predictor: Vec<HeadLayer>,
     /// Convolutions over token states, whose mean is the embedding, in training and at test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub convolution: Option<ConvolutionShape>,
-    /// Training sentences are cut to so many tokens, `[CLS]` and `[SEP]` included.
+    /// Training sentences are truncated to this many tokens, `[CLS]` and `[SEP]` included.
     pub max_length: usize,
     /// Optimizer steps; the same at every size.
     pub steps: usize,
     /// Which weights are kept.
     #[serde(default)]
     pub select: Select,
-    /// Steps between two development scores, where they select.
+    /// Steps between two development scores, if they select.
     #[serde(default = "eval_every")]
     pub eval_every: usize,
-    /// How short sentences of a batch are treated.
+    /// How the short sentences of a batch are padded.
     #[serde(default)]
     pub padding: PaddingRule,
     /// The views of each sentence, in order.
@@ -81,9 +80,9 @@ pub struct Recipe {
     /// The weighted terms of the loss.
     #[serde(default)]
     pub objectives: Vec<Objective>,
-    /// How parameters move.
+    /// The optimizer and its schedule.
     pub optimizer: Optimizer,
-    /// What is done to finished embeddings.
+    /// The change of finished embeddings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post: Option<Post>,
 }
@@ -92,7 +91,7 @@ fn eval_every() -> usize {
     125
 }
 
-/// For keys that are written only where they say something.
+/// For keys that are written only where they differ from the default.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -101,9 +100,9 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainTest {
-    /// What the head and the objectives see.
+    /// The input of the head and the objectives.
     pub train: Pooling,
-    /// What the finished model gives.
+    /// The pooling of the finished model.
     pub test: Pooling,
 }
 
@@ -111,18 +110,18 @@ pub struct TrainTest {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Select {
-    /// Those of the last step.
+    /// The weights of the last step.
     #[default]
     Last,
-    /// Those with the best Spearman correlation on the development pairs.
+    /// The weights with the best Spearman correlation on the development pairs.
     StsbDev,
-    /// Those with the best Spearman correlation on SICK's trial pairs, which share most of their sentences with SICK's
+    /// The weights with the best Spearman correlation on SICK's trial pairs, which share most of their sentences with SICK's
     /// test pairs.
     SickrDev,
 }
 
 impl Select {
-    /// The pairs that it chooses by; `None`: it does not choose, or `suite` has no such pairs.
+    /// The pairs used for selection; `None`: no selection, or `suite` has no such pairs.
     pub fn pairs(self, suite: &Suite) -> Option<&Task> {
         match self {
             Self::Last => None,
@@ -135,11 +134,12 @@ impl Select {
 /// [`Padding`] as recipes write it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum PaddingRule {
     /// No padding.
     #[default]
     Drop,
-    /// Pad rows are computed, nobody attends to them.
+    /// Pad rows are computed, but no token attends to them.
     Keep,
     /// Pads are ordinary tokens.
     Attend,
@@ -155,13 +155,13 @@ impl From<PaddingRule> for Padding {
     }
 }
 
-/// How finished embeddings are changed, after a fit on the training text.
+/// How finished embeddings are changed, after a fit on the training sentences.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Post {
     /// Whitening (Su et al. 2021; Huang et al. 2021).
     Whitening {
-        /// Columns that stay; all by default.
+        /// Remaining columns; all by default.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         components: Option<usize>,
     },
@@ -169,7 +169,7 @@ pub enum Post {
     Flow {
         /// Optimizer steps of the fit.
         steps: usize,
-        /// Sentences a step.
+        /// Sentences per step.
         batch_size: usize,
         /// Its learning rate.
         lr: f64,
@@ -178,15 +178,15 @@ pub enum Post {
     },
 }
 
-/// What the method's source did, where a table of results has to say it.
+/// How the method's source trained, as tables of results report it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
-    /// The text that it trained on.
+    /// Its training corpus.
     pub text: String,
-    /// What chose its weights.
+    /// How it chose its weights.
     pub selection: String,
-    /// What is different here, and why.
+    /// The differences here, and why.
     #[serde(default)]
     pub notes: Vec<String>,
 }
@@ -195,7 +195,7 @@ impl Recipe {
     /// Parses and checks a recipe. `name` is used in errors only.
     ///
     /// # Errors
-    /// No TOML of this form, unknown keys, or a mix that cannot work.
+    /// Invalid TOML, unknown keys, or an invalid combination.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         Self::parse_with(name, text, &[], &[])
     }
@@ -205,7 +205,7 @@ impl Recipe {
     /// `objectives.ami.weight=1e-3`.
     ///
     /// # Errors
-    /// As [`Self::parse`]; also a setting whose path leads nowhere.
+    /// As [`Self::parse`]; also a setting with an unknown path.
     pub fn parse_with(name: &str, text: &str, with: &[String], settings: &[String]) -> Result<Self> {
         let invalid = |reason: String| Error::Recipe { name: name.into(), reason };
         let table: toml::Table = text.parse().map_err(|e| invalid(format!("{e}")))?;
@@ -227,7 +227,7 @@ impl Recipe {
     /// A built-in recipe by its name (see [`names`]), or one from a file when the name ends in `.toml`.
     ///
     /// # Errors
-    /// There is none of that name; the error lists those that there are.
+    /// No recipe has that name; the error lists the names.
     pub fn load(name: &str, settings: &[String]) -> Result<Self> {
         Self::load_with(name, &[], settings)
     }
@@ -243,13 +243,13 @@ impl Recipe {
         }
         let text = built_in::text(name).ok_or_else(|| Error::Recipe {
             name: name.into(),
-            reason: format!("there is no such recipe; there are {}, or give a file.toml", names().join(", ")),
+            reason: format!("there is no such recipe; use one of {}, or a file.toml", names().join(", ")),
         })?;
         Self::parse_with(name, text, with, settings)
     }
 
     /// [`Self::load_with`] for another number of steps: the warm-up keeps its share unless a setting names it, and
-    /// never takes more than a tenth of the steps.
+    /// is at most a tenth of the steps.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -259,7 +259,7 @@ impl Recipe {
     }
 
     fn with_steps(mut self, steps: Option<usize>, keep_warmup: bool) -> Self {
-        // What trains nothing has no steps to change.
+        // A recipe without training has no steps to change.
         if self.steps == 0 {
             return self;
         }
@@ -280,7 +280,7 @@ impl Recipe {
         let limit = self.steps / 10;
         if self.optimizer.warmup_steps > limit {
             tracing::warn!(
-                "{}: the warm-up of {} steps is cut to a tenth of the {} steps",
+                "{}: the warm-up of {} steps is reduced to a tenth of the {} steps",
                 self.name,
                 self.optimizer.warmup_steps,
                 self.steps
@@ -290,17 +290,12 @@ impl Recipe {
         self
     }
 
-    /// The InfoNCE terms.
-    pub fn infonce(&self) -> impl Iterator<Item = &InfoNce> {
-        self.objectives.iter().filter_map(|o| if let Objective::Infonce(o) = o { Some(o) } else { None })
-    }
-
     /// The AMI terms.
     pub fn ami(&self) -> impl Iterator<Item = &Ami> {
         self.objectives.iter().filter_map(|o| if let Objective::Ami(o) = o { Some(o) } else { None })
     }
 
-    /// The masked-LM term; there is at most one.
+    /// The masked-LM term; a recipe has at most one.
     pub fn masked_lm(&self) -> Option<&MaskedLm> {
         self.objectives.iter().find_map(|o| if let Objective::MaskedLm(o) = o { Some(o) } else { None })
     }
@@ -310,18 +305,18 @@ impl Recipe {
         self.objectives.iter().find_map(|o| if let Objective::ReplacedTokens(o) = o { Some(o) } else { None })
     }
 
-    /// Whether a masked-LM head of the encoder's folder decides what comes out.
+    /// Whether the result depends on a masked-LM head in the encoder's folder.
     pub fn uses_masked_lm_head(&self) -> bool {
         self.masked_lm().is_some() || self.replaced_tokens().is_some()
     }
 
-    /// Passes of a batch at a step, views and towers together; that of masked-lm and of the queue not counted.
+    /// Passes per step, views and towers together; the passes of masked-lm and of the queue are not counted.
     pub fn passes(&self) -> usize {
         let towers = |view: &View| if view.tower == Tower::Both { 2 } else { 1 };
         self.views.iter().map(|view| view.copies * towers(view)).sum()
     }
 
-    /// Refuses a recipe whose batches cannot be encoded in chunks.
+    /// Rejects a recipe whose batches cannot be encoded in chunks.
     ///
     /// # Errors
     /// It reads token states of the whole batch, perturbs embeddings, or lets a target's gradient through.
@@ -341,12 +336,12 @@ impl Recipe {
         Err(Error::Recipe {
             name: self.name.clone(),
             reason: format!(
-                "{reason}, so it cannot be encoded in chunks; leave --chunk out, or make optimizer.batch_size smaller"
+                "{reason}, so it cannot be encoded in chunks; remove --chunk, or make optimizer.batch_size smaller"
             ),
         })
     }
 
-    /// What *selected on* says in tables, for a run that is scored on `suite`.
+    /// The column *selected on* in tables, for a run that is scored on `suite`.
     pub fn selected_on(&self, suite: &Suite) -> String {
         if self.steps == 0 {
             return "none".into();

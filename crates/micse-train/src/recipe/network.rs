@@ -1,4 +1,4 @@
-//! The networks beside the online encoder: heads, a momentum copy, a second tower.
+//! Networks next to the online encoder: heads, a momentum copy, a second encoder.
 
 use micse_model::HeadLayer;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Head {
-    /// `"none"`: rows go to the objectives as they are. `"tanh-mlp"`: tanh(W h + b).
+    /// `"none"`: the objectives see pooled rows. `"tanh-mlp"`: tanh(W h + b).
     Named(NamedHead),
     /// The layers, one text each (see [`HeadLayer`]).
     Layers(Vec<HeadLayer>),
@@ -16,6 +16,7 @@ pub enum Head {
 /// Heads with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum NamedHead {
     /// Nothing.
     None,
@@ -48,6 +49,7 @@ impl Head {
 /// Which rows a head sees at a time; batch normalisation depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum HeadRows {
     /// Those of one view.
     #[default]
@@ -62,11 +64,11 @@ pub enum HeadRows {
 pub struct Momentum {
     /// Every step: slow = decay * slow + (1 - decay) * online.
     pub decay: f64,
-    /// Steps in which the decay rises to 1 along half a cosine (Grill et al. 2020); 0: it stays. Changes with the number
-    /// of steps as the warm-up does.
+    /// Steps in which the decay rises to 1 along half a cosine (Grill et al. 2020); 0: it is constant. Scales with the
+    /// number of steps, as the warm-up does.
     #[serde(default)]
     pub ramp_steps: usize,
-    /// Its dropout rate, where it encodes view 1 for the queue alone.
+    /// Its dropout rate, if it encodes view 1 for the queue only.
     pub dropout: f64,
     /// When it follows.
     #[serde(default)]
@@ -74,20 +76,20 @@ pub struct Momentum {
     /// Whether its dropout acts.
     #[serde(default)]
     pub mode: MomentumMode,
-    /// Rows that the queue holds.
+    /// Rows of the queue.
     pub queue: usize,
     /// Random unit rows in the queue before the first step.
     #[serde(default)]
     pub queue_start: usize,
-    /// Its head is the online head; false: a head of its own that follows with the same decay.
+    /// Its head is the online head; false: its own head, which follows with the same decay.
     #[serde(default = "yes")]
     pub share_head: bool,
-    /// Its rows are constants. False: the gradient of its view goes on through it into the embedding layer that it shares
-    /// with the online encoder, and a head of its own learns beside following (`MoCoSE`'s code); a shared
+    /// Its rows are constants. False: the gradient of its view continues through it into the embedding layer that it
+    /// shares with the online encoder, and its own head learns in addition to following (`MoCoSE`'s code); a shared
     /// head learns from both sides.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub stop_gradient: bool,
-    /// A sentence's own queued copies are no negatives for it.
+    /// A sentence's own queued copies are not negatives for it.
     #[serde(default)]
     pub mask_same_sentence: bool,
 }
@@ -104,6 +106,7 @@ fn is_yes(value: &bool) -> bool {
 /// When the momentum copy follows the encoder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum MomentumUpdate {
     /// After the optimizer's step.
     #[default]
@@ -115,6 +118,7 @@ pub enum MomentumUpdate {
 /// Whether dropout acts in the momentum copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum MomentumMode {
     /// It does.
     #[default]
@@ -135,8 +139,8 @@ pub struct Second {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecondKind {
-    /// It is trained beside the first: CT's other tower, PCL's peer.
+    /// It is trained along with the first: CT's other tower, PCL's peer.
     Trained,
-    /// It stays as it was: SG-OPT's guide.
+    /// It stays unchanged: SG-OPT's guide.
     Frozen,
 }

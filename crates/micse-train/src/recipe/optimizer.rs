@@ -1,8 +1,8 @@
-//! How parameters move.
+//! The optimizer and its schedule.
 
 use serde::{Deserialize, Serialize};
 
-/// How parameters move.
+/// The optimizer and its schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Optimizer {
@@ -10,12 +10,12 @@ pub struct Optimizer {
     pub kind: OptimizerKind,
     /// The largest learning rate.
     pub lr: f64,
-    /// Sentences a step; of pair batches: pairs.
+    /// Sentences per step; for pair batches: pairs.
     pub batch_size: usize,
     /// The learning rate over the steps.
     #[serde(default)]
     pub schedule: Schedule,
-    /// Steps over which the rate grows from 0.
+    /// Steps over which the learning rate grows from 0.
     #[serde(default)]
     pub warmup_steps: usize,
     /// With `schedule = "milestones"`: (steps done, share of `lr` from there on), in order.
@@ -55,33 +55,19 @@ fn yes() -> bool {
 }
 
 /// Parameters that move differently. Names are `NETWORK.PARAMETER`: `encoder.embeddings.word_embeddings.weight`,
-/// `head.0.weight`; networks are `encoder`, `second`, `head`, `predictor`, `convolution`, `masked-lm-head`,
-/// `discriminator`, `discriminator-head`, `momentum-head`.
+/// `head.0.weight`; [`crate::NetworkKind::name`] lists the networks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParameterGroup {
     /// What their names begin with.
     pub matches: String,
-    /// Their learning rate is so many times the others'; only for whole networks.
+    /// The factor of their learning rate; only for whole networks.
     #[serde(default = "one")]
     pub lr_factor: f64,
     /// True: they do not move, and do not count in the gradient's norm.
     #[serde(default)]
     pub frozen: bool,
 }
-
-/// The names of networks in [`ParameterGroup::matches`].
-pub(crate) const NETWORKS: [&str; 9] = [
-    "encoder",
-    "second",
-    "head",
-    "predictor",
-    "convolution",
-    "masked-lm-head",
-    "discriminator",
-    "discriminator-head",
-    "momentum-head",
-];
 
 /// The optimizer's rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,8 +86,8 @@ pub enum Schedule {
     /// Up during the warm-up, then down to 0 in a straight line.
     #[default]
     Linear,
-    /// Up during the warm-up, then level.
+    /// Up during the warm-up, then constant.
     Constant,
-    /// Up during the warm-up, then level, with the shares of `milestones`.
+    /// Up during the warm-up, then constant, times the shares of `milestones`.
     Milestones,
 }

@@ -2,12 +2,12 @@
 
 use toml::{Table, Value};
 
-/// Applies `key.path=value`. The last key need not be there yet (unknown keys are refused when the recipe
-/// is read); everything before it must.
-pub(super) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
-    let (path, text) = setting
-        .split_once('=')
-        .ok_or_else(|| format!("`{setting}` is no setting; write key.path=value, as in optimizer.lr=2e-4"))?;
+/// Applies `key.path=value`. The last key may be new (unknown keys are rejected when the recipe is read); the keys
+/// before it must exist.
+pub(crate) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
+    let (path, text) = setting.split_once('=').ok_or_else(|| {
+        format!("`{setting}` is not a valid setting; write key.path=value, as in optimizer.lr=2e-4")
+    })?;
     let (path, text) = (path.trim(), text.trim());
     // A bare word is a string, everything else is TOML.
     let value = format!("v = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
@@ -29,7 +29,7 @@ pub(super) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
             table.insert(last.into(), value);
             Ok(())
         }
-        _ => Err(format!("`{path}`: what stands before `{last}` is no table")),
+        _ => Err(format!("`{path}`: the value before `{last}` is not a table")),
     }
 }
 
@@ -44,9 +44,9 @@ fn enter<'a>(place: &'a mut Value, key: &str) -> Result<&'a mut Value, String> {
             let index = found.or_else(|| key.parse().ok());
             index
                 .and_then(|index| entries.get_mut(index))
-                .ok_or_else(|| format!("there is no entry `{key}`; there are {}", known.join(", ")))
+                .ok_or_else(|| format!("no entry `{key}`; existing entries: {}", known.join(", ")))
         }
-        _ => Err(format!("`{key}` stands in a value that is no table")),
+        _ => Err(format!("`{key}` is inside a value that is not a table")),
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_paths_are_refused() {
+    fn wrong_paths_are_rejected() {
         for setting in ["a", "=1", "b.c=1", "terms.gone.w=1", "a.b=1"] {
             assert!(apply(&mut sample(), setting).is_err(), "{setting}");
         }

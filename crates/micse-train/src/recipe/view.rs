@@ -1,11 +1,11 @@
-//! A view of a sentence: which copy of the text, through which network, with which noise.
+//! A view of a sentence: its text, its network, its noise.
 
 use micse_data::augment::{TextOp, TokenOp};
 use serde::{Deserialize, Serialize};
 
 use super::PaddingRule;
 
-/// One view of a sentence. Without other keys it is the sentence as it is, through the online encoder.
+/// One view of a sentence; by default the unchanged sentence through the online encoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct View {
@@ -14,7 +14,7 @@ pub struct View {
     /// The network that encodes it.
     #[serde(default)]
     pub tower: Tower,
-    /// So many views of this kind, each with draws of its own.
+    /// The number of views of this kind, each with its own draws.
     #[serde(default = "one")]
     pub copies: usize,
     /// A change of the text, before it is tokenized.
@@ -23,10 +23,10 @@ pub struct View {
     /// A change of the tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<TokenOp>,
-    /// True: the change is drawn once for each sentence, not anew at every step.
+    /// True: the change is drawn once per sentence, not again at every step.
     #[serde(default)]
     pub drawn_once: bool,
-    /// Another sentence in place of most: pair batches.
+    /// Most sentences replaced by others: pair batches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<Pairs>,
     /// Which position embeddings the tokens get.
@@ -35,17 +35,16 @@ pub struct View {
     /// Entries of the embeddings' output that are set to 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_off: Option<CutOff>,
-    /// FGSM (Goodfellow et al. 2015): the embeddings' output is moved by so much along the sign of the loss's
-    /// gradient.
+    /// FGSM (Goodfellow et al. 2015): how far the embeddings' output moves along the sign of the loss's gradient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perturbation: Option<f64>,
-    /// Whose gradient that is.
+    /// The batch whose gradient FGSM follows.
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub perturbation_by: PerturbationBy,
     /// True: a momentum view whose embedding layer is the online encoder's.
     #[serde(default)]
     pub online_embeddings: bool,
-    /// How short sentences of this view are treated, where it is not as in the rest of the recipe.
+    /// Padding of this view, where it differs from the recipe's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub padding: Option<PaddingRule>,
 }
@@ -65,31 +64,31 @@ impl View {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tower {
-    /// The encoder that is trained and kept.
+    /// The encoder that is trained and saved.
     #[default]
     Online,
     /// The recipe's `[second]` network.
     Second,
-    /// Both, each with dropout of its own: two passes.
+    /// Both, each with its own dropout: two passes.
     Both,
     /// The recipe's `[momentum]` copy: a constant, unless `momentum.stop_gradient` is false.
     Momentum,
 }
 
-/// Whose gradient FGSM follows.
+/// The batch whose gradient FGSM follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PerturbationBy {
-    /// That of the batch at hand, which a pass of its own finds.
+    /// The gradient of the current batch, found by a separate pass.
     #[default]
     ThisBatch,
-    /// That of view 1's embeddings in the batch before, sentence by sentence and token by token: `MoCoSE`'s code. At no
-    /// step does it know these sentences.
+    /// The gradient of view 1's embeddings in the previous batch, sentence by sentence and token by token: `MoCoSE`'s
+    /// code. It never belongs to these sentences.
     BatchBefore,
 }
 
 /// Pair batches (Carlsson et al. 2021, CT): of each `negatives` + 1 sentences of the batch the first is its own
-/// partner, the others get one that is drawn from the split.
+/// partner, the other sentences get one drawn from the split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pairs {
@@ -100,6 +99,7 @@ pub struct Pairs {
 /// Which position embeddings tokens get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Positions {
     /// 0, 1, 2, ...
     #[default]

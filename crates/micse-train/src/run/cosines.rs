@@ -1,6 +1,6 @@
-//! `cosines.safetensors`: what a run's correlations are computed from, so that two runs can be compared pair by pair.
+//! `cosines.safetensors`: the values behind a run's correlations, so that two runs can be compared pair by pair.
 //!
-//! One tensor a task, f32, of shape `[2, pairs]`: the cosines, then the human scores, in the suite's order. Some
+//! One tensor per task, f32, of shape `[2, pairs]`: the cosines, then the human scores, in the suite's order. About
 //! 150 kB for SentEval's seven tasks.
 
 use candle_core::{Device, Tensor};
@@ -10,7 +10,7 @@ use micse_model::{WeightsFile, save_safetensors};
 
 use crate::{Error, Result};
 
-/// Writes the cosines of every task into a run's folder. The file is whole or absent.
+/// Writes the cosines of every task into a run folder. The file is complete or absent.
 ///
 /// # Errors
 /// The folder cannot be written.
@@ -23,10 +23,10 @@ pub fn save_cosines(run: &RunFolder, tasks: &Named<PairScores>) -> Result<()> {
     Ok(save_safetensors(&run.cosines(), &tensors)?)
 }
 
-/// Reads the cosines of these tasks from a run's folder; none if the run kept none, as runs of older versions.
+/// Reads the cosines of these tasks from a run folder; `None` if the run kept none, as runs of older versions.
 ///
 /// # Errors
-/// The file is damaged, lacks a task, or holds something else.
+/// The file is damaged, lacks a task, or has other contents.
 pub fn load_cosines<'a>(
     run: &RunFolder,
     tasks: impl IntoIterator<Item = &'a str>,
@@ -38,9 +38,9 @@ pub fn load_cosines<'a>(
     let file = WeightsFile::open(&path)?;
     let task = |name: &str| {
         let wrong = |what: &str| {
-            Error::run(&path, format!("{what} for the task {name}; delete the run's folder to run it again"))
+            Error::run(&path, format!("{what} for the task {name}; delete the run folder to run it again"))
         };
-        let tensor = file.get(name).ok_or_else(|| wrong("there is no tensor"))?;
+        let tensor = file.get(name).ok_or_else(|| wrong("no tensor"))?;
         let rows = tensor.to_vec2::<f32>().map_err(|e| wrong(&format!("not cosines and scores ({e})")))?;
         let [cosines, human] = <[Vec<f32>; 2]>::try_from(rows).map_err(|_| wrong("not two rows"))?;
         Ok((name.to_owned(), PairScores { cosines, human }))
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn other_tensors_are_refused() {
+    fn other_tensors_are_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::new(folder.path());
         let path = run.cosines();

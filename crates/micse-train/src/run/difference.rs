@@ -1,12 +1,12 @@
-//! Where two descriptions of a run differ.
+//! The difference between two descriptions of a run.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// The first value, in the order of their keys, in which two descriptions of a run differ, in words.
+/// The first value in which two descriptions of a run differ, in the order of their keys, as a sentence.
 ///
 /// # Errors
-/// One of them is nothing that a file could hold.
+/// One of them cannot be serialized.
 pub fn first_difference(old: &impl Serialize, new: &impl Serialize) -> serde_json::Result<Option<String>> {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     flatten("", &serde_json::to_value(old)?, &mut a);

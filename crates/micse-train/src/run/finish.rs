@@ -1,4 +1,4 @@
-//! The end of a run: what comes after the pooling is fitted, the model kept, scored and described.
+//! The end of a run: whitening or a flow is fitted, the model saved, scored and described.
 
 use candle_core::DType;
 use micse_model::{Pipeline, SentenceModel};
@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::{Event, Place, RunInputs, RunResult, card, post, save_cosines};
 use crate::Result;
 
-/// Fits what comes after the pooling, keeps the model with its card, and scores it.
+/// Fits whitening or a flow, saves the model with its card, and scores it.
 pub(super) fn finish(
     place: &Place,
     inputs: &RunInputs<'_>,
@@ -24,7 +24,7 @@ pub(super) fn finish(
         }
         None => model,
     };
-    // A fit after the pooling is training too.
+    // Such a fit is training too.
     let trained = clock.elapsed();
     let model_folder = place.run.model();
     place.lock.check()?;

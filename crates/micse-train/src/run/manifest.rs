@@ -1,4 +1,4 @@
-//! `run.toml`: everything that decided a run. A folder whose `run.toml` says otherwise is another run.
+//! `run.toml`: everything that decides a run. A folder with a different `run.toml` belongs to another run.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub struct SplitText {
     pub sha256: String,
     /// Sentences of the corpus.
     pub corpus_sentences: usize,
-    /// The size as it was asked for: `0.1%`, `1000`.
+    /// The requested size: `0.1%`, `1000`.
     pub size: String,
     /// Sentences of the split.
     pub sentences: usize,
@@ -40,13 +40,13 @@ impl SplitText {
         }
     }
 
-    /// What *train text* says in tables.
+    /// The column *train text* in tables.
     pub fn name(&self) -> String {
         self.sources.join(" + ")
     }
 }
 
-/// Everything that decided a run.
+/// Everything that decides a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of this crate.
@@ -57,26 +57,26 @@ pub struct Manifest {
     pub precision: Precision,
     /// `cpu`, `cuda` or `metal`.
     pub device: String,
-    /// Sentences encoded at a time; none: whole batches. Chunks of other sizes round otherwise.
+    /// Sentences encoded at a time; `None`: whole batches. Chunk sizes differ in rounding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chunk: Option<NonZeroUsize>,
-    /// Vector extensions in use: bits repeat on processors that have the same.
+    /// Vector extensions in use: bits repeat on CPUs with the same extensions.
     pub cpu_features: Vec<String>,
     /// SHA-256 of the base encoder's configuration, weights and tokenizer files, or of the word vectors.
     pub encoder_sha256: String,
-    /// SHA-256 of what else of the base's folder changes its embeddings: modules, prompts, limits, added tokens; none: it
-    /// has nothing of the kind.
+    /// SHA-256 of the other files of the base's folder that change its embeddings: modules, prompts, limits, added
+    /// tokens; `None`: no such files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modules_sha256: Option<String>,
-    /// SHA-256 of the base's own file of a masked-LM head, where the recipe uses one; none: it is among the
-    /// weights, or new.
+    /// SHA-256 of the base's own file of a masked-LM head, if the recipe uses one; `None`: it is among the weights, or
+    /// new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masked_lm_head_sha256: Option<String>,
     /// Name of the evaluation sets.
     pub evaluation: String,
     /// SHA-256 of their pairs and scores.
     pub evaluation_sha256: String,
-    /// SHA-256 of the pairs that select, where they are not among those: SICK's trial pairs.
+    /// SHA-256 of the pairs used for selection, if they are not among the evaluation pairs: SICK's trial pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection_sha256: Option<String>,
     /// Pooling at test.
@@ -124,7 +124,7 @@ pub fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
         hash.update([0]);
     }
     for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"] {
-        // A tokenizer has one form or the other; loading it says what is missing.
+        // A tokenizer has one form or the other; loading it reports a missing file.
         hash.update(contents(&base.path().join(name))?.unwrap_or_default());
         hash.update([0]);
     }
@@ -137,7 +137,7 @@ pub fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
     Ok(hash.digits())
 }
 
-/// A file's bytes; none if there is no such file.
+/// A file's bytes; `None` if it does not exist.
 fn contents(path: &Path) -> Result<Option<Vec<u8>>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -162,7 +162,7 @@ pub fn hash_of_modules(base: &ModelFolder) -> Result<Option<String>> {
     for path in base.further_files()? {
         if let Some(bytes) = contents(&path)? {
             any = true;
-            // Which file it is counts too, wherever the folder lies.
+            // The file's name within the folder counts too.
             hash.update(path.strip_prefix(base.root()).unwrap_or(&path).to_string_lossy().as_bytes());
             hash.update([0]);
             hash.update((bytes.len() as u64).to_le_bytes());
@@ -187,7 +187,7 @@ fn hash_of_pairs<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> String {
 }
 
 impl Manifest {
-    /// Of an encoder that is scored as it is.
+    /// Of an encoder that is scored without training.
     pub(super) fn of_encoder(
         base: &ModelFolder,
         pooling: Pooling,
@@ -248,23 +248,24 @@ impl Manifest {
     }
 }
 
-/// The key under which a manifest says what processor it was.
+/// The key of a manifest's CPU features.
 const CPU: &str = "cpu_features";
-/// The key under which it says what other kinds of processors went on with the run: its bits are of no one kind.
+/// The key of the features of other kinds of CPUs that resumed the run: its bits belong to no single kind.
 const OTHER_CPUS: &str = "other_cpu_features";
 
-/// What to do where a run began on another kind of processor.
+/// What to do if a run began on a different kind of CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OtherCpu {
-    /// Its bits would be of two kinds: an error.
+    /// Fail: its bits would mix two kinds.
     Refuse,
-    /// Go on, and say so in `run.toml`.
+    /// Resume, and record it in `run.toml`.
     Record,
-    /// Nothing is computed any more, or scores alone, which repeat to rounding.
+    /// Nothing is computed any more, or only scores, which repeat up to rounding.
     Ignore,
 }
 
-/// What tells a run from all others: SHA-256 of its manifest, but for the kind of processor, which `run.toml` records apart.
+/// The identity of a run: SHA-256 of its manifest, without the kind of CPU, which `run.toml` records separately.
 ///
 /// # Errors
 /// The manifest cannot be written as TOML.
@@ -276,10 +277,10 @@ pub fn identity(manifest: &impl Serialize) -> Result<String> {
     Ok(hash_of(text))
 }
 
-/// Makes `folder` the folder of the run that `manifest` describes, by writing its `run.toml`, or checks that it is.
+/// Writes the `run.toml` of the run that `manifest` describes into `folder`, or checks the existing one.
 ///
 /// # Errors
-/// The folder belongs to another run (the first difference is named), or to another kind of processor (by the key
+/// The folder belongs to another run (the error names the first difference), or to a different kind of CPU (by the key
 /// `cpu_features`) and that is not allowed.
 pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> Result<()> {
     let path = RunFolder::new(folder).manifest();
@@ -290,7 +291,7 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> R
     }
     let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
     let mut found: toml::Table =
-        text.parse().map_err(|e| Error::run(&path, format!("not a run's description: {e}")))?;
+        text.parse().map_err(|e| Error::run(&path, format!("not a description of a run: {e}")))?;
     let mut others = match found.remove(OTHER_CPUS) {
         Some(toml::Value::Array(others)) => others,
         _ => Vec::new(),
@@ -303,8 +304,8 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> R
             return Err(Error::run(
                 &path,
                 format!(
-                    "this run began on a processor with {theirs}, this one has {own}, and would not give the same \
-                     bits; start anew in another folder, or go on with --allow-other-cpu"
+                    "this run began on a CPU with {theirs}, but this CPU has {own}, so the bits would differ; start a \
+                     run in another folder, or resume with --allow-other-cpu"
                 ),
             ));
         }
@@ -324,7 +325,7 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> R
         },
         Some(difference) => Err(Error::run(
             &path,
-            format!("this folder belongs to another run ({difference}); give another --out, or delete it"),
+            format!("this folder belongs to another run ({difference}); pass another --out, or delete it"),
         )),
     }
 }

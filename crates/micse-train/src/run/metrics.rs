@@ -12,40 +12,64 @@ use super::tensorboard::Events;
 use crate::trainer::StepReport;
 use crate::{Error, Result};
 
-/// Writes the metrics of a run.
-pub(super) struct MetricsWriter {
+/// A `metrics.jsonl` that grows.
+pub(crate) struct MetricsFile {
     path: PathBuf,
     file: File,
+}
+
+impl MetricsFile {
+    /// The metrics of a run folder after `step` finished steps, see [`open_metrics`].
+    pub(crate) fn open(run: &RunFolder, step: usize) -> Result<Self> {
+        let path = run.metrics();
+        Ok(Self { file: open_metrics(&path, step)?, path })
+    }
+
+    /// Adds a line.
+    pub(crate) fn add(&mut self, line: &serde_json::Value) -> Result<()> {
+        writeln!(self.file, "{line}").map_err(Error::io(&self.path))
+    }
+
+    /// Has the system write all lines to disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(Error::io(&self.path))
+    }
+}
+
+/// Writes the metrics of a run.
+pub(super) struct MetricsWriter {
+    file: MetricsFile,
     events: Option<Events>,
     since: Instant,
     sentences: usize,
 }
 
 impl MetricsWriter {
-    /// The metrics of a run folder, see [`open_metrics`], with an event file beside them if `events` says so, or if an
-    /// earlier start left one: it is never behind.
+    /// The metrics of a run folder, see [`open_metrics`], with an event file if `events` is true or an earlier start
+    /// left one, so that it is never out of date.
     pub(super) fn open(run: &RunFolder, step: usize, events: bool) -> Result<Self> {
-        let (path, beside) = (run.metrics(), run.events());
-        let file = open_metrics(&path, step)?;
+        let beside = run.events();
+        let file = MetricsFile::open(run, step)?;
         let events = if events || beside.is_file() {
-            let lines = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+            let lines = std::fs::read_to_string(&file.path).map_err(Error::io(&file.path))?;
             Some(Events::renew(&beside, &lines)?)
         } else {
             None
         };
-        Ok(Self { path, file, events, since: Instant::now(), sentences: 0 })
+        Ok(Self { file, events, since: Instant::now(), sentences: 0 })
     }
 
-    /// Counts a step's sentences towards the rate.
+    /// Counts a step's sentences towards the speed.
     pub(super) fn count(&mut self, report: &StepReport) {
         self.sentences += report.sentences;
     }
 
-    /// Writes a line; its rate is that of the steps since the last one. `development` is the score of the development
+    /// Writes a line; its speed covers the steps since the last one. `development` is the score of the development
     /// pairs, times 100, at the steps that have one.
     pub(super) fn write(&mut self, report: &StepReport, development: Option<f64>) -> Result<()> {
         let seconds = self.since.elapsed().as_secs_f64();
-        let mut line = serde_json::to_value(report).map_err(|e| Error::run(&self.path, e.to_string()))?;
+        let mut line =
+            serde_json::to_value(report).map_err(|e| Error::run(&self.file.path, e.to_string()))?;
         if self.sentences > 0 && seconds > 0.0 {
             line["sentences_per_s"] = ((self.sentences as f64 / seconds * 10.0).round() / 10.0).into();
         }
@@ -53,24 +77,24 @@ impl MetricsWriter {
             line["development_spearman"] = spearman.into();
         }
         (self.since, self.sentences) = (Instant::now(), 0);
-        writeln!(self.file, "{line}").map_err(Error::io(&self.path))?;
+        self.file.add(&line)?;
         self.events.as_mut().map_or(Ok(()), |events| events.add(&line))
     }
 
     /// Has the system write all lines to disk.
     pub(super) fn sync(&self) -> Result<()> {
-        self.file.sync_all().map_err(Error::io(&self.path))
+        self.file.sync()
     }
 }
 
 /// Opens a `metrics.jsonl`, whose lines are JSON objects with a `step`, to add the steps after `step`. Lines of
-/// later steps, left by a start that was killed after its last checkpoint, go: those steps will be done again.
+/// later steps, left by a start that was killed after its last checkpoint, are removed: those steps run again.
 ///
 /// # Errors
 /// The file cannot be read or written.
 pub fn open_metrics(path: &Path, step: usize) -> Result<File> {
     let old = text_of(path)?.unwrap_or_default();
-    // What a power cut left of a line is not a line.
+    // A power cut can leave a part of a line.
     let done = |line: &&str| {
         serde_json::from_str(line).ok().and_then(|line| step_of(&line)).is_some_and(|s| s <= step)
     };
@@ -141,7 +165,7 @@ fn step_of(line: &Value) -> Option<usize> {
     Some(line["step"].as_u64()? as usize)
 }
 
-/// The text of a file; none if it does not exist. A power cut may leave half a character at its end.
+/// The text of a file; `None` if it does not exist. A power cut can leave half a character at its end.
 fn text_of(path: &Path) -> Result<Option<String>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),

@@ -1,23 +1,24 @@
-//! A run is a folder that a person can read: what decided it, how it went, what came out.
+//! A run is a readable folder: its description, its metrics, its results.
 //!
 //! ```text
-//! run.toml              everything that decided the run
-//! metrics.jsonl         a line per logged step
-//! events.out.tfevents.micse  the same for TensorBoard, where it was asked for
-//! checkpoint/           enough to go on bit for bit; gone once the result stands
+//! run.toml              everything that decides the run
+//! metrics.jsonl         one line per logged step
+//! events.out.tfevents.micse  the same for TensorBoard, if requested
+//! checkpoint/           enough to resume bit for bit; removed once the result exists
 //! model/                the finished encoder, as sentence-transformers and transformers load it, with a model card
 //! cosines.safetensors   cosine and human score of every evaluation pair
-//! result.json           scores; its presence means: done
+//! result.json           scores; it exists once the run is done
 //! ```
 
 pub mod card;
-mod clock;
+pub(crate) mod clock;
 mod cosines;
 mod difference;
 mod finish;
 mod manifest;
-mod metrics;
+pub(crate) mod metrics;
 mod pipeline;
+pub(crate) mod place;
 mod post;
 mod result;
 mod selection;
@@ -33,7 +34,6 @@ use micse_data::{Corpus, Split, SplitSize, Suite};
 use micse_files::write_json;
 use micse_model::{Compute, MaskedLmHead, ModelFolder, Pipeline, Pooling};
 
-use crate::checkpoint::set_aside_foreign;
 use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result, Stop, Terms};
@@ -48,19 +48,21 @@ pub use manifest::{
 pub use metrics::{Metrics, open_metrics};
 pub use micse_files::{Lock, RunFolder};
 pub use pipeline::check_trainable;
+pub(crate) use pipeline::kept_parts;
+use place::{Place, remove_checkpoint};
 pub use result::RunResult;
 use selection::Selection;
 use training::train;
 pub use training::{CHECKPOINT_MINUTES, CHECKPOINT_STEPS};
 pub use without_training::{scored_file, untrained};
 
-/// What a run trains on.
+/// The sentences of a run.
 pub struct TrainText {
     /// The sentences.
     pub corpus: Corpus,
-    /// Which of them, in the split's order.
+    /// The sentences of the split, in its order.
     pub indices: Vec<u32>,
-    /// What *train text* and *size* say in tables.
+    /// The columns *train text* and *size* in tables.
     pub described: SplitText,
 }
 
@@ -87,7 +89,7 @@ impl TrainText {
     }
 }
 
-/// What a run needs.
+/// The inputs of a run.
 pub struct RunInputs<'a> {
     /// The method.
     pub recipe: Recipe,
@@ -97,35 +99,35 @@ pub struct RunInputs<'a> {
     pub text: &'a TrainText,
     /// The encoder that training starts from.
     pub base: &'a ModelFolder,
-    /// What the finished encoder is scored on; its development pairs select where the recipe says so.
+    /// The STS sets for scoring the finished encoder; their development pairs select if the recipe requests it.
     pub suite: &'a Suite,
     /// Terms that the recipe names as custom, usually [`Terms::none`].
     pub terms: Terms,
     /// Where and how the encoder is computed.
     pub compute: Compute,
-    /// Sentences that are encoded at a time; `None`: the whole batch. See [`Trainer::in_chunks`].
+    /// Sentences encoded at a time; `None`: whole batches. See [`Trainer::in_chunks`].
     pub chunk: Option<NonZeroUsize>,
-    /// Whether `model/` is kept.
+    /// Whether `model/` is saved.
     pub keep_model: bool,
-    /// What its model card says beside what the run knows.
+    /// Facts for the model card that the run does not know.
     pub card: CardFacts,
     /// Whether to write an event file for TensorBoard ([`RunFolder::events`]).
     pub tensorboard: bool,
-    /// Go on with a checkpoint that another kind of processor wrote.
+    /// Resume from a checkpoint of a different kind of CPU.
     pub allow_other_cpu: bool,
     /// Steps between two checkpoints, usually [`CHECKPOINT_STEPS`].
     pub checkpoint_steps: usize,
     /// Time after which a checkpoint is saved in any case, usually [`CHECKPOINT_MINUTES`].
     pub checkpoint_time: Duration,
-    /// Asks the run to write a checkpoint and end.
+    /// Requests a checkpoint and the end.
     pub stop: Stop,
-    /// How long to wait for another process that works on this run.
+    /// How long to wait for another process that works in this run folder.
     pub patience: Duration,
 }
 
 impl<'a> RunInputs<'a> {
-    /// What a run cannot do without; the rest is as usual: no custom terms, whole batches, the model is not kept, no
-    /// events for TensorBoard.
+    /// The required inputs, with defaults for the rest: no custom terms, whole batches, no saved model, no events for
+    /// TensorBoard.
     pub fn new(
         recipe: Recipe,
         seed: u64,
@@ -155,10 +157,10 @@ impl<'a> RunInputs<'a> {
     }
 }
 
-/// What a run tells while it works.
+/// The progress of a run.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Training starts, or goes on, after this many finished steps.
+    /// Training starts, or resumes, after this many finished steps.
     Started {
         /// Finished steps.
         step: usize,
@@ -174,7 +176,7 @@ pub enum Event {
         /// Spearman times 100.
         spearman: f64,
     },
-    /// A step of the fit of what is done to finished embeddings.
+    /// A step of the fit of a flow.
     Fitting {
         /// The step, from 1.
         step: usize,
@@ -190,15 +192,14 @@ pub enum Event {
         /// In all.
         total: usize,
     },
-    /// Something that the user should know.
+    /// A notice for the user.
     Notice(String),
 }
 
-/// Trains and scores one model, or goes on where an earlier start stopped. If `result.json` stands
-/// already, it is read and nothing runs.
+/// Trains and scores one model, or resumes an earlier start. If `result.json` exists, it is read and nothing runs.
 ///
 /// # Errors
-/// The folder belongs to another run or cannot be written; training or scoring fails; it was asked to stop.
+/// The folder belongs to another run or cannot be written; training or scoring fails; a stop was requested.
 pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -> Result<RunResult> {
     let pipeline = pipeline::of_run(inputs)?;
     check_ends(inputs, &pipeline)?;
@@ -212,7 +213,7 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     let manifest = Manifest::of_run(inputs)?;
     claim(folder, &manifest, other_cpu)?;
     micse_files::remove_leftovers(folder)?;
-    // What else lies in the folder may be others'; these two are the run's own, with the modules' folders in the model.
+    // Other files in the folder may not belong to the run; these two folders do, with the modules' folders in the model.
     for own in [run.checkpoint_folder(), run.model()] {
         micse_files::remove_leftovers_below(&own)?;
     }
@@ -220,14 +221,10 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         remove_checkpoint(&run)?;
         return RunResult::load(&run);
     }
-    let place = Place { run, lock, identity: identity(&manifest)? };
+    let place = Place::new(run, lock, &manifest)?;
     let checkpoint = place.run.checkpoint();
-    if let Some(aside) = set_aside_foreign(&checkpoint, &place.identity)? {
-        tell(Event::Notice(format!(
-            "the checkpoint in this folder was written by another run; it is now {}, and this run starts from its \
-             beginning",
-            aside.display()
-        )));
+    if let Some(notice) = place.set_aside_foreign()? {
+        tell(Event::Notice(notice));
     }
     let mut clock = Clock::start();
     let mut selection = Selection::default();
@@ -253,18 +250,6 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     Ok(result)
 }
 
-/// Where a run works: its folder, locked by this process, and its identity.
-struct Place {
-    run: RunFolder,
-    lock: Lock,
-    identity: String,
-}
-
-fn remove_checkpoint(run: &RunFolder) -> Result<()> {
-    let folder = run.checkpoint_folder();
-    if folder.exists() { std::fs::remove_dir_all(&folder).map_err(Error::io(&folder)) } else { Ok(()) }
-}
-
 /// A trainer at step 0.
 fn start(inputs: &RunInputs<'_>) -> Result<Trainer> {
     let (encoder, tokenizer) = (inputs.base.encoder(&inputs.compute)?, inputs.base.tokenizer()?);
@@ -288,7 +273,7 @@ fn start(inputs: &RunInputs<'_>) -> Result<Trainer> {
             name: inputs.recipe.name.clone(),
             reason: format!(
                 "replaced-tokens needs a masked-LM to fill tokens in, but {} has no head for it \
-                 (mlm_head.safetensors, or cls.predictions among its weights); take an encoder that was saved with it",
+                 (mlm_head.safetensors, or cls.predictions among its weights); use an encoder that was saved with it",
                 inputs.base.path().display()
             ),
         };
@@ -297,7 +282,7 @@ fn start(inputs: &RunInputs<'_>) -> Result<Trainer> {
     Ok(trainer)
 }
 
-/// Refuses what [`run`] would refuse of the model and the recipe, without touching the run's folder.
+/// Rejects what [`run`] would reject of the model and the recipe, without touching the run folder.
 ///
 /// # Errors
 /// The recipe does not fit the model, the text or the evaluation sets.
@@ -305,7 +290,7 @@ pub fn check(inputs: &RunInputs<'_>) -> Result<()> {
     check_ends(inputs, &pipeline::of_run(inputs)?)
 }
 
-/// What could not be done at the end is refused at the start.
+/// Rejects at the start what would fail at the end.
 fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     let recipe = &inputs.recipe;
     if inputs.chunk.is_some() {

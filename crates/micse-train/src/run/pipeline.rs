@@ -1,4 +1,4 @@
-//! What stands around the encoder in a run: the pipeline of the folder that it starts from, with the recipe's pooling.
+//! The pipeline around the encoder in a run: that of the base model folder, with the recipe's pooling.
 //! Development scores, final scores and the delivered model go through it.
 
 use micse_model::{AfterPooling, ModelFolder, Pipeline, TokenConvolution};
@@ -10,20 +10,18 @@ use crate::{Error, Result};
 /// The run's pipeline.
 ///
 /// # Errors
-/// The base is no model, or has a part that training would make wrong.
+/// The base is not a model, or has a part that training would invalidate.
 pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Pipeline> {
     let (recipe, base) = (&inputs.recipe, inputs.base);
     let pipeline = Pipeline::load(base, Some(recipe.pooling.test))?.padded_to(recipe.max_length);
     let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
-    if recipe.steps > 0
-        && let Err(reason) = check_trainable(&pipeline, base)
-    {
-        return invalid(reason);
+    if recipe.steps > 0 {
+        check_trainable(&pipeline, base)?;
     }
     let passes = |step: &AfterPooling| matches!(step, AfterPooling::Dropout(_));
     if recipe.convolution.is_some() && !pipeline.after_pooling().iter().all(passes) {
         return invalid(format!(
-            "the recipe puts a convolution in the pooling's place, but {} has modules after its pooling, which take \
+            "the recipe replaces the pooling by a convolution, but {} has modules after its pooling, which need \
              pooled rows; train from a copy of the folder whose modules.json ends with the Pooling",
             base.root().display()
         ));
@@ -39,37 +37,40 @@ pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Pipeline> {
     Ok(pipeline)
 }
 
-/// Says why a model's encoder cannot be trained without making another part of the model wrong, if that is so.
+/// Rejects a model with a part that training its encoder would invalidate.
 ///
 /// # Errors
-/// The reason, and what to do.
-pub fn check_trainable(pipeline: &Pipeline, base: &ModelFolder) -> std::result::Result<(), String> {
-    let folder = base.root().display();
+/// The part, and the fix.
+pub fn check_trainable(pipeline: &Pipeline, base: &ModelFolder) -> Result<()> {
+    let refused = |reason: String| Err(Error::run(base.root(), reason));
     if let Some(stage) = pipeline.stage() {
-        return Err(format!(
-            "{folder}: the model ends in a {} that was fitted to the embeddings of its encoder, which training changes; \
+        return refused(format!(
+            "the model ends in a {} that was fitted to the embeddings of its encoder, which training changes; \
              train from a copy of the folder without post.json, post.safetensors and their entry of modules.json",
             stage.kind()
         ));
     }
     if base.path().join(TokenConvolution::SHAPE).is_file() {
-        return Err(format!(
-            "{folder}: the model's embeddings are the mean of a convolution, which training would not change with the \
-             encoder; train from a copy of the folder without token_convolution.json, token_convolution.safetensors and \
-             their entry of modules.json"
-        ));
+        return refused(
+            "the model's embeddings are the mean of a convolution, which training would not change with the encoder; \
+             train from a copy of the folder without token_convolution.json, token_convolution.safetensors and their \
+             entry of modules.json"
+                .into(),
+        );
     }
     Ok(())
 }
 
-/// Says what the delivered model keeps unchanged, and where the recipe changes how the folder pools.
-pub(super) fn tell_of_kept_parts(inputs: &RunInputs<'_>, pipeline: &Pipeline, tell: &mut dyn FnMut(Event)) {
+/// A sentence on the parts that the saved model keeps unchanged, if there are any.
+pub(crate) fn kept_parts(pipeline: &Pipeline) -> Option<String> {
     let kept = pipeline.kept_parts();
-    if !kept.is_empty() {
-        tell(Event::Notice(format!(
-            "the model keeps {} as in its folder, untrained; scores include them, the loss does not",
-            kept.join(", ")
-        )));
+    (!kept.is_empty()).then(|| format!("the model keeps {} as in its folder, untrained", kept.join(", ")))
+}
+
+/// Reports which parts the saved model keeps unchanged, and a pooling that differs from the base's.
+pub(super) fn tell_of_kept_parts(inputs: &RunInputs<'_>, pipeline: &Pipeline, tell: &mut dyn FnMut(Event)) {
+    if let Some(kept) = kept_parts(pipeline) {
+        tell(Event::Notice(format!("{kept}; scores include them, the loss does not")));
     }
     let test = inputs.recipe.pooling.test;
     if let Ok(Some(own)) = inputs.base.pooling()

@@ -1,4 +1,4 @@
-//! Fitting what is done to finished embeddings: on the run's own training text, never on evaluation sentences.
+//! Fits of whitening and flows: on the run's own training sentences, never on evaluation sentences.
 
 use micse_data::EpochOrder;
 use micse_model::post::{FlowOptions, FlowTrainer, Stage, Whitening};
@@ -29,7 +29,7 @@ pub(super) fn fit(
             let whitening = Whitening::fit(&model.encode_before_stage(&ids)?, components)?;
             if whitening.dropped() > 0 {
                 tell(Event::Notice(format!(
-                    "whitening: {} of {} directions have no spread in {count} sentences and are left out",
+                    "whitening: {} of {} directions have no spread in {count} sentences and are omitted",
                     whitening.dropped(),
                     whitening.input_dimension()
                 )));
@@ -61,11 +61,11 @@ pub(super) fn fit(
     Ok(Some(stage))
 }
 
-/// Refuses at the start what the fit would refuse at the end.
+/// Rejects at the start what the fit would reject at the end.
 pub(super) fn check(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     let invalid = |reason: String| Err(Error::Recipe { name: inputs.recipe.name.clone(), reason });
     if inputs.recipe.post.is_some() && inputs.text.indices.len() < 2 {
-        return invalid("a fit on fewer than 2 sentences has no spread; give a larger split".into());
+        return invalid("a fit on fewer than 2 sentences has no spread; use a larger split".into());
     }
     if let Some(Post::Whitening { components: Some(k) }) = inputs.recipe.post
         && k >= inputs.text.indices.len()
@@ -92,7 +92,7 @@ pub(super) fn check(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
         ));
     }
     if matches!(inputs.recipe.post, Some(Post::Flow { .. })) && inputs.recipe.convolution.is_some() {
-        return invalid("a flow behind a convolution is not supported; leave one of them out".into());
+        return invalid("a flow after a convolution is not supported; remove one of them".into());
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `result.json`: what a finished run found.
+//! `result.json`: the result of a finished run.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::{Error, Result};
 /// Method, data and scores of one finished run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunResult {
-    /// The recipe's name, or that of the row without training.
+    /// The recipe's name, or the name of a row without training.
     pub method: String,
-    /// The split's size as it was asked for; `None` without training.
+    /// The requested size of the split; `None` without training.
     pub size: Option<String>,
     /// Sentences of the split.
     pub sentences: usize,
@@ -24,11 +24,11 @@ pub struct RunResult {
     pub seed: Option<u64>,
     /// Optimizer steps.
     pub steps: usize,
-    /// The text that training saw.
+    /// The training corpus.
     pub train_text: String,
-    /// What chose the weights.
+    /// How the weights were selected.
     pub selected_on: String,
-    /// The step whose weights were kept, where development pairs chose.
+    /// The step whose weights were kept, if development pairs select.
     pub selected_step: Option<usize>,
     /// Pooling at test.
     pub pooling: Pooling,
@@ -36,7 +36,8 @@ pub struct RunResult {
     pub evaluated_on: String,
     /// The scores.
     pub scores: Evaluation,
-    /// Seconds of training, fits behind the encoder included, over all starts; steps that a killed start did after its last checkpoint are not counted.
+    /// Seconds of training, fits after the encoder included, over all starts; steps after a killed start's last
+    /// checkpoint are not counted.
     pub train_seconds: f64,
     /// Seconds with scoring.
     pub seconds: f64,
@@ -105,6 +106,6 @@ impl RunResult {
         let path = run.result();
         let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
         serde_json::from_str(&text)
-            .map_err(|e| Error::run(&path, format!("not a run's result ({e}); delete it to run again")))
+            .map_err(|e| Error::run(&path, format!("not a run result ({e}); delete it to run again")))
     }
 }

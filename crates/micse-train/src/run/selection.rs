@@ -1,4 +1,4 @@
-//! The weights that development pairs chose.
+//! The weights that development pairs select.
 
 use candle_core::Tensor;
 use micse_model::Trainable;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::Result;
 use crate::trainer::Trainer;
 
-/// The best weights so far, where the recipe selects on development pairs.
+/// The best weights so far, if the recipe selects on development pairs.
 #[derive(Default)]
 pub(super) struct Selection {
     pub(super) step: Option<usize>,
@@ -15,7 +15,7 @@ pub(super) struct Selection {
     pub(super) values: Option<Vec<Tensor>>,
 }
 
-/// Copies of what the finished model consists of.
+/// Copies of the weights of the finished model.
 pub(super) fn kept_values(trainer: &Trainer) -> Result<Vec<Tensor>> {
     let mut values = trainer.encoder().values()?;
     if let Some(convolution) = trainer.convolution() {
@@ -25,7 +25,7 @@ pub(super) fn kept_values(trainer: &Trainer) -> Result<Vec<Tensor>> {
 }
 
 impl Selection {
-    /// Puts the best values, if any were kept, into the trainer.
+    /// Restores the best values, if any were kept, in the trainer.
     pub(super) fn take(&mut self, trainer: &mut Trainer) -> Result<()> {
         let Some(best) = self.values.take() else { return Ok(()) };
         let (encoder, rest) = best.split_at(trainer.encoder().parameters().len());

@@ -1,9 +1,9 @@
 //! `events.out.tfevents.micse`: the lines of `metrics.jsonl` as TensorBoard reads them.
 //!
-//! Every number of a line is a scalar by the name of its key (`loss`, `learning_rate`); those of an object within it by
-//! both names (`terms/infonce`). The file is a function of `metrics.jsonl` and of the moment when the run first began:
-//! a line's time is that moment and the seconds of training up to the line, which follow from the lines' rates. So a
-//! run that goes on makes the file anew, and pauses between two starts are no part of its curves.
+//! Every number of a line is a scalar by the name of its key (`loss`, `learning_rate`); numbers of an object within it
+//! by both names (`terms/infonce`). The file is a function of `metrics.jsonl` and of the moment when the run first began:
+//! a line's time is that moment and the seconds of training up to the line, which follow from the lines' speeds. So a
+//! resumed run rebuilds the file, and pauses between two starts do not appear in its curves.
 //!
 //! A file is a sequence of records, each `length u64 | masked CRC-32C of the length | payload | masked CRC-32C of the
 //! payload`, little-endian; a payload is TensorFlow's protocol buffer `Event`, of which this writes
@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
-/// What the first record says, by which readers know the format.
+/// The first record, by which readers recognize the format.
 const VERSION: &str = "brain.Event:2";
 /// Bytes of a record before its payload.
 const HEAD: usize = 12;
@@ -47,7 +47,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Writes the file anew from the lines of a `metrics.jsonl`, to add further ones. The moment when the run began is
+    /// Rebuilds the file from the lines of a `metrics.jsonl`, to add further ones. The moment when the run began is
     /// kept from an earlier file.
     pub(super) fn renew(path: &Path, metrics: &str) -> Result<Self> {
         let started = match std::fs::read(path) {
@@ -60,7 +60,7 @@ impl Events {
         let mut bytes = record(&event(timeline.time, 0, 3, VERSION.as_bytes()));
         for line in metrics.lines() {
             let line = serde_json::from_str(line)
-                .map_err(|e| Error::run(path, format!("a line of metrics.jsonl is no JSON: {e}")))?;
+                .map_err(|e| Error::run(path, format!("a line of metrics.jsonl is not valid JSON: {e}")))?;
             bytes.extend(timeline.record(&line));
         }
         write_whole(path, &bytes)?;
@@ -74,15 +74,15 @@ impl Events {
     }
 }
 
-/// Where the last line stands.
+/// Time and step of the last line.
 struct Timeline {
-    /// Seconds since 1970, pauses left out.
+    /// Seconds since 1970, without pauses.
     time: f64,
     step: u64,
 }
 
 impl Timeline {
-    /// A line as a record. Lines without a rate, the first of a start, take no time.
+    /// A line as a record. Lines without a speed, the first line of a start, take no time.
     fn record(&mut self, line: &Value) -> Vec<u8> {
         let step = line["step"].as_u64().unwrap_or(self.step);
         let sentences = step.saturating_sub(self.step) as f64 * line["sentences"].as_f64().unwrap_or(0.0);
@@ -102,7 +102,7 @@ impl Timeline {
     }
 }
 
-/// Tells every number of a line but the step; what is not finite is `null` in JSON, and no number.
+/// Passes every number of a line except the step to `tell`; numbers that are not finite are `null` in JSON.
 fn scalars(prefix: &str, values: &Value, tell: &mut impl FnMut(&str, f64)) {
     for (key, value) in values.as_object().into_iter().flatten() {
         let tag = if prefix.is_empty() { key.clone() } else { format!("{prefix}/{key}") };
@@ -117,7 +117,7 @@ fn scalars(prefix: &str, values: &Value, tell: &mut impl FnMut(&str, f64)) {
 fn event(time: f64, step: u64, field: u8, content: &[u8]) -> Vec<u8> {
     let mut event = vec![key(1, EIGHT_BYTES)];
     event.extend(time.to_le_bytes());
-    // A field that holds its default, 0, is left out.
+    // A field with its default, 0, is omitted.
     if step > 0 {
         event.push(key(2, VARINT));
         varint(&mut event, step);
@@ -132,7 +132,7 @@ fn bytes_field(into: &mut Vec<u8>, field: u8, content: &[u8]) {
     into.extend(content);
 }
 
-/// Seven bits a byte, the lowest first; the eighth says that more follow.
+/// Seven bits per byte, the lowest first; the eighth means that more follow.
 fn varint(into: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         into.push(value as u8 | 0x80);
@@ -150,12 +150,12 @@ fn record(payload: &[u8]) -> Vec<u8> {
     record
 }
 
-/// The CRC-32C of bytes, turned and moved as TFRecord wants it, so that a CRC of bytes that hold CRCs is no trap.
+/// The CRC-32C of bytes, rotated and shifted as TFRecord requires, so that a CRC of bytes that contain CRCs is safe.
 fn masked_crc(bytes: &[u8]) -> [u8; 4] {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
 
-/// The time of a file's first record, if that is whole.
+/// The time of a file's first record, if the record is complete.
 fn start_of(bytes: &[u8]) -> Option<f64> {
     let length = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
     let end = HEAD.checked_add(usize::try_from(length).ok()?)?;

@@ -1,11 +1,12 @@
-//! The steps of a run: metrics, development scores and checkpoints on the way.
+//! The steps of a run: metrics, development scores and checkpoints.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use micse_model::Pipeline;
 
 use super::clock::Clock;
 use super::metrics::MetricsWriter;
+use super::place::Pace;
 use super::selection::{Selection, kept_values};
 use super::{Event, Place, RunInputs};
 use crate::recipe::Select;
@@ -16,9 +17,9 @@ use crate::{Error, Result};
 pub const CHECKPOINT_STEPS: usize = 500;
 /// Default minutes after which a checkpoint is saved in any case.
 pub const CHECKPOINT_MINUTES: f64 = 5.0;
-/// Steps at the end that took longer than this get a checkpoint of their own.
+/// Steps at the end that took longer than this get their own checkpoint.
 const LAST_STRETCH: Duration = Duration::from_secs(30);
-/// Steps between two lines of metrics; those with a development score have one too.
+/// Steps between two lines of metrics; steps with a development score have one too.
 const LOG_STEPS: usize = 10;
 
 pub(super) fn train(
@@ -32,7 +33,7 @@ pub(super) fn train(
 ) -> Result<()> {
     let steps = inputs.recipe.steps;
     let mut metrics = MetricsWriter::open(&place.run, trainer.steps_done(), inputs.tensorboard)?;
-    let mut saved = Instant::now();
+    let mut pace = Pace::new(inputs.checkpoint_steps, inputs.checkpoint_time);
     let mut warned = false;
     tell(Event::Started { step: trainer.steps_done(), steps });
     while trainer.steps_done() < steps {
@@ -56,16 +57,15 @@ pub(super) fn train(
             tell(Event::Development { step: done, spearman });
         }
         let stopped = inputs.stop.requested();
-        // Scoring takes time too: a long stretch of steps is not left to it.
-        let last = done == steps && saved.elapsed() >= LAST_STRETCH;
-        let due = done.is_multiple_of(inputs.checkpoint_steps) || saved.elapsed() >= inputs.checkpoint_time;
-        if stopped || last || (due && done < steps) {
-            // A checkpoint never stands for lines of metrics that a power cut could take.
+        // Scoring takes time too: a long stretch of steps is saved first.
+        let last = done == steps && pace.since() >= LAST_STRETCH;
+        if stopped || last || (pace.is_due(done) && done < steps) {
+            // A checkpoint never covers lines of metrics that a power cut could take.
             metrics.sync()?;
             place.lock.check()?;
             let facts = clock.facts(&selection.facts());
             trainer.save(&place.run.checkpoint(), &place.identity, &selection.tensors(), facts)?;
-            saved = Instant::now();
+            pace.saved();
         }
         if stopped {
             return Err(Error::Stopped { step: done });

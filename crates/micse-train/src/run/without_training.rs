@@ -1,4 +1,4 @@
-//! Rows of a table that no training stands behind.
+//! Rows of a table without training.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
 use super::{Event, Lock, Manifest, OtherCpu, RunResult, claim, save_cosines};
 use crate::Result;
 
-/// How long a row without training waits for another process that works on it.
+/// How long a row without training waits for another process that works in its folder.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Scores a model as it is, with all that its folder has after the pooling: the row without training, into a run folder.
-/// `method` is its name in tables.
+/// Scores an untrained model, with all parts of its folder after the pooling, into a run folder. `method` is its name
+/// in tables.
 ///
 /// # Errors
 /// The folder is not a model, or scoring fails.
@@ -38,7 +38,7 @@ pub fn untrained(
     })
 }
 
-/// Scores an embedder that is a file of its own, word vectors, into a run folder. `method` is its name in tables.
+/// Scores an embedder in a single file, word vectors, into a run folder. `method` is its name in tables.
 ///
 /// # Errors
 /// The file cannot be read, or scoring fails.
@@ -61,7 +61,7 @@ pub fn scored_file(
     })
 }
 
-/// A run folder with scores alone, or its result if it stands.
+/// A run folder with scores only, or its result if it exists.
 fn scored(
     folder: &Path,
     manifest: &Manifest,

@@ -1,7 +1,7 @@
 //! The trainer's checkpoint. Tensors: `NETWORK.NAME` of every network that learns (`encoder`, `head`, `second`, ...) and
 //! their moments (`first.`, `second.` before that), `momentum.NAME`, `momentum-head.NAME`, `queue.rows`, and
 //! `batch-before.rows`, the gradient that the next step's FGSM follows. Facts: the step, the queue's sentence numbers,
-//! and what the run adds.
+//! and the run's own.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::checkpoint::{Checkpoint, CheckpointWriter};
 
 const BATCH_BEFORE: &str = "batch-before.rows";
 
-/// The checkpoint's own facts, beside the tensors.
+/// The checkpoint's own facts, next to the tensors.
 #[derive(Serialize, Deserialize)]
 struct Facts {
     step: usize,
@@ -24,7 +24,7 @@ struct Facts {
     /// Rows of each sentence in `batch-before.rows`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     batch_before: Vec<usize>,
-    /// What the run keeps beside the trainer: best score so far, notes.
+    /// The run's own facts: best score so far, notes.
     run: serde_json::Value,
 }
 
@@ -46,8 +46,8 @@ impl Trainer {
         }
         self.networks.save(&mut file)?;
         let mut queue_sentences = Vec::new();
-        if let Some(tower) = &self.networks.momentum {
-            let state = tower.queue.state();
+        if let Some(momentum) = &self.momentum {
+            let state = momentum.queue.state();
             queue_sentences = state.sentences;
             if let Some(rows) = state.rows {
                 file.tensor("queue.rows", rows);
@@ -64,7 +64,7 @@ impl Trainer {
     /// Puts a checkpoint's state back, and returns the tensors that start with `extra` and the run's facts.
     ///
     /// # Errors
-    /// The file is not a whole checkpoint of this run.
+    /// The file is not a complete checkpoint of this run.
     pub fn restore(
         &mut self,
         path: &Path,
@@ -73,9 +73,9 @@ impl Trainer {
         let file = Checkpoint::read(path, &self.device)?;
         let facts: Facts = file.facts()?;
         self.networks.restore(&file, facts.step > 0)?;
-        if let Some(tower) = &mut self.networks.momentum {
+        if let Some(momentum) = &mut self.momentum {
             let rows = file.tensor("queue.rows").cloned();
-            tower.queue.restore(&QueueState { rows, sentences: facts.queue_sentences })?;
+            momentum.queue.restore(&QueueState { rows, sentences: facts.queue_sentences })?;
         }
         let rows = file.tensor(BATCH_BEFORE).cloned();
         self.batch_before = rows.map(|rows| EmbeddingGradient { rows, lengths: facts.batch_before });

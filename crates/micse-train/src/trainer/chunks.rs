@@ -1,8 +1,8 @@
 //! The encoder's passes over a step's batch, in chunks (gradient caching, Gao et al. 2021).
 //!
 //! The objectives read a few leaves: pooled rows, attention values, for some methods token states. So a step encodes
-//! each view, puts its leaves into variables, and takes the objectives and their backward pass on these alone. A leaf's
-//! gradient g then goes on into the encoder as that of sum(leaf * g). Where the batch is one chunk, the view's graph is
+//! each view, copies its leaves into variables, and runs the objectives and their backward pass on these only. A leaf's
+//! gradient g then continues into the encoder as the gradient of sum(leaf * g). Where the batch is one chunk, the view's graph is
 //! still there. Where there are several, they are encoded without one first, and once more, with the same dropout,
 //! chunk by chunk for the backward pass: memory is that of one chunk.
 
@@ -24,16 +24,16 @@ pub(super) struct Wanted {
     pub(super) pooling: Option<Pooling>,
     /// Token states of these layers.
     pub(super) states: Vec<usize>,
-    /// Attention values before dropout at these positions of the whole batch.
+    /// Attention values before dropout at these positions of the batch.
     pub(super) attention: Rc<Vec<AttentionPosition>>,
 }
 
-/// A step's batch in chunks, with the leaves that are wanted of each.
+/// A step's batch in chunks, with the requested leaves of each.
 pub(super) struct Chunks {
     parts: Vec<Chunk>,
     pooling: Option<Pooling>,
     states: Vec<usize>,
-    /// Where each attention value of the whole batch lies behind one another's chunks; `None`: none is wanted.
+    /// The place of each attention value of the batch among the values of all chunks; `None`: no values are requested.
     order: Option<Tensor>,
 }
 
@@ -42,7 +42,7 @@ struct Chunk {
     /// The part of the input's mask.
     mask: Option<Tensor>,
     at: Vec<AttentionPosition>,
-    /// Where the values at these positions lie among those of the whole batch.
+    /// The places of the values at these positions among the values of the batch.
     slots: Option<Tensor>,
 }
 
@@ -59,17 +59,17 @@ pub(super) struct How<'a> {
     pub(super) mode: Mode,
     /// Whether a backward pass is to come.
     pub(super) trained: bool,
-    /// What is added to the embeddings `[rows, D]`; only for a batch of one chunk.
+    /// Noise that is added to the embeddings `[rows, D]`; only for a batch of one chunk.
     pub(super) noise: Option<&'a Tensor>,
-    /// Whether the backward pass stops between the embedding layer and the layers behind it: where they are those of
-    /// two networks, or the gradient between them is wanted itself. Only for a trained pass of one chunk.
+    /// Whether the backward pass stops between the embedding layer and the layers after it: if they belong to two
+    /// networks, or the gradient between them is needed. Only for a trained pass of one chunk.
     pub(super) cut: bool,
 }
 
-/// The networks that a backward pass goes into.
+/// The networks that a backward pass reaches.
 pub(super) struct Reached<'a> {
     pub(super) encodes: &'a mut dyn Encoder,
-    /// The network whose embedding layer the pass began with, where it is another.
+    /// The network whose embedding layer the pass began with, if it differs.
     pub(super) embeds: Option<&'a mut dyn Encoder>,
 }
 
@@ -85,7 +85,7 @@ struct Cut {
     seen: Var,
 }
 
-/// One view's leaves over the whole batch. Those of a trained pass are variables, at which the objectives' backward
+/// One view's leaves over the batch. The leaves of a trained pass are variables, at which the objectives' backward
 /// pass ends; others are constants.
 pub(super) struct View {
     mode: Mode,
@@ -93,9 +93,9 @@ pub(super) struct View {
     noise: Option<Tensor>,
     /// `[B, D]`.
     pub(super) rows: Option<Tensor>,
-    /// `[rows, D]` for each layer that is wanted.
+    /// `[rows, D]` for each requested layer.
     pub(super) states: Vec<Tensor>,
-    /// `[positions]`, in the order asked for.
+    /// `[positions]`, in the requested order.
     pub(super) values: Option<Tensor>,
     /// Where the batch is one chunk.
     graph: Option<Graph>,
@@ -163,7 +163,7 @@ impl Chunks {
         })
     }
 
-    /// Whether no token states are wanted.
+    /// Whether no token states are requested.
     pub(super) fn plain(&self) -> bool {
         self.states.is_empty()
     }
@@ -203,8 +203,8 @@ impl Chunks {
         })
     }
 
-    /// Takes the gradients of a view's leaves on into the networks' parameters, which collect them. Gives the gradient
-    /// `[rows, D]` by the embedding layer's output, where the pass is cut there.
+    /// Continues the gradients of a view's leaves into the networks' parameters, which collect them. Returns the gradient
+    /// `[rows, D]` by the embedding layer's output, if the pass is cut there.
     pub(super) fn backward(
         &self,
         networks: Reached<'_>,
@@ -265,7 +265,7 @@ impl Chunks {
         Ok(by_embeddings)
     }
 
-    /// The leaves of a pass whose embeddings are the variable that comes back with them: for the loss's gradient by
+    /// The leaves of a pass whose embeddings are the returned variable: for the loss's gradient by
     /// the embeddings. The batch must be one chunk.
     pub(super) fn probe(&self, towers: Towers<'_>, mode: Mode) -> Result<(Var, View)> {
         let chunk = &self.parts[0];

@@ -3,20 +3,21 @@
 use std::rc::Rc;
 
 use candle_core::Tensor;
-use micse_model::{Dropout, Head, HeadPass, Mode, Padding};
+use micse_model::{Dropout, HeadPass, Mode};
 
 use super::chunks::{Chunks, How, Reached, Towers, View, Wanted};
-use super::masked::MaskedLoss;
 use super::perturbation::EmbeddingGradient;
 use super::prepared::Prepared;
 use super::report::Clock;
+use super::seen::Tokenized;
 use super::views::{Encodes, InputMaker, PassSpec, Sentences};
 use super::{Forward, StepReport, Trainer, purpose};
+use crate::Result;
+use crate::networks::NetworkKind;
 use crate::recipe::{HeadRows, Momentum, MomentumUpdate, PerturbationBy, SecondKind};
-use crate::{Error, Result};
 
 impl Trainer {
-    /// The forward half of a step. The momentum tower's embeddings have joined the queue when it returns.
+    /// The forward half of a step. It appends the momentum encoder's embeddings to the queue.
     ///
     /// # Errors
     /// As [`Self::step`].
@@ -29,7 +30,7 @@ impl Trainer {
         let maker = InputMaker {
             recipe: &self.recipe,
             tokenizer: &self.tokenizer,
-            config: self.networks.encoder.config(),
+            config: self.networks.encoder().config(),
             device: &self.device,
             split: self.sentences,
             stream: self.stream.with(purpose::CHANGES),
@@ -41,9 +42,9 @@ impl Trainer {
         self.follow(MomentumUpdate::BeforeStep)?;
         report.times.update = clock.lap();
 
-        let prepared = self.prepare(inputs, &ids)?;
+        let prepared = self.prepare(inputs, Tokenized { numbers, ids })?;
         report.times.objectives = clock.lap();
-        let noise = self.noise(&prepared, &numbers)?;
+        let noise = self.noise(&prepared)?;
         let mut views = Vec::with_capacity(self.passes.len());
         for (number, pass) in self.passes.iter().enumerate() {
             let how = How {
@@ -55,33 +56,31 @@ impl Trainer {
             views.push(prepared.chunks[number].encode(self.towers(pass), how)?);
         }
         let keys = self.queue_rows(&prepared)?;
-        let masked = self.masked(&ids)?;
+        let beside = self.beside(&prepared)?;
         report.times.encode = clock.lap();
 
         let (rows, tokens) = self.rows(&views, &prepared, false)?;
         if measure {
-            // Rows of a pair batch are mostly those of different sentences, which have no alignment.
+            // Rows of a pair batch mostly belong to different sentences, which have no alignment.
             let pairs = prepared.inputs.iter().any(|input| input.positive.is_some());
             report.measure(&rows[0], rows.get(1).filter(|_| !pairs))?;
         }
         report.loss = 0.0;
-        let loss =
-            self.objectives(&prepared.seen(self, &views, &rows, tokens.as_ref(), &numbers), &mut report)?;
-        if let Some(masked) = &masked {
-            report.terms.push(("masked-lm", masked.value));
-            report.loss += masked.weighted();
+        let loss = self.objectives(&prepared, &views, (&rows, tokens.as_ref()), &mut report)?;
+        for term in &beside {
+            term.report(&mut report);
         }
         let momentum_view = self.passes.iter().position(|pass| pass.encodes == Encodes::Momentum);
         let keys = keys.or_else(|| momentum_view.map(|pass| rows[pass].detach()));
-        if let (Some(tower), Some(keys)) = (&mut self.networks.momentum, &keys)
-            && tower.rule.queue > 0
+        if let (Some(momentum), Some(keys)) = (&mut self.momentum, &keys)
+            && momentum.rule.queue > 0
         {
-            tower.queue.push(keys, &numbers)?;
+            momentum.queue.push(keys, &prepared.sentences.numbers)?;
         }
         report.times.objectives += clock.lap();
         let first = Rc::clone(&prepared.inputs[self.passes[0].input].batch);
         let views = prepared.chunks.into_iter().zip(views).collect();
-        Ok(Forward { loss, masked, views, first, report })
+        Ok(Forward { loss, beside, views, first, report })
     }
 
     /// The backward half: gradients of all parameters are collected in the networks.
@@ -90,7 +89,7 @@ impl Trainer {
     /// The tensor library fails.
     pub fn backward(&mut self, forward: Forward) -> Result<StepReport> {
         let mut clock = Clock::start();
-        let Forward { loss, masked, views, first, mut report } = forward;
+        let Forward { loss, beside, views, first, mut report } = forward;
         let leaves = loss.backward()?;
         // The objectives' graph is done with: its memory is the encoder's now.
         drop(loss);
@@ -100,35 +99,28 @@ impl Trainer {
             if !view.trained() {
                 continue;
             }
-            let online = self.networks.encoder.as_mut();
-            let reached = match (pass.encodes, &mut self.networks.second, &mut self.networks.momentum) {
-                (Encodes::Second, Some(second), _) => {
-                    Reached { encodes: second.encoder.as_mut(), embeds: None }
+            let reached = match self.networks.online_and(pass.encodes.network()) {
+                (online, Some(momentum)) if pass.encodes == Encodes::Momentum => {
+                    Reached { encodes: momentum, embeds: Some(online) }
                 }
-                (Encodes::Momentum, _, Some(tower)) => {
-                    Reached { encodes: tower.encoder.as_mut(), embeds: Some(online) }
-                }
-                _ => Reached { encodes: online, embeds: None },
+                (_, Some(second)) => Reached { encodes: second, embeds: None },
+                (online, None) => Reached { encodes: online, embeds: None },
             };
             let gradient = chunks.backward(reached, view, &leaves)?;
             if let Some(gradient) = gradient.filter(|_| number == 0) {
                 self.batch_before = Some(EmbeddingGradient::new(gradient, &first));
             }
         }
-        // The momentum copy's layers were only gone through.
-        if let Some(tower) = &mut self.networks.momentum {
-            tower.encoder.clear_gradients();
+        self.networks.clear_passed_through();
+        for term in &beside {
+            term.backward(self)?;
         }
-        if let (Some(term), Some(masked)) = (&mut self.networks.masked_lm, &masked) {
-            term.backward(self.networks.encoder.as_mut(), masked)?;
-        }
-        self.parameter_distance_backward()?;
         report.times.backward = clock.lap();
         Ok(report)
     }
 
-    /// Whether the gradient by a pass's embeddings is wanted for itself, or belongs to another network than what lies
-    /// behind it does.
+    /// Whether the gradient by a pass's embeddings is needed itself, or belongs to another network than the layers after
+    /// the embeddings.
     fn is_cut(&self, number: usize, pass: &PassSpec) -> bool {
         let kept = |pass: &PassSpec| {
             let view = &self.recipe.views[pass.view];
@@ -138,8 +130,8 @@ impl Trainer {
     }
 
     pub(super) fn mode(&self, pass: &PassSpec, dropout: Dropout) -> Mode {
-        match (pass.encodes, &self.networks.momentum) {
-            (Encodes::Momentum, Some(tower)) => tower.mode(dropout),
+        match (pass.encodes, &self.momentum) {
+            (Encodes::Momentum, Some(momentum)) => momentum.mode(dropout),
             _ => Mode::Training(dropout),
         }
     }
@@ -148,37 +140,34 @@ impl Trainer {
         match pass.encodes {
             Encodes::Online => true,
             Encodes::Momentum => self.recipe.momentum.is_some_and(|m: Momentum| !m.stop_gradient),
-            Encodes::Second => self.networks.second.as_ref().is_some_and(|s| s.kind == SecondKind::Trained),
+            Encodes::Second => self.recipe.second.is_some_and(|s| s.kind == SecondKind::Trained),
         }
     }
 
     pub(super) fn towers(&self, pass: &PassSpec) -> Towers<'_> {
-        let online = self.networks.encoder.as_ref();
-        let encodes = match (pass.encodes, &self.networks.second, &self.networks.momentum) {
-            (Encodes::Second, Some(second), _) => second.encoder.as_ref(),
-            (Encodes::Momentum, _, Some(tower)) => tower.encoder.as_ref(),
-            _ => online,
-        };
+        let online = self.networks.encoder();
+        let encodes = self.networks.encoder_of(pass.encodes.network()).unwrap_or(online);
         let shared = self.recipe.views[pass.view].online_embeddings;
         Towers { embeds: if shared { online } else { encodes }, encodes }
     }
 
-    /// The momentum tower's rows of view 1's tokens, where it has a queue to fill and no view of its own.
+    /// The momentum encoder's rows of view 1's tokens, if it has a queue to fill and no view.
     fn queue_rows(&self, prepared: &Prepared) -> Result<Option<Tensor>> {
-        let Some(tower) = &self.networks.momentum else { return Ok(None) };
-        if tower.rule.queue == 0 || self.passes.iter().any(|pass| pass.encodes == Encodes::Momentum) {
+        let encoder = self.networks.encoder_of(NetworkKind::Momentum);
+        let (Some(momentum), Some(encoder)) = (&self.momentum, encoder) else { return Ok(None) };
+        if momentum.rule.queue == 0 || self.passes.iter().any(|pass| pass.encodes == Encodes::Momentum) {
             return Ok(None);
         }
-        let dropout = self.dropout(Encodes::Momentum.coordinate(), 0, tower.rule.dropout);
+        let dropout = self.dropout(Encodes::Momentum.coordinate(), 0, momentum.rule.dropout);
         let plain = Wanted { pooling: Some(self.recipe.pooling.train), ..Wanted::default() };
         let chunks = Chunks::new(&prepared.inputs[0], self.chunk, &plain, &self.device)?;
-        let rows = tower.rows(&chunks, dropout)?;
+        let rows = momentum.rows(encoder, &chunks, dropout)?;
         let noise = self.step_stream(purpose::HEAD_DROPOUT).with(QUEUE_PASS);
-        tower.head_rows(&rows, self.networks.head.as_ref(), noise, false).map(Some)
+        momentum.head_rows(&self.networks, &rows, noise, false).map(Some)
     }
 
-    /// The rows of every pass behind the heads, and the first pass's tokens behind the convolution. `attached`: a momentum
-    /// view's rows are in its graph, whatever the recipe says of its gradient.
+    /// The rows of every pass after the heads, and the first pass's tokens after the convolution. `attached`: a momentum
+    /// view's rows are in its graph, even where the recipe stops its gradient.
     pub(super) fn rows(
         &self,
         views: &[View],
@@ -191,8 +180,8 @@ impl Trainer {
             .map(|view| Ok(view.rows.clone().ok_or_else(missing)?))
             .collect::<Result<Vec<_>>>()?;
         let dropout = self.step_stream(purpose::HEAD_DROPOUT);
-        let through = |head: &Option<Head>, rows: &Tensor, pass: u64| -> Result<Tensor> {
-            match head {
+        let through = |head: NetworkKind, rows: &Tensor, pass: u64| -> Result<Tensor> {
+            match self.networks.head(head) {
                 Some(head) => {
                     let dropout = Some(dropout.with(pass));
                     Ok(head.forward(rows, HeadPass { gradients: true, dropout })?)
@@ -200,24 +189,24 @@ impl Trainer {
                 None => Ok(rows.clone()),
             }
         };
-        if let Some(convolution) = &self.networks.convolution {
+        if let Some(convolution) = self.networks.convolution() {
             let batch = &prepared.inputs[self.passes[0].input].batch;
             let lengths: Vec<usize> = (0..batch.sentences()).map(|b| batch.rows_of(b)).collect();
-            let states = views[0].states.first().ok_or_else(missing)?;
+            let states = views[0].states.last().ok_or_else(missing)?;
             let tokens = convolution.tokens(states, &lengths)?;
             let rows = micse_model::mean_of_tokens(&tokens, &lengths)?;
             return Ok((vec![rows], Some(tokens)));
         }
-        let head = &self.networks.head;
+        let head = NetworkKind::Head;
         let mut rows = match self.recipe.head_rows {
             HeadRows::EachView => self
                 .passes
                 .iter()
                 .zip(&pooled)
                 .zip(0_u64..)
-                .map(|((pass, rows), number)| match (pass.encodes, &self.networks.momentum) {
-                    (Encodes::Momentum, Some(tower)) => {
-                        tower.head_rows(rows, head.as_ref(), dropout.with(number), attached)
+                .map(|((pass, rows), number)| match (pass.encodes, &self.momentum) {
+                    (Encodes::Momentum, Some(momentum)) => {
+                        momentum.head_rows(&self.networks, rows, dropout.with(number), attached)
                     }
                     _ => through(head, rows, number),
                 })
@@ -229,26 +218,13 @@ impl Trainer {
         };
         for ((pass, rows), number) in self.passes.iter().zip(&mut rows).zip(PREDICTOR_PASS..) {
             if pass.encodes == Encodes::Online {
-                *rows = through(&self.networks.predictor, rows, number)?;
+                *rows = through(NetworkKind::Predictor, rows, number)?;
             }
         }
         Ok((rows, None))
     }
-
-    /// The masked-LM loss of the batch's sentences, with the dropout rate of view 1 and draws of its own.
-    fn masked(&self, ids: &[Vec<u32>]) -> Result<Option<MaskedLoss>> {
-        let Some(term) = &self.networks.masked_lm else { return Ok(None) };
-        let rate = self.recipe.views[0].dropout;
-        let dropout = self.dropout(Encodes::Online.coordinate(), self.passes.len(), rate);
-        let masks = self.step_stream(purpose::MASKS);
-        let padding: Padding = self.recipe.padding.into();
-        term.loss(self.networks.encoder.as_ref(), ids, padding, dropout, masks).map_err(|e| match e {
-            Error::Loss(e @ micse_losses::Error::NotFinite { .. }) => self.failed(e.to_string()),
-            other => other,
-        })
-    }
 }
 
-/// Coordinates of head dropout beyond those of the passes.
+/// Coordinates of head dropout after the coordinates of passes.
 const QUEUE_PASS: u64 = 1 << 32;
 const PREDICTOR_PASS: u64 = 1 << 33;

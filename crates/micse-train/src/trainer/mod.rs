@@ -1,59 +1,58 @@
 //! The trainer: one recipe, one encoder, one split, step by step.
 //!
-//! A step: the passes of every view; the momentum pass on view 1's tokens, where no view is the momentum tower's; the
-//! loss against the queue as it stood; the momentum tower's embeddings join the queue; backward, clip, optimizer; the
+//! A step: the passes of every view; the momentum pass on view 1's tokens, if no view uses the momentum encoder; the
+//! loss against the current queue; the momentum encoder's embeddings join the queue; backward, clip, optimizer; the
 //! momentum copy follows.
-//! Everything random is a function of (seed, step), so a resumed run repeats what it would have done.
+//! Everything random is a function of (seed, step), so a resumed run is bit-for-bit identical.
 
-mod attention;
 mod checkpoint;
 mod chunks;
-mod distance;
 mod forward;
-mod masked;
 mod momentum;
-mod networks;
-mod objectives;
 mod perturbation;
 mod prepared;
-mod replaced;
 mod report;
 mod schedule;
+mod seen;
+mod terms;
 mod views;
 
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use candle_core::{Device, Tensor};
-use micse_data::EpochOrder;
+use micse_data::{EpochOrder, MaskVocabulary};
 use micse_model::{
     AdamStep, Batch, Dropout, Encoder, Head, MaskedLmHead, TokenConvolution, Tokenizer, Trainable,
     clip_factor,
 };
 use micse_random::Stream;
 
+use crate::masked_lm::mask_vocabulary;
+use crate::networks::{NetworkKind, Networks};
 use crate::recipe::{MomentumUpdate, OptimizerKind, Recipe};
 use crate::{Error, Result, Terms};
-use attention::AmiTerm;
 use chunks::{Chunks, View};
-use masked::MaskedLoss;
-use networks::Networks;
+use momentum::MomentumState;
 use perturbation::EmbeddingGradient;
 use report::Clock;
 pub use report::{StepReport, StepTimes};
 pub use schedule::learning_rate;
+pub use seen::{StepStart, StepView};
+use terms::BesideTerm;
 use views::PassSpec;
 
 /// What the coordinates of the run's streams mean; a purpose never shares its draws with another.
-mod purpose {
-    pub(super) const DROPOUT: u64 = 1;
-    pub(super) const ATTENTION_SAMPLES: u64 = 2;
-    // 3, 4 and 6 to 9 are the networks' own.
-    pub(super) const MASKS: u64 = 5;
-    pub(super) const CHANGES: u64 = 10;
-    pub(super) const VIRTUAL: u64 = 11;
-    pub(super) const REPLACED: u64 = 12;
-    pub(super) const HEAD_DROPOUT: u64 = 13;
+pub(crate) mod purpose {
+    pub(crate) const DROPOUT: u64 = 1;
+    pub(crate) const ATTENTION_SAMPLES: u64 = 2;
+    // 3, 4, 6, 7 and 9 belong to networks: see `networks.rs`.
+    pub(crate) const MASKS: u64 = 5;
+    pub(crate) const QUEUE: u64 = 8;
+    pub(crate) const CHANGES: u64 = 10;
+    pub(crate) const VIRTUAL: u64 = 11;
+    pub(crate) const REPLACED: u64 = 12;
+    pub(crate) const HEAD_DROPOUT: u64 = 13;
 }
 
 /// The state of a training run.
@@ -65,7 +64,10 @@ pub struct Trainer {
     passes: Vec<PassSpec>,
     /// The view of each thing that passes read.
     inputs: Vec<usize>,
-    ami: Vec<AmiTerm>,
+    /// The momentum encoder's rule and queue.
+    momentum: Option<MomentumState>,
+    /// Where a term masks tokens.
+    masks: Option<MaskVocabulary>,
     terms: Terms,
     sentences: usize,
     order: EpochOrder,
@@ -76,10 +78,10 @@ pub struct Trainer {
     step: usize,
 }
 
-/// The forward half of a step: its loss, and what the backward half needs.
+/// The forward half of a step: its loss, and the input of the backward half.
 pub struct Forward {
     loss: Tensor,
-    masked: Option<MaskedLoss>,
+    beside: Vec<BesideTerm>,
     views: Vec<(Rc<Chunks>, View)>,
     /// What the first pass read.
     first: Rc<Batch>,
@@ -87,7 +89,7 @@ pub struct Forward {
 }
 
 impl Forward {
-    /// The step's figures so far; those of the backward half are not numbers yet.
+    /// The step's results so far; the results of the backward half are NaN.
     pub fn report(&self) -> &StepReport {
         &self.report
     }
@@ -130,10 +132,18 @@ impl Trainer {
             );
         }
         let stream = Stream::new(seed);
-        let ami =
-            recipe.ami().map(|a| AmiTerm::new(&recipe.name, a, encoder.config())).collect::<Result<_>>()?;
-        let networks = Networks::new(&recipe, encoder, &tokenizer, stream, device)?;
-        networks.check_groups().map_err(|reason| Error::Recipe { name: recipe.name.clone(), reason })?;
+        let invalid = |reason: String| Error::Recipe { name: recipe.name.clone(), reason };
+        for objective in &recipe.objectives {
+            objective.term().check_encoder(encoder.config()).map_err(|e| invalid(e.to_string()))?;
+        }
+        let masks = recipe.objectives.iter().any(|o| o.needs().masks);
+        let masks = if masks { Some(mask_vocabulary(&tokenizer)?) } else { None };
+        let networks = Networks::new(&recipe, encoder, stream, device)?;
+        networks.check_groups().map_err(invalid)?;
+        let momentum = match recipe.momentum {
+            Some(rule) => Some(MomentumState::new(rule, &networks, stream, device)?),
+            None => None,
+        };
         let order = EpochOrder::new(sentences, recipe.optimizer.batch_size, seed);
         let (passes, inputs) = views::passes(&recipe);
         let device = device.clone();
@@ -144,7 +154,8 @@ impl Trainer {
             networks,
             passes,
             inputs,
-            ami,
+            momentum,
+            masks,
             terms: Terms::none(),
             sentences,
             order,
@@ -155,35 +166,36 @@ impl Trainer {
         })
     }
 
-    /// Takes a trained masked-LM head in place of the new one, where the recipe has that objective.
+    /// Replaces the new masked-LM head by a trained one, where the recipe has that objective.
     #[must_use]
     pub fn with_masked_lm_head(mut self, head: MaskedLmHead) -> Self {
-        if let Some(term) = &mut self.networks.masked_lm {
-            term.head = head;
-        }
+        self.networks.set_masked_lm_head(&self.recipe, NetworkKind::MaskedLmHead, head);
         self
     }
 
-    /// Takes the masked-LM head that fills tokens in, where the recipe detects replaced tokens.
+    /// Sets the masked-LM head that fills tokens in, where the recipe detects replaced tokens.
     #[must_use]
     pub fn with_generator_head(mut self, head: MaskedLmHead) -> Self {
-        if let Some(detector) = &mut self.networks.replaced {
-            detector.set_generator_head(head);
-        }
+        self.networks.set_masked_lm_head(&self.recipe, NetworkKind::GeneratorHead, head);
         self
     }
 
-    /// Takes the terms that the recipe names as custom.
+    /// Adds the terms that the recipe names as custom.
     ///
     /// # Errors
-    /// It names one that is not among them, or one that reads more passes than it makes.
+    /// The recipe names an unknown term, or lacks what a term needs.
     pub fn with_terms(self, terms: Terms) -> Result<Self> {
         terms.check(&self.recipe)?;
-        Ok(Self { terms, ..self })
+        let trainer = Self { terms, ..self };
+        for term in trainer.terms() {
+            let (_, term) = term?;
+            let fits = term.check_encoder(trainer.encoder().config());
+            fits.map_err(|e| Error::Recipe { name: trainer.recipe.name.clone(), reason: e.to_string() })?;
+        }
+        Ok(trainer)
     }
 
-    /// Encodes batches in chunks of so many sentences, each twice: memory is that of a chunk, gradients are
-    /// those of the whole batch but for rounding.
+    /// Encodes batches in chunks of `sentences` sentences, each twice: less memory, the same gradients up to rounding.
     ///
     /// # Errors
     /// As [`Recipe::check_chunks`].
@@ -204,17 +216,17 @@ impl Trainer {
 
     /// The online encoder.
     pub fn encoder(&self) -> &dyn Encoder {
-        self.networks.encoder.as_ref()
+        self.networks.encoder()
     }
 
     /// The online encoder, to be changed.
     pub fn encoder_mut(&mut self) -> &mut dyn Encoder {
-        self.networks.encoder.as_mut()
+        self.networks.encoder_mut()
     }
 
-    /// The second encoder, where the recipe has one.
+    /// The second encoder, if the recipe has one.
     pub fn second(&self) -> Option<&dyn Encoder> {
-        self.networks.second.as_ref().map(|second| second.encoder.as_ref())
+        self.networks.encoder_of(NetworkKind::Second)
     }
 
     /// The tokenizer.
@@ -222,29 +234,29 @@ impl Trainer {
         &self.tokenizer
     }
 
-    /// The networks that learn, by name: `encoder`, and what else the recipe has.
+    /// The networks that learn, by name: `encoder` first, then the recipe's others.
     pub fn networks(&self) -> Vec<(&'static str, &dyn Trainable)> {
-        self.networks.trained()
+        self.networks.trained().map(|(kind, network)| (kind.name(), network)).collect()
     }
 
     /// The training head.
     pub fn head(&self) -> Option<&Head> {
-        self.networks.head.as_ref()
+        self.networks.head(NetworkKind::Head)
     }
 
     /// The convolution over tokens, which is a part of the finished model.
     pub fn convolution(&self) -> Option<&TokenConvolution> {
-        self.networks.convolution.as_ref()
+        self.networks.convolution()
     }
 
     /// The convolution, to be changed.
     pub fn convolution_mut(&mut self) -> Option<&mut TokenConvolution> {
-        self.networks.convolution.as_mut()
+        self.networks.convolution_mut()
     }
 
-    /// The masked-LM head, where the recipe has that objective.
+    /// The masked-LM head, if the recipe has that objective.
     pub fn masked_lm_head(&self) -> Option<&MaskedLmHead> {
-        self.networks.masked_lm.as_ref().map(|term| &term.head)
+        self.networks.masked_lm_head(NetworkKind::MaskedLmHead)
     }
 
     /// Sentence numbers (in the split) of a step, counted from 0.
@@ -252,8 +264,8 @@ impl Trainer {
         self.order.batch(step)
     }
 
-    /// One step. `sentence` gives a sentence of the split by its number. With `measure` the report also
-    /// has alignment, uniformity and the mean cosine of the batch.
+    /// One step. `sentence` returns a sentence of the split by its number. With `measure` the report also contains
+    /// alignment, uniformity and the mean cosine of the batch.
     ///
     /// # Errors
     /// A loss that is NaN or infinite, named with its step and objective; sentences that do not fit.
@@ -296,9 +308,8 @@ impl Trainer {
 
     /// The momentum tower's average, if this is its time.
     fn follow(&mut self, now: MomentumUpdate) -> Result<()> {
-        let Networks { encoder, head, momentum, .. } = &mut self.networks;
-        match momentum.as_mut().filter(|tower| tower.rule.update == now) {
-            Some(tower) => tower.follow(encoder.as_ref(), head.as_ref(), self.step),
+        match self.momentum.as_ref().filter(|momentum| momentum.rule.update == now) {
+            Some(momentum) => momentum.follow(&mut self.networks, self.step),
             None => Ok(()),
         }
     }

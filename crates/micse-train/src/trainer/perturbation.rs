@@ -1,4 +1,4 @@
-//! FGSM: what is added to embeddings, along the sign of a gradient by them.
+//! FGSM: noise that is added to embeddings, along the sign of the gradient by them.
 
 use candle_core::{DType, Tensor, Var};
 use micse_losses::fgsm;
@@ -10,7 +10,7 @@ use super::{StepReport, Trainer};
 use crate::Result;
 use crate::recipe::PerturbationBy;
 
-/// The gradient by the embeddings of a batch that is past.
+/// The gradient by the embeddings of the previous batch.
 #[derive(Clone)]
 pub(super) struct EmbeddingGradient {
     /// `[rows, D]`, sentence after sentence.
@@ -41,14 +41,14 @@ impl EmbeddingGradient {
 }
 
 impl Trainer {
-    /// What FGSM adds to the embeddings of the passes that want it, by the pass's number.
-    pub(super) fn noise(&mut self, prepared: &Prepared, numbers: &[u32]) -> Result<Vec<(usize, Tensor)>> {
+    /// The noise that FGSM adds to the embeddings, by the pass's number.
+    pub(super) fn noise(&mut self, prepared: &Prepared) -> Result<Vec<(usize, Tensor)>> {
         let mut noise = self.noise_of_batch_before(prepared)?;
-        noise.extend(self.noise_of_this_batch(prepared, numbers)?);
+        noise.extend(self.noise_of_this_batch(prepared)?);
         Ok(noise)
     }
 
-    /// How far the embeddings of a pass are moved, where this rule moves them.
+    /// How far this rule moves the embeddings of a pass; `None`: it does not.
     fn epsilon(&self, pass: &PassSpec, by: PerturbationBy) -> Option<f64> {
         let view = &self.recipe.views[pass.view];
         view.perturbation.filter(|_| view.perturbation_by == by)
@@ -66,8 +66,8 @@ impl Trainer {
         Ok(noise)
     }
 
-    /// A forward and a backward pass of the loss by the embeddings, after which no gradient is left in any network.
-    fn noise_of_this_batch(&mut self, prepared: &Prepared, numbers: &[u32]) -> Result<Vec<(usize, Tensor)>> {
+    /// Noise from a forward and a backward pass by the embeddings; it leaves no gradient in any network.
+    fn noise_of_this_batch(&mut self, prepared: &Prepared) -> Result<Vec<(usize, Tensor)>> {
         if self.passes.iter().all(|pass| self.epsilon(pass, PerturbationBy::ThisBatch).is_none()) {
             return Ok(Vec::new());
         }
@@ -80,9 +80,9 @@ impl Trainer {
             views.push(view);
         }
         let (rows, tokens) = self.rows(&views, prepared, true)?;
-        let seen = prepared.seen(self, &views, &rows, tokens.as_ref(), numbers);
         let mut unused = StepReport::new(self.step + 1, &prepared.inputs[0].batch);
-        let gradients = self.objectives(&seen, &mut unused)?.backward()?;
+        let gradients =
+            self.objectives(prepared, &views, (&rows, tokens.as_ref()), &mut unused)?.backward()?;
         let mut noise = Vec::new();
         for (number, (pass, probe)) in self.passes.iter().zip(&probes).enumerate() {
             let epsilon = self.epsilon(pass, PerturbationBy::ThisBatch);
@@ -92,9 +92,6 @@ impl Trainer {
         }
         drop(views);
         self.networks.clear_gradients();
-        if let Some(tower) = &mut self.networks.momentum {
-            tower.encoder.clear_gradients();
-        }
         Ok(noise)
     }
 }

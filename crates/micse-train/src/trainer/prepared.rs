@@ -1,35 +1,31 @@
-//! What a step's passes need to know before they start.
+//! Everything that a step's passes need before they start.
 
 use std::rc::Rc;
 
-use candle_core::Tensor;
 use micse_losses::Selection;
-use micse_model::Dropout;
+use micse_model::{AttentionPosition, Dropout};
 
-use super::attention::{AmiTerm, positions};
-use super::chunks::{Chunks, View, Wanted};
-use super::objectives::Seen;
-use super::replaced::Filled;
+use super::chunks::{Chunks, Wanted};
+use super::seen::{StepStart, Tokenized};
 use super::views::{self, Input, PassSpec};
 use super::{Trainer, purpose};
 use crate::Result;
-use crate::recipe::Objective;
 
-/// The discriminator's coordinate in the dropout key.
-const DISCRIMINATOR: u64 = 3;
-
-/// The leaves that a pass has to give, and the batch in chunks, for every pass.
+/// The leaves that each pass must return, and its batch in chunks.
 pub(super) struct Prepared {
     pub(super) inputs: Vec<Input>,
     pub(super) chunks: Vec<Rc<Chunks>>,
     pub(super) dropout: Vec<Dropout>,
-    selections: Vec<Selection>,
-    filled: Vec<(Filled, Dropout)>,
+    pub(super) sentences: Tokenized,
+    /// The attention positions of each objective that reads some.
+    pub(super) selections: Vec<Option<Selection>>,
+    /// The layers whose token states each pass returns.
+    pub(super) states: Vec<Vec<usize>>,
 }
 
 impl Trainer {
     /// What the passes need to know before they start.
-    pub(super) fn prepare(&self, inputs: Vec<Input>, ids: &[Vec<u32>]) -> Result<Prepared> {
+    pub(super) fn prepare(&self, inputs: Vec<Input>, sentences: Tokenized) -> Result<Prepared> {
         let rate = |pass: &PassSpec| self.recipe.views[pass.view].dropout;
         let dropout: Vec<Dropout> = self
             .passes
@@ -37,37 +33,30 @@ impl Trainer {
             .map(|pass| self.dropout(pass.encodes.coordinate(), pass.number, rate(pass)))
             .collect();
         let partner = views::partner(&self.passes);
-        let selections: Vec<Selection> = match partner {
-            Some(partner) if !self.ami.is_empty() => {
-                let view = |pass: usize| (&inputs[self.passes[pass].input], dropout[pass]);
-                let views = [view(0), view(partner)];
-                let stream = self.step_stream(purpose::ATTENTION_SAMPLES);
-                let draw = |(term, ami): (usize, &AmiTerm)| ami.select(views, stream.with(term as u64));
-                self.ami.iter().enumerate().map(draw).collect::<Result<_>>()?
-            }
-            _ => Vec::new(),
-        };
-        let attention = Rc::new(selections.iter().flat_map(positions).collect::<Vec<_>>());
-        let depth = self.networks.encoder.config().num_hidden_layers;
-        let guided = self.recipe.objectives.iter().any(|o| matches!(o, Objective::GuideContrast(_)));
+        let start = StepStart { trainer: self, inputs: &inputs, dropout: &dropout, sentences: &sentences };
+        let stream = self.step_stream(purpose::ATTENTION_SAMPLES);
+        let mut selections = Vec::with_capacity(self.recipe.objectives.len());
+        let mut drawn = 0;
+        for term in self.terms() {
+            let (_, term) = term?;
+            let selection = term.attention(&start, stream.with(drawn)).map_err(|e| self.term_failed(e))?;
+            drawn += u64::from(selection.is_some());
+            selections.push(selection);
+        }
+        let attention = Rc::new(selections.iter().flatten().flat_map(positions).collect::<Vec<_>>());
+        let states = (0..self.passes.len()).map(|pass| self.states(pass)).collect::<Result<Vec<_>>>()?;
         let mut chunks: Vec<Rc<Chunks>> = Vec::with_capacity(self.passes.len());
         for (number, pass) in self.passes.iter().enumerate() {
             let wanted = Wanted {
                 pooling: Some(self.recipe.pooling.train),
-                states: if number == 0 && self.networks.convolution.is_some() {
-                    vec![depth]
-                } else if number == 1 && guided {
-                    (0..=depth).collect()
-                } else {
-                    Vec::new()
-                },
+                states: states[number].clone(),
                 attention: if number == 0 || Some(number) == partner {
                     Rc::clone(&attention)
                 } else {
                     Rc::default()
                 },
             };
-            // Passes that read the same and give the same share their chunks.
+            // Passes with the same input and the same leaves share their chunks.
             let same = |other: &PassSpec| {
                 Rc::ptr_eq(&inputs[other.input].batch, &inputs[pass.input].batch)
                     && inputs[other.input].mask.is_none()
@@ -80,46 +69,41 @@ impl Trainer {
                 chunks.push(Rc::new(Chunks::new(&inputs[pass.input], self.chunk, &wanted, &self.device)?));
             }
         }
-        let filled = self.filled(ids)?;
-        Ok(Prepared { inputs, chunks, dropout, selections, filled })
+        Ok(Prepared { inputs, chunks, dropout, sentences, selections, states })
     }
 
-    /// The sentences with replaced tokens, for each of the first two passes.
-    fn filled(&self, ids: &[Vec<u32>]) -> Result<Vec<(Filled, Dropout)>> {
-        let Some(detector) = &self.networks.replaced else { return Ok(Vec::new()) };
-        let stream = self.step_stream(purpose::REPLACED);
-        self.passes
-            .iter()
-            .take(2)
-            .enumerate()
-            .map(|(number, pass)| {
-                let rate = self.recipe.views[pass.view].dropout;
-                // The discriminator is a tower of its own, behind those that views go through.
-                let dropout = self.dropout(DISCRIMINATOR, number, rate);
-                Ok((detector.fill(ids, stream.with(number as u64))?, dropout))
-            })
-            .collect()
+    /// The layers whose token states some term, or the convolution, reads of a pass, in order.
+    fn states(&self, pass: usize) -> Result<Vec<usize>> {
+        let depth = self.networks.encoder().config().num_hidden_layers;
+        let mut layers = Vec::new();
+        if pass == 0 && self.networks.convolution().is_some() {
+            layers.push(depth);
+        }
+        for term in self.terms() {
+            let (_, term) = term?;
+            layers.extend(term.states(pass, depth));
+        }
+        layers.sort_unstable();
+        layers.dedup();
+        Ok(layers)
     }
 }
 
 impl Prepared {
-    pub(super) fn seen<'a>(
-        &'a self,
-        trainer: &'a Trainer,
-        views: &'a [View],
-        rows: &'a [Tensor],
-        tokens: Option<&'a Tensor>,
-        numbers: &'a [u32],
-    ) -> Seen<'a> {
-        Seen {
-            passes: &trainer.passes,
-            inputs: &self.inputs,
-            views,
-            rows,
-            tokens,
-            selections: &self.selections,
-            filled: &self.filled,
-            numbers,
-        }
+    /// What terms know before the passes run.
+    pub(super) fn start<'a>(&'a self, trainer: &'a Trainer) -> StepStart<'a> {
+        StepStart { trainer, inputs: &self.inputs, dropout: &self.dropout, sentences: &self.sentences }
     }
+}
+
+/// A selection's positions as the encoder contract names them.
+fn positions(selection: &Selection) -> Vec<AttentionPosition> {
+    let convert = |p: &micse_losses::Position| AttentionPosition {
+        sentence: p.sentence,
+        layer: p.layer,
+        head: p.head,
+        query: p.query,
+        key: p.key,
+    };
+    selection.positions.iter().map(convert).collect()
 }

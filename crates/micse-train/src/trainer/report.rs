@@ -1,4 +1,4 @@
-//! What a step tells.
+//! The report of a step.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::Result;
 
-/// The figures of one step.
+/// The results of one step.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepReport {
     /// The step, from 1.
@@ -95,7 +95,7 @@ impl StepReport {
         }
     }
 
-    /// Alignment (where there are two views), uniformity (Wang & Isola 2020, t = 2) and mean cosine of the batch.
+    /// Alignment (with two views), uniformity (Wang & Isola 2020, t = 2) and mean cosine of the batch.
     pub(super) fn measure(&mut self, z1: &Tensor, z2: Option<&Tensor>) -> Result<()> {
         let z1 = z1.detach();
         if let Some(z2) = z2 {
@@ -116,7 +116,7 @@ impl StepReport {
         Ok(())
     }
 
-    /// What looks like collapse in these figures, with the remedy.
+    /// A warning if these results look like collapse, with the fix.
     pub fn warning(&self) -> Option<String> {
         if let Some(cosine) = self.mean_cosine.filter(|&c| c > 0.99) {
             return Some(format!(

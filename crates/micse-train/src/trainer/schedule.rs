@@ -2,10 +2,10 @@
 
 use crate::recipe::{Optimizer, Schedule};
 
-/// The rate of optimizer step k, counted from 0, of `steps`.
+/// The learning rate of optimizer step k, counted from 0, of `steps`.
 ///
 /// For k below the warm-up w: `lr k / w`. After it, linear: `lr (steps - k) / (steps - w)`; constant:
-/// `lr`; milestones: `lr` times the share of the last one at or before k. With a warm-up the first step has rate 0.
+/// `lr`; milestones: `lr` times the share of the last one at or before k. With a warm-up the first step has a learning rate of 0.
 pub fn learning_rate(optimizer: &Optimizer, k: usize, steps: usize) -> f64 {
     let warmup = optimizer.warmup_steps;
     if k < warmup {

@@ -1,4 +1,4 @@
-//! The views of a step's sentences: which passes a recipe makes, and what tokens each of them reads.
+//! The views of a step's sentences: which passes a recipe makes, and the tokens that each pass reads.
 
 use std::rc::Rc;
 
@@ -7,6 +7,7 @@ use micse_data::augment::{cut_off, pair_partners, shuffle_positions};
 use micse_model::{Batch, BertConfig, Pooling, Tokenizer};
 use micse_random::Stream;
 
+use crate::networks::NetworkKind;
 use crate::recipe::{CutOff, Positions, Recipe, Tower, View};
 use crate::{Error, Result};
 
@@ -19,6 +20,15 @@ pub(super) enum Encodes {
 }
 
 impl Encodes {
+    /// The network itself.
+    pub(super) fn network(self) -> NetworkKind {
+        match self {
+            Self::Online => NetworkKind::Encoder,
+            Self::Second => NetworkKind::Second,
+            Self::Momentum => NetworkKind::Momentum,
+        }
+    }
+
     /// Its coordinate in the dropout key.
     pub(super) fn coordinate(self) -> u64 {
         match self {
@@ -37,7 +47,7 @@ pub(super) struct PassSpec {
     pub(super) number: usize,
     /// The view's number in the recipe.
     pub(super) view: usize,
-    /// The number of what it reads among the step's [`Input`]s.
+    /// The number of its input among the step's [`Input`]s.
     pub(super) input: usize,
 }
 
@@ -71,17 +81,17 @@ pub(super) fn partner(passes: &[PassSpec]) -> Option<usize> {
     later.or_else(|| (passes.len() > 1).then_some(1))
 }
 
-/// Which sentences of a batch are those of view 1; `None`: all.
+/// Which sentences of a batch are the same as in view 1; `None`: all.
 type Positive = Option<Vec<bool>>;
 
-/// What a pass reads.
+/// The input of a pass.
 #[derive(Clone)]
-pub(super) struct Input {
-    pub(super) batch: Rc<Batch>,
+pub(crate) struct Input {
+    pub(crate) batch: Rc<Batch>,
     /// 0 or 1 for each entry of the embeddings `[rows, D]`, or for each row `[rows, 1]`.
     pub(super) mask: Option<Tensor>,
-    /// Which sentences are those of view 1; `None`: all.
-    pub(super) positive: Option<Rc<Vec<bool>>>,
+    /// Which sentences are the same as in view 1; `None`: all.
+    pub(crate) positive: Option<Rc<Vec<bool>>>,
 }
 
 /// A step's sentences before any change.
@@ -105,7 +115,7 @@ pub(super) struct InputMaker<'a> {
     pub(super) step: usize,
 }
 
-/// What the coordinates of the changes' stream mean.
+/// The coordinates of the changes' stream.
 mod purpose {
     pub(super) const PARTNERS: u64 = 0;
     pub(super) const TEXT: u64 = 1;
@@ -115,7 +125,7 @@ mod purpose {
 }
 
 impl InputMaker<'_> {
-    /// The inputs of views `views`, in that order. `other` gives a sentence of the split by its number.
+    /// The inputs of views `views`, in that order. `other` returns a sentence of the split by its number.
     pub(super) fn make<'t>(
         &self,
         views: &[usize],
@@ -182,7 +192,7 @@ impl InputMaker<'_> {
             ids = self.tokenizer.encode_all(&texts, self.recipe.max_length)?;
             positive = Some(partners.positive);
         }
-        // What is drawn once belongs to the sentence, whatever its step and place.
+        // A change that is drawn once belongs to the sentence, at every step and place.
         let stream = |kind: u64, place: usize| {
             if view.drawn_once {
                 self.stream.with(kind).with(0).with(number as u64).with(u64::from(numbers[place]))

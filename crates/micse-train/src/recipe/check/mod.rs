@@ -1,16 +1,19 @@
-//! Mixes that cannot work are refused before anything runs, with a sentence that says why.
+//! Invalid combinations fail before anything runs, with an explanation.
 
 mod numbers;
 mod views;
 
-use super::optimizer::NETWORKS;
-use super::{HeadRows, Negatives, Objective, Recipe, SecondKind, Tower};
+use super::{HeadRows, Objective, Recipe, SecondKind, Tower};
+use crate::Error;
+use crate::networks::trainable_names;
+use crate::term::Term;
+pub(crate) use numbers::check_rate;
 
 impl Recipe {
-    /// Says what makes this recipe impossible, if anything does.
+    /// Rejects an invalid recipe.
     ///
     /// # Errors
-    /// A sentence that names the keys and what to do.
+    /// A sentence that names the keys and the fix.
     pub(super) fn check(&self) -> Result<(), String> {
         self.check_numbers()?;
         // The name becomes a folder's.
@@ -22,46 +25,33 @@ impl Recipe {
             return if self.objectives.is_empty() {
                 Ok(())
             } else {
-                Err("steps is 0, but there are objectives to train by: give steps, or leave the objectives out".into())
+                Err("steps is 0, but there are objectives to train by: set steps, or remove the objectives"
+                    .into())
             };
         }
         if self.objectives.is_empty() {
             return Err("no objectives: a recipe that trains needs at least one [[objectives]]".into());
         }
-        self.check_masked_lm()?;
         for objective in &self.objectives {
-            self.check_needs(objective)?;
+            self.check_objective(objective.term())?;
         }
         self.check_second()?;
         self.check_momentum()?;
         self.check_heads()?;
         self.check_views()?;
-        self.check_ami()?;
         self.check_groups()
     }
 
-    fn check_masked_lm(&self) -> Result<(), String> {
-        let masked = self.objectives.iter().filter(|o| matches!(o, Objective::MaskedLm(_))).count();
-        if masked > 1 {
-            return Err(format!(
-                "{masked} objectives are masked-lm; give one, with the sum of their weights"
-            ));
-        }
-        if masked == self.objectives.len() {
-            return Err(
-                "masked-lm stands beside another objective, not alone: `cargo xtask pretrain` trains by it \
-                        alone"
-                    .into(),
-            );
-        }
-        Ok(())
-    }
-
-    fn check_needs(&self, objective: &Objective) -> Result<(), String> {
-        let (name, needs) = (objective.name(), objective.needs());
+    /// Checks a term's needs, then its own rules.
+    fn check_objective(&self, term: &dyn Term) -> Result<(), String> {
+        let (name, needs) = (term.name(), term.needs());
         let passes = self.passes();
         if passes < needs.passes {
-            let times = if needs.passes == 2 { "twice" } else { "once" };
+            let times = match needs.passes {
+                1 => "once".to_owned(),
+                2 => "twice".to_owned(),
+                more => format!("{more} times"),
+            };
             return Err(format!(
                 "{passes} view(s), but {name} reads {}: write [[views]] {times}",
                 needs.passes
@@ -80,51 +70,35 @@ impl Recipe {
                 return Err(format!("{name} needs a guide that stays: [second] with kind = \"frozen\""));
             }
         }
-        if needs.pairs && !self.views.iter().any(|v| v.pairs.is_some()) {
-            return Err(format!("{name} tells pairs apart: give a view pairs = {{ negatives = 7 }}"));
+        let pairs = self.views.iter().any(|v| v.pairs.is_some());
+        if needs.pairs && !pairs {
+            return Err(format!("{name} distinguishes pairs: set a view's pairs = {{ negatives = 7 }}"));
         }
         if needs.convolution && self.convolution.is_none() {
             return Err(format!(
-                "{name} reads tokens behind convolutions: give [convolution] widths and channels"
+                "{name} reads tokens after convolutions: set widths and channels of [convolution]"
             ));
         }
         if needs.head && self.head.layers().is_empty() {
-            return Err(format!("{name} works on the rows of a head: give head its layers"));
+            return Err(format!("{name} needs the rows of a head: set the layers of head"));
         }
-        match objective {
-            Objective::Infonce(_)
-            | Objective::NtXent(_)
-            | Objective::Virtual(_)
-            | Objective::SelfContrast(_)
-            | Objective::Alignment(_)
-            | Objective::Decorrelation(_)
-            | Objective::InformationMinimising(_)
-                if self.views.iter().any(|v| v.pairs.is_some()) =>
-            {
-                Err(format!(
-                    "{name} takes the views of a batch for views of the same sentences, but pairs makes most of \
-                             them different; use contrastive-tension"
-                ))
-            }
-            Objective::ContrastiveTension(_) if !self.head.layers().is_empty() => {
-                Err("contrastive-tension is defined on pooled rows: use head = \"none\"".into())
-            }
-            Objective::GuideContrast(_) if !self.two_towers([Tower::Online, Tower::Second]) => {
-                Err("guide-contrast reads view 1 from tower = \"online\" and view 2 from tower = \"second\""
-                    .into())
-            }
-            Objective::ContrastiveTension(_) if !self.two_towers([Tower::Online, Tower::Second]) => Err(
-                "contrastive-tension reads view 1 from tower = \"online\" and view 2 from tower = \"second\""
-                    .into(),
-            ),
-            Objective::Peer(_) if self.views.iter().any(|v| v.tower != Tower::Both) => {
-                Err("peer compares the same views of both networks: give every view tower = \"both\"".into())
-            }
-            _ => Ok(()),
+        if needs.same_sentences && pairs {
+            return Err(format!(
+                "{name} needs views of the same sentences, but pairs makes most of them different; use \
+                 contrastive-tension"
+            ));
         }
+        term.check(self).map_err(|e| e.to_string())
     }
 
-    fn two_towers(&self, towers: [Tower; 2]) -> bool {
+    /// Rejects a recipe that lacks what a term needs.
+    pub(crate) fn check_term(&self, term: &dyn Term) -> Result<(), Error> {
+        let invalid = |reason: String| Error::Recipe { name: self.name.clone(), reason };
+        self.check_objective(term).map_err(invalid)
+    }
+
+    /// Whether the recipe has exactly two passes, by these networks.
+    pub(crate) fn has_towers(&self, towers: [Tower; 2]) -> bool {
         self.views.len() == 2 && self.views.iter().map(|v| v.tower).eq(towers) && self.passes() == 2
     }
 
@@ -136,7 +110,7 @@ impl Recipe {
             }
             (Some(second), false)
                 if second.kind == SecondKind::Trained
-                    || !self.objectives.iter().any(|o| matches!(o, Objective::ParameterDistance(_))) =>
+                    || !self.objectives.iter().any(|o| o.needs().second == Some(second.kind)) =>
             {
                 Err("[second] is there, but no view goes through it: give one tower = \"second\"".into())
             }
@@ -145,7 +119,7 @@ impl Recipe {
     }
 
     fn check_momentum(&self) -> Result<(), String> {
-        let wants_queue = self.infonce().any(|o| o.negatives.contains(&Negatives::Queue));
+        let wants_queue = self.objectives.iter().any(|o| o.needs().queue);
         let viewed = self.views.iter().any(|v| v.tower == Tower::Momentum);
         match &self.momentum {
             None if wants_queue => {
@@ -184,32 +158,21 @@ impl Recipe {
                 "online_embeddings is for views with tower = \"momentum\"; others have their own".into()
             );
         }
-        for term in self.infonce() {
-            if term.negatives.is_empty() {
-                return Err(
-                    "infonce without negatives has a constant loss: name in-batch, queue or both".into()
-                );
-            }
-            if !term.negatives.contains(&Negatives::InBatch) {
-                return Err(
-                    "infonce with negatives from the queue alone is not supported: add in-batch".into()
-                );
-            }
-        }
         Ok(())
     }
 
     fn check_heads(&self) -> Result<(), String> {
-        let other = |o: &&Objective| !matches!(o, Objective::JensenShannon(_) | Objective::MaskedLm(_));
+        // What reads rows, and not the convolution's tokens.
+        let other = |o: &&Objective| o.needs().passes > 0 && !o.needs().convolution;
         if self.convolution.is_some() {
             if let Some(objective) = self.objectives.iter().find(other) {
                 return Err(format!(
-                    "{} does not read what convolutions give; [convolution] stands with jensen-shannon",
+                    "{} does not read the output of convolutions; use [convolution] with jensen-shannon",
                     objective.name()
                 ));
             }
             if self.passes() != 1 || !self.head.layers().is_empty() {
-                return Err("[convolution] takes one view, and no head behind it".into());
+                return Err("[convolution] needs one view, and no head after it".into());
             }
         }
         if self.head_rows == HeadRows::AllViews && self.views.iter().any(|v| v.tower != Tower::Online) {
@@ -224,14 +187,15 @@ impl Recipe {
     fn check_groups(&self) -> Result<(), String> {
         for group in &self.optimizer.groups {
             let network = group.matches.split('.').next().unwrap_or_default();
-            if !NETWORKS.contains(&network) {
+            let networks: Vec<&str> = trainable_names().collect();
+            if !networks.contains(&network) {
                 return Err(format!(
                     "optimizer.groups: `{}` begins with no network; there are {}",
                     group.matches,
-                    NETWORKS.join(", ")
+                    networks.join(", ")
                 ));
             }
-            if group.lr_factor != 1.0 && !NETWORKS.contains(&group.matches.as_str()) {
+            if group.lr_factor != 1.0 && !networks.contains(&group.matches.as_str()) {
                 return Err(format!(
                     "optimizer.groups: lr_factor is for whole networks, `{}` is a part of one",
                     group.matches
@@ -249,7 +213,7 @@ impl Recipe {
 mod tests {
     use crate::Recipe;
 
-    /// (recipe, settings, what the refusal says).
+    /// (recipe, settings, a part of the error).
     const IMPOSSIBLE: [(&str, &[&str], &str); 31] = [
         ("simcse", &["objectives=[]"], "no objectives"),
         ("simcse", &["views=[{ dropout = 0.1 }]"], "1 view(s), but infonce reads 2"),
@@ -282,7 +246,7 @@ mod tests {
         ("ct", &["views=[{ dropout = 0.0 }, { dropout = 0.0, tower = \"second\" }]"], "pairs"),
         ("sg-opt", &["second.kind=trained"], "kind = \"frozen\""),
         ("is-bert", &["convolution={ widths = [2], channels = 4 }"], "odd"),
-        ("is-bert", &["head=tanh-mlp"], "no head behind it"),
+        ("is-bert", &["head=tanh-mlp"], "no head after it"),
         ("simcse", &["convolution={ widths = [1], channels = 4 }"], "jensen-shannon"),
         ("mocose", &["head_rows=all-views"], "all-views"),
         ("micse", &["momentum.stop_gradient=false"], "online_embeddings = true"),
@@ -326,7 +290,7 @@ mod tests {
     ];
 
     #[test]
-    fn mixes_that_cannot_work_are_refused_with_the_reason() {
+    fn invalid_combinations_fail_with_an_explanation() {
         for (name, settings, reason) in IMPOSSIBLE {
             let settings: Vec<String> = settings.iter().map(|&s| s.to_owned()).collect();
             let error = Recipe::load(name, &settings).expect_err(&format!("{name} {settings:?}")).to_string();

@@ -1,16 +1,15 @@
-//! Values that are out of their range.
+//! Values outside their ranges.
 
-use crate::recipe::{Objective, PerturbationBy, Post, Recipe, Schedule};
+use crate::recipe::{PerturbationBy, Post, Recipe, Schedule};
+
+/// Checks a share or a rate.
+pub(crate) fn check_rate(key: &str, value: f64) -> Result<(), String> {
+    if (0.0..1.0).contains(&value) { Ok(()) } else { Err(format!("{key} is {value}; it must be in [0, 1)")) }
+}
 
 impl Recipe {
     pub(super) fn check_numbers(&self) -> Result<(), String> {
-        let rate = |key: &str, value: f64| {
-            if (0.0..1.0).contains(&value) {
-                Ok(())
-            } else {
-                Err(format!("{key} is {value}; it must be in [0, 1)"))
-            }
-        };
+        let rate = check_rate;
         let positive = |key: &str, value: f64| {
             if value > 0.0 && value.is_finite() {
                 Ok(())
@@ -69,20 +68,6 @@ impl Recipe {
             if let Some(temperature) = objective.temperature() {
                 positive(&format!("objectives.{}.temperature", objective.name()), temperature)?;
             }
-            if let Objective::ReplacedTokens(term) = objective {
-                rate("objectives.replaced-tokens.rate", term.rate)?;
-            }
-        }
-        for ami in self.ami() {
-            if ami.samples < 3 {
-                return Err(format!(
-                    "objectives.ami.samples is {}; a correlation needs at least 3",
-                    ami.samples
-                ));
-            }
-        }
-        if let Some(masked) = self.masked_lm() {
-            rate("objectives.masked-lm.rate", masked.rate)?;
         }
         for objective in &self.objectives {
             if !objective.weight().is_finite() {
@@ -107,7 +92,8 @@ impl Recipe {
         }
         if o.milestones.is_empty() == (o.schedule == Schedule::Milestones) {
             return Err(
-                "optimizer.milestones and schedule = \"milestones\" go together: give both or none".into()
+                "optimizer.milestones and schedule = \"milestones\" require each other: set both or none"
+                    .into(),
             );
         }
         if o.milestones.windows(2).any(|pair| pair[0].0 >= pair[1].0) {

@@ -1,9 +1,8 @@
-//! Views that cannot go together.
+//! Views that cannot be combined.
 
-use micse_data::augment::TokenOp;
 use micse_model::Pooling;
 
-use crate::recipe::{AmiLayers, PaddingRule, PerturbationBy, Positions, Recipe, Tower, View};
+use crate::recipe::{PaddingRule, PerturbationBy, Positions, Recipe, Tower, View};
 
 impl Recipe {
     pub(super) fn check_views(&self) -> Result<(), String> {
@@ -57,25 +56,5 @@ impl Recipe {
             return Ok(());
         }
         Err("a predictor stands on the online side only: give view 2 tower = \"momentum\"".into())
-    }
-
-    pub(super) fn check_ami(&self) -> Result<(), String> {
-        for ami in self.ami() {
-            // An encoder of a thousand layers has every layer that a name can mean.
-            if let AmiLayers::Named(_) = ami.layers {
-                ami.layers.resolve(1000)?;
-            }
-            let moved = |v: &View| matches!(v.tokens, Some(TokenOp::Shuffle {} | TokenOp::Reverse {}));
-            // Copies of one view come one after the other.
-            let compared = if self.views.first().is_some_and(|v| v.copies > 1) { 1 } else { 2 };
-            if self.views.iter().take(compared).any(moved) {
-                return Err(
-                    "ami compares attention position by position, but views that are permutations of each other have \
-                     other tokens there: leave tokens = shuffle or reverse out of the first two views"
-                        .into(),
-                );
-            }
-        }
-        Ok(())
     }
 }

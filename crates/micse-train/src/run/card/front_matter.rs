@@ -1,10 +1,10 @@
-//! The YAML at the head of a model card, by which the Hugging Face Hub sorts and shows a model.
+//! The YAML front matter of a model card, by which the Hugging Face Hub sorts and shows a model.
 
 use std::fmt;
 
 use super::yaml::quoted;
 
-/// What the head of a model card says. What is not known is left out.
+/// The front matter of a model card. Unknown facts are omitted.
 ///
 /// ```
 /// use micse_train::run::FrontMatter;
@@ -14,11 +14,11 @@ use super::yaml::quoted;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct FrontMatter {
-    /// The model's name beside its scores; needed only with these.
+    /// The model's name, needed for scores only.
     pub name: String,
     /// Whether sentence-transformers loads the folder.
     pub sentence_transformers: bool,
-    /// The encoder that training started from, as an id of the Hub.
+    /// The base model, as a Hub model ID.
     pub base_model: Option<String>,
     /// Languages, by their ISO 639-1 codes.
     pub languages: Vec<String>,
@@ -35,7 +35,7 @@ pub struct CardScore {
     pub dataset: String,
     /// `test` or `validation`.
     pub split: &'static str,
-    /// Pearson's correlation, between -1 and 1; none if it is not known or not defined.
+    /// Pearson's correlation, between -1 and 1; `None`: unknown or undefined.
     pub pearson: Option<f64>,
     /// Spearman's, likewise.
     pub spearman: Option<f64>,
@@ -54,7 +54,7 @@ impl CardScore {
     }
 }
 
-/// The whole block, from `---` to `---` and a line feed.
+/// The complete block, from `---` to `---` and a line feed.
 impl fmt::Display for FrontMatter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "---")?;
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_known_is_left_out() {
+    fn unknown_facts_are_omitted() {
         let score =
             |spearman, pearson| CardScore { dataset: "STS \"12\"".into(), split: "test", pearson, spearman };
         let head = FrontMatter { scores: vec![score(None, Some(f64::NAN))], ..FrontMatter::default() };

@@ -1,6 +1,6 @@
-//! Text from outside in Markdown.
+//! Untrusted text in Markdown.
 
-/// A text as it is, within a line: nothing in it is markup, and it ends no line.
+/// Unchanged text within a line: nothing in it acts as markup or ends the line.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = one_line(text).peekable();
@@ -21,7 +21,7 @@ pub(super) fn code(text: &str) -> String {
     let text: String = one_line(text).collect();
     match longest_run(&text) {
         0 => format!("`{text}`"),
-        // The spaces at both ends are taken off again.
+        // Markdown strips the spaces at both ends.
         run => {
             let fence = "`".repeat(run + 1);
             format!("{fence} {text} {fence}")
@@ -29,7 +29,7 @@ pub(super) fn code(text: &str) -> String {
     }
 }
 
-/// A text of whole lines as a block of code.
+/// Lines as a block of code.
 pub(super) fn block(language: &str, text: &str) -> String {
     let fence = "`".repeat(longest_run(text).max(2) + 1);
     format!("{fence}{language}\n{}\n{fence}\n", text.trim_end())

@@ -1,7 +1,7 @@
-//! The model card: `README.md` of a kept model, which the Hugging Face Hub shows and sentence-transformers keeps.
+//! The model card: `README.md` of a saved model, which the Hugging Face Hub shows and sentence-transformers keeps.
 //!
-//! It says what the run knows, and nothing else: there is no date in it and no path, so that the same run writes the
-//! same card. What only a person knows, the licence above all, comes as [`CardFacts`] or stays unsaid.
+//! It contains what the run knows, and nothing else: no date and no path, so that the same run writes the same card.
+//! What only a person knows, the licence above all, comes as [`CardFacts`] or is omitted.
 
 mod front_matter;
 mod markdown;
@@ -22,13 +22,12 @@ pub use markdown::thousands;
 /// The file's name in a model folder.
 const FILE: &str = "README.md";
 
-/// What a card says that a run does not know by itself.
+/// Facts for a card that a run does not know.
 #[derive(Clone, Debug, Default)]
 pub struct CardFacts {
     /// The model's name; none: the method's, with the number of sentences.
     pub name: Option<String>,
-    /// The Hub's id of the encoder that training started from, `owner/name`; none: that of a base in the Hub's cache,
-    /// else it stays unsaid.
+    /// The base model's Hub model ID, `owner/name`; `None`: the ID of a base in the Hub cache, else omitted.
     pub base_model: Option<String>,
     /// Languages of the text, by their ISO 639-1 codes.
     pub languages: Vec<String>,
@@ -38,7 +37,7 @@ pub struct CardFacts {
     pub untrained: Option<Evaluation>,
 }
 
-/// What the sections of a card are written from.
+/// The input of a card's sections.
 struct Card<'a> {
     inputs: &'a RunInputs<'a>,
     result: &'a RunResult,
@@ -54,7 +53,7 @@ struct Card<'a> {
     own_modules: Vec<&'static str>,
 }
 
-/// Writes the card of a kept model.
+/// Writes the card of a saved model.
 ///
 /// # Errors
 /// The folder cannot be read or written.
@@ -107,7 +106,7 @@ impl Card<'_> {
     }
 
     fn front_matter(&self) -> FrontMatter {
-        // Tables are times 100, what other tools read is not.
+        // Tables are times 100; the values that other tools read are not.
         let share = |value: f64| Some(value / 100.0);
         let tasks = self.result.scores.tasks.iter().map(|(name, scores)| CardScore {
             dataset: name.to_owned(),

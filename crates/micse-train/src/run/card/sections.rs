@@ -1,4 +1,4 @@
-//! What stands below a card's head.
+//! The sections of a card.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::Card;
 use super::markdown::{block, code, plain, thousands};
 use crate::recipe::{Objective, Post, Recipe, Select};
 
-/// Stands for the folder or the Hub's id; sentence-transformers puts the id in its place when it uploads a model.
+/// Placeholder for the folder or the Hub model ID; sentence-transformers fills in the ID when it uploads a model.
 const MODEL: &str = "sentence_transformers_model_id";
 
 const MICSE_BIBTEX: &str = "\
@@ -221,7 +221,7 @@ impl Card<'_> {
     }
 }
 
-/// A term of the loss with what decides it: `0.0025 × ami`, `infonce (temperature 0.05)`.
+/// A term of the loss with its weight and temperature: `0.0025 × ami`, `infonce (temperature 0.05)`.
 fn term(objective: &Objective) -> String {
     let weight = objective.weight();
     let factor = if weight == 1.0 { String::new() } else { format!("{weight} × ") };
@@ -241,7 +241,7 @@ fn whole_recipe(recipe: &Recipe) -> String {
     format!("\n<details><summary>The whole recipe</summary>\n\n{}\n</details>\n", block("toml", &text))
 }
 
-/// A Hub's id within a link: what is no part of an id is percent-encoded.
+/// A Hub model ID within a link: other characters are percent-encoded.
 fn url_path(id: &str) -> String {
     let mut path = String::new();
     for byte in id.bytes() {

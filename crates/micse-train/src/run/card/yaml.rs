@@ -1,16 +1,16 @@
-//! Text from outside in YAML.
+//! Untrusted text in YAML.
 
 use std::fmt::Write as _;
 
-/// A text as a double-quoted scalar on one line, which every YAML reader, of version 1.1 or 1.2, gives back as it is.
+/// A text as a double-quoted scalar on one line, which every YAML reader, of version 1.1 or 1.2, returns unchanged.
 ///
-/// Quotes and backslashes are escaped, and all characters that are no part of printable YAML or that end a line in it.
+/// Quotes and backslashes are escaped, and all characters that are not printable in YAML or end a line in it.
 pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            // The marks of text direction and order of bytes are printable, but no reader of a card would see them.
+            // Marks of text direction and byte order are printable, but invisible to a reader of the card.
             '\0'..='\x1f'
             | '\x7f'..='\u{9f}'
             | '\u{2028}'..='\u{202e}'

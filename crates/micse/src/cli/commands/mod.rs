@@ -5,6 +5,7 @@ mod data;
 mod encode;
 mod export;
 mod inspect;
+mod pretrain;
 mod search;
 mod shell;
 mod similarity;
@@ -33,6 +34,7 @@ pub enum Command {
     Eval(Eval),
     Sweep(Box<Sweep>),
     Report(Report),
+    Pretrain(Box<pretrain::Pretrain>),
     Vectors(vectors::Vectors),
     Completions(shell::Completions),
     Man(shell::Man),
@@ -55,6 +57,7 @@ impl Command {
             Self::Inspect(inspect) => inspect.run(json),
             Self::Export(export) => export.run(json),
             Self::Data(data) => data.run(json),
+            Self::Pretrain(pretrain) => pretrain.run(json),
             Self::Vectors(vectors) => vectors.run(json),
             Self::Completions(completions) => completions.run(super::command(), json),
             Self::Man(man) => man.run(super::command(), json),

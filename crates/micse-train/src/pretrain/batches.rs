@@ -1,10 +1,10 @@
-//! Batches of sentences of like length, by a budget of tokens, in an order drawn from the seed.
+//! Batches of sentences of similar length, by a budget of tokens, in an order drawn from the seed.
 
 use micse_random::{Stream, permutation};
 
-use super::text::Sentences;
+use super::corpus::Sentences;
 
-/// Sets the order of an epoch apart from every other use of the seed.
+/// Separates the order of an epoch from every other use of the seed.
 const ORDER: u64 = 0x6f72_6465;
 /// Batches whose sentences are sorted by length together: enough for batches of like length, few enough for the order
 /// to stay near random.
@@ -78,7 +78,7 @@ fn cut(pool: &[u32], sentences: &Sentences, tokens: usize, batches: &mut Vec<Vec
 
 #[cfg(test)]
 mod tests {
-    use super::super::text;
+    use super::super::corpus;
     use super::*;
 
     fn lengths(count: u64) -> Vec<usize> {
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn every_sentence_comes_once_in_even_batches_of_like_length() {
-        let sentences = text::sentences(&lengths(5000));
+        let sentences = corpus::sentences(&lengths(5000));
         let epoch = Epoch::new(&sentences, 1000, 48, 0);
         let mut seen = vec![0; sentences.len()];
         let (mut spread, mut sizes) = (0, Vec::new());
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_order_is_the_seeds_and_epochs() {
-        let sentences = text::sentences(&lengths(500));
+        let sentences = corpus::sentences(&lengths(500));
         let batch = |seed, number| Epoch::new(&sentences, 400, seed, number).batch(0).to_vec();
         assert_eq!(batch(48, 1), batch(48, 1));
         assert_ne!(batch(48, 1), batch(48, 0));
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_text_smaller_than_a_batch_is_one_batch() {
-        let sentences = text::sentences(&[5, 9, 7]);
+        let sentences = corpus::sentences(&[5, 9, 7]);
         let epoch = Epoch::new(&sentences, 4096, 48, 2);
         assert_eq!((epoch.number(), epoch.len(), epoch.batch(0)), (2, 1, &[0, 2, 1][..]));
         // A sentence longer than the budget is a batch of its own.

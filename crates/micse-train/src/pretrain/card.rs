@@ -2,15 +2,14 @@
 
 use std::fmt::Write as _;
 
-use micse_train::run::FrontMatter;
-use micse_train::run::card::thousands;
-
-use super::run::Outcome;
-use super::text::Source;
-use super::{Decay, Manifest, MaskingKind};
+use super::corpus::Source;
+use super::manifest::Manifest;
+use super::{Decay, MaskingKind, PretrainResult};
+use crate::run::FrontMatter;
+use crate::run::card::thousands;
 
 /// The text of `README.md`.
-pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome: &Outcome) -> String {
+pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome: &PretrainResult) -> String {
     let (m, e) = (manifest, &manifest.encoder);
     let mut card = FrontMatter { sentence_transformers: true, ..FrontMatter::default() }.to_string();
     let mut line = |text: String| {
@@ -66,7 +65,7 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
         thousands(m.steps),
         outcome.tokens as f64 / 1e6,
         outcome.tokens as f64 / outcome.text_tokens as f64,
-        super::progress::duration(outcome.seconds as u64),
+        duration(outcome.seconds as u64),
     ));
     line(format!(
         "- **Held-out masked-LM loss**: {:.3} ({:.1} % of the masked tokens predicted right; {} sentences).",
@@ -93,4 +92,13 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
         }
     }
     card
+}
+
+/// `1 h 02 min`, `3 min 20 s`, `12 s`.
+fn duration(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, m, _) => format!("{h} h {m:02} min"),
+    }
 }

@@ -1,13 +1,12 @@
-//! The WordPiece vocabulary of a text, and the files that make it a tokenizer.
+//! The WordPiece vocabulary of a corpus, and the files that make it a tokenizer.
 //!
 //! The tokenizers library's trainer numbers continuing characters (`##a`) as it meets them in a hash map, and breaks
-//! ties by these numbers, so its vocabulary differs from run to run. Here it is given the whole alphabet in a fixed
-//! order, and the same text gives the same vocabulary.
+//! ties by these numbers, so its vocabulary differs from run to run. Here it gets the complete alphabet in a fixed
+//! order, and the same corpus produces the same vocabulary.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
 use micse_data::Corpus;
 use micse_files::{write_json, write_whole};
 use micse_model::Tokenizer;
@@ -23,10 +22,10 @@ use tokenizers::{
 
 /// The first ids.
 const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-/// Characters that get pieces of their own: of every this many of a text, the rarer ones are left out, and words with
-/// them are unknown. A vocabulary of 8,192 has better uses for a thousand places than scripts of other languages.
+/// Characters without their own pieces: the rarest, one in this many of a corpus. Words with them are unknown. A
+/// vocabulary of 8,192 has better uses for a thousand places than scripts of other languages.
 const LEFT_OUT: u64 = 20_000;
-/// Special tokens and characters may take one place in this many: a vocabulary is there for words.
+/// Special tokens and characters may take one place in this many: a vocabulary is for words.
 const CHARACTERS: usize = 4;
 
 /// The words of a sentence as an uncased BERT sees them: cleaned, lower-cased, accents stripped, punctuation apart.
@@ -42,7 +41,7 @@ fn words(sentence: &str) -> tokenizers::Result<Vec<String>> {
 /// How often a character begins a word, and how often it continues one.
 type Counts = BTreeMap<char, (u64, u64)>;
 
-fn characters(corpus: &Corpus) -> Result<Counts> {
+fn characters(corpus: &Corpus) -> Result<Counts, String> {
     let count = |mut counts: Counts, i: usize| {
         for word in words(corpus.get(i))? {
             for (place, c) in word.chars().enumerate() {
@@ -61,7 +60,7 @@ fn characters(corpus: &Corpus) -> Result<Counts> {
     };
     let counts: tokenizers::Result<Counts> =
         (0..corpus.len()).into_par_iter().try_fold(Counts::new, count).try_reduce(Counts::new, merge);
-    counts.map_err(|e| anyhow!("{e}"))
+    counts.map_err(|e| e.to_string())
 }
 
 /// The characters worth a piece, in the order of their code points.
@@ -82,19 +81,20 @@ fn alphabet(counts: &Counts) -> Vec<char> {
     kept
 }
 
-/// Trains a vocabulary of at most `size` tokens on a text: the tokens in the order of their ids.
-pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>> {
+/// Trains a vocabulary of at most `size` tokens on a corpus: the tokens in the order of their ids.
+pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>, String> {
     let counts = characters(corpus)?;
     let alphabet = alphabet(&counts);
     let begin = alphabet.iter().map(char::to_string);
     let continued = alphabet.iter().filter(|c| counts[c].1 > 0).map(|c| format!("##{c}"));
     let first: Vec<String> = SPECIAL.iter().map(|&s| s.to_owned()).chain(begin).chain(continued).collect();
     if first.len() > size / CHARACTERS {
-        bail!(
-            "--vocab-size {size} is too small: special tokens and this text's characters take {}; give at least {}",
+        return Err(format!(
+            "encoder.vocab_size is {size}, too small: special tokens and the characters of this corpus take {}; give at \
+             least {}",
             first.len(),
             CHARACTERS * first.len()
-        );
+        ));
     }
     let mut trainer = WordPieceTrainer::builder()
         .vocab_size(size)
@@ -102,23 +102,23 @@ pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>> {
         .show_progress(false)
         .limit_alphabet(alphabet.len())
         .initial_alphabet(alphabet.iter().copied().collect::<HashSet<char>>())
-        // Not special in the finished tokenizer; this is the trainer's way to number them first.
+        // Not special in the finished tokenizer; this makes the trainer number them first.
         .special_tokens(first.iter().map(|token| AddedToken::from(token.clone(), true)).collect())
         .build();
-    trainer.feed(corpus.iter(), words).map_err(|e| anyhow!("{e}"))?;
+    trainer.feed(corpus.iter(), words).map_err(|e| e.to_string())?;
     let mut model = WordPiece::default();
-    Trainer::train(&trainer, &mut model).map_err(|e| anyhow!("{e}"))?;
+    Trainer::train(&trainer, &mut model).map_err(|e| e.to_string())?;
     let mut tokens: Vec<(u32, String)> =
         model.get_vocab().into_iter().map(|(token, id)| (id, token)).collect();
     tokens.sort_unstable();
     if tokens.iter().map(|(id, _)| *id).ne(0..tokens.len() as u32) || tokens.len() > size {
-        bail!("the trainer's vocabulary has holes");
+        return Err("the trainer's vocabulary has holes".into());
     }
     Ok(tokens.into_iter().map(|(_, token)| token).collect())
 }
 
 /// Writes `vocab.txt`, `tokenizer_config.json` and `tokenizer.json`.
-pub(super) fn write(folder: &Path, tokens: &[String], positions: usize) -> Result<()> {
+pub(super) fn write(folder: &Path, tokens: &[String], positions: usize) -> crate::Result<()> {
     let vocabulary = folder.join("vocab.txt");
     write_whole(&vocabulary, (tokens.join("\n") + "\n").as_bytes())?;
     write_json(
@@ -174,7 +174,7 @@ mod tests {
         sentences.push("ω stands here once".to_owned());
         let tokens = train(&Corpus::from_sentences("rare", &sentences), 200).expect("a vocabulary");
         assert!(tokens.iter().any(|t| t == "plain") && !tokens.iter().any(|t| t.contains('ω')), "{tokens:?}");
-        let small = train(&Corpus::from_sentences("rare", &sentences), 8).expect_err("too small").to_string();
-        assert!(small.contains("--vocab-size 8") && small.contains("give at least"), "{small}");
+        let small = train(&Corpus::from_sentences("rare", &sentences), 8).expect_err("too small");
+        assert!(small.contains("vocab_size is 8") && small.contains("give at least"), "{small}");
     }
 }

@@ -1,19 +1,19 @@
-//! What a pre-training is judged by: the loss on held-out sentences, and STS scores without further training.
+//! The scores of a pre-training: the loss on held-out sentences, and STS scores without further training.
 
-use std::fmt::Write as _;
+use std::fmt;
 
-use anyhow::{Context, Result};
 use micse_data::{MaskVocabulary, Suite};
 use micse_eval::{dev_spearman, evaluate};
 use micse_model::{Encoder, MaskedLmHead, Padding, Pipeline, Pooling};
 use micse_random::Stream;
-use micse_train::masked_lm::MaskedBatch;
 use serde::{Deserialize, Serialize};
 
-use super::Manifest;
-use super::text::Sentences;
+use super::corpus::Sentences;
+use super::manifest::Manifest;
+use crate::Result;
+use crate::masked_lm::MaskedBatch;
 
-/// Sets the masks of held-out sentences apart from those of training.
+/// Separates the masks of held-out sentences from the masks of training.
 const HELD_OUT_MASKS: u64 = 0x6865_6c64_6d61;
 
 /// Held-out sentences with masks that are the same at every evaluation.
@@ -31,12 +31,12 @@ impl HeldOut {
         let batches = order.chunks(64).enumerate().map(|(b, chunk)| {
             let ids: Vec<Vec<u32>> = chunk.iter().map(|&i| sentences.get(i)).collect();
             let stream = stream.with(b as u64);
-            Ok(MaskedBatch::new(&ids, manifest.masking(), vocabulary, (Padding::Drop, 0), stream)?)
+            MaskedBatch::new(&ids, manifest.masking(), vocabulary, (Padding::Drop, 0), stream)
         });
         Ok(Self(batches.collect::<Result<_>>()?))
     }
 
-    /// Mean loss and share of right predictions over all masked tokens.
+    /// Mean loss and share of correct predictions over all masked tokens.
     fn score(&self, encoder: &dyn Encoder, head: &MaskedLmHead) -> Result<(f64, f64)> {
         let (mut sum, mut right, mut count) = (0.0, 0, 0);
         for batch in &self.0 {
@@ -52,32 +52,33 @@ impl HeldOut {
 
 /// The scores after some step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Scores {
+pub struct PretrainScores {
     /// Finished steps.
-    pub(super) step: usize,
+    pub step: usize,
     /// Mean cross-entropy of masked held-out tokens, in nats.
-    pub(super) held_out_loss: f64,
-    /// Share of them that is predicted right.
-    pub(super) held_out_accuracy: f64,
+    pub held_out_loss: f64,
+    /// Share of these tokens that is predicted correctly.
+    pub held_out_accuracy: f64,
     /// STS scores by pooling.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) sts: Vec<StsScores>,
+    pub sts: Vec<StsScores>,
 }
 
 /// STS scores of one pooling: Spearman times 100 over all pairs of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct StsScores {
-    pub(super) pooling: Pooling,
+pub struct StsScores {
+    /// The pooling.
+    pub pooling: Pooling,
     /// The development pairs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) dev: Option<f64>,
+    pub dev: Option<f64>,
     /// The mean of the tasks.
-    pub(super) average: f64,
+    pub average: f64,
     /// Each task.
-    pub(super) tasks: Vec<(String, f64)>,
+    pub tasks: Vec<(String, f64)>,
 }
 
-impl Scores {
+impl PretrainScores {
     pub(super) fn of(
         step: usize,
         held_out: &HeldOut,
@@ -86,8 +87,7 @@ impl Scores {
         head: &MaskedLmHead,
         pipeline: &Pipeline,
     ) -> Result<Self> {
-        let (held_out_loss, held_out_accuracy) =
-            held_out.score(encoder, head).context("the held-out loss")?;
+        let (held_out_loss, held_out_accuracy) = held_out.score(encoder, head)?;
         let mut sts = Vec::new();
         for pooling in [Pooling::Cls, Pooling::Mean] {
             let Some(suite) = suite else { continue };
@@ -100,20 +100,22 @@ impl Scores {
         }
         Ok(Self { step, held_out_loss, held_out_accuracy, sts })
     }
+}
 
-    /// One line for the user.
-    pub(super) fn line(&self) -> String {
-        let mut line = format!(
+/// One line.
+impl fmt::Display for PretrainScores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
             "step {}: held-out loss {:.3}, {:.1} % right",
             self.step,
             self.held_out_loss,
             100.0 * self.held_out_accuracy
-        );
+        )?;
         for scores in &self.sts {
             let dev = scores.dev.map_or(String::new(), |dev| format!("dev {dev:.2}, "));
-            // Writing into a String cannot fail.
-            let _ = write!(line, "; {}: {dev}STS average {:.2}", scores.pooling, scores.average);
+            write!(f, "; {}: {dev}STS average {:.2}", scores.pooling, scores.average)?;
         }
-        line
+        Ok(())
     }
 }

@@ -1,0 +1,172 @@
+//! Attention mutual information (Klein & Nabi 2022, AMI): which attention values are tapped, and the loss on them.
+//!
+//! The positions are known before the encoder runs, because they depend on lengths, the seed and (for
+//! `pool = "kept"`) on dropout masks, which are functions of position. So the encoder returns only the values that the
+//! loss reads, before dropout: dividing all of them by a constant does not change rho.
+
+use candle_core::Tensor;
+use micse_data::augment::TokenOp;
+use micse_losses::{AmiSampler, MiForm, Pool, Position, Scaling, Selection, Slicing, ami_loss};
+use micse_model::dropout::attention_kept;
+use micse_model::{BertConfig, Padding};
+use micse_random::Stream;
+use serde::{Deserialize, Serialize};
+
+use crate::recipe::{Recipe, View};
+use crate::term::{Term, TermResult};
+use crate::trainer::{StepStart, StepView};
+
+/// Attention mutual information (Klein & Nabi 2022, Eq. 4 and 5).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ami {
+    /// lambda.
+    pub weight: f64,
+    /// Which layers' maps.
+    pub layers: AmiLayers,
+    /// Which maps a slice pools.
+    pub slicing: Slicing,
+    /// Positions drawn a slice.
+    pub samples: usize,
+    /// All positions of the sentence, or those that dropout kept in both views.
+    pub pool: Pool,
+    /// Whether a position can be drawn twice.
+    #[serde(default)]
+    pub replacement: bool,
+    /// Eq. 4 or Algorithm 1.
+    pub form: MiForm,
+    /// The mean over slices, or the released code's share-squared scaling.
+    #[serde(default)]
+    pub scaling: Scaling,
+}
+
+/// Which layers' attention maps take part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AmiLayers {
+    /// `"upper-third"`: the last ceil(L/3). `"before-last-third"`: as many, ending before the last layer
+    /// (the released code: 8 to 11 of 12). `"last-N"`: the last N, or all if there are fewer.
+    Named(String),
+    /// Layer numbers from 1.
+    List(Vec<usize>),
+}
+
+impl AmiLayers {
+    /// The layers, from 0, of an encoder of `depth` layers.
+    ///
+    /// # Errors
+    /// A sentence that names an unknown name, or a layer that does not exist.
+    pub(crate) fn resolve(&self, depth: usize) -> TermResult<Vec<usize>> {
+        let third = depth.div_ceil(3);
+        match self {
+            Self::Named(name) if name == "upper-third" => Ok((depth - third..depth).collect()),
+            Self::Named(name) if name == "before-last-third" => {
+                let end = depth - 1;
+                if end < third {
+                    return Err(format!(
+                        "layers = \"{name}\" needs more than {depth} layers; name them in a list"
+                    )
+                    .into());
+                }
+                Ok((end - third..end).collect())
+            }
+            Self::Named(name) => match name.strip_prefix("last-").and_then(|n| n.parse::<usize>().ok()) {
+                Some(n) if n > 0 => Ok((depth.saturating_sub(n)..depth).collect()),
+                _ => Err(format!(
+                    "layers = \"{name}\" is unknown; there are \"upper-third\", \"before-last-third\", \"last-4\" \
+                     and lists such as [9, 10, 11, 12]"
+                )
+                .into()),
+            },
+            Self::List(layers) => {
+                if let Some(wrong) = layers.iter().find(|&&l| l == 0 || l > depth) {
+                    let reason = format!("layer {wrong} is not one of the encoder's layers 1 to {depth}");
+                    return Err(reason.into());
+                }
+                Ok(layers.iter().map(|l| l - 1).collect())
+            }
+        }
+    }
+}
+
+impl Term for Ami {
+    fn name(&self) -> &'static str {
+        "ami"
+    }
+
+    fn check(&self, recipe: &Recipe) -> TermResult<()> {
+        if self.samples < 3 {
+            let reason =
+                format!("objectives.ami.samples is {}; a correlation needs at least 3", self.samples);
+            return Err(reason.into());
+        }
+        // An encoder of a thousand layers has every layer that a name can mean.
+        if let AmiLayers::Named(_) = self.layers {
+            self.layers.resolve(1000)?;
+        }
+        let moved = |v: &View| matches!(v.tokens, Some(TokenOp::Shuffle {} | TokenOp::Reverse {}));
+        // Copies of one view come one after the other.
+        let compared = if recipe.views.first().is_some_and(|v| v.copies > 1) { 1 } else { 2 };
+        if recipe.views.iter().take(compared).any(moved) {
+            return Err(
+                "ami compares attention position by position, but views that are permutations of each other \
+                        have other tokens there: remove tokens = shuffle or reverse from the first two views"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    fn check_encoder(&self, config: &BertConfig) -> TermResult<()> {
+        let layers = self.layers.resolve(config.num_hidden_layers)?;
+        self.slicing.slices(&layers, config.num_attention_heads)?;
+        Ok(())
+    }
+
+    /// Positions in the sentences that both views have: where one of them has pairs, in the positive ones. A position
+    /// exists where both views' sentences have it.
+    fn attention(&self, start: &StepStart<'_>, stream: Stream) -> TermResult<Option<Selection>> {
+        let Some(views) = start.pair() else { return Ok(None) };
+        let config = start.networks().encoder().config();
+        let layers = self.layers.resolve(config.num_hidden_layers)?;
+        let slices = self.slicing.slices(&layers, config.num_attention_heads)?;
+        let sampler = AmiSampler {
+            samples: self.samples,
+            replacement: self.replacement,
+            pool: self.pool,
+            scaling: self.scaling,
+        };
+        let batches = views.map(|(input, _)| &input.batch);
+        let same = |b: &usize| views.iter().all(|(input, _)| input.positive.as_ref().is_none_or(|p| p[*b]));
+        let sentences: Vec<usize> = (0..batches[0].sentences()).filter(same).collect();
+        let kept = |p: &Position| {
+            views.iter().all(|(input, dropout)| {
+                attention_kept(
+                    dropout.stream,
+                    dropout.attention,
+                    p.layer as usize,
+                    input.batch.sentence_number(sentences[p.sentence as usize]),
+                    p.head as usize,
+                    p.query as usize,
+                    p.key as usize,
+                )
+            })
+        };
+        // Where pad rows are computed they take part as queries, as in the released code.
+        let padded = batches.iter().all(|batch| batch.padding() != Padding::Drop);
+        let width = padded.then(|| batches[0].width().min(batches[1].width()));
+        let shorter = |&b: &usize| batches[0].keys_of(b).min(batches[1].keys_of(b));
+        let lengths: Vec<usize> = sentences.iter().map(shorter).collect();
+        let mut selection = sampler.draw(&slices, &lengths, width, &kept, stream)?;
+        for position in &mut selection.positions {
+            position.sentence = sentences[position.sentence as usize] as u32;
+        }
+        Ok(Some(selection))
+    }
+
+    fn loss(&self, step: &StepView<'_>) -> TermResult<Tensor> {
+        let (selection, [x, y]) = step.attention()?;
+        let shape = (selection.rows, selection.samples);
+        Ok(ami_loss(&x.reshape(shape)?, &y.reshape(shape)?, selection, self.form)?)
+    }
+}
