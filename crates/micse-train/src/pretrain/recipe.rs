@@ -174,7 +174,7 @@ impl PretrainRecipe {
     pub(super) fn new_encoder(&self) -> Result<BertConfig> {
         let s = self.encoder;
         let config = BertConfig::with_sizes(s.vocab_size, s.layers, s.hidden, s.heads, s.positions);
-        config.check().map_err(|reason| self.invalid(reason))?;
+        config.check().map_err(|e| self.invalid(e.to_string()))?;
         Ok(config)
     }
 
