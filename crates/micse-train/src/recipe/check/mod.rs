@@ -88,6 +88,11 @@ impl Recipe {
                  contrastive-tension"
             ));
         }
+        if needs.queue && self.momentum.is_none() {
+            return Err(format!(
+                "{name} needs negatives from the queue, but there is no [momentum] to fill it: add [momentum]"
+            ));
+        }
         term.check(self).map_err(|e| e.to_string())
     }
 
@@ -122,11 +127,6 @@ impl Recipe {
         let wants_queue = self.objectives.iter().any(|o| o.needs().queue);
         let viewed = self.views.iter().any(|v| v.tower == Tower::Momentum);
         match &self.momentum {
-            None if wants_queue => {
-                return Err(
-                    "infonce asks for negatives from the queue, but there is no [momentum] to fill it".into(),
-                );
-            }
             None if viewed => {
                 return Err("a view goes through tower = \"momentum\", but there is no [momentum]".into());
             }
