@@ -157,8 +157,8 @@ impl Lines {
                 share: training + (1.0 - training) * *done as f64 / (*total).max(1) as f64,
                 doing: format!("scoring, {done}/{total} sentences"),
             },
-            Event::Development { .. } => return,
             Event::Notice(text) => Line::Notice(text.clone()),
+            _ => return,
         };
         if matches!(line, Line::Progress { .. }) && self.last.is_some_and(|last| last.elapsed() < self.pause)
         {

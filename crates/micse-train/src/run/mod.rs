@@ -159,6 +159,7 @@ impl<'a> RunInputs<'a> {
 
 /// The progress of a run.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Event {
     /// Training starts, or resumes, after this many finished steps.
     Started {

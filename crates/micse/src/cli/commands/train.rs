@@ -377,6 +377,7 @@ impl Train {
                     }
                 }
                 Event::Notice(text) => say(progress.as_ref(), &format!("notice: {text}")),
+                _ => {}
             }
         });
         drop(progress);
