@@ -137,7 +137,7 @@ fn a_token_beyond_the_vocabulary_is_named_with_its_place() {
     let batch = Batch::new(&[vec![2, 7, 3], vec![2, 29, 3]]).expect("a batch");
     let error = encoder.forward(&batch, &Pass::default()).expect_err("id 29").to_string();
     assert!(
-        error.contains("token id 29 (sentence 1, position 1)") && error.contains("vocabulary of 29"),
+        error.contains("token ID 29 (sentence 1, position 1)") && error.contains("vocabulary of 29"),
         "{error}"
     );
 }
@@ -149,7 +149,7 @@ fn a_tokenizer_that_does_not_fit_is_refused() {
     let text = std::fs::read_to_string(&path).expect("vocab.txt");
     std::fs::write(&path, text + "extra\n").expect("vocab.txt");
     let error = error_of(folder.path());
-    assert!(error.contains("30 ids") && error.contains("vocab_size is 29"), "{error}");
+    assert!(error.contains("30 IDs") && error.contains("vocab_size is 29"), "{error}");
 }
 
 /// `tests/fixtures/pytorch/write.py` documents the contents of the file.
@@ -262,7 +262,7 @@ fn weights_that_cannot_be_read_say_what_to_do() {
     let error = error_of(folder.path());
     assert!(error.contains("before 1.6") && error.contains("torch.save(torch.load("), "{error}");
     change_config(folder.path(), "model_type", "deberta".into());
-    assert!(error_of(folder.path()).contains("supported are bert, roberta, xlm-roberta, distilbert, mpnet"));
+    assert!(error_of(folder.path()).contains("supported types are bert, roberta, xlm-roberta, distilbert, mpnet"));
 }
 
 #[test]

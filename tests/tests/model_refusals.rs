@@ -73,7 +73,7 @@ fn what_stands_around_sentences_is_in_the_vocabulary() {
     std::fs::write(folder.path().join("tokenizer_config.json"), class).expect("tokenizer_config.json");
     std::fs::write(&path, text.replace(cls, strange)).expect("tokenizer.json");
     let error = load(folder.path()).expect_err("id 65").to_string();
-    assert!(error.contains("tokenizer.json") && error.contains("id 65"), "{error}");
+    assert!(error.contains("tokenizer.json") && error.contains("ID 65"), "{error}");
 }
 
 #[test]

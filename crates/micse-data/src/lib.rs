@@ -5,7 +5,7 @@
 //! ```
 //! use micse_data::{Corpus, EpochOrder, Split};
 //!
-//! A corpus, a 10 % split drawn with seed 48, and the first batch of four sentences.
+//! // A corpus, a 10 % split drawn with seed 48, and the first batch of four sentences.
 //! let corpus = Corpus::from_sentences("counting", (0..100).map(|i| format!("We counted {i} sheep.")));
 //! let split = Split::draw(corpus.len(), "10%".parse()?, 48)?;
 //! let mut order = EpochOrder::new(split.indices.len(), 4, 48);

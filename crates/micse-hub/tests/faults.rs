@@ -221,7 +221,7 @@ fn a_full_disk_is_said_and_leaves_nothing_behind() {
     let error = model(&hub(&server, cache.path()), ID).unwrap_err();
     assert!(matches!(error, Error::DiskFull { missing: Some(400_000), .. }), "{error}");
     let text = error.to_string();
-    assert!(text.contains("400000 bytes") && text.contains("HF_HUB_CACHE"), "{text}");
+    assert!(text.contains("400000 more bytes") && text.contains("HF_HUB_CACHE"), "{text}");
     let names = files(cache.path());
     assert!(!names.iter().any(|name| name.ends_with("model.safetensors")), "{names:?}");
 }

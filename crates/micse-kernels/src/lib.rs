@@ -8,7 +8,7 @@
 //! ```
 //! use micse_kernels::{View, Write, product};
 //!
-//! [2, 3] times the transpose of [2, 3].
+//! // [2, 3] times the transpose of [2, 3].
 //! let (x, weight) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
 //! let mut y = [0.0; 4];
 //! product(&mut y, View::new(&x, 2, 3, 3), View::new(&weight, 2, 3, 3).transposed(), Write::Replace);

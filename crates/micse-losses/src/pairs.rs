@@ -37,7 +37,7 @@ use crate::logits::binary_cross_entropy;
 ///
 /// let x = Tensor::new(&[[1_f64, 2.0], [1.0, 2.0]], &Device::Cpu)?;
 /// let y = Tensor::new(&[[20_f64, 40.0], [-20.0, -40.0]], &Device::Cpu)?;
-/// Logits 100 and -100, both correct.
+/// // Logits 100 and -100, both correct.
 /// let loss = micse_losses::contrastive_tension(&x, &y, &[true, false])?.to_scalar::<f64>()?;
 /// assert!((loss - (-100_f64).exp()).abs() < 1e-50);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -31,7 +31,7 @@ use crate::logits::binary_cross_entropy;
 /// use candle_core::{Device, Tensor};
 ///
 /// let logits = Tensor::new(&[[0_f64, 0.0], [0.0, 3_f64.ln()]], &Device::Cpu)?;
-/// Probabilities 1/2 and 3/4 for the correct answers.
+/// // Probabilities 1/2 and 3/4 for the correct answers.
 /// let loss = micse_losses::replaced_tokens(&logits, &[false, true])?.to_scalar::<f64>()?;
 /// assert!((loss - (2_f64.ln() + (4_f64 / 3.0).ln()) / 2.0).abs() < 1e-12);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

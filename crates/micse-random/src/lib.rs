@@ -11,7 +11,7 @@
 //! ```
 //! use micse_random::{Stream, dropout_threshold, permutation};
 //!
-//! Dropout at rate 0.1 for channel 7 of a token row.
+//! // Dropout at rate 0.1 for channel 7 of a token row.
 //! let row = Stream::new(48).with(3).with(0).lane();
 //! let keep = row.draw(7) >= dropout_threshold(0.1);
 //! assert_eq!(keep, row.draw(7) >= dropout_threshold(0.1));

@@ -49,8 +49,7 @@ struct Written {
     method: String,
     size: Option<String>,
     seed: Option<u64>,
-    #[serde(default)]
-    spec: WrittenSpec,
+    spec: Option<WrittenSpec>,
 }
 
 #[derive(Default, Deserialize)]
@@ -68,7 +67,7 @@ struct WrittenWork {
 
 impl From<Written> for GridCell {
     fn from(cell: Written) -> Self {
-        let vectors = cell.spec.work.vectors.is_some();
+        let vectors = cell.spec.is_some_and(|spec| spec.work.vectors.is_some());
         Self { folder: cell.folder, method: cell.method, size: cell.size, seed: cell.seed, vectors }
     }
 }

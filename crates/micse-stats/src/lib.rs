@@ -17,7 +17,7 @@
 //! assert!((difference.mean - 1.9333).abs() < 1e-4);
 //! assert!(difference.interval.unwrap().low > 0.0 && difference.p.unwrap() < 0.05);
 //!
-//! The second of the two tests is not significant after the correction.
+//! // The second of the two tests is not significant after the correction.
 //! assert_eq!(holm(&[0.01, 0.06])?, [0.02, 0.06]);
 //! # Ok::<(), micse_stats::Error>(())
 //! ```
