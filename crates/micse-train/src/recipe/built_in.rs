@@ -67,7 +67,11 @@ mod tests {
             let recipe = Recipe::load(name, &[]).expect(name);
             assert_eq!(recipe.name, name);
             let again = toml::to_string(&recipe).expect(name);
-            assert_eq!(Recipe::parse(name, &again).expect(name), recipe, "{name} changes when written and read again");
+            assert_eq!(
+                Recipe::parse(name, &again).expect(name),
+                recipe,
+                "{name} changes when written and read again"
+            );
         }
     }
 }

@@ -22,15 +22,14 @@ pub(super) fn resolve(mut table: Table) -> Result<Table, String> {
         None => None,
         Some(Value::String(name)) => {
             let text = built_in::text(&name).ok_or_else(|| {
-                format!(
-                    "extends = \"{name}\": no such recipe; use one of {}",
-                    built_in::names().join(", ")
-                )
+                format!("extends = \"{name}\": no such recipe; use one of {}", built_in::names().join(", "))
             })?;
             let base = text.parse::<Table>().map_err(|e| format!("{name}: {e}"))?;
             Some(resolve(base)?)
         }
-        Some(_) => return Err("extends must be the name of a built-in recipe, as in extends = \"simcse\"".into()),
+        Some(_) => {
+            return Err("extends must be the name of a built-in recipe, as in extends = \"simcse\"".into());
+        }
     };
     let with = table.remove("with");
     let mut merged = match base {

@@ -25,8 +25,7 @@ impl Recipe {
             return if self.objectives.is_empty() {
                 Ok(())
             } else {
-                Err("steps is 0, but the recipe has objectives: set steps, or remove the objectives"
-                    .into())
+                Err("steps is 0, but the recipe has objectives: set steps, or remove the objectives".into())
             };
         }
         if self.objectives.is_empty() {
@@ -155,9 +154,7 @@ impl Recipe {
                 .into());
         }
         if self.views.iter().any(|v| v.online_embeddings && v.tower != Tower::Momentum) {
-            return Err(
-                "online_embeddings applies to views with tower = \"momentum\" only".into()
-            );
+            return Err("online_embeddings applies to views with tower = \"momentum\" only".into());
         }
         Ok(())
     }
@@ -203,7 +200,10 @@ impl Recipe {
                 ));
             }
             if !(group.lr_factor.is_finite() && group.lr_factor >= 0.0) {
-                return Err(format!("optimizer.groups: lr_factor is {}; it cannot be negative", group.lr_factor));
+                return Err(format!(
+                    "optimizer.groups: lr_factor is {}; it cannot be negative",
+                    group.lr_factor
+                ));
             }
         }
         Ok(())
@@ -219,11 +219,7 @@ mod tests {
         ("simcse", &["objectives=[]"], "no objectives"),
         ("simcse", &["views=[{ dropout = 0.1 }]"], "1 view(s), but infonce reads 2"),
         ("simcse", &["views=[{ dropout = 0.0 }, { dropout = 0.0 }]"], "would be equal"),
-        (
-            "simcse",
-            &["views=[{ dropout = 0.1 }, { dropout = 0.1, tower = \"second\" }]"],
-            "has no [second]",
-        ),
+        ("simcse", &["views=[{ dropout = 0.1 }, { dropout = 0.1, tower = \"second\" }]"], "has no [second]"),
         (
             "simcse",
             &["views=[{ dropout = 0.1 }, { dropout = 0.1, tower = \"momentum\" }]"],
@@ -282,7 +278,11 @@ mod tests {
         ),
         ("scd@released-code", &["select=sick-dev"], "sickr-dev"),
         ("scd", &["head=none"], "head"),
-        ("vascl", &["optimizer.groups=[{ matches = \"haed\", lr_factor = 2.0 }]"], "does not begin with a network"),
+        (
+            "vascl",
+            &["optimizer.groups=[{ matches = \"haed\", lr_factor = 2.0 }]"],
+            "does not begin with a network",
+        ),
         (
             "sg-opt",
             &["optimizer.groups=[{ matches = \"encoder.embeddings\", lr_factor = 2.0 }]"],

@@ -38,8 +38,9 @@ impl Recipe {
                 positive("views.perturbation", epsilon)?;
             }
             if view.perturbation.is_none() && view.perturbation_by != PerturbationBy::ThisBatch {
-                return Err("views.perturbation_by needs a size: set views.perturbation, for example to 5e-9"
-                    .into());
+                return Err(
+                    "views.perturbation_by needs a size: set views.perturbation, for example to 5e-9".into(),
+                );
             }
             if let Some(pairs) =
                 view.pairs.filter(|p| p.negatives == 0 || p.negatives >= self.optimizer.batch_size)
@@ -70,8 +71,11 @@ impl Recipe {
         }
         for objective in &self.objectives {
             if !objective.weight().is_finite() {
-                return Err(format!("objectives.{}.weight is {}; it must be finite", objective.name(), \
-                                    objective.weight()));
+                return Err(format!(
+                    "objectives.{}.weight is {}; it must be finite",
+                    objective.name(),
+                    objective.weight()
+                ));
             }
         }
         let o = &self.optimizer;
@@ -88,8 +92,11 @@ impl Recipe {
             }
         }
         if self.steps > 0 && o.batch_size < 2 && self.momentum.is_none() {
-            return Err("optimizer.batch_size is 1, which leaves no negatives without a queue; it must be at least \
-                        2".into());
+            return Err(
+                "optimizer.batch_size is 1, which leaves no negatives without a queue; it must be at \
+                        least 2"
+                    .into(),
+            );
         }
         if o.milestones.is_empty() == (o.schedule == Schedule::Milestones) {
             return Err(

@@ -15,8 +15,7 @@ impl Recipe {
         }
         if self.views.first().is_some_and(|v| !matches!(v.tower, Tower::Online | Tower::Both)) {
             return Err(
-                "view 1 must use the online encoder, which is the one that is kept; reorder the views"
-                    .into(),
+                "view 1 must use the online encoder, which is the one that is kept; reorder the views".into(),
             );
         }
         if self.views.first().is_some_and(|v| v.pairs.is_some()) {
@@ -43,14 +42,19 @@ impl Recipe {
                 );
             }
             if self.views.iter().any(|v| v.cut_off.is_some()) {
-                return Err("views.cut_off cannot be combined with perturbation_by = \"batch-before\": entries that \
+                return Err(
+                    "views.cut_off cannot be combined with perturbation_by = \"batch-before\": entries that \
                             are cut off would get noise from the previous batch"
-                    .into());
+                        .into(),
+                );
             }
         }
         let plain_views: usize = self.views.iter().filter(|v| plain(v)).map(|v| v.copies).sum();
         if plain_views > 1 {
-            return Err("both views have dropout 0 and the same tokens: they would be equal; set a dropout rate".into());
+            return Err(
+                "both views have dropout 0 and the same tokens: they would be equal; set a dropout rate"
+                    .into(),
+            );
         }
         if self.predictor.is_empty() || self.views.iter().any(|v| v.tower == Tower::Momentum) {
             return Ok(());
