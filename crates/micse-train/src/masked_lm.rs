@@ -1,4 +1,4 @@
-//! One pass of masked language modelling: masked copies of sentences through encoder and head to the loss.
+//! One pass of masked language modelling: from masked copies of sentences through encoder and head to the loss.
 
 use candle_core::Tensor;
 use candle_core::backprop::GradStore;

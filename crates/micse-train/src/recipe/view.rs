@@ -83,7 +83,7 @@ pub enum PerturbationBy {
     #[default]
     ThisBatch,
     /// The gradient of view 1's embeddings in the previous batch, sentence by sentence and token by token: `MoCoSE`'s
-    /// code. This gradient is never that of the perturbed sentences.
+    /// code. This gradient never belongs to the sentences that it perturbs.
     BatchBefore,
 }
 

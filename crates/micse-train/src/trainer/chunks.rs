@@ -205,8 +205,8 @@ impl Chunks {
         })
     }
 
-    /// Propagates the gradients of a view's leaves into the networks, which collect them. Returns the gradient `[rows,
-    /// D]` with respect to the embedding layer's output, if the pass is cut there.
+    /// Propagates the gradients of a view's leaves into the networks, which collect them. Returns the gradient with
+    /// respect to the embedding layer's output, `[rows, D]`, if the pass is cut there.
     pub(super) fn backward(
         &self,
         networks: Reached<'_>,

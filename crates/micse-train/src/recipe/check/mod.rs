@@ -136,7 +136,9 @@ impl Recipe {
                 );
             }
             Some(momentum) if momentum.queue == 0 && wants_queue => {
-                return Err("infonce takes negatives from the queue, but momentum.queue is 0".into());
+                return Err("infonce takes negatives from the queue, but momentum.queue is 0; set \
+                            momentum.queue"
+                    .into());
             }
             Some(momentum) if momentum.queue == 0 && !viewed => {
                 return Err(
