@@ -87,7 +87,7 @@ fn a_stopped_training_ends_as_an_undisturbed_one() {
 
     // A finished run is reported, not repeated; a different run is rejected.
     let again = pretrain(folder.path(), "whole", &[]);
-    assert!(again.output().contains("done already: step 60"));
+    assert!(again.output().contains("already done: step 60"));
     pretrain(folder.path(), "whole", &["--seed", "49"]).refused(&["belongs to another run", "seed"]);
     pretrain(folder.path(), "whole", &["--vocab-size", "601"]).refused(&["another run", "new_vocabulary"]);
 }

@@ -92,7 +92,7 @@ fn what_cannot_be_swept_is_refused_with_the_reason() {
         (["--sizes", "101%"], "101%"),
         (["--sizes", "61"], "61"),
         (["--methods", "simcse,simcse"], "requested twice"),
-        (["--methods", "simsce"], "there is no such recipe"),
+        (["--methods", "simsce"], "no such recipe"),
         (["--set", "optimizer.learning_rate=1"], "learning_rate"),
         (["--set", "objectives.infonce.temperature=0"], "temperature"),
         (["--engine=tensor", "--precision=bf16"], "--precision f32"),

@@ -1,9 +1,9 @@
 #!/bin/bash
-# A Slurm cluster of one node, this machine, for tests. Wants Debian's packages slurm-wlm and munge, and root.
+# A Slurm cluster of one node, this machine, for tests. Needs Debian's packages slurm-wlm and munge, and root.
 #
 #   cluster.sh start FOLDER    configuration, state and logs in FOLDER; prints what to export
 #   cluster.sh stop FOLDER
-#   cluster.sh test            starts one, runs the sweep's tests on it, stops it
+#   cluster.sh test            starts a cluster, runs the sweep tests on it and stops it
 set -euo pipefail
 
 start() {
@@ -18,7 +18,7 @@ ClusterName=test
 SlurmctldHost=$host(127.0.0.1)
 SlurmUser=root
 AuthType=auth/munge
-# A task that is put back into the queue waits until its old credential has expired.
+# A requeued task waits until its old credential has expired.
 AuthInfo=cred_expire=5
 StateSaveLocation=$folder/state
 SlurmdSpoolDir=$folder/spool

@@ -69,7 +69,7 @@ fn a_card_says_what_the_run_knows() {
         "SentenceTransformer(\"sentence_transformers_model_id\")",
         "micse encode --model",
         "infonce (temperature 0.05) + 0.0025 × ami",
-        "12 of 12 sentences, cut at 32 tokens",
+        "12 of 12 sentences, truncated to 32 tokens",
         "40 of the 40 sentences of `small`",
         "seed 48",
         &selected,

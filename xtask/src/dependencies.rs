@@ -83,12 +83,12 @@ impl Dependencies {
             others.len(),
             self.rules.display()
         );
-        checked("libraries without what only commands need", &floors::misplaced()?)?;
+        checked("libraries without dependencies that only commands need", &floors::misplaced()?)?;
         checked("one build of third-party crates for all documented commands", &units::built_twice()?)
     }
 }
 
-/// Prints a rule that holds; its violations are an error.
+/// Prints a rule without violations; violations are an error.
 fn checked(rule: &str, problems: &[String]) -> Result<()> {
     if problems.is_empty() {
         println!("{rule}: yes");

@@ -1,4 +1,4 @@
-//! Whether libraries are free of what only commands need.
+//! Checks that libraries do not depend on crates that only commands need.
 
 use std::process::Command;
 
@@ -22,11 +22,11 @@ const LIBRARIES: [&str; 14] = [
     "micse-vectors",
 ];
 
-/// What belongs to commands.
+/// Crates that only commands need.
 const OF_COMMANDS: [&str; 6] =
     ["anyhow", "clap", "indicatif", "libmimalloc-sys", "mimalloc", "tracing-subscriber"];
 
-/// Large dependencies, and the libraries that have them.
+/// Large dependencies, and the libraries that may have them.
 const LARGE: [(&str, &[&str]); 3] = [("polars", &["micse-report"]), ("resvg", &[]), ("ureq", &["micse-hub"])];
 
 /// Dependencies that a library should not have, one line each.
@@ -57,7 +57,7 @@ fn dependencies(library: &str) -> Result<Vec<String>> {
         .args(["tree", "--locked", "-p", library, "-e", "normal", "--no-default-features"])
         .args(["--prefix", "none", "--format", "{p}"])
         .output()
-        .context("cargo does not start")?;
+        .context("cannot start cargo")?;
     if !output.status.success() {
         bail!("cargo tree -p {library}: {}", String::from_utf8_lossy(&output.stderr).trim());
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask`: the commands of `micse`, built from the checkout, and those of its maintainers: `bench`, `golden`,
+//! `cargo xtask`: the commands of `micse`, built from the checkout, and the maintainer commands `bench`, `golden`,
 //! `methods` and `dependencies`.
 
 mod bench;

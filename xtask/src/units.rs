@@ -1,4 +1,4 @@
-//! Whether the documented commands share one build: no third-party crate is compiled twice in one target folder.
+//! Checks that the documented commands share one build: no third-party crate is compiled twice in one target folder.
 //!
 //! Cargo resolves features for the packages that a command selects, so two commands can need the same crate with
 //! different features. Their unit graphs show it without building anything.
@@ -43,7 +43,7 @@ struct Dependency {
     index: usize,
 }
 
-/// What is compiled, apart from how: package, kind of target, mode, platform.
+/// What is compiled, as opposed to how: package, kind of target, mode, platform.
 type Name = (String, String, String, Option<String>);
 
 /// Third-party units that a selection compiles although an earlier one compiled them differently, one line each.
@@ -67,8 +67,10 @@ pub(crate) fn built_twice() -> Result<Vec<String>> {
         for (name, identities) in new {
             let (known, first) = seen.entry(name.clone()).or_insert_with(|| (BTreeSet::new(), command));
             if !known.is_empty() && !identities.is_subset(known) {
-                problems
-                    .push(format!("{} ({}): `{command}` needs another build than `{first}`", name.0, name.2));
+                problems.push(format!(
+                    "{} ({}): `{command}` needs a different build than `{first}`",
+                    name.0, name.2
+                ));
             }
             known.extend(identities);
         }
@@ -81,7 +83,7 @@ fn name(unit: &Unit) -> Name {
     (package, unit.target["kind"].to_string(), unit.mode.clone(), unit.platform.clone())
 }
 
-/// Everything that decides a unit's build: itself, its features and profile, and the same of its dependencies.
+/// Everything that determines a unit's build: itself, its features and profile, and the same of its dependencies.
 fn identity(graph: &Graph, index: usize, known: &mut [Option<String>]) -> String {
     if let Some(identity) = &known[index] {
         return identity.clone();
@@ -103,12 +105,12 @@ fn unit_graph(arguments: &[&str]) -> Result<Graph> {
     let output = Command::new(cargo)
         .args(arguments)
         .args(["--locked", "-Z", "unstable-options", "--unit-graph"])
-        // The graph is an unstable option of cargo.
+        // The unit graph is an unstable feature of cargo.
         .env("RUSTC_BOOTSTRAP", "1")
         .output()
-        .context("cargo does not start")?;
+        .context("cannot start cargo")?;
     if !output.status.success() {
         bail!("cargo printed no unit graph: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    serde_json::from_slice(&output.stdout).context("the unit graph has another form than expected")
+    serde_json::from_slice(&output.stdout).context("cannot parse the unit graph")
 }

@@ -1,5 +1,5 @@
 //! Checkpoints: everything that a run needs to resume bit for bit, in one safetensors file, because a file is replaced
-//! as a unit. A checkpoint names the run that wrote it, and no other run resumes from it.
+//! as a unit. A checkpoint records the run that wrote it, and no other run resumes from it.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -17,11 +17,11 @@ use crate::{Error, Result};
 const FACTS: &str = "facts";
 /// The key of the identity of the run that wrote the file.
 const RUN: &str = "run";
-/// The longest header that is read: far longer than any network needs.
+/// The longest accepted header: far longer than any network needs.
 const LONGEST_HEADER: u64 = 1 << 27;
 
-/// Moves a checkpoint that another run wrote into a file next to its folder, and returns that file. A folder that was
-/// removed and made again can contain one if a process of the earlier run was still running.
+/// Moves a checkpoint of another run into a file next to its folder, and returns that file. A run folder that was
+/// deleted and recreated can contain one if a process of the earlier run was still running.
 ///
 /// # Errors
 /// The file is not a complete checkpoint, or cannot be moved.
@@ -29,7 +29,7 @@ pub fn set_aside_foreign(path: &Path, run: &str) -> Result<Option<PathBuf>> {
     if !path.is_file() || written_by(path)?.as_deref() == Some(run) {
         return Ok(None);
     }
-    // Not in the checkpoint's own folder, which is removed when the run is finished.
+    // Not into the checkpoint's own folder, which is removed when the run finishes.
     let folder = path.parent().and_then(Path::parent).unwrap_or(Path::new("."));
     let aside = |number: usize| folder.join(format!("checkpoint-of-another-run-{number}.safetensors"));
     let mut number = 1;
@@ -41,7 +41,7 @@ pub fn set_aside_foreign(path: &Path, run: &str) -> Result<Option<PathBuf>> {
     Ok(Some(aside))
 }
 
-/// The identity of the run that wrote a checkpoint; `None` if it names none. Reads only the header.
+/// The identity of the run that wrote a checkpoint; `None` if it records none. Reads only the header.
 fn written_by(path: &Path) -> Result<Option<String>> {
     let mut file = std::fs::File::open(path).map_err(Error::io(path))?;
     let mut length = [0; 8];
@@ -49,7 +49,7 @@ fn written_by(path: &Path) -> Result<Option<String>> {
     file.read_exact(&mut length).map_err(|e| damaged(path, &format!("not a complete checkpoint: {e}")))?;
     let length = u64::from_le_bytes(length);
     if length > LONGEST_HEADER {
-        return Err(damaged(path, "not a complete checkpoint: its header has no end"));
+        return Err(damaged(path, "not a complete checkpoint: its header is too long"));
     }
     file.take(length).read_to_end(&mut header).map_err(Error::io(path))?;
     let header: serde_json::Value = serde_json::from_slice(&header)
@@ -64,7 +64,7 @@ pub struct CheckpointWriter {
 }
 
 impl CheckpointWriter {
-    /// Nothing yet.
+    /// An empty checkpoint.
     pub fn new() -> Self {
         Self::default()
     }
@@ -74,7 +74,7 @@ impl CheckpointWriter {
         self.tensors.push((name.into(), tensor));
     }
 
-    /// Adds all parameters of a part as `PREFIX.NAME`, and the optimizer's moments, if there are any yet, as
+    /// Adds all parameters of a part as `PREFIX.NAME`, and the optimizer's moments, if they exist yet, as
     /// `first.PREFIX.NAME` and `second.PREFIX.NAME`.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl CheckpointWriter {
     /// Writes the file, with the run's own facts and its identity (see [`crate::run::identity`]).
     ///
     /// # Errors
-    /// The folder cannot be written; an earlier checkpoint is untouched then.
+    /// The folder cannot be written; an earlier checkpoint then stays intact.
     pub fn write(self, path: &Path, run: &str, facts: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string(facts).map_err(|e| Error::run(path, e.to_string()))?;
         let tensors: Vec<(String, Tensor)> = self
@@ -144,7 +144,7 @@ impl Checkpoint {
     /// The run's own facts.
     ///
     /// # Errors
-    /// They are not of this form.
+    /// They do not have this form.
     pub fn facts<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_str(&self.facts).map_err(|e| damaged(&self.path, &e.to_string()))
     }
@@ -162,11 +162,11 @@ impl Checkpoint {
         found
     }
 
-    /// Restores what [`CheckpointWriter::part`] added after at least one optimizer step (a part that no gradient ever
-    /// reached has no moments), or, with `moments` false, what [`CheckpointWriter::values`] added.
+    /// Restores a part that [`CheckpointWriter::part`] added after at least one optimizer step (without moments if no
+    /// gradient ever reached the part), or, with `moments` false, one that [`CheckpointWriter::values`] added.
     ///
     /// # Errors
-    /// A tensor is missing or has another shape.
+    /// A tensor is missing or has a different shape.
     pub fn restore(&self, prefix: &str, part: &mut dyn Trainable, moments: bool) -> Result<()> {
         let names: Vec<String> = part.parameters().into_iter().map(|info| info.name).collect();
         let all = |kind: &str| -> Result<Vec<Tensor>> {
@@ -188,7 +188,7 @@ impl Checkpoint {
 }
 
 fn damaged(path: &Path, reason: &str) -> Error {
-    Error::run(path, format!("{reason}; delete the file to restart this run from its beginning"))
+    Error::run(path, format!("{reason}; delete the file to restart this run from the beginning"))
 }
 
 #[cfg(test)]

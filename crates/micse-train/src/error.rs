@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A recipe that cannot be read, has unknown keys, or is an invalid combination.
+    /// A recipe that cannot be read, has unknown keys, or combines its parts in an invalid way.
     #[error("recipe {name}: {reason}")]
     Recipe {
         /// The recipe's name or file.

@@ -1,7 +1,7 @@
 //! Recipes and the trainer: the views, networks and objectives that train an encoder, and the training loop.
 //!
-//! A method is a recipe, a TOML file. The trainer runs it on a seeded low-shot split; a run is a folder
-//! that can be killed at any time; a resumed run is bit-for-bit identical.
+//! A method is a recipe, a TOML file. The trainer runs it on a seeded low-shot split. A run is a folder; it can be
+//! killed at any time, and a resumed run is bit-for-bit identical.
 //!
 //! ```
 //! use micse_train::Recipe;

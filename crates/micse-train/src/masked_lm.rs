@@ -1,4 +1,4 @@
-//! One pass of masked language modelling: masked copies of sentences through encoder and head to the loss.
+//! One pass of masked language modelling: from masked copies of sentences through encoder and head to the loss.
 
 use candle_core::Tensor;
 use candle_core::backprop::GradStore;
@@ -64,7 +64,7 @@ impl MaskedBatch {
     }
 
     /// The loss of a training pass, in the graph of encoder and head; `None` if there is nothing to predict (no
-    /// ordinary token in the batch). After its backward pass [`add_table_gradient`] is due.
+    /// ordinary token in the batch). After its backward pass, call [`add_table_gradient`].
     ///
     /// # Errors
     /// The batch does not fit the encoder, or the head belongs to another encoder.
@@ -104,13 +104,13 @@ impl MaskedBatch {
     }
 }
 
-/// The scores over the vocabulary are rounded as the encoder's products are, where those are rounded to bfloat16.
+/// If the encoder rounds its products to bfloat16, the scores over the vocabulary are rounded in the same way.
 fn products(precision: Precision) -> Products {
     if precision == Precision::Bf16 { Products::Bf16 } else { Products::Full }
 }
 
 /// Adds the output layer's share to the gradient of the encoder's word table, after the encoder has collected its own
-/// gradients: the table is used twice.
+/// gradients: the table is both the input and the output layer.
 ///
 /// # Errors
 /// `gradients` do not belong to this loss.

@@ -1,5 +1,5 @@
-//! The networks of a recipe: one list, from which everything follows that treats all networks alike (names in
-//! parameter groups, construction, gradient norm, optimizer steps, checkpoints, memory estimates).
+//! The networks of a recipe, in one list. Everything that treats all networks alike follows from it: names in parameter
+//! groups, construction, gradient norm, optimizer steps, checkpoints and memory estimates.
 
 use candle_core::Device;
 use candle_core::backprop::GradStore;
@@ -13,7 +13,7 @@ use crate::checkpoint::{Checkpoint, CheckpointWriter};
 use crate::masked_lm::add_table_gradient;
 use crate::recipe::{ParameterGroup, Recipe, SecondKind};
 
-/// A network that a recipe trains or holds.
+/// A network that a recipe trains or uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum NetworkKind {
@@ -47,11 +47,11 @@ pub enum NetworkKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Role {
-    /// The optimizer moves it.
+    /// The optimizer updates it.
     Trained,
     /// It is a moving average of another network.
     Follows,
-    /// It stays as it is at the start.
+    /// It keeps its initial weights.
     Frozen,
 }
 
@@ -61,7 +61,7 @@ pub enum Role {
 pub struct Network {
     /// Which network.
     pub kind: NetworkKind,
-    /// What training does with it.
+    /// How training changes it.
     pub role: Role,
 }
 
@@ -70,9 +70,10 @@ pub struct Network {
 enum Gradients {
     /// The objectives' own graph.
     Objectives,
-    /// Backward passes of its own: encoders behind leaves, and terms beside the graph.
+    /// Separate backward passes: of encoders, which the objectives reach through leaves only, and of terms outside the
+    /// objectives' graph.
     Passes,
-    /// Nowhere: it never learns.
+    /// Nowhere: it is never trained.
     Never,
 }
 
@@ -84,7 +85,7 @@ struct Spec {
     gradients: Gradients,
     /// Its role in a recipe; `None`: the recipe has no such network.
     role: fn(&Recipe) -> Option<Role>,
-    /// Makes it as it is before the first step; `None`: it comes from outside (the encoder, the head of a folder).
+    /// Builds it as before the first step; `None`: it is provided from outside (the encoder, a model folder's head).
     build: fn(&Start<'_>) -> Result<Option<Part>>,
 }
 
@@ -153,8 +154,8 @@ const LIST: [Spec; 12] = [
             let (columns, hidden) = (start.columns(), start.hidden());
             if columns != hidden {
                 return Err(micse_model::Error::Input(format!(
-                    "replaced-tokens puts head rows of {columns} columns in the place of embeddings of {hidden}: give \
-                     the head `linear` as its last width"
+                    "replaced-tokens replaces embeddings of {hidden} columns by head rows of {columns}: make `linear` \
+                     the last width of the head"
                 ))
                 .into());
             }
@@ -206,7 +207,7 @@ const LIST: [Spec; 12] = [
 
 impl NetworkKind {
     fn spec(self) -> &'static Spec {
-        // Every kind has its entry: a test counts them.
+        // Every kind has an entry; a test checks this.
         LIST.iter().find(|spec| spec.kind == self).unwrap_or(&LIST[0])
     }
 
@@ -215,7 +216,7 @@ impl NetworkKind {
         self.spec().name
     }
 
-    /// Whether it is a whole encoder.
+    /// Whether it is a complete encoder.
     pub fn is_encoder(self) -> bool {
         matches!(self, Self::Encoder | Self::Second | Self::Momentum | Self::Discriminator | Self::Generator)
     }
@@ -227,7 +228,7 @@ pub(crate) fn trainable_names() -> impl Iterator<Item = &'static str> {
 }
 
 impl Recipe {
-    /// The networks that the recipe trains or holds, each with its role.
+    /// The networks that the recipe trains or uses, each with its role.
     ///
     /// ```
     /// use micse_train::{Recipe, NetworkKind, Role};
@@ -244,7 +245,7 @@ impl Recipe {
         listed.collect()
     }
 
-    /// Whether one of its objectives needs this network.
+    /// Whether one of the recipe's objectives needs this network.
     fn brings(&self, kind: NetworkKind) -> bool {
         self.objectives.iter().any(|objective| objective.needs().networks.contains(&kind))
     }
@@ -278,11 +279,11 @@ impl Part {
     }
 }
 
-/// What networks are made from.
+/// The inputs for building networks.
 struct Start<'a> {
     recipe: &'a Recipe,
     encoder: &'a dyn Encoder,
-    /// The online head, once it is made.
+    /// The online head, once it is built.
     online_head: Option<&'a Head>,
     stream: Stream,
     device: &'a Device,
@@ -310,7 +311,7 @@ impl Start<'_> {
     }
 }
 
-/// A network beside the online encoder.
+/// A network other than the online encoder.
 struct Slot {
     network: Network,
     part: Part,
@@ -319,7 +320,7 @@ struct Slot {
 /// The networks of a training run.
 pub struct Networks {
     encoder: Box<dyn Encoder>,
-    /// All others, in the order of the list.
+    /// All other networks, in list order.
     others: Vec<Slot>,
     groups: Vec<ParameterGroup>,
 }
@@ -360,7 +361,7 @@ impl Networks {
         self.encoder.as_ref()
     }
 
-    /// The online encoder, to be changed.
+    /// The online encoder, mutably.
     pub fn encoder_mut(&mut self) -> &mut dyn Encoder {
         self.encoder.as_mut()
     }
@@ -382,7 +383,7 @@ impl Networks {
         }
     }
 
-    /// The online encoder and another one, both to be changed.
+    /// The online encoder and another network's encoder, both mutably.
     pub(crate) fn online_and(&mut self, kind: NetworkKind) -> (&mut dyn Encoder, Option<&mut dyn Encoder>) {
         let other = self.others.iter_mut().find(|slot| slot.network.kind == kind);
         match other.map(|slot| &mut slot.part) {
@@ -407,7 +408,7 @@ impl Networks {
         }
     }
 
-    /// [`Self::convolution`], to be changed.
+    /// [`Self::convolution`], mutably.
     pub fn convolution_mut(&mut self) -> Option<&mut TokenConvolution> {
         match self.part_mut(NetworkKind::Convolution) {
             Some(Part::Convolution(convolution)) => Some(convolution),
@@ -423,7 +424,7 @@ impl Networks {
         }
     }
 
-    /// [`Self::masked_lm_head`], to be changed.
+    /// [`Self::masked_lm_head`], mutably.
     pub fn masked_lm_head_mut(&mut self, kind: NetworkKind) -> Option<&mut MaskedLmHead> {
         match self.part_mut(kind) {
             Some(Part::MaskedLmHead(head)) => Some(head),
@@ -431,7 +432,7 @@ impl Networks {
         }
     }
 
-    /// Takes a prediction head from outside, where the recipe has this network.
+    /// Sets a prediction head from outside, if the recipe has this network.
     pub(crate) fn set_masked_lm_head(&mut self, recipe: &Recipe, kind: NetworkKind, head: MaskedLmHead) {
         if let Some(own) = self.masked_lm_head_mut(kind) {
             *own = head;
@@ -466,7 +467,7 @@ impl Networks {
             .map(|(network, part)| (network.kind, part))
     }
 
-    /// The gradients of the networks that are in the objectives' own graph.
+    /// Collects the gradients of networks in the objectives' own graph.
     pub(crate) fn collect_from_objectives(&mut self, gradients: &GradStore) -> Result<()> {
         for (kind, network) in self.trained_mut() {
             if kind.spec().gradients == Gradients::Objectives {
@@ -476,7 +477,7 @@ impl Networks {
         Ok(())
     }
 
-    /// The gradients of a masked-LM loss: those of the encoder, of its word table as the output layer, and of the
+    /// Collects the gradients of a masked-LM loss: for the encoder, for its word table as the output layer, and for the
     /// prediction head.
     pub(crate) fn collect_masked_lm(&mut self, loss: &MaskedLm, gradients: &GradStore) -> Result<()> {
         self.encoder.collect_gradients(gradients)?;
@@ -493,7 +494,7 @@ impl Networks {
         self.clear_passed_through();
     }
 
-    /// Clears what the layers of the momentum encoder collected: gradients only pass through them.
+    /// Clears the gradients that the layers of the momentum encoder collected: gradients only pass through them.
     pub(crate) fn clear_passed_through(&mut self) {
         if let (_, Some(momentum)) = self.online_and(NetworkKind::Momentum) {
             momentum.clear_gradients();
@@ -534,10 +535,10 @@ impl Networks {
         Ok(())
     }
 
-    /// Rejects a parameter group that matches nothing here.
+    /// Rejects a parameter group that matches no trained parameter.
     ///
     /// # Errors
-    /// Its name, and the networks that learn.
+    /// The group's name, and the trained networks.
     pub(crate) fn check_groups(&self) -> std::result::Result<(), String> {
         let has = |group: &ParameterGroup| {
             self.trained().any(|(kind, network)| {
@@ -550,7 +551,7 @@ impl Networks {
         match self.groups.iter().find(|group| !has(group)) {
             None => Ok(()),
             Some(group) => Err(format!(
-                "optimizer.groups: no parameter that learns begins with `{}`; what learns here is {}",
+                "optimizer.groups: no trained parameter begins with `{}`; the trained networks are {}",
                 group.matches,
                 self.trained().map(|(kind, _)| kind.name()).collect::<Vec<_>>().join(", ")
             )),
@@ -578,7 +579,7 @@ impl Networks {
         Ok(())
     }
 
-    /// Adds everything that training changes to a checkpoint.
+    /// Adds everything that training changes to the checkpoint.
     pub(crate) fn save(&self, file: &mut CheckpointWriter) -> Result<()> {
         for (network, part) in self.all() {
             match network.role {
@@ -590,7 +591,7 @@ impl Networks {
         Ok(())
     }
 
-    /// Restores what [`Self::save`] added; `moved`: after at least one step.
+    /// Restores the networks that [`Self::save`] added; `moved`: after at least one step.
     pub(crate) fn restore(&mut self, file: &Checkpoint, moved: bool) -> Result<()> {
         for (network, part) in self.all_mut() {
             match network.role {
@@ -605,7 +606,7 @@ impl Networks {
 
 const ONLINE: Network = Network { kind: NetworkKind::Encoder, role: Role::Trained };
 
-/// Whether `part` is a parameter's name, or the beginning of it up to a dot.
+/// Whether `part` is a parameter's name, or a prefix of it that ends at a dot.
 fn is_within(name: &str, part: &str) -> bool {
     name.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
@@ -617,7 +618,11 @@ mod tests {
     #[test]
     fn every_network_has_one_entry_and_one_name() {
         for (number, spec) in LIST.iter().enumerate() {
-            assert_eq!(spec.kind as usize, number, "{}: the list is in the order of the kinds", spec.name);
+            assert_eq!(
+                spec.kind as usize, number,
+                "{}: the list must be in the order of the kinds",
+                spec.name
+            );
             assert_eq!(spec.kind.name(), spec.name);
         }
         let mut names: Vec<&str> = LIST.iter().map(|spec| spec.name).collect();

@@ -1,4 +1,4 @@
-//! Stop requests: a run finishes the current step, saves a checkpoint and ends.
+//! Stop requests: a run finishes the current step, saves a checkpoint and stops.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ impl Stop {
     /// The exit status of a process that stopped on request and can resume: `EX_TEMPFAIL`.
     pub const STATUS: u8 = 75;
 
-    /// A flag that is not set.
+    /// A flag that is not set yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -20,11 +20,11 @@ impl Stop {
     /// SIGINT ends the process immediately, with status 130.
     ///
     /// # Errors
-    /// The system rejects a handler.
+    /// The system rejects a signal handler.
     pub fn on_signals() -> std::io::Result<Self> {
         use signal_hook::consts::{SIGINT, SIGTERM};
         let stop = Self::new();
-        // Checked before the flag is set: it acts on the second signal only.
+        // Registered first, so that it sees the flag unset on the first SIGINT and acts on the second only.
         signal_hook::flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop.0))?;
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&stop.0))?;

@@ -1,4 +1,4 @@
-//! Terms: the one door by which objectives come in, those of this crate and those of a caller.
+//! Terms: the one interface of all objectives, of this crate and of calling programs.
 
 use std::sync::Arc;
 
@@ -13,16 +13,17 @@ use crate::recipe::{Recipe, SecondKind};
 use crate::trainer::{StepStart, StepView};
 use crate::{Error, Result};
 
-/// The error of a term: a sentence, or any error type.
+/// The error of a term: a message, or any error type.
 pub type TermError = Box<dyn std::error::Error + Send + Sync>;
 /// `Result` with a [`TermError`].
 pub type TermResult<T> = std::result::Result<T, TermError>;
 
 /// One term of a loss.
 ///
-/// The objectives of this crate implement it on their values (see [`crate::objectives`]); a caller's terms come in by
-/// [`Terms`], for recipes that name them by `kind = "custom"`, `term = "NAME"`. A term must be a function of its
-/// arguments alone, so that a resumed run repeats itself. `docs/adding-a-method.md` adds one step by step.
+/// The objectives of this crate implement it on their values (see [`crate::objectives`]). A calling program passes its
+/// own terms as [`Terms`], for recipes that name them with `kind = "custom"`, `term = "NAME"`. A term must be a
+/// function of its arguments alone, so that a resumed run is bit-for-bit identical. `docs/adding-a-method.md` shows
+/// step by step how to add one.
 pub trait Term: Send + Sync {
     /// The name in recipes, metrics and errors.
     fn name(&self) -> &'static str;
@@ -40,7 +41,7 @@ pub trait Term: Send + Sync {
     /// Checks the term's values and what they require of the recipe, beyond [`Self::needs`].
     ///
     /// # Errors
-    /// A sentence that names the keys and the fix.
+    /// A message that names the keys and the fix.
     fn check(&self, recipe: &Recipe) -> TermResult<()> {
         let _ = recipe;
         Ok(())
@@ -49,20 +50,20 @@ pub trait Term: Send + Sync {
     /// Checks that the term can work with an encoder of this configuration.
     ///
     /// # Errors
-    /// A sentence that names the keys and the fix.
+    /// A message that names the keys and the fix.
     fn check_encoder(&self, config: &BertConfig) -> TermResult<()> {
         let _ = config;
         Ok(())
     }
 
-    /// Layers whose token states the term reads of a pass, of 0 (the embeddings) to `depth`. It then must say so in
-    /// [`Needs::tokens`].
+    /// Layers whose token states the term reads from a pass, from 0 (the embeddings) to `depth`. Such a term must also
+    /// set [`Needs::tokens`].
     fn states(&self, pass: usize, depth: usize) -> Vec<usize> {
         let _ = (pass, depth);
         Vec::new()
     }
 
-    /// Attention positions that the term reads of the first pass and its partner, drawn from `stream` before the
+    /// Attention positions that the term reads from the first pass and its partner, drawn from `stream` before the
     /// passes run.
     ///
     /// # Errors
@@ -72,7 +73,7 @@ pub trait Term: Send + Sync {
         Ok(None)
     }
 
-    /// The loss, a scalar made of candle operations on what the step shows, so that the gradient reaches it.
+    /// The loss: a scalar computed by candle operations on the tensors of the step, so that gradients reach them.
     ///
     /// # Errors
     /// A value is missing, or the tensors do not fit.
@@ -97,7 +98,7 @@ pub trait Beside {
     /// The value, before the weight.
     fn value(&self) -> f64;
 
-    /// Adds the gradients of `weight` times the value to those that the networks have collected.
+    /// Adds the gradients of `weight` times the value to the networks' collected gradients.
     ///
     /// # Errors
     /// The tensor library fails.
@@ -109,7 +110,7 @@ pub trait Beside {
 #[allow(clippy::struct_excessive_bools, reason = "the needs are independent")]
 #[non_exhaustive]
 pub struct Needs {
-    /// Passes of the batch, views and towers together.
+    /// Passes of the batch, over all views and towers.
     pub passes: usize,
     /// A second network of this kind.
     pub second: Option<SecondKind>,
@@ -117,7 +118,7 @@ pub struct Needs {
     pub tokens: bool,
     /// Pairs of which some are positive.
     pub pairs: bool,
-    /// Views of the same sentences: no pairs.
+    /// Views of the same sentences, so no pairs.
     pub same_sentences: bool,
     /// A convolution over tokens.
     pub convolution: bool,
@@ -129,7 +130,7 @@ pub struct Needs {
     pub masks: bool,
     /// A backward pass outside the objectives' graph: see [`Term::beside`].
     pub beside: bool,
-    /// Networks that the trainer makes for the term.
+    /// Networks that the trainer builds for the term.
     pub networks: &'static [NetworkKind],
 }
 
@@ -152,12 +153,12 @@ impl Needs {
     }
 }
 
-/// The terms that a caller brings.
+/// The custom terms of a calling program.
 #[derive(Clone, Default)]
 pub struct Terms(Vec<Arc<dyn Term>>);
 
 impl Terms {
-    /// None.
+    /// No terms.
     pub fn none() -> Self {
         Self::default()
     }
@@ -169,7 +170,7 @@ impl Terms {
         self
     }
 
-    /// Rejects a recipe that names a term which is not here, or that lacks what such a term needs.
+    /// Rejects a recipe that names an unknown term, or that lacks what a custom term needs.
     pub(crate) fn check(&self, recipe: &Recipe) -> Result<()> {
         for objective in &recipe.objectives {
             if let Objective::Custom(custom) = objective {
@@ -179,7 +180,7 @@ impl Terms {
         Ok(())
     }
 
-    /// The term behind an objective.
+    /// The term of an objective.
     pub(crate) fn of<'a>(&'a self, recipe: &Recipe, objective: &'a Objective) -> Result<&'a dyn Term> {
         match objective {
             Objective::Custom(custom) => self.custom(recipe, custom),
@@ -195,8 +196,8 @@ impl Terms {
             Error::Recipe {
                 name: recipe.name.clone(),
                 reason: format!(
-                    "unknown custom term `{}`; the program brings {known}. Custom terms are for programs that use this \
-                     library: see docs/adding-a-method.md",
+                    "unknown custom term `{}`; this program provides {known}. Only programs that use this library can \
+                     add custom terms: see docs/adding-a-method.md",
                     custom.term
                 ),
             }

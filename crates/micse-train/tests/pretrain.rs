@@ -25,7 +25,7 @@ fn inputs(stop: &Stop) -> PretrainInputs {
     PretrainInputs { stop: stop.clone(), ..PretrainInputs::new(recipe, 48, corpus, Compute::cpu()) }
 }
 
-/// A start that stops after `last` steps; also the step that it starts after.
+/// Runs one start that stops after `last` steps; also returns the step that it resumed after.
 fn start(folder: &Path, last: usize) -> (Result<PretrainResult, Error>, Option<usize>) {
     let stop = Stop::new();
     let mut from = None;
@@ -56,7 +56,7 @@ fn a_stopped_pre_training_resumes_to_the_same_bits() {
     assert!(weights(&parts) == weights(&whole), "the weights differ");
     assert!(!parts.join("checkpoint").exists());
 
-    // A finished one is read, not repeated; a different one does not get the folder.
+    // A finished run is read, not repeated; a different run is rejected.
     let (again, from) = start(&parts, usize::MAX);
     assert_eq!((from, again.expect("the result").scores), (None, want.scores));
     let other = PretrainInputs { seed: 49, ..inputs(&Stop::new()) };
@@ -88,5 +88,5 @@ fn without_steps_or_minutes_nothing_runs() {
     let recipe = PretrainRecipe { steps: None, ..more.recipe.clone() };
     let error =
         pretrain(folder.path(), PretrainInputs { recipe, ..more }, &mut |_| {}).expect_err("no steps");
-    assert!(error.to_string().contains("give steps"), "{error}");
+    assert!(error.to_string().contains("set steps"), "{error}");
 }

@@ -40,7 +40,7 @@ fn encoder(compute: &Compute) -> Box<dyn Encoder> {
     build_encoder(config, &mut weights, compute).expect("an encoder")
 }
 
-/// A built-in recipe for so small an encoder, with further settings.
+/// A built-in recipe for an encoder this small, with further settings.
 fn recipe(name: &str, settings: &[&str]) -> Recipe {
     let small = ["optimizer.batch_size=8", "optimizer.lr=2e-3", "optimizer.warmup_steps=0", "steps=40"];
     let all: Vec<String> = small.iter().chain(settings).map(|&s| s.to_owned()).collect();
@@ -97,7 +97,7 @@ fn one_seed_has_the_same_bits_on_one_and_two_threads() {
     };
     let one = train(1, 48);
     assert_eq!(train(2, 48), one);
-    assert_ne!(train(1, 49), one, "the seed decides nothing");
+    assert_ne!(train(1, 49), one, "the seed has no effect");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_restored_trainer_continues_as_one_that_was_not_interrupted() {
     let rest: Vec<f64> = (0..3).map(|_| step(&mut second, &texts)).collect();
     assert_eq!(rest, losses.split_off(3));
     assert_eq!(bits(&second), bits(&straight));
-    assert_ne!(bits(&first), bits(&straight), "three more steps change nothing");
+    assert_ne!(bits(&first), bits(&straight), "three more steps had no effect");
 }
 
 fn optimizer(settings: &[&str]) -> Optimizer {
@@ -181,7 +181,7 @@ fn every_parameter_gets_a_gradient() {
     }
 }
 
-/// A term of a caller: the mean square of the first view's rows.
+/// A custom term: the mean square of the first view's rows.
 struct MeanSquare;
 
 impl Term for MeanSquare {
@@ -245,7 +245,7 @@ fn a_term_from_outside_gets_its_gradient() {
         "{name}: {got}, by differences {want}"
     );
 
-    // Without its term the recipe is rejected; a term that needs a second view too.
+    // A recipe without its custom term is rejected, and so is a term that needs a second view.
     let error = trainer(recipe("simcse", &[custom]), 48).with_terms(Terms::none());
     assert!(error.err().expect("an unknown term").to_string().contains("`mean-square`"));
     let one_view = recipe("simcse", &["views=[{ dropout = 0.1 }]", custom]);

@@ -41,7 +41,7 @@ pub(super) struct Methods {
     compute: ComputeOptions,
 }
 
-/// The recipe that all others are compared with.
+/// The reference recipe for all ratios.
 const UNIT: &str = "simcse";
 const WARM_UP: usize = 2;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask methods`: generates the page on the built-in recipes.
+//! `cargo xtask methods`: generates the page about the built-in recipes.
 
 mod describe;
 

@@ -1,4 +1,4 @@
-//! The mean cosine of the first two views, drawn up: contrast without negatives.
+//! The mean cosine of the first two views, maximized: contrast without negatives.
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::term::{Needs, Term, TermResult};
 use crate::trainer::StepView;
 
-/// The mean cosine of the first two views, drawn up: contrast without negatives.
+/// The mean cosine of the first two views, maximized: contrast without negatives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alignment {

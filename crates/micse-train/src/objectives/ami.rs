@@ -1,8 +1,8 @@
-//! Attention mutual information (Klein & Nabi 2022, AMI): which attention values are tapped, and the loss on them.
+//! Attention mutual information (Klein & Nabi 2022, AMI): which attention values it reads, and the loss on them.
 //!
-//! The positions are known before the encoder runs, because they depend on lengths, the seed and (for
-//! `pool = "kept"`) on dropout masks, which are functions of position. So the encoder returns only the values that the
-//! loss reads, before dropout: dividing all of them by a constant does not change rho.
+//! The positions are known before the encoder runs: they depend on lengths, on the seed and (for `pool = "kept"`) on
+//! dropout masks, which are functions of position. The encoder therefore returns only the values that the loss reads,
+//! before dropout: dividing all values by a constant does not change rho.
 
 use candle_core::Tensor;
 use micse_data::augment::TokenOp;
@@ -22,11 +22,11 @@ use crate::trainer::{StepStart, StepView};
 pub struct Ami {
     /// lambda.
     pub weight: f64,
-    /// Which layers' maps.
+    /// The layers whose maps are compared.
     pub layers: AmiLayers,
-    /// Which maps a slice pools.
+    /// The maps that a slice pools.
     pub slicing: Slicing,
-    /// Positions drawn a slice.
+    /// Positions drawn per slice.
     pub samples: usize,
     /// All positions of the sentence, or those that dropout kept in both views.
     pub pool: Pool,
@@ -40,12 +40,12 @@ pub struct Ami {
     pub scaling: Scaling,
 }
 
-/// Which layers' attention maps take part.
+/// The layers whose attention maps are compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum AmiLayers {
-    /// `"upper-third"`: the last ceil(L/3). `"before-last-third"`: as many, ending before the last layer
-    /// (the released code: 8 to 11 of 12). `"last-N"`: the last N, or all if there are fewer.
+    /// `"upper-third"`: the last ceil(L/3). `"before-last-third"`: the same number of layers, ending before the last
+    /// layer (the released code: 8 to 11 of 12). `"last-N"`: the last N, or all if there are fewer.
     Named(String),
     /// Layer numbers from 1.
     List(Vec<usize>),
@@ -55,7 +55,7 @@ impl AmiLayers {
     /// The layers, from 0, of an encoder of `depth` layers.
     ///
     /// # Errors
-    /// A sentence that names an unknown name, or a layer that does not exist.
+    /// The name is unknown, or a layer does not exist.
     pub(crate) fn resolve(&self, depth: usize) -> TermResult<Vec<usize>> {
         let third = depth.div_ceil(3);
         match self {
@@ -64,7 +64,7 @@ impl AmiLayers {
                 let end = depth - 1;
                 if end < third {
                     return Err(format!(
-                        "layers = \"{name}\" needs more than {depth} layers; name them in a list"
+                        "layers = \"{name}\" needs more than {depth} layers; list the layers instead"
                     )
                     .into());
                 }
@@ -73,8 +73,8 @@ impl AmiLayers {
             Self::Named(name) => match name.strip_prefix("last-").and_then(|n| n.parse::<usize>().ok()) {
                 Some(n) if n > 0 => Ok((depth.saturating_sub(n)..depth).collect()),
                 _ => Err(format!(
-                    "layers = \"{name}\" is unknown; there are \"upper-third\", \"before-last-third\", \"last-4\" \
-                     and lists such as [9, 10, 11, 12]"
+                    "layers = \"{name}\" is unknown; use \"upper-third\", \"before-last-third\", \"last-4\" or a list \
+                     such as [9, 10, 11, 12]"
                 )
                 .into()),
             },
@@ -100,17 +100,17 @@ impl Term for Ami {
                 format!("objectives.ami.samples is {}; a correlation needs at least 3", self.samples);
             return Err(reason.into());
         }
-        // An encoder of a thousand layers has every layer that a name can mean.
+        // A thousand layers are enough for every name; only unknown names fail.
         if let AmiLayers::Named(_) = self.layers {
             self.layers.resolve(1000)?;
         }
         let moved = |v: &View| matches!(v.tokens, Some(TokenOp::Shuffle {} | TokenOp::Reverse {}));
-        // Copies of one view come one after the other.
+        // Copies of a view are consecutive passes.
         let compared = if recipe.views.first().is_some_and(|v| v.copies > 1) { 1 } else { 2 };
         if recipe.views.iter().take(compared).any(moved) {
             return Err(
-                "ami compares attention position by position, but views that are permutations of each other \
-                        have other tokens there: remove tokens = shuffle or reverse from the first two views"
+                "ami compares attention position by position, but a permuted view has different tokens at these \
+                 positions: remove tokens = shuffle or reverse from the first two views"
                     .into(),
             );
         }
@@ -123,8 +123,8 @@ impl Term for Ami {
         Ok(())
     }
 
-    /// Positions in the sentences that both views have: where one of them has pairs, in the positive ones. A position
-    /// exists where both views' sentences have it.
+    /// Draws positions in sentences that both views share (with pairs: in positive pairs), at places that exist in both
+    /// views.
     fn attention(&self, start: &StepStart<'_>, stream: Stream) -> TermResult<Option<Selection>> {
         let Some(views) = start.pair() else { return Ok(None) };
         let config = start.networks().encoder().config();
@@ -152,7 +152,7 @@ impl Term for Ami {
                 )
             })
         };
-        // Where pad rows are computed they take part as queries, as in the released code.
+        // If pad rows are computed, they take part as queries, as in the released code.
         let padded = batches.iter().all(|batch| batch.padding() != Padding::Drop);
         let width = padded.then(|| batches[0].width().min(batches[1].width()));
         let shorter = |&b: &usize| batches[0].keys_of(b).min(batches[1].keys_of(b));

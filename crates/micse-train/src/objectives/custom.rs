@@ -1,10 +1,10 @@
-//! A term of the caller, by its name.
+//! A custom term, by its name.
 
 use serde::{Deserialize, Serialize};
 
 use crate::term::{Needs, Term};
 
-/// A term that the caller brings, by its name (see [`crate::Terms`]).
+/// A custom term of the calling program, by its name (see [`crate::Terms`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Custom {
@@ -18,7 +18,7 @@ pub struct Custom {
     pub values: toml::Table,
 }
 
-/// Stands for the caller's term until [`crate::Terms`] has found it.
+/// A placeholder until [`crate::Terms`] finds the custom term.
 impl Term for Custom {
     fn name(&self) -> &'static str {
         "custom"

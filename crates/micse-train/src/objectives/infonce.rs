@@ -1,4 +1,4 @@
-//! InfoNCE (van den Oord et al. 2018), with in-batch negatives and those of the momentum encoder's queue.
+//! InfoNCE (van den Oord et al. 2018), with negatives from the batch and from the momentum encoder's queue.
 
 use candle_core::Tensor;
 use micse_losses::InfoNceForm;
@@ -30,7 +30,7 @@ pub struct InfoNce {
     pub temperature: f64,
     /// Where the negatives come from.
     pub negatives: Vec<Negatives>,
-    /// Standard, or the paper's Eq. 2 as printed.
+    /// The standard form, or the paper's Eq. 2 as printed.
     #[serde(default = "standard")]
     pub form: InfoNceForm,
 }

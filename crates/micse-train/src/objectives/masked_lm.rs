@@ -1,4 +1,4 @@
-//! Masked language modelling (Devlin et al. 2019) next to the other terms, as SimCSE's code offers it.
+//! Masked language modelling (Devlin et al. 2019) next to other terms, as in SimCSE's code.
 
 use micse_data::Masking;
 use micse_losses::{MaskedLm as Loss, check_finite};
@@ -12,8 +12,8 @@ use crate::recipe::{Recipe, check_rate};
 use crate::term::{Beside, Needs, Term, TermResult};
 use crate::trainer::{StepStart, purpose};
 
-/// Masked language modelling: an extra pass on masked copies of the batch's sentences. The prediction head is the one
-/// in the encoder's folder if it has one, else new, and is trained along.
+/// Masked language modelling: an extra pass on masked copies of the batch's sentences. The prediction head comes from
+/// the encoder's folder, or is new if the folder has none, and is trained too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaskedLm {
@@ -23,7 +23,7 @@ pub struct MaskedLm {
     /// The share of tokens to predict.
     #[serde(default = "mask_rate")]
     pub rate: f64,
-    /// Whether words are masked whole.
+    /// Whether whole words are masked.
     #[serde(default)]
     pub whole_words: bool,
 }
@@ -49,10 +49,9 @@ impl Term for MaskedLm {
         check_rate("objectives.masked-lm.rate", self.rate)?;
         let masked = recipe.objectives.iter().filter(|o| matches!(o, Objective::MaskedLm(_))).count();
         if masked > 1 {
-            return Err(format!(
-                "{masked} objectives are masked-lm; give one, with the sum of their weights"
-            )
-            .into());
+            return Err(
+                format!("{masked} objectives are masked-lm; use one, with the sum of their weights").into()
+            );
         }
         if masked == recipe.objectives.len() {
             return Err(
@@ -73,7 +72,7 @@ impl Term for MaskedLm {
         let padding = (start.padding(), encoder.config().pad_token_id);
         let masks = start.stream(purpose::MASKS);
         let batch = MaskedBatch::new(start.ids(), masking, start.mask_vocabulary()?, padding, masks)?;
-        // The output layer is a small part of a contrastive step: f32 whatever the encoder computes in.
+        // The output layer is a small part of a contrastive step, so it uses f32 at any encoder precision.
         let loss = batch.loss(encoder, head, Mode::Training(dropout), Precision::F32)?;
         let Some(loss) = loss else { return Ok(None) };
         let value = check_finite(&loss.loss, "masked-lm")?;
@@ -92,7 +91,7 @@ impl Beside for Masked {
         self.value
     }
 
-    /// Gradients of encoder, word table and head; none where the weight is 0.
+    /// Gradients of encoder, word table and head; none if the weight is 0.
     fn backward(&self, weight: f64, networks: &mut Networks) -> TermResult<()> {
         if weight == 0.0 {
             return Ok(());

@@ -1,7 +1,7 @@
 //! The objectives of this crate, each a [`Term`] in its own file.
 //!
-//! A file has the objective's values as recipes write them and its `impl Term`: what it needs, what it checks, what it
-//! reads of a step, its loss. The registry below is the only other place that knows of it.
+//! A file contains the objective's values as recipes write them and its `impl Term`: its needs, its checks, what it
+//! reads from a step, and its loss. The registry below is the only other place that mentions it.
 
 mod alignment;
 mod ami;
@@ -32,7 +32,7 @@ macro_rules! registry {
     ($($(#[$doc:meta])* $variant:ident($file:ident::$values:ident),)*) => {
         $(pub use $file::$values;)*
 
-        /// One weighted term of the loss. "The first two views" are the recipe's, whatever network encodes them.
+        /// One weighted term of the loss. "The first two views" are the recipe's first two, by any network.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind", rename_all = "kebab-case")]
         #[non_exhaustive]
@@ -73,11 +73,11 @@ registry! {
     GuideContrast(guide_contrast::GuideContrast),
     /// Sum of squared differences of the encoder's parameters from the guide's (SG-OPT).
     ParameterDistance(parameter_distance::ParameterDistance),
-    /// Mean cosine of the first two views, pushed down (SCD).
+    /// Mean cosine of the first two views, minimized (SCD).
     SelfContrast(self_contrast::SelfContrast),
     /// Columns of the first two views' head rows made independent (SCD).
     Decorrelation(decorrelation::Decorrelation),
-    /// Mean cosine of the first two views, drawn up: contrast without negatives.
+    /// Mean cosine of the first two views, maximized: contrast without negatives.
     Alignment(alignment::Alignment),
     /// Squared distance of the first two views (InforMin-CL).
     InformationMinimising(information_minimising::InformationMinimising),
@@ -89,7 +89,7 @@ registry! {
     ReplacedTokens(replaced_tokens::ReplacedTokens),
     /// Masked language modelling of the batch's sentences, in its own pass.
     MaskedLm(masked_lm::MaskedLm),
-    /// A term of the caller.
+    /// A custom term of the calling program.
     Custom(custom::Custom),
 }
 

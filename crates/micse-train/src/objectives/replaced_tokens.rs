@@ -1,9 +1,9 @@
 //! Replaced-token detection (Chuang et al. 2022, `DiffCSE`).
 //!
-//! A frozen masked-LM, the encoder as it is at the start with its prediction head, fills masked tokens of each sentence
-//! with the most likely ones. A discriminator, a second encoder, reads the filled sentence with the sentence's
-//! embedding in the place of its `[CLS]` embedding, and classifies each token as replaced or not. The more the embedding
-//! knows of the sentence, the better it can do so, and that gradient trains the online encoder.
+//! A frozen masked-LM (the initial encoder with its prediction head) fills masked tokens of each sentence with its most
+//! likely tokens. A discriminator, a second encoder, reads the filled sentence with the sentence's embedding in place
+//! of its `[CLS]` embedding, and classifies each token as replaced or not. The more the embedding encodes of the
+//! sentence, the better the discriminator can do so; that gradient trains the online encoder.
 
 use candle_core::Tensor;
 use micse_data::Masking;
@@ -18,18 +18,17 @@ use crate::recipe::{Recipe, check_rate};
 use crate::term::{Needs, Term, TermResult};
 use crate::trainer::{StepStart, StepView, purpose};
 
-/// The discriminator's coordinate in the dropout key: a tower of its own, next to those that views go through.
+/// The discriminator's coordinate in the dropout key, distinct from the coordinates of the views' towers.
 const DISCRIMINATOR: u64 = 3;
 
-/// Replaced-token detection (Chuang et al. 2022, `DiffCSE`): sentences whose masked tokens a frozen masked-LM filled go
-/// through a discriminator, a second encoder whose `[CLS]` embedding is the sentence's own, which finds the replaced
-/// tokens.
+/// Replaced-token detection (Chuang et al. 2022, `DiffCSE`): a frozen masked-LM fills masked tokens, and a
+/// discriminator, a second encoder whose `[CLS]` embedding is the sentence's embedding, finds the replaced tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplacedTokens {
     /// The factor of the term.
     pub weight: f64,
-    /// The share of tokens that the generator fills in.
+    /// The share of tokens that the generator replaces.
     pub rate: f64,
 }
 
@@ -79,14 +78,14 @@ struct Filled {
 }
 
 impl ReplacedTokens {
-    /// The sentences with masked tokens filled in by the generator's most likely ones.
+    /// The sentences, with masked tokens filled by the generator's most likely tokens.
     fn fill(&self, start: &StepStart<'_>, masks: Stream) -> TermResult<Filled> {
         let ids = start.ids();
         let generator = start.networks().encoder_of(NetworkKind::Generator).ok_or("no generator")?;
         let head = start.networks().masked_lm_head(NetworkKind::GeneratorHead).ok_or_else(|| {
             crate::Error::Model(micse_model::Error::Input(
-                "replaced-tokens needs a masked-LM to fill tokens in, but the encoder's folder has no head for it \
-                 (mlm_head.safetensors, or cls.predictions among its weights); use an encoder that was saved with it"
+                "replaced-tokens needs a masked-LM head, but the encoder's folder has none (mlm_head.safetensors, or \
+                 cls.predictions among its weights); use an encoder that was saved with one"
                     .into(),
             ))
         })?;
@@ -113,7 +112,7 @@ impl ReplacedTokens {
     }
 }
 
-/// The loss for embeddings `[B, D]` of the sentences, in the graph of embeddings, discriminator and its head.
+/// The loss for embeddings `[B, D]` of the sentences, in the graph of the embeddings, the discriminator and its head.
 fn discriminate(
     start: &StepStart<'_>,
     filled: &Filled,
@@ -126,7 +125,7 @@ fn discriminate(
     let taps = Taps { states: vec![encoder.config().num_hidden_layers], ..Taps::default() };
     let pass = Pass { mode: Mode::Training(dropout), gradients: true, taps };
     let tokens = encoder.embed(batch, &pass)?;
-    // Rows of [CLS] are taken from the embeddings, all others from the token embeddings.
+    // [CLS] rows are the sentences' embeddings; all other rows are token embeddings.
     let rows = batch.rows();
     let mut index: Vec<u32> = (0..rows as u32).collect();
     for (b, &first) in batch.first_rows().iter().enumerate() {

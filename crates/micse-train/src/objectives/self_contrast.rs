@@ -1,4 +1,4 @@
-//! The mean cosine of the first two views' pooled rows, pushed down (Klein & Nabi 2022, SCD).
+//! The mean cosine of the first two views' pooled rows, minimized (Klein & Nabi 2022, SCD).
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::term::{Needs, Term, TermResult};
 use crate::trainer::StepView;
 
-/// The mean cosine of the first two views' pooled rows, pushed down (Klein & Nabi 2022, SCD).
+/// The mean cosine of the first two views' pooled rows, minimized (Klein & Nabi 2022, SCD).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SelfContrast {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::term::{Needs, Term, TermResult};
 use crate::trainer::{StepView, purpose};
 
-/// Contrast with a virtual view: the row moved within its neighbourhood to where the head takes it for a neighbour
+/// Contrast with a virtual view: the row, moved within its neighbourhood to where the head confuses it with a neighbour
 /// (Zhang et al. 2022, `VaSCL`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,13 +17,13 @@ pub struct Virtual {
     pub weight: f64,
     /// Cosines are divided by this.
     pub temperature: f64,
-    /// Length of the start from which the direction is found.
+    /// Length of the random start from which the direction is computed.
     pub step: f64,
     /// Length of the move.
     pub radius: f64,
     /// Other rows in a neighbourhood.
     pub neighbours: usize,
-    /// What learns from it.
+    /// The networks that learn from it.
     pub form: VirtualForm,
 }
 

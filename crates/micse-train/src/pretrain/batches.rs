@@ -1,4 +1,4 @@
-//! Batches of sentences of similar length, by a budget of tokens, in an order drawn from the seed.
+//! Batches of sentences of similar length, up to a token budget, in an order drawn from the seed.
 
 use micse_random::{Stream, permutation};
 
@@ -6,8 +6,8 @@ use super::corpus::Sentences;
 
 /// Separates the order of an epoch from every other use of the seed.
 const ORDER: u64 = 0x6f72_6465;
-/// Batches whose sentences are sorted by length together: enough for batches of like length, few enough for the order
-/// to stay near random.
+/// The number of batches whose sentences are sorted by length together: enough for similar lengths within a batch, few
+/// enough for an almost random order.
 const POOL: usize = 32;
 
 /// The batches of one epoch.
@@ -17,8 +17,8 @@ pub(super) struct Epoch {
 }
 
 impl Epoch {
-    /// Epoch `number` over the sentences: every sentence once, in batches of about `tokens` tokens (no more, but for
-    /// the sentence that crosses the line). A pure function of its arguments.
+    /// Epoch `number` over the sentences: every sentence once, in batches of about `tokens` tokens (only the last
+    /// sentence of a batch may exceed the budget). A pure function of its arguments.
     pub(super) fn new(sentences: &Sentences, tokens: usize, seed: u64, number: usize) -> Self {
         let stream = Stream::new(seed).with(ORDER).with(number as u64);
         let order = permutation(sentences.len(), stream.with(0).draws().word());
@@ -58,7 +58,7 @@ impl Epoch {
     }
 }
 
-/// Sorts a pool by length and cuts it into batches of equal shares of tokens.
+/// Sorts a pool by length and splits it into batches with about equal numbers of tokens.
 fn cut(pool: &[u32], sentences: &Sentences, tokens: usize, batches: &mut Vec<Vec<u32>>) {
     let length = |i: u32| sentences.length(i as usize);
     let mut sorted = pool.to_vec();
@@ -103,7 +103,7 @@ mod tests {
         }
         assert!(seen.iter().all(|&count| count == 1));
         assert!(sizes.iter().all(|&size| size <= 1064), "{sizes:?}");
-        // Only the last pool's batches can be smaller, by the share that is missing to one more.
+        // Only the last pool's batches can be smaller: its tokens need not fill a whole number of batches.
         let whole = epoch.len() - epoch.len() % POOL;
         assert!(sizes[..whole].iter().all(|&size| size >= 900), "{sizes:?}");
         assert!(sizes[whole..].iter().all(|&size| size >= 500 - 64), "{sizes:?}");
@@ -112,7 +112,7 @@ mod tests {
             "a batch spreads over {spread} / {}",
             epoch.len()
         );
-        // Short and long batches are mixed: the first tenth has the epoch's mean length, about.
+        // Short and long batches are mixed: the first tenth has about the epoch's mean length.
         let mean = |b: usize| sizes[b] as f64 / epoch.batch(b).len() as f64;
         let early = (0..epoch.len() / 10).map(mean).sum::<f64>() / (epoch.len() / 10) as f64;
         assert!((20.0..50.0).contains(&early), "{early}");
@@ -132,7 +132,7 @@ mod tests {
         let sentences = corpus::sentences(&[5, 9, 7]);
         let epoch = Epoch::new(&sentences, 4096, 48, 2);
         assert_eq!((epoch.number(), epoch.len(), epoch.batch(0)), (2, 1, &[0, 2, 1][..]));
-        // A sentence longer than the budget is a batch of its own.
+        // A sentence longer than the budget forms a batch by itself.
         assert_eq!(Epoch::new(&sentences, 4, 48, 0).len(), 3);
     }
 }

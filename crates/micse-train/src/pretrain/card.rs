@@ -30,7 +30,7 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
         if from { " on from another model" } else { " from random weights" },
     ));
     line(format!(
-        "- **Text**: {} sentences, {:.1} million tokens.",
+        "- **Corpus**: {} sentences, {:.1} million tokens.",
         thousands(outcome.sentences),
         outcome.text_tokens as f64 / 1e6
     ));
@@ -39,10 +39,10 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
         line(format!("  - `{}`: {licence}", source.name));
     }
     line(format!(
-        "- **Training**: {} masking of {:.0} % (of these 80 % [MASK], 10 % random, 10 % kept), sentences cut at {} \
-         tokens, batches of {} tokens of like length, {}, AdamW ({}, {}), learning rate {:e} with {} warm-up steps \
-         and {} decay to zero, weight decay {}, clip {}, seed {}; {} steps, {:.1} million tokens ({:.1} epochs), {} \
-         by `cargo xtask pretrain`.",
+        "- **Training**: {} masking of {:.0} % (of these 80 % [MASK], 10 % random, 10 % kept), sentences truncated to \
+         {} tokens, batches of {} tokens of similar length, {}, AdamW ({}, {}), learning rate {:e} with {} warm-up \
+         steps and {} decay to zero, weight decay {}, clip {}, seed {}; {} steps, {:.1} million tokens ({:.1} \
+         epochs), {} by `cargo xtask pretrain`.",
         match m.masking {
             MaskingKind::Plain => "plain",
             MaskingKind::WholeWord => "whole-word",
@@ -68,7 +68,7 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
         duration(outcome.seconds as u64),
     ));
     line(format!(
-        "- **Held-out masked-LM loss**: {:.3} ({:.1} % of the masked tokens predicted right; {} sentences).",
+        "- **Held-out masked-LM loss**: {:.3} ({:.1} % of the masked tokens predicted correctly; {} sentences).",
         outcome.scores.held_out_loss,
         100.0 * outcome.scores.held_out_accuracy,
         thousands(outcome.held_out_sentences)

@@ -1,4 +1,4 @@
-//! The corpus of a pre-training, tokenized once and kept as ids.
+//! The corpus of a pre-training, tokenized once and kept as token IDs.
 
 use micse_data::Corpus;
 use micse_model::Tokenizer;
@@ -18,7 +18,7 @@ const CHUNK: usize = 1 << 15;
 pub struct Source {
     /// The file's name, or `demo`.
     pub name: String,
-    /// The licence, in the words of the model card.
+    /// The licence, as the model card states it.
     pub licence: Option<String>,
 }
 
@@ -61,12 +61,12 @@ impl Sentences {
         self.ends.len()
     }
 
-    /// All tokens, `[CLS]` and `[SEP]` counted.
+    /// All tokens, including `[CLS]` and `[SEP]`.
     pub(super) fn tokens(&self) -> usize {
         self.ids.len()
     }
 
-    /// Tokens of sentence i.
+    /// The number of tokens of sentence i.
     pub(super) fn length(&self, i: usize) -> usize {
         self.ends[i] - self.start(i)
     }
@@ -75,13 +75,13 @@ impl Sentences {
         if i == 0 { 0 } else { self.ends[i - 1] }
     }
 
-    /// The ids of sentence i.
+    /// The token IDs of sentence i.
     pub(super) fn get(&self, i: usize) -> Vec<u32> {
         self.ids[self.start(i)..self.ends[i]].iter().map(|&id| u32::from(id)).collect()
     }
 }
 
-/// The tokenized corpus: what is trained on, and what is held out.
+/// The tokenized corpus: training sentences and held-out sentences.
 pub(super) struct Text {
     pub(super) train: Sentences,
     pub(super) held_out: Sentences,
@@ -90,13 +90,13 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Tokenizes a corpus. Sentences are truncated to `max_length` tokens; those without any token are skipped. The
-    /// held-out ones (2,000, but at most a tenth) are drawn by the seed.
+    /// Tokenizes a corpus. Sentences are truncated to `max_length` tokens; sentences without tokens are skipped. The
+    /// held-out sentences (2,000, but at most a tenth) are drawn from the seed.
     pub(super) fn new(corpus: &Corpus, tokenizer: &Tokenizer, max_length: usize, seed: u64) -> Result<Self> {
         let count = HELD_OUT.min(corpus.len() / 10);
         if count == 0 {
             return Err(invalid(format!(
-                "a corpus of {} sentences is too small: a tenth is held out; give at least 10",
+                "a corpus of {} sentences is too small, because a tenth is held out; use at least 10",
                 corpus.len()
             )));
         }

@@ -8,7 +8,7 @@ use super::recipe::{Decay, MaskingKind, PretrainRecipe};
 use crate::Result;
 use crate::run::{cpu_features, hash_of_encoder, hash_of_modules};
 
-/// Everything that decides a pre-training.
+/// Everything that determines a pre-training.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
     pub(super) version: String,
@@ -33,10 +33,10 @@ pub(super) struct Manifest {
     /// The requested size of a new vocabulary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) new_vocabulary: Option<usize>,
-    /// SHA-256 of the weights that training starts from; without, they are random.
+    /// SHA-256 of the weights that training starts from; `None`: random weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from_sha256: Option<String>,
-    /// SHA-256 of the other files of that model folder that change its embeddings, if it has any.
+    /// SHA-256 of the other files of that model folder that affect its embeddings, if it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) from_modules_sha256: Option<String>,
     pub(super) text: CorpusInfo,
@@ -44,7 +44,7 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// Everything but what depends on the number of steps. `from`: the model that training continues from.
+    /// Everything except the values that depend on the number of steps. `from`: the model that training continues from.
     pub(super) fn new(
         recipe: &PretrainRecipe,
         seed: u64,
@@ -88,7 +88,7 @@ impl Manifest {
         self.masking.at(self.mask_rate)
     }
 
-    /// The learning rate of optimizer step k, counted from 0: up in a straight line over the warm-up, then down.
+    /// The learning rate of optimizer step k, counted from 0: it rises linearly over the warm-up, then falls.
     pub(super) fn learning_rate(&self, k: usize) -> f64 {
         if k < self.warmup_steps {
             return self.lr * (k + 1) as f64 / self.warmup_steps as f64;

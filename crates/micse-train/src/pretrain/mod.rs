@@ -1,8 +1,8 @@
 //! Pre-training: masked language modelling of a small BERT, from random weights or from a model.
 //!
-//! A pre-training is a run folder: `run.toml` (what decides it), `start/` (a new vocabulary), `metrics.jsonl`,
-//! `checkpoint/`, in the end `model/` and `result.json`. Killed at any time and started again with the same inputs, it
-//! ends with the same weights, bit for bit.
+//! A pre-training is a run folder: `run.toml` (everything that determines it), `start/` (a new vocabulary),
+//! `metrics.jsonl`, `checkpoint/` and, at the end, `model/` and `result.json`. It can be killed at any time; restarted
+//! with the same inputs, it ends with bit-for-bit identical weights.
 
 mod batches;
 mod card;
@@ -39,11 +39,11 @@ use steps::{Training, trial};
 /// Steps between two lines of metrics.
 const LOG_STEPS: usize = 50;
 
-/// What a pre-training needs.
+/// The inputs of a pre-training.
 pub struct PretrainInputs {
-    /// How it trains.
+    /// The recipe.
     pub recipe: PretrainRecipe,
-    /// Where the recipe has no steps: choose as many as take about this many minutes here, by a trial.
+    /// Time budget in minutes, if the recipe has no steps: a short trial estimates the number of steps.
     pub minutes: Option<f64>,
     /// Seed of weights, order, masks, dropout and held-out sentences.
     pub seed: u64,
@@ -59,18 +59,18 @@ pub struct PretrainInputs {
     pub compute: Compute,
     /// Steps between two checkpoints.
     pub checkpoint_steps: usize,
-    /// Time after which a checkpoint is due whatever the steps.
+    /// Time after which a checkpoint is saved in any case.
     pub checkpoint_time: Duration,
-    /// Continue from a checkpoint of a different kind of CPU.
+    /// Resume from a checkpoint of a different kind of CPU.
     pub allow_other_cpu: bool,
-    /// Asks for a checkpoint and the end.
+    /// Requests a checkpoint and a stop.
     pub stop: Stop,
-    /// How long to wait for another process that works in this folder.
+    /// How long to wait for another process that uses this folder.
     pub patience: Duration,
 }
 
 impl PretrainInputs {
-    /// A pre-training from random weights that is scored on held-out sentences only.
+    /// A pre-training from random weights, scored on held-out sentences only.
     pub fn new(recipe: PretrainRecipe, seed: u64, corpus: Corpus, compute: Compute) -> Self {
         Self {
             recipe,
@@ -90,7 +90,7 @@ impl PretrainInputs {
     }
 }
 
-/// What a pre-training reports while it works.
+/// The progress of a pre-training.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum PretrainEvent {
@@ -105,7 +105,7 @@ pub enum PretrainEvent {
     Corpus {
         /// Sentences to train on.
         sentences: usize,
-        /// All tokens of these.
+        /// Tokens of these sentences.
         tokens: usize,
         /// The share of unknown words.
         unknown: f64,
@@ -123,7 +123,7 @@ pub enum PretrainEvent {
     Started {
         /// Finished steps.
         step: usize,
-        /// All steps.
+        /// Total steps.
         steps: usize,
     },
     /// A step is done.
@@ -132,14 +132,14 @@ pub enum PretrainEvent {
         step: usize,
         /// The mean loss of the batch.
         loss: f64,
-        /// Tokens per second of this start, evaluations not counted.
+        /// Tokens per second since this start, without evaluations.
         tokens_per_second: f64,
-        /// The time that the remaining steps take at this speed.
+        /// Estimated time for the remaining steps.
         left: Duration,
     },
     /// Scores during training.
     Scores(PretrainScores),
-    /// Something that the user should know.
+    /// A notice for the user.
     Notice(String),
 }
 
@@ -154,7 +154,7 @@ pub struct PretrainResult {
     pub held_out_sentences: usize,
     /// Tokens of the sentences trained on.
     pub text_tokens: usize,
-    /// Tokens seen in training, repeats counted.
+    /// Tokens seen in training, including repeats.
     pub tokens: usize,
     /// Seconds, over all starts.
     pub seconds: f64,
@@ -165,7 +165,7 @@ pub struct PretrainResult {
 /// Pre-trains a model into `folder`, or resumes. If `result.json` exists, it is read and nothing runs.
 ///
 /// # Errors
-/// The recipe cannot work, the folder belongs to another run or cannot be written, training fails, or a stop was
+/// The recipe is invalid, the folder belongs to another run or cannot be written, training fails, or a stop was
 /// requested.
 pub fn pretrain(
     folder: &Path,
@@ -193,7 +193,7 @@ pub fn pretrain(
     });
     let from = continues.then_some(&base);
     let mut manifest = Manifest::new(&recipe, seed, corpus.info().clone(), encoder, from, &compute)?;
-    // The sentences are tokenized: their text need not stay in memory.
+    // Only the token IDs are needed from here on: free the text.
     drop(corpus);
     manifest.steps = match recipe.steps {
         Some(steps) => steps,
@@ -238,7 +238,7 @@ pub fn pretrain(
     Ok(outcome)
 }
 
-/// The folder with configuration and tokenizer of a new encoder, made if it does not exist.
+/// The folder with the configuration and tokenizer of a new encoder, created if it does not exist.
 fn new_base(
     folder: &Path,
     recipe: &PretrainRecipe,
@@ -248,14 +248,14 @@ fn new_base(
     let mut config = recipe.new_encoder()?;
     recipe.check_positions(&config)?;
     let start = folder.join("start");
-    // Before there is a run.toml, what is here may come from a different corpus.
+    // Without a run.toml, existing files may come from a different corpus.
     if !(start.join("config.json").is_file() && RunFolder::new(folder).is_begun()) {
         let size = recipe.encoder.vocab_size;
         tell(PretrainEvent::Vocabulary { size, sentences: corpus.len() });
         let tokens = vocabulary::train(corpus, size).map_err(|reason| recipe.invalid(reason))?;
         config.vocab_size = tokens.len();
         vocabulary::write(&start, &tokens, recipe.encoder.positions)?;
-        // Last: a start with a configuration is complete.
+        // Written last: `start/` is complete once it has a configuration.
         write_json(&start.join("config.json"), &config)?;
     }
     let base = ModelFolder::open(&start)?;
@@ -264,7 +264,8 @@ fn new_base(
     Ok((base, config))
 }
 
-/// The steps that an earlier start chose, or as many as fit into the minutes by a trial, which returns steps per second.
+/// The number of steps that an earlier start chose, or an estimate for the given minutes from `trial`, which returns
+/// steps per second.
 fn steps_for_time(
     folder: &Path,
     recipe: &PretrainRecipe,
@@ -276,13 +277,13 @@ fn steps_for_time(
     if path.is_file() {
         let earlier = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
         let earlier: Manifest = toml::from_str(&earlier)
-            .map_err(|e| Error::run(&path, format!("not the description of a pre-training: {e}")))?;
+            .map_err(|e| Error::run(&path, format!("not the run.toml of a pre-training: {e}")))?;
         tell(PretrainEvent::Steps { steps: earlier.steps, per_second: None });
         return Ok(earlier.steps);
     }
     let minutes = minutes.filter(|minutes| (0.0..1e6).contains(minutes));
     let minutes = minutes.ok_or_else(|| {
-        recipe.invalid("the number of steps is missing: give steps, or minutes above 0".into())
+        recipe.invalid("the number of steps is missing: set steps, or minutes above 0".into())
     })?;
     let per_second = trial()?;
     let steps = ((minutes * 60.0 * per_second) as usize).max(2);
@@ -330,9 +331,9 @@ impl Job<'_> {
         })
     }
 
-    /// Writes a checkpoint, if the folder is still this run's.
+    /// Writes a checkpoint, if this process still holds the folder's lock.
     fn save(&self, training: &Training<'_>, clock: &Clock, metrics: &MetricsFile) -> Result<()> {
-        // A checkpoint never covers lines of metrics that a power cut could take.
+        // Metrics must reach the disk before the checkpoint that covers them.
         metrics.sync()?;
         self.place.lock.check()?;
         training.save(&self.place.run.checkpoint(), &self.place.identity, clock.seconds())
@@ -343,7 +344,7 @@ impl Job<'_> {
         PretrainScores::of(training.facts.step, held_out, self.suite, encoder, head, self.pipeline)
     }
 
-    /// The remaining steps; returns the last scores.
+    /// Runs the remaining steps; returns the last scores.
     fn train(
         &self,
         training: &mut Training<'_>,
@@ -394,7 +395,7 @@ impl Job<'_> {
                 pace.saved();
             }
         }
-        // A start after the last step's checkpoint has the scores still to take.
+        // A start that resumes after the last step still has to compute the scores.
         scores.map_or_else(|| self.score(training, held_out), Ok)
     }
 }
@@ -431,13 +432,13 @@ impl Clock {
         self.tokens as f64 / self.stepping()
     }
 
-    /// The time that the remaining steps take.
+    /// Estimated time for the remaining steps.
     fn left(&self, done: usize, steps: usize) -> Duration {
         let step = self.stepping() / done.saturating_sub(self.first).max(1) as f64;
         Duration::try_from_secs_f64(step * steps.saturating_sub(done) as f64).unwrap_or(Duration::MAX)
     }
 
-    /// Runs work whose time does not count.
+    /// Runs work that does not count as training time.
     fn aside<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         let result = work();

@@ -1,4 +1,4 @@
-//! The recipe of a pre-training: everything that decides it, except corpus, model and seed.
+//! The recipe of a pre-training: everything that determines it, except corpus, model and seed.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::{Error, Result};
 
 /// The built-in recipe.
 const BUILT_IN: &str = include_str!("../../recipes/pretrain.toml");
-/// Ids of two bytes.
+/// Token IDs have two bytes.
 const LARGEST_VOCABULARY: usize = 1 << 16;
 
 /// How a small BERT is pre-trained by masked language modelling.
@@ -30,7 +30,7 @@ pub struct PretrainRecipe {
     pub max_length: usize,
     /// Tokens per batch.
     pub batch_tokens: usize,
-    /// Optimizer steps, which decide the schedule; `None`: a trial chooses them (see
+    /// Optimizer steps, which determine the schedule; `None`: a trial estimates them (see
     /// [`super::PretrainInputs::minutes`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
@@ -102,8 +102,8 @@ impl MaskingKind {
 }
 
 impl PretrainRecipe {
-    /// The built-in recipe, or a file's; then `settings`, each `key.path=value`. Nothing is checked yet: a caller may
-    /// change fields first.
+    /// The built-in recipe, or a file's; then `settings`, each `key.path=value`. The values are not checked yet, so a
+    /// caller may change fields first.
     ///
     /// # Errors
     /// The file cannot be read, is not TOML of this form, or has unknown keys.
@@ -184,7 +184,7 @@ impl PretrainRecipe {
             return Ok(());
         }
         Err(self.invalid(format!(
-            "max_length is {}, beyond the encoder's {} positions; give a smaller max_length",
+            "max_length is {}, more than the encoder's {} positions; lower max_length",
             self.max_length, config.max_position_embeddings
         )))
     }

@@ -57,7 +57,7 @@ pub struct PretrainScores {
     pub step: usize,
     /// Mean cross-entropy of masked held-out tokens, in nats.
     pub held_out_loss: f64,
-    /// Share of these tokens that is predicted correctly.
+    /// Share of these tokens predicted correctly.
     pub held_out_accuracy: f64,
     /// STS scores by pooling.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -107,7 +107,7 @@ impl fmt::Display for PretrainScores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "step {}: held-out loss {:.3}, {:.1} % right",
+            "step {}: held-out loss {:.3}, {:.1} % correct",
             self.step,
             self.held_out_loss,
             100.0 * self.held_out_accuracy

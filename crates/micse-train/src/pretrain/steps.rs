@@ -19,7 +19,7 @@ use crate::masked_lm::{MaskedBatch, mask_vocabulary};
 use crate::networks::{NetworkKind, Networks};
 use crate::{Error, Result};
 
-/// The coordinates of the seed's stream; a purpose never shares its draws with another.
+/// First coordinates of the seed's stream: one per purpose, so that no two purposes share draws.
 mod purpose {
     pub(super) const WEIGHTS: u64 = 1;
     pub(super) const HEAD: u64 = 2;
@@ -71,7 +71,7 @@ pub(super) struct Step {
 }
 
 impl<'a> Training<'a> {
-    /// At step 0.
+    /// The training at step 0.
     pub(super) fn new(
         manifest: &'a Manifest,
         base: &ModelFolder,
@@ -114,7 +114,7 @@ impl<'a> Training<'a> {
         &self.vocabulary
     }
 
-    /// The next batch's sentences; a new epoch begins where one ends.
+    /// The next batch's sentences; starts a new epoch when one ends.
     fn next_batch(&mut self) -> Vec<Vec<u32>> {
         if self.facts.batch == self.epoch.len() {
             (self.facts.epoch, self.facts.batch) = (self.facts.epoch + 1, 0);
@@ -147,7 +147,7 @@ impl<'a> Training<'a> {
         drop((masked, gradients));
         let norm = self.networks.gradient_norm()?;
         if !norm.is_finite() {
-            return Err(failed(format!("the gradient's norm is {norm}; lower lr")));
+            return Err(failed(format!("the gradient norm is {norm}; lower lr")));
         }
         let rule = AdamStep {
             step: k + 1,
@@ -179,7 +179,7 @@ impl<'a> Training<'a> {
     pub(super) fn restore(&mut self, path: &Path) -> Result<()> {
         let file = Checkpoint::read(path, &candle_core::Device::Cpu)?;
         self.facts = file.facts()?;
-        // There are no moments before the first step.
+        // Before the first step, no moments exist.
         let moments = self.facts.step > 0;
         file.restore("encoder", self.networks.encoder_mut(), moments)?;
         if let Some(head) = self.networks.masked_lm_head_mut(NetworkKind::MaskedLmHead) {
@@ -189,7 +189,7 @@ impl<'a> Training<'a> {
     }
 }
 
-/// Steps per second of this work on this machine.
+/// Measures the steps per second of this training on this machine.
 pub(super) fn trial(
     manifest: &Manifest,
     base: &ModelFolder,

@@ -1,8 +1,8 @@
 //! The WordPiece vocabulary of a corpus, and the files that make it a tokenizer.
 //!
-//! The tokenizers library's trainer numbers continuing characters (`##a`) as it meets them in a hash map, and breaks
+//! The trainer of the tokenizers library numbers continuation characters (`##a`) in the order of a hash map and breaks
 //! ties by these numbers, so its vocabulary differs from run to run. Here it gets the complete alphabet in a fixed
-//! order, and the same corpus produces the same vocabulary.
+//! order, so that the same corpus produces the same vocabulary.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -20,15 +20,15 @@ use tokenizers::{
     PreTokenizer, Trainer,
 };
 
-/// The first ids.
+/// The first token IDs.
 const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-/// Characters without their own pieces: the rarest, one in this many of a corpus. Words with them are unknown. A
-/// vocabulary of 8,192 has better uses for a thousand places than scripts of other languages.
+/// The rarest characters, at most one in this many of a corpus, get no pieces of their own; words with them are
+/// unknown. A vocabulary of 8,192 has better uses for a thousand entries than the scripts of other languages.
 const LEFT_OUT: u64 = 20_000;
-/// Special tokens and characters may take one place in this many: a vocabulary is for words.
+/// Special tokens and characters may take at most one entry in this many; the rest is for words.
 const CHARACTERS: usize = 4;
 
-/// The words of a sentence as an uncased BERT sees them: cleaned, lower-cased, accents stripped, punctuation apart.
+/// The words of a sentence as an uncased BERT sees them: cleaned, lower-cased, accents stripped, punctuation split off.
 fn words(sentence: &str) -> tokenizers::Result<Vec<String>> {
     let mut normalized = NormalizedString::from(sentence);
     BertNormalizer::default().normalize(&mut normalized)?;
@@ -63,7 +63,7 @@ fn characters(corpus: &Corpus) -> Result<Counts, String> {
     counts.map_err(|e| e.to_string())
 }
 
-/// The characters worth a piece, in the order of their code points.
+/// The characters that get pieces, in the order of their code points.
 fn alphabet(counts: &Counts) -> Vec<char> {
     let total = |c: char| counts[&c].0 + counts[&c].1;
     let mut order: Vec<char> = counts.keys().copied().collect();
@@ -81,7 +81,7 @@ fn alphabet(counts: &Counts) -> Vec<char> {
     kept
 }
 
-/// Trains a vocabulary of at most `size` tokens on a corpus: the tokens in the order of their ids.
+/// Trains a vocabulary of at most `size` tokens on a corpus: the tokens in the order of their IDs.
 pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>, String> {
     let counts = characters(corpus)?;
     let alphabet = alphabet(&counts);
@@ -90,8 +90,8 @@ pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>, String>
     let first: Vec<String> = SPECIAL.iter().map(|&s| s.to_owned()).chain(begin).chain(continued).collect();
     if first.len() > size / CHARACTERS {
         return Err(format!(
-            "encoder.vocab_size is {size}, too small: special tokens and the characters of this corpus take {}; give at \
-             least {}",
+            "encoder.vocab_size is {size}, but special tokens and the characters of this corpus alone take {}; set it \
+             to at least {}",
             first.len(),
             CHARACTERS * first.len()
         ));
@@ -112,7 +112,7 @@ pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>, String>
         model.get_vocab().into_iter().map(|(token, id)| (id, token)).collect();
     tokens.sort_unstable();
     if tokens.iter().map(|(id, _)| *id).ne(0..tokens.len() as u32) || tokens.len() > size {
-        return Err("the trainer's vocabulary has holes".into());
+        return Err("the trainer's vocabulary has gaps".into());
     }
     Ok(tokens.into_iter().map(|(_, token)| token).collect())
 }
@@ -154,7 +154,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(train(&corpus, 400).expect("a vocabulary"), tokens);
         }
-        // Frequent words are whole, and every word can be spelt.
+        // Frequent words are single tokens, and every word can be spelled.
         assert!(tokens.iter().any(|token| token == "the"));
         let folder = tempfile::tempdir().expect("a folder");
         write(folder.path(), &tokens, 64).expect("files");
@@ -175,6 +175,6 @@ mod tests {
         let tokens = train(&Corpus::from_sentences("rare", &sentences), 200).expect("a vocabulary");
         assert!(tokens.iter().any(|t| t == "plain") && !tokens.iter().any(|t| t.contains('ω')), "{tokens:?}");
         let small = train(&Corpus::from_sentences("rare", &sentences), 8).expect_err("too small");
-        assert!(small.contains("vocab_size is 8") && small.contains("give at least"), "{small}");
+        assert!(small.contains("vocab_size is 8") && small.contains("at least"), "{small}");
     }
 }

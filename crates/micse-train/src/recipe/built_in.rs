@@ -1,6 +1,6 @@
-//! The recipes that the library carries.
+//! The built-in recipes.
 
-/// Names and texts, in the order of tables: baselines, then methods by their years.
+/// Names and contents, in table order: baselines, then methods by year.
 const RECIPES: [(&str, &str); 44] = [
     ("bert-cls", include_str!("../../recipes/bert-cls.toml")),
     ("bert-mean", include_str!("../../recipes/bert-mean.toml")),
@@ -67,7 +67,11 @@ mod tests {
             let recipe = Recipe::load(name, &[]).expect(name);
             assert_eq!(recipe.name, name);
             let again = toml::to_string(&recipe).expect(name);
-            assert_eq!(Recipe::parse(name, &again).expect(name), recipe, "{name} does not survive writing");
+            assert_eq!(
+                Recipe::parse(name, &again).expect(name),
+                recipe,
+                "{name} changes when written and read again"
+            );
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Recipes that are another recipe with some values changed.
+//! Recipes derived from another recipe.
 //!
-//! `extends = "NAME"` starts from a built-in recipe; the file's own keys replace its keys, table by table; lists are
-//! replaced whole. `with = ["ami"]` adds terms that attach to any method.
+//! `extends = "NAME"` starts from a built-in recipe; the file's own keys replace its keys, table by table; a list
+//! replaces the whole list. `with = ["ami"]` adds terms that attach to any method.
 
 use toml::{Table, Value};
 
 use super::built_in;
 
-/// The terms that `with` and `--with` know.
+/// The terms that `with` and `--with` accept.
 pub(super) fn term(name: &str) -> Result<Value, String> {
     let text = match name {
         "ami" => include_str!("../../recipes/terms/ami.toml"),
@@ -16,21 +16,20 @@ pub(super) fn term(name: &str) -> Result<Value, String> {
     text.parse::<Table>().map(Value::Table).map_err(|e| format!("the term `{name}`: {e}"))
 }
 
-/// The table merged with the recipe that it extends, and the terms of its `with`.
+/// Merges the table with the recipe that it extends, and adds the terms of its `with`.
 pub(super) fn resolve(mut table: Table) -> Result<Table, String> {
     let base = match table.remove("extends") {
         None => None,
         Some(Value::String(name)) => {
             let text = built_in::text(&name).ok_or_else(|| {
-                format!(
-                    "extends = \"{name}\": there is no such recipe; use one of {}",
-                    built_in::names().join(", ")
-                )
+                format!("extends = \"{name}\": no such recipe; use one of {}", built_in::names().join(", "))
             })?;
             let base = text.parse::<Table>().map_err(|e| format!("{name}: {e}"))?;
             Some(resolve(base)?)
         }
-        Some(_) => return Err("extends is the name of a built-in recipe, as in extends = \"simcse\"".into()),
+        Some(_) => {
+            return Err("extends must be the name of a built-in recipe, as in extends = \"simcse\"".into());
+        }
     };
     let with = table.remove("with");
     let mut merged = match base {
@@ -44,7 +43,7 @@ pub(super) fn resolve(mut table: Table) -> Result<Table, String> {
                 add(&mut merged, name.as_str().unwrap_or_default())?;
             }
         }
-        Some(_) => return Err("with is a list of terms, as in with = [\"ami\"]".into()),
+        Some(_) => return Err("with must be a list of terms, as in with = [\"ami\"]".into()),
     }
     Ok(merged)
 }
@@ -57,13 +56,13 @@ pub(super) fn add(table: &mut Table, name: &str) -> Result<(), String> {
             let kind = |value: &Value| value.get("kind").and_then(Value::as_str).map(str::to_owned);
             if objectives.iter().any(|o| kind(o) == kind(&term)) {
                 return Err(format!(
-                    "the recipe has `{name}` already; change its values by --set objectives.{name}.KEY=VALUE"
+                    "the recipe already has `{name}`; change its values with --set objectives.{name}.KEY=VALUE"
                 ));
             }
             objectives.push(term);
             Ok(())
         }
-        _ => Err("objectives is a list of tables".into()),
+        _ => Err("objectives must be a list of tables".into()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Recipes: a method is data. A recipe lists the views, networks and objectives that train an encoder.
 //!
-//! Recipes are TOML; unknown keys are rejected. The built-in ones are embedded from `recipes/`: the
-//! paper's form under the plain name, the released code's as `NAME@released-code`.
+//! Recipes are TOML; unknown keys are rejected. The built-in ones are embedded from `recipes/`: the paper's version
+//! under the plain name, the released-code variant as `NAME@released-code`.
 
 mod built_in;
 mod check;
@@ -30,7 +30,7 @@ use crate::{Error, Result};
 pub(crate) use check::check_rate;
 pub(crate) use set::apply as apply_setting;
 
-/// A method: everything that decides how an encoder is trained, except data and seed.
+/// A method: everything that determines how an encoder is trained, except data and seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -38,15 +38,15 @@ pub struct Recipe {
     pub name: String,
     /// The source of the method and its values.
     pub source: String,
-    /// What the source did.
+    /// How the source trained.
     #[serde(default)]
     pub published: Published,
-    /// From token states to rows, in training and at test.
+    /// Pooling from token states to rows, in training and at test.
     pub pooling: TrainTest,
     /// The network on the pooled rows, in training only.
     #[serde(default)]
     pub head: Head,
-    /// Which rows the head sees at a time.
+    /// Which rows the head processes together.
     #[serde(default)]
     pub head_rows: HeadRows,
     /// Layers after the head, on the online encoder's views only.
@@ -62,10 +62,10 @@ pub struct Recipe {
     /// Which weights are kept.
     #[serde(default)]
     pub select: Select,
-    /// Steps between two development scores, if they select.
+    /// Steps between two development scores, if they select the weights.
     #[serde(default = "eval_every")]
     pub eval_every: usize,
-    /// How the short sentences of a batch are padded.
+    /// How shorter sentences of a batch are padded.
     #[serde(default)]
     pub padding: PaddingRule,
     /// The views of each sentence, in order.
@@ -82,7 +82,7 @@ pub struct Recipe {
     pub objectives: Vec<Objective>,
     /// The optimizer and its schedule.
     pub optimizer: Optimizer,
-    /// The change of finished embeddings.
+    /// The transformation of finished embeddings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post: Option<Post>,
 }
@@ -91,7 +91,7 @@ fn eval_every() -> usize {
     125
 }
 
-/// For keys that are written only where they differ from the default.
+/// For keys that are written only if they differ from the default.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -115,8 +115,8 @@ pub enum Select {
     Last,
     /// The weights with the best Spearman correlation on the development pairs.
     StsbDev,
-    /// The weights with the best Spearman correlation on SICK's trial pairs, which share most of their sentences with SICK's
-    /// test pairs.
+    /// The weights with the best Spearman correlation on SICK's trial pairs, which share most of their sentences with
+    /// SICK's test pairs.
     SickrDev,
 }
 
@@ -155,17 +155,17 @@ impl From<PaddingRule> for Padding {
     }
 }
 
-/// How finished embeddings are changed, after a fit on the training sentences.
+/// A transformation of finished embeddings, fitted to the training sentences.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Post {
     /// Whitening (Su et al. 2021; Huang et al. 2021).
     Whitening {
-        /// Remaining columns; all by default.
+        /// Columns to keep; all by default.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         components: Option<usize>,
     },
-    /// A normalising flow (Li et al. 2020, BERT-flow), trained by its likelihood.
+    /// A normalising flow (Li et al. 2020, BERT-flow), trained by maximum likelihood.
     Flow {
         /// Optimizer steps of the fit.
         steps: usize,
@@ -173,7 +173,7 @@ pub enum Post {
         batch_size: usize,
         /// Its learning rate.
         lr: f64,
-        /// Dropout of the encoder while it is fitted.
+        /// Dropout of the encoder during the fit.
         dropout: f64,
     },
 }
@@ -200,9 +200,9 @@ impl Recipe {
         Self::parse_with(name, text, &[], &[])
     }
 
-    /// [`Self::parse`] after the terms `with` were added (`ami`; the name gets `ami-` before it) and some values
-    /// changed: `settings` are `key.path=value`, where a list of tables is entered by index or by its `kind`, as in
-    /// `objectives.ami.weight=1e-3`.
+    /// [`Self::parse`], with the terms `with` added (`ami`, which also prefixes the name with `ami-`) and some values
+    /// changed: `settings` are `key.path=value`, where a path names an entry of a list by its index or its `kind`, as
+    /// in `objectives.ami.weight=1e-3`.
     ///
     /// # Errors
     /// As [`Self::parse`]; also a setting with an unknown path.
@@ -224,7 +224,7 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// A built-in recipe by its name (see [`names`]), or one from a file when the name ends in `.toml`.
+    /// A built-in recipe by its name (see [`names`]), or a recipe file if the name ends in `.toml`.
     ///
     /// # Errors
     /// No recipe has that name; the error lists the names.
@@ -235,7 +235,7 @@ impl Recipe {
     /// [`Self::load`] with terms added, see [`Self::parse_with`].
     ///
     /// # Errors
-    /// As [`Self::load`]; also a term that the recipe has already, or that does not exist.
+    /// As [`Self::load`]; also a term that the recipe already has, or that does not exist.
     pub fn load_with(name: &str, with: &[String], settings: &[String]) -> Result<Self> {
         if Path::new(name).extension().is_some_and(|e| e == "toml") {
             let text = std::fs::read_to_string(name).map_err(Error::io(Path::new(name)))?;
@@ -243,13 +243,13 @@ impl Recipe {
         }
         let text = built_in::text(name).ok_or_else(|| Error::Recipe {
             name: name.into(),
-            reason: format!("there is no such recipe; use one of {}, or a file.toml", names().join(", ")),
+            reason: format!("no such recipe; use one of {}, or FILE.toml", names().join(", ")),
         })?;
         Self::parse_with(name, text, with, settings)
     }
 
-    /// [`Self::load_with`] for another number of steps: the warm-up keeps its share unless a setting names it, and
-    /// is at most a tenth of the steps.
+    /// [`Self::load_with`] for a different number of steps: unless a setting changes it, the warm-up keeps its share of
+    /// the steps. It is at most a tenth of them.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -310,7 +310,7 @@ impl Recipe {
         self.masked_lm().is_some() || self.replaced_tokens().is_some()
     }
 
-    /// Passes per step, views and towers together; the passes of masked-lm and of the queue are not counted.
+    /// Passes per step, over all views and towers, without the passes of masked-lm and of the queue.
     pub fn passes(&self) -> usize {
         let towers = |view: &View| if view.tower == Tower::Both { 2 } else { 1 };
         self.views.iter().map(|view| view.copies * towers(view)).sum()
@@ -319,7 +319,7 @@ impl Recipe {
     /// Rejects a recipe whose batches cannot be encoded in chunks.
     ///
     /// # Errors
-    /// It reads token states of the whole batch, perturbs embeddings, or lets a target's gradient through.
+    /// The recipe reads token states of the whole batch, perturbs embeddings, or trains through the momentum encoder.
     pub fn check_chunks(&self) -> Result<()> {
         let tokens = self
             .objectives
@@ -329,19 +329,20 @@ impl Recipe {
         let perturbed = self.views.iter().any(|v| v.perturbation.is_some());
         let perturbed = perturbed.then(|| "views.perturbation needs the whole batch's gradient".to_owned());
         let open = self.momentum.filter(|m| !m.stop_gradient).map(|_| {
-            "momentum.stop_gradient = false goes back through two networks, which a second pass over chunks does not"
+            "momentum.stop_gradient = false propagates gradients through two networks, which works on whole batches \
+             only"
                 .to_owned()
         });
         let Some(reason) = tokens.or(perturbed).or(open) else { return Ok(()) };
         Err(Error::Recipe {
             name: self.name.clone(),
             reason: format!(
-                "{reason}, so it cannot be encoded in chunks; remove --chunk, or make optimizer.batch_size smaller"
+                "{reason}, so batches cannot be encoded in chunks; remove --chunk, or lower optimizer.batch_size"
             ),
         })
     }
 
-    /// The column *selected on* in tables, for a run that is scored on `suite`.
+    /// The column *selected on* in tables, for a run scored on `suite`.
     pub fn selected_on(&self, suite: &Suite) -> String {
         if self.steps == 0 {
             return "none".into();

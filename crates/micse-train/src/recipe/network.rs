@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 pub enum Head {
     /// `"none"`: the objectives see pooled rows. `"tanh-mlp"`: tanh(W h + b).
     Named(NamedHead),
-    /// The layers, one text each (see [`HeadLayer`]).
+    /// The layers, one string each (see [`HeadLayer`]).
     Layers(Vec<HeadLayer>),
 }
 
-/// Heads with a name.
+/// Named heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NamedHead {
-    /// Nothing.
+    /// No head.
     None,
-    /// `["linear", "tanh"]`: `SimCSE`'s.
+    /// `["linear", "tanh"]`, as in `SimCSE`.
     TanhMlp,
 }
 
@@ -31,7 +31,7 @@ impl Default for Head {
 }
 
 impl Head {
-    /// Its layers; none: rows are not changed.
+    /// Its layers; without layers, rows pass unchanged.
     pub fn layers(&self) -> Vec<HeadLayer> {
         match self {
             Self::Named(NamedHead::None) => Vec::new(),
@@ -46,15 +46,15 @@ impl Head {
     }
 }
 
-/// Which rows a head sees at a time; batch normalisation depends on it.
+/// Which rows a head processes together; batch normalisation depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum HeadRows {
-    /// Those of one view.
+    /// The rows of one view.
     #[default]
     EachView,
-    /// Those of all views of the online encoder together.
+    /// The rows of all views of the online encoder.
     AllViews,
 }
 
@@ -62,18 +62,18 @@ pub enum HeadRows {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Momentum {
-    /// Every step: slow = decay * slow + (1 - decay) * online.
+    /// At every step: slow = decay * slow + (1 - decay) * online.
     pub decay: f64,
-    /// Steps in which the decay rises to 1 along half a cosine (Grill et al. 2020); 0: it is constant. Scales with the
-    /// number of steps, as the warm-up does.
+    /// Steps over which the decay rises to 1 along half a cosine (Grill et al. 2020); 0: constant decay. Scales with
+    /// the number of steps, like the warm-up.
     #[serde(default)]
     pub ramp_steps: usize,
-    /// Its dropout rate, if it encodes view 1 for the queue only.
+    /// Its dropout rate when it encodes view 1 only for the queue.
     pub dropout: f64,
-    /// When it follows.
+    /// When it is updated.
     #[serde(default)]
     pub update: MomentumUpdate,
-    /// Whether its dropout acts.
+    /// Whether its dropout is active.
     #[serde(default)]
     pub mode: MomentumMode,
     /// Rows of the queue.
@@ -81,15 +81,15 @@ pub struct Momentum {
     /// Random unit rows in the queue before the first step.
     #[serde(default)]
     pub queue_start: usize,
-    /// Its head is the online head; false: its own head, which follows with the same decay.
+    /// True: it uses the online head. False: its own head, updated with the same decay.
     #[serde(default = "yes")]
     pub share_head: bool,
-    /// Its rows are constants. False: the gradient of its view continues through it into the embedding layer that it
-    /// shares with the online encoder, and its own head learns in addition to following (`MoCoSE`'s code); a shared
-    /// head learns from both sides.
+    /// True: its rows are constants. False: the gradient of its view passes through it into the embedding layer that it
+    /// shares with the online encoder, and its own head is both trained and averaged (`MoCoSE`'s code); a shared head
+    /// is trained from both sides.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub stop_gradient: bool,
-    /// A sentence's own queued copies are not negatives for it.
+    /// True: a sentence's own queued copies are not among its negatives.
     #[serde(default)]
     pub mask_same_sentence: bool,
 }
@@ -103,7 +103,7 @@ fn is_yes(value: &bool) -> bool {
     *value
 }
 
-/// When the momentum copy follows the encoder.
+/// When the momentum copy is updated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -115,15 +115,15 @@ pub enum MomentumUpdate {
     BeforeStep,
 }
 
-/// Whether dropout acts in the momentum copy.
+/// Whether dropout is active in the momentum copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum MomentumMode {
-    /// It does.
+    /// Active.
     #[default]
     Train,
-    /// It does not.
+    /// Inactive.
     Eval,
 }
 
@@ -139,7 +139,7 @@ pub struct Second {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecondKind {
-    /// It is trained along with the first: CT's other tower, PCL's peer.
+    /// It is trained with the first: CT's other tower, PCL's peer.
     Trained,
     /// It stays unchanged: SG-OPT's guide.
     Frozen,

@@ -21,13 +21,13 @@ pub struct Optimizer {
     /// With `schedule = "milestones"`: (steps done, share of `lr` from there on), in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub milestones: Vec<(usize, f64)>,
-    /// Gradients are scaled down to this norm; 0 switches it off.
+    /// The maximum gradient norm; larger gradients are scaled down to it. 0 disables clipping.
     #[serde(default = "one")]
     pub clip: f64,
-    /// Decoupled decay, never on biases and LayerNorm.
+    /// Decoupled weight decay, never on biases and LayerNorm.
     #[serde(default)]
     pub weight_decay: f64,
-    /// Decay of the moments; `rmsprop` has the second only.
+    /// Decay of the moments; `rmsprop` uses only the second.
     #[serde(default = "betas")]
     pub betas: [f64; 2],
     /// Added to the root of the second moment.
@@ -36,7 +36,7 @@ pub struct Optimizer {
     /// Whether Adam's moments are divided by 1 - beta^t; some published code does not.
     #[serde(default = "yes")]
     pub bias_correction: bool,
-    /// Networks, or parts of the encoder, that move differently.
+    /// Networks with a different learning rate; frozen networks or parts of the encoder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<ParameterGroup>,
 }
@@ -54,17 +54,17 @@ fn yes() -> bool {
     true
 }
 
-/// Parameters that move differently. Names are `NETWORK.PARAMETER`: `encoder.embeddings.word_embeddings.weight`,
-/// `head.0.weight`; [`crate::NetworkKind::name`] lists the networks.
+/// Parameters with a different learning rate, or frozen. Names are `NETWORK.PARAMETER`:
+/// `encoder.embeddings.word_embeddings.weight`, `head.0.weight`; [`crate::NetworkKind::name`] lists the networks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParameterGroup {
-    /// What their names begin with.
+    /// The prefix of their names.
     pub matches: String,
     /// The factor of their learning rate; only for whole networks.
     #[serde(default = "one")]
     pub lr_factor: f64,
-    /// True: they do not move, and do not count in the gradient's norm.
+    /// True: they are not trained, and do not count towards the gradient norm.
     #[serde(default)]
     pub frozen: bool,
 }

@@ -14,7 +14,7 @@ pub(crate) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
     let value = value.unwrap_or_else(|| Value::String(text.into()));
     let mut keys: Vec<&str> = path.split('.').collect();
     let Some(last) = keys.pop().filter(|key| !key.is_empty()) else {
-        return Err(format!("`{setting}` names no key"));
+        return Err(format!("`{setting}` has no key"));
     };
     let Some((first, inner)) = keys.split_first() else {
         table.insert(last.into(), value);

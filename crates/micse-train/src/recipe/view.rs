@@ -17,25 +17,25 @@ pub struct View {
     /// The number of views of this kind, each with its own draws.
     #[serde(default = "one")]
     pub copies: usize,
-    /// A change of the text, before it is tokenized.
+    /// A change to the text, before tokenizing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextOp>,
-    /// A change of the tokens.
+    /// A change to the tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<TokenOp>,
     /// True: the change is drawn once per sentence, not again at every step.
     #[serde(default)]
     pub drawn_once: bool,
-    /// Most sentences replaced by others: pair batches.
+    /// Pair batches: most sentences are replaced by other sentences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<Pairs>,
     /// Which position embeddings the tokens get.
     #[serde(default)]
     pub positions: Positions,
-    /// Entries of the embeddings' output that are set to 0.
+    /// Entries of the embedding output that are set to 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_off: Option<CutOff>,
-    /// FGSM (Goodfellow et al. 2015): how far the embeddings' output moves along the sign of the loss's gradient.
+    /// FGSM (Goodfellow et al. 2015): how far the embedding output moves along the sign of the loss's gradient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perturbation: Option<f64>,
     /// The batch whose gradient FGSM follows.
@@ -44,7 +44,7 @@ pub struct View {
     /// True: a momentum view whose embedding layer is the online encoder's.
     #[serde(default)]
     pub online_embeddings: bool,
-    /// Padding of this view, where it differs from the recipe's.
+    /// Padding of this view, if it differs from the recipe's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub padding: Option<PaddingRule>,
 }
@@ -79,16 +79,16 @@ pub enum Tower {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PerturbationBy {
-    /// The gradient of the current batch, found by a separate pass.
+    /// The gradient of the current batch, computed by a separate pass.
     #[default]
     ThisBatch,
     /// The gradient of view 1's embeddings in the previous batch, sentence by sentence and token by token: `MoCoSE`'s
-    /// code. It never belongs to these sentences.
+    /// code. This gradient never belongs to the sentences that it perturbs.
     BatchBefore,
 }
 
-/// Pair batches (Carlsson et al. 2021, CT): of each `negatives` + 1 sentences of the batch the first is its own
-/// partner, the other sentences get one drawn from the split.
+/// Pair batches (Carlsson et al. 2021, CT): in each group of `negatives` + 1 sentences of the batch, the first is its
+/// own partner; the others get partners drawn from the split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pairs {
@@ -108,7 +108,8 @@ pub enum Positions {
     Shuffled,
 }
 
-/// Cut-off (Shen et al. 2020; Yan et al. 2021): entries of the embeddings' output that are 0, drawn for each sentence.
+/// Cut-off (Shen et al. 2020; Yan et al. 2021): entries of the embedding output that are set to 0, drawn for each
+/// sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CutOff {

@@ -1,4 +1,5 @@
-//! `cosines.safetensors`: the values behind a run's correlations, so that two runs can be compared pair by pair.
+//! `cosines.safetensors`: the values from which a run's correlations are computed, so that two runs can be compared
+//! pair by pair.
 //!
 //! One tensor per task, f32, of shape `[2, pairs]`: the cosines, then the human scores, in the suite's order. About
 //! 150 kB for SentEval's seven tasks.
@@ -23,10 +24,10 @@ pub fn save_cosines(run: &RunFolder, tasks: &Named<PairScores>) -> Result<()> {
     Ok(save_safetensors(&run.cosines(), &tensors)?)
 }
 
-/// Reads the cosines of these tasks from a run folder; `None` if the run kept none, as runs of older versions.
+/// Reads the cosines of these tasks from a run folder; `None` if the run has no such file, like runs of older versions.
 ///
 /// # Errors
-/// The file is damaged, lacks a task, or has other contents.
+/// The file is damaged, lacks a task, or does not contain cosines and scores.
 pub fn load_cosines<'a>(
     run: &RunFolder,
     tasks: impl IntoIterator<Item = &'a str>,
@@ -38,7 +39,7 @@ pub fn load_cosines<'a>(
     let file = WeightsFile::open(&path)?;
     let task = |name: &str| {
         let wrong = |what: &str| {
-            Error::run(&path, format!("{what} for the task {name}; delete the run folder to run it again"))
+            Error::run(&path, format!("{what} for the task {name}; delete the run folder to repeat the run"))
         };
         let tensor = file.get(name).ok_or_else(|| wrong("no tensor"))?;
         let rows = tensor.to_vec2::<f32>().map_err(|e| wrong(&format!("not cosines and scores ({e})")))?;

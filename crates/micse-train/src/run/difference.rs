@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// The first value in which two descriptions of a run differ, in the order of their keys, as a sentence.
+/// The first value in which two descriptions of a run differ, in the order of their keys, in words.
 ///
 /// # Errors
 /// One of them cannot be serialized.
@@ -15,7 +15,7 @@ pub fn first_difference(old: &impl Serialize, new: &impl Serialize) -> serde_jso
         entry.map_or_else(|| "nothing".into(), |(key, value)| format!("{key} = {value}"))
     };
     let different = (0..a.len().max(b.len())).map(|i| (a.get(i), b.get(i))).find(|(old, new)| old != new);
-    Ok(different.map(|(old, new)| format!("it has {}, this one {}", told(old), told(new))))
+    Ok(different.map(|(old, new)| format!("it has {}, this run {}", told(old), told(new))))
 }
 
 fn flatten(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
@@ -40,9 +40,9 @@ mod tests {
         let told = |new: &Value| first_difference(&old, new).unwrap();
         assert_eq!(told(&new), None);
         new["recipe"]["views"][1] = 3.into();
-        assert_eq!(told(&new).unwrap(), "it has recipe.views.1 = 2, this one recipe.views.1 = 3");
+        assert_eq!(told(&new).unwrap(), "it has recipe.views.1 = 2, this run recipe.views.1 = 3");
         new["recipe"]["views"] = serde_json::json!([1]);
-        assert_eq!(told(&new).unwrap(), "it has recipe.views.1 = 2, this one nothing");
+        assert_eq!(told(&new).unwrap(), "it has recipe.views.1 = 2, this run nothing");
         new["recipe"]["optimizer"]["lr"] = 2e-4.into();
         assert!(told(&new).unwrap().starts_with("it has recipe.optimizer.lr = 0.0001"), "{new}");
     }

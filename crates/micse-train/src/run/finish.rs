@@ -1,4 +1,4 @@
-//! The end of a run: whitening or a flow is fitted, the model saved, scored and described.
+//! The end of a run: fits whitening or a flow, then saves, scores and documents the model.
 
 use candle_core::DType;
 use micse_model::{Pipeline, SentenceModel};
@@ -24,7 +24,7 @@ pub(super) fn finish(
         }
         None => model,
     };
-    // Such a fit is training too.
+    // The fit counts as training time.
     let trained = clock.elapsed();
     let model_folder = place.run.model();
     place.lock.check()?;

@@ -1,4 +1,4 @@
-//! `run.toml`: everything that decides a run. A folder with a different `run.toml` belongs to another run.
+//! `run.toml`: everything that determines a run. A folder with a different `run.toml` belongs to another run.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::difference::first_difference;
 use crate::recipe::{Recipe, Select};
 use crate::{Error, Result};
 
-/// Which sentences a run trains on.
+/// The sentences that a run trains on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitText {
     /// The corpus: file names, or `demo`.
@@ -46,30 +46,30 @@ impl SplitText {
     }
 }
 
-/// Everything that decides a run.
+/// Everything that determines a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of this crate.
     pub version: String,
     /// The engine that computes the encoder.
     pub engine: Engine,
-    /// What the encoder's matrix products are computed in.
+    /// The precision of the encoder's matrix products.
     pub precision: Precision,
     /// `cpu`, `cuda` or `metal`.
     pub device: String,
-    /// Sentences encoded at a time; `None`: whole batches. Chunk sizes differ in rounding.
+    /// Sentences encoded at a time; `None`: whole batches. The chunk size affects rounding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chunk: Option<NonZeroUsize>,
-    /// Vector extensions in use: bits repeat on CPUs with the same extensions.
+    /// Vector extensions in use: results are bit-for-bit identical on CPUs with the same extensions.
     pub cpu_features: Vec<String>,
     /// SHA-256 of the base encoder's configuration, weights and tokenizer files, or of the word vectors.
     pub encoder_sha256: String,
-    /// SHA-256 of the other files of the base's folder that change its embeddings: modules, prompts, limits, added
+    /// SHA-256 of the other files in the base model folder that affect its embeddings: modules, prompts, limits, added
     /// tokens; `None`: no such files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modules_sha256: Option<String>,
-    /// SHA-256 of the base's own file of a masked-LM head, if the recipe uses one; `None`: it is among the weights, or
-    /// new.
+    /// SHA-256 of the base model's separate masked-LM head file, if the recipe uses the head; `None`: the head is among
+    /// the weights, or new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masked_lm_head_sha256: Option<String>,
     /// Name of the evaluation sets.
@@ -81,13 +81,13 @@ pub struct Manifest {
     pub selection_sha256: Option<String>,
     /// Pooling at test.
     pub pooling: Pooling,
-    /// Seed of everything random; none without training.
+    /// Seed of everything random; `None` without training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// The sentences; none without training.
+    /// The sentences; `None` without training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<SplitText>,
-    /// The method; none without training.
+    /// The method; `None` without training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<Recipe>,
 }
@@ -116,7 +116,7 @@ fn hash_of(bytes: impl AsRef<[u8]>) -> String {
 /// SHA-256 of an encoder's configuration, weights and tokenizer files.
 ///
 /// # Errors
-/// There are no weights, or a file cannot be read.
+/// The folder has no weights, or a file cannot be read.
 pub fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
     let mut hash = Hash::new();
     for path in base.checkpoint()?.files() {
@@ -124,7 +124,7 @@ pub fn hash_of_encoder(base: &ModelFolder) -> Result<String> {
         hash.update([0]);
     }
     for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"] {
-        // A tokenizer has one form or the other; loading it reports a missing file.
+        // A tokenizer uses one of two formats; loading it reports missing files.
         hash.update(contents(&base.path().join(name))?.unwrap_or_default());
         hash.update([0]);
     }
@@ -146,13 +146,13 @@ fn contents(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// SHA-256 of a folder's own file of a masked-LM head, if it has one.
+/// SHA-256 of a folder's separate masked-LM head file, if it has one.
 fn hash_of_head(base: &ModelFolder) -> Result<Option<String>> {
     let bytes = contents(&base.path().join(MaskedLmHead::FILE))?;
     Ok(bytes.map(hash_of))
 }
 
-/// SHA-256 of the other files of a folder that change its embeddings, if it has any.
+/// SHA-256 of a folder's other files that affect its embeddings, if it has any.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -162,7 +162,7 @@ pub fn hash_of_modules(base: &ModelFolder) -> Result<Option<String>> {
     for path in base.further_files()? {
         if let Some(bytes) = contents(&path)? {
             any = true;
-            // The file's name within the folder counts too.
+            // The hash also covers the file's path within the folder.
             hash.update(path.strip_prefix(base.root()).unwrap_or(&path).to_string_lossy().as_bytes());
             hash.update([0]);
             hash.update((bytes.len() as u64).to_le_bytes());
@@ -187,7 +187,7 @@ fn hash_of_pairs<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> String {
 }
 
 impl Manifest {
-    /// Of an encoder that is scored without training.
+    /// The manifest of an encoder scored without training.
     pub(super) fn of_encoder(
         base: &ModelFolder,
         pooling: Pooling,
@@ -200,7 +200,7 @@ impl Manifest {
         })
     }
 
-    /// Of a file of word vectors.
+    /// The manifest of a word-vector file.
     pub(super) fn of_file(file: &Path, suite: &Suite, compute: &Compute) -> Result<Self> {
         Ok(Self::of_model(micse_files::sha256(file)?, Pooling::Mean, suite, compute))
     }
@@ -226,7 +226,7 @@ impl Manifest {
         }
     }
 
-    /// Of a training run.
+    /// The manifest of a training run.
     pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Self> {
         let pooling = inputs.recipe.pooling.test;
         Ok(Self {
@@ -250,18 +250,18 @@ impl Manifest {
 
 /// The key of a manifest's CPU features.
 const CPU: &str = "cpu_features";
-/// The key of the features of other kinds of CPUs that resumed the run: its bits belong to no single kind.
+/// The key of the features of other kinds of CPUs that resumed the run: no single kind reproduces its bits.
 const OTHER_CPUS: &str = "other_cpu_features";
 
 /// What to do if a run began on a different kind of CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OtherCpu {
-    /// Fail: its bits would mix two kinds.
+    /// Fail: the result would mix the rounding of two kinds.
     Refuse,
     /// Resume, and record it in `run.toml`.
     Record,
-    /// Nothing is computed any more, or only scores, which repeat up to rounding.
+    /// Do not check: only scores may still be computed, and they agree up to rounding.
     Ignore,
 }
 
@@ -280,8 +280,8 @@ pub fn identity(manifest: &impl Serialize) -> Result<String> {
 /// Writes the `run.toml` of the run that `manifest` describes into `folder`, or checks the existing one.
 ///
 /// # Errors
-/// The folder belongs to another run (the error names the first difference), or to a different kind of CPU (by the key
-/// `cpu_features`) and that is not allowed.
+/// The folder belongs to another run (the error names the first difference), or was begun on a different kind of CPU
+/// (key `cpu_features`), which `other_cpu` does not allow.
 pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> Result<()> {
     let path = RunFolder::new(folder).manifest();
     let mine = toml::Table::try_from(manifest).map_err(|e| Error::run(&path, e.to_string()))?;
@@ -291,7 +291,7 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> R
     }
     let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
     let mut found: toml::Table =
-        text.parse().map_err(|e| Error::run(&path, format!("not a description of a run: {e}")))?;
+        text.parse().map_err(|e| Error::run(&path, format!("not a valid run.toml: {e}")))?;
     let mut others = match found.remove(OTHER_CPUS) {
         Some(toml::Value::Array(others)) => others,
         _ => Vec::new(),
@@ -304,8 +304,8 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> R
             return Err(Error::run(
                 &path,
                 format!(
-                    "this run began on a CPU with {theirs}, but this CPU has {own}, so the bits would differ; start a \
-                     run in another folder, or resume with --allow-other-cpu"
+                    "this run began on a CPU with {theirs}, but this CPU has {own}, so the result would not be \
+                     reproducible bit for bit; pass a different --out, or resume with --allow-other-cpu"
                 ),
             ));
         }
@@ -325,7 +325,9 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> R
         },
         Some(difference) => Err(Error::run(
             &path,
-            format!("this folder belongs to another run ({difference}); pass another --out, or delete it"),
+            format!(
+                "this folder belongs to another run ({difference}); pass a different --out, or delete the folder"
+            ),
         )),
     }
 }

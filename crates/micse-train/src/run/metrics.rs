@@ -12,7 +12,7 @@ use super::tensorboard::Events;
 use crate::trainer::StepReport;
 use crate::{Error, Result};
 
-/// A `metrics.jsonl` that grows.
+/// A `metrics.jsonl` that is being written.
 pub(crate) struct MetricsFile {
     path: PathBuf,
     file: File,
@@ -30,7 +30,7 @@ impl MetricsFile {
         writeln!(self.file, "{line}").map_err(Error::io(&self.path))
     }
 
-    /// Has the system write all lines to disk.
+    /// Flushes all lines to disk.
     pub(crate) fn sync(&self) -> Result<()> {
         self.file.sync_all().map_err(Error::io(&self.path))
     }
@@ -81,7 +81,7 @@ impl MetricsWriter {
         self.events.as_mut().map_or(Ok(()), |events| events.add(&line))
     }
 
-    /// Has the system write all lines to disk.
+    /// Flushes all lines to disk.
     pub(super) fn sync(&self) -> Result<()> {
         self.file.sync()
     }
@@ -94,7 +94,7 @@ impl MetricsWriter {
 /// The file cannot be read or written.
 pub fn open_metrics(path: &Path, step: usize) -> Result<File> {
     let old = text_of(path)?.unwrap_or_default();
-    // A power cut can leave a part of a line.
+    // A power failure can leave a partial line.
     let done = |line: &&str| {
         serde_json::from_str(line).ok().and_then(|line| step_of(&line)).is_some_and(|s| s <= step)
     };
@@ -103,7 +103,8 @@ pub fn open_metrics(path: &Path, step: usize) -> Result<File> {
     File::options().append(true).open(path).map_err(Error::io(path))
 }
 
-/// A line of `metrics.jsonl`. A value that the file has not as a number is NaN: JSON has no NaN, and writes null.
+/// A line of `metrics.jsonl`. A value that is not a number in the file is read as NaN: JSON has no NaN, so NaN is
+/// written as null.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -120,7 +121,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Reads the metrics of a run; none if it has none.
+    /// Reads the metrics of a run; empty if it has none.
     ///
     /// # Errors
     /// The file cannot be read, or a line is damaged.
@@ -132,7 +133,7 @@ impl Metrics {
                 Error::run(
                     &path,
                     format!(
-                        "line {}: not the metrics of a step; delete the folder to run it again",
+                        "line {}: not the metrics of a step; delete the folder to repeat the run",
                         index + 1
                     ),
                 )
@@ -141,7 +142,7 @@ impl Metrics {
         text.lines().enumerate().map(line).collect()
     }
 
-    /// The step of the last complete line of a run, which may be running; none without metrics.
+    /// The step of the last complete line of a run, which may still be running; `None` without metrics.
     pub fn last_step(run: &RunFolder) -> Option<usize> {
         let text = text_of(&run.metrics()).ok().flatten()?;
         text.lines().rev().find_map(|line| step_of(&serde_json::from_str(line).ok()?))
@@ -165,7 +166,7 @@ fn step_of(line: &Value) -> Option<usize> {
     Some(line["step"].as_u64()? as usize)
 }
 
-/// The text of a file; `None` if it does not exist. A power cut can leave half a character at its end.
+/// The text of a file; `None` if it does not exist. A power failure can leave a partial character at the end.
 fn text_of(path: &Path) -> Result<Option<String>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),

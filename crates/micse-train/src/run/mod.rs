@@ -1,13 +1,13 @@
 //! A run is a readable folder: its description, its metrics, its results.
 //!
 //! ```text
-//! run.toml              everything that decides the run
+//! run.toml              everything that determines the run
 //! metrics.jsonl         one line per logged step
 //! events.out.tfevents.micse  the same for TensorBoard, if requested
 //! checkpoint/           enough to resume bit for bit; removed once the result exists
 //! model/                the finished encoder, as sentence-transformers and transformers load it, with a model card
 //! cosines.safetensors   cosine and human score of every evaluation pair
-//! result.json           scores; it exists once the run is done
+//! result.json           scores; exists once the run is done
 //! ```
 
 pub mod card;
@@ -77,7 +77,7 @@ impl TrainText {
         Ok(Self { corpus, indices: split.indices, described })
     }
 
-    /// All sentences of a corpus in their order: a split file that was drawn elsewhere.
+    /// All sentences of a corpus in their order, for a split that was drawn elsewhere.
     pub fn whole(corpus: Corpus, size: &str) -> Self {
         let described = SplitText::new(&corpus, size.to_owned(), corpus.len());
         Self { indices: (0..corpus.len() as u32).collect(), corpus, described }
@@ -99,7 +99,8 @@ pub struct RunInputs<'a> {
     pub text: &'a TrainText,
     /// The encoder that training starts from.
     pub base: &'a ModelFolder,
-    /// The STS sets for scoring the finished encoder; their development pairs select if the recipe requests it.
+    /// The STS sets for scoring the finished encoder; their development pairs select the weights if the recipe requests
+    /// it.
     pub suite: &'a Suite,
     /// Terms that the recipe names as custom, usually [`Terms::none`].
     pub terms: Terms,
@@ -119,9 +120,9 @@ pub struct RunInputs<'a> {
     pub checkpoint_steps: usize,
     /// Time after which a checkpoint is saved in any case, usually [`CHECKPOINT_MINUTES`].
     pub checkpoint_time: Duration,
-    /// Requests a checkpoint and the end.
+    /// Requests a checkpoint and a stop.
     pub stop: Stop,
-    /// How long to wait for another process that works in this run folder.
+    /// How long to wait for another process that uses this run folder.
     pub patience: Duration,
 }
 
@@ -165,7 +166,7 @@ pub enum Event {
     Started {
         /// Finished steps.
         step: usize,
-        /// All steps.
+        /// Total steps.
         steps: usize,
     },
     /// A step is done.
@@ -181,16 +182,16 @@ pub enum Event {
     Fitting {
         /// The step, from 1.
         step: usize,
-        /// All steps of the fit.
+        /// Total steps of the fit.
         steps: usize,
         /// The flow's bits per dimension.
         bits: f64,
     },
-    /// Evaluation: sentences embedded so far, and in all.
+    /// The progress of an evaluation, in sentences.
     Evaluating {
         /// Embedded so far.
         done: usize,
-        /// In all.
+        /// Total.
         total: usize,
     },
     /// A notice for the user.
@@ -214,7 +215,7 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     let manifest = Manifest::of_run(inputs)?;
     claim(folder, &manifest, other_cpu)?;
     micse_files::remove_leftovers(folder)?;
-    // Other files in the folder may not belong to the run; these two folders do, with the modules' folders in the model.
+    // Only these two folders certainly belong to the run, including the modules' folders in the model.
     for own in [run.checkpoint_folder(), run.model()] {
         micse_files::remove_leftovers_below(&own)?;
     }
@@ -273,8 +274,8 @@ fn start(inputs: &RunInputs<'_>) -> Result<Trainer> {
         let missing = || Error::Recipe {
             name: inputs.recipe.name.clone(),
             reason: format!(
-                "replaced-tokens needs a masked-LM to fill tokens in, but {} has no head for it \
-                 (mlm_head.safetensors, or cls.predictions among its weights); use an encoder that was saved with it",
+                "replaced-tokens needs a masked-LM head, but {} has none (mlm_head.safetensors, or cls.predictions \
+                 among its weights); use an encoder that was saved with one",
                 inputs.base.path().display()
             ),
         };
@@ -283,15 +284,15 @@ fn start(inputs: &RunInputs<'_>) -> Result<Trainer> {
     Ok(trainer)
 }
 
-/// Rejects what [`run`] would reject of the model and the recipe, without touching the run folder.
+/// Rejects a model or recipe that [`run`] would reject, without touching the run folder.
 ///
 /// # Errors
-/// The recipe does not fit the model, the text or the evaluation sets.
+/// The recipe does not fit the model, the corpus or the evaluation sets.
 pub fn check(inputs: &RunInputs<'_>) -> Result<()> {
     check_ends(inputs, &pipeline::of_run(inputs)?)
 }
 
-/// Rejects at the start what would fail at the end.
+/// Rejects inputs that would fail only at the end of a run.
 fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     let recipe = &inputs.recipe;
     if inputs.chunk.is_some() {
@@ -308,12 +309,15 @@ fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
             Select::SickrDev => ("SICK's trial pairs", "add SICK/SICK_trial.txt, or use --set select=last"),
             _ => ("STS-B dev", "add STS-B, or use --set select=last"),
         };
-        return invalid(format!("it selects on {pairs}, but `{}` has none; {remedy}", inputs.suite.name));
+        return invalid(format!(
+            "it selects its weights on {pairs}, but `{}` has none; {remedy}",
+            inputs.suite.name
+        ));
     }
     let pooling = recipe.pooling.test;
     if inputs.keep_model && !matches!(pooling, Pooling::Cls | Pooling::Mean) {
         return invalid(format!(
-            "a model folder can say the pooling cls or mean only, not {pooling}; use --set pooling.test=mean, or \
+            "a saved model supports only the poolings cls and mean, not {pooling}; use --set pooling.test=mean, or \
              do not keep the model"
         ));
     }

@@ -1,5 +1,5 @@
-//! The pipeline around the encoder in a run: that of the base model folder, with the recipe's pooling.
-//! Development scores, final scores and the delivered model go through it.
+//! The pipeline around the encoder in a run: the pipeline of the base model folder, with the recipe's pooling.
+//! Development scores, final scores and the saved model use it.
 
 use micse_model::{AfterPooling, ModelFolder, Pipeline, TokenConvolution};
 
@@ -22,15 +22,15 @@ pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Pipeline> {
     if recipe.convolution.is_some() && !pipeline.after_pooling().iter().all(passes) {
         return invalid(format!(
             "the recipe replaces the pooling by a convolution, but {} has modules after its pooling, which need \
-             pooled rows; train from a copy of the folder whose modules.json ends with the Pooling",
+             pooled rows; train from a copy of the folder whose modules.json ends with Pooling",
             base.root().display()
         ));
     }
     let flow = matches!(recipe.post, Some(Post::Flow { .. }));
     if pipeline.skips_prompt() && (flow || recipe.convolution.is_some()) {
         return invalid(format!(
-            "{} excludes its prompt from the pooling, which a flow or a convolution cannot follow; take another recipe, \
-             or start from a copy of the folder without the prompt",
+            "{} excludes its prompt from the pooling, which does not work with a flow or a convolution; use another \
+             recipe, or start from a copy of the folder without the prompt",
             base.root().display()
         ));
     }
@@ -46,7 +46,7 @@ pub fn check_trainable(pipeline: &Pipeline, base: &ModelFolder) -> Result<()> {
     if let Some(stage) = pipeline.stage() {
         return refused(format!(
             "the model ends in a {} that was fitted to the embeddings of its encoder, which training changes; \
-             train from a copy of the folder without post.json, post.safetensors and their entry of modules.json",
+             train from a copy of the folder without post.json, post.safetensors and their entry in modules.json",
             stage.kind()
         ));
     }
@@ -54,17 +54,17 @@ pub fn check_trainable(pipeline: &Pipeline, base: &ModelFolder) -> Result<()> {
         return refused(
             "the model's embeddings are the mean of a convolution, which training would not change with the encoder; \
              train from a copy of the folder without token_convolution.json, token_convolution.safetensors and their \
-             entry of modules.json"
+             entry in modules.json"
                 .into(),
         );
     }
     Ok(())
 }
 
-/// A sentence on the parts that the saved model keeps unchanged, if there are any.
+/// A note on the parts that the saved model keeps unchanged, if any.
 pub(crate) fn kept_parts(pipeline: &Pipeline) -> Option<String> {
     let kept = pipeline.kept_parts();
-    (!kept.is_empty()).then(|| format!("the model keeps {} as in its folder, untrained", kept.join(", ")))
+    (!kept.is_empty()).then(|| format!("the model keeps {} unchanged", kept.join(", ")))
 }
 
 /// Reports which parts the saved model keeps unchanged, and a pooling that differs from the base's.
@@ -77,8 +77,8 @@ pub(super) fn tell_of_kept_parts(inputs: &RunInputs<'_>, pipeline: &Pipeline, te
         && own != test
     {
         tell(Event::Notice(format!(
-            "the model folder pools by {own}, the recipe by {test}; --set pooling.train={own} --set pooling.test={own} \
-             keeps the folder's"
+            "the model folder uses {own} pooling, the recipe {test}; pass --set pooling.train={own} --set \
+             pooling.test={own} to keep the folder's pooling"
         )));
     }
 }

@@ -1,4 +1,4 @@
-//! A run folder while a process works in it, and when it writes checkpoints.
+//! A run folder in use by this process, and the pace of its checkpoints.
 
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,8 @@ impl Place {
         let aside = set_aside_foreign(&self.run.checkpoint(), &self.identity)?;
         Ok(aside.map(|aside| {
             format!(
-                "the checkpoint in this folder was written by another run; it is now {}, and this run starts from its \
-                 beginning",
+                "the checkpoint in this folder was written by another run; it was moved to {}, and this run starts \
+                 from the beginning",
                 aside.display()
             )
         }))
@@ -63,7 +63,7 @@ impl Pace {
         self.saved.elapsed()
     }
 
-    /// Notes that a checkpoint was written.
+    /// Records that a checkpoint was written.
     pub(crate) fn saved(&mut self) {
         self.saved = Instant::now();
     }

@@ -9,7 +9,7 @@ use super::{Event, RunInputs};
 use crate::recipe::Post;
 use crate::{Error, Result};
 
-/// Coordinates of the fit's streams, apart from the trainer's.
+/// Coordinates of the fit's streams, distinct from the trainer's.
 const DROPOUT: u64 = 101;
 const FLOW: u64 = 102;
 
@@ -29,7 +29,7 @@ pub(super) fn fit(
             let whitening = Whitening::fit(&model.encode_before_stage(&ids)?, components)?;
             if whitening.dropped() > 0 {
                 tell(Event::Notice(format!(
-                    "whitening: {} of {} directions have no spread in {count} sentences and are omitted",
+                    "whitening: {} of {} directions have no variance in {count} sentences and are omitted",
                     whitening.dropped(),
                     whitening.input_dimension()
                 )));
@@ -51,7 +51,7 @@ pub(super) fn fit(
                 let taps = Taps { pooled: Some(inputs.recipe.pooling.test), ..Taps::default() };
                 let leaves =
                     model.encoder().forward(&Batch::new(&batch)?, &Pass { mode, gradients: false, taps })?;
-                let missing = || micse_model::Error::Input("the encoder gave no pooled rows".into());
+                let missing = || micse_model::Error::Input("the encoder returned no pooled rows".into());
                 let bits = trainer.step(&leaves.pooled.ok_or_else(missing)?)?;
                 tell(Event::Fitting { step: step + 1, steps, bits });
             }
@@ -61,24 +61,24 @@ pub(super) fn fit(
     Ok(Some(stage))
 }
 
-/// Rejects at the start what the fit would reject at the end.
+/// Rejects at the start inputs that the fit would reject.
 pub(super) fn check(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     let invalid = |reason: String| Err(Error::Recipe { name: inputs.recipe.name.clone(), reason });
     if inputs.recipe.post.is_some() && inputs.text.indices.len() < 2 {
-        return invalid("a fit on fewer than 2 sentences has no spread; use a larger split".into());
+        return invalid("a fit needs at least 2 sentences; use a larger split".into());
     }
     if let Some(Post::Whitening { components: Some(k) }) = inputs.recipe.post
         && k >= inputs.text.indices.len()
     {
         return invalid(format!(
-            "post.components is {k}, but {} sentences spread in fewer directions; give fewer, or a larger split",
+            "post.components is {k}, but {} sentences span fewer directions; lower it, or use a larger split",
             inputs.text.indices.len()
         ));
     }
     if let (Some(_), Some(stage)) = (&inputs.recipe.post, pipeline.stage()) {
         return invalid(format!(
-            "{} ends in a {} already; remove post.json, post.safetensors and its entry of modules.json from a copy of \
-             the folder, and start from that",
+            "{} already ends in a {}; remove post.json, post.safetensors and its entry in modules.json from a copy of \
+             the folder, and start from the copy",
             inputs.base.root().display(),
             stage.kind()
         ));
@@ -86,8 +86,8 @@ pub(super) fn check(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     let passes = |step: &AfterPooling| matches!(step, AfterPooling::Dropout(_));
     if matches!(inputs.recipe.post, Some(Post::Flow { .. })) && !pipeline.after_pooling().iter().all(passes) {
         return invalid(format!(
-            "a flow is fitted on pooled rows, but {} has modules after its pooling; start from a folder without them, \
-             or fit a whitening",
+            "a flow is fitted to pooled rows, but {} has modules after its pooling; start from a folder without them, \
+             or use whitening",
             inputs.base.root().display()
         ));
     }

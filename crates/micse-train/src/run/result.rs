@@ -36,10 +36,10 @@ pub struct RunResult {
     pub evaluated_on: String,
     /// The scores.
     pub scores: Evaluation,
-    /// Seconds of training, fits after the encoder included, over all starts; steps after a killed start's last
-    /// checkpoint are not counted.
+    /// Seconds of training over all starts, including fits after the encoder, but not the steps that a killed start ran
+    /// after its last checkpoint.
     pub train_seconds: f64,
-    /// Seconds with scoring.
+    /// Seconds of training and scoring.
     pub seconds: f64,
 }
 

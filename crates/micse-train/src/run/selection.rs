@@ -1,4 +1,4 @@
-//! The weights that development pairs select.
+//! The weights selected by development pairs.
 
 use candle_core::Tensor;
 use micse_model::Trainable;

@@ -1,9 +1,9 @@
 //! `events.out.tfevents.micse`: the lines of `metrics.jsonl` as TensorBoard reads them.
 //!
-//! Every number of a line is a scalar by the name of its key (`loss`, `learning_rate`); numbers of an object within it
-//! by both names (`terms/infonce`). The file is a function of `metrics.jsonl` and of the moment when the run first began:
-//! a line's time is that moment and the seconds of training up to the line, which follow from the lines' speeds. So a
-//! resumed run rebuilds the file, and pauses between two starts do not appear in its curves.
+//! Every number of a line becomes a scalar named after its key (`loss`, `learning_rate`); numbers in a nested object
+//! are named after both keys (`terms/infonce`). The file is a function of `metrics.jsonl` and of the time when the run
+//! first began: a line's time is that time plus the seconds of training up to the line, computed from the speeds in the
+//! lines. A resumed run can therefore rebuild the file, and pauses between two starts do not appear in its curves.
 //!
 //! A file is a sequence of records, each `length u64 | masked CRC-32C of the length | payload | masked CRC-32C of the
 //! payload`, little-endian; a payload is TensorFlow's protocol buffer `Event`, of which this writes
@@ -29,7 +29,7 @@ const VERSION: &str = "brain.Event:2";
 /// Bytes of a record before its payload.
 const HEAD: usize = 12;
 
-// How the value of a field is written, in the key before it.
+// Wire types: the encoding of a field's value, stored in the key before it.
 const VARINT: u8 = 0;
 const EIGHT_BYTES: u8 = 1;
 const BYTES: u8 = 2;
@@ -47,8 +47,8 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// Rebuilds the file from the lines of a `metrics.jsonl`, to add further ones. The moment when the run began is
-    /// kept from an earlier file.
+    /// Rebuilds the file from the lines of a `metrics.jsonl`, and keeps it open for more lines. The time when the run
+    /// began is kept from an earlier file.
     pub(super) fn renew(path: &Path, metrics: &str) -> Result<Self> {
         let started = match std::fs::read(path) {
             Ok(bytes) => start_of(&bytes),
@@ -82,7 +82,7 @@ struct Timeline {
 }
 
 impl Timeline {
-    /// A line as a record. Lines without a speed, the first line of a start, take no time.
+    /// A line as a record. A line without a speed (the first line of a start) takes no time.
     fn record(&mut self, line: &Value) -> Vec<u8> {
         let step = line["step"].as_u64().unwrap_or(self.step);
         let sentences = step.saturating_sub(self.step) as f64 * line["sentences"].as_f64().unwrap_or(0.0);
@@ -169,8 +169,8 @@ fn start_of(bytes: &[u8]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// What TensorBoard's own `RecordWriter` and protocol buffers (2.21) make of a version event at 1.7e9, and of an event
-    /// half a second later with the step 300 and two scalars.
+    /// The bytes that TensorBoard's own `RecordWriter` and protocol buffers (2.21) write for a version event at 1.7e9,
+    /// and for an event half a second later with the step 300 and two scalars.
     const GOLDEN: &str = "1800000000000000a37f4b220900000040fc54d9411a0d627261696e2e4576656e743a32eced8f9d31\
         000000000000009d8383e90900002040fc54d94110ac022a230a0b0a046c6f7373150000803e0a140a0d7465726d732f696e666f6e6365\
         156f1283bae2eaaf9e";
@@ -186,10 +186,10 @@ mod tests {
         assert_eq!(start_of(&golden), Some(1.7e9));
         let folder = tempfile::tempdir().unwrap();
         let path = micse_files::RunFolder::new(folder.path()).events();
-        // The moment of the earlier file is kept.
+        // The time of the earlier file is kept.
         std::fs::write(&path, &golden).unwrap();
         let mut events = Events::renew(&path, "").unwrap();
-        // 300 steps of 2 sentences at 1,200 a second are half a second; these two are no scalars in the golden bytes.
+        // 300 steps of 2 sentences at 1,200 per second take half a second; the golden bytes omit these two scalars.
         let mut line = serde_json::json!({"step": 300, "sentences": 2, "sentences_per_s": 1200.0});
         events.timeline.record(&line);
         assert_eq!(events.timeline.time, 1.7e9 + 0.5);
@@ -218,7 +218,7 @@ mod tests {
         }
         let bytes = std::fs::read(&path).unwrap();
         for cut in [0, 3, 20] {
-            // A last record that is cut off does not count.
+            // A truncated last record is ignored.
             std::fs::write(&path, &bytes[..bytes.len() - cut]).unwrap();
             Events::renew(&path, &lines.join("\n")).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), bytes);

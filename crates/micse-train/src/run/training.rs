@@ -17,7 +17,7 @@ use crate::{Error, Result};
 pub const CHECKPOINT_STEPS: usize = 500;
 /// Default minutes after which a checkpoint is saved in any case.
 pub const CHECKPOINT_MINUTES: f64 = 5.0;
-/// Steps at the end that took longer than this get their own checkpoint.
+/// Final steps that took longer than this are saved in a checkpoint before scoring.
 const LAST_STRETCH: Duration = Duration::from_secs(30);
 /// Steps between two lines of metrics; steps with a development score have one too.
 const LOG_STEPS: usize = 10;
@@ -57,10 +57,10 @@ pub(super) fn train(
             tell(Event::Development { step: done, spearman });
         }
         let stopped = inputs.stop.requested();
-        // Scoring takes time too: a long stretch of steps is saved first.
+        // Scoring takes time too, so a long stretch of steps is saved first.
         let last = done == steps && pace.since() >= LAST_STRETCH;
         if stopped || last || (pace.is_due(done) && done < steps) {
-            // A checkpoint never covers lines of metrics that a power cut could take.
+            // Metrics must reach the disk before the checkpoint that covers them.
             metrics.sync()?;
             place.lock.check()?;
             let facts = clock.facts(&selection.facts());
@@ -83,11 +83,11 @@ fn develop(
 ) -> Result<f64> {
     let failed = |reason: &str| Error::Training { step: trainer.steps_done(), reason: reason.into() };
     let dev = inputs.recipe.select.pairs(inputs.suite);
-    let dev = dev.ok_or_else(|| failed("there are no development pairs"))?;
+    let dev = dev.ok_or_else(|| failed("no development pairs"))?;
     let spearman = micse_eval::dev_spearman(&pipeline.with(trainer.encoder(), trainer.convolution()), dev)?;
     if spearman.is_nan() {
         return Err(failed(
-            "the development score is not defined: all cosines are equal; lower optimizer.lr",
+            "the development score is undefined because all cosines are equal; lower optimizer.lr",
         ));
     }
     if selection.step.is_none() || spearman > selection.score {

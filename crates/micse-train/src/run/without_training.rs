@@ -11,7 +11,7 @@ use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
 use super::{Event, Lock, Manifest, OtherCpu, RunResult, claim, save_cosines};
 use crate::Result;
 
-/// How long a row without training waits for another process that works in its folder.
+/// How long a row without training waits for another process that uses its folder.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Scores an untrained model, with all parts of its folder after the pooling, into a run folder. `method` is its name

@@ -1,5 +1,5 @@
-//! The trainer's checkpoint. Tensors: `NETWORK.NAME` of every network that learns (`encoder`, `head`, `second`, ...) and
-//! their moments (`first.`, `second.` before that), `momentum.NAME`, `momentum-head.NAME`, `queue.rows`, and
+//! The trainer's checkpoint. Tensors: `NETWORK.NAME` for every network that learns (`encoder`, `head`, `second`, ...)
+//! and its moments (with the prefix `first.` or `second.`), `momentum.NAME`, `momentum-head.NAME`, `queue.rows`, and
 //! `batch-before.rows`, the gradient that the next step's FGSM follows. Facts: the step, the queue's sentence numbers,
 //! and the run's own.
 
@@ -29,10 +29,10 @@ struct Facts {
 }
 
 impl Trainer {
-    /// Writes the state after the last finished step, with `extra` tensors and facts of the run, under the run's identity.
+    /// Writes the state after the last finished step, `extra` tensors and facts of the run, under the run's identity.
     ///
     /// # Errors
-    /// The folder cannot be written; an earlier checkpoint is untouched then.
+    /// The folder cannot be written; an earlier checkpoint then stays intact.
     pub fn save(
         &self,
         path: &Path,
@@ -61,7 +61,7 @@ impl Trainer {
         file.write(path, identity, &Facts { step: self.step, queue_sentences, batch_before, run })
     }
 
-    /// Puts a checkpoint's state back, and returns the tensors that start with `extra` and the run's facts.
+    /// Restores a checkpoint's state; returns the tensors whose names start with `extra`, and the run's facts.
     ///
     /// # Errors
     /// The file is not a complete checkpoint of this run.

@@ -1,10 +1,11 @@
 //! The encoder's passes over a step's batch, in chunks (gradient caching, Gao et al. 2021).
 //!
-//! The objectives read a few leaves: pooled rows, attention values, for some methods token states. So a step encodes
-//! each view, copies its leaves into variables, and runs the objectives and their backward pass on these only. A leaf's
-//! gradient g then continues into the encoder as the gradient of sum(leaf * g). Where the batch is one chunk, the view's graph is
-//! still there. Where there are several, they are encoded without one first, and once more, with the same dropout,
-//! chunk by chunk for the backward pass: memory is that of one chunk.
+//! The objectives read only a few leaves: pooled rows, attention values and, for some methods, token states. A step
+//! therefore encodes each view, copies its leaves into variables, and runs the objectives and their backward pass on
+//! these variables alone. A leaf's gradient g then enters the encoder as the gradient of sum(leaf * g). If the batch is
+//! a single chunk, the view's graph is kept for that backward pass. With several chunks, the first encoding keeps no
+//! graph; each chunk is encoded again, with the same dropout, for its own backward pass, so that the graph never covers
+//! more than one chunk.
 
 use std::num::NonZeroUsize;
 use std::rc::Rc;
@@ -18,7 +19,7 @@ use micse_model::{
 use super::views::Input;
 use crate::Result;
 
-/// What the objectives read of a pass.
+/// What the objectives read from a pass.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
     pub(super) pooling: Option<Pooling>,
@@ -33,60 +34,61 @@ pub(super) struct Chunks {
     parts: Vec<Chunk>,
     pooling: Option<Pooling>,
     states: Vec<usize>,
-    /// The place of each attention value of the batch among the values of all chunks; `None`: no values are requested.
+    /// The index of each attention value of the batch among the concatenated values of all chunks; `None`: no values
+    /// are requested.
     order: Option<Tensor>,
 }
 
 struct Chunk {
     batch: Batch,
-    /// The part of the input's mask.
+    /// This chunk's part of the input mask.
     mask: Option<Tensor>,
     at: Vec<AttentionPosition>,
-    /// The places of the values at these positions among the values of the batch.
+    /// Indices of the values at these positions among the values of the batch.
     slots: Option<Tensor>,
 }
 
-/// The networks of a pass.
+/// The networks that run a pass.
 #[derive(Clone, Copy)]
 pub(super) struct Towers<'a> {
     pub(super) embeds: &'a dyn Encoder,
     pub(super) encodes: &'a dyn Encoder,
 }
 
-/// How a pass is made.
+/// How a pass runs.
 #[derive(Clone, Copy, Default)]
 pub(super) struct How<'a> {
     pub(super) mode: Mode,
-    /// Whether a backward pass is to come.
+    /// Whether a backward pass follows.
     pub(super) trained: bool,
-    /// Noise that is added to the embeddings `[rows, D]`; only for a batch of one chunk.
+    /// Noise added to the embeddings `[rows, D]`; single-chunk batches only.
     pub(super) noise: Option<&'a Tensor>,
-    /// Whether the backward pass stops between the embedding layer and the layers after it: if they belong to two
-    /// networks, or the gradient between them is needed. Only for a trained pass of one chunk.
+    /// Whether the backward pass is split between the embedding layer and the layers after it, because they belong to
+    /// two networks or the gradient between them is needed. Only for a trained single-chunk pass.
     pub(super) cut: bool,
 }
 
 /// The networks that a backward pass reaches.
 pub(super) struct Reached<'a> {
     pub(super) encodes: &'a mut dyn Encoder,
-    /// The network whose embedding layer the pass began with, if it differs.
+    /// The network whose embedding layer started the pass, if it is a different one.
     pub(super) embeds: Option<&'a mut dyn Encoder>,
 }
 
-/// A pass in the encoder's graph.
+/// The leaves of a pass in the encoder's graph.
 struct Graph {
     leaves: Leaves,
     cut: Option<Cut>,
 }
 
-/// Where a graph is cut: the embedding layer's output in its own graph, and the variable that the layers see.
+/// A cut in a graph: the embedding layer's output in its own graph, and the variable that the layers read instead.
 struct Cut {
     embedded: Tensor,
     seen: Var,
 }
 
-/// One view's leaves over the batch. The leaves of a trained pass are variables, at which the objectives' backward
-/// pass ends; others are constants.
+/// One view's leaves for the whole batch. The leaves of a trained pass are variables, where the objectives' backward
+/// pass ends; other leaves are constants.
 pub(super) struct View {
     mode: Mode,
     trained: bool,
@@ -97,17 +99,17 @@ pub(super) struct View {
     pub(super) states: Vec<Tensor>,
     /// `[positions]`, in the requested order.
     pub(super) values: Option<Tensor>,
-    /// Where the batch is one chunk.
+    /// Kept for a trained pass of a single chunk.
     graph: Option<Graph>,
 }
 
 impl View {
-    /// Whether a backward pass is to come.
+    /// Whether a backward pass follows.
     pub(super) fn trained(&self) -> bool {
         self.trained
     }
 
-    /// A view whose leaves are in the graph themselves: its backward pass is the objectives' own.
+    /// A view whose leaves stay in the encoder's graph: the objectives' backward pass continues through them.
     pub(super) fn connected(leaves: Leaves) -> Self {
         Self {
             mode: Mode::Evaluation,
@@ -122,7 +124,7 @@ impl View {
 }
 
 impl Chunks {
-    /// Cuts the batch into chunks of `size` sentences, the last one shorter; `None`: one chunk.
+    /// Splits the batch into chunks of `size` sentences (the last one may be smaller); `None`: one chunk.
     pub(super) fn new(
         input: &Input,
         size: Option<NonZeroUsize>,
@@ -203,8 +205,8 @@ impl Chunks {
         })
     }
 
-    /// Continues the gradients of a view's leaves into the networks' parameters, which collect them. Returns the gradient
-    /// `[rows, D]` by the embedding layer's output, if the pass is cut there.
+    /// Propagates the gradients of a view's leaves into the networks, which collect them. Returns the gradient with
+    /// respect to the embedding layer's output, `[rows, D]`, if the pass is cut there.
     pub(super) fn backward(
         &self,
         networks: Reached<'_>,
@@ -212,7 +214,7 @@ impl Chunks {
         leaves: &GradStore,
     ) -> Result<Option<Tensor>> {
         let Reached { encodes, mut embeds } = networks;
-        // The leaves' gradients are constants here: their own graph is done with.
+        // Detached: the graph of the leaves' gradients is no longer needed.
         let gradient = |leaf: &Tensor| leaves.get(leaf).map(Tensor::detach);
         let rows = view.rows.as_ref().and_then(gradient);
         let values = view.values.as_ref().and_then(gradient);
@@ -226,7 +228,7 @@ impl Chunks {
                 graph
             } else {
                 if embeds.is_some() {
-                    let reason = "a pass through two networks has its backward pass on one chunk only";
+                    let reason = "a pass through two networks cannot be split into chunks";
                     return Err(micse_model::Error::Input(reason.into()).into());
                 }
                 let same: &dyn Encoder = encodes;
@@ -265,8 +267,8 @@ impl Chunks {
         Ok(by_embeddings)
     }
 
-    /// The leaves of a pass whose embeddings are the returned variable: for the loss's gradient by
-    /// the embeddings. The batch must be one chunk.
+    /// A pass whose embeddings are the returned variable, to compute the loss's gradient with respect to them. The
+    /// batch must be a single chunk.
     pub(super) fn probe(&self, towers: Towers<'_>, mode: Mode) -> Result<(Var, View)> {
         let chunk = &self.parts[0];
         let taps = chunk.taps(self);
@@ -314,7 +316,7 @@ impl Chunk {
     }
 }
 
-/// The sum of scalars; `None` of none.
+/// The sum of the scalars; `None` if there are none.
 fn sum_of(scalars: Vec<Tensor>) -> Result<Option<Tensor>> {
     let mut scalars = scalars.into_iter();
     let Some(mut sum) = scalars.next() else { return Ok(None) };

@@ -61,7 +61,7 @@ impl Trainer {
 
         let (rows, tokens) = self.rows(&views, &prepared, false)?;
         if measure {
-            // Rows of a pair batch mostly belong to different sentences, which have no alignment.
+            // Alignment needs two views of each sentence; most rows of a pair batch belong to different sentences.
             let pairs = prepared.inputs.iter().any(|input| input.positive.is_some());
             report.measure(&rows[0], rows.get(1).filter(|_| !pairs))?;
         }
@@ -83,7 +83,7 @@ impl Trainer {
         Ok(Forward { loss, beside, views, first, report })
     }
 
-    /// The backward half: gradients of all parameters are collected in the networks.
+    /// The backward half: the networks collect the gradients of all parameters.
     ///
     /// # Errors
     /// The tensor library fails.
@@ -91,7 +91,7 @@ impl Trainer {
         let mut clock = Clock::start();
         let Forward { loss, beside, views, first, mut report } = forward;
         let leaves = loss.backward()?;
-        // The objectives' graph is done with: its memory is the encoder's now.
+        // Free the objectives' graph before the encoder's backward pass allocates memory.
         drop(loss);
         self.networks.collect_from_objectives(&leaves)?;
         report.times.objectives += clock.lap();
@@ -119,8 +119,8 @@ impl Trainer {
         Ok(report)
     }
 
-    /// Whether the gradient by a pass's embeddings is needed itself, or belongs to another network than the layers after
-    /// the embeddings.
+    /// Whether a pass is cut after its embeddings: the gradient there is needed itself, or the embeddings belong to a
+    /// different network than the layers after them.
     fn is_cut(&self, number: usize, pass: &PassSpec) -> bool {
         let kept = |pass: &PassSpec| {
             let view = &self.recipe.views[pass.view];
@@ -151,7 +151,7 @@ impl Trainer {
         Towers { embeds: if shared { online } else { encodes }, encodes }
     }
 
-    /// The momentum encoder's rows of view 1's tokens, if it has a queue to fill and no view.
+    /// The momentum encoder's rows for view 1's tokens, if it has a queue to fill and encodes no view.
     fn queue_rows(&self, prepared: &Prepared) -> Result<Option<Tensor>> {
         let encoder = self.networks.encoder_of(NetworkKind::Momentum);
         let (Some(momentum), Some(encoder)) = (&self.momentum, encoder) else { return Ok(None) };
@@ -166,15 +166,15 @@ impl Trainer {
         momentum.head_rows(&self.networks, &rows, noise, false).map(Some)
     }
 
-    /// The rows of every pass after the heads, and the first pass's tokens after the convolution. `attached`: a momentum
-    /// view's rows are in its graph, even where the recipe stops its gradient.
+    /// The rows of every pass after the heads, and the first pass's tokens after the convolution. With `attached`, a
+    /// momentum view's rows stay in the graph, even if the recipe stops its gradient.
     pub(super) fn rows(
         &self,
         views: &[View],
         prepared: &Prepared,
         attached: bool,
     ) -> Result<(Vec<Tensor>, Option<Tensor>)> {
-        let missing = || micse_model::Error::Input("the encoder gave no pooled rows".into());
+        let missing = || micse_model::Error::Input("the encoder returned no pooled rows".into());
         let pooled = views
             .iter()
             .map(|view| Ok(view.rows.clone().ok_or_else(missing)?))
@@ -225,6 +225,6 @@ impl Trainer {
     }
 }
 
-/// Coordinates of head dropout after the coordinates of passes.
+/// The queue's coordinate in head dropout, beyond the coordinates of passes.
 const QUEUE_PASS: u64 = 1 << 32;
 const PREDICTOR_PASS: u64 = 1 << 33;

@@ -1,8 +1,12 @@
 //! The trainer: one recipe, one encoder, one split, step by step.
 //!
-//! A step: the passes of every view; the momentum pass on view 1's tokens, if no view uses the momentum encoder; the
-//! loss against the current queue; the momentum encoder's embeddings join the queue; backward, clip, optimizer; the
-//! momentum copy follows.
+//! A step:
+//! 1. encodes every view, and view 1's tokens by a momentum encoder that no view uses;
+//! 2. computes the loss against the current queue;
+//! 3. appends the momentum encoder's embeddings to the queue;
+//! 4. runs the backward pass, clips the gradient and takes an optimizer step;
+//! 5. updates the momentum copy.
+//!
 //! Everything random is a function of (seed, step), so a resumed run is bit-for-bit identical.
 
 mod checkpoint;
@@ -42,7 +46,7 @@ pub use seen::{StepStart, StepView};
 use terms::BesideTerm;
 use views::PassSpec;
 
-/// What the coordinates of the run's streams mean; a purpose never shares its draws with another.
+/// First coordinates of the run's random streams: one per purpose, so that no two purposes share draws.
 pub(crate) mod purpose {
     pub(crate) const DROPOUT: u64 = 1;
     pub(crate) const ATTENTION_SAMPLES: u64 = 2;
@@ -62,18 +66,18 @@ pub struct Trainer {
     tokenizer: Tokenizer,
     networks: Networks,
     passes: Vec<PassSpec>,
-    /// The view of each thing that passes read.
+    /// The view of each input.
     inputs: Vec<usize>,
     /// The momentum encoder's rule and queue.
     momentum: Option<MomentumState>,
-    /// Where a term masks tokens.
+    /// Set if a term masks tokens.
     masks: Option<MaskVocabulary>,
     terms: Terms,
     sentences: usize,
     order: EpochOrder,
     device: Device,
     chunk: Option<NonZeroUsize>,
-    /// Where a view's noise follows the gradient of the batch before.
+    /// Set if a view's noise follows the gradient of the previous batch.
     batch_before: Option<EmbeddingGradient>,
     step: usize,
 }
@@ -83,7 +87,7 @@ pub struct Forward {
     loss: Tensor,
     beside: Vec<BesideTerm>,
     views: Vec<(Rc<Chunks>, View)>,
-    /// What the first pass read.
+    /// The input of the first pass.
     first: Rc<Batch>,
     report: StepReport,
 }
@@ -99,7 +103,7 @@ impl Trainer {
     /// A trainer at step 0 for a split of `sentences` sentences.
     ///
     /// # Errors
-    /// The recipe cannot work with this encoder, or a split of fewer than 2 sentences has no queue.
+    /// The recipe does not fit this encoder, or the split has fewer than 2 sentences and the recipe no queue.
     pub fn new(
         recipe: Recipe,
         seed: u64,
@@ -112,22 +116,22 @@ impl Trainer {
             return Err(Error::Recipe {
                 name: recipe.name,
                 reason: format!(
-                    "a split of {sentences} sentence(s) has no negatives; give at least 2 sentences, or a recipe \
-                     with a queue"
+                    "a split of {sentences} sentence(s) has no negatives; use at least 2 sentences, or a recipe with \
+                     a queue"
                 ),
             });
         }
         if sentences < recipe.optimizer.batch_size {
             tracing::warn!(
-                "the split has {sentences} sentences, fewer than a batch of {}: every step sees all of it",
+                "the split has {sentences} sentences, fewer than a batch of {}: every step uses all of them",
                 recipe.optimizer.batch_size
             );
         }
         if let Some(m) = recipe.momentum.filter(|m| sentences < m.queue + recipe.optimizer.batch_size) {
             let masked = if m.mask_same_sentence { "masked" } else { "counted as negatives" };
             tracing::warn!(
-                "the split has {sentences} sentences, fewer than queue and batch together ({}): a sentence meets \
-                 its own queued copies, which are {masked} (momentum.mask_same_sentence)",
+                "the split has {sentences} sentences, fewer than queue and batch together ({}): the queue contains \
+                 copies of the batch's own sentences, which are {masked} (momentum.mask_same_sentence)",
                 m.queue + recipe.optimizer.batch_size
             );
         }
@@ -166,21 +170,21 @@ impl Trainer {
         })
     }
 
-    /// Replaces the new masked-LM head by a trained one, where the recipe has that objective.
+    /// Replaces the new masked-LM head with a trained one, if the recipe has that objective.
     #[must_use]
     pub fn with_masked_lm_head(mut self, head: MaskedLmHead) -> Self {
         self.networks.set_masked_lm_head(&self.recipe, NetworkKind::MaskedLmHead, head);
         self
     }
 
-    /// Sets the masked-LM head that fills tokens in, where the recipe detects replaced tokens.
+    /// Sets the generator's masked-LM head, if the recipe uses replaced-token detection.
     #[must_use]
     pub fn with_generator_head(mut self, head: MaskedLmHead) -> Self {
         self.networks.set_masked_lm_head(&self.recipe, NetworkKind::GeneratorHead, head);
         self
     }
 
-    /// Adds the terms that the recipe names as custom.
+    /// Adds the recipe's custom terms.
     ///
     /// # Errors
     /// The recipe names an unknown term, or lacks what a term needs.
@@ -219,7 +223,7 @@ impl Trainer {
         self.networks.encoder()
     }
 
-    /// The online encoder, to be changed.
+    /// The online encoder, mutably.
     pub fn encoder_mut(&mut self) -> &mut dyn Encoder {
         self.networks.encoder_mut()
     }
@@ -244,12 +248,12 @@ impl Trainer {
         self.networks.head(NetworkKind::Head)
     }
 
-    /// The convolution over tokens, which is a part of the finished model.
+    /// The convolution over tokens, part of the finished model.
     pub fn convolution(&self) -> Option<&TokenConvolution> {
         self.networks.convolution()
     }
 
-    /// The convolution, to be changed.
+    /// The convolution, mutably.
     pub fn convolution_mut(&mut self) -> Option<&mut TokenConvolution> {
         self.networks.convolution_mut()
     }
@@ -259,7 +263,7 @@ impl Trainer {
         self.networks.masked_lm_head(NetworkKind::MaskedLmHead)
     }
 
-    /// Sentence numbers (in the split) of a step, counted from 0.
+    /// The sentences of a step (counted from 0), as numbers in the split.
     pub fn batch_of(&mut self, step: usize) -> Vec<u32> {
         self.order.batch(step)
     }
@@ -268,7 +272,7 @@ impl Trainer {
     /// alignment, uniformity and the mean cosine of the batch.
     ///
     /// # Errors
-    /// A loss that is NaN or infinite, named with its step and objective; sentences that do not fit.
+    /// A loss is NaN or infinite (the error names step and objective), or sentences do not fit the encoder.
     pub fn step<'a>(&mut self, sentence: &dyn Fn(u32) -> &'a str, measure: bool) -> Result<StepReport> {
         let forward = self.forward(sentence, measure)?;
         let mut report = self.backward(forward)?;
@@ -280,7 +284,7 @@ impl Trainer {
         if !norm.is_finite() {
             self.networks.clear_gradients();
             return Err(self.failed(format!(
-                "the gradient's norm is {norm}; lower optimizer.lr, or raise the objectives' temperature"
+                "the gradient norm is {norm}; lower optimizer.lr, or raise the objectives' temperature"
             )));
         }
         // RMSprop is Adam without a first moment and without bias correction.
@@ -306,7 +310,7 @@ impl Trainer {
         Ok(report)
     }
 
-    /// The momentum tower's average, if this is its time.
+    /// Updates the momentum copy, if the recipe does so at this point.
     fn follow(&mut self, now: MomentumUpdate) -> Result<()> {
         match self.momentum.as_ref().filter(|momentum| momentum.rule.update == now) {
             Some(momentum) => momentum.follow(&mut self.networks, self.step),

@@ -10,7 +10,7 @@ use crate::Result;
 use crate::networks::{NetworkKind, Networks};
 use crate::recipe::{Momentum, MomentumMode};
 
-/// The sentence number of rows that belong to no sentence: the rows that a queue starts with.
+/// The sentence number of rows that belong to no sentence: the random rows in a new queue.
 const NO_SENTENCE: u32 = u32::MAX;
 
 /// The momentum encoder's state apart from its parameters: its rule, and the queue of its embeddings.
@@ -34,7 +34,7 @@ impl MomentumState {
         Ok(Self { rule, queue })
     }
 
-    /// The encoder's mode, where its dropout would be this.
+    /// The encoder's mode; `dropout` acts in training mode only.
     pub(super) fn mode(&self, dropout: Dropout) -> Mode {
         match self.rule.mode {
             MomentumMode::Train => Mode::Training(dropout),
@@ -69,7 +69,7 @@ impl MomentumState {
         Ok(view.rows.ok_or_else(missing)?)
     }
 
-    /// The moving average after `step` finished steps.
+    /// Updates the moving average after `step` finished steps.
     pub(super) fn follow(&self, networks: &mut Networks, step: usize) -> Result<()> {
         let rule = self.rule;
         let decay =

@@ -1,4 +1,4 @@
-//! FGSM: noise that is added to embeddings, along the sign of the gradient by them.
+//! FGSM: noise added to embeddings, along the sign of the loss's gradient with respect to them.
 
 use candle_core::{DType, Tensor, Var};
 use micse_losses::fgsm;
@@ -10,7 +10,7 @@ use super::{StepReport, Trainer};
 use crate::Result;
 use crate::recipe::PerturbationBy;
 
-/// The gradient by the embeddings of the previous batch.
+/// The gradient with respect to the embeddings of the previous batch.
 #[derive(Clone)]
 pub(super) struct EmbeddingGradient {
     /// `[rows, D]`, sentence after sentence.
@@ -24,7 +24,7 @@ impl EmbeddingGradient {
         Self { rows, lengths: (0..batch.sentences()).map(|b| batch.rows_of(b)).collect() }
     }
 
-    /// Its rows at the places of another batch's tokens `[rows, D]`; 0 for a token that has no counterpart.
+    /// The rows `[rows, D]` aligned with the tokens of another batch; 0 for a token without a counterpart.
     fn laid_on(&self, batch: &Batch) -> Result<Tensor> {
         let (count, columns) = self.rows.dims2()?;
         let mut places = Vec::with_capacity(batch.rows());
@@ -41,14 +41,14 @@ impl EmbeddingGradient {
 }
 
 impl Trainer {
-    /// The noise that FGSM adds to the embeddings, by the pass's number.
+    /// The noise that FGSM adds to the embeddings, with the number of each pass.
     pub(super) fn noise(&mut self, prepared: &Prepared) -> Result<Vec<(usize, Tensor)>> {
         let mut noise = self.noise_of_batch_before(prepared)?;
         noise.extend(self.noise_of_this_batch(prepared)?);
         Ok(noise)
     }
 
-    /// How far this rule moves the embeddings of a pass; `None`: it does not.
+    /// How far this rule moves the embeddings of a pass; `None`: not at all.
     fn epsilon(&self, pass: &PassSpec, by: PerturbationBy) -> Option<f64> {
         let view = &self.recipe.views[pass.view];
         view.perturbation.filter(|_| view.perturbation_by == by)
@@ -66,7 +66,8 @@ impl Trainer {
         Ok(noise)
     }
 
-    /// Noise from a forward and a backward pass by the embeddings; it leaves no gradient in any network.
+    /// Noise from a separate forward and backward pass with respect to the embeddings, which leaves no gradient in any
+    /// network.
     fn noise_of_this_batch(&mut self, prepared: &Prepared) -> Result<Vec<(usize, Tensor)>> {
         if self.passes.iter().all(|pass| self.epsilon(pass, PerturbationBy::ThisBatch).is_none()) {
             return Ok(Vec::new());

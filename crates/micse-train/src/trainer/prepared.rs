@@ -17,14 +17,14 @@ pub(super) struct Prepared {
     pub(super) chunks: Vec<Rc<Chunks>>,
     pub(super) dropout: Vec<Dropout>,
     pub(super) sentences: Tokenized,
-    /// The attention positions of each objective that reads some.
+    /// The attention positions of each objective; `None` if it reads none.
     pub(super) selections: Vec<Option<Selection>>,
     /// The layers whose token states each pass returns.
     pub(super) states: Vec<Vec<usize>>,
 }
 
 impl Trainer {
-    /// What the passes need to know before they start.
+    /// Draws dropout and attention positions, and splits the batch into chunks.
     pub(super) fn prepare(&self, inputs: Vec<Input>, sentences: Tokenized) -> Result<Prepared> {
         let rate = |pass: &PassSpec| self.recipe.views[pass.view].dropout;
         let dropout: Vec<Dropout> = self
@@ -72,7 +72,7 @@ impl Trainer {
         Ok(Prepared { inputs, chunks, dropout, sentences, selections, states })
     }
 
-    /// The layers whose token states some term, or the convolution, reads of a pass, in order.
+    /// The layers whose token states a term or the convolution reads from a pass, in order.
     fn states(&self, pass: usize) -> Result<Vec<usize>> {
         let depth = self.networks.encoder().config().num_hidden_layers;
         let mut layers = Vec::new();
@@ -90,13 +90,13 @@ impl Trainer {
 }
 
 impl Prepared {
-    /// What terms know before the passes run.
+    /// The step as terms see it before the passes run.
     pub(super) fn start<'a>(&'a self, trainer: &'a Trainer) -> StepStart<'a> {
         StepStart { trainer, inputs: &self.inputs, dropout: &self.dropout, sentences: &self.sentences }
     }
 }
 
-/// A selection's positions as the encoder contract names them.
+/// A selection's positions in the encoder's form.
 fn positions(selection: &Selection) -> Vec<AttentionPosition> {
     let convert = |p: &micse_losses::Position| AttentionPosition {
         sentence: p.sentence,

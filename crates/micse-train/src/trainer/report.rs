@@ -27,16 +27,16 @@ pub struct StepReport {
     pub sentences: usize,
     /// Tokens of the batch, padding not counted.
     pub tokens: usize,
-    /// Mean squared distance of the two views of a sentence, on unit vectors.
+    /// Mean squared distance between the two views of a sentence, as unit vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alignment: Option<f64>,
     /// log mean exp(-2 d^2) over pairs of different sentences, on unit vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uniformity: Option<f64>,
-    /// Mean cosine of different sentences: near 1 where the encoder collapses.
+    /// Mean cosine of different sentences: near 1 if the encoder has collapsed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean_cosine: Option<f64>,
-    /// Where the step's time went.
+    /// The time of each part of the step.
     #[serde(skip)]
     pub times: StepTimes,
 }
@@ -46,17 +46,17 @@ pub struct StepReport {
 pub struct StepTimes {
     /// Tokenizing the batch's sentences.
     pub tokenize: Duration,
-    /// Encoding the views, and the batch by the momentum tower.
+    /// Encoding the views, and the batch with the momentum encoder.
     pub encode: Duration,
     /// Drawing positions, heads, objectives and their backward pass down to the leaves.
     pub objectives: Duration,
-    /// The encoder's backward pass; in chunks: with the second encoding.
+    /// The encoder's backward pass; with chunks, including the second encoding.
     pub backward: Duration,
-    /// The gradient's norm, the optimizer's step, the momentum tower's average.
+    /// Gradient norm, optimizer step and momentum update.
     pub update: Duration,
 }
 
-/// Measures laps.
+/// A stopwatch with laps.
 pub(super) struct Clock(Instant);
 
 impl Clock {
@@ -120,16 +120,16 @@ impl StepReport {
     pub fn warning(&self) -> Option<String> {
         if let Some(cosine) = self.mean_cosine.filter(|&c| c > 0.99) {
             return Some(format!(
-                "step {}: different sentences have a mean cosine of {cosine:.4}: the encoder collapses; lower \
-                 optimizer.lr, or give more negatives",
+                "step {}: different sentences have a mean cosine of {cosine:.4}: the encoder is collapsing; lower \
+                 optimizer.lr, or use more negatives",
                 self.step
             ));
         }
         let infonce = self.terms.iter().find(|(name, _)| *name == "infonce")?.1;
         (infonce < 1e-3 && self.sentences > 1).then(|| {
             format!(
-                "step {}: infonce is {infonce:.1e}: the views are told apart without effort; use fewer steps, a \
-                 higher dropout or larger batches",
+                "step {}: infonce is {infonce:.1e}: the contrast is too easy; use fewer steps, a higher dropout or \
+                 larger batches",
                 self.step
             )
         })

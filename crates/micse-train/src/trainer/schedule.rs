@@ -4,8 +4,9 @@ use crate::recipe::{Optimizer, Schedule};
 
 /// The learning rate of optimizer step k, counted from 0, of `steps`.
 ///
-/// For k below the warm-up w: `lr k / w`. After it, linear: `lr (steps - k) / (steps - w)`; constant:
-/// `lr`; milestones: `lr` times the share of the last one at or before k. With a warm-up the first step has a learning rate of 0.
+/// For k below the warm-up w: `lr k / w`. After the warm-up, linear: `lr (steps - k) / (steps - w)`; constant: `lr`;
+/// milestones: `lr` times the share of the last milestone at or before k. With a warm-up, the first step has a learning
+/// rate of 0.
 pub fn learning_rate(optimizer: &Optimizer, k: usize, steps: usize) -> f64 {
     let warmup = optimizer.warmup_steps;
     if k < warmup {

@@ -73,7 +73,7 @@ impl<'a> StepStart<'a> {
         self.trainer.dropout(tower, number, rate)
     }
 
-    /// The dropout of a further pass of the online encoder, with the rate of view 1 and its own draws.
+    /// The dropout of an extra pass of the online encoder: view 1's rate, its own draws.
     pub(crate) fn further_dropout(&self) -> Dropout {
         let rate = self.trainer.recipe.views[0].dropout;
         self.dropout(Encodes::Online.coordinate(), self.trainer.passes.len(), rate)
@@ -126,10 +126,10 @@ impl<'a> StepView<'a> {
         Ok(self.views[pass].rows.as_ref().ok_or_else(missing)?)
     }
 
-    /// Token states `[rows, D]` of a pass, of each layer that the term requests by [`Term::states`].
+    /// Token states `[rows, D]` of a pass, for each layer that the term requests in [`Term::states`].
     ///
     /// # Errors
-    /// The pass has none of them.
+    /// The pass returned none for one of these layers.
     pub fn states(&self, pass: usize, term: &dyn Term) -> TermResult<Vec<&'a Tensor>> {
         let depth = self.start.networks().encoder().config().num_hidden_layers;
         let there = &self.prepared.states[pass];
@@ -147,7 +147,7 @@ impl<'a> StepView<'a> {
         (0..batch.sentences()).map(|b| batch.rows_of(b)).collect()
     }
 
-    /// Which sentences of a pass are the same as in view 1, where it has pairs.
+    /// For each sentence of a pass with pairs, whether it is the same as in view 1; `None`: no pairs.
     pub fn positive(&self, pass: usize) -> Option<&'a [bool]> {
         self.input(pass).positive.as_ref().map(|positive: &Rc<Vec<bool>>| positive.as_slice())
     }
@@ -174,8 +174,8 @@ impl<'a> StepView<'a> {
         }
     }
 
-    /// The positions that the term drew by [`Term::attention`], and the attention values there of the first pass and
-    /// its partner.
+    /// The positions that the term drew in [`Term::attention`], and the attention values of the first pass and its
+    /// partner at these positions.
     ///
     /// # Errors
     /// The term drew none.

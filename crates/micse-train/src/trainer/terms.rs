@@ -11,7 +11,7 @@ use crate::objectives::Objective;
 use crate::term::{Beside, Term, TermError};
 use crate::{Error, Result};
 
-/// The value of a term outside the objectives' graph at a step.
+/// A term outside the objectives' graph, at one step.
 pub(super) struct BesideTerm {
     name: &'static str,
     weight: f64,
@@ -79,7 +79,7 @@ impl Trainer {
         Ok(all)
     }
 
-    /// A term's error: one of this crate's, or a sentence.
+    /// Converts a term's error: to this crate's own error if it is one, else to its message.
     pub(super) fn term_failed(&self, error: TermError) -> Error {
         let error = match error.downcast::<Error>() {
             Ok(own) => return self.named(*own),
@@ -99,7 +99,7 @@ impl Trainer {
         }
     }
 
-    /// A value that is not finite, with the step.
+    /// Adds the step to an error about a value that is not finite.
     fn named(&self, error: Error) -> Error {
         match error {
             Error::Loss(e @ micse_losses::Error::NotFinite { .. }) => self.failed(e.to_string()),
@@ -115,7 +115,7 @@ impl BesideTerm {
         report.loss += self.weight * self.term.value();
     }
 
-    /// Adds its gradients to those that the networks have collected.
+    /// Adds its gradients to the gradients that the networks have collected.
     pub(super) fn backward(&self, trainer: &mut Trainer) -> Result<()> {
         let done = self.term.backward(self.weight, &mut trainer.networks);
         done.map_err(|e| trainer.term_failed(e))

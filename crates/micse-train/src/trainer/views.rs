@@ -11,7 +11,7 @@ use crate::networks::NetworkKind;
 use crate::recipe::{CutOff, Positions, Recipe, Tower, View};
 use crate::{Error, Result};
 
-/// The encoder that makes a pass.
+/// The encoder that runs a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encodes {
     Online,
@@ -74,14 +74,14 @@ pub(super) fn passes(recipe: &Recipe) -> (Vec<PassSpec>, Vec<usize>) {
     (passes, inputs)
 }
 
-/// The pass that the first one is compared with, view for view: the online encoder's next one, else another network's.
+/// The pass that the first pass is compared with: the online encoder's next pass, else another network's.
 pub(super) fn partner(passes: &[PassSpec]) -> Option<usize> {
     let online = |pass: &PassSpec| pass.encodes == Encodes::Online;
     let later = passes.iter().skip(1).position(online).map(|place| place + 1);
     later.or_else(|| (passes.len() > 1).then_some(1))
 }
 
-/// Which sentences of a batch are the same as in view 1; `None`: all.
+/// For each sentence of a batch, whether it is the same as in view 1; `None`: all are.
 type Positive = Option<Vec<bool>>;
 
 /// The input of a pass.
@@ -90,7 +90,7 @@ pub(crate) struct Input {
     pub(crate) batch: Rc<Batch>,
     /// 0 or 1 for each entry of the embeddings `[rows, D]`, or for each row `[rows, 1]`.
     pub(super) mask: Option<Tensor>,
-    /// Which sentences are the same as in view 1; `None`: all.
+    /// For each sentence, whether it is the same as in view 1; `None`: all are.
     pub(crate) positive: Option<Rc<Vec<bool>>>,
 }
 
@@ -110,12 +110,12 @@ pub(super) struct InputMaker<'a> {
     pub(super) device: &'a Device,
     /// Sentences of the split.
     pub(super) split: usize,
-    /// The run's stream of changes.
+    /// The run's random stream for changes.
     pub(super) stream: Stream,
     pub(super) step: usize,
 }
 
-/// The coordinates of the changes' stream.
+/// Coordinates of the stream for changes.
 mod purpose {
     pub(super) const PARTNERS: u64 = 0;
     pub(super) const TEXT: u64 = 1;
@@ -143,7 +143,7 @@ impl InputMaker<'_> {
                 (Rc::clone(batch), None)
             } else {
                 let (ids, positive) = self.changed(number, view, sentences, other)?;
-                // A mean over pads depends on their number: code that computes it pads to its limit.
+                // A mean over pads depends on their number; the released code that uses it pads to the maximum length.
                 let counts_pads = self.recipe.pooling.train == Pooling::MeanWithPads;
                 let limit = self.recipe.max_length.min(self.config.max_position_embeddings);
                 let width = if counts_pads { limit } else { 0 };
@@ -164,7 +164,7 @@ impl InputMaker<'_> {
         Ok(inputs)
     }
 
-    /// The stream of one kind of change of one input.
+    /// The random stream for one kind of change to one input.
     fn draws(&self, input: usize, purpose: u64) -> Stream {
         self.stream.with(purpose).with(self.step as u64 + 1).with(input as u64)
     }
@@ -192,7 +192,7 @@ impl InputMaker<'_> {
             ids = self.tokenizer.encode_all(&texts, self.recipe.max_length)?;
             positive = Some(partners.positive);
         }
-        // A change that is drawn once belongs to the sentence, at every step and place.
+        // A change drawn once depends on the sentence only, not on the step or the place in the batch.
         let stream = |kind: u64, place: usize| {
             if view.drawn_once {
                 self.stream.with(kind).with(0).with(number as u64).with(u64::from(numbers[place]))
@@ -204,7 +204,7 @@ impl InputMaker<'_> {
             let mask = self.tokenizer.mask_token().ok_or_else(|| Error::Recipe {
                 name: self.recipe.name.clone(),
                 reason: format!(
-                    "its view changes text by `{}`, which needs a [MASK] that the vocabulary of {} does not have",
+                    "a view changes its text by `{}`, which needs a [MASK] token, but the vocabulary of {} has none",
                     op.name(),
                     self.tokenizer.path().display()
                 ),

@@ -13,10 +13,10 @@ impl Recipe {
     /// Rejects an invalid recipe.
     ///
     /// # Errors
-    /// A sentence that names the keys and the fix.
+    /// A message that names the keys and the fix.
     pub(super) fn check(&self) -> Result<(), String> {
         self.check_numbers()?;
-        // The name becomes a folder's.
+        // The name is used as a folder name.
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_+@.".contains(c);
         if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
             return Err(format!("name is {:?}; use letters, digits and - _ + @ .", self.name));
@@ -25,8 +25,7 @@ impl Recipe {
             return if self.objectives.is_empty() {
                 Ok(())
             } else {
-                Err("steps is 0, but there are objectives to train by: set steps, or remove the objectives"
-                    .into())
+                Err("steps is 0, but the recipe has objectives: set steps, or remove the objectives".into())
             };
         }
         if self.objectives.is_empty() {
@@ -63,11 +62,11 @@ impl Recipe {
             | (None, _) => {}
             (Some(SecondKind::Trained), _) => {
                 return Err(format!(
-                    "{name} needs a second network that learns: [second] with kind = \"trained\""
+                    "{name} needs a trained second network: add [second] with kind = \"trained\""
                 ));
             }
             (Some(SecondKind::Frozen), _) => {
-                return Err(format!("{name} needs a guide that stays: [second] with kind = \"frozen\""));
+                return Err(format!("{name} needs a frozen guide: add [second] with kind = \"frozen\""));
             }
         }
         let pairs = self.views.iter().any(|v| v.pairs.is_some());
@@ -76,11 +75,11 @@ impl Recipe {
         }
         if needs.convolution && self.convolution.is_none() {
             return Err(format!(
-                "{name} reads tokens after convolutions: set widths and channels of [convolution]"
+                "{name} reads tokens after convolutions: add [convolution] with widths and channels"
             ));
         }
         if needs.head && self.head.layers().is_empty() {
-            return Err(format!("{name} needs the rows of a head: set the layers of head"));
+            return Err(format!("{name} needs a head: set the layers of head"));
         }
         if needs.same_sentences && pairs {
             return Err(format!(
@@ -90,7 +89,7 @@ impl Recipe {
         }
         if needs.queue && self.momentum.is_none() {
             return Err(format!(
-                "{name} needs negatives from the queue, but there is no [momentum] to fill it: add [momentum]"
+                "{name} needs negatives from the queue, but no [momentum] fills it: add [momentum]"
             ));
         }
         term.check(self).map_err(|e| e.to_string())
@@ -111,13 +110,13 @@ impl Recipe {
         let used = self.views.iter().any(|v| matches!(v.tower, Tower::Second | Tower::Both));
         match (self.second, used) {
             (None, true) => {
-                Err("a view goes through tower = \"second\" or \"both\", but there is no [second]".into())
+                Err("a view uses tower = \"second\" or \"both\", but the recipe has no [second]".into())
             }
             (Some(second), false)
                 if second.kind == SecondKind::Trained
                     || !self.objectives.iter().any(|o| o.needs().second == Some(second.kind)) =>
             {
-                Err("[second] is there, but no view goes through it: give one tower = \"second\"".into())
+                Err("no view uses [second]: set tower = \"second\" in a view".into())
             }
             _ => Ok(()),
         }
@@ -128,7 +127,7 @@ impl Recipe {
         let viewed = self.views.iter().any(|v| v.tower == Tower::Momentum);
         match &self.momentum {
             None if viewed => {
-                return Err("a view goes through tower = \"momentum\", but there is no [momentum]".into());
+                return Err("a view uses tower = \"momentum\", but the recipe has no [momentum]".into());
             }
             Some(momentum) if momentum.queue > 0 && !wants_queue => {
                 return Err(
@@ -137,11 +136,14 @@ impl Recipe {
                 );
             }
             Some(momentum) if momentum.queue == 0 && wants_queue => {
-                return Err("infonce asks for negatives from the queue, but momentum.queue is 0".into());
+                return Err("infonce takes negatives from the queue, but momentum.queue is 0; set \
+                            momentum.queue"
+                    .into());
             }
             Some(momentum) if momentum.queue == 0 && !viewed => {
                 return Err(
-                    "momentum.queue is 0: a momentum encoder is there to fill a queue or to encode a view"
+                    "momentum.queue is 0 and no view uses [momentum]: set momentum.queue, or tower = \"momentum\" in \
+                     a view"
                         .into(),
                 );
             }
@@ -150,19 +152,17 @@ impl Recipe {
         let open = self.momentum.is_some_and(|m| !m.stop_gradient);
         if open && !self.views.iter().any(|v| v.online_embeddings) {
             return Err("momentum.stop_gradient = false lets the gradient of a momentum view reach the online encoder's \
-                        embeddings, but none begins there: give it online_embeddings = true"
+                        embeddings, but no such view starts there: set online_embeddings = true in the view"
                 .into());
         }
         if self.views.iter().any(|v| v.online_embeddings && v.tower != Tower::Momentum) {
-            return Err(
-                "online_embeddings is for views with tower = \"momentum\"; others have their own".into()
-            );
+            return Err("online_embeddings applies to views with tower = \"momentum\" only".into());
         }
         Ok(())
     }
 
     fn check_heads(&self) -> Result<(), String> {
-        // What reads rows, and not the convolution's tokens.
+        // An objective that reads rows instead of the convolution's tokens.
         let other = |o: &&Objective| o.needs().passes > 0 && !o.needs().convolution;
         if self.convolution.is_some() {
             if let Some(objective) = self.objectives.iter().find(other) {
@@ -177,7 +177,7 @@ impl Recipe {
         }
         if self.head_rows == HeadRows::AllViews && self.views.iter().any(|v| v.tower != Tower::Online) {
             return Err(
-                "head_rows = \"all-views\" joins views of the online encoder: give no view another tower"
+                "head_rows = \"all-views\" joins the views of the online encoder: remove tower from all views"
                     .into(),
             );
         }
@@ -190,19 +190,22 @@ impl Recipe {
             let networks: Vec<&str> = trainable_names().collect();
             if !networks.contains(&network) {
                 return Err(format!(
-                    "optimizer.groups: `{}` begins with no network; there are {}",
+                    "optimizer.groups: `{}` does not begin with a network; the networks are {}",
                     group.matches,
                     networks.join(", ")
                 ));
             }
             if group.lr_factor != 1.0 && !networks.contains(&group.matches.as_str()) {
                 return Err(format!(
-                    "optimizer.groups: lr_factor is for whole networks, `{}` is a part of one",
+                    "optimizer.groups: lr_factor is for whole networks, but `{}` is part of one",
                     group.matches
                 ));
             }
             if !(group.lr_factor.is_finite() && group.lr_factor >= 0.0) {
-                return Err(format!("optimizer.groups: lr_factor is {}", group.lr_factor));
+                return Err(format!(
+                    "optimizer.groups: lr_factor is {}; it cannot be negative",
+                    group.lr_factor
+                ));
             }
         }
         Ok(())
@@ -218,15 +221,11 @@ mod tests {
         ("simcse", &["objectives=[]"], "no objectives"),
         ("simcse", &["views=[{ dropout = 0.1 }]"], "1 view(s), but infonce reads 2"),
         ("simcse", &["views=[{ dropout = 0.0 }, { dropout = 0.0 }]"], "would be equal"),
-        (
-            "simcse",
-            &["views=[{ dropout = 0.1 }, { dropout = 0.1, tower = \"second\" }]"],
-            "there is no [second]",
-        ),
+        ("simcse", &["views=[{ dropout = 0.1 }, { dropout = 0.1, tower = \"second\" }]"], "has no [second]"),
         (
             "simcse",
             &["views=[{ dropout = 0.1 }, { dropout = 0.1, tower = \"momentum\" }]"],
-            "there is no [momentum]",
+            "has no [momentum]",
         ),
         (
             "simcse",
@@ -237,7 +236,7 @@ mod tests {
         ("simcse", &["predictor=[\"linear\"]"], "predictor"),
         ("simcse", &["steps=0"], "steps is 0"),
         ("simcse", &["head=[\"linera\"]"], "head"),
-        ("simcse", &["second={ kind = \"trained\" }"], "no view goes through it"),
+        ("simcse", &["second={ kind = \"trained\" }"], "no view uses [second]"),
         ("simcse", &["pooling.train=mean-with-pads"], "padding"),
         ("simcse", &["optimizer.schedule=milestones"], "optimizer.milestones"),
         ("micse", &["objectives.infonce.negatives=[\"in-batch\"]"], "fills a queue that no objective uses"),
@@ -269,7 +268,7 @@ mod tests {
                 "views=[{ dropout = 0.1, perturbation = 0.1, perturbation_by = \"batch-before\" }, { dropout = 0.1, \
                  perturbation = 0.1 }]",
             ],
-            "give all the same",
+            "in all views",
         ),
         (
             "simcse",
@@ -281,7 +280,11 @@ mod tests {
         ),
         ("scd@released-code", &["select=sick-dev"], "sickr-dev"),
         ("scd", &["head=none"], "head"),
-        ("vascl", &["optimizer.groups=[{ matches = \"haed\", lr_factor = 2.0 }]"], "begins with no network"),
+        (
+            "vascl",
+            &["optimizer.groups=[{ matches = \"haed\", lr_factor = 2.0 }]"],
+            "does not begin with a network",
+        ),
         (
             "sg-opt",
             &["optimizer.groups=[{ matches = \"encoder.embeddings\", lr_factor = 2.0 }]"],

@@ -2,7 +2,7 @@
 
 use crate::recipe::{PerturbationBy, Post, Recipe, Schedule};
 
-/// Checks a share or a rate.
+/// Checks a share or a dropout rate.
 pub(crate) fn check_rate(key: &str, value: f64) -> Result<(), String> {
     if (0.0..1.0).contains(&value) { Ok(()) } else { Err(format!("{key} is {value}; it must be in [0, 1)")) }
 }
@@ -20,7 +20,7 @@ impl Recipe {
         for view in &self.views {
             rate("views.dropout", view.dropout)?;
             if view.copies == 0 {
-                return Err("views.copies is 0; leave the view out instead".into());
+                return Err("views.copies is 0; remove the view instead".into());
             }
             if let Some(op) = &view.text {
                 op.check().map_err(|e| e.to_string())?;
@@ -38,9 +38,9 @@ impl Recipe {
                 positive("views.perturbation", epsilon)?;
             }
             if view.perturbation.is_none() && view.perturbation_by != PerturbationBy::ThisBatch {
-                return Err("views.perturbation_by says whose gradient to follow, but not how far: give \
-                            views.perturbation, as 5e-9"
-                    .into());
+                return Err(
+                    "views.perturbation_by needs a size: set views.perturbation, for example to 5e-9".into(),
+                );
             }
             if let Some(pairs) =
                 view.pairs.filter(|p| p.negatives == 0 || p.negatives >= self.optimizer.batch_size)
@@ -71,7 +71,11 @@ impl Recipe {
         }
         for objective in &self.objectives {
             if !objective.weight().is_finite() {
-                return Err(format!("objectives.{}.weight is {}", objective.name(), objective.weight()));
+                return Err(format!(
+                    "objectives.{}.weight is {}; it must be finite",
+                    objective.name(),
+                    objective.weight()
+                ));
             }
         }
         let o = &self.optimizer;
@@ -88,7 +92,11 @@ impl Recipe {
             }
         }
         if self.steps > 0 && o.batch_size < 2 && self.momentum.is_none() {
-            return Err("optimizer.batch_size is 1: without a queue a sentence alone has no negatives".into());
+            return Err(
+                "optimizer.batch_size is 1, which leaves no negatives without a queue; it must be at \
+                        least 2"
+                    .into(),
+            );
         }
         if o.milestones.is_empty() == (o.schedule == Schedule::Milestones) {
             return Err(
@@ -97,7 +105,7 @@ impl Recipe {
             );
         }
         if o.milestones.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
-            return Err("optimizer.milestones must be in the order of their steps".into());
+            return Err("optimizer.milestones must be sorted by step".into());
         }
         if let Some(Post::Flow { steps, batch_size, lr, dropout }) = &self.post {
             rate("post.dropout", *dropout)?;

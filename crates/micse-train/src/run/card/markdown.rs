@@ -1,6 +1,6 @@
 //! Untrusted text in Markdown.
 
-/// Unchanged text within a line: nothing in it acts as markup or ends the line.
+/// Text that appears unchanged within a line: nothing in it acts as markup or ends the line.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = one_line(text).peekable();
@@ -16,7 +16,7 @@ pub(super) fn plain(text: &str) -> String {
     plain
 }
 
-/// A text as code within a line.
+/// Text as inline code.
 pub(super) fn code(text: &str) -> String {
     let text: String = one_line(text).collect();
     match longest_run(&text) {
@@ -29,7 +29,7 @@ pub(super) fn code(text: &str) -> String {
     }
 }
 
-/// Lines as a block of code.
+/// Lines as a code block.
 pub(super) fn block(language: &str, text: &str) -> String {
     let fence = "`".repeat(longest_run(text).max(2) + 1);
     format!("{fence}{language}\n{}\n{fence}\n", text.trim_end())
@@ -52,7 +52,7 @@ fn one_line(text: &str) -> impl Iterator<Item = char> {
     text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
 }
 
-/// The most backticks in a row.
+/// The length of the longest run of backticks.
 fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }

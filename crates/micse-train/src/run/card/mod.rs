@@ -1,7 +1,7 @@
 //! The model card: `README.md` of a saved model, which the Hugging Face Hub shows and sentence-transformers keeps.
 //!
-//! It contains what the run knows, and nothing else: no date and no path, so that the same run writes the same card.
-//! What only a person knows, the licence above all, comes as [`CardFacts`] or is omitted.
+//! It contains only facts of the run, without dates or paths, so that the same run writes the same card. Facts that
+//! only a person knows, above all the licence, come from [`CardFacts`] or are omitted.
 
 mod front_matter;
 mod markdown;
@@ -25,15 +25,15 @@ const FILE: &str = "README.md";
 /// Facts for a card that a run does not know.
 #[derive(Clone, Debug, Default)]
 pub struct CardFacts {
-    /// The model's name; none: the method's, with the number of sentences.
+    /// The model's name; `None`: the method and the number of sentences.
     pub name: Option<String>,
     /// The base model's Hub model ID, `owner/name`; `None`: the ID of a base in the Hub cache, else omitted.
     pub base_model: Option<String>,
-    /// Languages of the text, by their ISO 639-1 codes.
+    /// Languages of the corpus, by their ISO 639-1 codes.
     pub languages: Vec<String>,
     /// The licence of the model, by the Hub's name for it (`apache-2.0`).
     pub license: Option<String>,
-    /// Scores of the model before training, on the same suite and as its folder pools.
+    /// Scores of the model before training, on the same suite and with its folder's pooling.
     pub untrained: Option<Evaluation>,
 }
 
@@ -41,15 +41,15 @@ pub struct CardFacts {
 struct Card<'a> {
     inputs: &'a RunInputs<'a>,
     result: &'a RunResult,
-    /// The base's id on the Hub.
+    /// The base model's Hub model ID.
     base: Option<String>,
     /// `4 layers, hidden size 256, ...`.
     encoder: String,
-    /// Entries of an embedding.
+    /// The embedding dimension.
     dimension: usize,
     /// Tokens to which the model truncates sentences.
     max_length: usize,
-    /// Parts of the model that only this project knows.
+    /// Parts of the model that only this project can load.
     own_modules: Vec<&'static str>,
 }
 
@@ -106,7 +106,7 @@ impl Card<'_> {
     }
 
     fn front_matter(&self) -> FrontMatter {
-        // Tables are times 100; the values that other tools read are not.
+        // Tables show correlations times 100; other tools expect them unscaled.
         let share = |value: f64| Some(value / 100.0);
         let tasks = self.result.scores.tasks.iter().map(|(name, scores)| CardScore {
             dataset: name.to_owned(),

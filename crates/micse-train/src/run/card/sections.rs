@@ -32,14 +32,14 @@ impl Card<'_> {
         };
         let count = thousands(self.result.sentences);
         let origin = match (recipe.steps, &recipe.post) {
-            (0, None) => format!("It is {base} as it is, without further training"),
+            (0, None) => format!("It is {base}, without further training"),
             (0, Some(_)) => format!("It is {base}, whose embeddings were fitted to {count} sentences"),
             _ => format!("It was trained from {base} on {count} sentences without labels"),
         };
         let cut = format!(" Sentences are truncated to {} tokens.", self.max_length);
         format!(
-            "A sentence encoder: sentences become vectors of {} numbers, and the cosine of two vectors says how close in \
-             meaning the sentences are. {origin}, by the method {} ({}).{cut}\n",
+            "A sentence encoder: it maps sentences to vectors of {} numbers; the cosine of two vectors measures how \
+             similar their sentences are in meaning. {origin}, by the method {} ({}).{cut}\n",
             self.dimension,
             code(&recipe.name),
             plain(&recipe.source),
@@ -63,12 +63,12 @@ impl Card<'_> {
             let modules: Vec<String> = self.own_modules.iter().map(|name| code(name)).collect();
             let _ = writeln!(
                 text,
-                "sentence-transformers has no module for a part of this model ({}) and refuses the folder.",
+                "sentence-transformers has no module for a part of this model ({}) and cannot load the folder.",
                 modules.join(", ")
             );
         }
         let commands = "micse encode --model FOLDER --input sentences.txt --output embeddings.npy\n\
-                        micse-eval --model FOLDER --sts SENTEVAL";
+                        micse eval --model FOLDER --sts SENTEVAL";
         text += "\nWith the commands of the project that trained it:\n\n";
         text + &block("bash", commands)
     }
@@ -84,7 +84,7 @@ impl Card<'_> {
             let described = &inputs.text.described;
             let sources: Vec<String> = described.sources.iter().map(|name| code(name)).collect();
             line(
-                "Text",
+                "Corpus",
                 format!(
                     "{} of the {} sentences of {}",
                     thousands(described.sentences),
@@ -100,7 +100,7 @@ impl Card<'_> {
             line(
                 "Steps",
                 format!(
-                    "{} of {} sentences, cut at {} tokens",
+                    "{} of {} sentences, truncated to {} tokens",
                     thousands(recipe.steps),
                     o.batch_size.min(inputs.text.indices.len()),
                     recipe.max_length
@@ -109,7 +109,7 @@ impl Card<'_> {
             line(
                 "Optimizer",
                 format!(
-                    "{}, learning rate {:e} ({} schedule; steps of warm-up: {}), weight decay {}, gradients clipped at {}",
+                    "{}, learning rate {:e} ({} schedule, {} warm-up steps), weight decay {}, gradients clipped at {}",
                     word(&o.kind),
                     o.lr,
                     word(&o.schedule),
@@ -123,9 +123,9 @@ impl Card<'_> {
             }
             let kept = match self.result.selected_step {
                 Some(step) => {
-                    format!("those of step {step}, with the best score on {}", self.result.selected_on)
+                    format!("from step {step}, with the best score on {}", self.result.selected_on)
                 }
-                None => format!("those of the {}", self.result.selected_on),
+                None => format!("from the {}", self.result.selected_on),
             };
             line("Weights", plain(&kept));
         }
@@ -134,7 +134,7 @@ impl Card<'_> {
                 Post::Whitening { .. } => "whitening",
                 Post::Flow { .. } => "a normalising flow",
             };
-            line("Behind the encoder", format!("{kind}, fitted to the same sentences"));
+            line("After the encoder", format!("{kind}, fitted to the same sentences"));
         }
         line("Pooling", recipe.pooling.test.to_string());
         line(
@@ -156,7 +156,7 @@ impl Card<'_> {
         let scores = &self.result.scores;
         let tasks: Vec<&str> = scores.tasks.iter().map(|(name, _)| name).collect();
         if tasks.is_empty() && scores.dev_spearman.is_none() {
-            return "## Scores\n\nIt was not scored.\n".to_owned();
+            return "## Scores\n\nNot scored.\n".to_owned();
         }
         let mut columns: Vec<String> = tasks.iter().map(|name| plain(name)).collect();
         if tasks.len() > 1 {
@@ -193,18 +193,18 @@ impl Card<'_> {
             row("before training", before);
         }
         if self.result.evaluated_on == "demo" {
-            text += "\nThe demo pairs are generated, and their scores are those of the generator's rules: they compare \
-                     methods, and do not stand for human judgements.\n";
+            text += "\nThe demo pairs and their scores are generated by rules: they serve to compare methods, and do \
+                     not represent human judgements.\n";
         }
         if self.result.selected_step.is_some() {
             text += match self.inputs.recipe.select {
                 Select::SickrDev => {
-                    "\nThe weights were chosen by SICK's trial pairs, which share most of their sentences with SICK's test \
-                     pairs, so the score on SICK-R is not one of unseen sentences.\n"
+                    "\nThe weights were selected on SICK's trial pairs, which share most of their sentences with \
+                     SICK's test pairs, so the SICK-R score does not measure unseen sentences.\n"
                 }
                 Select::Last | Select::StsbDev => {
-                    "\nThe weights were chosen by the development pairs, so their score there is not one of unseen \
-                     pairs.\n"
+                    "\nThe weights were selected on the development pairs, so the development score does not measure \
+                     unseen pairs.\n"
                 }
             };
         }
@@ -229,16 +229,16 @@ fn term(objective: &Objective) -> String {
     format!("{factor}{}{temperature}", objective.name())
 }
 
-/// The name that a choice has in recipes.
+/// The name of a choice in recipes.
 fn word(choice: &impl Serialize) -> String {
     serde_json::to_value(choice).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// The recipe itself, folded away.
+/// The recipe, in a collapsed block.
 fn whole_recipe(recipe: &Recipe) -> String {
-    // What a run could write into its run.toml can be written here.
+    // Does not fail: the run has already written the recipe to its run.toml.
     let text = toml::to_string(recipe).unwrap_or_default();
-    format!("\n<details><summary>The whole recipe</summary>\n\n{}\n</details>\n", block("toml", &text))
+    format!("\n<details><summary>The complete recipe</summary>\n\n{}\n</details>\n", block("toml", &text))
 }
 
 /// A Hub model ID within a link: other characters are percent-encoded.

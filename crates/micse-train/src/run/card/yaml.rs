@@ -32,7 +32,7 @@ mod tests {
 
     use super::*;
 
-    /// Reads a double-quoted scalar of one line by YAML's rules, as far as `quoted` uses them; none if it is not one.
+    /// Reads a double-quoted scalar of one line by YAML's rules, as far as `quoted` uses them; `None` if it is not one.
     fn read(yaml: &str) -> Option<String> {
         let inner = yaml.strip_prefix('"')?.strip_suffix('"')?;
         let mut text = String::new();

@@ -43,8 +43,8 @@ pub(super) fn open(
     }
     let Some(data) = &locator.micse_data else {
         bail!(
-            "no corpus; pass --corpus FILE.. (one sentence per line), set MICSE_DATA to a folder with wiki/ and corpus/, \
-             or use the generated sentences with `--corpus demo`"
+            "no corpus; pass --corpus FILE.. (one sentence per line), set MICSE_DATA to a folder with wiki/ and \
+             corpus/, or use the generated sentences with `--corpus demo`"
         );
     };
     let found: Vec<_> = DEFAULT.iter().filter(|(name, _)| data.join(name).is_file()).collect();

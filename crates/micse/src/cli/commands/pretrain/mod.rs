@@ -64,7 +64,7 @@ pub(crate) struct Pretrain {
     /// Positions: the longest input of the model [default: 128]
     #[arg(long)]
     positions: Option<usize>,
-    /// Optimizer steps; they decide the schedule
+    /// Optimizer steps; they determine the schedule
     #[arg(long)]
     steps: Option<usize>,
     /// Time budget in minutes; the step count is estimated from a short trial
@@ -120,7 +120,7 @@ pub(crate) struct Pretrain {
     /// Save a checkpoint and stop after N steps in all; rerun the command without it to resume
     #[arg(long, value_name = "N")]
     stop_after: Option<NonZeroUsize>,
-    /// Resume a checkpoint that another kind of CPU wrote
+    /// Resume from a checkpoint of another kind of CPU
     #[arg(long)]
     allow_other_cpu: bool,
 }
@@ -200,7 +200,7 @@ impl Pretrain {
         if as_json {
             return print_json(&result);
         }
-        print(&format!("{}{}", if trained { "" } else { "done already: " }, result.scores))?;
+        print(&format!("{}{}", if trained { "" } else { "already done: " }, result.scores))?;
         print(&RunFolder::new(&self.out).model().display().to_string())
     }
 
@@ -248,7 +248,7 @@ impl Pretrain {
 
     fn suite(&self, locator: &Locator) -> Result<Option<Suite>> {
         if self.sts.is_none() && locator.micse_data.is_none() {
-            note("no STS scores during training: neither --sts nor MICSE_DATA is given");
+            note("no STS scores during training: neither --sts nor MICSE_DATA is set");
             return Ok(None);
         }
         let located = locator.sts(self.sts.as_deref())?;
@@ -263,7 +263,7 @@ fn set<T>(value: &mut T, option: Option<T>) {
     }
 }
 
-/// What a pre-training shows on standard error.
+/// The progress of a pre-training on standard error.
 struct Shown {
     bar: Option<Bar>,
     steps: usize,
@@ -281,7 +281,7 @@ impl Shown {
                 100.0 * unknown
             )),
             PretrainEvent::Steps { steps, per_second: None } => {
-                note(format_args!("{steps} steps, as this run began"));
+                note(format_args!("{steps} steps, as chosen when this run began"));
             }
             PretrainEvent::Steps { steps, per_second: Some(per_second) } => note(format_args!(
                 "{per_second:.2} steps per second in a trial: {steps} steps take about {:.1} minutes",
