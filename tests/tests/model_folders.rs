@@ -262,7 +262,9 @@ fn weights_that_cannot_be_read_say_what_to_do() {
     let error = error_of(folder.path());
     assert!(error.contains("before 1.6") && error.contains("torch.save(torch.load("), "{error}");
     change_config(folder.path(), "model_type", "deberta".into());
-    assert!(error_of(folder.path()).contains("supported types are bert, roberta, xlm-roberta, distilbert, mpnet"));
+    assert!(
+        error_of(folder.path()).contains("supported types are bert, roberta, xlm-roberta, distilbert, mpnet")
+    );
 }
 
 #[test]
