@@ -120,7 +120,7 @@ pub(crate) struct Pretrain {
     /// Save a checkpoint and stop after N steps in all; rerun the command without it to resume
     #[arg(long, value_name = "N")]
     stop_after: Option<NonZeroUsize>,
-    /// Resume from a checkpoint of another kind of CPU
+    /// Resume from a checkpoint that a different kind of CPU wrote
     #[arg(long)]
     allow_other_cpu: bool,
 }
