@@ -46,7 +46,7 @@ impl Report {
             note(format_args!(
                 "wrote {} figures as {} to {}",
                 report.pictures.len(),
-                if cfg!(feature = "png") { "SVG and PNG" } else { "SVG" },
+                if report.png { "SVG and PNG" } else { "SVG (PNG needs a build with the feature `png`)" },
                 self.folder.join("figures").display()
             ));
         }

@@ -25,6 +25,8 @@ pub struct Report {
     pub page: PathBuf,
     /// The pictures, without file extension; each exists as `.svg`, and with the feature `png` as `.png`.
     pub pictures: Vec<PathBuf>,
+    /// Whether the pictures exist as PNG too (feature `png`).
+    pub png: bool,
     /// Cells of the sweep.
     pub cells: usize,
     /// Cells without a result.
@@ -71,7 +73,7 @@ pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
     let page = folder.join("report.html");
     write_whole(&page, text.as_bytes())?;
     let (cells, missing) = (sweep.grid.cells.len(), sweep.results.holes.len());
-    Ok(Report { page, pictures: paths, cells, missing })
+    Ok(Report { page, pictures: paths, png: cfg!(feature = "png"), cells, missing })
 }
 
 /// Removes pictures of an earlier report that this one did not write; other files stay.
