@@ -97,12 +97,12 @@ pub(crate) struct Train {
     #[arg(long, value_name = "M", value_parser = micse_cli::options::minutes)]
     #[serde(skip)]
     checkpoint_minutes: Option<f64>,
-    #[command(flatten, next_help_heading = "Computation")]
-    compute: ComputeOptions,
     /// Resume from a checkpoint that a different kind of CPU wrote
     #[arg(long)]
     #[serde(skip)]
     allow_other_cpu: bool,
+    #[command(flatten, next_help_heading = "Computation")]
+    compute: ComputeOptions,
 }
 
 const DEFAULT_SEED: u64 = 48;

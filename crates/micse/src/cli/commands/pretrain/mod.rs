@@ -115,14 +115,14 @@ pub(crate) struct Pretrain {
     /// Minutes after which a checkpoint is saved in any case
     #[arg(long, value_name = "M", default_value_t = CHECKPOINT_MINUTES, value_parser = micse_cli::options::minutes)]
     checkpoint_minutes: f64,
-    #[command(flatten, next_help_heading = "Computation")]
-    engine: EngineOptions,
     /// Save a checkpoint and stop after N steps in all; rerun the command without it to resume
     #[arg(long, value_name = "N")]
     stop_after: Option<NonZeroUsize>,
     /// Resume from a checkpoint that a different kind of CPU wrote
     #[arg(long)]
     allow_other_cpu: bool,
+    #[command(flatten, next_help_heading = "Computation")]
+    engine: EngineOptions,
 }
 
 /// [`pretrain::Decay`] as an option.
