@@ -54,7 +54,7 @@ pub fn print(text: &str) -> Result<()> {
 /// Prints a result as one indented JSON document.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(&serde_json::to_string_pretty(value)?)
 }
