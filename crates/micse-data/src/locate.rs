@@ -139,13 +139,11 @@ impl Locator {
         let holds_all =
             |folder: &PathBuf| ["encoder", "sts-demo"].iter().all(|part| folder.join(part).is_dir());
         self.start.ancestors().map(|folder| folder.join("data")).find(holds_all).ok_or_else(|| {
-            Error::NotGiven {
-                what: "shipped data folder",
-                looked: format!(
-                    "data/ (with encoder/ and sts-demo/) in {} and its parent folders",
-                    self.start.display()
-                ),
-                remedy: "run the command inside the repository".to_owned(),
+            Error::Missing {
+                path: self.start.join("data"),
+                remedy: "the demo needs the repository's data/ (with encoder/ and sts-demo/) in the working directory or \
+                         a folder above it; run the command inside the repository, or pass your own files"
+                    .to_owned(),
             }
         })
     }

@@ -3,7 +3,7 @@
 use crate::embedder::Embeddings;
 use crate::{Embedder, Result};
 
-/// Sentences with fewer words are skipped: their halves could not be told apart.
+/// Sentences with fewer words are skipped, because their halves are too short to identify each other.
 const FEWEST_WORDS: usize = 8;
 
 /// Sentences split in two at the middle word. Repeated halves, and sentences shorter than 8 words, are skipped.
@@ -27,7 +27,7 @@ impl Halves {
         let mut seen = std::collections::BTreeSet::new();
         let mut pairs: Vec<[String; 2]> =
             evenly(sentences, 2 * most).iter().filter_map(|s| halves(s.as_ref())).collect();
-        // Equal halves cannot be told apart.
+        // A repeated half would have several equally good answers.
         pairs.retain(|[first, second]| seen.insert(first.clone()) && seen.insert(second.clone()));
         Self { pairs: evenly(pairs, most) }
     }

@@ -83,10 +83,9 @@ impl Grid {
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(Self::FILE);
         let text = std::fs::read_to_string(&path)
-            .map_err(|e| Error::file(&path, format!("{e}; give a folder written by `cargo xtask sweep`")))?;
-        serde_json::from_str(&text).map_err(|e| {
-            Error::file(&path, format!("not a valid sweep file ({e}); run `cargo xtask sweep` again"))
-        })
+            .map_err(|e| Error::file(&path, format!("{e}; pass a folder that a sweep wrote")))?;
+        serde_json::from_str(&text)
+            .map_err(|e| Error::file(&path, format!("not a valid sweep file ({e}); run the sweep again")))
     }
 
     /// Writes `sweep.json` into a sweep folder.

@@ -50,7 +50,7 @@ use views::PassSpec;
 pub(crate) mod purpose {
     pub(crate) const DROPOUT: u64 = 1;
     pub(crate) const ATTENTION_SAMPLES: u64 = 2;
-    // 3, 4, 6, 7 and 9 belong to networks: see `networks.rs`.
+    // 3, 4, 6, 7 and 9 belong to networks: see `networks/list.rs`.
     pub(crate) const MASKS: u64 = 5;
     pub(crate) const QUEUE: u64 = 8;
     pub(crate) const CHANGES: u64 = 10;
