@@ -65,7 +65,7 @@ fn checkpoints(folder: &Path) -> Vec<PathBuf> {
 
 /// Finished steps of all cells below a folder, by their metrics.
 fn steps_done(folder: &Path) -> usize {
-    let own = Metrics::last_step(&RunFolder::new(folder)).unwrap_or(0);
+    let own = Metrics::last_step(&RunFolder::new(folder)).expect("metrics").unwrap_or(0);
     let Ok(entries) = std::fs::read_dir(folder) else { return own };
     let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
     own + folders.map(|path| steps_done(&path)).sum::<usize>()

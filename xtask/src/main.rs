@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use micse_cli::GlobalOptions;
+use micse_cli::output::reject_json;
 
 /// Sweeps, training, measurements and checks of the micse workspace
 #[derive(Parser)]
@@ -45,8 +46,10 @@ impl Command {
             Self::Micse(command) => return command.run(json),
             Self::Golden(golden) => return golden.run(json),
             Self::Bench(bench) => bench.run(json),
-            Self::Methods(methods) => methods.run(),
-            Self::Dependencies(dependencies) => dependencies.run(),
+            Self::Methods(methods) => reject_json(json, "`methods`").and_then(|()| methods.run()),
+            Self::Dependencies(dependencies) => {
+                reject_json(json, "`dependencies`").and_then(|()| dependencies.run())
+            }
         };
         done.map(|()| ExitCode::SUCCESS)
     }

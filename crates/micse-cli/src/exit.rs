@@ -1,6 +1,5 @@
 //! Exit statuses of every command: 0 success, 1 failure, 2 usage, 75 stopped with a checkpoint, 130 interrupted.
 
-use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// Stopped with a checkpoint; the same command resumes. `EX_TEMPFAIL`.
@@ -16,6 +15,18 @@ pub struct Stopped(pub String);
 /// A command was interrupted without a checkpoint. The text states what was written.
 #[derive(Debug)]
 pub struct Interrupted(pub String);
+
+/// The reader of standard output closed it, as in `micse encode | head`: the command ends without an error.
+#[derive(Debug)]
+pub struct OutputClosed;
+
+impl std::fmt::Display for OutputClosed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("standard output was closed")
+    }
+}
+
+impl std::error::Error for OutputClosed {}
 
 /// Implements `Error` for a type that wraps its message.
 macro_rules! error_of_text {
@@ -46,11 +57,7 @@ pub(crate) fn status(done: anyhow::Result<ExitCode>) -> ExitCode {
         eprintln!("{interrupted}");
         return ExitCode::from(INTERRUPTED);
     }
-    let closed = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
-    };
-    // The reader closed the pipe, as in `micse encode | head`.
-    if error.chain().any(closed) {
+    if error.is::<OutputClosed>() {
         return ExitCode::SUCCESS;
     }
     eprintln!("{}", with_causes(&error));
@@ -72,6 +79,15 @@ fn with_causes(error: &anyhow::Error) -> String {
 mod tests {
     use super::*;
     use anyhow::anyhow;
+
+    #[test]
+    fn only_a_closed_standard_output_ends_without_an_error() {
+        let text = |status: ExitCode| format!("{status:?}");
+        assert_eq!(text(status(Err(OutputClosed.into()))), text(ExitCode::SUCCESS));
+        let socket = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let error = anyhow::Error::from(socket).context("cannot download");
+        assert_eq!(text(status(Err(error))), text(ExitCode::FAILURE));
+    }
 
     #[test]
     fn causes_are_printed_once() {

@@ -48,7 +48,9 @@ pub fn run(global: &GlobalOptions, command: impl FnOnce() -> anyhow::Result<Exit
 fn start_logging(global: GlobalOptions) {
     let level =
         if global.quiet { "error" } else { ["warn", "info", "debug"][usize::from(global.verbose.min(2))] };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    // --quiet takes precedence over RUST_LOG, which takes precedence over -v.
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|text| !text.is_empty() && !global.quiet);
+    let filter = asked.and_then(|text| text.parse().ok()).unwrap_or_else(|| EnvFilter::new(level));
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
     let log = log.with_ansi(std::io::stderr().is_terminal() && output::coloured());
     match global.log_format {

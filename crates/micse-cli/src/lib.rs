@@ -23,7 +23,7 @@ pub mod output;
 pub mod progress;
 mod threads;
 
-pub use exit::{Interrupted, Stopped};
+pub use exit::{Interrupted, OutputClosed, Stopped};
 pub use global::{GlobalOptions, run};
 pub use options::{ComputeOptions, EngineOptions};
 pub use output::{note, notice, print, print_json};

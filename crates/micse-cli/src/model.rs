@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use micse_data::Locator;
 use micse_data::locate::{DEMO, Located};
@@ -32,7 +32,7 @@ pub fn locate_model(locator: &Locator, value: Option<&str>) -> Result<Located<Pa
     if !run.is_begun() {
         return Ok(located);
     }
-    let place = model_of_run(&run)?;
+    let place = run.finished_model()?;
     let note = format!("encoder: {} (--model {})", place.display(), located.place.display());
     Ok(Located { place, note })
 }
@@ -54,19 +54,6 @@ fn hub_model(name: &str) -> Result<Option<PathBuf>> {
     note(format_args!("no local folder {name}; using the Hub"));
     let mut download = Download::new();
     Ok(Some(Hub::from_env()?.model(name, &mut |event| download.tell(event))?))
-}
-
-/// The finished model of a run.
-fn model_of_run(run: &RunFolder) -> Result<PathBuf> {
-    let model = run.model();
-    if run.is_finished() && model.join("model.safetensors").is_file() {
-        return Ok(model);
-    }
-    let folder = run.path().display();
-    if run.is_finished() {
-        bail!("{folder}: this run did not keep its model; train it again with `micse train`");
-    }
-    bail!("{folder}: this run is not finished; resume it with `micse train --out {folder} --resume`");
 }
 
 /// The pooling of a model folder; `mean`, with a note, if the folder does not define one.

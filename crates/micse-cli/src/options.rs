@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::memory::keep_freed_memory;
 use crate::threads::start_threads;
 
+/// The device without `--device`.
+pub const DEFAULT_DEVICE: &str = "cpu";
+
 /// `--engine`, `--precision` and `--threads`.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct EngineOptions {
@@ -43,7 +46,7 @@ impl EngineOptions {
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct ComputeOptions {
     /// cpu, cuda or metal; cuda:1 is the second GPU
-    #[arg(long, default_value = "cpu")]
+    #[arg(long, default_value = DEFAULT_DEVICE)]
     pub device: String,
     /// Engine, precision and threads.
     #[command(flatten)]
@@ -81,10 +84,10 @@ impl ThreadOptions {
 /// Parses a positive number of minutes.
 ///
 /// # Errors
-/// The text is not a positive number.
+/// The text is not a number above 0 and below a million.
 pub fn minutes(text: &str) -> Result<f64> {
     match text.parse() {
-        Ok(minutes) if minutes > 0.0 && f64::is_finite(minutes) => Ok(minutes),
-        _ => anyhow::bail!("must be a positive number of minutes"),
+        Ok(minutes) if minutes > 0.0 && minutes < 1e6 => Ok(minutes),
+        _ => anyhow::bail!("must be a number of minutes above 0 and below a million"),
     }
 }

@@ -1,7 +1,7 @@
 //! Results on standard output, notes on standard error.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
@@ -40,15 +40,29 @@ pub fn notice(line: impl Display) {
 
 /// Prints a result on standard output, with a final line feed.
 ///
+/// If the reader closed the pipe, as in `micse sweep | head`, nothing is printed and the work goes on: its files and its
+/// exit status do not depend on the reader.
+///
 /// # Errors
-/// Standard output cannot be written. A closed pipe is also an error; it ends the command without a message.
+/// Standard output cannot be written, for example to a full disk.
 pub fn print(text: &str) -> Result<()> {
+    let end = if text.ends_with('\n') { "" } else { "\n" };
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    if !text.ends_with('\n') {
-        out.write_all(b"\n")?;
+    match write!(out, "{text}{end}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(e).context("cannot write to standard output"),
+        _ => Ok(()),
     }
-    Ok(out.flush()?)
+}
+
+/// Rejects `--json` for a command without a JSON form.
+///
+/// # Errors
+/// `json` is true.
+pub fn reject_json(json: bool, what: &str) -> Result<()> {
+    if json {
+        bail!("{what} has no JSON form; remove --json");
+    }
+    Ok(())
 }
 
 /// Prints a result as one indented JSON document.

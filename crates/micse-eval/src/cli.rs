@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use micse_cli::model::{locate_model, pooling_of};
 use micse_cli::options::ComputeOptions;
@@ -39,9 +39,9 @@ pub struct Eval {
     /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the model folder's, else mean]
     #[arg(long)]
     pooling: Option<Pooling>,
-    /// Format of the result; --json is short for --format json
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    /// Format of the result; --json is short for --format json [default: table]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// Result file [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -71,7 +71,13 @@ impl Eval {
     /// # Errors
     /// The model or the sets cannot be loaded, scoring fails, or the result cannot be written.
     pub fn run(&self, json: bool) -> Result<ExitCode> {
-        let format = if json { Format::Json } else { self.format };
+        let format = match (json, self.format) {
+            (true, Some(Format::Table | Format::Csv)) => {
+                bail!("--json and --format ask for different formats; remove one")
+            }
+            (true, _) => Format::Json,
+            (false, format) => format.unwrap_or(Format::Table),
+        };
         let compute = self.compute.start()?;
         let locator = Locator::from_env()?;
         if let Some(vectors) = &self.vectors {

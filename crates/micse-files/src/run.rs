@@ -93,8 +93,40 @@ impl RunFolder {
         self.result().is_file()
     }
 
+    /// The folder of the finished model.
+    ///
+    /// # Errors
+    /// The run is not finished, or did not keep its model.
+    pub fn finished_model(&self) -> Result<PathBuf, NoModel> {
+        let model = self.model();
+        if !self.is_finished() {
+            return Err(NoModel::Unfinished(self.0.clone()));
+        }
+        // The weights are written last: without them the folder is a rest of one.
+        if model.join("model.safetensors").is_file() {
+            Ok(model)
+        } else {
+            Err(NoModel::NotKept(self.0.clone()))
+        }
+    }
+
     /// Whether a process is working here.
     pub fn is_running(&self) -> bool {
         Lock::is_held(&self.0)
     }
+}
+
+/// Why a run has no finished model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoModel {
+    /// The run is not finished.
+    #[error(
+        "{folder}: this run is not finished; resume it with `micse train --out {folder} --resume`, or rerun its command",
+        folder = .0.display()
+    )]
+    Unfinished(PathBuf),
+    /// The run is finished, but its model was not kept.
+    #[error("{}: this run did not keep its model; train it again with `micse train`", .0.display())]
+    NotKept(PathBuf),
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use micse_cli::exit::STOPPED;
-use micse_cli::{note, print};
+use micse_cli::{note, print, print_json};
 use micse_train::Stop;
 
 use crate::file::SweepFile;
@@ -67,12 +67,15 @@ impl Sweep {
             Launcher::Local => self.run_here(&plan, &file, &stop, json),
             Launcher::Slurm => {
                 self.pool(&plan, &stop).check(&plan.cells)?;
-                self.how.slurm.submit(&plan, self.how.retry_failed, &self.compare.arguments())
+                self.how.slurm.submit(&plan, self.how.retry_failed, &self.compare.arguments(), json)
             }
             Launcher::Print => {
                 self.pool(&plan, &stop).check(&plan.cells)?;
-                for line in slurm::commands(&plan, self.how.retry_failed)? {
-                    print(&line)?;
+                let commands = slurm::commands(&plan, self.how.retry_failed)?;
+                if json {
+                    print_json(&commands)?;
+                } else {
+                    commands.iter().try_for_each(|command| print(command))?;
                 }
                 Ok(ExitCode::SUCCESS)
             }

@@ -11,10 +11,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use micse_cli::exit::STOPPED;
 use micse_cli::note;
-use micse_cli::output::{print, quoted, quoted_path};
+use micse_cli::output::{print, print_json, quoted, quoted_path};
 use micse_files::write_whole;
 use micse_report::Failure;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::cell::CellSpec;
 use crate::memory::estimate;
@@ -110,11 +111,18 @@ impl Slurm {
     }
 
     /// Submits the unfinished cells as one array, followed by a job that writes the tables with these options.
-    pub(crate) fn submit(&self, plan: &Plan, retry_failed: bool, tables: &[String]) -> Result<ExitCode> {
+    pub(crate) fn submit(
+        &self,
+        plan: &Plan,
+        retry_failed: bool,
+        tables: &[String],
+        json: bool,
+    ) -> Result<ExitCode> {
         let open = open_cells(plan, retry_failed)?;
         if open.is_empty() {
-            note("every cell is done; `sweep collect` writes the tables");
-            return Ok(ExitCode::SUCCESS);
+            note("no cell is left to run; `sweep collect` writes the tables");
+            let finished = plan.cells.iter().all(|cell| cell.run_folder().is_finished());
+            return Ok(if finished { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         let options = self.with_file()?;
         let folder = plan.out.join("slurm");
@@ -142,15 +150,21 @@ impl Slurm {
         write_whole(&folder.join(JOB), job.as_bytes())?;
         let collect = folder.join("collect.sh");
         write_whole(&collect, options.collect_script(plan, &program, tables)?.as_bytes())?;
-        print(&format!("job {job}: {} cells", open.len()))?;
-        note(format_args!("`sweep status {}` shows their progress", plan.out.display()));
-        match sbatch(&["--parsable", &format!("--dependency=afterany:{job}")], &collect) {
-            Ok(last) => print(&format!("job {last}: writes the tables after job {job}"))?,
-            Err(error) => {
-                note(format_args!(
-                    "cannot submit the job for the tables ({error:#}); `sweep collect` writes them"
-                ));
+        let last = sbatch(&["--parsable", &format!("--dependency=afterany:{job}")], &collect);
+        if json {
+            let tables_job = last.as_ref().ok();
+            print_json(&json!({"job": job, "cells": open.len(), "tables_job": tables_job}))?;
+        } else {
+            print(&format!("job {job}: {} cells", open.len()))?;
+            if let Ok(last) = &last {
+                print(&format!("job {last}: writes the tables after job {job}"))?;
             }
+        }
+        note(format_args!("`sweep status {}` shows their progress", plan.out.display()));
+        if let Err(error) = last {
+            note(format_args!(
+                "cannot submit the job for the tables ({error:#}); `sweep collect` writes them"
+            ));
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -53,26 +53,30 @@ struct Row<'a> {
     state: State,
 }
 
-fn state(run: &RunFolder, steps: Option<usize>) -> Result<State> {
+fn state(run: &RunFolder, cell: &GridCell, steps: Option<usize>) -> Result<State> {
     if run.is_finished() {
         return Ok(State::Done);
     }
-    let at = || place(run, steps);
+    let at = || place(run, cell, steps);
     Ok(match Failure::load(run)? {
-        _ if run.is_running() => State::Running { at: at() },
+        _ if run.is_running() => State::Running { at: at()? },
         Some(failure) => State::Failed { reason: failure.reason },
-        None if run.is_begun() => State::Begun { at: at() },
+        None if run.is_begun() => State::Begun { at: at()? },
         None => State::Waiting,
     })
 }
 
-/// `step 120/400`, from the last line of the metrics.
-fn place(run: &RunFolder, steps: Option<usize>) -> String {
-    let Some(steps) = steps else { return "scoring".into() };
-    format!("step {}/{steps}", Metrics::last_step(run).unwrap_or(0))
+/// `step 120/400`, from the last line of the metrics; `step 120` if the number of steps is not known.
+fn place(run: &RunFolder, cell: &GridCell, steps: Option<usize>) -> Result<String> {
+    if cell.size.is_none() {
+        return Ok("scoring".into());
+    }
+    let step = Metrics::last_step(run)?.unwrap_or(0);
+    Ok(steps.map_or_else(|| format!("step {step}"), |steps| format!("step {step}/{steps}")))
 }
 
-/// The number of steps of each cell that trains, by folder. Empty if another version wrote the sweep.
+/// The number of steps of each cell that trains, by folder. Empty if the sweep file is not of this version, which does
+/// not keep the states from being shown.
 fn steps_of_cells(sweep: &Path) -> Vec<(PathBuf, usize)> {
     let Ok(file) = SweepFile::load(sweep) else { return Vec::new() };
     let steps = |work: &Work| match work {
@@ -88,7 +92,8 @@ impl Status {
         let steps = steps_of_cells(&self.folder);
         let row = |cell: &'_ GridCell| -> Result<(String, State)> {
             let steps = steps.iter().find(|(folder, _)| *folder == cell.folder).map(|(_, steps)| *steps);
-            Ok((cell.to_string(), state(&RunFolder::new(self.folder.join(&cell.folder)), steps)?))
+            let run = RunFolder::new(self.folder.join(&cell.folder));
+            Ok((cell.to_string(), state(&run, cell, steps)?))
         };
         let states = grid.cells.iter().map(row).collect::<Result<Vec<_>>>()?;
         let count = |of: fn(&State) -> bool| states.iter().filter(|(_, state)| of(state)).count();

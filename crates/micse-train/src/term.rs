@@ -126,11 +126,11 @@ pub struct Needs {
     pub head: bool,
     /// The queue of the momentum encoder.
     pub queue: bool,
-    /// A mask token.
+    /// A mask token; for built-in objectives only.
     pub masks: bool,
     /// A backward pass outside the objectives' graph: see [`Term::beside`].
     pub beside: bool,
-    /// Networks that the trainer builds for the term.
+    /// Networks that the trainer builds for the term; for built-in objectives only.
     pub networks: &'static [NetworkKind],
 }
 
@@ -174,7 +174,32 @@ impl Terms {
     pub(crate) fn check(&self, recipe: &Recipe) -> Result<()> {
         for objective in &recipe.objectives {
             if let Objective::Custom(custom) = objective {
-                recipe.check_term(self.custom(recipe, custom)?)?;
+                let term = self.custom(recipe, custom)?;
+                recipe.check_term(term)?;
+                let needs = term.needs();
+                if needs.masks || !needs.networks.is_empty() {
+                    return Err(Error::Recipe {
+                        name: recipe.name.clone(),
+                        reason: format!(
+                            "the custom term `{}` needs masks or networks of its own, which the trainer prepares for \
+                             built-in objectives only",
+                            custom.term
+                        ),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rejects chunks for custom terms that read the token states of the whole batch.
+    pub(crate) fn check_chunks(&self, recipe: &Recipe) -> Result<()> {
+        for objective in &recipe.objectives {
+            let term = self.of(recipe, objective)?;
+            if term.needs().tokens {
+                return Err(
+                    recipe.no_chunks(&format!("{} reads token states of the whole batch", term.name()))
+                );
             }
         }
         Ok(())

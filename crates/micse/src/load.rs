@@ -1,6 +1,6 @@
 //! Loads a model by name.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use micse_data::Locator;
 use micse_data::locate::DEMO;
@@ -22,11 +22,8 @@ pub enum LoadError {
     #[error(transparent)]
     Hub(#[from] micse_hub::Error),
     /// The run has no finished model.
-    #[error("{}: this run has no finished model; resume it, or train it again with `micse train`", folder.display())]
-    Unfinished {
-        /// The run folder.
-        folder: PathBuf,
-    },
+    #[error(transparent)]
+    Run(#[from] micse_files::NoModel),
 }
 
 /// Loads a model by name: a model folder, a run folder, a Hub model ID (feature `hub`, on by default), or `demo` for
@@ -44,17 +41,14 @@ pub fn load(name: &str) -> Result<SentenceModel<'static>, LoadError> {
 
 fn folder_of(name: &str) -> Result<PathBuf, LoadError> {
     #[cfg(feature = "hub")]
-    if name != DEMO && !Path::new(name).exists() && micse_hub::is_hub_id(name) {
+    if name != DEMO && !std::path::Path::new(name).exists() && micse_hub::is_hub_id(name) {
         return Ok(micse_hub::Hub::from_env()?.model(name, &mut |_| {})?);
     }
     let run = RunFolder::new(name);
     if name == DEMO || !run.is_begun() {
         return Ok(Locator::from_env()?.model(Some(name))?.place);
     }
-    if run.is_finished() && run.model().is_dir() {
-        return Ok(run.model());
-    }
-    Err(LoadError::Unfinished { folder: Path::new(name).into() })
+    Ok(run.finished_model()?)
 }
 
 #[cfg(test)]
@@ -68,9 +62,11 @@ mod tests {
         let name = folder.path().to_str().expect("UTF-8");
         assert_eq!(folder_of(name).expect("a folder"), folder.path());
         std::fs::write(folder.path().join("run.toml"), "").expect("a file");
-        assert!(folder_of(name).expect_err("an unfinished run").to_string().contains("no finished model"));
+        assert!(folder_of(name).expect_err("an unfinished run").to_string().contains("not finished"));
         std::fs::create_dir(folder.path().join("model")).expect("a folder");
         std::fs::write(folder.path().join("result.json"), "{}").expect("a file");
+        assert!(folder_of(name).expect_err("no model").to_string().contains("did not keep"));
+        std::fs::write(folder.path().join("model/model.safetensors"), "").expect("a file");
         assert_eq!(folder_of(name).expect("a finished run"), folder.path().join("model"));
         assert!(load("./no/such/folder").is_err());
     }

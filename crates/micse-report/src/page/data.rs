@@ -191,14 +191,14 @@ impl Run {
 }
 
 /// Why a cell has no result, or how far it came.
-pub(super) fn state(hole: &Hole) -> String {
+pub(super) fn state(hole: &Hole) -> Result<String> {
     if let Some(reason) = &hole.reason {
-        return format!("failed: {reason}");
+        return Ok(format!("failed: {reason}"));
     }
-    if let Some(step) = Metrics::last_step(&hole.run) {
-        return format!("no result yet; its metrics reach step {step}");
+    if let Some(step) = Metrics::last_step(&hole.run)? {
+        return Ok(format!("no result yet; its metrics reach step {step}"));
     }
-    if hole.run.is_begun() { "started, no result yet" } else { "not started" }.into()
+    Ok(if hole.run.is_begun() { "started, no result yet" } else { "not started" }.into())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::data::{Run, Sweep, state};
 use super::html::Page;
-use crate::Hole;
+use crate::{Hole, Result};
 
 /// The name of each manifest row, and its keys in `run.toml`.
 const FACTS: [(&str, &[&str]); 15] = [
@@ -23,12 +23,12 @@ const FACTS: [(&str, &[&str]); 15] = [
     ("Corpus SHA-256", &["text", "sha256"]),
 ];
 
-pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) {
+pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) -> Result<()> {
     page.section("manifest", "Manifest");
     if !sweep.results.holes.is_empty() {
         page.heading("Cells without a result");
-        let described = |hole: &Hole| format!("{}: {}", hole.cell, state(hole));
-        let holes: Vec<String> = sweep.results.holes.iter().map(described).collect();
+        let described = |hole: &Hole| Ok(format!("{}: {}", hole.cell, state(hole)?));
+        let holes = sweep.results.holes.iter().map(described).collect::<Result<Vec<String>>>()?;
         page.list(holes.iter().map(String::as_str));
     }
     if !left_out.is_empty() {
@@ -56,6 +56,7 @@ pub(super) fn write(page: &mut Page, sweep: &Sweep, left_out: &[String]) {
             page.folded(method, &text);
         }
     }
+    Ok(())
 }
 
 /// The values of a fact; if runs differ, each with its number of runs.

@@ -52,7 +52,7 @@ pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
     left_out.extend(training::write(&mut page, &sweep));
     left_out.extend(scores::geometry(&mut page, &sweep));
     left_out.extend(tables::published(&mut page, &sweep, published)?);
-    manifest::write(&mut page, &sweep, &left_out);
+    manifest::write(&mut page, &sweep, &left_out)?;
     let title = format!("{}: {}", sweep.grid.preset, head::headline(&sweep));
     let (text, pictures) = page.finish(&title, &head::headline(&sweep), &head::lead(&sweep));
     #[cfg(feature = "png")]

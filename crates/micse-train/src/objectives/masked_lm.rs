@@ -55,8 +55,7 @@ impl Term for MaskedLm {
         }
         if masked == recipe.objectives.len() {
             return Err(
-                "masked-lm needs another objective next to it; `cargo xtask pretrain` trains by masked-lm \
-                        alone"
+                "masked-lm needs another objective next to it; `micse pretrain` trains by masked-lm alone"
                     .into(),
             );
         }

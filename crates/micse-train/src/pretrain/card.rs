@@ -42,7 +42,7 @@ pub(super) fn card(manifest: &Manifest, sources: &[Source], from: bool, outcome:
         "- **Training**: {} masking of {:.0} % (of these 80 % [MASK], 10 % random, 10 % kept), sentences truncated to \
          {} tokens, batches of {} tokens of similar length, {}, AdamW ({}, {}), learning rate {:e} with {} warm-up \
          steps and {} decay to zero, weight decay {}, clip {}, seed {}; {} steps, {:.1} million tokens ({:.1} \
-         epochs), {} by `cargo xtask pretrain`.",
+         epochs), {} by `micse pretrain`.",
         match m.masking {
             MaskingKind::Plain => "plain",
             MaskingKind::WholeWord => "whole-word",

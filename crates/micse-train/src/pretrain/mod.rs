@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::DType;
 use micse_data::{Corpus, Suite};
-use micse_files::{Lock, RunFolder, write_json, write_whole};
+use micse_files::{Lock, RunFolder, remove_leftovers, remove_leftovers_below, write_json, write_whole};
 use micse_model::{BertConfig, Compute, ModelFolder, Pipeline, Pooling};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -204,6 +204,10 @@ pub fn pretrain(
     (manifest.warmup_steps, manifest.eval_every) = recipe.for_steps(manifest.steps)?;
     claim(folder, &manifest, if inputs.allow_other_cpu { OtherCpu::Record } else { OtherCpu::Refuse })?;
     let run = RunFolder::new(folder);
+    remove_leftovers(folder)?;
+    for own in [run.checkpoint_folder(), run.model()] {
+        remove_leftovers_below(&own)?;
+    }
     if run.is_finished() {
         let result = run.result();
         let known = std::fs::read_to_string(&result).map_err(Error::io(&result))?;

@@ -333,13 +333,17 @@ impl Recipe {
              only"
                 .to_owned()
         });
-        let Some(reason) = tokens.or(perturbed).or(open) else { return Ok(()) };
-        Err(Error::Recipe {
+        tokens.or(perturbed).or(open).map_or(Ok(()), |reason| Err(self.no_chunks(&reason)))
+    }
+
+    /// The error of a recipe whose batches cannot be encoded in chunks.
+    pub(crate) fn no_chunks(&self, reason: &str) -> Error {
+        Error::Recipe {
             name: self.name.clone(),
             reason: format!(
                 "{reason}, so batches cannot be encoded in chunks; remove --chunk, or lower optimizer.batch_size"
             ),
-        })
+        }
     }
 
     /// The column *selected on* in tables, for a run scored on `suite`.

@@ -143,9 +143,12 @@ impl Metrics {
     }
 
     /// The step of the last complete line of a run, which may still be running; `None` without metrics.
-    pub fn last_step(run: &RunFolder) -> Option<usize> {
-        let text = text_of(&run.metrics()).ok().flatten()?;
-        text.lines().rev().find_map(|line| step_of(&serde_json::from_str(line).ok()?))
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn last_step(run: &RunFolder) -> Result<Option<usize>> {
+        let text = text_of(&run.metrics())?.unwrap_or_default();
+        Ok(text.lines().rev().find_map(|line| step_of(&serde_json::from_str(line).ok()?)))
     }
 
     fn parse(line: &str) -> Option<Self> {
@@ -183,13 +186,13 @@ mod tests {
     fn lines_are_read_and_a_damaged_one_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let run = RunFolder::new(folder.path());
-        assert!(Metrics::load(&run).unwrap().is_empty() && Metrics::last_step(&run).is_none());
+        assert!(Metrics::load(&run).unwrap().is_empty() && Metrics::last_step(&run).unwrap().is_none());
         let first = "{\"step\":1,\"loss\":null,\"terms\":{\"ami\":-0.5}}\n";
         std::fs::write(run.metrics(), first).unwrap();
         let lines = Metrics::load(&run).unwrap();
         assert!(lines[0].loss.is_nan() && lines[0].terms[0].1 == -0.5);
         std::fs::write(run.metrics(), format!("{first}{{\"step\"")).unwrap();
-        assert_eq!(Metrics::last_step(&run), Some(1));
+        assert_eq!(Metrics::last_step(&run).unwrap(), Some(1));
         let error = Metrics::load(&run).unwrap_err().to_string();
         assert!(error.contains("metrics.jsonl") && error.contains("line 2"), "{error}");
     }

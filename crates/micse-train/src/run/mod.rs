@@ -297,6 +297,7 @@ fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     let recipe = &inputs.recipe;
     if inputs.chunk.is_some() {
         recipe.check_chunks()?;
+        inputs.terms.check_chunks(recipe)?;
     }
     post::check(inputs, pipeline)?;
     inputs.terms.check(recipe)?;

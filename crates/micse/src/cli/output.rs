@@ -2,12 +2,13 @@
 //! the number of rows.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use crate::files::WholeFile;
 use crate::search::NpyWriter;
 use anyhow::{Context, Result, bail};
+use micse_cli::OutputClosed;
 use serde::Serialize;
 
 /// Consumes sentences with their rows, chunk by chunk.
@@ -91,8 +92,13 @@ struct Line<'a> {
 }
 
 impl<W: Write> JsonLines<W> {
-    fn failed(&self) -> String {
-        self.file.as_ref().map_or_else(|| "cannot write to standard output".into(), failed)
+    /// The error of a failed write.
+    fn failed(&self, error: std::io::Error) -> anyhow::Error {
+        match &self.file {
+            Some(file) => anyhow::Error::from(error).context(failed(file)),
+            None if error.kind() == ErrorKind::BrokenPipe => OutputClosed.into(),
+            None => anyhow::Error::from(error).context("cannot write to standard output"),
+        }
     }
 }
 
@@ -102,13 +108,13 @@ impl<W: Write> Sink for JsonLines<W> {
             serde_json::to_writer(&mut self.out, &Line { sentence, embedding })
                 .map_err(std::io::Error::from)
                 .and_then(|()| self.out.write_all(b"\n"))
-                .with_context(|| self.failed())?;
+                .map_err(|e| self.failed(e))?;
         }
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        self.out.flush().with_context(|| self.failed())?;
+        self.out.flush().map_err(|e| self.failed(e))?;
         Ok(self.file.map_or(Ok(()), WholeFile::publish)?)
     }
 }

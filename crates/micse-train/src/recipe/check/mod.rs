@@ -6,7 +6,7 @@ mod views;
 use super::{HeadRows, Objective, Recipe, SecondKind, Tower};
 use crate::Error;
 use crate::networks::trainable_names;
-use crate::term::Term;
+use crate::term::{Needs, Term};
 pub(crate) use numbers::check_rate;
 
 impl Recipe {
@@ -106,6 +106,11 @@ impl Recipe {
         self.views.len() == 2 && self.views.iter().map(|v| v.tower).eq(towers) && self.passes() == 2
     }
 
+    /// Whether an objective needs this. What a custom term needs is known to the calling program only: it may.
+    fn may_need(&self, this: impl Fn(Needs) -> bool) -> bool {
+        self.objectives.iter().any(|o| matches!(o, Objective::Custom(_)) || this(o.needs()))
+    }
+
     fn check_second(&self) -> Result<(), String> {
         let used = self.views.iter().any(|v| matches!(v.tower, Tower::Second | Tower::Both));
         match (self.second, used) {
@@ -114,7 +119,7 @@ impl Recipe {
             }
             (Some(second), false)
                 if second.kind == SecondKind::Trained
-                    || !self.objectives.iter().any(|o| o.needs().second == Some(second.kind)) =>
+                    || !self.may_need(|needs| needs.second == Some(second.kind)) =>
             {
                 Err("no view uses [second]: set tower = \"second\" in a view".into())
             }
@@ -123,7 +128,7 @@ impl Recipe {
     }
 
     fn check_momentum(&self) -> Result<(), String> {
-        let wants_queue = self.objectives.iter().any(|o| o.needs().queue);
+        let wants_queue = self.may_need(|needs| needs.queue);
         let viewed = self.views.iter().any(|v| v.tower == Tower::Momentum);
         match &self.momentum {
             None if viewed => {

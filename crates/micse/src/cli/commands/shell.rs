@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use clap_complete::Shell;
 
-use micse_cli::print;
+use micse_cli::output::{print, reject_json};
 
 /// Print the completion script for a shell
 #[derive(Args, Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn run(&self, mut command: clap::Command, as_json: bool) -> Result<()> {
-        reject_json(as_json)?;
+        reject_json(as_json, "a completion script")?;
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut command, "micse", &mut text);
         print(&String::from_utf8_lossy(&text))
@@ -39,7 +39,7 @@ pub(crate) struct Man {
 
 impl Man {
     pub(crate) fn run(&self, command: clap::Command, as_json: bool) -> Result<()> {
-        reject_json(as_json)?;
+        reject_json(as_json, "a manual page")?;
         let Some(folder) = &self.output else {
             let mut text = Vec::new();
             clap_mangen::Man::new(command).render(&mut text)?;
@@ -49,12 +49,4 @@ impl Man {
         std::fs::create_dir_all(folder).with_context(failed)?;
         clap_mangen::generate_to(command, folder).with_context(failed)
     }
-}
-
-/// Rejects `--json`: completions and manual pages have no JSON form.
-fn reject_json(as_json: bool) -> Result<()> {
-    if as_json {
-        bail!("completions and manual pages have no JSON form; omit --json");
-    }
-    Ok(())
 }

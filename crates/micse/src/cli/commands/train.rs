@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use micse_cli::exit::STOPPED;
 use micse_cli::model::model_folder;
-use micse_cli::options::ComputeOptions;
+use micse_cli::options::{ComputeOptions, DEFAULT_DEVICE};
 use micse_cli::output::{quoted, quoted_path};
 use micse_cli::progress::Progress;
 use micse_cli::{Stopped, note, notice, print, print_json};
@@ -22,7 +22,7 @@ use crate::cli::settings::{Start, choose, line, unmeasured, warmup};
 use crate::data::{Corpus, Locator, SplitSize, Suite};
 use crate::eval::{Evaluation, Halves, evaluate};
 use crate::files::{RunFolder, write_json};
-use crate::model::ModelFolder;
+use crate::model::{ModelFolder, Precision};
 use crate::train::run::{CHECKPOINT_MINUTES, CHECKPOINT_STEPS, CardFacts};
 use crate::train::{Error, Event, Recipe, RunInputs, RunResult, Stop, TrainText, check, run};
 
@@ -146,6 +146,11 @@ impl Train {
         began.out.clone_from(&self.out);
         began.allow_other_cpu = self.allow_other_cpu;
         began.compute.engine.threads = self.compute.engine.threads;
+        began.name = self.name.clone().or(began.name);
+        began.license = self.license.clone().or(began.license);
+        if !self.language.is_empty() {
+            began.language.clone_from(&self.language);
+        }
         began.checkpoint_steps = self.checkpoint_steps;
         began.checkpoint_minutes = self.checkpoint_minutes;
         Ok(began)
@@ -166,6 +171,9 @@ impl Train {
             ("--pairs", self.pairs.is_some()),
             ("--sts", self.sts.is_some()),
             ("--chunk", self.chunk.is_some()),
+            ("--device", self.compute.device != DEFAULT_DEVICE),
+            ("--engine", self.compute.engine.engine.is_some()),
+            ("--precision", self.compute.engine.precision != Precision::default()),
         ]
         .into_iter()
         .find_map(|(option, given)| given.then_some(option))
