@@ -40,6 +40,7 @@
 //! [`information_minimising`] (InforMin-CL), [`alignment`] (positives only), [`replaced_tokens`] (DiffCSE),
 //! [`peer`] (PCL), [`neighbourhood`] (VaSCL), [`fgsm`] and [`cosine_ramp`] (MoCoSE). They share the similarity
 //! functions [`cosine_matrix`] and [`normalize_rows`], and [`batch_norm`], the normalisation over a batch.
+mod alignment;
 pub mod ami;
 mod batch_norm;
 mod checks;
@@ -60,6 +61,7 @@ mod replaced;
 mod self_contrast;
 mod tokens;
 
+pub use alignment::{AlignmentForm, alignment};
 pub use ami::{
     AmiSampler, MiForm, MiRows, Pool, Position, Scaling, Selection, Slice, Slicing, ami_loss,
     mutual_information,
@@ -77,7 +79,7 @@ pub use neighbourhood::{
     virtual_contrast, virtual_contrast_from,
 };
 pub use nt_xent::nt_xent;
-pub use pairs::{alignment, contrastive_tension, information_minimising};
+pub use pairs::{contrastive_tension, information_minimising};
 pub use peer::{PeerForm, PeerTerms, peer_positives, peer_terms};
 pub use queue::{NegativeQueue, QueueState};
 pub use ramp::cosine_ramp;

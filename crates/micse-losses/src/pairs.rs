@@ -77,27 +77,3 @@ pub fn information_minimising(z1: &Tensor, z2: &Tensor) -> Result<Tensor> {
     let squares = normalize_rows(z1)?.sub(&normalize_rows(z2)?)?.sqr()?;
     Ok((squares.mean_all()? * 2.0)?)
 }
-
-/// The alignment of two views `z1`, `z2` `[B, D]`: contrast without negatives, a scalar.
-///
-/// ```text
-/// loss = -1/B sum_i cos(z1_i, z2_i) / tau
-/// ```
-///
-/// This is [`InfoNce`](crate::InfoNce) without its denominator. Nothing keeps sentences apart, so an encoder can
-/// collapse to a point.
-///
-/// **Requirements**: f32 or f64, both of one type. A zero row has cosine 0 and gets no gradient (see
-/// [`normalize_rows`]).
-///
-/// **Relations**: [`self_contrast`](crate::self_contrast()) with the opposite sign.
-///
-/// **Recommended values**: the temperature of the contrastive loss that it replaces, 0.05.
-///
-/// **Citation**: Wang, Isola 2020 (alignment); Klein, Nabi 2023, appendix D (training on positives only).
-///
-/// # Errors
-/// Different shapes or types, a temperature that is not positive.
-pub fn alignment(z1: &Tensor, z2: &Tensor, temperature: f64) -> Result<Tensor> {
-    Ok(crate::self_contrast(z1, z2, temperature)?.neg()?)
-}

@@ -5,9 +5,9 @@ mod common;
 use candle_core::{Device, Tensor, Var};
 use common::{attention, gradient_error, normal};
 use micse_losses::{
-    AmiSampler, InfoNce, InfoNceForm, MiForm, Pool, Scaling, Selection, Slicing, alignment, ami_loss,
-    batch_norm, contrastive_tension, decorrelation, guide_contrast, information_minimising, jensen_shannon,
-    nt_xent, replaced_tokens, self_contrast,
+    AlignmentForm, AmiSampler, InfoNce, InfoNceForm, MiForm, Pool, Scaling, Selection, Slicing, alignment,
+    ami_loss, batch_norm, contrastive_tension, decorrelation, guide_contrast, information_minimising,
+    jensen_shannon, nt_xent, replaced_tokens, self_contrast,
 };
 use micse_random::Stream;
 
@@ -90,13 +90,16 @@ fn objectives_of_published_methods() {
     let own = [3, 1, 1, 0, 2, 3];
     let views = || [b.as_tensor().clone(), c.as_tensor().clone()];
     let normalised = |x: &Tensor| batch_norm(x, 0.1).unwrap().mul(&c).unwrap().sum_all().unwrap();
-    let losses: [Differentiable; 10] = [
+    let losses: [Differentiable; 11] = [
         ("NT-Xent", &[&a, &b], &|| nt_xent(&a, &b, 0.4).unwrap()),
         ("contrastive tension", &[&a, &b], &|| contrastive_tension(&a, &b, &flags).unwrap()),
         ("Jensen-Shannon", &[&a, &rows], &|| jensen_shannon(&a, &rows, &own).unwrap()),
         ("guide", &[&a, &b, &c], &|| guide_contrast(&a, &views(), 0.4).unwrap()),
         ("self-contrast", &[&a, &b], &|| self_contrast(&a, &b, 0.4).unwrap()),
-        ("alignment", &[&a, &b], &|| alignment(&a, &b, 0.4).unwrap()),
+        ("alignment", &[&a, &b], &|| alignment(&a, &b, 0.4, AlignmentForm::Cosine).unwrap()),
+        ("alignment cross-entropy", &[&a, &b], &|| {
+            alignment(&a, &b, 0.4, AlignmentForm::CrossEntropy).unwrap()
+        }),
         ("decorrelation", &[&a, &b], &|| decorrelation(&a, &b, 0.3).unwrap()),
         ("information-minimising", &[&a, &b], &|| information_minimising(&a, &b).unwrap()),
         ("replaced tokens", &[&logits], &|| replaced_tokens(&logits, &flags).unwrap()),

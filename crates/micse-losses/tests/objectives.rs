@@ -8,7 +8,7 @@ mod fixture;
 use candle_core::{DType, Tensor, Var};
 use fixture::{Rows, cases, variable};
 use micse_losses::{
-    Result, alignment, batch_norm, contrastive_tension, decorrelation, guide_contrast,
+    AlignmentForm, Result, alignment, batch_norm, contrastive_tension, decorrelation, guide_contrast,
     information_minimising, jensen_shannon, nt_xent, replaced_tokens, self_contrast,
 };
 use serde::Deserialize;
@@ -119,7 +119,20 @@ fn self_contrast_of_views() {
 /// ```
 #[test]
 fn alignment_of_views() {
-    compare("alignment", |case, x| alignment(&x[0], &x[1], case.number("temperature")));
+    compare("alignment", |case, x| {
+        alignment(&x[0], &x[1], case.number("temperature"), AlignmentForm::Cosine)
+    });
+}
+
+/// ```python
+/// cosines = F.cosine_similarity(z1[:, None], z2[None], dim=2)
+/// F.cross_entropy(torch.diag(torch.diagonal(cosines)) / temperature, torch.arange(len(z1)))
+/// ```
+#[test]
+fn alignment_of_views_by_cross_entropy() {
+    compare("alignment_cross_entropy", |case, x| {
+        alignment(&x[0], &x[1], case.number("temperature"), AlignmentForm::CrossEntropy)
+    });
 }
 
 /// ```python

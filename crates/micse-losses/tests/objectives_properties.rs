@@ -5,9 +5,9 @@ mod common;
 use candle_core::{DType, Device, Tensor, Var};
 use common::{normal, values};
 use micse_losses::{
-    Error, InfoNce, InfoNceForm, Result, alignment, batch_norm, check_finite, contrastive_tension,
-    cosine_matrix, decorrelation, guide_contrast, information_minimising, jensen_shannon, nt_xent,
-    replaced_tokens, self_contrast,
+    AlignmentForm, Error, InfoNce, InfoNceForm, Result, alignment, batch_norm, check_finite,
+    contrastive_tension, cosine_matrix, decorrelation, guide_contrast, information_minimising,
+    jensen_shannon, nt_xent, replaced_tokens, self_contrast,
 };
 use proptest::prelude::*;
 
@@ -30,11 +30,12 @@ fn rows(x: &Tensor, order: &[u32]) -> Tensor {
 type OfTwo = fn(&Tensor, &Tensor) -> Result<Tensor>;
 
 /// The objectives of two matrices `[5, D]`.
-const OF_TWO: [(&str, OfTwo); 8] = [
+const OF_TWO: [(&str, OfTwo); 9] = [
     ("NT-Xent", |a, b| nt_xent(a, b, 0.05)),
     ("guide", |a, b| guide_contrast(a, &[b.clone(), a.clone()], 0.05)),
     ("self-contrast", |a, b| self_contrast(a, b, 0.05)),
-    ("alignment", |a, b| alignment(a, b, 0.05)),
+    ("alignment", |a, b| alignment(a, b, 0.05, AlignmentForm::Cosine)),
+    ("alignment cross-entropy", |a, b| alignment(a, b, 0.05, AlignmentForm::CrossEntropy)),
     ("information-minimising", information_minimising),
     ("contrastive tension", |a, b| contrastive_tension(a, b, &FLAGS)),
     ("Jensen-Shannon", |a, b| jensen_shannon(a, b, &OWN)),
@@ -42,7 +43,7 @@ const OF_TWO: [(&str, OfTwo); 8] = [
 ];
 
 /// How many of them depend only on cosines.
-const COSINES: usize = 5;
+const COSINES: usize = 6;
 
 proptest! {
     #[test]
@@ -120,7 +121,7 @@ proptest! {
         let (a, b) = (normal(seed, &[5, 6]), normal(seed ^ 1, &[5, 6]));
         let cosine = (0..5).map(|i| values(&cosine_matrix(&a, &b).unwrap())[6 * i]).sum::<f64>() / 5.0;
         prop_assert!(close(scalar(self_contrast(&a, &b, 0.05)), cosine / 0.05));
-        prop_assert!(close(scalar(alignment(&a, &b, 0.05)), -cosine / 0.05));
+        prop_assert!(close(scalar(alignment(&a, &b, 0.05, AlignmentForm::Cosine)), -cosine / 0.05));
         prop_assert!(close(scalar(information_minimising(&a, &b)), 4.0 / 6.0 * (1.0 - cosine)));
     }
 

@@ -11,17 +11,40 @@ const TEXT: &str = include_str!("../data/paper.toml");
 
 /// Results from the miCSE paper, and from a method's own publication where the paper has none or reports a different
 /// one.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Paper {
     /// The paper's title.
     pub title: String,
-    /// The results, in the paper's order.
-    #[serde(rename = "figure")]
+    /// The results, in the order of the paper's tables.
     pub figures: Vec<Figure>,
 }
 
-/// One published row: Spearman x 100 over all pairs of a task.
+/// The file: rows with a score per task, and rows with an average per size.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    title: String,
+    #[serde(rename = "figure")]
+    figures: Vec<Figure>,
+    #[serde(rename = "curve", default)]
+    curves: Vec<Curve>,
+}
+
+/// One row of a table whose columns are training-set sizes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Curve {
+    table: u8,
+    name: String,
+    method: String,
+    encoder: String,
+    text: String,
+    averages: BTreeMap<String, Vec<f64>>,
+    #[serde(default)]
+    notes: BTreeMap<String, String>,
+}
+
+/// One published result: Spearman x 100 over all pairs of a task.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Figure {
@@ -37,27 +60,32 @@ pub struct Figure {
     pub text: Option<String>,
     /// The number of training sentences, if known.
     pub sentences: Option<usize>,
-    /// The training-set size, as the paper names it.
+    /// The column of a table whose columns are training-set sizes, as the paper names it.
+    #[serde(skip)]
     pub size: Option<String>,
     /// Scores by task; empty if only the average was published.
     #[serde(default)]
     pub scores: BTreeMap<String, f64>,
-    /// The average as printed.
-    pub average: f64,
+    /// The average as printed; `None` if none was printed.
+    average: Option<f64>,
     /// Standard deviation of the average over seeds.
+    #[serde(skip)]
     pub std: Option<f64>,
-    /// Number of decimals as printed.
-    #[serde(default = "two")]
-    pub decimals: u8,
     /// Why the printed average differs from the mean of the printed scores.
     pub misprint: Option<String>,
+    /// What else is known of the result.
+    #[serde(skip)]
+    pub note: Option<String>,
     /// Where the numbers were read.
     pub source: String,
 }
 
-fn two() -> u8 {
-    2
-}
+/// The sizes of the paper's Tables 2 and 3, and their numbers of sentences.
+const SIZES: [(&str, usize); 4] = [("0.1%", 1_000), ("1%", 10_000), ("10%", 100_000), ("100%", 1_000_000)];
+
+/// The largest difference between a printed average and the mean of the printed scores that rounding to two decimals
+/// explains: each is off by up to half a unit of the last decimal.
+const ROUNDING: f64 = 0.010_001;
 
 impl Paper {
     /// The built-in results, after checking that every average matches its scores to the printed decimals.
@@ -69,13 +97,62 @@ impl Paper {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let paper: Self = toml::from_str(text).map_err(|e| Error::Paper { reason: e.to_string() })?;
-        paper.figures.iter().try_for_each(Figure::check)?;
-        Ok(paper)
+        let file: File = toml::from_str(text).map_err(|e| Error::Paper { reason: e.to_string() })?;
+        let mut figures = file.figures;
+        for curve in &file.curves {
+            figures.extend(curve.figures()?);
+        }
+        figures.iter().try_for_each(Figure::check)?;
+        Ok(Self { title: file.title, figures })
+    }
+}
+
+impl Curve {
+    /// The results of the row, from the smallest size to the largest.
+    fn figures(&self) -> Result<Vec<Figure>> {
+        let wrong = |what: String| Err(Error::Paper { reason: format!("curve {}: {what}", self.name) });
+        let named = self.averages.keys().chain(self.notes.keys());
+        if let Some(size) = named.into_iter().find(|size| SIZES.iter().all(|(known, _)| known != size)) {
+            return wrong(format!("{size} is not a size of the paper"));
+        }
+        let mut figures = Vec::new();
+        for (size, sentences) in SIZES {
+            let (average, std) = match self.averages.get(size).map(Vec::as_slice) {
+                None => continue,
+                Some(&[average]) => (average, None),
+                Some(&[average, std]) => (average, Some(std)),
+                Some(_) => return wrong(format!("{size} needs an average, or an average and a deviation")),
+            };
+            figures.push(Figure {
+                table: Some(self.table),
+                name: self.name.clone(),
+                method: self.method.clone(),
+                encoder: self.encoder.clone(),
+                text: Some(self.text.clone()),
+                sentences: Some(sentences),
+                size: Some(size.into()),
+                scores: BTreeMap::new(),
+                average: Some(average),
+                std,
+                misprint: None,
+                note: self.notes.get(size).cloned(),
+                source: format!("Table {}", self.table),
+            });
+        }
+        Ok(figures)
     }
 }
 
 impl Figure {
+    /// The average as printed, or the mean of the printed scores if none was printed.
+    pub fn average(&self) -> f64 {
+        self.average.unwrap_or_else(|| self.mean())
+    }
+
+    fn mean(&self) -> f64 {
+        self.scores.values().sum::<f64>() / self.scores.len() as f64
+    }
+
     /// Encoder, corpus and size, as shown in a table: `BERT-base, Wikipedia, 1000000`.
     pub fn setting(&self) -> String {
         let count = self.sentences.map(|count| count.to_string());
@@ -98,14 +175,13 @@ impl Figure {
         if self.source.is_empty() {
             return wrong("source is missing".into());
         }
-        if self.scores.is_empty() {
-            return Ok(());
+        let (mean, average) = (self.mean(), self.average());
+        if !average.is_finite() {
+            return wrong("it has neither scores nor an average".into());
         }
-        let mean = self.scores.values().sum::<f64>() / self.scores.len() as f64;
-        // Scores and average are each rounded by up to half a unit of the last decimal.
-        let apart = (mean - self.average).abs() > 1.0001 * 0.1_f64.powi(i32::from(self.decimals));
+        let apart = !self.scores.is_empty() && (mean - average).abs() > ROUNDING;
         match (&self.misprint, apart) {
-            (None, true) => wrong(format!("its scores have mean {mean:.3}, but average is {}", self.average)),
+            (None, true) => wrong(format!("its scores have mean {mean:.3}, but average is {average}")),
             (Some(_), false) => {
                 wrong("its average matches its scores, so this is no misprint; remove the key".into())
             }
@@ -137,20 +213,59 @@ mod tests {
                 );
             }
             assert_eq!(
-                figure.table == Some(2),
+                matches!(figure.table, Some(2 | 3)),
                 figure.size.is_some(),
-                "{}: only Table 2 has sizes",
+                "{}: Tables 2 and 3 have sizes",
                 figure.name
             );
         }
-        // The paper's Table 1 has 17 systems; its Table 2 has four at four sizes.
+        // Table 1 has 17 systems; Tables 2 and 3 have ten and four rows at four sizes.
         let of = |table| paper.figures.iter().filter(|figure| figure.table == Some(table)).count();
-        assert_eq!((of(1), of(2)), (17, 16));
+        assert_eq!((of(1), of(2), of(3)), (17, 40, 16));
+        // Only one draw of all sentences is possible.
+        let without: Vec<_> = paper.figures.iter().filter(|f| f.size.is_some() && f.std.is_none()).collect();
+        assert!(without.iter().all(|figure| figure.size.as_deref() == Some("100%")), "{without:?}");
+        assert_eq!(without.len(), 14);
+    }
+
+    #[test]
+    fn the_tables_agree_where_they_report_the_same_run() {
+        let paper = Paper::load().unwrap();
         let find = |method: &str, table, size: Option<&str>| {
-            let is = |f: &&Figure| f.method == method && f.table == Some(table) && f.size.as_deref() == size;
-            paper.figures.iter().find(is).unwrap().average
+            let is = |f: &&Figure| f.method == method && f.table == table && f.size.as_deref() == size;
+            paper.figures.iter().find(is).unwrap()
         };
-        assert_eq!(find("micse", 2, Some("100%")), find("micse", 1, None), "the two tables agree on miCSE");
+        for method in ["ct", "simcse", "micse"] {
+            let (one, two) = (find(method, Some(1), None), find(method, Some(2), Some("100%")));
+            assert_eq!(one.average(), two.average(), "{method}");
+        }
+        for (size, _) in SIZES {
+            let (two, three) =
+                (find("ami-simcse", Some(2), Some(size)), find("ami-simcse", Some(3), Some(size)));
+            assert_eq!(two.average() == three.average(), three.note.is_none(), "{size}");
+        }
+        // The page of IS-BERT's abstract has no average; the paper's row repeats its scores.
+        let own = find("is-bert", None, None);
+        assert_eq!((own.average, &own.scores), (None, &find("is-bert", Some(1), None).scores));
+        assert!((own.average() - 66.58).abs() < 0.01);
+        let misprints = paper.figures.iter().filter(|figure| figure.misprint.is_some());
+        assert_eq!(misprints.map(|f| f.name.as_str()).collect::<Vec<_>>(), ["Mirror-BERT", "MoCoSE"]);
+    }
+
+    #[test]
+    fn a_curve_with_an_unknown_size_or_too_many_numbers_is_refused() {
+        let curve = |averages: &str| {
+            let text = format!(
+                "title = \"T\"\nfigure = []\n[[curve]]\ntable = 2\nname = \"N\"\nmethod = \"simcse\"\n\
+                 encoder = \"E\"\ntext = \"W\"\naverages = {{ {averages} }}"
+            );
+            Paper::parse(&text).map(|paper| paper.figures).map_err(|e| e.to_string())
+        };
+        let figures = curve("\"100%\" = [70.5], \"1%\" = [60.5, 0.25]").unwrap();
+        let numbers: Vec<_> = figures.iter().map(|f| (f.sentences, f.average(), f.std)).collect();
+        assert_eq!(numbers, [(Some(10_000), 60.5, Some(0.25)), (Some(1_000_000), 70.5, None)]);
+        assert!(curve("\"2%\" = [70.5]").unwrap_err().contains("curve N: 2% is not"));
+        assert!(curve("\"1%\" = []").unwrap_err().contains("curve N: 1% needs"));
     }
 
     #[test]
@@ -164,7 +279,7 @@ mod tests {
         assert!(figure("scores = { A = 70.00, B = 70.03 }\naverage = 70.02").is_ok());
         let error = figure("scores = { A = 70.00, B = 70.03 }\naverage = 70.05").unwrap_err();
         assert!(error.contains("figure N") && error.contains("70.015"), "{error}");
-        assert!(figure("scores = { A = 70.0, B = 70.3 }\naverage = 70.2\ndecimals = 1").is_ok());
+        assert!(figure("").unwrap_err().contains("neither scores nor an average"));
         assert!(
             figure("scores = { A = 70.00, B = 70.03 }\naverage = 70.05\nmisprint = \"so printed\"").is_ok()
         );

@@ -67,7 +67,7 @@ fn curves(sweep: &Sweep, paper: &Paper) -> Option<(Curves, u8)> {
     let line = |method: &String| {
         let point = |(sentences, _): &(usize, String)| {
             let figure = figures().find(|f| f.method == *method && f.sentences == Some(*sentences))?;
-            let (mean, std) = (figure.average, figure.std);
+            let (mean, std) = (figure.average(), figure.std);
             Some(Score { mean, std, runs: None })
         };
         let points: Vec<_> = sizes.iter().map(point).collect();

@@ -29,15 +29,14 @@ pub(super) fn against(results: &Results, grid: &Grid, paper: &Paper) -> Sheet {
                 continue;
             }
             let published = figure.std.map_or_else(String::new, |std| format!("±{std:.2}"));
-            let decimals = usize::from(figure.decimals);
             rows.push(vec![
                 method.name.clone(),
                 figure.table.map_or_else(|| "-".into(), |table| table.to_string()),
                 figure.setting(),
-                format!("{:.decimals$}{published}", figure.average),
+                format!("{:.2}{published}", figure.average()),
                 cells[0].result.size.clone().unwrap_or_else(|| "-".into()),
                 mean_and_std(&here),
-                format!("{:+.2}", here.mean - figure.average),
+                format!("{:+.2}", here.mean - figure.average()),
                 differences(&cells, grid, figure),
             ]);
         }
