@@ -147,7 +147,7 @@ fn a_whitening_is_exported_as_a_linear_layer_and_a_flow_is_refused() {
     let path = |name: &str| setting.path(name);
     let train = |recipe: &str, settings: &[&str]| {
         let out = path(recipe);
-        let usual = ["--recipe", recipe, "--set", "pooling.test=mean", "--set", "pooling.train=mean"];
+        let usual = ["--recipe", recipe, "--set", "pooling.test=mean"];
         micse(&setting.train(&out, &[&usual, settings].concat())).output();
         out
     };
@@ -295,7 +295,7 @@ fn what_is_asked_for_goes_on_top_of_what_was_chosen() {
     assert_eq!((&faster["steps"], &faster["pooling"]), (&plain["steps"], &plain["pooling"]));
     assert!(said.contains("learning rate 3e-5"), "{said}");
     let (published, said) =
-        recipe("published", &["--published-settings", "--recipe", "simcse", "--steps", "6"]);
+        recipe("published", &["--published-settings", "--recipe", "simcse-baseline", "--steps", "6"]);
     assert_eq!(published["optimizer"]["lr"].as_float(), Some(3e-5));
     assert_eq!(published["pooling"]["test"].as_str(), Some("cls"));
     assert!(said.contains("published settings"), "{said}");

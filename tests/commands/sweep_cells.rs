@@ -155,7 +155,7 @@ fn with_an_encoder_and_a_text_of_ones_own_the_recipes_own_settings_hold() {
     assert!(ended.stderr.contains("settings: steps=2"), "{}", ended.stderr);
     ended.output();
     let run = std::fs::read_to_string(small.path("own/cells/simcse/20/seed-48/run.toml")).expect("run.toml");
-    for value in ["lr = 0.00003", "batch_size = 50", "max_length = 32", "test = \"cls\""] {
+    for value in ["lr = 0.00003", "batch_size = 64", "max_length = 32", "test = \"cls\""] {
         assert!(run.contains(value), "{value} is not in {run}");
     }
     // There is no default choice of methods either.

@@ -52,8 +52,19 @@ pub fn setting(count: usize) -> Setting {
 /// # Panics
 /// If no recipe has the name, or a value is invalid.
 pub fn recipe(name: &str, settings: &[&str]) -> Recipe {
+    try_recipe(name, settings).unwrap_or_else(|| panic!("{name} {settings:?}"))
+}
+
+/// Like [`recipe`], but `None` if the recipe refuses a setting.
+///
+/// # Panics
+/// If no recipe has the name.
+pub fn try_recipe(name: &str, settings: &[&str]) -> Option<Recipe> {
     let plain = Recipe::load(name, &[]).expect(name);
-    let mut all = vec!["optimizer.batch_size=12", "optimizer.lr=1e-3", "optimizer.warmup_steps=0"];
+    let mut all = Vec::new();
+    if plain.steps > 0 {
+        all.extend(["optimizer.batch_size=12", "optimizer.lr=1e-3", "optimizer.warmup_steps=0"]);
+    }
     // With 40 sentences some slices keep fewer than 150 positions, and the released code drops such slices.
     if plain.ami().next().is_some() {
         all.push("objectives.ami.samples=8");
@@ -67,7 +78,7 @@ pub fn recipe(name: &str, settings: &[&str]) -> Recipe {
     }
     all.extend(settings);
     let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
-    Recipe::load(name, &all).expect(name)
+    Recipe::load(name, &all).ok()
 }
 
 /// A trainer on the default engine.

@@ -169,6 +169,7 @@ fn step(family: Family, compute: &Compute) -> (Vec<Option<Vec<f32>>>, Vec<Vec<f3
         betas: (0.9, 0.999),
         epsilon: 1e-8,
         weight_decay: 0.0,
+        decay_all: false,
         gradient_scale: 1.0,
         bias_correction: true,
     };

@@ -22,7 +22,7 @@ fn score_of_folder(setting: &Setting, name: &str) -> (f64, Vec<String>) {
 #[test]
 fn kept_models_score_as_their_results_say() {
     let setting = setting(40);
-    let mean = ["pooling.train=mean", "pooling.test=mean"];
+    let mean = ["pooling.test=mean"];
     let whitening = [&mean[..], &["post.components=4"]].concat();
     let flow = [&mean[..], &["post.steps=5", "post.batch_size=8"]].concat();
     let of = |name: &str, settings: &[&str]| {
@@ -58,7 +58,7 @@ fn kept_models_score_as_their_results_say() {
 fn what_a_folder_cannot_say_is_refused_before_anything_runs() {
     let setting = setting(40);
     let plain = Recipe::load("bert-whitening", &[]).expect("the recipe");
-    assert_eq!(plain.pooling.test, Pooling::FirstLastAvg);
+    assert_eq!(plain.test_pooling(), Pooling::FirstLastAvg);
     let error = run(&setting, "refused", plain).expect_err("no such module").to_string();
     assert!(error.contains("first-last-avg"), "{error}");
 }

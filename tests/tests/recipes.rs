@@ -214,7 +214,7 @@ fn terms_attach_to_methods_that_have_two_passes() {
         let added = added.expect(name);
         assert_eq!(added.name, format!("ami-{name}"));
         let mut small = added.clone();
-        small.optimizer.batch_size = 12;
+        small.optimizer.as_mut().expect("an optimizer").batch_size = 12;
         if let micse_train::recipe::Head::Layers(_) = &small.head {
             small.head = recipe(name, &[]).head;
         }

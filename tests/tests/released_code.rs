@@ -192,3 +192,21 @@ fn sicks_trial_pairs_select_where_a_recipe_asks_for_them() {
     let error = micse_train::run(&folder, &inputs, &mut |_| {}).expect_err("another run").to_string();
     assert!(error.contains("selection_sha256"), "{error}");
 }
+
+/// Without masks, only the generator of the released code replaces tokens.
+#[test]
+fn the_released_generator_replaces_tokens_that_are_not_masked() {
+    let setting = setting(40);
+    let loss = |name: &str, rate: &str| {
+        let mut trainer =
+            trainer(&setting, recipe(name, &[&format!("objectives.replaced-tokens.rate={rate}")]));
+        let report = trainer.step(&|number| setting.text.sentence(number), false).expect("a step");
+        let (_, value) = report.terms.iter().find(|(term, _)| *term == "replaced-tokens").expect("the term");
+        *value
+    };
+    let [none, released] = ["diffcse", "diffcse@released-code"].map(|name| loss(name, "0.0"));
+    // A new discriminator knows nothing: ln 2 for each token, whatever it should say, up to its small weights.
+    assert!((none - std::f64::consts::LN_2).abs() < 0.05 && (released - std::f64::consts::LN_2).abs() < 0.05);
+    assert_ne!(none, released);
+    assert_ne!(loss("diffcse", "0.3"), none);
+}

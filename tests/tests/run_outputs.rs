@@ -85,8 +85,7 @@ fn a_card_says_what_the_run_knows() {
 #[test]
 fn cards_repeat_and_tell_what_cannot_be_loaded() {
     let setting = setting(40);
-    let settings = ["pooling.train=mean", "pooling.test=mean"];
-    let inputs = setting.inputs(recipe("bert-whitening", &settings));
+    let inputs = setting.inputs(recipe("bert-whitening", &["pooling.test=mean"]));
     let cards = ["a", "b"].map(|name| {
         let folder = setting.runs.join(name);
         micse_train::run(&folder, &inputs, &mut |_| {}).expect("a run");

@@ -296,3 +296,22 @@ fn settings_that_make_no_sense_are_refused() {
     assert!(pairs(2, 2).unwrap_err().to_string().contains("sentence 2 "));
     assert!(pairs(1, 2).is_ok());
 }
+
+/// The released code of ESimCSE repeats after the truncation: no token is lost, and up to 9 are added.
+#[test]
+fn released_repetitions_exceed_the_token_limit() {
+    let ids: Vec<u32> = (0..32).collect();
+    let lengths = |form: Form| {
+        let (op, ids) = (TokenOp::RepeatSubwords { rate: 0.9, form }, &ids);
+        (0..200_u64).map(move |seed| {
+            let mut view = op.apply(ids, op.token_limit(32), Stream::new(seed));
+            let length = view.len();
+            view.dedup();
+            (length, view.len())
+        })
+    };
+    assert!(lengths(Form::Paper).all(|(length, _)| length <= 32));
+    let released: Vec<(usize, usize)> = lengths(Form::ReleasedCode).collect();
+    assert!(released.iter().all(|(_, distinct)| *distinct == 32));
+    assert_eq!(released.iter().map(|(length, _)| *length).max(), Some(41));
+}

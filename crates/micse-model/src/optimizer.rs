@@ -42,8 +42,10 @@ pub struct AdamStep {
     pub betas: (f64, f64),
     /// Added to the square root of the second moment.
     pub epsilon: f64,
-    /// Decoupled weight decay, applied only to [`Group::Weight`].
+    /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// Whether it also acts on biases and normalisations, not only on [`Group::Weight`].
+    pub decay_all: bool,
     /// Factor of all gradients, see [`clip_factor`].
     pub gradient_scale: f64,
     /// Whether the moments are divided by 1 - b^t. Without bias correction and with b1 = 0, the rule is
@@ -123,7 +125,7 @@ pub(crate) fn adam_step(
 }
 
 fn decay(rule: &AdamStep, group: Group) -> f64 {
-    if group == Group::Weight { rule.weight_decay } else { 0.0 }
+    if rule.decay_all || group == Group::Weight { rule.weight_decay } else { 0.0 }
 }
 
 /// The step's constants for one group, in the form that the kernels need.

@@ -225,6 +225,7 @@ fn rule(step: usize, gradient_scale: f64, weight_decay: f64) -> AdamStep {
         betas: (0.9, 0.999),
         epsilon: 1e-8,
         weight_decay,
+        decay_all: false,
         gradient_scale,
         bias_correction: true,
     }

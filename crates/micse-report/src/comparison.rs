@@ -16,8 +16,9 @@ use crate::{Error, Grid, Result};
 pub use pairs::RESAMPLES;
 use pairs::Resampled;
 
-/// The default baseline, if the sweep has it.
-pub const USUAL_BASELINE: &str = "simcse";
+/// The default baseline: the first of these in the sweep. With miCSE's own settings, `simcse-baseline` isolates its
+/// components.
+pub const USUAL_BASELINES: [&str; 2] = ["simcse-baseline", "simcse"];
 
 /// Differences with a corrected p below this are marked.
 pub const SIGNIFICANCE: f64 = 0.05;
@@ -76,7 +77,7 @@ enum Side<'a> {
 }
 
 impl Comparisons {
-    /// Compares every method with `baseline`. The default is [`USUAL_BASELINE`], else the sweep's first method without
+    /// Compares every method with `baseline`. The default is the first of [`USUAL_BASELINES`] in the sweep, else the sweep's first method without
     /// training; `None` if the sweep has neither.
     ///
     /// The bootstrap resamples each task [`RESAMPLES`] times for all cells of the sweep, which takes a few seconds.
@@ -156,7 +157,7 @@ impl Comparisons {
 fn choose(results: &Results, named: Option<&str>) -> Result<Option<String>> {
     let planned = || results.planned.iter();
     let Some(name) = named else {
-        let usual = planned().find(|(name, _)| name == USUAL_BASELINE);
+        let usual = USUAL_BASELINES.iter().find_map(|usual| planned().find(|(name, _)| name == usual));
         let untrained = || planned().find(|(_, trains)| !trains);
         return Ok(usual.or_else(untrained).map(|(name, _)| name.clone()));
     };

@@ -38,7 +38,7 @@ mod scores;
 mod sheets;
 mod tables;
 
-pub use comparison::{Comparison, Comparisons, RESAMPLES, SIGNIFICANCE, USUAL_BASELINE};
+pub use comparison::{Comparison, Comparisons, RESAMPLES, SIGNIFICANCE, USUAL_BASELINES};
 pub use error::{Error, Result};
 pub use failure::Failure;
 pub use grid::{Grid, GridCell};

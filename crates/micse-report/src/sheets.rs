@@ -5,7 +5,7 @@ mod baseline;
 mod provenance;
 mod published;
 
-use crate::comparison::{Comparison, Comparisons, over_seeds};
+use crate::comparison::{Comparison, Comparisons, USUAL_BASELINES, over_seeds};
 use crate::paper::Paper;
 use crate::results::{AVERAGE, DEVELOPMENT, Method, Results};
 use crate::tables::Sheet;
@@ -13,7 +13,6 @@ use crate::{Grid, Result};
 use provenance::Provenance;
 
 /// Costs are relative to this method.
-const COST_UNIT: &str = "simcse";
 
 /// All tables of a sweep, in printing order.
 pub(crate) fn all(
@@ -155,7 +154,10 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
     let mut header = vec!["method".to_owned()];
     header.extend(results.tasks.iter().map(|task| short(task).to_owned()));
     let place = results.sizes.iter().position(|s| s == size).unwrap_or(0);
-    let unit = results.methods.iter().find(|m| m.name == COST_UNIT).and_then(|m| m.train_seconds[place]);
+    let unit = USUAL_BASELINES.iter().find_map(|usual| {
+        let method = results.methods.iter().find(|method| method.name == *usual)?;
+        Some((*usual, method.train_seconds[place]?))
+    });
     if unit.is_some() {
         header.push("cost".into());
     }
@@ -169,17 +171,15 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
                 results.scores.cell(&method.name, size, task)
             }
         }));
-        if let Some(unit) = unit {
+        if let Some((_, unit)) = unit {
             let seconds = method.train_seconds[place];
             row.push(seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{:.1}", seconds / unit)));
         }
         row.extend(provenance.cells(method));
         row
     };
-    let cost = unit.map(|_| {
-        format!(
-            "cost: training time relative to {COST_UNIT}; it differs between machines and with their load"
-        )
+    let cost = unit.map(|(name, _)| {
+        format!("cost: training time relative to {name}; it differs between machines and with their load")
     });
     Sheet {
         title: format!(

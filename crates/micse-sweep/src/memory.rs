@@ -103,8 +103,9 @@ fn head(layers: &[HeadLayer], config: &BertConfig) -> u64 {
 /// Bytes that the passes of a step keep for the backward pass, for sentences of maximum length.
 fn activations(recipe: &Recipe, config: &BertConfig, chunk: Option<usize>) -> u64 {
     let (d, i, heads) = (config.hidden_size, config.intermediate_size, config.num_attention_heads);
-    let length = recipe.max_length.min(config.max_position_embeddings);
-    let sentences = chunk.unwrap_or(recipe.optimizer.batch_size).min(recipe.optimizer.batch_size);
+    let Some(optimizer) = &recipe.optimizer else { return 0 };
+    let length = recipe.token_limit().min(config.max_position_embeddings);
+    let sentences = chunk.unwrap_or(optimizer.batch_size).min(optimizer.batch_size);
     let layer = 4 * (8 * d + 2 * i + heads * length * 3 / 2);
     let kept = recipe
         .views

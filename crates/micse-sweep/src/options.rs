@@ -124,7 +124,7 @@ pub(crate) struct HowOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Tables")]
 pub(crate) struct CompareOptions {
-    /// Method or row to compare the others with [default: simcse, else the first row without training]
+    /// Method or row to compare the others with [default: simcse-baseline or simcse, else the first row without training]
     #[arg(long, value_name = "METHOD")]
     pub(crate) baseline: Option<String>,
     /// Add a table that compares with the miCSE paper and other published results

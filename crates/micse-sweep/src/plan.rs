@@ -178,11 +178,11 @@ fn has_dev(sts: &Path) -> Result<bool> {
 fn untrained(recipes: Vec<Recipe>) -> (Vec<(String, Pooling, PathBuf)>, Vec<Recipe>) {
     let (fixed, recipes): (Vec<Recipe>, Vec<Recipe>) =
         recipes.into_iter().partition(|r| r.steps == 0 && r.post.is_none());
-    let mut poolings: Vec<_> = recipes.iter().map(|r| r.pooling.test).collect();
+    let mut poolings: Vec<_> = recipes.iter().map(|r| r.test_pooling()).collect();
     poolings.sort_by_key(|pooling| pooling.name());
     poolings.dedup();
     // Pooling over padding is meaningless for an encoder that was not trained with it.
-    poolings.retain(|p| *p != Pooling::MeanWithPads && fixed.iter().all(|r| r.pooling.test != *p));
+    poolings.retain(|p| *p != Pooling::MeanWithPads && fixed.iter().all(|r| r.test_pooling() != *p));
     let mut rows: Vec<_> = poolings
         .into_iter()
         .map(|pooling| {
@@ -190,7 +190,7 @@ fn untrained(recipes: Vec<Recipe>) -> (Vec<(String, Pooling, PathBuf)>, Vec<Reci
         })
         .collect();
     rows.extend(
-        fixed.into_iter().map(|r| (r.name.clone(), r.pooling.test, PathBuf::from(folder_name(&r.name)))),
+        fixed.into_iter().map(|r| (r.name.clone(), r.test_pooling(), PathBuf::from(folder_name(&r.name)))),
     );
     (rows, recipes)
 }

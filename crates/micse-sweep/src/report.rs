@@ -14,7 +14,7 @@ use serde::Serialize;
 pub struct Report {
     /// Sweep folder; results may be missing
     folder: PathBuf,
-    /// Method or row to compare the others with [default: simcse, else the first row without training]
+    /// Method or row to compare the others with [default: simcse-baseline or simcse, else the first row without training]
     #[arg(long, value_name = "METHOD")]
     baseline: Option<String>,
 }

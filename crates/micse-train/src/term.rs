@@ -112,6 +112,9 @@ pub trait Beside {
 pub struct Needs {
     /// Passes of the batch, over all views and towers.
     pub passes: usize,
+    /// How many passes it reads, from the first; `None`: all. A recipe with more passes than any term reads is
+    /// rejected.
+    pub reads: Option<usize>,
     /// A second network of this kind.
     pub second: Option<SecondKind>,
     /// Token states of the whole batch, which are too large to keep when it is encoded in chunks.
@@ -139,6 +142,7 @@ impl Needs {
     pub const fn views(passes: usize) -> Self {
         Self {
             passes,
+            reads: Some(passes),
             second: None,
             tokens: false,
             pairs: false,

@@ -124,7 +124,7 @@ fn a_restored_trainer_continues_as_one_that_was_not_interrupted() {
 }
 
 fn optimizer(settings: &[&str]) -> Optimizer {
-    recipe("simcse", settings).optimizer
+    recipe("simcse", settings).optimizer.expect("an optimizer")
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) struct Methods {
 }
 
 /// The reference recipe for all ratios.
-const UNIT: &str = "simcse";
+const UNIT: &str = "simcse-baseline";
 const WARM_UP: usize = 2;
 
 /// A recipe's speed.
@@ -71,10 +71,10 @@ impl Methods {
                 format!("max_length={}", self.max_length),
                 "optimizer.warmup_steps=0".to_owned(),
             ];
-            let recipe = Recipe::load(name, &settings)?;
-            if recipe.steps == 0 {
+            if Recipe::load(name, &[])?.steps == 0 {
                 continue;
             }
+            let recipe = Recipe::load(name, &settings)?;
             let encoder = self.subject.encoder(&locator, &compute)?;
             let tokenizer = self.subject.tokenizer(&locator, encoder.config())?;
             // The timing does not depend on the tokens that the generator fills in.
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn passes_of_known_recipes() {
         for (name, passes) in [
-            ("simcse", 6.0),
+            ("simcse-baseline", 6.0),
             ("micse", 7.0),
             ("ct", 6.0),
             ("pcl", 60.0),

@@ -164,7 +164,7 @@ impl Train {
         for step in 0..WARM_UP + self.steps.get() {
             let numbers = trainer.batch_of(step);
             let sentences: Vec<&str> = numbers.iter().map(|&number| sentence(number)).collect();
-            let ids = trainer.tokenizer().encode_all(&sentences, recipe.max_length)?;
+            let ids = trainer.tokenizer().encode_all(&sentences, recipe.token_limit())?;
             let lengths: Vec<usize> = ids.iter().map(Vec::len).collect();
 
             let begun = Instant::now();
@@ -178,7 +178,7 @@ impl Train {
             measured.tokens += report.tokens * recipe.passes();
             measured.sentences += report.sentences;
             measured.loss = report.loss;
-            let pass = Work::forward(trainer.encoder().config(), recipe.pooling.train, &lengths);
+            let pass = Work::forward(trainer.encoder().config(), recipe.train_pooling(), &lengths);
             let momentum = if recipe.momentum.is_some() { 1.0 } else { 0.0 };
             let floor = pass.times(3.0 * views + momentum).floor;
             measured.work = measured.work.plus(Work { floor, ..pass.times(passes * views + momentum) });

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use candle_core::{DType, Tensor};
 use micse_model::{AdamStep, Group, ParameterSet, Trainable, clip_factor};
 use micse_train::learning_rate;
-use micse_train::recipe::{Optimizer, OptimizerKind, Schedule};
+use micse_train::recipe::{Decays, Optimizer, OptimizerKind, Schedule};
 
 use super::fixture::{Fixture, entries};
 use super::{Report, VALUE};
@@ -72,6 +72,7 @@ fn adamw(fixture: &Fixture, run: &str, report: &mut Report) -> Result<()> {
             betas: (0.9, 0.999),
             epsilon: 1e-8,
             weight_decay: wd,
+            decay_all: false,
             gradient_scale: clip_factor(norm, 1.0),
             bias_correction: true,
         })?;
@@ -122,7 +123,9 @@ fn schedule(fixture: &Fixture, report: &mut Report) -> Result<()> {
         milestones: Vec::new(),
         clip: 1.0,
         weight_decay: 0.0,
-        betas: [0.9, 0.999],
+        decays: Decays::Weights,
+        betas: None,
+        smoothing: None,
         eps: 1e-8,
         bias_correction: true,
         groups: Vec::new(),

@@ -1,10 +1,11 @@
 //! A recipe's parts in words.
 
-use micse_losses::{PeerForm, VirtualForm};
+use micse_data::augment::Form;
+use micse_losses::{AlignmentForm, PeerForm, VirtualForm};
 use micse_train::Recipe;
 use micse_train::recipe::{
-    CutOff, Objective, OptimizerKind, PerturbationBy, Positions, Post, Schedule, SecondKind, Select, Tower,
-    View,
+    CutOff, Decays, Objective, OptimizerKind, PerturbationBy, Positions, Post, Schedule, SecondKind, Select,
+    Tower, View,
 };
 
 /// The views; copies of the same kind are listed once.
@@ -111,6 +112,8 @@ pub(super) fn terms(r: &Recipe) -> String {
         let released = match o {
             Objective::Virtual(v) if v.form == VirtualForm::ReleasedCode => " as released",
             Objective::Peer(p) if p.form == PeerForm::ReleasedCode => " as released",
+            Objective::ReplacedTokens(r) if r.form == Form::ReleasedCode => " as released",
+            Objective::Alignment(a) if a.form == AlignmentForm::Cosine => " by cosine",
             _ => "",
         };
         format!("{weight}{}{temperature}{released}", o.name())
@@ -123,28 +126,25 @@ pub(super) fn terms(r: &Recipe) -> String {
 
 /// Pooling in training and at test; only one if they are the same.
 pub(super) fn pooling(r: &Recipe) -> String {
-    if r.pooling.train == r.pooling.test {
-        r.pooling.test.to_string()
-    } else {
-        format!("{}, {}", r.pooling.train, r.pooling.test)
-    }
+    let (train, test) = (r.train_pooling(), r.test_pooling());
+    if train == test { test.to_string() } else { format!("{train}, {test}") }
 }
 
 /// Optimizer, learning rate, batch, steps, length, selection.
 pub(super) fn training(r: &Recipe) -> Vec<String> {
-    if r.steps == 0 {
-        let none = || "-".to_owned();
-        let length = r.post.as_ref().map_or_else(none, |_| r.max_length.to_string());
+    let none = || "-".to_owned();
+    let length = r.max_length.map_or_else(none, |length| length.to_string());
+    let Some(o) = &r.optimizer else {
         return vec!["none".into(), none(), none(), none(), length, "none".into()];
-    }
-    let o = &r.optimizer;
+    };
     let kind = match o.kind {
         OptimizerKind::Adamw => "AdamW",
         OptimizerKind::Rmsprop => "RMSprop",
     };
     let mut rule = vec![kind.to_owned()];
     if o.weight_decay > 0.0 {
-        rule.push(format!("weight decay {}", o.weight_decay));
+        let all = if o.decays == Decays::All { " of all parameters" } else { "" };
+        rule.push(format!("weight decay {}{all}", o.weight_decay));
     }
     if o.kind == OptimizerKind::Adamw && !o.bias_correction {
         rule.push("no bias correction".into());
@@ -163,17 +163,18 @@ pub(super) fn training(r: &Recipe) -> Vec<String> {
     };
     let warmup =
         if o.warmup_steps > 0 { format!(", {} warm-up steps", o.warmup_steps) } else { String::new() };
+    let interval = r.development_interval().unwrap_or_default();
     let selected = match r.select {
         Select::Last => "last step".to_owned(),
-        Select::StsbDev => format!("STS-B dev every {} steps", r.eval_every),
-        Select::SickrDev => format!("SICK-R dev every {} steps", r.eval_every),
+        Select::StsbDev => format!("STS-B dev every {interval} steps"),
+        Select::SickrDev => format!("SICK-R dev every {interval} steps"),
     };
     vec![
         rule.join(", "),
         format!("{:e}, {schedule}{warmup}", o.lr),
         o.batch_size.to_string(),
         r.steps.to_string(),
-        r.max_length.to_string(),
+        length,
         selected,
     ]
 }

@@ -3,7 +3,7 @@
 use micse_random::Stream;
 use serde::{Deserialize, Serialize};
 
-use super::tokens::cut;
+use super::tokens::{RELEASED_LIMIT, cut};
 use super::{Form, delete, is_rate, repeat, repeat_subwords, reverse, shuffle};
 use crate::{Error, Result};
 
@@ -78,6 +78,15 @@ impl TokenOp {
                 })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// The token limit of a view whose sentence was truncated to `max_length`: 9 more for [`repeat_subwords`] as in the
+    /// released code, which repeats after the tokenizer's truncation.
+    pub fn token_limit(&self, max_length: usize) -> usize {
+        match self {
+            Self::RepeatSubwords { form: Form::ReleasedCode, .. } => max_length + RELEASED_LIMIT - 1,
+            _ => max_length,
         }
     }
 

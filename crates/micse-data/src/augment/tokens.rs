@@ -8,7 +8,7 @@ use micse_random::Stream;
 use super::{Form, share};
 
 /// The exclusive upper limit of repetitions that `ESimCSE`'s code draws from.
-const RELEASED_LIMIT: usize = 10;
+pub(super) const RELEASED_LIMIT: usize = 10;
 
 /// `ESimCSE`'s sub-word repetition: of the N sub-words between the special tokens, repeats n distinct ones, drawn
 /// uniformly. Each copy directly follows its original.
@@ -19,7 +19,7 @@ const RELEASED_LIMIT: usize = 10;
 ///   count towards the length and the upper end is excluded. Sentences where that range is empty stay unchanged.
 ///
 /// The result is truncated to `max_length` before its last ID. The released code repeats after the tokenizer's
-/// truncation and does not truncate again; to reproduce that, allow 9 more.
+/// truncation and does not truncate again; [`TokenOp::token_limit`](super::TokenOp::token_limit) allows for that.
 ///
 /// ```
 /// use micse_data::augment::{Form, repeat_subwords};

@@ -52,9 +52,11 @@ pub(crate) const UNTRAINED: Look =
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Looks(Vec<(String, Look)>);
 
-/// The method that a variant derives from, and the variant's stroke: `simcse-positives`, `simcse@released-code`.
+/// The method that a variant derives from, and the variant's stroke: `simcse-positives`, `simcse-baseline`,
+/// `micse@released-code`.
 fn variant(name: &str) -> Option<(&str, &'static str)> {
     let positives = name.strip_suffix("-positives").map(|base| (base, "dashed"));
+    let positives = positives.or_else(|| name.strip_suffix("-baseline").map(|base| (base, "dotted")));
     positives.or_else(|| name.split_once('@').map(|(base, _)| (base, "dotted")))
 }
 
@@ -64,7 +66,8 @@ impl Looks {
     pub(crate) fn assign(methods: &[String], best: &[String]) -> Self {
         let has = |name: &str| methods.iter().any(|m| m == name);
         let is_variant = |name: &str| variant(name).is_some_and(|(base, _)| has(base));
-        let place = |name: &str| FAMILY.iter().position(|f| *f == name);
+        // Alone, the baseline looks like the method that it is a variant of.
+        let place = |name: &str| FAMILY.iter().position(|f| *f == name.trim_end_matches("-baseline"));
         let own: Vec<&String> = methods.iter().filter(|m| !is_variant(m)).collect();
         let taken: Vec<usize> = own.iter().filter_map(|m| place(m)).collect();
         let mut free = (0..COLOURS.len()).filter(|i| !taken.contains(i));

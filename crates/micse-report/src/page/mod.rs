@@ -34,7 +34,7 @@ pub struct Report {
 }
 
 /// Writes `report.html`, `figures/*.svg` and, with the feature `png`, `figures/*.png` into a sweep folder. The page is self-contained: no
-/// network, no scripts, no other file. `baseline` is the method or row to compare with; by default `simcse`, or the
+/// network, no scripts, no other file. `baseline` is the method or row to compare with; by default `simcse-baseline`, `simcse`, or the
 /// first row without training.
 ///
 /// # Errors

@@ -3,16 +3,15 @@
 use super::data::Sweep;
 use super::head::enumerate;
 use super::html::Page;
-use crate::Result;
 use crate::chart::bars::{Bar, Bars, Series};
 use crate::chart::curves::{Curves, Line};
 use crate::chart::dots::{Dot, Dots};
 use crate::chart::look::UNTRAINED;
 use crate::chart::scatter::{Cloud, Scatter};
 use crate::chart::{Chart, Picture, Score};
+use crate::{Result, USUAL_BASELINES};
 
-/// The method without miCSE's components, and the methods that add them.
-const PLAIN: &str = "simcse";
+/// The methods that add miCSE's components to SimCSE.
 const COMPONENTS: [&str; 3] = ["moco-simcse", "ami-simcse", "micse"];
 
 /// Scores of some methods over sizes, or dots for a single size, with a caption that explains the marks.
@@ -132,20 +131,23 @@ fn intervals_caption(bars: &Bars) -> String {
 }
 
 pub(super) fn components(page: &mut Page, sweep: &Sweep) -> Result<Option<String>> {
+    let plain = USUAL_BASELINES.iter().find(|usual| sweep.methods.iter().any(|method| method == *usual));
+    let plain = *plain.unwrap_or(&USUAL_BASELINES[0]);
     let pairs: Vec<(String, String)> =
-        COMPONENTS.map(|method| (method.to_owned(), PLAIN.to_owned())).to_vec();
-    let Some(bars) = differences(sweep, &pairs, format!("points over {PLAIN}"))? else {
+        COMPONENTS.map(|method| (method.to_owned(), plain.to_owned())).to_vec();
+    let Some(bars) = differences(sweep, &pairs, format!("points over {plain}"))? else {
         return Ok(Some(format!(
-            "What each component changes: needs results of {PLAIN} and of {} with the same seeds.",
+            "What each component changes: needs results of {plain} and of {} with the same seeds.",
             COMPONENTS.join(" or ")
         )));
     };
     page.section("components", "What each component changes");
-    page.paragraph(
-        "Adding a queue filled by a momentum copy turns simcse into moco-simcse, adding attention mutual information \
-         (AMI) turns it into ami-simcse, and adding both turns it into micse.",
-    );
-    let caption = format!("Difference from {PLAIN}: {}. {}", sweep.score, intervals_caption(&bars));
+    let other = if plain == "simcse" { " simcse has batch size, warm-up and steps of its own." } else { "" };
+    page.paragraph(&format!(
+        "Adding a queue filled by a momentum copy turns {plain} into moco-simcse, adding attention mutual information \
+         (AMI) turns it into ami-simcse, and adding both turns it into micse.{other}"
+    ));
+    let caption = format!("Difference from {plain}: {}. {}", sweep.score, intervals_caption(&bars));
     page.figure(Picture::new("components", "What each component changes", &bars), &caption);
     Ok(None)
 }

@@ -41,7 +41,8 @@ impl Networks {
         stream: Stream,
         device: &Device,
     ) -> Result<Self> {
-        let mut networks = Self { encoder, others: Vec::new(), groups: recipe.optimizer.groups.clone() };
+        let groups = recipe.optimizer.as_ref().map(|o| o.groups.clone()).unwrap_or_default();
+        let mut networks = Self { encoder, others: Vec::new(), groups };
         for network in recipe.networks() {
             let start = Start {
                 recipe,

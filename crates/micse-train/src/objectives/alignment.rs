@@ -1,12 +1,13 @@
-//! The mean cosine of the first two views, maximized: contrast without negatives.
+//! Contrast of the first two views without negatives.
 
 use candle_core::Tensor;
+use micse_losses::AlignmentForm;
 use serde::{Deserialize, Serialize};
 
 use crate::term::{Needs, Term, TermResult};
 use crate::trainer::StepView;
 
-/// The mean cosine of the first two views, maximized: contrast without negatives.
+/// Contrast of the first two views without negatives, as [`micse_losses::alignment`] defines it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alignment {
@@ -15,6 +16,9 @@ pub struct Alignment {
     pub weight: f64,
     /// Cosines are divided by this.
     pub temperature: f64,
+    /// The loss of a pair.
+    #[serde(default)]
+    pub form: AlignmentForm,
 }
 
 impl Term for Alignment {
@@ -32,6 +36,6 @@ impl Term for Alignment {
 
     fn loss(&self, step: &StepView<'_>) -> TermResult<Tensor> {
         let rows = step.rows();
-        Ok(micse_losses::alignment(&rows[0], &rows[1], self.temperature)?)
+        Ok(micse_losses::alignment(&rows[0], &rows[1], self.temperature, self.form)?)
     }
 }

@@ -25,6 +25,6 @@ impl Term for Custom {
     }
 
     fn needs(&self) -> Needs {
-        Needs::views(1)
+        Needs { reads: None, ..Needs::views(1) }
     }
 }

@@ -1,12 +1,13 @@
 //! Replaced-token detection (Chuang et al. 2022, `DiffCSE`).
 //!
 //! A frozen masked-LM (the initial encoder with its prediction head) fills masked tokens of each sentence with its most
-//! likely tokens. A discriminator, a second encoder, reads the filled sentence with the sentence's embedding in place
+//! likely tokens; in the released code, it replaces the tokens that were not masked too. A discriminator, a second encoder, reads the filled sentence with the sentence's embedding in place
 //! of its `[CLS]` embedding, and classifies each token as replaced or not. The more the embedding encodes of the
 //! sentence, the better the discriminator can do so; that gradient trains the online encoder.
 
 use candle_core::Tensor;
 use micse_data::Masking;
+use micse_data::augment::Form;
 use micse_losses::replaced_tokens;
 use micse_model::{Batch, Dropout, HeadPass, Mode, Padding, Pass, Taps, WORD_TABLE};
 use micse_random::Stream;
@@ -28,8 +29,11 @@ const DISCRIMINATOR: u64 = 3;
 pub struct ReplacedTokens {
     /// The factor of the term.
     pub weight: f64,
-    /// The share of tokens that the generator replaces.
+    /// The share of tokens that are masked for the generator.
     pub rate: f64,
+    /// Which tokens the generator replaces.
+    #[serde(default, skip_serializing_if = "crate::recipe::is_default")]
+    pub form: Form,
 }
 
 impl Term for ReplacedTokens {
@@ -44,7 +48,7 @@ impl Term for ReplacedTokens {
             NetworkKind::Discriminator,
             NetworkKind::DiscriminatorHead,
         ];
-        Needs { tokens: true, masks: true, networks: NETWORKS, ..Needs::views(1) }
+        Needs { tokens: true, masks: true, networks: NETWORKS, reads: Some(2), ..Needs::views(1) }
     }
 
     fn check(&self, _: &Recipe) -> TermResult<()> {
@@ -78,7 +82,8 @@ struct Filled {
 }
 
 impl ReplacedTokens {
-    /// The sentences, with masked tokens filled by the generator's most likely tokens.
+    /// The sentences, with masked tokens (in the released code: all tokens but the first) replaced by the generator's
+    /// most likely tokens.
     fn fill(&self, start: &StepStart<'_>, masks: Stream) -> TermResult<Filled> {
         let ids = start.ids();
         let generator = start.networks().encoder_of(NetworkKind::Generator).ok_or("no generator")?;
@@ -93,15 +98,22 @@ impl ReplacedTokens {
         let padding = (Padding::Drop, generator.config().pad_token_id);
         let masked = MaskedBatch::new(ids, masking, start.mask_vocabulary()?, padding, masks)?;
         let mut filled: Vec<Vec<u32>> = ids.to_vec();
-        if !masked.rows.is_empty() {
-            let taps = Taps { tokens: masked.rows.clone(), ..Taps::default() };
+        let first = masked.batch.first_rows();
+        let rows: Vec<u32> = match self.form {
+            Form::Paper => masked.rows.clone(),
+            Form::ReleasedCode => {
+                let rows = 0..masked.batch.rows() as u32;
+                rows.filter(|&row| first.binary_search(&(row as usize)).is_err()).collect()
+            }
+        };
+        if !rows.is_empty() {
+            let taps = Taps { tokens: rows.clone(), ..Taps::default() };
             let pass = Pass { mode: Mode::Evaluation, gradients: false, taps };
             let leaves = generator.forward(&masked.batch, &pass)?;
             let states = leaves.tokens.ok_or("the generator returned no token states")?;
             let scores = head.scores(&states, &generator.value(WORD_TABLE)?)?.detach();
             let likely = scores.argmax(1)?.to_vec1::<u32>()?;
-            let first = masked.batch.first_rows();
-            for (&row, token) in masked.rows.iter().zip(likely) {
+            for (&row, token) in rows.iter().zip(likely) {
                 let sentence = first.partition_point(|&f| f <= row as usize) - 1;
                 filled[sentence][row as usize - first[sentence]] = token;
             }

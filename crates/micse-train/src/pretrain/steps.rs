@@ -155,6 +155,7 @@ impl<'a> Training<'a> {
             betas: (m.betas[0], m.betas[1]),
             epsilon: m.eps,
             weight_decay: m.weight_decay,
+            decay_all: false,
             gradient_scale: clip_factor(norm, m.clip),
             bias_correction: true,
         };

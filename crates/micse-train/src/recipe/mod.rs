@@ -4,6 +4,7 @@
 //! under the plain name, the released-code variant as `NAME@released-code`.
 
 mod built_in;
+mod by_size;
 mod check;
 mod extend;
 mod network;
@@ -20,8 +21,8 @@ use micse_model::{HeadLayer, Padding, Pooling};
 use serde::{Deserialize, Serialize};
 
 pub use built_in::names;
-pub use network::{Head, HeadRows, Momentum, MomentumMode, MomentumUpdate, NamedHead, Second, SecondKind};
-pub use optimizer::{Optimizer, OptimizerKind, ParameterGroup, Schedule};
+pub use network::{Head, HeadRows, Momentum, MomentumMode, NamedHead, Second, SecondKind};
+pub use optimizer::{Decays, Optimizer, OptimizerKind, ParameterGroup, Schedule};
 pub use view::{CutOff, Pairs, PerturbationBy, Positions, Tower, View};
 
 pub use crate::objectives::Objective;
@@ -41,13 +42,14 @@ pub struct Recipe {
     /// How the source trained.
     #[serde(default)]
     pub published: Published,
-    /// Pooling from token states to rows, in training and at test.
+    /// Pooling from token states to rows, in training and at test; none with a convolution.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub pooling: TrainTest,
     /// The network on the pooled rows, in training only.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub head: Head,
     /// Which rows the head processes together.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub head_rows: HeadRows,
     /// Layers after the head, on the online encoder's views only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -55,21 +57,23 @@ pub struct Recipe {
     /// Convolutions over token states, whose mean is the embedding, in training and at test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub convolution: Option<ConvolutionShape>,
-    /// Training sentences are truncated to this many tokens, `[CLS]` and `[SEP]` included.
-    pub max_length: usize,
+    /// Training sentences are truncated to this many tokens, `[CLS]` and `[SEP]` included. Only recipes that read
+    /// training sentences have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<usize>,
     /// Optimizer steps; the same at every size.
     pub steps: usize,
     /// Which weights are kept.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub select: Select,
-    /// Steps between two development scores, if they select the weights.
-    #[serde(default = "eval_every")]
-    pub eval_every: usize,
+    /// Steps between two development scores, if they select the weights; 125 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eval_every: Option<usize>,
     /// How shorter sentences of a batch are padded.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub padding: PaddingRule,
     /// The views of each sentence, in order.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub views: Vec<View>,
     /// A momentum copy of the encoder, and its queue.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,32 +82,45 @@ pub struct Recipe {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second: Option<Second>,
     /// The weighted terms of the loss.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<Objective>,
-    /// The optimizer and its schedule.
-    pub optimizer: Optimizer,
+    /// The optimizer and its schedule; none without training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<Optimizer>,
     /// The transformation of finished embeddings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub post: Option<Post>,
+    /// The recipes for small training sets.
+    #[serde(skip)]
+    by_size: Vec<by_size::BySize>,
 }
 
-fn eval_every() -> usize {
-    125
-}
+/// Steps between two development scores, if a recipe does not say.
+const EVAL_EVERY: usize = 125;
+/// The length that evaluation pads to, if a recipe reads no training sentences.
+const MAX_LENGTH: usize = 512;
 
 /// For keys that are written only if they differ from the default.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// For switches that are written only if they are off.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
 /// Pooling in training and at test.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainTest {
-    /// The input of the head and the objectives.
-    pub train: Pooling,
+    /// The input of the head and the objectives; none without training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<Pooling>,
     /// The pooling of the finished model.
-    pub test: Pooling,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Pooling>,
 }
 
 /// Which weights a run keeps.
@@ -202,7 +219,7 @@ impl Recipe {
 
     /// [`Self::parse`], with the terms `with` added (`ami`, which also prefixes the name with `ami-`) and some values
     /// changed: `settings` are `key.path=value`, where a path names an entry of a list by its index or its `kind`, as
-    /// in `objectives.ami.weight=1e-3`.
+    /// in `objectives.ami.weight=1e-3`. `key.path=` removes a value; `select=last` also removes `eval_every`.
     ///
     /// # Errors
     /// As [`Self::parse`]; also a setting with an unknown path.
@@ -216,12 +233,23 @@ impl Recipe {
                 *name = format!("{term}-{name}");
             }
         }
-        for setting in settings {
-            set::apply(&mut table, setting).map_err(&invalid)?;
+        let asked = |key: &str| settings.iter().any(|s| s.split('=').next().is_some_and(|k| k.trim() == key));
+        let read = |mut table: toml::Table| {
+            settings.iter().try_for_each(|setting| set::apply(&mut table, setting))?;
+            // Who asks for the last step does not ask for development scores.
+            let last = table.get("select").is_some_and(|select| select.as_str() == Some("last"));
+            if last && asked("select") && !asked("eval_every") {
+                table.remove("eval_every");
+            }
+            let recipe: Self = table.try_into().map_err(|e| format!("{e}"))?;
+            recipe.check()?;
+            Ok(recipe)
+        };
+        let mut by_size = by_size::take(&mut table, read).map_err(&invalid)?;
+        if asked("steps") {
+            by_size.iter_mut().for_each(|entry| entry.epochs = None);
         }
-        let recipe: Self = table.try_into().map_err(|e| invalid(format!("{e}")))?;
-        recipe.check().map_err(invalid)?;
-        Ok(recipe)
+        Ok(Self { by_size, ..read(table).map_err(invalid)? })
     }
 
     /// A built-in recipe by its name (see [`names`]), or a recipe file if the name ends in `.toml`.
@@ -264,30 +292,66 @@ impl Recipe {
             return self;
         }
         if let Some(steps) = steps {
+            for entry in &mut self.by_size {
+                entry.epochs = None;
+                entry.recipe = entry.recipe.clone().with_steps(Some(steps), keep_warmup);
+            }
+        }
+        let Some(optimizer) = &mut self.optimizer else { return self };
+        if let Some(steps) = steps {
             let scaled = |at: usize| (at as f64 / self.steps as f64 * steps as f64).round() as usize;
-            self.optimizer.milestones.iter_mut().for_each(|(at, _)| *at = scaled(*at));
+            optimizer.milestones.iter_mut().for_each(|(at, _)| *at = scaled(*at));
             if let Some(momentum) = &mut self.momentum {
                 momentum.ramp_steps = scaled(momentum.ramp_steps);
             }
-        }
-        if let Some(steps) = steps.filter(|_| keep_warmup) {
-            self.steps = steps;
-        } else if let Some(steps) = steps {
-            let share = self.optimizer.warmup_steps as f64 / self.steps.max(1) as f64;
-            self.optimizer.warmup_steps = (share * steps as f64).round() as usize;
+            if !keep_warmup {
+                let share = optimizer.warmup_steps as f64 / self.steps as f64;
+                optimizer.warmup_steps = (share * steps as f64).round() as usize;
+            }
             self.steps = steps;
         }
         let limit = self.steps / 10;
-        if self.optimizer.warmup_steps > limit {
+        if optimizer.warmup_steps > limit {
             tracing::warn!(
                 "{}: the warm-up of {} steps is reduced to a tenth of the {} steps",
                 self.name,
-                self.optimizer.warmup_steps,
+                optimizer.warmup_steps,
                 self.steps
             );
-            self.optimizer.warmup_steps = limit;
+            optimizer.warmup_steps = limit;
         }
         self
+    }
+
+    /// The pooling of the rows that the head and the objectives see. A convolution replaces it by its mean.
+    pub fn train_pooling(&self) -> Pooling {
+        self.pooling.train.unwrap_or_else(|| self.test_pooling())
+    }
+
+    /// The pooling of the finished model. A convolution replaces it by its mean.
+    pub fn test_pooling(&self) -> Pooling {
+        self.pooling.test.unwrap_or(Pooling::Mean)
+    }
+
+    /// The token limit of training sentences, or 512 for a recipe that reads none.
+    pub fn token_limit(&self) -> usize {
+        self.max_length.unwrap_or(MAX_LENGTH)
+    }
+
+    /// Steps between two development scores; `None` if the weights of the last step are kept.
+    pub fn development_interval(&self) -> Option<usize> {
+        (self.select != Select::Last).then(|| self.eval_every.unwrap_or(EVAL_EVERY))
+    }
+
+    /// The optimizer of a recipe that trains.
+    ///
+    /// # Errors
+    /// The recipe has none.
+    pub fn optimizer(&self) -> Result<&Optimizer> {
+        self.optimizer.as_ref().ok_or_else(|| Error::Recipe {
+            name: self.name.clone(),
+            reason: "no [optimizer]: a recipe that trains needs its kind, lr and batch_size".into(),
+        })
     }
 
     /// The AMI terms.

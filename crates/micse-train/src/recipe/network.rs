@@ -62,17 +62,17 @@ pub enum HeadRows {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Momentum {
-    /// At every step: slow = decay * slow + (1 - decay) * online.
+    /// After every step: slow = decay * slow + (1 - decay) * online. Code that updates before a step does the same: its
+    /// first update is that of two equal networks.
     pub decay: f64,
     /// Steps over which the decay rises to 1 along half a cosine (Grill et al. 2020); 0: constant decay. Scales with
     /// the number of steps, like the warm-up.
     #[serde(default)]
     pub ramp_steps: usize,
-    /// Its dropout rate when it encodes view 1 only for the queue.
-    pub dropout: f64,
-    /// When it is updated.
-    #[serde(default)]
-    pub update: MomentumUpdate,
+    /// Its dropout rate when it encodes view 1 for the queue; none if it encodes a view, which has a rate of its own,
+    /// or if its dropout is inactive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
     /// Whether its dropout is active.
     #[serde(default)]
     pub mode: MomentumMode,
@@ -87,7 +87,7 @@ pub struct Momentum {
     /// True: its rows are constants. False: the gradient of its view passes through it into the embedding layer that it
     /// shares with the online encoder, and its own head is both trained and averaged (`MoCoSE`'s code); a shared head
     /// is trained from both sides.
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[serde(default = "yes", skip_serializing_if = "super::is_yes")]
     pub stop_gradient: bool,
     /// True: a sentence's own queued copies are not among its negatives.
     #[serde(default)]
@@ -96,23 +96,6 @@ pub struct Momentum {
 
 fn yes() -> bool {
     true
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-fn is_yes(value: &bool) -> bool {
-    *value
-}
-
-/// When the momentum copy is updated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum MomentumUpdate {
-    /// After the optimizer's step.
-    #[default]
-    AfterStep,
-    /// Before the forward pass (ESimCSE's code).
-    BeforeStep,
 }
 
 /// Whether dropout is active in the momentum copy.

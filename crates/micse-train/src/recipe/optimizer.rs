@@ -24,17 +24,23 @@ pub struct Optimizer {
     /// The maximum gradient norm; larger gradients are scaled down to it. 0 disables clipping.
     #[serde(default = "one")]
     pub clip: f64,
-    /// Decoupled weight decay, never on biases and LayerNorm.
+    /// Decoupled weight decay.
     #[serde(default)]
     pub weight_decay: f64,
-    /// Decay of the moments; `rmsprop` uses only the second.
-    #[serde(default = "betas")]
-    pub betas: [f64; 2],
+    /// What decays.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub decays: Decays,
+    /// `adamw`: decay of the two moments; [0.9, 0.999] by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub betas: Option<[f64; 2]>,
+    /// `rmsprop`: decay of the mean square; 0.9 by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smoothing: Option<f64>,
     /// Added to the root of the second moment.
     #[serde(default = "epsilon")]
     pub eps: f64,
     /// Whether Adam's moments are divided by 1 - beta^t; some published code does not.
-    #[serde(default = "yes")]
+    #[serde(default = "yes", skip_serializing_if = "super::is_yes")]
     pub bias_correction: bool,
     /// Networks with a different learning rate; frozen networks or parts of the encoder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -43,9 +49,6 @@ pub struct Optimizer {
 
 fn one() -> f64 {
     1.0
-}
-fn betas() -> [f64; 2] {
-    [0.9, 0.999]
 }
 fn epsilon() -> f64 {
     1e-8
@@ -75,8 +78,32 @@ pub struct ParameterGroup {
 pub enum OptimizerKind {
     /// Adam with decoupled weight decay.
     Adamw,
-    /// RMSprop: the gradient over the root of its running mean square (with decay `betas[1]`).
+    /// RMSprop: the gradient over the root of its running mean square (with decay `smoothing`).
     Rmsprop,
+}
+
+/// Which parameters weight decay acts on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decays {
+    /// Matrices and embedding tables.
+    #[default]
+    Weights,
+    /// All, with biases and the gains and offsets of normalisations.
+    All,
+}
+
+impl Optimizer {
+    /// Decay of the first and the second moment; RMSprop has no first.
+    pub fn moment_decays(&self) -> (f64, f64) {
+        match self.kind {
+            OptimizerKind::Adamw => {
+                let [first, second] = self.betas.unwrap_or([0.9, 0.999]);
+                (first, second)
+            }
+            OptimizerKind::Rmsprop => (0.0, self.smoothing.unwrap_or(0.9)),
+        }
+    }
 }
 
 /// The learning rate over the steps.

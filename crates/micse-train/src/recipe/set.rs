@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 /// Applies `key.path=value`. The last key may be new (unknown keys are rejected when the recipe is read); the keys
-/// before it must exist.
+/// before it must exist. Without a value, the key is removed.
 pub(crate) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
     let (path, text) = setting.split_once('=').ok_or_else(|| {
         format!("`{setting}` is not a valid setting; write key.path=value, as in optimizer.lr=2e-4")
@@ -17,7 +17,7 @@ pub(crate) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
         return Err(format!("`{setting}` has no key"));
     };
     let Some((first, inner)) = keys.split_first() else {
-        table.insert(last.into(), value);
+        change(table, last, (!text.is_empty()).then_some(value));
         return Ok(());
     };
     let mut place = table.get_mut(*first).ok_or_else(|| format!("`{path}`: the recipe has no `{first}`"))?;
@@ -26,11 +26,19 @@ pub(crate) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
     }
     match place {
         Value::Table(table) => {
-            table.insert(last.into(), value);
+            change(table, last, (!text.is_empty()).then_some(value));
             Ok(())
         }
         _ => Err(format!("`{path}`: the value before `{last}` is not a table")),
     }
+}
+
+/// Sets or removes a key. One that is absent already needs no removal: a preset's setting is for many recipes.
+fn change(table: &mut Table, key: &str, value: Option<Value>) {
+    match value {
+        Some(value) => table.insert(key.into(), value),
+        None => table.remove(key),
+    };
 }
 
 /// The member `key` of a table, or of a list of tables: by its `kind`, or by its index.
@@ -69,6 +77,8 @@ mod tests {
         assert_eq!(table["a"].as_integer(), Some(2));
         assert_eq!(table["o"]["lr"].as_float(), Some(1e-3));
         assert_eq!(table["o"]["name"].as_str(), Some("linear"));
+        apply(&mut table, "o.name=").expect("a removal");
+        assert!(table["o"].get("name").is_none());
         assert_eq!(table["terms"][0]["w"].as_float(), Some(3.0));
         assert_eq!(table["terms"][1]["w"].as_float(), Some(4.0));
     }

@@ -228,7 +228,7 @@ impl Manifest {
 
     /// The manifest of a training run.
     pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Self> {
-        let pooling = inputs.recipe.pooling.test;
+        let pooling = inputs.recipe.test_pooling();
         Ok(Self {
             chunk: inputs.chunk,
             seed: Some(inputs.seed),

@@ -127,8 +127,8 @@ pub struct RunInputs<'a> {
 }
 
 impl<'a> RunInputs<'a> {
-    /// The required inputs, with defaults for the rest: no custom terms, whole batches, no saved model, no events for
-    /// TensorBoard.
+    /// The required inputs, the recipe with its values for this number of sentences, and defaults for the rest: no
+    /// custom terms, whole batches, no saved model, no events for TensorBoard.
     pub fn new(
         recipe: Recipe,
         seed: u64,
@@ -138,7 +138,7 @@ impl<'a> RunInputs<'a> {
         compute: Compute,
     ) -> Self {
         Self {
-            recipe,
+            recipe: recipe.for_sentences(text.indices.len()),
             seed,
             text,
             base,
@@ -315,7 +315,7 @@ fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
             inputs.suite.name
         ));
     }
-    let pooling = recipe.pooling.test;
+    let pooling = recipe.test_pooling();
     if inputs.keep_model && !matches!(pooling, Pooling::Cls | Pooling::Mean) {
         return invalid(format!(
             "a saved model supports only the poolings cls and mean, not {pooling}; use --set pooling.test=mean, or \

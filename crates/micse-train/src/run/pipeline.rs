@@ -13,7 +13,7 @@ use crate::{Error, Result};
 /// The base is not a model, or has a part that training would invalidate.
 pub(super) fn of_run(inputs: &RunInputs<'_>) -> Result<Pipeline> {
     let (recipe, base) = (&inputs.recipe, inputs.base);
-    let pipeline = Pipeline::load(base, Some(recipe.pooling.test))?.padded_to(recipe.max_length);
+    let pipeline = Pipeline::load(base, Some(recipe.test_pooling()))?.padded_to(recipe.token_limit());
     let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
     if recipe.steps > 0 {
         check_trainable(&pipeline, base)?;
@@ -72,7 +72,7 @@ pub(super) fn tell_of_kept_parts(inputs: &RunInputs<'_>, pipeline: &Pipeline, te
     if let Some(kept) = kept_parts(pipeline) {
         tell(Event::Notice(format!("{kept}; scores include them, the loss does not")));
     }
-    let test = inputs.recipe.pooling.test;
+    let test = inputs.recipe.test_pooling();
     if let Ok(Some(own)) = inputs.base.pooling()
         && own != test
     {

@@ -22,7 +22,7 @@ pub(super) fn fit(
     let Some(post) = &inputs.recipe.post else { return Ok(None) };
     let count = inputs.text.indices.len();
     let texts: Vec<&str> = (0..count as u32).map(|number| inputs.text.sentence(number)).collect();
-    let ids = model.pipeline().tokenize(&texts, inputs.recipe.max_length)?;
+    let ids = model.pipeline().tokenize(&texts, inputs.recipe.token_limit())?;
     let fitted_on = format!("{} sentences of {}", count, inputs.text.described.name());
     let stage = match *post {
         Post::Whitening { components } => {
@@ -48,7 +48,7 @@ pub(super) fn fit(
                     order.batch(step).into_iter().map(|number| &ids[number as usize]).collect();
                 let stream = seed.with(DROPOUT).with(step as u64);
                 let mode = Mode::Training(Dropout { hidden: dropout, attention: dropout, stream });
-                let taps = Taps { pooled: Some(inputs.recipe.pooling.test), ..Taps::default() };
+                let taps = Taps { pooled: Some(inputs.recipe.test_pooling()), ..Taps::default() };
                 let leaves =
                     model.encoder().forward(&Batch::new(&batch)?, &Pass { mode, gradients: false, taps })?;
                 let missing = || micse_model::Error::Input("the encoder returned no pooled rows".into());

@@ -53,7 +53,7 @@ impl RunResult {
     ) -> Self {
         let recipe = &inputs.recipe;
         scores.model.clone_from(&recipe.name);
-        scores.pooling = recipe.pooling.test.to_string();
+        scores.pooling = recipe.test_pooling().to_string();
         Self {
             method: recipe.name.clone(),
             size: Some(inputs.text.described.size.clone()),
@@ -63,7 +63,7 @@ impl RunResult {
             train_text: inputs.text.described.name(),
             selected_on: recipe.selected_on(inputs.suite),
             selected_step,
-            pooling: recipe.pooling.test,
+            pooling: recipe.test_pooling(),
             evaluated_on: inputs.suite.name.clone(),
             scores,
             train_seconds: train_time.as_secs_f64(),

@@ -9,7 +9,6 @@ use super::metrics::MetricsWriter;
 use super::place::Pace;
 use super::selection::{Selection, kept_values};
 use super::{Event, Place, RunInputs};
-use crate::recipe::Select;
 use crate::trainer::Trainer;
 use crate::{Error, Result};
 
@@ -32,14 +31,14 @@ pub(super) fn train(
     tell: &mut dyn FnMut(Event),
 ) -> Result<()> {
     let steps = inputs.recipe.steps;
+    let interval = inputs.recipe.development_interval();
     let mut metrics = MetricsWriter::open(&place.run, trainer.steps_done(), inputs.tensorboard)?;
     let mut pace = Pace::new(inputs.checkpoint_steps, inputs.checkpoint_time);
     let mut warned = false;
     tell(Event::Started { step: trainer.steps_done(), steps });
     while trainer.steps_done() < steps {
         let next = trainer.steps_done() + 1;
-        let selects = inputs.recipe.select != Select::Last
-            && (next.is_multiple_of(inputs.recipe.eval_every) || next == steps);
+        let selects = interval.is_some_and(|every| next.is_multiple_of(every) || next == steps);
         let logged = next == 1 || next.is_multiple_of(LOG_STEPS) || next == steps || selects;
         let report = trainer.step(&|number| inputs.text.sentence(number), logged)?;
         let development = if selects { Some(develop(inputs, pipeline, trainer, selection)?) } else { None };

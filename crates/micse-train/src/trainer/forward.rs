@@ -14,7 +14,7 @@ use super::views::{Encodes, InputMaker, PassSpec, Sentences};
 use super::{Forward, StepReport, Trainer, purpose};
 use crate::Result;
 use crate::networks::NetworkKind;
-use crate::recipe::{HeadRows, Momentum, MomentumUpdate, PerturbationBy, SecondKind};
+use crate::recipe::{HeadRows, Momentum, PerturbationBy, SecondKind};
 
 impl Trainer {
     /// The forward half of a step. It appends the momentum encoder's embeddings to the queue.
@@ -25,7 +25,7 @@ impl Trainer {
         let mut clock = Clock::start();
         let numbers = self.order.batch(self.step);
         let texts: Vec<&str> = numbers.iter().map(|&i| sentence(i)).collect();
-        let ids = self.tokenizer.encode_all(&texts, self.recipe.max_length)?;
+        let ids = self.tokenizer.encode_all(&texts, self.recipe.token_limit())?;
         let sentences = Sentences { numbers: &numbers, texts: &texts, ids: &ids };
         let maker = InputMaker {
             recipe: &self.recipe,
@@ -39,8 +39,6 @@ impl Trainer {
         let inputs = maker.make(&self.inputs, &sentences, sentence)?;
         let mut report = StepReport::new(self.step + 1, &inputs[0].batch);
         report.times.tokenize = clock.lap();
-        self.follow(MomentumUpdate::BeforeStep)?;
-        report.times.update = clock.lap();
 
         let prepared = self.prepare(inputs, Tokenized { numbers, ids })?;
         report.times.objectives = clock.lap();
@@ -158,8 +156,8 @@ impl Trainer {
         if momentum.rule.queue == 0 || self.passes.iter().any(|pass| pass.encodes == Encodes::Momentum) {
             return Ok(None);
         }
-        let dropout = self.dropout(Encodes::Momentum.coordinate(), 0, momentum.rule.dropout);
-        let plain = Wanted { pooling: Some(self.recipe.pooling.train), ..Wanted::default() };
+        let dropout = self.dropout(Encodes::Momentum.coordinate(), 0, momentum.rule.dropout.unwrap_or(0.0));
+        let plain = Wanted { pooling: Some(self.recipe.train_pooling()), ..Wanted::default() };
         let chunks = Chunks::new(&prepared.inputs[0], self.chunk, &plain, &self.device)?;
         let rows = momentum.rows(encoder, &chunks, dropout)?;
         let noise = self.step_stream(purpose::HEAD_DROPOUT).with(QUEUE_PASS);

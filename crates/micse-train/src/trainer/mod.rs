@@ -34,7 +34,7 @@ use micse_random::Stream;
 
 use crate::masked_lm::mask_vocabulary;
 use crate::networks::{NetworkKind, Networks};
-use crate::recipe::{MomentumUpdate, OptimizerKind, Recipe};
+use crate::recipe::{Decays, OptimizerKind, Recipe};
 use crate::{Error, Result, Terms};
 use chunks::{Chunks, View};
 use momentum::MomentumState;
@@ -121,18 +121,18 @@ impl Trainer {
                 ),
             });
         }
-        if sentences < recipe.optimizer.batch_size {
+        let batch_size = recipe.optimizer()?.batch_size;
+        if sentences < batch_size {
             tracing::warn!(
-                "the split has {sentences} sentences, fewer than a batch of {}: every step uses all of them",
-                recipe.optimizer.batch_size
+                "the split has {sentences} sentences, fewer than a batch of {batch_size}: every step uses all of them"
             );
         }
-        if let Some(m) = recipe.momentum.filter(|m| sentences < m.queue + recipe.optimizer.batch_size) {
+        if let Some(m) = recipe.momentum.filter(|m| sentences < m.queue + batch_size) {
             let masked = if m.mask_same_sentence { "masked" } else { "counted as negatives" };
             tracing::warn!(
                 "the split has {sentences} sentences, fewer than queue and batch together ({}): the queue contains \
                  copies of the batch's own sentences, which are {masked} (momentum.mask_same_sentence)",
-                m.queue + recipe.optimizer.batch_size
+                m.queue + batch_size
             );
         }
         let stream = Stream::new(seed);
@@ -148,7 +148,7 @@ impl Trainer {
             Some(rule) => Some(MomentumState::new(rule, &networks, stream, device)?),
             None => None,
         };
-        let order = EpochOrder::new(sentences, recipe.optimizer.batch_size, seed);
+        let order = EpochOrder::new(sentences, batch_size, seed);
         let (passes, inputs) = views::passes(&recipe);
         let device = device.clone();
         Ok(Self {
@@ -278,7 +278,6 @@ impl Trainer {
         let mut report = self.backward(forward)?;
         let mut clock = Clock::start();
         let k = self.step;
-        let optimizer = &self.recipe.optimizer;
         self.networks.drop_frozen()?;
         let norm = self.networks.gradient_norm()?;
         if !norm.is_finite() {
@@ -287,35 +286,27 @@ impl Trainer {
                 "the gradient norm is {norm}; lower optimizer.lr, or raise the objectives' temperature"
             )));
         }
-        // RMSprop is Adam without a first moment and without bias correction.
-        let (first, bias_correction) = match optimizer.kind {
-            OptimizerKind::Adamw => (optimizer.betas[0], optimizer.bias_correction),
-            OptimizerKind::Rmsprop => (0.0, false),
-        };
+        let optimizer = self.recipe.optimizer()?;
         let rule = AdamStep {
             step: k + 1,
             learning_rate: learning_rate(optimizer, k, self.recipe.steps),
-            betas: (first, optimizer.betas[1]),
+            betas: optimizer.moment_decays(),
             epsilon: optimizer.eps,
             weight_decay: optimizer.weight_decay,
+            decay_all: optimizer.decays == Decays::All,
             gradient_scale: if optimizer.clip > 0.0 { clip_factor(norm, optimizer.clip) } else { 1.0 },
-            bias_correction,
+            // RMSprop is Adam without a first moment and without bias correction.
+            bias_correction: optimizer.kind == OptimizerKind::Adamw && optimizer.bias_correction,
         };
         self.networks.step(&rule)?;
         self.step += 1;
-        self.follow(MomentumUpdate::AfterStep)?;
+        if let Some(momentum) = &self.momentum {
+            momentum.follow(&mut self.networks, self.step)?;
+        }
         report.learning_rate = rule.learning_rate;
         report.gradient_norm = norm;
         report.times.update += clock.lap();
         Ok(report)
-    }
-
-    /// Updates the momentum copy, if the recipe does so at this point.
-    fn follow(&mut self, now: MomentumUpdate) -> Result<()> {
-        match self.momentum.as_ref().filter(|momentum| momentum.rule.update == now) {
-            Some(momentum) => momentum.follow(&mut self.networks, self.step),
-            None => Ok(()),
-        }
     }
 
     fn failed(&self, reason: String) -> Error {

@@ -48,7 +48,7 @@ impl Trainer {
         let mut chunks: Vec<Rc<Chunks>> = Vec::with_capacity(self.passes.len());
         for (number, pass) in self.passes.iter().enumerate() {
             let wanted = Wanted {
-                pooling: Some(self.recipe.pooling.train),
+                pooling: Some(self.recipe.train_pooling()),
                 states: states[number].clone(),
                 attention: if number == 0 || Some(number) == partner {
                     Rc::clone(&attention)

@@ -144,8 +144,8 @@ impl InputMaker<'_> {
             } else {
                 let (ids, positive) = self.changed(number, view, sentences, other)?;
                 // A mean over pads depends on their number; the released code that uses it pads to the maximum length.
-                let counts_pads = self.recipe.pooling.train == Pooling::MeanWithPads;
-                let limit = self.recipe.max_length.min(self.config.max_position_embeddings);
+                let counts_pads = self.recipe.train_pooling() == Pooling::MeanWithPads;
+                let limit = self.recipe.token_limit().min(self.config.max_position_embeddings);
                 let width = if counts_pads { limit } else { 0 };
                 let pad = self.config.pad_token_id;
                 let mut batch = Batch::padded_to(&ids, pad, padding.into(), width)?;
@@ -189,7 +189,7 @@ impl InputMaker<'_> {
                 }
             }
             numbers = partners.numbers;
-            ids = self.tokenizer.encode_all(&texts, self.recipe.max_length)?;
+            ids = self.tokenizer.encode_all(&texts, self.recipe.token_limit())?;
             positive = Some(partners.positive);
         }
         // A change drawn once depends on the sentence only, not on the step or the place in the batch.
@@ -211,13 +211,14 @@ impl InputMaker<'_> {
             })?;
             for (place, text) in texts.iter().enumerate() {
                 if let Some(changed) = op.apply(text, &mask, stream(purpose::TEXT, place)) {
-                    ids[place] = self.tokenizer.encode(&changed, self.recipe.max_length)?;
+                    ids[place] = self.tokenizer.encode(&changed, self.recipe.token_limit())?;
                 }
             }
         }
         if let Some(op) = &view.tokens {
+            let limit = op.token_limit(self.recipe.token_limit()).min(self.config.max_position_embeddings);
             for (place, ids) in ids.iter_mut().enumerate() {
-                *ids = op.apply(ids, self.recipe.max_length, stream(purpose::TOKENS, place));
+                *ids = op.apply(ids, limit, stream(purpose::TOKENS, place));
             }
         }
         Ok((ids, positive))

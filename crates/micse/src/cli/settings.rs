@@ -11,7 +11,7 @@ const SMALL: usize = 512;
 /// Bounds of the steps for an encoder that is not yet a sentence-embedding model.
 const STEPS: (usize, usize) = (150, 20_000);
 /// For a sentence-embedding model: the recipe, and the largest values that did no harm when measured.
-const GENTLE_RECIPE: &str = "simcse";
+const GENTLE_RECIPE: &str = "simcse-baseline";
 const GENTLE_STEPS: usize = 40;
 const GENTLE_RATE: f64 = 3e-6;
 
@@ -143,6 +143,7 @@ impl Chosen {
             .chain(own)
             .filter(|setting| match key(setting) {
                 "head" => !recipe.head.layers().is_empty(),
+                "pooling.train" | "pooling.test" => recipe.convolution.is_none(),
                 _ => true,
             })
             // If the user replaces a whole table, its chosen values are dropped.
@@ -156,13 +157,12 @@ impl Chosen {
 /// One line with the final settings for a corpus of this many sentences.
 pub(crate) fn line(recipe: &Recipe, sentences: usize) -> String {
     let name = &recipe.name;
-    if recipe.steps == 0 {
-        let pooling = recipe.pooling.test;
+    let Some(o) = &recipe.optimizer else {
+        let pooling = recipe.test_pooling();
         return format!(
             "settings for {sentences} sentences: recipe {name}, no training steps, pooling {pooling}"
         );
-    }
-    let o = &recipe.optimizer;
+    };
     let head = if recipe.head.layers().is_empty() { "no head" } else { "a head during training" };
     let weight = |w: f64| if w >= 0.01 { w.to_string() } else { format!("{w:e}") };
     let terms: Vec<String> =
@@ -171,7 +171,12 @@ pub(crate) fn line(recipe: &Recipe, sentences: usize) -> String {
     format!(
         "settings for {sentences} sentences: recipe {name}, {} steps of {}, learning rate {:e}{terms}, warm-up {}, \
          pooling {}, {head}, at most {} tokens",
-        recipe.steps, o.batch_size, o.lr, o.warmup_steps, recipe.pooling.test, recipe.max_length
+        recipe.steps,
+        o.batch_size,
+        o.lr,
+        o.warmup_steps,
+        recipe.test_pooling(),
+        recipe.token_limit()
     )
 }
 
@@ -183,9 +188,9 @@ pub(crate) fn unmeasured(
     sentences: usize,
     start: Start,
 ) -> crate::train::Result<Option<String>> {
-    if !start.embeds_sentences || recipe.steps == 0 {
+    let Some(optimizer) = recipe.optimizer.as_ref().filter(|_| start.embeds_sentences) else {
         return Ok(None);
-    }
+    };
     let chosen = choose(sentences, start);
     let plain = Recipe::load(chosen.recipe, &[])?;
     let mut measured =
@@ -194,11 +199,11 @@ pub(crate) fn unmeasured(
     if recipe.name != measured.name {
         found.push(format!("recipe {}", recipe.name));
     }
-    if recipe.optimizer.lr > GENTLE_RATE {
-        found.push(format!("learning rate {:e}, above {GENTLE_RATE:e}", recipe.optimizer.lr));
+    if optimizer.lr > GENTLE_RATE {
+        found.push(format!("learning rate {:e}, above {GENTLE_RATE:e}", optimizer.lr));
     }
-    if recipe.pooling.test != Pooling::Mean {
-        found.push(format!("pooling {}", recipe.pooling.test));
+    if recipe.test_pooling() != Pooling::Mean {
+        found.push(format!("pooling {}", recipe.test_pooling()));
     }
     if recipe.steps > GENTLE_STEPS {
         found.push(format!("{} steps, more than {GENTLE_STEPS}", recipe.steps));
@@ -207,8 +212,9 @@ pub(crate) fn unmeasured(
         // The first other difference by key, without the values compared above and the selection of weights.
         (measured.steps, measured.select, measured.eval_every) =
             (recipe.steps, recipe.select, recipe.eval_every);
-        measured.optimizer.lr = recipe.optimizer.lr;
-        measured.optimizer.warmup_steps = recipe.optimizer.warmup_steps;
+        if let Some(measured) = &mut measured.optimizer {
+            (measured.lr, measured.warmup_steps) = (optimizer.lr, optimizer.warmup_steps);
+        }
         if let Ok(difference) = first_difference(&measured, recipe) {
             found.extend(difference);
         }
@@ -228,6 +234,10 @@ mod tests {
 
     fn start(hidden: usize, pooling: Option<Pooling>, embeds_sentences: bool) -> Start {
         Start { hidden, pooling, embeds_sentences }
+    }
+
+    fn rate(recipe: &Recipe) -> f64 {
+        recipe.optimizer().expect("an optimizer").lr
     }
 
     fn recipe(chosen: &Chosen, name: &str, asked: &[&str]) -> Recipe {
@@ -255,11 +265,11 @@ mod tests {
             let chosen = choose(n, start(hidden, pooling, false));
             let recipe = recipe(&chosen, "micse", &[]);
             assert_eq!((chosen.recipe, recipe.steps), ("micse", chosen.steps));
-            assert_eq!(recipe.optimizer.lr, if hidden < 512 { 1e-4 } else { 3e-5 });
+            assert_eq!(rate(&recipe), if hidden < 512 { 1e-4 } else { 3e-5 });
             assert_eq!(recipe.ami().next().expect("AMI").weight, if hidden < 512 { 1.0 } else { 2.5e-3 });
-            assert_eq!(recipe.pooling.test, pooling.unwrap_or(Pooling::Cls));
+            assert_eq!(recipe.test_pooling(), pooling.unwrap_or(Pooling::Cls));
             assert_eq!(recipe.head.layers().is_empty(), pooling == Some(Pooling::Mean));
-            assert_eq!(recipe.optimizer.warmup_steps, chosen.steps / 20);
+            assert_eq!(recipe.optimizer().expect("an optimizer").warmup_steps, chosen.steps / 20);
             assert_eq!(unmeasured(&recipe, n, start(hidden, pooling, false)).expect("a recipe"), None);
         }
     }
@@ -272,8 +282,8 @@ mod tests {
                 let chosen = choose(n, start);
                 let recipe = recipe(&chosen, chosen.recipe, &[]);
                 assert_eq!((recipe.name.as_str(), recipe.steps), (GENTLE_RECIPE, GENTLE_STEPS));
-                assert_eq!(recipe.optimizer.lr, GENTLE_RATE);
-                assert_eq!((recipe.pooling.train, recipe.pooling.test), (pooling, pooling));
+                assert_eq!(rate(&recipe), GENTLE_RATE);
+                assert_eq!((recipe.train_pooling(), recipe.test_pooling()), (pooling, pooling));
                 assert!(recipe.head.layers().is_empty() && recipe.ami().next().is_none());
                 // Both measured models use mean pooling.
                 let notice = unmeasured(&recipe, n, start).expect("a recipe");
@@ -286,17 +296,14 @@ mod tests {
     fn what_is_asked_for_goes_on_top_and_what_was_not_measured_is_named() {
         let start = start(384, Some(Pooling::Mean), true);
         let chosen = choose(1000, start);
-        let faster = recipe(&chosen, "simcse", &["optimizer.lr=3e-4"]);
-        assert_eq!(
-            (faster.optimizer.lr, faster.steps, faster.pooling.test),
-            (3e-4, GENTLE_STEPS, Pooling::Mean)
-        );
+        let faster = recipe(&chosen, "simcse-baseline", &["optimizer.lr=3e-4"]);
+        assert_eq!((rate(&faster), faster.steps, faster.test_pooling()), (3e-4, GENTLE_STEPS, Pooling::Mean));
         assert!(
             unmeasured(&faster, 1000, start).expect("a recipe").is_some_and(|text| text.contains("3e-4"))
         );
         let other = recipe(&chosen, "micse", &[]);
         assert_eq!(
-            (other.optimizer.lr, other.steps, other.pooling.test),
+            (rate(&other), other.steps, other.test_pooling()),
             (GENTLE_RATE, GENTLE_STEPS, Pooling::Mean)
         );
         assert!(
@@ -307,7 +314,8 @@ mod tests {
         for (setting, named) in
             [("optimizer.batch_size=8", "batch_size"), ("objectives.infonce.temperature=0.01", "temperature")]
         {
-            let text = unmeasured(&recipe(&chosen, "simcse", &[setting]), 1000, start).expect("a recipe");
+            let text =
+                unmeasured(&recipe(&chosen, "simcse-baseline", &[setting]), 1000, start).expect("a recipe");
             assert!(text.as_ref().is_some_and(|text| text.contains(named)), "{text:?}");
         }
         let reasons = |given: &[&str]| {

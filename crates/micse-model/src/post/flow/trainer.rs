@@ -112,6 +112,7 @@ impl FlowTrainer {
             betas: BETAS,
             epsilon: EPSILON,
             weight_decay: self.options.weight_decay,
+            decay_all: false,
             gradient_scale: clip_factor(norm, self.options.clip),
             bias_correction: false,
         })?;

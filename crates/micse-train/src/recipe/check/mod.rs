@@ -1,5 +1,6 @@
 //! Invalid combinations fail before anything runs, with an explanation.
 
+mod effect;
 mod numbers;
 mod views;
 
@@ -21,12 +22,14 @@ impl Recipe {
         if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(plain) {
             return Err(format!("name is {:?}; use letters, digits and - _ + @ .", self.name));
         }
+        if self.steps == 0 && !self.objectives.is_empty() {
+            return Err(
+                "steps is 0, but the recipe has objectives: set steps, or remove the objectives".into()
+            );
+        }
+        self.check_effects()?;
         if self.steps == 0 {
-            return if self.objectives.is_empty() {
-                Ok(())
-            } else {
-                Err("steps is 0, but the recipe has objectives: set steps, or remove the objectives".into())
-            };
+            return Ok(());
         }
         if self.objectives.is_empty() {
             return Err("no objectives: a recipe that trains needs at least one [[objectives]]".into());
@@ -190,7 +193,7 @@ impl Recipe {
     }
 
     fn check_groups(&self) -> Result<(), String> {
-        for group in &self.optimizer.groups {
+        for group in self.optimizer.iter().flat_map(|o| &o.groups) {
             let network = group.matches.split('.').next().unwrap_or_default();
             let networks: Vec<&str> = trainable_names().collect();
             if !networks.contains(&network) {
@@ -251,7 +254,7 @@ mod tests {
         ("sg-opt", &["second.kind=trained"], "kind = \"frozen\""),
         ("is-bert", &["convolution={ widths = [2], channels = 4 }"], "odd"),
         ("is-bert", &["head=tanh-mlp"], "no head after it"),
-        ("simcse", &["convolution={ widths = [1], channels = 4 }"], "jensen-shannon"),
+        ("simcse", &["pooling=", "convolution={ widths = [1], channels = 4 }"], "jensen-shannon"),
         ("mocose", &["head_rows=all-views"], "all-views"),
         ("micse", &["momentum.stop_gradient=false"], "online_embeddings = true"),
         (

@@ -1,22 +1,52 @@
 //! Values outside their ranges.
 
-use crate::recipe::{PerturbationBy, Post, Recipe, Schedule};
+use crate::recipe::{Optimizer, PerturbationBy, Post, Recipe, Schedule};
 
 /// Checks a share or a dropout rate.
 pub(crate) fn check_rate(key: &str, value: f64) -> Result<(), String> {
     if (0.0..1.0).contains(&value) { Ok(()) } else { Err(format!("{key} is {value}; it must be in [0, 1)")) }
 }
 
+/// Checks a value that must be above 0.
+fn positive(key: &str, value: f64) -> Result<(), String> {
+    if value > 0.0 && value.is_finite() {
+        Ok(())
+    } else {
+        Err(format!("{key} is {value}; it must be above 0"))
+    }
+}
+
+impl Optimizer {
+    fn check(&self) -> Result<(), String> {
+        positive("optimizer.lr", self.lr)?;
+        positive("optimizer.eps", self.eps)?;
+        if let Some(betas) = self.betas {
+            check_rate("optimizer.betas[0]", betas[0])?;
+            check_rate("optimizer.betas[1]", betas[1])?;
+        }
+        check_rate("optimizer.smoothing", self.smoothing.unwrap_or(0.0))?;
+        if self.clip < 0.0 || self.weight_decay < 0.0 {
+            return Err("optimizer.clip and optimizer.weight_decay cannot be negative".into());
+        }
+        if self.batch_size == 0 {
+            return Err("optimizer.batch_size is 0; it must be at least 1".into());
+        }
+        if self.milestones.is_empty() == (self.schedule == Schedule::Milestones) {
+            return Err(
+                "optimizer.milestones and schedule = \"milestones\" require each other: set both or none"
+                    .into(),
+            );
+        }
+        if self.milestones.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+            return Err("optimizer.milestones must be sorted by step".into());
+        }
+        Ok(())
+    }
+}
+
 impl Recipe {
     pub(super) fn check_numbers(&self) -> Result<(), String> {
         let rate = check_rate;
-        let positive = |key: &str, value: f64| {
-            if value > 0.0 && value.is_finite() {
-                Ok(())
-            } else {
-                Err(format!("{key} is {value}; it must be above 0"))
-            }
-        };
         for view in &self.views {
             rate("views.dropout", view.dropout)?;
             if view.copies == 0 {
@@ -42,18 +72,17 @@ impl Recipe {
                     "views.perturbation_by needs a size: set views.perturbation, for example to 5e-9".into(),
                 );
             }
-            if let Some(pairs) =
-                view.pairs.filter(|p| p.negatives == 0 || p.negatives >= self.optimizer.batch_size)
-            {
+            let batch = self.optimizer.as_ref().map_or(0, |o| o.batch_size);
+            if let Some(pairs) = view.pairs.filter(|p| p.negatives == 0 || p.negatives >= batch) {
                 return Err(format!(
                     "views.pairs.negatives is {}; it must be from 1 to optimizer.batch_size - 1 ({})",
                     pairs.negatives,
-                    self.optimizer.batch_size.saturating_sub(1)
+                    batch.saturating_sub(1)
                 ));
             }
         }
         if let Some(momentum) = self.momentum {
-            rate("momentum.dropout", momentum.dropout)?;
+            rate("momentum.dropout", momentum.dropout.unwrap_or(0.0))?;
             if momentum.queue_start > momentum.queue {
                 return Err(format!(
                     "momentum.queue_start is {}, more than the queue's {} rows",
@@ -78,34 +107,17 @@ impl Recipe {
                 ));
             }
         }
-        let o = &self.optimizer;
-        positive("optimizer.lr", o.lr)?;
-        positive("optimizer.eps", o.eps)?;
-        rate("optimizer.betas[0]", o.betas[0])?;
-        rate("optimizer.betas[1]", o.betas[1])?;
-        if o.clip < 0.0 || o.weight_decay < 0.0 {
-            return Err("optimizer.clip and optimizer.weight_decay cannot be negative".into());
+        if self.eval_every == Some(0) {
+            return Err("eval_every is 0; it must be at least 1".into());
         }
-        for (key, value) in [("optimizer.batch_size", o.batch_size), ("eval_every", self.eval_every)] {
-            if value == 0 {
-                return Err(format!("{key} is 0; it must be at least 1"));
+        if let Some(optimizer) = &self.optimizer {
+            optimizer.check()?;
+            if optimizer.batch_size < 2 && self.momentum.is_none() {
+                return Err(
+                    "optimizer.batch_size is 1, which leaves no negatives without a queue; it must be at least 2"
+                        .into(),
+                );
             }
-        }
-        if self.steps > 0 && o.batch_size < 2 && self.momentum.is_none() {
-            return Err(
-                "optimizer.batch_size is 1, which leaves no negatives without a queue; it must be at \
-                        least 2"
-                    .into(),
-            );
-        }
-        if o.milestones.is_empty() == (o.schedule == Schedule::Milestones) {
-            return Err(
-                "optimizer.milestones and schedule = \"milestones\" require each other: set both or none"
-                    .into(),
-            );
-        }
-        if o.milestones.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
-            return Err("optimizer.milestones must be sorted by step".into());
         }
         if let Some(Post::Flow { steps, batch_size, lr, dropout }) = &self.post {
             rate("post.dropout", *dropout)?;
@@ -114,8 +126,8 @@ impl Recipe {
                 return Err("post.steps must be at least 1, and post.batch_size at least 2".into());
             }
         }
-        if self.max_length < 3 {
-            return Err(format!("max_length is {}; [CLS], one token and [SEP] need 3", self.max_length));
+        if let Some(length) = self.max_length.filter(|length| *length < 3) {
+            return Err(format!("max_length is {length}; [CLS], one token and [SEP] need 3"));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::recipe::{PaddingRule, PerturbationBy, Positions, Recipe, Tower, View}
 
 impl Recipe {
     pub(super) fn check_views(&self) -> Result<(), String> {
-        let counts_pads = self.pooling.train == Pooling::MeanWithPads;
+        let counts_pads = self.pooling.train == Some(Pooling::MeanWithPads);
         if counts_pads && self.padding == PaddingRule::Drop {
             return Err(
                 "pooling mean-with-pads counts pads, which padding = \"drop\" removes: use padding = \"keep\""

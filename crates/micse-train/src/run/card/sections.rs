@@ -93,8 +93,7 @@ impl Card<'_> {
                 ),
             );
         }
-        if recipe.steps > 0 {
-            let o = &recipe.optimizer;
+        if let Some(o) = &recipe.optimizer {
             let terms: Vec<String> = recipe.objectives.iter().map(term).collect();
             line("Loss", terms.join(" + "));
             line(
@@ -103,7 +102,7 @@ impl Card<'_> {
                     "{} of {} sentences, truncated to {} tokens",
                     thousands(recipe.steps),
                     o.batch_size.min(inputs.text.indices.len()),
-                    recipe.max_length
+                    recipe.token_limit()
                 ),
             );
             line(
@@ -136,7 +135,7 @@ impl Card<'_> {
             };
             line("After the encoder", format!("{kind}, fitted to the same sentences"));
         }
-        line("Pooling", recipe.pooling.test.to_string());
+        line("Pooling", recipe.test_pooling().to_string());
         line(
             "Run",
             format!(
@@ -263,7 +262,8 @@ mod tests {
         let recipe = Recipe::load("micse", &["objectives.ami.weight=0.5".into()]).unwrap();
         let terms: Vec<String> = recipe.objectives.iter().map(term).collect();
         assert_eq!(terms, ["infonce (temperature 0.05)", "0.5 × ami"]);
-        assert_eq!([word(&recipe.optimizer.kind), word(&recipe.optimizer.schedule)], ["adamw", "linear"]);
+        let optimizer = recipe.optimizer.expect("an optimizer");
+        assert_eq!([word(&optimizer.kind), word(&optimizer.schedule)], ["adamw", "linear"]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::data::{Corpus, Locator, SplitSize, Suite};
 use crate::eval::{Evaluation, Halves, evaluate};
 use crate::files::{RunFolder, write_json};
 use crate::model::{ModelFolder, Precision};
+use crate::train::recipe::Select;
 use crate::train::run::{CHECKPOINT_MINUTES, CHECKPOINT_STEPS, CardFacts};
 use crate::train::{Error, Event, Recipe, RunInputs, RunResult, Stop, TrainText, check, run};
 
@@ -48,7 +49,7 @@ pub(crate) struct Train {
     #[arg(long)]
     #[serde(skip)]
     resume: bool,
-    /// Built-in recipe or file.toml [default: simcse for a sentence-embedding model, micse for other encoders]
+    /// Built-in recipe or file.toml [default: simcse-baseline for a sentence-embedding model, micse for other encoders]
     #[arg(long)]
     recipe: Option<String>,
     /// Use the recipe's published settings instead of those chosen for the model and the corpus
@@ -262,7 +263,7 @@ impl Train {
     /// Measures the model that training starts from.
     fn score(&self, inputs: &RunInputs<'_>, halves: &Halves) -> Result<Before> {
         let own = inputs.base.pooling().ok().flatten();
-        let pooling = own.unwrap_or(inputs.recipe.pooling.test);
+        let pooling = own.unwrap_or(inputs.recipe.test_pooling());
         let model = SentenceModel::load(inputs.base, Some(pooling), &inputs.compute)?;
         let scores = self.is_scored().then(|| untrained(&model, inputs.suite)).transpose()?;
         Ok(Before { scores, halves: halves.reciprocal_rank(&model)? })
@@ -293,8 +294,15 @@ impl Train {
         let published = self.published_settings || plain.steps == 0;
         let mut settings =
             if published { self.settings.clone() } else { chosen.for_recipe(&plain, &self.settings) };
+        // Without development pairs, a recipe cannot select weights by them.
+        let selects = !published && plain.select != Select::Last;
+        if selects && self.pairs.is_none() && self.sts.is_none() && !named("select") {
+            settings.push("select=last".to_owned());
+        }
         let steps = self.steps.or((!published && !named("steps")).then_some(chosen.steps));
-        let load = |settings: &[String]| Recipe::load_for(name, &self.with, settings, steps);
+        let load = |settings: &[String]| {
+            Recipe::load_for(name, &self.with, settings, steps).map(|recipe| recipe.for_sentences(sentences))
+        };
         let mut recipe = load(&settings).map_err(|error| {
             let remedy = "cannot combine your settings with those chosen for this model and corpus; fix them, or pass \
                           --published-settings to start from the recipe's";
