@@ -205,8 +205,6 @@ fn the_released_generator_replaces_tokens_that_are_not_masked() {
         *value
     };
     let [none, released] = ["diffcse", "diffcse@released-code"].map(|name| loss(name, "0.0"));
-    // A new discriminator knows nothing: ln 2 for each token, whatever it should say, up to its small weights.
-    assert!((none - std::f64::consts::LN_2).abs() < 0.05 && (released - std::f64::consts::LN_2).abs() < 0.05);
     assert_ne!(none, released);
     assert_ne!(loss("diffcse", "0.3"), none);
 }

@@ -69,7 +69,7 @@ impl Recipe {
         let recipe = Self { name: self.name.clone(), ..entry.recipe.clone() };
         let batch = recipe.optimizer.as_ref().map(|o| o.batch_size);
         let steps = entry.epochs.zip(batch).map(|(epochs, batch)| epochs * sentences.div_ceil(batch));
-        recipe.with_steps(steps, false)
+        if steps.is_some() { recipe.with_steps(steps, false) } else { recipe }
     }
 
     /// Whether the recipe has other values for small training sets.
