@@ -121,10 +121,10 @@ impl JointAttention {
             "view_2_to",
             "count",
         ])?;
-        let bins = self.edges.len() - 1;
         for panel in &self.panels {
             for slice in &panel.slices {
                 let range = |(first, last): (usize, usize)| format!("{first} to {last}");
+                let (edges, bins) = (&slice.edges, slice.edges.len() - 1);
                 for (bin, count) in slice.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
                     let (x, y) = (bin / bins, bin % bins);
                     writer.write_record([
@@ -133,10 +133,10 @@ impl JointAttention {
                         &range(slice.heads),
                         &slice.rho.to_string(),
                         &slice.mutual_information.to_string(),
-                        &self.edges[x].to_string(),
-                        &self.edges[x + 1].to_string(),
-                        &self.edges[y].to_string(),
-                        &self.edges[y + 1].to_string(),
+                        &edges[x].to_string(),
+                        &edges[x + 1].to_string(),
+                        &edges[y].to_string(),
+                        &edges[y + 1].to_string(),
                         &count.to_string(),
                     ])?;
                 }

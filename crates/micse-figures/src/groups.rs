@@ -6,8 +6,8 @@ use micse_stats::{Resampling, Separation, separation};
 use crate::similarity::{Subject, Views, check_names, similarities};
 use crate::{Result, Similarity};
 
-/// Resamples of the pairs of a group.
-const RESAMPLES: usize = 2000;
+/// Resamples of the pairs of a group, for intervals.
+pub const RESAMPLES: usize = 2000;
 
 /// What distinguishes the two groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

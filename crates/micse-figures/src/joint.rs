@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use micse_losses::ami::{MiForm, Slicing, mutual_information};
+use micse_model::View;
 
 use crate::similarity::{Subject, Views, check_names, slice_values, tokenize};
 use crate::{Error, Result};
@@ -17,9 +18,6 @@ const GROUPS: [usize; 2] = [3, 4];
 pub struct JointAttention {
     /// The sentence.
     pub sentence: String,
-    /// The edges of the bins, [`BINS`] + 1 of them, for both views, all slices and both models: logarithms of attention
-    /// values.
-    pub edges: Vec<f64>,
     /// The models.
     pub panels: [JointPanel; 2],
 }
@@ -46,94 +44,89 @@ pub struct JointSlice {
     pub rho: f64,
     /// `-1/2 ln(1 - rho^2)`, in nats.
     pub mutual_information: f64,
+    /// The edges of the bins, [`BINS`] + 1 of them, the same for both views: logarithms of attention values.
+    pub edges: Vec<f64>,
     /// Number of positions per bin, [`BINS`] x [`BINS`], view 1 by rows, view 2 by columns.
     pub counts: Vec<u32>,
 }
 
-/// Compares two views of a sentence: all attention values of all tokens, in slices of adjacent layers and heads. Layers
-/// are divided into up to three equal groups, heads into up to four; 12 layers with 12 heads give the paper's 12 slices
-/// of 4 layers and 3 heads.
+/// Compares two views of a sentence under both models.
 ///
 /// # Errors
 /// The sentence has fewer than two tokens; a model cannot encode it; two models of one name.
 pub fn joint_attention(subjects: [Subject<'_>; 2], sentence: &str, seed: u64) -> Result<JointAttention> {
     check_names(subjects.map(|subject| subject.name))?;
-    let values =
-        [SliceValues::of(subjects[0], sentence, seed)?, SliceValues::of(subjects[1], sentence, seed)?];
-    let all = || values.iter().flat_map(|model| model.views.iter().flatten().flatten().copied());
-    let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-    // Attention that is the same everywhere still needs bins of some width.
-    let high = if high > low { high } else { low + 1.0 };
-    let edges: Vec<f64> = (0..=BINS).map(|i| low + (high - low) * i as f64 / BINS as f64).collect();
-    let [one, other] = values;
-    Ok(JointAttention {
-        sentence: sentence.to_owned(),
-        panels: [one.panel(subjects[0].name, &edges), other.panel(subjects[1].name, &edges)],
-        edges,
-    })
-}
-
-/// The logarithms of one model's attention.
-struct SliceValues {
-    /// Of view 1 and view 2, by slice.
-    views: [Vec<Vec<f64>>; 2],
-    rho: Vec<f64>,
-    mi: Vec<f64>,
-    /// Layers and heads per slice, and slices per group of layers.
-    layers: usize,
-    heads: usize,
-    per_layer_group: usize,
-}
-
-impl SliceValues {
-    fn of(subject: Subject<'_>, sentence: &str, seed: u64) -> Result<Self> {
+    let panel = |subject: Subject<'_>| {
         let ids = tokenize(subject, &[sentence.to_owned()])?.remove(0);
+        let (model, sentence) = (subject.name.to_owned(), sentence.to_owned());
         if ids.len() < 2 {
-            let (model, sentence) = (subject.name.to_owned(), sentence.to_owned());
             return Err(Error::Short { model, sentence, tokens: ids.len() });
         }
         let views = Views::of(seed);
         let (one, two) = (views.view(subject, &ids, 0, 0)?, views.view(subject, &ids, 1, 0)?);
-        let (depth, all_heads, ..) = one.attention.dims4()?;
+        let panel = JointPanel::of(&model, [&one, &two])?;
+        if panel.slices.iter().any(|slice| !slice.rho.is_finite()) {
+            return Err(Error::NotFinite { model, what: "attention", sentence });
+        }
+        Ok(panel)
+    };
+    Ok(JointAttention { sentence: sentence.to_owned(), panels: [panel(subjects[0])?, panel(subjects[1])?] })
+}
+
+impl JointPanel {
+    /// All attention values of all tokens in two views of one sentence, in slices of adjacent layers and heads. Layers
+    /// are divided into up to three equal groups, heads into up to four; 12 layers with 12 heads give the paper's 12
+    /// slices of 4 layers and 3 heads.
+    ///
+    /// # Errors
+    /// Views of different encoders or different lengths.
+    pub fn of(model: &str, views: [&View; 2]) -> Result<Self> {
+        let [one, two] = views.map(|view| &view.attention);
+        let (depth, all_heads, tokens, _) = one.dims4()?;
         let (layer_groups, head_groups) = (groups(depth, GROUPS[0]), groups(all_heads, GROUPS[1]));
         let (layers, heads) = (depth / layer_groups, all_heads / head_groups);
         let every_layer: Vec<usize> = (0..depth).collect();
         let slices = Slicing::Adjacent { heads, layers }.slices(&every_layer, all_heads)?;
-        let rows = slice_values([&one.attention, &two.attention], &slices, ids.len())?;
+        let rows = slice_values([one, two], &slices, tokens)?;
         let counts = vec![rows[0].dim(1)? as u32; slices.len()];
         let found = mutual_information(&rows[0], &rows[1], &counts, MiForm::Eq4)?;
         let (rho, mi) = (found.rho.to_vec1::<f64>()?, found.mi.to_vec1::<f64>()?);
-        if rho.iter().chain(&mi).any(|value| !value.is_finite()) {
-            let (model, sentence) = (subject.name.to_owned(), sentence.to_owned());
-            return Err(Error::NotFinite { model, what: "attention", sentence });
-        }
-        let logs = |rows: &Tensor| -> Result<Vec<Vec<f64>>> {
-            let floor = f64::from(f32::MIN_POSITIVE);
-            let rows = rows.to_vec2::<f64>()?;
-            Ok(rows.into_iter().map(|row| row.into_iter().map(|v| v.max(floor).ln()).collect()).collect())
-        };
-        let views = [logs(&rows[0])?, logs(&rows[1])?];
-        Ok(Self { views, rho, mi, layers, heads, per_layer_group: head_groups })
-    }
-
-    fn panel(self, model: &str, edges: &[f64]) -> JointPanel {
+        let logs = [logarithms(&rows[0])?, logarithms(&rows[1])?];
         let slice = |i: usize| {
-            let (layer, head) =
-                (i / self.per_layer_group * self.layers, i % self.per_layer_group * self.heads);
+            let (layer, head) = (i / head_groups * layers, i % head_groups * heads);
+            let values = [logs[0][i].as_slice(), logs[1][i].as_slice()];
+            let edges = edges(values);
             JointSlice {
-                layers: (layer + 1, layer + self.layers),
-                heads: (head + 1, head + self.heads),
-                rho: self.rho[i],
-                mutual_information: self.mi[i],
-                counts: histogram([&self.views[0][i], &self.views[1][i]], edges),
+                layers: (layer + 1, layer + layers),
+                heads: (head + 1, head + heads),
+                rho: rho[i],
+                mutual_information: mi[i],
+                counts: histogram(values, &edges),
+                edges,
             }
         };
-        JointPanel {
+        Ok(Self {
             model: model.to_owned(),
-            per_layer_group: self.per_layer_group,
-            slices: (0..self.rho.len()).map(slice).collect(),
-        }
+            per_layer_group: head_groups,
+            slices: (0..slices.len()).map(slice).collect(),
+        })
     }
+}
+
+/// The logarithm of each value, with the floor of the AMI objective.
+fn logarithms(rows: &Tensor) -> Result<Vec<Vec<f64>>> {
+    let floor = f64::from(f32::MIN_POSITIVE);
+    let rows = rows.to_vec2::<f64>()?;
+    Ok(rows.into_iter().map(|row| row.into_iter().map(|value| value.max(floor).ln()).collect()).collect())
+}
+
+/// Equal bins from the least to the largest value of both views.
+fn edges(views: [&[f64]; 2]) -> Vec<f64> {
+    let all = views.into_iter().flatten();
+    let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+    // Attention that is the same everywhere still needs bins of some width.
+    let high = if high > low { high } else { low + 1.0 };
+    (0..=BINS).map(|i| low + (high - low) * i as f64 / BINS as f64).collect()
 }
 
 /// The largest number of equal groups of `count` things, at most `most`.

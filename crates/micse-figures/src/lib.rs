@@ -24,9 +24,9 @@ mod trees;
 
 pub use error::{Error, Result};
 pub use figure::Figure;
-pub use groups::{Grouped, Grouping, Panel, SentencePair};
+pub use groups::{Grouped, Grouping, Panel, RESAMPLES, SentencePair};
 pub use human::{HumanScores, ScoredPairs, human_scores};
 pub use joint::{BINS, JointAttention, JointPanel, JointSlice, joint_attention};
 pub use pairs::random_pairs;
-pub use similarity::{DROPOUT, Similarity, Subject, TOKENS, Views};
+pub use similarity::{DROPOUT, Similarity, Subject, TOKENS, compare};
 pub use trees::{Lengths, MIN_WORDS, TreePairs, tree_pairs};

@@ -14,6 +14,9 @@ pub const DROPOUT: f64 = 0.1;
 /// Sentences are truncated to this many tokens, if the model's own limit is not lower.
 pub const TOKENS: usize = 128;
 
+/// The fewest tokens of a sentence: with two besides the last, attention has four values per map.
+const SHORTEST: usize = 3;
+
 /// A model of a figure.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
@@ -51,11 +54,11 @@ pub struct Similarity {
 
 /// The two dropout streams of a seed: view 1 and view 2, as in contrastive training.
 #[derive(Clone, Copy, Debug)]
-pub struct Views([Stream; 2]);
+pub(crate) struct Views([Stream; 2]);
 
 impl Views {
     /// The views of a seed.
-    pub fn of(seed: u64) -> Self {
+    pub(crate) fn of(seed: u64) -> Self {
         Self([1, 2].map(|view| Stream::new(seed).with(view)))
     }
 
@@ -88,9 +91,6 @@ pub(crate) fn ami_slices(depth: usize, heads: usize) -> Result<Vec<Slice>> {
 
 /// The similarity of each pair: view 1 of its first sentence and view 2 of its second, so that a pair of a sentence
 /// with itself is a positive pair.
-///
-/// Attention is compared where both sentences have tokens: the upper left n x n block of both maps, where n is the
-/// shorter length without its last token (`[SEP]`). All its positions are used, without sampling.
 pub(crate) fn similarities(
     subject: Subject<'_>,
     sentences: &[String],
@@ -98,39 +98,45 @@ pub(crate) fn similarities(
     views: Views,
 ) -> Result<Vec<Similarity>> {
     let ids = tokenize(subject, sentences)?;
-    let config = subject.model.encoder().config();
-    let slices = ami_slices(config.num_hidden_layers, config.num_attention_heads)?;
-    pairs.par_iter().map(|&pair| similarity(subject, sentences, &ids, &slices, pair, views)).collect()
+    let similarity = |&(first, second): &(usize, usize)| {
+        let shorter = if ids[first].len() <= ids[second].len() { first } else { second };
+        if ids[shorter].len() < SHORTEST {
+            let (model, sentence) = (subject.name.to_owned(), sentences[shorter].clone());
+            return Err(Error::Short { model, sentence, tokens: ids[shorter].len() });
+        }
+        let a = views.view(subject, &ids[first], 0, first)?;
+        let b = views.view(subject, &ids[second], 1, second)?;
+        let similarity = compare(&a, &b)?;
+        for (what, value) in
+            [("cosine", similarity.cosine), ("mutual information", similarity.mutual_information)]
+        {
+            if !value.is_finite() {
+                let (model, sentence) = (subject.name.to_owned(), sentences[first].clone());
+                return Err(Error::NotFinite { model, what, sentence });
+            }
+        }
+        Ok(similarity)
+    };
+    pairs.par_iter().map(similarity).collect()
 }
 
-fn similarity(
-    subject: Subject<'_>,
-    sentences: &[String],
-    ids: &[Vec<u32>],
-    slices: &[Slice],
-    (first, second): (usize, usize),
-    views: Views,
-) -> Result<Similarity> {
-    let shorter = if ids[first].len() <= ids[second].len() { first } else { second };
-    let tokens = ids[shorter].len().saturating_sub(1);
-    if tokens < 2 {
-        let (model, sentence) = (subject.name.to_owned(), sentences[shorter].clone());
-        return Err(Error::Short { model, sentence, tokens: ids[shorter].len() });
-    }
-    let a = views.view(subject, &ids[first], 0, first)?;
-    let b = views.view(subject, &ids[second], 1, second)?;
-    let rows = slice_values([&a.attention, &b.attention], slices, tokens)?;
+/// The similarity of two views, of one sentence or of two.
+///
+/// Attention is compared where both sentences have tokens: the upper left n x n block of both maps, where n is the
+/// shorter length without its last token (`[SEP]`). All positions of the block are used, without sampling. A NaN in the
+/// views propagates.
+///
+/// # Errors
+/// Fewer than three tokens, or views of different encoders.
+pub fn compare(a: &View, b: &View) -> Result<Similarity> {
+    let (depth, heads, length, _) = a.attention.dims4()?;
+    let tokens = length.min(b.attention.dim(2)?).saturating_sub(1);
+    let slices = ami_slices(depth, heads)?;
+    let rows = slice_values([&a.attention, &b.attention], &slices, tokens)?;
     let counts = vec![rows[0].dim(1)? as u32; slices.len()];
     let mi = mutual_information(&rows[0], &rows[1], &counts, MiForm::Eq4)?.mi;
     let mutual_information = mi.mean_all()?.to_scalar::<f64>()?;
-    let cosine = cosine(&a.embedding, &b.embedding);
-    for (what, value) in [("cosine", cosine), ("mutual information of attention", mutual_information)] {
-        if !value.is_finite() {
-            let (model, sentence) = (subject.name.to_owned(), sentences[first].clone());
-            return Err(Error::NotFinite { model, what, sentence });
-        }
-    }
-    Ok(Similarity { mutual_information, cosine, tokens })
+    Ok(Similarity { mutual_information, cosine: cosine(&a.embedding, &b.embedding), tokens })
 }
 
 /// The attention values of each slice in the first n tokens, of both views: `[slices, maps * n * n]`, f64.

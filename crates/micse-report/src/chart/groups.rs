@@ -13,23 +13,19 @@ const COLOURS: [&str; 2] = ["k1", "k3"];
 /// Syntactic against semantic similarity of two groups of pairs.
 pub(crate) struct Groups<'a>(pub(crate) &'a Grouped);
 
-/// `0.312 (0.290 to 0.335)`.
+/// `0.312 (0.290 to 0.335)`: a value and its 95 % interval.
 pub(crate) fn with_interval(estimate: &Estimate) -> String {
-    let text = format!(
-        "{:.3} (95 % interval {:.3} to {:.3})",
-        estimate.value, estimate.interval.low, estimate.interval.high
-    );
-    text.replace('-', "\u{2212}")
+    let Estimate { value, interval } = estimate;
+    format!("{value:.3} ({:.3} to {:.3})", interval.low, interval.high).replace('-', "\u{2212}")
 }
 
 impl Groups<'_> {
     fn titles(&self) -> (&'static str, &'static str) {
         match self.0.grouping {
             Grouping::Positives => ("mutual information of attention (nats)", "cosine of embeddings"),
-            Grouping::Trees => (
-                "mutual information of attention (nats), minus the other group's mean",
-                "cosine of embeddings, minus the other group's mean",
-            ),
+            Grouping::Trees => {
+                ("mutual information of attention, relative (nats)", "cosine of embeddings, relative")
+            }
         }
     }
 
@@ -51,8 +47,7 @@ impl Chart for Groups<'_> {
         let clouds = self.points();
         let panels = Panels::new(width, clouds.iter().flatten().flatten().copied());
         let lines = [0, 1].map(|i: usize| {
-            let Estimate { value, interval } = self.0.panels[i].separation.distance;
-            format!("distance {value:.3}, 95 % interval {:.3} to {:.3}", interval.low, interval.high)
+            format!("centroids {} apart", with_interval(&self.0.panels[i].separation.distance))
         });
         let mut canvas = Canvas::default();
         let heads = [0, 1].map(|i| (self.0.panels[i].model.as_str(), lines[i].as_str()));
@@ -80,20 +75,16 @@ impl Chart for Groups<'_> {
     }
 
     fn describe(&self) -> String {
-        self.0.panels.each_ref().map(described).join(" ")
+        let names = self.0.grouping.names();
+        let words = |panel: &Panel| {
+            let [[x1, y1], [x2, y2]] = panel.separation.centroids;
+            format!(
+                "{}: mean mutual information {x1:.3} ({}) and {x2:.3} ({}), mean cosine {y1:.3} and {y2:.3}.",
+                panel.model, names[0], names[1]
+            )
+        };
+        self.0.panels.each_ref().map(words).join(" ")
     }
-}
-
-/// `micse: centroids 0.312 (...) apart, 0.2 (...) in mutual information and 0.1 (...) in cosine.`
-pub(crate) fn described(panel: &Panel) -> String {
-    let separation = &panel.separation;
-    format!(
-        "{}: centroids {} apart; first group minus second: {} in mutual information, {} in cosine.",
-        panel.model,
-        with_interval(&separation.distance),
-        with_interval(&separation.parts[0]),
-        with_interval(&separation.parts[1])
-    )
 }
 
 /// A line with two arrow heads between two marks.

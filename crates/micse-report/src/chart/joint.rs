@@ -30,7 +30,7 @@ fn span((first, last): (usize, usize)) -> String {
 
 impl Joint<'_> {
     /// Draws one model's slices; returns the height.
-    fn block(&self, canvas: &mut Canvas, panel: &JointPanel, colour: &str, corner: Point, width: f64) -> f64 {
+    fn block(canvas: &mut Canvas, panel: &JointPanel, colour: &str, corner: Point, width: f64) -> f64 {
         let columns = panel.per_layer_group;
         // Few columns do not become larger than four.
         let side = (width - 3.0 * GAP) / 4.0;
@@ -54,34 +54,34 @@ impl Joint<'_> {
                 let mi = format!("MI {}", signed(slice.mutual_information, 3));
                 canvas.text("tick", Anchor::Start, (x, y + 9.0), &rho);
                 canvas.text("tick", Anchor::Start, (x, y + 22.0), &mi);
-                self.histogram(canvas, slice, colour, (x, y + LINES), side);
+                histogram(canvas, slice, colour, (x, y + LINES), side);
             }
             y += LINES + side + GAP;
         }
         y - corner.1
     }
+}
 
-    fn histogram(&self, canvas: &mut Canvas, slice: &JointSlice, colour: &str, corner: Point, side: f64) {
-        let bins = self.0.edges.len() - 1;
-        let cell = side / bins as f64;
-        let most = slice.counts.iter().copied().max().unwrap_or(0);
-        canvas.line("grid", (corner.0, corner.1 + side), (corner.0 + side, corner.1));
-        canvas.group(colour, None, |canvas| {
-            for level in 1..=LEVELS {
-                let corners: Vec<Point> = (0..slice.counts.len())
-                    .filter(|&bin| shade(slice.counts[bin], most) == level)
-                    .map(|bin| {
-                        let (x, y) = ((bin / bins) as f64, (bins - 1 - bin % bins) as f64);
-                        (corner.0 + x * cell, corner.1 + y * cell)
-                    })
-                    .collect();
-                if !corners.is_empty() {
-                    canvas.squares(&format!("heat heat{level}"), &corners, cell);
-                }
+fn histogram(canvas: &mut Canvas, slice: &JointSlice, colour: &str, corner: Point, side: f64) {
+    let bins = slice.edges.len() - 1;
+    let cell = side / bins as f64;
+    let most = slice.counts.iter().copied().max().unwrap_or(0);
+    canvas.line("grid", (corner.0, corner.1 + side), (corner.0 + side, corner.1));
+    canvas.group(colour, None, |canvas| {
+        for level in 1..=LEVELS {
+            let corners: Vec<Point> = (0..slice.counts.len())
+                .filter(|&bin| shade(slice.counts[bin], most) == level)
+                .map(|bin| {
+                    let (x, y) = ((bin / bins) as f64, (bins - 1 - bin % bins) as f64);
+                    (corner.0 + x * cell, corner.1 + y * cell)
+                })
+                .collect();
+            if !corners.is_empty() {
+                canvas.squares(&format!("heat heat{level}"), &corners, cell);
             }
-        });
-        canvas.rect("frame", corner, (side, side));
-    }
+        }
+    });
+    canvas.rect("frame", corner, (side, side));
 }
 
 /// The shade of a bin, 0 (empty) to [`LEVELS`], on a logarithmic scale up to the fullest bin.
@@ -101,14 +101,14 @@ impl Chart for Joint<'_> {
             let room = width - 2.0 * margin;
             let mut y = margin;
             for (panel, colour) in self.0.panels.iter().zip(COLOURS) {
-                y += self.block(&mut canvas, panel, colour, (margin, y), room) + 16.0;
+                y += Self::block(&mut canvas, panel, colour, (margin, y), room) + 16.0;
             }
             y
         } else {
             let room = (width - 2.0 * margin - gap) / 2.0;
             let heights = [0, 1].map(|i: usize| {
                 let corner = (margin + i as f64 * (room + gap), margin);
-                self.block(&mut canvas, &self.0.panels[i], COLOURS[i], corner, room)
+                Self::block(&mut canvas, &self.0.panels[i], COLOURS[i], corner, room)
             });
             heights[0].max(heights[1]) + 2.0 * margin
         };

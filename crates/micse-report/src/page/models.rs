@@ -1,12 +1,13 @@
 //! Figures that compare two models: the figures 1, 4, 5 and 6 of the paper.
 
-use micse_figures::{Figure, Grouped, Grouping, HumanScores, JointAttention};
+use micse_figures::{Figure, Grouped, Grouping, HumanScores, JointAttention, RESAMPLES};
 
 use super::html::Page;
 use crate::Result;
-use crate::chart::groups::{Groups, described};
+use crate::chart::groups::{Groups, with_interval};
 use crate::chart::human::{Human, correlation};
 use crate::chart::joint::Joint;
+use crate::chart::svg::escape;
 use crate::chart::{Chart, Picture};
 
 /// Writes the figures, each with its numbers as CSV.
@@ -23,6 +24,9 @@ pub(super) fn write(page: &mut Page, figures: &[Figure]) -> Result<()> {
         };
         let picture = Picture::new(figure.name(), title, chart.as_ref());
         page.figure_with_numbers(picture, &caption, figure.csv()?);
+        if let Figure::Grouped(grouped) = figure {
+            table(page, grouped);
+        }
     }
     Ok(())
 }
@@ -37,27 +41,68 @@ fn title(grouped: &Grouped) -> &'static str {
 fn pairs(grouped: &Grouped) -> String {
     let what = match grouped.grouping {
         Grouping::Positives => {
-            "Syntactic similarity (mutual information of attention) against semantic similarity (cosine) of positive \
-             pairs, two dropout views of one sentence, and negative pairs, views of two sentences (Fig. 1 of the miCSE \
-             paper)."
+            "Syntactic against semantic similarity of positive pairs (two dropout views of one sentence) and negative \
+             pairs (views of two sentences); Fig. 1 of the miCSE paper."
         }
         Grouping::Trees => {
-            "Negative pairs with equal and with unequal dependency trees (Fig. 4 of the miCSE paper); points are drawn \
-             relative to the centroid of the opposite group, so the drawn centroids are twice as far apart as told."
+            "Negative pairs with equal and with unequal dependency trees, relative to the centroid of the opposite group; \
+             Fig. 4 of the miCSE paper. The drawn centroids are twice as far apart as the distance."
         }
     };
-    let panels = grouped.panels.each_ref().map(described).join(" ");
-    format!(
-        "{what} {} Large marks: centroids. {panels} Intervals: bootstrap over pairs; a distance is never negative, so look \
-         at the differences for a sign.",
-        grouped.note
-    )
+    format!("{what} {} Large marks: centroids.", grouped.note)
+}
+
+/// Centroids, their distance, and its parts.
+fn table(page: &mut Page, grouped: &Grouped) {
+    let [first, second] = grouped.grouping.names();
+    let columns = [
+        "model".to_owned(),
+        format!("{first}: MI, cosine"),
+        format!("{second}: MI, cosine"),
+        "distance".into(),
+        "difference in MI".into(),
+        "difference in cosine".into(),
+    ];
+    let cells = |tag: &str, cells: &[String]| {
+        let cell = |text: &String| format!("<{tag}>{}</{tag}>", escape(text));
+        format!("<tr>{}</tr>\n", cells.iter().map(cell).collect::<String>())
+    };
+    let mut rows = format!("<thead>{}</thead>\n<tbody>\n", cells("th", &columns));
+    for panel in &grouped.panels {
+        let separation = &panel.separation;
+        let centroid = |[x, y]: [f64; 2]| format!("{x:.3}, {y:.3}").replace('-', "\u{2212}");
+        let mut row = cells(
+            "td",
+            &[
+                centroid(separation.centroids[0]),
+                centroid(separation.centroids[1]),
+                with_interval(&separation.distance),
+                with_interval(&separation.parts[0]),
+                with_interval(&separation.parts[1]),
+            ],
+        );
+        row.insert_str("<tr>".len(), &format!("<th>{}</th>", escape(&panel.model)));
+        rows.push_str(&row);
+    }
+    rows.push_str("</tbody>");
+    let caption = format!(
+        "Centroids of the two groups of {} and {} pairs, and {first} minus {second} with 95 % intervals. MI: mutual \
+         information in nats.",
+        grouped.pairs[0].len(),
+        grouped.pairs[1].len()
+    );
+    let notes = [
+        format!("Intervals: bootstrap over pairs, {RESAMPLES} resamples."),
+        "A distance is never negative, so its interval excludes 0 even without a difference; look at its two parts."
+            .into(),
+    ];
+    page.table(&caption, 72.0, &rows, &notes);
 }
 
 fn human(scores: &HumanScores) -> String {
     let panels = scores.panels.each_ref().map(|panel| format!("{}: {}", panel.model, correlation(panel)));
     format!(
-        "Cosine against human score, {} pairs of {}, coloured by score (Fig. 5 of the miCSE paper). {}.",
+        "Cosine against human score, {} pairs of {}, coloured by score; Fig. 5 of the miCSE paper. {}.",
         scores.panels[0].human.len(),
         scores.task,
         panels.join("; ")
@@ -65,12 +110,10 @@ fn human(scores: &HumanScores) -> String {
 }
 
 fn attention(joint: &JointAttention) -> String {
-    let (low, high) = (joint.edges[0], joint.edges[joint.edges.len() - 1]);
-    let range = format!("{low:.1} to {high:.1}").replace('-', "\u{2212}");
     format!(
-        "Attention of “{}” in two dropout views (Fig. 6 of the miCSE paper): logarithms of all attention values, view 1 \
-         to the right, view 2 upwards, both from {range}; darker bins have more values. ρ: their correlation; MI: \
-         \u{2212}½ ln(1 \u{2212} ρ²) in nats.",
+        "Attention of “{}” in two dropout views: logarithms of all attention values, view 1 to the right, view 2 upwards, \
+         over the range of each slice; darker bins have more values. ρ: their correlation; MI: \u{2212}½ ln(1 \u{2212} ρ²) \
+         in nats. Fig. 6 of the miCSE paper.",
         joint.sentence
     )
 }
