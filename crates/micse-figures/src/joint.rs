@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use micse_losses::ami::{MiForm, Slicing, mutual_information};
 use micse_model::View;
 
-use crate::similarity::{Subject, Views, check_names, slice_values, tokenize};
+use crate::similarity::{SHORTEST, Subject, Views, check_names, slice_values, tokenize};
 use crate::{Error, Result};
 
 /// Bins of a histogram along each axis.
@@ -53,13 +53,13 @@ pub struct JointSlice {
 /// Compares two views of a sentence under both models.
 ///
 /// # Errors
-/// The sentence has fewer than two tokens; a model cannot encode it; two models of one name.
+/// The sentence has fewer than three tokens; a model cannot encode it; two models of one name.
 pub fn joint_attention(subjects: [Subject<'_>; 2], sentence: &str, seed: u64) -> Result<JointAttention> {
     check_names(subjects.map(|subject| subject.name))?;
     let panel = |subject: Subject<'_>| {
         let ids = tokenize(subject, &[sentence.to_owned()])?.remove(0);
         let (model, sentence) = (subject.name.to_owned(), sentence.to_owned());
-        if ids.len() < 2 {
+        if ids.len() < SHORTEST {
             return Err(Error::Short { model, sentence, tokens: ids.len() });
         }
         let views = Views::of(seed);

@@ -14,8 +14,8 @@ pub const DROPOUT: f64 = 0.1;
 /// Sentences are truncated to this many tokens, if the model's own limit is not lower.
 pub const TOKENS: usize = 128;
 
-/// The fewest tokens of a sentence: with two besides the last, attention has four values per map.
-const SHORTEST: usize = 3;
+/// The fewest tokens of a sentence, `[CLS]` and `[SEP]` included: one besides them.
+pub(crate) const SHORTEST: usize = 3;
 
 /// A model of a figure.
 #[derive(Clone, Copy)]

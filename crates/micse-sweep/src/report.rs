@@ -9,6 +9,7 @@ use micse_cli::options::ComputeOptions;
 use micse_cli::{note, print, print_json};
 use micse_data::Locator;
 use micse_figures::{Figure, Subject};
+use micse_model::Compute;
 use micse_report::ComparedCell;
 use serde::Serialize;
 
@@ -43,7 +44,9 @@ impl Report {
     /// # Errors
     /// The folder is not a sweep folder, or cannot be written.
     pub fn run(&self, json: bool) -> Result<ExitCode> {
-        let mut compare = |cells: &[ComparedCell; 2]| self.compare(cells).map_err(Into::into);
+        // Before anything computes: threads start only once.
+        let compute = self.compute.start()?;
+        let mut compare = |cells: &[ComparedCell; 2]| self.compare(cells, &compute).map_err(Into::into);
         let report = micse_report::write_report_with(&self.folder, self.baseline.as_deref(), &mut compare)?;
         if json {
             print_json(&Written {
@@ -72,9 +75,8 @@ impl Report {
     }
 
     /// The figures that need the models of two cells.
-    fn compare(&self, cells: &[ComparedCell; 2]) -> Result<Vec<Figure>> {
-        let compute = self.compute.start()?;
-        let load = |cell: &ComparedCell| load_model(&cell.run.finished_model()?, &compute);
+    fn compare(&self, cells: &[ComparedCell; 2], compute: &Compute) -> Result<Vec<Figure>> {
+        let load = |cell: &ComparedCell| load_model(&cell.run.finished_model()?, compute);
         let models = [load(&cells[0])?, load(&cells[1])?];
         let subjects = [0, 1].map(|i| Subject { name: &cells[i].method, model: &models[i] });
         self.what.inputs(&Locator::from_env()?)?.figures(subjects)

@@ -34,7 +34,12 @@ impl Joint<'_> {
         let columns = panel.per_layer_group;
         // Few columns do not become larger than four.
         let side = (width - 3.0 * GAP) / 4.0;
-        canvas.text("strong", Anchor::Start, (corner.0, corner.1 + 12.0), &fit(&panel.model, 12.5, width));
+        canvas.text(
+            "strong",
+            Anchor::Start,
+            (corner.0, corner.1 + 12.0),
+            &fit(&panel.model, 12.5, 0.92 * width),
+        );
         for (column, slice) in panel.slices.iter().take(columns).enumerate() {
             let x = corner.0 + column as f64 * (side + GAP);
             let what = if slice.heads.0 == slice.heads.1 { "head" } else { "heads" };

@@ -74,7 +74,8 @@ impl Panels {
             }
             plot.x_axis(canvas, &self.x[panel], &self.x_ticks, true);
             plot.floor(canvas);
-            let room = plot.right - plot.left;
+            // The reader's font may be wider than the estimate.
+            let room = 0.92 * (plot.right - plot.left);
             canvas.text("strong", Anchor::Start, (plot.left, plot.top - 24.0), &fit(name, TITLE, room));
             canvas.text("tick", Anchor::Start, (plot.left, plot.top - 9.0), &fit(line, 11.0, room));
         }

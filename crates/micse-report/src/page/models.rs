@@ -60,8 +60,8 @@ fn table(page: &mut Page, grouped: &Grouped) {
         format!("{first}: MI, cosine"),
         format!("{second}: MI, cosine"),
         "distance".into(),
-        "difference in MI".into(),
-        "difference in cosine".into(),
+        "Δ MI".into(),
+        "Δ cosine".into(),
     ];
     let cells = |tag: &str, cells: &[String]| {
         let cell = |text: &String| format!("<{tag}>{}</{tag}>", escape(text));
@@ -86,17 +86,17 @@ fn table(page: &mut Page, grouped: &Grouped) {
     }
     rows.push_str("</tbody>");
     let caption = format!(
-        "Centroids of the two groups of {} and {} pairs, and {first} minus {second} with 95 % intervals. MI: mutual \
-         information in nats.",
+        "Centroids of the two groups of {} and {} pairs, their distance, and Δ: {first} minus {second}, with 95 % \
+         intervals. MI: mutual information in nats.",
         grouped.pairs[0].len(),
         grouped.pairs[1].len()
     );
     let notes = [
         format!("Intervals: bootstrap over pairs, {RESAMPLES} resamples."),
-        "A distance is never negative, so its interval excludes 0 even without a difference; look at its two parts."
+        "A distance is never negative, so its interval excludes 0 even without a difference; look at both Δ."
             .into(),
     ];
-    page.table(&caption, 72.0, &rows, &notes);
+    page.table(&caption, 64.0, &rows, &notes);
 }
 
 fn human(scores: &HumanScores) -> String {
@@ -112,7 +112,7 @@ fn human(scores: &HumanScores) -> String {
 fn attention(joint: &JointAttention) -> String {
     format!(
         "Attention of “{}” in two dropout views: logarithms of all attention values, view 1 to the right, view 2 upwards, \
-         over the range of each slice; darker bins have more values. ρ: their correlation; MI: \u{2212}½ ln(1 \u{2212} ρ²) \
+         over the range of each slice; a stronger colour means more values. ρ: their correlation; MI: \u{2212}½ ln(1 \u{2212} ρ²) \
          in nats. Fig. 6 of the miCSE paper.",
         joint.sentence
     )
