@@ -27,6 +27,15 @@ fn a_sweep_becomes_a_page_with_pictures() {
             assert!(small.path("one/figures").join(name).with_extension(ending).is_file(), "{name}.{ending}");
         }
     }
+    // The sweep kept its models, so two of them are compared.
+    for part in ["Two models compared", "simcse (20 sentences, seed 48) and micse (20 sentences, seed 48)"] {
+        assert!(text.contains(part), "{part} is not in the page");
+    }
+    for name in ["pairs", "trees", "human-scores", "attention"] {
+        for ending in endings.iter().chain(&["csv"]) {
+            assert!(small.path("one/figures").join(name).with_extension(ending).is_file(), "{name}.{ending}");
+        }
+    }
     report(&["--baseline", "simces"]).refused(&["simces", "simcse, micse"]);
     ended(small.program().arg("report").arg(small.path("model"))).refused(&["sweep.json", "a sweep wrote"]);
 }

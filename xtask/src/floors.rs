@@ -5,10 +5,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// The libraries, without their default features.
-const LIBRARIES: [&str; 14] = [
+const LIBRARIES: [&str; 15] = [
     "micse",
     "micse-data",
     "micse-eval",
+    "micse-figures",
     "micse-files",
     "micse-hub",
     "micse-kernels",

@@ -1,4 +1,4 @@
-//! Resolves `--corpus` and `--sts`: the option, else `MICSE_DATA`, else the demo data. A note reports the choice.
+//! Resolves `--corpus`, `--sts` and `--treebank`: the option, else `MICSE_DATA`, else the demo data. A note reports the choice.
 
 use std::path::PathBuf;
 
@@ -37,4 +37,16 @@ pub fn sts(locator: &Locator, given: Option<&str>) -> Result<Located<PathBuf>> {
 pub fn locate_sts(locator: &Locator, given: Option<&str>) -> Result<Located<PathBuf>> {
     let demo = locator.micse_data.is_none().then_some(DEMO);
     Ok(locator.sts(given.or(demo))?)
+}
+
+/// Resolves the files of a treebank, and prints a note on their source.
+///
+/// # Errors
+/// A file does not exist.
+pub fn treebank(locator: &Locator, given: &[String]) -> Result<Located<Vec<PathBuf>>> {
+    let demo = [DEMO.to_owned()];
+    let falls_back = given.is_empty() && locator.micse_data.is_none();
+    let located = locator.treebank(if falls_back { &demo } else { given })?;
+    note(&located.note);
+    Ok(located)
 }

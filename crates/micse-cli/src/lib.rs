@@ -5,7 +5,7 @@
 //! | [`global`] | options that every command accepts, logging |
 //! | [`options`] | `--device`, `--engine`, `--precision`, `--threads` |
 //! | [`model`] | resolves `--model` |
-//! | [`data`] | resolves `--corpus` and `--sts` |
+//! | [`data`] | resolves `--corpus`, `--sts` and `--treebank` |
 //! | [`progress`], [`download`] | bars on a terminal, plain lines elsewhere |
 //! | [`output`] | results, notes and tables |
 //! | [`exit`] | exit statuses |

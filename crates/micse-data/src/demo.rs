@@ -20,6 +20,7 @@ mod morphology;
 mod realise;
 mod sts;
 mod templates;
+mod treebank;
 mod vocabulary;
 mod wording;
 
@@ -29,6 +30,7 @@ use micse_random::Stream;
 
 use crate::sts::DEMO_FILES;
 pub use sts::STS_PAIRS;
+pub use treebank::{TREEBANK_SENTENCES, treebank_file};
 use vocabulary::Lexicon;
 
 /// Number of sentences in the demo corpus.

@@ -22,6 +22,7 @@
 //! * [`masking`]: masked copies of tokenized sentences, for masked language modelling.
 //! * [`augment`]: views of a sentence, and pairs of sentences.
 //! * [`sts`]: STS sets, in `SentEval`'s layout or the demo's.
+//! * [`treebank`]: sentences with dependency trees, in CoNLL-U.
 //! * [`overlap`]: evaluation sentences that also occur in a training corpus.
 //! * [`locate`]: an option, else `MICSE_DATA`, else an error with instructions.
 //! * [`demo`]: a corpus and graded pairs from a seeded grammar.
@@ -35,6 +36,7 @@ pub mod order;
 pub mod overlap;
 pub mod split;
 pub mod sts;
+pub mod treebank;
 
 pub use augment::{TextOp, TokenOp};
 pub use corpus::{Corpus, CorpusInfo, SentenceReader};
@@ -45,3 +47,4 @@ pub use order::EpochOrder;
 pub use overlap::Overlap;
 pub use split::{Split, SplitFiles, SplitSize, parse_seeds, parse_sizes};
 pub use sts::{DEMO_FILES, Pair, Subset, Suite, Task};
+pub use treebank::{Parsed, TreeEquality, Word, read_treebank};

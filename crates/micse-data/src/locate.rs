@@ -18,6 +18,12 @@ pub const DEMO: &str = "demo";
 /// The corpus in the data folder that is used without an option.
 const DEFAULT_CORPUS: &str = "wiki/enwiki_sentences_00.txt.zst";
 
+/// The treebank in the data folder that is used without an option.
+const DEFAULT_TREEBANK: [&str; 2] = ["ud/en_ewt-ud-dev.conllu", "ud/en_ewt-ud-test.conllu"];
+
+/// The shipped treebank.
+const DEMO_TREEBANK: &str = "treebank-demo/demo.conllu";
+
 /// A located item, and why it was chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located<T> {
@@ -128,6 +134,37 @@ impl Locator {
     /// option and no data folder with `bert-base-uncased/`.
     pub fn model(&self, flag: Option<&str>) -> Result<Located<PathBuf>> {
         self.folder("encoder", "--model", flag, "encoder", "bert-base-uncased")
+    }
+
+    /// Locates the files of a treebank. `flag` contains the values of `--treebank`: files, or the single word `demo`.
+    ///
+    /// # Errors
+    /// A file that does not exist; `demo` together with files; no option and no data folder with a treebank.
+    pub fn treebank(&self, flag: &[String]) -> Result<Located<Vec<PathBuf>>> {
+        const FLAG: &str = "--treebank";
+        let refused = |value: &str, problem: &str| Error::Flag {
+            flag: FLAG,
+            value: value.to_owned(),
+            problem: problem.to_owned(),
+        };
+        let (place, why) = if flag == [DEMO] {
+            (vec![self.shipped_folder()?.join(DEMO_TREEBANK)], format!("{FLAG} demo"))
+        } else if flag.is_empty() {
+            let file = |part| self.under_data("treebank", FLAG, "FILE", part);
+            let files = DEFAULT_TREEBANK.into_iter().map(file).collect::<Result<_>>()?;
+            (files, DATA_VARIABLE.to_owned())
+        } else {
+            if flag.iter().any(|value| value == DEMO) {
+                let problem = "cannot be combined with files; write ./demo for a file of that name";
+                return Err(refused(DEMO, problem));
+            }
+            if let Some(value) = flag.iter().find(|value| !Path::new(value).is_file()) {
+                return Err(refused(value, "no such file; pass a treebank in CoNLL-U, or `demo`"));
+            }
+            (flag.iter().map(PathBuf::from).collect(), FLAG.to_owned())
+        };
+        let names: Vec<String> = place.iter().map(|path| path.display().to_string()).collect();
+        Ok(Located { note: format!("treebank: {} ({why})", names.join(", ")), place })
     }
 
     /// The shipped folder `data/`, which contains `encoder/` and `sts-demo/`: the first match from the start

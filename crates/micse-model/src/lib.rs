@@ -85,7 +85,7 @@ pub use optimizer::{AdamStep, Group, clip_factor};
 pub use packed::PackedEncoder;
 pub use parameters::ParameterSet;
 pub use pooling::Pooling;
-pub use sentence::{Pipeline, SentenceModel};
+pub use sentence::{Pipeline, SentenceModel, View};
 pub use tensor::TensorEncoder;
 pub use threads::{THREADS_VARIABLE, threads};
 pub use tokenizer::Tokenizer;

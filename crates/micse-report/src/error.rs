@@ -40,6 +40,12 @@ pub enum Error {
     /// A data frame operation failed.
     #[error("cannot build a table: {0}")]
     Frame(#[from] polars::error::PolarsError),
+    /// Two models cannot be compared.
+    #[error("cannot compare two models of the sweep: {0}")]
+    Compare(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Numbers of a figure cannot be computed or written.
+    #[error(transparent)]
+    Figure(#[from] micse_figures::Error),
     /// A table cannot be written as CSV.
     #[error("a table cannot be written as CSV: {0}")]
     Csv(String),

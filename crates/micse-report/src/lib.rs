@@ -2,7 +2,8 @@
 //!
 //! [`Grid`] (`sweep.json`) lists the cells of a sweep; each cell's `result.json` contains its scores.
 //! [`Results::collect`] reads the finished cells into data frames, [`Comparisons`] compares every method with one
-//! baseline, [`Tables`] formats the tables, and [`write_report`] writes the page with figures.
+//! baseline, [`Tables`] formats the tables, and [`write_report`] writes the page with figures. [`write_figures`] draws the
+//! comparison of any two models.
 //!
 //! ```
 //! use micse_report::{Grid, GridCell, Results};
@@ -42,7 +43,7 @@ pub use comparison::{Comparison, Comparisons, RESAMPLES, SIGNIFICANCE, USUAL_BAS
 pub use error::{Error, Result};
 pub use failure::Failure;
 pub use grid::{Grid, GridCell};
-pub use page::{Report, write_report};
+pub use page::{Compare, ComparedCell, FiguresPage, Report, write_figures, write_report, write_report_with};
 pub use paper::{Figure, Paper};
 pub use results::{AVERAGE, FinishedCell, Hole, Method, Results};
 pub use scores::SummaryRow;

@@ -109,7 +109,7 @@ pub fn bootstrap_difference(
 }
 
 /// The quantile of sorted values, with linear interpolation between the two surrounding values.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     below + (above - below) * place.fract()

@@ -26,6 +26,7 @@
 //! |---|---|
 //! | `paired` | the paired t test |
 //! | `bootstrap` | resamples, percentile intervals |
+//! | `separation` | the distance between two groups of points |
 //! | `correction` | Holm's step-down correction |
 
 mod bootstrap;
@@ -33,6 +34,7 @@ mod correction;
 mod error;
 mod paired;
 mod ranking;
+mod separation;
 mod summary;
 
 pub use bootstrap::{BootstrapDifference, Resampling, bootstrap_difference, resampled_spearman};
@@ -40,4 +42,5 @@ pub use correction::holm;
 pub use error::{Error, Result};
 pub use paired::{Interval, PairedDifference, paired_difference};
 pub use ranking::Ranking;
+pub use separation::{Estimate, Separation, separation};
 pub use summary::Summary;

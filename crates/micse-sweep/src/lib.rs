@@ -1,5 +1,5 @@
-//! Sweeps: trains methods x training-set sizes x seeds, and tabulates mean±std. Has the commands `sweep`, `sweep-cell`
-//! and `report`.
+//! Sweeps: trains methods x training-set sizes x seeds, and tabulates mean±std. Has the commands `sweep`,
+//! `sweep-cell`, `report` and `figures`.
 //!
 //! A sweep is a folder of run folders, one per cell; a cell is finished once it has a `result.json`. Each cell runs in
 //! its own process. If a sweep is interrupted, the same command resumes it.
@@ -15,6 +15,7 @@
 //! | `slurm` | cells on a cluster |
 //! | `status` | `sweep status` and `sweep collect` |
 //! | `report` | `report` |
+//! | `figures` | `figures`: two models compared |
 //!
 //! A sweep runs the current program once per cell, so the program must offer [`SweepCell`] as the command `sweep-cell`
 //! and [`Sweep`] as `sweep`.
@@ -22,6 +23,7 @@
 mod axis;
 mod cell;
 mod command;
+mod figures;
 mod file;
 mod folder;
 mod memory;
@@ -37,5 +39,6 @@ mod slurm;
 mod status;
 
 pub use command::Sweep;
+pub use figures::Figures;
 pub use process::SweepCell;
 pub use report::Report;

@@ -5,8 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use micse_cli::options::ComputeOptions;
 use micse_cli::{note, print, print_json};
+use micse_data::Locator;
+use micse_figures::{Figure, Subject};
+use micse_model::Compute;
+use micse_report::ComparedCell;
 use serde::Serialize;
+
+use crate::figures::{Comparison, load_model};
 
 /// Write the report of a sweep: report.html, and its figures as files
 #[derive(Args, Debug)]
@@ -17,6 +24,10 @@ pub struct Report {
     /// Method or row to compare the others with [default: simcse-baseline or simcse, else the first row without training]
     #[arg(long, value_name = "METHOD")]
     baseline: Option<String>,
+    #[command(flatten)]
+    what: Comparison,
+    #[command(flatten, next_help_heading = "Computation")]
+    compute: ComputeOptions,
 }
 
 #[derive(Serialize)]
@@ -33,7 +44,10 @@ impl Report {
     /// # Errors
     /// The folder is not a sweep folder, or cannot be written.
     pub fn run(&self, json: bool) -> Result<ExitCode> {
-        let report = micse_report::write_report(&self.folder, self.baseline.as_deref())?;
+        // Before anything computes: threads start only once.
+        let compute = self.compute.start()?;
+        let mut compare = |cells: &[ComparedCell; 2]| self.compare(cells, &compute).map_err(Into::into);
+        let report = micse_report::write_report_with(&self.folder, self.baseline.as_deref(), &mut compare)?;
         if json {
             print_json(&Written {
                 page: report.page,
@@ -58,5 +72,13 @@ impl Report {
             report.missing, report.cells
         ));
         Ok(ExitCode::FAILURE)
+    }
+
+    /// The figures that need the models of two cells.
+    fn compare(&self, cells: &[ComparedCell; 2], compute: &Compute) -> Result<Vec<Figure>> {
+        let load = |cell: &ComparedCell| load_model(&cell.run.finished_model()?, compute);
+        let models = [load(&cells[0])?, load(&cells[1])?];
+        let subjects = [0, 1].map(|i| Subject { name: &cells[i].method, model: &models[i] });
+        self.what.inputs(&Locator::from_env()?)?.figures(subjects)
     }
 }

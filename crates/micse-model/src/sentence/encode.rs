@@ -24,7 +24,7 @@ pub(crate) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn taps(&self, config: &BertConfig) -> Taps {
+    pub(super) fn taps(&self, config: &BertConfig) -> Taps {
         match self.convolution {
             Some(_) => TokenConvolution::taps(config),
             None if self.skip > 0 => Taps { states: vec![config.num_hidden_layers], ..Taps::default() },
@@ -32,12 +32,12 @@ impl Reading<'_> {
         }
     }
 
-    fn batch(&self, ids: &[&Vec<u32>], config: &BertConfig) -> Result<Batch> {
+    pub(super) fn batch<S: AsRef<[u32]>>(&self, ids: &[S], config: &BertConfig) -> Result<Batch> {
         let padding = if self.pad_to > 0 { Padding::Keep } else { Padding::Drop };
         Batch::padded_to(ids, config.pad_token_id, padding, self.pad_to)
     }
 
-    fn rows(&self, leaves: Leaves, batch: &Batch) -> Result<Tensor> {
+    pub(super) fn rows(&self, leaves: Leaves, batch: &Batch) -> Result<Tensor> {
         if let Some(convolution) = self.convolution {
             return convolution.embeddings(&leaves, batch);
         }

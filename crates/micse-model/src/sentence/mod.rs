@@ -3,6 +3,7 @@
 
 mod encode;
 mod pipeline;
+mod view;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -17,6 +18,7 @@ use crate::post::Stage;
 use crate::{Compute, Error, ModelFolder, Pooling, Result, Tokenizer};
 
 pub use pipeline::Pipeline;
+pub use view::View;
 
 /// A complete model: an encoder and its [`Pipeline`].
 ///

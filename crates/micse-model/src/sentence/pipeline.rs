@@ -304,7 +304,12 @@ impl Pipeline {
                 sentences[empty].as_ref()
             )));
         }
-        let rows = self.apply_modules(self.encode_pooled(encoder, convolution, &ids)?)?;
+        self.finish(self.encode_pooled(encoder, convolution, &ids)?)
+    }
+
+    /// From pooled rows to embeddings: the modules after the pooling, whitening or flow, truncation.
+    pub(super) fn finish(&self, pooled: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>> {
+        let rows = self.apply_modules(pooled)?;
         let mut rows = match &self.stage {
             Some(stage) => stage.transform(&rows)?,
             None => rows,
@@ -324,8 +329,17 @@ impl Pipeline {
         convolution: Option<&TokenConvolution>,
         ids: &[Vec<u32>],
     ) -> Result<Vec<Vec<f32>>> {
+        encode_ids(encoder, ids, self.reading(encoder, convolution))
+    }
+
+    /// How the token states of this encoder become a row.
+    pub(super) fn reading<'a>(
+        &self,
+        encoder: &dyn Encoder,
+        convolution: Option<&'a TokenConvolution>,
+    ) -> Reading<'a> {
         let pad_to = self.pad_to.min(encoder.config().max_position_embeddings);
-        encode_ids(encoder, ids, Reading { pooling: self.pooling, convolution, pad_to, skip: self.skip })
+        Reading { pooling: self.pooling, convolution, pad_to, skip: self.skip }
     }
 
     /// Applies the modules after the pooling to its rows.

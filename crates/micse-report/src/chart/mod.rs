@@ -4,8 +4,12 @@ mod axes;
 pub(crate) mod bars;
 pub(crate) mod curves;
 pub(crate) mod dots;
+pub(crate) mod groups;
+pub(crate) mod human;
+pub(crate) mod joint;
 pub(crate) mod look;
 pub(crate) mod multiples;
+mod panels;
 #[cfg(feature = "png")]
 pub(crate) mod png;
 mod scale;

@@ -1,8 +1,9 @@
 //! Style rules of the charts: the same classes with literal colours in files and with variables in the page.
 
 /// Name, colour in the light scheme, colour in the dark scheme. `k0` to `k6` are distinguishable with all common colour
-/// vision deficiencies (after Okabe and Ito, darkened or lightened for contrast with the background).
-const COLOURS: [(&str, &str, &str); 13] = [
+/// vision deficiencies (after Okabe and Ito, darkened or lightened for contrast with the background). `s0` to `s5` are a
+/// sequence whose lightness rises in both schemes (after matplotlib's plasma).
+const COLOURS: [(&str, &str, &str); 19] = [
     ("ground", "#ffffff", "#16181c"),
     ("ink", "#1d2025", "#e6e8eb"),
     ("muted", "#5c636e", "#a3aab5"),
@@ -16,6 +17,12 @@ const COLOURS: [(&str, &str, &str); 13] = [
     ("k4", "#a8438b", "#e08cc6"),
     ("k5", "#b97d00", "#f0b63c"),
     ("k6", "#3b9fd8", "#9fdcff"),
+    ("s0", "#1f0c8c", "#7d68e8"),
+    ("s1", "#6a00a8", "#b06cf0"),
+    ("s2", "#9c2195", "#dc78cc"),
+    ("s3", "#c23d80", "#f58a98"),
+    ("s4", "#d65f52", "#ffad6b"),
+    ("s5", "#cf8a12", "#f8e55a"),
 ];
 
 /// The rules. `$name` is replaced by a colour.
@@ -44,6 +51,12 @@ const RULES: &str = "\
 .chart .cross{stroke:currentColor;stroke-width:1.8;stroke-linecap:round}\
 .chart .bar{fill:currentColor;opacity:0.75}\
 .chart .arrow{fill:$ink}\
+.chart .dot{fill:currentColor;opacity:0.45}\
+.chart .centre{fill:currentColor;stroke:$ground;stroke-width:1.6}\
+.chart .link{stroke:$ink;stroke-width:1.4}\
+.chart .frame{fill:none;stroke:$rule;stroke-width:1}\
+.chart .heat{fill:currentColor}\
+.chart .heat1{opacity:0.22}.chart .heat2{opacity:0.42}.chart .heat3{opacity:0.62}.chart .heat4{opacity:0.82}\
 .chart .shade1{opacity:0.35}.chart .shade2{opacity:0.55}.chart .shade3{opacity:0.78}\
 ";
 
@@ -51,7 +64,7 @@ fn rules(colour: &dyn Fn(&str, &str) -> String) -> String {
     let mut css = vec![RULES.to_owned()];
     for (name, light, _) in COLOURS {
         css[0] = css[0].replace(&format!("${name}"), &colour(name, light));
-        if name == "other" || name.starts_with('k') {
+        if name == "other" || name.starts_with(['k', 's']) {
             css.push(format!(".chart .{name}{{color:{}}}", colour(name, light)));
         }
     }
@@ -104,12 +117,22 @@ mod tests {
             // WCAG 2.2: 4.5 for text, 3 for graphical objects.
             let least = match name {
                 "ink" | "muted" => 4.5,
-                n if n.starts_with('k') => 2.9,
+                n if n.starts_with(['k', 's']) => 2.9,
                 "other" => 2.9,
                 _ => continue,
             };
             assert!(contrast(light, ground.1) >= least, "{name} in light: {:.2}", contrast(light, ground.1));
             assert!(contrast(dark, ground.2) >= least, "{name} in dark: {:.2}", contrast(dark, ground.2));
+        }
+    }
+
+    #[test]
+    fn the_sequence_is_ordered_by_lightness_in_both_schemes() {
+        let sequence: Vec<_> = COLOURS.iter().filter(|(name, ..)| name.starts_with('s')).collect();
+        assert_eq!(sequence.len(), 6);
+        for pair in sequence.windows(2) {
+            assert!(luminance(pair[0].1) < luminance(pair[1].1), "{} in light", pair[1].0);
+            assert!(luminance(pair[0].2) < luminance(pair[1].2), "{} in dark", pair[1].0);
         }
     }
 

@@ -103,6 +103,15 @@ impl Canvas {
         put!(self, r#"<rect class="{class}" x="{x}" y="{y}" width="{w}" height="{h}"/>"#);
     }
 
+    /// Squares of one class as a single path, given by their upper left corners.
+    pub(crate) fn squares(&mut self, class: &str, corners: &[Point], side: f64) {
+        let (side, mut path) = (number(side), String::new());
+        for (x, y) in corners {
+            let _ = write!(path, "M{} {}h{side}v{side}h-{side}z", number(*x), number(*y));
+        }
+        put!(self, r#"<path class="{class}" d="{path}"/>"#);
+    }
+
     pub(crate) fn text(&mut self, class: &str, anchor: Anchor, at: Point, text: &str) {
         let [x, y] = [at.0, at.1].map(number);
         let anchor = match anchor {

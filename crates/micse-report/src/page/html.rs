@@ -9,12 +9,16 @@ use crate::chart::svg::escape;
 /// The page's own style rules; the charts' rules follow them.
 const STYLE: &str = include_str!("style.css");
 
+/// The numbers behind a picture: its name, and a table as CSV.
+pub(crate) type Numbers = (String, Vec<u8>);
+
 /// The page so far.
 #[derive(Default)]
 pub(crate) struct Page {
     body: String,
     contents: Vec<(String, String)>,
     pictures: Vec<Picture>,
+    numbers: Vec<Numbers>,
     tables: usize,
 }
 
@@ -74,6 +78,17 @@ impl Page {
 
     /// A picture with a numbered caption.
     pub(crate) fn figure(&mut self, picture: Picture, caption: &str) {
+        self.picture(picture, caption, "");
+    }
+
+    /// A picture with a numbered caption and a table of its numbers.
+    pub(crate) fn figure_with_numbers(&mut self, picture: Picture, caption: &str, csv: Vec<u8>) {
+        self.numbers.push((picture.name.clone(), csv));
+        let link = format!(" <a href=\"figures/{}.csv\">CSV</a>", escape(&picture.name));
+        self.picture(picture, caption, &link);
+    }
+
+    fn picture(&mut self, picture: Picture, caption: &str, numbers: &str) {
         let (name, number) = (escape(&picture.name), self.pictures.len() + 1);
         let png = if cfg!(feature = "png") {
             format!(" <a href=\"figures/{name}.png\">PNG</a>")
@@ -83,7 +98,7 @@ impl Page {
         put!(
             self,
             "<figure id=\"figure-{name}\">\n<div class=\"picture\">{}</div>\n<figcaption><b>Figure {number}.</b> {} \
-             <span class=\"files\"><a href=\"figures/{name}.svg\">SVG</a>{png}</span></figcaption>\n</figure>\n",
+             <span class=\"files\"><a href=\"figures/{name}.svg\">SVG</a>{png}{numbers}</span></figcaption>\n</figure>\n",
             picture.inline(),
             escape(caption)
         );
@@ -114,8 +129,13 @@ impl Page {
         self.body.push_str("</div>\n");
     }
 
-    /// The whole page, and its pictures.
-    pub(crate) fn finish(mut self, title: &str, headline: &str, lead: &str) -> (String, Vec<Picture>) {
+    /// The whole page, its pictures, and the numbers behind them.
+    pub(crate) fn finish(
+        mut self,
+        title: &str,
+        headline: &str,
+        lead: &str,
+    ) -> (String, Vec<Picture>, Vec<Numbers>) {
         if !self.contents.is_empty() {
             self.body.push_str("</section>\n");
         }
@@ -137,6 +157,6 @@ impl Page {
             escape(lead),
             self.body
         );
-        (page, self.pictures)
+        (page, self.pictures, self.numbers)
     }
 }

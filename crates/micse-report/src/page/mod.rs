@@ -1,9 +1,14 @@
 //! Writes `report.html`, one page about a sweep, and its pictures as files.
 
+mod chosen;
+mod compared;
 mod data;
+mod figures;
 mod head;
 mod html;
 mod manifest;
+mod models;
+mod save;
 mod scores;
 mod tables;
 mod training;
@@ -12,10 +17,11 @@ use std::path::{Path, PathBuf};
 
 use micse_files::write_whole;
 
-#[cfg(feature = "png")]
-use crate::chart::png::Renderer;
-use crate::{Error, Result};
+use crate::Result;
+pub use chosen::ComparedCell;
+pub use compared::Compare;
 use data::Sweep;
+pub use figures::{FiguresPage, write_figures};
 use html::Page;
 
 /// The files of a report.
@@ -41,6 +47,19 @@ pub struct Report {
 /// The folder is not a sweep folder or not writable, a file of a finished cell cannot be read, or the sweep has no
 /// method with the baseline's name.
 pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
+    write(folder, baseline, None)
+}
+
+/// Like [`write_report`], with figures that need models: `compare` computes them for two cells that kept theirs. If the
+/// sweep kept no two comparable models, the page names the remedy.
+///
+/// # Errors
+/// Like [`write_report`], and if `compare` fails.
+pub fn write_report_with(folder: &Path, baseline: Option<&str>, compare: &mut Compare<'_>) -> Result<Report> {
+    write(folder, baseline, Some(compare))
+}
+
+fn write(folder: &Path, baseline: Option<&str>, compare: Option<&mut Compare<'_>>) -> Result<Report> {
     let sweep = Sweep::load(folder, baseline)?;
     let mut page = Page::default();
     let mut left_out = Vec::new();
@@ -51,44 +70,14 @@ pub fn write_report(folder: &Path, baseline: Option<&str>) -> Result<Report> {
     let published = tables::write(&mut page, &sweep)?;
     left_out.extend(training::write(&mut page, &sweep));
     left_out.extend(scores::geometry(&mut page, &sweep));
+    left_out.extend(compared::write(&mut page, &sweep, compare)?);
     left_out.extend(tables::published(&mut page, &sweep, published)?);
     manifest::write(&mut page, &sweep, &left_out)?;
     let title = format!("{}: {}", sweep.grid.preset, head::headline(&sweep));
-    let (text, pictures) = page.finish(&title, &head::headline(&sweep), &head::lead(&sweep));
-    #[cfg(feature = "png")]
-    let renderer = Renderer::new();
-    let mut paths = Vec::new();
-    for picture in &pictures {
-        let path = folder.join("figures").join(&picture.name);
-        let svg = picture.file();
-        #[cfg(feature = "png")]
-        {
-            let png = path.with_extension("png");
-            write_whole(&png, &renderer.render(&png, &svg)?)?;
-        }
-        write_whole(&path.with_extension("svg"), svg.as_bytes())?;
-        paths.push(path);
-    }
-    remove_others(&folder.join("figures"), &paths)?;
+    let (text, pictures, numbers) = page.finish(&title, &head::headline(&sweep), &head::lead(&sweep));
+    let paths = save::save(folder, &pictures, &numbers)?;
     let page = folder.join("report.html");
     write_whole(&page, text.as_bytes())?;
     let (cells, missing) = (sweep.grid.cells.len(), sweep.results.holes.len());
     Ok(Report { page, pictures: paths, png: cfg!(feature = "png"), cells, missing })
-}
-
-/// Removes pictures of an earlier report that this one did not write; other files stay.
-fn remove_others(figures: &Path, made: &[PathBuf]) -> Result<()> {
-    let entries = match std::fs::read_dir(figures) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(Error::file(figures, e)),
-    };
-    for entry in entries {
-        let path = entry.map_err(|e| Error::file(figures, e))?.path();
-        let is_picture = path.extension().is_some_and(|e| e == "svg" || e == "png");
-        if is_picture && !made.contains(&path.with_extension("")) {
-            std::fs::remove_file(&path).map_err(|e| Error::file(&path, e))?;
-        }
-    }
-    Ok(())
 }

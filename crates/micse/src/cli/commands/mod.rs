@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 use micse_eval::cli::Eval;
-use micse_sweep::{Report, Sweep, SweepCell};
+use micse_sweep::{Figures, Report, Sweep, SweepCell};
 
 /// A command with its options.
 #[derive(Debug, Subcommand)]
@@ -34,6 +34,7 @@ pub enum Command {
     Eval(Eval),
     Sweep(Box<Sweep>),
     Report(Report),
+    Figures(Box<Figures>),
     Pretrain(Box<pretrain::Pretrain>),
     Vectors(vectors::Vectors),
     Completions(shell::Completions),
@@ -64,6 +65,7 @@ impl Command {
             Self::Eval(eval) => return eval.run(json),
             Self::Sweep(sweep) => return sweep.run(json),
             Self::Report(report) => return report.run(json),
+            Self::Figures(figures) => return figures.run(json),
             Self::SweepCell(cell) => return cell.run(),
         };
         done.map(|()| ExitCode::SUCCESS)

@@ -1,0 +1,76 @@
+//! Which two cells of a sweep are compared in the figures about models.
+//!
+//! In this order, at the largest size where both methods qualify:
+//!
+//! 1. simcse and micse;
+//! 2. the baseline of the comparisons and the method with the best mean score;
+//! 3. the two methods with the best mean scores.
+//!
+//! Of each method, the lowest seed that both have, else its lowest seed. The weaker or reference method comes first.
+
+use micse_files::RunFolder;
+
+use super::data::Sweep;
+
+/// The methods that the paper compares.
+const PAPER: [&str; 2] = ["simcse", "micse"];
+
+/// A finished cell of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComparedCell {
+    /// Its method, also the name in the figures.
+    pub method: String,
+    /// Its run folder.
+    pub run: RunFolder,
+    /// Its place among the sweep's runs.
+    pub(super) place: usize,
+}
+
+/// The cells of two methods, of those that `qualify`.
+pub(super) fn two_cells(sweep: &Sweep, qualifies: &dyn Fn(&RunFolder) -> bool) -> Option<[ComparedCell; 2]> {
+    let places = |method: &str, size: &str| -> Vec<usize> {
+        let runs = sweep.runs.iter().enumerate();
+        let of_cell = runs.filter(|(place, run)| {
+            run.result.method == method
+                && run.result.size.as_deref() == Some(size)
+                && qualifies(&sweep.results.cells[*place].run)
+        });
+        of_cell.map(|(place, _)| place).collect()
+    };
+    let best = |size: &str, except: Option<&str>| -> Vec<String> {
+        let scored = sweep.methods.iter().filter(|m| Some(m.as_str()) != except).filter_map(|method| {
+            let mean = sweep.summary(method, size)?.mean;
+            (!places(method, size).is_empty()).then(|| (mean, method.clone()))
+        });
+        let mut scored: Vec<(f64, String)> = scored.collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+        scored.into_iter().map(|(_, method)| method).collect()
+    };
+    let of_paper = |_: &str| Some(PAPER.map(str::to_owned));
+    let with_baseline = |size: &str| {
+        let baseline = sweep.baseline()?;
+        Some([baseline.to_owned(), best(size, Some(baseline)).into_iter().next()?])
+    };
+    let two_best = |size: &str| {
+        let mut names = best(size, None).into_iter();
+        let (first, second) = (names.next()?, names.next()?);
+        Some([second, first])
+    };
+    let rules: [&dyn Fn(&str) -> Option<[String; 2]>; 3] = [&of_paper, &with_baseline, &two_best];
+    rules.into_iter().find_map(|rule| {
+        sweep.sizes.iter().rev().find_map(|size| {
+            let methods = rule(&size.name)?;
+            let [one, other] = methods.each_ref().map(|method| places(method, &size.name));
+            let seed = |place: usize| sweep.runs[place].result.seed;
+            let common = one.iter().find_map(|&a| Some((a, *other.iter().find(|&&b| seed(b) == seed(a))?)));
+            let (a, b) = common.or_else(|| Some((*one.first()?, *other.first()?)))?;
+            let [first, second] = methods;
+            let cell = |method, place: usize| ComparedCell {
+                method,
+                run: sweep.results.cells[place].run.clone(),
+                place,
+            };
+            Some([cell(first, a), cell(second, b)])
+        })
+    })
+}

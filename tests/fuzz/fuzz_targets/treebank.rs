@@ -1,0 +1,5 @@
+//! Fuzz program for `treebank`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| micse_fuzz::run("treebank", bytes));
