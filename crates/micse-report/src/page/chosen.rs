@@ -2,7 +2,7 @@
 //!
 //! In this order, at the largest size where both methods qualify:
 //!
-//! 1. simcse and micse;
+//! 1. simcse-baseline (else simcse) and micse;
 //! 2. the baseline of the comparisons and the method with the best mean score;
 //! 3. the two methods with the best mean scores.
 //!
@@ -11,9 +11,7 @@
 use micse_files::RunFolder;
 
 use super::data::Sweep;
-
-/// The methods that the paper compares.
-const PAPER: [&str; 2] = ["simcse", "micse"];
+use crate::USUAL_BASELINES;
 
 /// A finished cell of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +44,10 @@ pub(super) fn two_cells(sweep: &Sweep, qualifies: &dyn Fn(&RunFolder) -> bool) -
         scored.sort_by(|a, b| b.0.total_cmp(&a.0));
         scored.into_iter().map(|(_, method)| method).collect()
     };
-    let of_paper = |_: &str| Some(PAPER.map(str::to_owned));
+    let of_paper = |size: &str| {
+        let usual = USUAL_BASELINES.iter().find(|usual| !places(usual, size).is_empty())?;
+        Some([(*usual).to_owned(), "micse".to_owned()])
+    };
     let with_baseline = |size: &str| {
         let baseline = sweep.baseline()?;
         Some([baseline.to_owned(), best(size, Some(baseline)).into_iter().next()?])
