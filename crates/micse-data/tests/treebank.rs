@@ -1,5 +1,7 @@
 //! Treebanks in CoNLL-U: what is read, and what is rejected.
 
+use std::fmt::Write as _;
+
 use micse_data::demo::{TREEBANK_SENTENCES, treebank_file};
 use micse_data::{Parsed, Result, TreeEquality, read_treebank};
 
@@ -104,7 +106,7 @@ fn what_is_no_treebank_is_named_with_its_line() {
 fn deep_trees_are_read() {
     let mut text = String::new();
     for word in 1..=200_000 {
-        text += &format!("{word}\tw\t_\t_\t_\t_\t{}\tdep\t_\t_\n", word - 1);
+        writeln!(text, "{word}\tw\t_\t_\t_\t_\t{}\tdep\t_\t_", word - 1).expect("a line");
     }
     assert_eq!(read(&text).expect("a treebank")[0].words.len(), 200_000);
 }

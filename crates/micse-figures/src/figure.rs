@@ -6,7 +6,7 @@ use crate::{Grouped, Grouping, HumanScores, JointAttention, Result};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Figure {
     /// Figs. 1 and 4: two groups of pairs.
-    Grouped(Grouped),
+    Grouped(Box<Grouped>),
     /// Fig. 5: cosines against human scores.
     HumanScores(HumanScores),
     /// Fig. 6: joint distributions of attention.
@@ -64,14 +64,12 @@ impl Grouped {
         ])?;
         for panel in &self.panels {
             let points = panel.points(self.grouping);
-            for group in 0..2 {
-                for (i, (similarity, point)) in
-                    panel.similarities[group].iter().zip(&points[group]).enumerate()
-                {
-                    let pair = &self.pairs[group][i];
+            for (group, name) in self.grouping.names().into_iter().enumerate() {
+                let rows = panel.similarities[group].iter().zip(&points[group]).zip(&self.pairs[group]);
+                for (i, ((similarity, point), pair)) in rows.enumerate() {
                     writer.write_record([
                         &panel.model,
-                        self.grouping.names()[group],
+                        name,
                         &(i + 1).to_string(),
                         &similarity.tokens.to_string(),
                         &similarity.mutual_information.to_string(),

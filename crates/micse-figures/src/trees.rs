@@ -72,7 +72,8 @@ impl Chosen {
         let mut unequal = Vec::new();
         match how.lengths {
             Lengths::Any => {
-                unequal = unequal_pairs((0..used.len()).collect(), &trees, equal.len(), &mut draws);
+                unequal =
+                    unequal_pairs(&(0..used.len()).collect::<Vec<_>>(), &trees, equal.len(), &mut draws);
             }
             Lengths::Matched => {
                 let mut wanted: BTreeMap<usize, usize> = BTreeMap::new();
@@ -80,8 +81,9 @@ impl Chosen {
                     *wanted.entry(used[first].words.len()).or_default() += 1;
                 }
                 for (words, count) in wanted {
-                    let pool = (0..used.len()).filter(|&i| used[i].words.len() == words).collect();
-                    unequal.extend(unequal_pairs(pool, &trees, count, &mut draws));
+                    let pool: Vec<usize> =
+                        (0..used.len()).filter(|&i| used[i].words.len() == words).collect();
+                    unequal.extend(unequal_pairs(&pool, &trees, count, &mut draws));
                 }
             }
         }
@@ -142,8 +144,8 @@ fn equal_pairs(trees: &[String], draws: &mut Draws) -> Vec<(usize, usize)> {
 }
 
 /// Up to `count` pairs of `pool` with unequal trees, each sentence at most once.
-fn unequal_pairs(pool: Vec<usize>, trees: &[String], count: usize, draws: &mut Draws) -> Vec<(usize, usize)> {
-    let mut left = shuffled(&pool, draws);
+fn unequal_pairs(pool: &[usize], trees: &[String], count: usize, draws: &mut Draws) -> Vec<(usize, usize)> {
+    let mut left = shuffled(pool, draws);
     let mut pairs = Vec::new();
     while pairs.len() < count {
         let Some(first) = left.pop() else { break };

@@ -106,7 +106,7 @@ fn trees_are_drawn_relative_to_the_other_group() {
 #[test]
 fn every_number_is_in_the_csv() {
     let figure = grouped();
-    let bytes = Figure::Grouped(figure.clone()).csv().expect("a table");
+    let bytes = Figure::Grouped(Box::new(figure.clone())).csv().expect("a table");
     let mut reader = csv::Reader::from_reader(&bytes[..]);
     let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("a row")).collect();
     assert_eq!(rows.len(), 40, "two models, two groups, ten pairs");

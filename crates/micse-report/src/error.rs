@@ -45,10 +45,16 @@ pub enum Error {
     Compare(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Numbers of a figure cannot be computed or written.
     #[error(transparent)]
-    Figure(#[from] micse_figures::Error),
+    Figure(Box<micse_figures::Error>),
     /// A table cannot be written as CSV.
     #[error("a table cannot be written as CSV: {0}")]
     Csv(String),
+}
+
+impl From<micse_figures::Error> for Error {
+    fn from(error: micse_figures::Error) -> Self {
+        Self::Figure(Box::new(error))
+    }
 }
 
 impl Error {

@@ -132,8 +132,8 @@ fn numbers_stand_next_to_the_pictures() {
     assert!(!folder.path().join("figures/trees.csv").exists());
 }
 
-/// Writes the sweep with a model in each of these cells, and returns the two compared cells with the page.
-fn compared(cells: &[made_up::Cell], kept: &[usize]) -> (Option<[String; 2]>, String) {
+/// Writes the sweep with a model in each of these cells, and returns the compared cells, if any, with the page.
+fn compared(cells: &[made_up::Cell], kept: &[usize]) -> (Vec<String>, String) {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), cells);
     for cell in kept {
@@ -141,9 +141,9 @@ fn compared(cells: &[made_up::Cell], kept: &[usize]) -> (Option<[String; 2]>, St
         std::fs::create_dir_all(&model).expect("a folder");
         std::fs::write(model.join("model.safetensors"), "weights").expect("a file");
     }
-    let mut found = None;
+    let mut found = Vec::new();
     let mut compare = |cells: &[ComparedCell; 2]| {
-        found = Some(cells.each_ref().map(|cell| {
+        found.extend(cells.each_ref().map(|cell| {
             let folder = cell.run.path().file_name().expect("a name").to_string_lossy();
             format!("{} {folder}", cell.method)
         }));
@@ -153,24 +153,20 @@ fn compared(cells: &[made_up::Cell], kept: &[usize]) -> (Option<[String; 2]>, St
     (found, std::fs::read_to_string(report.page).expect("the page"))
 }
 
-fn is(names: [&str; 2]) -> Option<[String; 2]> {
-    Some(names.map(str::to_owned))
-}
-
 #[test]
 fn simcse_and_micse_are_compared_at_their_largest_common_size() {
     // Cell 0 is untrained; then, per seed, three sizes of each method.
     let cells = grid(&["simcse", "micse", "ct"], |_, _, seed| seed as f64);
     let (found, page) = compared(&cells, &(0..cells.len()).collect::<Vec<_>>());
-    assert_eq!(found, is(["simcse cell-3", "micse cell-6"]), "10,000 sentences, seed 48");
+    assert_eq!(found, ["simcse cell-3", "micse cell-6"], "10,000 sentences, seed 48");
     assert!(page.contains("Two models compared"));
     assert!(page.contains("simcse (10,000 sentences, seed 48) and micse (10,000 sentences, seed 48)"));
     // Of micse, only the model of 1,000 sentences and seed 49 was kept: the same cell of simcse is compared.
     let (found, _) = compared(&cells, &[1, 2, 3, 11, 14]);
-    assert_eq!(found, is(["simcse cell-11", "micse cell-14"]));
+    assert_eq!(found, ["simcse cell-11", "micse cell-14"]);
     // Without a common seed, each method's lowest.
     let (found, _) = compared(&cells, &[2, 14]);
-    assert_eq!(found, is(["simcse cell-2", "micse cell-14"]));
+    assert_eq!(found, ["simcse cell-2", "micse cell-14"]);
 }
 
 #[test]
@@ -182,17 +178,17 @@ fn else_the_baseline_and_the_best_or_the_two_best() {
     };
     let cells = grid(&["simcse", "scd", "ct"], score);
     let (found, _) = compared(&cells, &(0..cells.len()).collect::<Vec<_>>());
-    assert_eq!(found, is(["simcse cell-3", "ct cell-9"]), "the baseline, and the best");
+    assert_eq!(found, ["simcse cell-3", "ct cell-9"], "the baseline, and the best");
     // simcse kept nothing.
     let (found, _) = compared(&cells, &[4, 5, 6, 7, 8, 9]);
-    assert_eq!(found, is(["scd cell-6", "ct cell-9"]), "the better one second");
+    assert_eq!(found, ["scd cell-6", "ct cell-9"], "the better one second");
 }
 
 #[test]
 fn what_is_missing_has_a_remedy() {
     let cells = [untrained("untrained (cls)", 40.0), trained("simcse", "100", 100, 48, 50.0)];
     let (found, page) = compared(&cells, &[0, 1]);
-    assert_eq!(found, None, "one trained method is not two");
+    assert!(found.is_empty(), "one trained method is not two");
     for words in
         ["needs the models of two methods", "--keep-models best", "needs results of two trained methods"]
     {

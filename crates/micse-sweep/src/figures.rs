@@ -159,7 +159,7 @@ impl Figures {
             // `runs/micse/model` is better known as `micse`.
             let parts = Path::new(value).components().rev().map(|part| part.as_os_str().to_string_lossy());
             let name = parts.into_iter().find(|part| !["model", ".", ".."].contains(&part.as_ref()));
-            name.map_or_else(|| value.clone(), |name| name.into_owned())
+            name.map_or_else(|| value.clone(), std::borrow::Cow::into_owned)
         };
         let names = [name(&self.first), name(&self.second)];
         if names[0] == names[1] {
@@ -238,8 +238,8 @@ impl Inputs<'_> {
         };
         note(format_args!("comparing up to {} pairs per group, with two passes each", how.count));
         Ok(vec![
-            Figure::Grouped(random_pairs(subjects, &self.corpus, how.count, how.seed)?),
-            Figure::Grouped(tree_pairs(subjects, &self.treebank, how)?),
+            Figure::Grouped(Box::new(random_pairs(subjects, &self.corpus, how.count, how.seed)?)),
+            Figure::Grouped(Box::new(tree_pairs(subjects, &self.treebank, how)?)),
             Figure::JointAttention(joint_attention(subjects, &self.how.sentence, how.seed)?),
         ])
     }

@@ -181,7 +181,9 @@ impl Writer {
         }
         add(&form, lemma, "NOUN", "root");
         let head = words.len() - 1;
-        words.iter_mut().for_each(|word| word.head = head);
+        for word in &mut words {
+            word.head = head;
+        }
         Some((Phrase { words, head }, many, kind.class))
     }
 
@@ -215,7 +217,9 @@ impl Writer {
 
 /// A noun phrase behind a preposition.
 fn with_case(preposition: &str, mut phrase: Phrase) -> Phrase {
-    phrase.words.iter_mut().for_each(|word| word.head += 1);
+    for word in &mut phrase.words {
+        word.head += 1;
+    }
     let head = phrase.head + 1;
     let case =
         Entry { form: preposition.into(), lemma: preposition.into(), upos: "ADP", head, relation: "case" };

@@ -13,6 +13,9 @@ use micse_files::RunFolder;
 use super::data::Sweep;
 use crate::USUAL_BASELINES;
 
+/// The two methods of a rule at a size, if both qualify.
+type Rule<'a> = dyn Fn(&str) -> Option<[String; 2]> + 'a;
+
 /// A finished cell of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComparedCell {
@@ -57,7 +60,7 @@ pub(super) fn two_cells(sweep: &Sweep, qualifies: &dyn Fn(&RunFolder) -> bool) -
         let (first, second) = (names.next()?, names.next()?);
         Some([second, first])
     };
-    let rules: [&dyn Fn(&str) -> Option<[String; 2]>; 3] = [&of_paper, &with_baseline, &two_best];
+    let rules: [&Rule<'_>; 3] = [&of_paper, &with_baseline, &two_best];
     rules.into_iter().find_map(|rule| {
         sweep.sizes.iter().rev().find_map(|size| {
             let methods = rule(&size.name)?;

@@ -39,7 +39,12 @@ pub(super) fn write(
         (_, None) => Vec::new(),
     };
     match &scored {
-        Some(cells) => figures.extend(of_cosines(sweep, cells)?.map(Figure::HumanScores)),
+        Some(cells) => {
+            // In the order of the paper.
+            let place = figures.iter().position(|figure| matches!(figure, Figure::JointAttention(_)));
+            let place = place.unwrap_or(figures.len());
+            figures.splice(place..place, of_cosines(sweep, cells)?.map(Figure::HumanScores));
+        }
         None => missing.push(
             "Cosine against human score: needs results of two trained methods with the same training-set size."
                 .to_owned(),

@@ -64,8 +64,8 @@ pub(crate) fn figures(names: [&str; 2], count: usize) -> Vec<Figure> {
         PairScores { cosines: human.iter().map(|score| score / 5.0).collect(), human: human.clone() };
     let constant = PairScores { cosines: vec![0.5; 11], human };
     vec![
-        Figure::Grouped(grouped(Grouping::Positives, names, count)),
-        Figure::Grouped(grouped(Grouping::Trees, names, count)),
+        Figure::Grouped(Box::new(grouped(Grouping::Positives, names, count))),
+        Figure::Grouped(Box::new(grouped(Grouping::Trees, names, count))),
         Figure::HumanScores(human_scores("STSBenchmark", names, [&rising, &constant]).expect("scores")),
         Figure::JointAttention(joint(names)),
     ]
