@@ -12,8 +12,6 @@ use crate::tables::Sheet;
 use crate::{Grid, Result};
 use provenance::Provenance;
 
-/// Costs are relative to this method.
-
 /// All tables of a sweep, in printing order.
 pub(crate) fn all(
     results: &Results,

@@ -62,9 +62,9 @@ impl Recipe {
     /// The recipe for a training set of this many sentences: with the values of its `[[by_size]]` entry, if one
     /// applies. The result no longer depends on the number.
     #[must_use]
-    pub fn for_sentences(&self, sentences: usize) -> Self {
+    pub fn for_sentences(self, sentences: usize) -> Self {
         let Some(entry) = self.by_size.iter().find(|entry| sentences <= entry.up_to) else {
-            return Self { by_size: Vec::new(), ..self.clone() };
+            return Self { by_size: Vec::new(), ..self };
         };
         let recipe = Self { name: self.name.clone(), ..entry.recipe.clone() };
         let batch = recipe.optimizer.as_ref().map(|o| o.batch_size);
@@ -90,7 +90,7 @@ mod tests {
     fn the_first_entry_that_is_large_enough_applies() {
         let own = Recipe::parse("sized", ENTRIES).expect("a recipe");
         let at = |recipe: &Recipe, sentences: usize| {
-            let found = recipe.for_sentences(sentences);
+            let found = recipe.clone().for_sentences(sentences);
             assert!(!found.depends_on_size() && found.name == "sized");
             (found.steps, found.optimizer().expect("an optimizer").lr)
         };

@@ -247,7 +247,9 @@ impl Recipe {
         };
         let mut by_size = by_size::take(&mut table, read).map_err(&invalid)?;
         if asked("steps") {
-            by_size.iter_mut().for_each(|entry| entry.epochs = None);
+            for entry in &mut by_size {
+                entry.epochs = None;
+            }
         }
         Ok(Self { by_size, ..read(table).map_err(invalid)? })
     }
