@@ -178,7 +178,7 @@ fn has_dev(sts: &Path) -> Result<bool> {
 fn untrained(recipes: Vec<Recipe>) -> (Vec<(String, Pooling, PathBuf)>, Vec<Recipe>) {
     let (fixed, recipes): (Vec<Recipe>, Vec<Recipe>) =
         recipes.into_iter().partition(|r| r.steps == 0 && r.post.is_none());
-    let mut poolings: Vec<_> = recipes.iter().map(|r| r.test_pooling()).collect();
+    let mut poolings: Vec<_> = recipes.iter().map(Recipe::test_pooling).collect();
     poolings.sort_by_key(|pooling| pooling.name());
     poolings.dedup();
     // Pooling over padding is meaningless for an encoder that was not trained with it.
