@@ -103,7 +103,7 @@ fn decay_acts_on_weights_or_on_all_groups() {
         let mut set = ParameterSet::new();
         let value = Tensor::new(&[2.0_f32], &Device::Cpu).expect("a tensor");
         let parts = [Group::Weight, Group::Bias, Group::LayerNorm]
-            .map(|group| set.add(&format!("{group:?}"), group, &value).expect("a parameter"));
+            .map(|group| set.add(format!("{group:?}"), group, &value).expect("a parameter"));
         let all = Tensor::cat(&parts, 0).and_then(|x| x.sum_all()).expect("a loss");
         set.collect_gradients(&all.backward().expect("gradients")).expect("gradients");
         let rule = AdamStep { weight_decay: 0.5, decay_all, learning_rate: 0.01, ..rule(1) };
