@@ -181,3 +181,25 @@ fn the_untrained_row_scores_the_whole_model() {
     let expected = micse_eval::evaluate(&model, &suite, &mut |_, _| {}).expect("scores").average;
     assert_eq!(result["scores"]["average"].as_f64(), Some(expected));
 }
+
+/// The small training set gets its entry's values and epochs, the large one the recipe's own.
+#[test]
+fn values_of_a_recipe_depend_on_the_size_of_the_cell() {
+    let small = SmallSweep::new(XTASK);
+    let recipe = small.path("sized.toml");
+    let text = "extends = \"simcse-baseline\"\nname = \"sized\"\nsteps = 4\n\
+        [[by_size]]\nup_to = 20\nepochs = 2\nset = [\"optimizer.clip=0.5\"]\n";
+    std::fs::write(&recipe, text).expect("the recipe");
+    let (model, corpus, sts) = (small.path("model"), small.path("text.txt"), small.path("sts"));
+    let mut sweep = small.program();
+    sweep.args(["sweep", "--sizes", "20,50%", "--seeds", "48", "--set", "optimizer.batch_size=8"]);
+    sweep.arg("--methods").arg(&recipe).arg("--model").arg(&model).arg("--corpus").arg(&corpus);
+    ended(sweep.arg("--sts").arg(&sts).arg("--out").arg(small.path("sized"))).output();
+    for (size, steps, clip) in [("20", 2 * 3, 0.5), ("50pct", 4, 1.0)] {
+        let run = small.path(&format!("sized/cells/sized/{size}/seed-48/run.toml"));
+        let run: toml::Table = std::fs::read_to_string(run).expect("run.toml").parse().expect("TOML");
+        let recipe = &run["recipe"];
+        assert_eq!(recipe["steps"].as_integer(), Some(steps), "{size}");
+        assert_eq!(recipe["optimizer"]["clip"].as_float(), Some(clip), "{size}");
+    }
+}

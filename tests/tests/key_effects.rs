@@ -268,6 +268,7 @@ fn check(part: usize, parts: usize) {
     assert!(found.is_empty(), "no effect:\n{}", found.join("\n"));
 }
 
+// Two tests, so that two threads share the recipes.
 #[test]
 fn every_key_acts_or_is_refused_in_the_even_recipes() {
     check(0, 2);

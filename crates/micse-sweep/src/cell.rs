@@ -72,6 +72,29 @@ pub(crate) enum TextSpec {
     SplitFile(PathBuf),
 }
 
+impl TextSpec {
+    fn corpus(&self) -> Result<Corpus> {
+        Ok(match self {
+            Self::Demo => Corpus::demo(),
+            Self::Corpus(files) => Corpus::open(files)?,
+            Self::SplitFile(file) => Corpus::open(std::slice::from_ref(file))?,
+        })
+    }
+
+    /// The number of training sentences at this size. `corpus` keeps the number of all sentences for the next call.
+    pub(crate) fn sentences(&self, size: SplitSize, corpus: &mut Option<usize>) -> Result<usize> {
+        if let Self::SplitFile(_) = self {
+            return Ok(self.corpus()?.len());
+        }
+        let all = match *corpus {
+            Some(all) => all,
+            None => self.corpus()?.len(),
+        };
+        *corpus = Some(all);
+        Ok(size.resolve(all)?)
+    }
+}
+
 impl fmt::Display for CellSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.work {
@@ -143,11 +166,8 @@ impl CellSpec {
             }
             Work::Train { recipe, size, seed, text } => {
                 let text = match text {
-                    TextSpec::Demo => TrainText::split(Corpus::demo(), *size, *seed)?,
-                    TextSpec::Corpus(files) => TrainText::split(Corpus::open(files)?, *size, *seed)?,
-                    TextSpec::SplitFile(file) => {
-                        TrainText::whole(Corpus::open(std::slice::from_ref(file))?, &size.to_string())
-                    }
+                    TextSpec::SplitFile(_) => TrainText::whole(text.corpus()?, &size.to_string()),
+                    TextSpec::Demo | TextSpec::Corpus(_) => TrainText::split(text.corpus()?, *size, *seed)?,
                 };
                 let inputs = RunInputs {
                     chunk: self.chunk,

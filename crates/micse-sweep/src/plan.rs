@@ -99,6 +99,7 @@ impl Plan {
         }
         let sizes = parse_sizes(options.sizes.as_ref().unwrap_or(&preset.sizes))?;
         let seeds = parse_seeds(options.seeds.as_ref().unwrap_or(&preset.seeds))?;
+        let mut corpus_sentences = None;
         // Seed by seed, so that a sweep that is stopped early has results for every method and size.
         for &seed in &seeds {
             for recipe in &recipes {
@@ -107,10 +108,11 @@ impl Plan {
                         .join(folder_name(&size.to_string()))
                         .join(format!("seed-{seed}"));
                     let text = text.of(size, seed)?;
-                    cells.push(spec(
-                        Work::Train { recipe: Box::new(recipe.clone()), size, seed, text },
-                        folder,
-                    ));
+                    let mut recipe = recipe.clone();
+                    if recipe.depends_on_size() {
+                        recipe = recipe.for_sentences(text.sentences(size, &mut corpus_sentences)?);
+                    }
+                    cells.push(spec(Work::Train { recipe: Box::new(recipe), size, seed, text }, folder));
                 }
             }
         }

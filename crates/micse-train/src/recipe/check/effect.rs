@@ -13,8 +13,8 @@ fn unused(key: &str, why: &str) -> Result<(), String> {
     Err(format!("{key} has no effect {why}; remove it (--set {key}=)"))
 }
 
-/// The first key that is present but cannot act.
-fn first(keys: &[(&str, bool)], why: &str) -> Result<(), String> {
+/// Refuses the first of these keys that is present, because it cannot act.
+fn refuse(keys: &[(&str, bool)], why: &str) -> Result<(), String> {
     keys.iter().find(|(_, present)| *present).map_or(Ok(()), |(key, _)| unused(key, why))
 }
 
@@ -22,7 +22,7 @@ impl Recipe {
     pub(super) fn check_effects(&self) -> Result<(), String> {
         if self.convolution.is_some() {
             let pooling = [("pooling.train", self.pooling.train), ("pooling.test", self.pooling.test)];
-            first(
+            refuse(
                 &pooling.map(|(key, value)| (key, value.is_some())),
                 "with a convolution, whose mean is the embedding",
             )?;
@@ -39,7 +39,7 @@ impl Recipe {
             return Err("max_length is missing: set it, for example to 32".into());
         }
         if self.select == Select::Last {
-            first(&[("eval_every", self.eval_every.is_some())], "with select = \"last\"")?;
+            refuse(&[("eval_every", self.eval_every.is_some())], "with select = \"last\"")?;
         }
         self.check_optimizer_effects()?;
         self.check_momentum_effects()?;
@@ -83,10 +83,10 @@ impl Recipe {
             ("second", self.second.is_some()),
             ("optimizer", self.optimizer.is_some()),
         ];
-        first(&keys, "without training (steps = 0)")?;
+        refuse(&keys, "without training (steps = 0)")?;
         let reads = self.post.is_some() || self.pooling.test == Some(Pooling::MeanWithPads);
         let why = "without training (steps = 0) and without [post], which would read sentences";
-        first(&[("max_length", self.max_length.is_some() && !reads)], why)
+        refuse(&[("max_length", self.max_length.is_some() && !reads)], why)
     }
 
     fn check_optimizer_effects(&self) -> Result<(), String> {
@@ -94,7 +94,7 @@ impl Recipe {
             return Err("no [optimizer]: a recipe that trains needs its kind, lr and batch_size".into());
         };
         match o.kind {
-            OptimizerKind::Adamw => first(
+            OptimizerKind::Adamw => refuse(
                 &[("optimizer.smoothing", o.smoothing.is_some())],
                 "with kind = \"adamw\", which has betas",
             )?,
@@ -103,13 +103,13 @@ impl Recipe {
                     ("optimizer.betas", o.betas.is_some()),
                     ("optimizer.bias_correction", !o.bias_correction),
                 ];
-                first(&keys, "with kind = \"rmsprop\", which has smoothing")?;
+                refuse(&keys, "with kind = \"rmsprop\", which has smoothing")?;
             }
         }
         let decays = o.decays != Decays::Weights && o.weight_decay == 0.0;
-        first(&[("optimizer.decays", decays)], "with weight_decay = 0")?;
+        refuse(&[("optimizer.decays", decays)], "with weight_decay = 0")?;
         let both = o.groups.iter().any(|group| group.frozen && group.lr_factor != 1.0);
-        first(&[("optimizer.groups.lr_factor", both)], "on a frozen group")
+        refuse(&[("optimizer.groups.lr_factor", both)], "on a frozen group")
     }
 
     fn check_momentum_effects(&self) -> Result<(), String> {
@@ -133,7 +133,7 @@ impl Recipe {
         if !m.share_head && self.head.layers().is_empty() {
             return unused("momentum.share_head", "without a head");
         }
-        first(&[("momentum.mask_same_sentence", m.mask_same_sentence && m.queue == 0)], "without a queue")
+        refuse(&[("momentum.mask_same_sentence", m.mask_same_sentence && m.queue == 0)], "without a queue")
     }
 
     /// Rows of pads are computed, but no token reads them: they count only in a mean with pads, and as queries of AMI.
@@ -142,11 +142,11 @@ impl Recipe {
             || self.objectives.iter().any(|o| matches!(o, Objective::Ami(_) | Objective::Custom(_)));
         let why = "if neither a mean with pads nor ami reads the pads";
         let kept = |rule: PaddingRule| rule == PaddingRule::Keep && !read;
-        first(&[("padding", kept(self.padding))], why)?;
+        refuse(&[("padding", kept(self.padding))], why)?;
         for view in &self.views {
             if let Some(rule) = view.padding {
-                first(&[("views.padding", kept(rule))], why)?;
-                first(&[("views.padding", rule == self.padding)], "if it repeats the recipe's padding")?;
+                refuse(&[("views.padding", kept(rule))], why)?;
+                refuse(&[("views.padding", rule == self.padding)], "if it repeats the recipe's padding")?;
             }
         }
         Ok(())
