@@ -136,6 +136,22 @@ fn development_pairs_select_the_weights() {
     };
     assert!((score(&setting.model) - before).abs() < 1e-9);
     assert!((score(&out.join("model")) - after).abs() < 1e-9);
+    // The last step can be asked for, with pairs and without, and is all that there is without them.
+    let simcse = ["--recipe", "simcse", "--steps", "3"];
+    for (name, pairs, said) in
+        [("with", Some(text(&pairs)), ""), ("without", None, "weights: those of the last step")]
+    {
+        let pairs = pairs.map(|pairs| ["--pairs", pairs, "--set", "select=last"]);
+        let more = [&simcse[..], pairs.as_ref().map_or(&[], |pairs| &pairs[..])].concat();
+        let ended = micse(&setting.train(&setting.path(name), &more));
+        assert!(ended.stderr.contains(said), "{name}: {}", ended.stderr);
+        ended.output();
+        let result: Value =
+            serde_json::from_str(&file(&setting.path(name).join("result.json"))).expect("JSON");
+        assert_eq!(result["selected_on"], "last step", "{name}");
+    }
+    micse(&setting.train(&setting.path("b"), &[&simcse[..], &["--published-settings"]].concat()))
+        .refused(&["--pairs or --sts", "select=last"]);
     std::fs::write(&pairs, "one\ttwo\n").expect("pairs");
     micse(&setting.train(&setting.path("b"), &["--pairs", text(&pairs)]))
         .refused(&["own pairs.tsv", "score"]);

@@ -42,10 +42,20 @@ fn the_page_holds_the_code_of_this_file() {
     let file = std::fs::read_to_string(root().join("tests/tests/adding_a_method.rs")).expect("this file");
     let unindented = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     let (rust, recipe) = (blocks("rust"), blocks("toml"));
-    assert_eq!((rust.len(), recipe.len()), (3, 1));
+    assert_eq!((rust.len(), recipe.len()), (3, 2));
     for block in &rust {
         assert!(unindented(&file).contains(&unindented(block)), "not in this file:\n{block}");
     }
+}
+
+/// The page's second recipe block continues the first.
+#[test]
+fn the_values_of_the_page_depend_on_the_size() {
+    let recipe = Recipe::parse("the page", &blocks("toml").join("\n")).expect("a recipe");
+    let small = recipe.clone().for_sentences(1000);
+    assert_eq!(small.steps, 500 * 1000_usize.div_ceil(64));
+    assert_eq!(small.objectives[1].weight(), 1.0);
+    assert_eq!(recipe.for_sentences(1001).objectives[1].weight(), 0.1);
 }
 
 #[test]

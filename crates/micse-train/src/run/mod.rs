@@ -303,6 +303,13 @@ fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     inputs.terms.check(recipe)?;
     let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
     if recipe.select != Select::Last && recipe.select.pairs(inputs.suite).is_none() {
+        if inputs.suite.tasks.is_empty() && inputs.suite.dev.is_none() {
+            return invalid(
+                "it selects its weights on development pairs, but the run has no pairs; pass --pairs or --sts, or use \
+                 --set select=last"
+                    .into(),
+            );
+        }
         let (pairs, remedy) = match recipe.select {
             Select::SickrDev if inputs.suite.dev.is_some() => {
                 ("SICK's trial pairs", "add SICK/SICK_trial.txt, or use --set select=stsb-dev")

@@ -295,8 +295,9 @@ impl Train {
         let mut settings =
             if published { self.settings.clone() } else { chosen.for_recipe(&plain, &self.settings) };
         // Without development pairs, a recipe cannot select weights by them.
-        let selects = !published && plain.select != Select::Last;
-        if selects && self.pairs.is_none() && self.sts.is_none() && !named("select") {
+        let selects = !published && plain.select != Select::Last && !named("select");
+        let unselected = selects && self.pairs.is_none() && self.sts.is_none();
+        if unselected {
             settings.push("select=last".to_owned());
         }
         let steps = self.steps.or((!published && !named("steps")).then_some(chosen.steps));
@@ -312,7 +313,8 @@ impl Train {
             settings.push(warmup(recipe.steps));
             recipe = load(&settings)?;
         }
-        if self.pairs.is_some() && recipe.steps > 0 {
+        let last = named("select") && recipe.select == Select::Last;
+        if self.pairs.is_some() && recipe.steps > 0 && !last {
             let every = (recipe.steps / DEVELOPMENT_SCORES).max(1);
             let own = [("select", "stsb-dev".to_owned()), ("eval_every", every.to_string())];
             let more = own.iter().filter(|(key, _)| !named(key)).map(|(key, value)| format!("{key}={value}"));
@@ -327,6 +329,11 @@ impl Train {
             given.extend((name != chosen.recipe).then(|| "recipe".to_owned()));
             given.extend(self.steps.map(|_| "steps".to_owned()));
             chosen.reasons_without(&given).for_each(|reason| note(format_args!("  {reason}")));
+            if unselected {
+                note(
+                    "  weights: those of the last step, because there are no development pairs (--pairs, --sts)",
+                );
+            }
             note(
                 "  --recipe, --steps and --set KEY=VALUE override these; --published-settings uses the recipe's",
             );
