@@ -153,6 +153,12 @@ impl Figure {
         self.scores.values().sum::<f64>() / self.scores.len() as f64
     }
 
+    /// Whether a recipe of this name is the same method: also in a released-code variant, or with other settings.
+    pub(crate) fn is_of(&self, recipe: &str) -> bool {
+        let method = recipe.split('@').next().unwrap_or_default();
+        method.strip_suffix("-baseline").unwrap_or(method) == self.method
+    }
+
     /// Encoder, corpus and size, as shown in a table: `BERT-base, Wikipedia, 1000000`.
     pub fn setting(&self) -> String {
         let count = self.sentences.map(|count| count.to_string());

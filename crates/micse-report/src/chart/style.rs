@@ -22,7 +22,7 @@ const COLOURS: [(&str, &str, &str); 19] = [
     ("s2", "#9c2195", "#dc78cc"),
     ("s3", "#c23d80", "#f58a98"),
     ("s4", "#d65f52", "#ffad6b"),
-    ("s5", "#cf8a12", "#f8e55a"),
+    ("s5", "#ca8610", "#f8e55a"),
 ];
 
 /// The rules. `$name` is replaced by a colour.

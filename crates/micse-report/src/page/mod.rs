@@ -39,9 +39,9 @@ pub struct Report {
     pub missing: usize,
 }
 
-/// Writes `report.html`, `figures/*.svg` and, with the feature `png`, `figures/*.png` into a sweep folder. The page is self-contained: no
-/// network, no scripts, no other file. `baseline` is the method or row to compare with; by default `simcse-baseline`, `simcse`, or the
-/// first row without training.
+/// Writes `report.html`, `figures/*.svg` and, with the feature `png`, `figures/*.png` into a sweep folder. The page is
+/// self-contained: no network, no scripts, no other file. `baseline` is the method or row to compare with; by default
+/// `simcse-baseline`, else `simcse`, else the first row without training.
 ///
 /// # Errors
 /// The folder is not a sweep folder or not writable, a file of a finished cell cannot be read, or the sweep has no

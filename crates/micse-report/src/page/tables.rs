@@ -66,7 +66,9 @@ fn curves(sweep: &Sweep, paper: &Paper) -> Option<(Curves, u8)> {
     sizes.dedup();
     let line = |method: &String| {
         let point = |(sentences, _): &(usize, String)| {
-            let figure = figures().find(|f| f.method == *method && f.sentences == Some(*sentences))?;
+            let figure = figures().find(|f| {
+                f.method == method.trim_end_matches("-baseline") && f.sentences == Some(*sentences)
+            })?;
             let (mean, std) = (figure.average(), figure.std);
             Some(Score { mean, std, runs: None })
         };

@@ -18,15 +18,16 @@ const EVALUATION: &str = "SentEval";
 pub(super) fn against(results: &Results, grid: &Grid, paper: &Paper) -> Sheet {
     let header =
         ["method", "table", "setting", "published", "size", "this sweep", "difference", "differs in"];
-    let mut rows = Vec::new();
+    let (mut rows, mut told) = (Vec::new(), Vec::new());
     for figure in &paper.figures {
-        // A released-code variant is the same method.
-        let plain = |name: &str| name.split('@').next() == Some(figure.method.as_str());
-        for method in results.methods.iter().filter(|method| plain(&method.name)) {
+        for method in results.methods.iter().filter(|method| figure.is_of(&method.name)) {
             let cells = nearest(results, &method.name, figure);
             let Some(here) = summary(&cells) else { continue };
             if figure.size.is_some() && figure.sentences != Some(cells[0].result.sentences) {
                 continue;
+            }
+            if let (Some(table), Some(size), Some(note)) = (figure.table, &figure.size, &figure.note) {
+                told.push(format!("Table {table}, {}, {size}: {note}", figure.name));
             }
             let published = figure.std.map_or_else(String::new, |std| format!("±{std:.2}"));
             rows.push(vec![
@@ -47,6 +48,7 @@ pub(super) fn against(results: &Results, grid: &Grid, paper: &Paper) -> Sheet {
         notes.insert(0, "no method of this sweep has a published score".into());
     }
     notes.push(format!("published scores: {} (Klein & Nabi 2023) where a table is given", paper.title));
+    notes.extend(told);
     let sources: BTreeSet<&str> = paper.figures.iter().map(|figure| figure.source.as_str()).collect();
     notes.push(format!("sources: {}", Vec::from_iter(sources).join("; ")));
     Sheet {
@@ -108,7 +110,8 @@ fn differences(cells: &[&FinishedCell], grid: &Grid, figure: &Figure) -> String 
     if result.evaluated_on != EVALUATION {
         parts.push("pairs".into());
     }
-    if result.steps > 0 && !grid.settings.ends_with("the recipes' own") {
+    let own = grid.settings.ends_with("the recipes' own") && !result.method.ends_with("-baseline");
+    if result.steps > 0 && !own {
         parts.push("settings".into());
     }
     if parts.is_empty() { "nothing detected".into() } else { parts.join(", ") }
