@@ -34,7 +34,7 @@ impl SmallSweep {
     /// A sweep of two methods, two sizes and two seeds, with four steps each and all models kept. `extra` adds
     /// arguments or replaces these. A relative `out` is relative to the folder.
     pub fn command(&self, out: impl AsRef<Path>, extra: &[&str]) -> Command {
-        let mut arguments: Vec<OsString> = ["sweep", "--preset", "paper"].map(Into::into).to_vec();
+        let mut arguments: Vec<OsString> = vec!["sweep".into()];
         let usual = [
             ("--keep-models", "all"),
             ("--methods", "simcse,micse"),

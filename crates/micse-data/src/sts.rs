@@ -10,10 +10,12 @@
 //! changed. Pairs without a score (an empty line in a `gs` file) are skipped.
 mod read;
 mod senteval;
+mod texts;
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
+pub use texts::StsTexts;
 
 /// The seven standard tasks, in the order of published tables.
 pub const SENTEVAL_TASKS: [&str; 7] =

@@ -4,8 +4,8 @@ use std::fs::{create_dir_all, write};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use micse_data::Error;
 use micse_data::sts::{SENTEVAL_TASKS, Suite};
+use micse_data::{Error, StsTexts};
 
 fn names(list: &[&str]) -> Vec<String> {
     list.iter().map(|name| (*name).to_owned()).collect()
@@ -40,6 +40,68 @@ fn years_are_read_line_by_line() {
     let pairs: Vec<_> =
         task.pairs().take(2).map(|p| (p.first.as_str(), p.second.as_str(), p.score)).collect();
     assert_eq!(pairs, [("a b", "c", 5.0), ("h", "i", 2.25)]);
+}
+
+/// ConSERT trains on all sentences, of scored and unscored pairs.
+#[test]
+fn sentences_of_the_sets_are_a_corpus() {
+    let folder = tempfile::tempdir().unwrap();
+    for (year, subsets) in [
+        ("STS12", &["MSRpar", "MSRvid", "SMTeuroparl", "surprise.OnWN", "surprise.SMTnews"][..]),
+        ("STS13", &["FNWN", "headlines", "OnWN"]),
+        ("STS14", &["deft-forum", "deft-news", "headlines", "images", "OnWN", "tweet-news"]),
+        ("STS15", &["answers-forums", "answers-students", "belief", "headlines", "images"]),
+        ("STS16", &["answer-answer", "headlines", "plagiarism", "postediting", "question-question"]),
+    ] {
+        let year = folder.path().join(format!("STS/{year}-en-test"));
+        create_dir_all(&year).unwrap();
+        for subset in subsets {
+            write(year.join(format!("STS.input.{subset}.txt")), format!("{subset}  a\tb\tc\nd\te\n"))
+                .unwrap();
+        }
+    }
+    create_dir_all(folder.path().join("STS/STSBenchmark")).unwrap();
+    create_dir_all(folder.path().join("SICK")).unwrap();
+    for part in ["train", "dev", "test"] {
+        let line = format!("g\tf\ty\t1\t3.0\t{part} 1\t{part} 2\n");
+        write(folder.path().join(format!("STS/STSBenchmark/sts-{part}.csv")), line).unwrap();
+    }
+    for part in ["train", "trial", "test_annotated"] {
+        let text = format!("pair_ID\tA\tB\tscore\tjudgment\n1\t{part} A\t{part} B\t3.5\tNEUTRAL\n");
+        write(folder.path().join(format!("SICK/SICK_{part}.txt")), text).unwrap();
+    }
+    let read = |part: StsTexts| -> Vec<String> {
+        part.corpus(folder.path()).unwrap().iter().map(str::to_owned).collect()
+    };
+    let all = read(StsTexts::All);
+    assert_eq!(all[..4], ["MSRpar a", "b", "d", "e"]);
+    assert_eq!(all.len(), 24 * 4 + 6 + 6);
+    assert_eq!(all[all.len() - 2..], ["test_annotated A", "test_annotated B"]);
+    assert_eq!(read(StsTexts::Benchmark), ["train 1", "train 2", "dev 1", "dev 2", "test 1", "test 2"]);
+    assert_eq!(read(StsTexts::BenchmarkTrain), ["train 1", "train 2"]);
+    std::fs::remove_file(folder.path().join("SICK/SICK_trial.txt")).unwrap();
+    let error = StsTexts::All.corpus(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("SICK_trial.txt"), "{error}");
+    for part in StsTexts::ALL {
+        assert_eq!(StsTexts::named(part.name()), Some(part));
+    }
+}
+
+/// SG-OPT's code trains on 17,256 sentences of STS-B; ConSERT's paper counts 89,192 in all sets.
+#[test]
+fn sentences_of_the_real_sets() {
+    let Some(data) = std::env::var_os("MICSE_DATA").filter(|value| !value.is_empty()).map(PathBuf::from)
+    else {
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: the sentences of the real STS sets (MICSE_DATA is not set)"
+        );
+        return;
+    };
+    let count = |part: StsTexts| part.corpus(&data.join("senteval")).unwrap().len();
+    assert_eq!((count(StsTexts::Benchmark), count(StsTexts::BenchmarkTrain)), (17_256, 11_498));
+    // A copy of the sets may count a few lines more.
+    assert!(count(StsTexts::All).abs_diff(89_192) < 100, "{}", count(StsTexts::All));
 }
 
 #[test]

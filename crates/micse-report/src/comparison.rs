@@ -7,11 +7,12 @@
 mod pairs;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use micse_stats::{BootstrapDifference, Interval, holm, paired_difference};
 use polars::prelude::*;
 
-use crate::results::{FinishedCell, Results};
+use crate::results::{FinishedCell, Method, NONE, Results};
 use crate::{Error, Grid, Result};
 pub use pairs::RESAMPLES;
 use pairs::Resampled;
@@ -46,6 +47,45 @@ pub struct Comparison {
     /// The paired bootstrap over the task's sentence pairs, with the same resamples for both methods and all seeds.
     /// `None` for the average, and if a run's cosines were not stored.
     pub pairs: Option<BootstrapDifference>,
+    /// What else the sweep plans differently for the two methods.
+    pub differs_in: Setup,
+}
+
+/// What can differ between two methods of a sweep besides the method itself: their difference is then not the method's
+/// alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// They start from different encoders.
+    pub encoder: bool,
+    /// They train on different corpora.
+    pub corpus: bool,
+}
+
+impl Setup {
+    fn between(method: &Method, baseline: &Method) -> Self {
+        let trains = |method: &Method| method.train_text != NONE;
+        Self {
+            encoder: method.encoder != baseline.encoder,
+            corpus: method.own_corpus != baseline.own_corpus && trains(method) && trains(baseline),
+        }
+    }
+
+    /// Whether nothing differs.
+    pub fn is_same(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// `encoder`, `corpus`, `encoder, corpus`, or nothing.
+impl fmt::Display for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.encoder, self.corpus) {
+            (true, true) => "encoder, corpus",
+            (true, false) => "encoder",
+            (false, true) => "corpus",
+            (false, false) => "",
+        })
+    }
 }
 
 impl Comparison {
@@ -77,8 +117,8 @@ enum Side<'a> {
 }
 
 impl Comparisons {
-    /// Compares every method with `baseline`. The default is the first of [`USUAL_BASELINES`] in the sweep, else the sweep's first method without
-    /// training; `None` if the sweep has neither.
+    /// Compares every method with `baseline`. The default is the first of [`USUAL_BASELINES`] in the sweep, else the
+    /// sweep's first method without training; `None` if the sweep has neither.
     ///
     /// The bootstrap resamples each task [`RESAMPLES`] times for all cells of the sweep, which takes a few seconds.
     ///
@@ -87,6 +127,7 @@ impl Comparisons {
     pub fn new(results: &Results, baseline: Option<&str>) -> Result<Option<Self>> {
         let Some(baseline) = choose(results, baseline)? else { return Ok(None) };
         let resampled = Resampled::of(results)?;
+        let of_baseline = results.methods.iter().find(|method| method.name == baseline);
         let mut all = Vec::new();
         for size in &results.sizes {
             let Some(base) = side(results, &baseline, size) else { continue };
@@ -100,6 +141,9 @@ impl Comparisons {
                         let Some(mut comparison) = compare(&method.name, size, task, &common)? else {
                             continue;
                         };
+                        if let Some(of_baseline) = of_baseline {
+                            comparison.differs_in = Setup::between(method, of_baseline);
+                        }
                         if comparison.difference.is_finite() {
                             comparison.pairs = resampled.difference(task, &places)?;
                         }
@@ -129,7 +173,7 @@ impl Comparisons {
     }
 
     /// The comparisons as a data frame: baseline, method, size, task, difference, n, the interval over seeds (low,
-    /// high), p, p_holm, the interval over pairs (pairs_low, pairs_high), pairs_p, resamples.
+    /// high), p, p_holm, the interval over pairs (pairs_low, pairs_high), pairs_p, resamples, differs_in ([`Setup`]).
     pub(crate) fn frame(comparisons: Option<&Self>) -> Result<DataFrame> {
         let all: &[Comparison] = comparisons.map_or(&[], |c| &c.all);
         let text = |of: fn(&Comparison) -> &String| all.iter().map(of).cloned().collect::<Vec<_>>();
@@ -149,6 +193,7 @@ impl Comparisons {
             "pairs_high" => optional(&|c| c.pairs.map(|b| b.interval.high)),
             "pairs_p" => optional(&|c| c.pairs.map(|b| b.p)),
             "resamples" => all.iter().map(|c| c.pairs.map(|b| b.resamples as u32)).collect::<Vec<_>>(),
+            "differs_in" => all.iter().map(|c| c.differs_in.to_string()).collect::<Vec<_>>(),
         )?)
     }
 }
@@ -251,6 +296,7 @@ fn compare(
         p_holm: None,
         n: first.len(),
         pairs: None,
+        differs_in: Setup::default(),
     };
     if first.iter().chain(&second).all(|score| score.is_finite()) {
         let over_seeds = paired_difference(&first, &second)?;

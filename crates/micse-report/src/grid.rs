@@ -6,10 +6,10 @@ use micse_files::write_json;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Against, Error, Result};
 
 /// The cells of a sweep, and the settings they share.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Grid {
     /// The preset's name.
     pub preset: String,
@@ -20,12 +20,15 @@ pub struct Grid {
     /// Recipe values that are axes of the grid, as given on the command line.
     #[serde(default)]
     pub axes: Vec<String>,
+    /// The published results that its tables compare with, unless others are requested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<Against>,
     /// The cells, in the order of execution and of table rows.
     pub cells: Vec<GridCell>,
 }
 
 /// One cell: its run folder, and its place in the grid.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct GridCell {
     /// The run folder, relative to the sweep folder.
@@ -36,6 +39,12 @@ pub struct GridCell {
     pub size: Option<String>,
     /// The seed; `None` without training.
     pub seed: Option<u64>,
+    /// The name of the cell's encoder, if it is not the sweep's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<String>,
+    /// The name of the cell's corpus, if it is not the sweep's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corpus: Option<String>,
     /// Whether it scores word vectors instead of an encoder; read from the cell's specification, the rest of which
     /// belongs to what runs the cell.
     #[serde(skip)]
@@ -49,6 +58,8 @@ struct Written {
     method: String,
     size: Option<String>,
     seed: Option<u64>,
+    encoder: Option<String>,
+    corpus: Option<String>,
     spec: Option<WrittenSpec>,
 }
 
@@ -68,11 +79,22 @@ struct WrittenWork {
 impl From<Written> for GridCell {
     fn from(cell: Written) -> Self {
         let vectors = cell.spec.is_some_and(|spec| spec.work.vectors.is_some());
-        Self { folder: cell.folder, method: cell.method, size: cell.size, seed: cell.seed, vectors }
+        let Written { folder, method, size, seed, encoder, corpus, .. } = cell;
+        Self { folder, method, size, seed, encoder, corpus, vectors }
     }
 }
 
 impl Grid {
+    /// The name of the encoder that its cells start from, unless they have their own: the last component of the path in
+    /// a note such as `encoder: models/bert-base-uncased (--model)`, or of what the user called it, as in
+    /// `encoder: .cache/.../86b5e0 (--model google-bert/bert-base-uncased)`.
+    pub fn encoder(&self) -> Option<&str> {
+        let note = self.notes.iter().find_map(|note| note.strip_prefix("encoder: "))?;
+        let (path, why) = note.trim_end_matches(')').rsplit_once(" (").unwrap_or((note, ""));
+        let name = why.strip_prefix("--model ").unwrap_or(path).trim_end_matches('/');
+        Some(name.rsplit('/').next().unwrap_or(name))
+    }
+
     /// The file name, in the sweep folder.
     pub const FILE: &str = "sweep.json";
 
@@ -107,5 +129,26 @@ impl std::fmt::Display for GridCell {
             write!(f, " seed {seed}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_encoder_has_the_name_that_the_user_gave_it() {
+        let of = |note: &str| {
+            let grid = Grid { notes: vec!["corpus: demo".into(), note.into()], ..Grid::default() };
+            grid.encoder().map(str::to_owned)
+        };
+        assert_eq!(of("encoder: models/bert-base-uncased/ (--model)").as_deref(), Some("bert-base-uncased"));
+        assert_eq!(
+            of("encoder: a/86b5e0 (--model google-bert/bert-base-uncased)").as_deref(),
+            Some("bert-base-uncased")
+        );
+        assert_eq!(of("encoder: data/encoder (--model demo)").as_deref(), Some("demo"));
+        assert_eq!(of("encoder: d/bert-base-uncased (MICSE_DATA)").as_deref(), Some("bert-base-uncased"));
+        assert_eq!(of("sts: demo"), None);
     }
 }

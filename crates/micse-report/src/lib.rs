@@ -14,10 +14,10 @@
 //!     method: "simcse".into(),
 //!     size: Some("1000".into()),
 //!     seed: Some(48),
-//!     vectors: false,
+//!     ..GridCell::default()
 //! };
 //! let settings = "settings: the recipes' own".into();
-//! let grid = Grid { preset: "mine".into(), settings, notes: Vec::new(), axes: Vec::new(), cells: vec![cell] };
+//! let grid = Grid { preset: "mine".into(), settings, cells: vec![cell], ..Grid::default() };
 //! grid.save(folder.path())?;
 //!
 //! // No cell has run yet, so this one is a hole in the tables.
@@ -39,12 +39,12 @@ mod scores;
 mod sheets;
 mod tables;
 
-pub use comparison::{Comparison, Comparisons, RESAMPLES, SIGNIFICANCE, USUAL_BASELINES};
+pub use comparison::{Comparison, Comparisons, RESAMPLES, SIGNIFICANCE, Setup, USUAL_BASELINES};
 pub use error::{Error, Result};
 pub use failure::Failure;
 pub use grid::{Grid, GridCell};
 pub use page::{Compare, ComparedCell, FiguresPage, Report, write_figures, write_report, write_report_with};
-pub use paper::{Figure, Paper};
+pub use paper::{Against, Figure, Paper};
 pub use results::{AVERAGE, FinishedCell, Hole, Method, Results};
 pub use scores::SummaryRow;
 pub use tables::{Sheet, TableOptions, Tables};

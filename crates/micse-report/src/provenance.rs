@@ -22,8 +22,8 @@ impl Provenance {
     /// Compares a cell's `run.toml` with the cells added before.
     ///
     /// # Errors
-    /// The cell has a different encoder, evaluation set, engine, precision, device or version, or a different corpus
-    /// than the other cells of its size and seed.
+    /// The cell has a different evaluation set, engine, precision, device or version, or, though the sweep plans the
+    /// same for both, a different encoder, or a different corpus than the other cells of its size and seed.
     pub(crate) fn add(&mut self, cell: &GridCell, run: &RunFolder) -> Result<()> {
         let path = run.manifest();
         let text = match std::fs::read_to_string(&path) {
@@ -44,11 +44,14 @@ impl Provenance {
         }
         // Rows of averaged word vectors have no encoder.
         if !cell.vectors {
-            self.same("encoder_sha256", "encoder_sha256", &show(table.get("encoder_sha256")), cell, &path)?;
+            let group = format!("encoder {}", cell.encoder.as_deref().unwrap_or_default());
+            self.same("encoder_sha256", &group, &show(table.get("encoder_sha256")), cell, &path)?;
         }
         if let (Some(size), Some(seed)) = (&cell.size, cell.seed) {
             let text = table.get("text").and_then(|text| text.get("sha256"));
-            self.same("text.sha256", &format!("text of {size}, seed {seed}"), &show(text), cell, &path)?;
+            let corpus = cell.corpus.as_deref().unwrap_or_default();
+            let group = format!("text {corpus} of {size}, seed {seed}");
+            self.same("text.sha256", &group, &show(text), cell, &path)?;
             self.processors.extend(table.get("cpu_features").map(ToString::to_string));
             let others = table.get("other_cpu_features").and_then(toml::Value::as_array);
             self.processors.extend(others.into_iter().flatten().map(ToString::to_string));

@@ -73,6 +73,12 @@ impl FinishedCell {
 pub struct Method {
     /// Its name.
     pub name: String,
+    /// The encoder that it starts from; `none` for word vectors.
+    pub encoder: String,
+    /// Whether it has its own encoder, not the sweep's.
+    pub(crate) own_encoder: bool,
+    /// The name of its own corpus; `None` if it trains on the sweep's, or not at all.
+    pub(crate) own_corpus: Option<String>,
     /// The training corpus.
     pub train_text: String,
     /// What selected the weights.
@@ -83,6 +89,9 @@ pub struct Method {
 
 /// Shown as the corpus of a method without a result.
 pub(crate) const UNKNOWN: &str = "-";
+
+/// The corpus of a method without training, and the encoder of word vectors.
+pub(crate) const NONE: &str = "none";
 
 /// The task name of the development pairs.
 pub(crate) const DEVELOPMENT: &str = "dev";
@@ -109,6 +118,13 @@ impl Results {
                 planned.push((cell.method.clone(), cell.size.is_some()));
                 methods.push(Method {
                     name: cell.method.clone(),
+                    encoder: match (&cell.encoder, cell.vectors) {
+                        (_, true) => NONE.into(),
+                        (Some(own), _) => own.clone(),
+                        (None, _) => grid.encoder().unwrap_or(UNKNOWN).to_owned(),
+                    },
+                    own_encoder: cell.encoder.is_some(),
+                    own_corpus: cell.corpus.clone(),
                     train_text: UNKNOWN.into(),
                     selected_on: UNKNOWN.into(),
                     train_seconds: Vec::new(),

@@ -9,16 +9,11 @@ use crate::comparison::{Comparison, Comparisons, USUAL_BASELINES, over_seeds};
 use crate::paper::Paper;
 use crate::results::{AVERAGE, DEVELOPMENT, Method, Results};
 use crate::tables::Sheet;
-use crate::{Grid, Result};
+use crate::{Against, Grid, Result};
 use provenance::Provenance;
 
-/// All tables of a sweep, in printing order.
-pub(crate) fn all(
-    results: &Results,
-    grid: &Grid,
-    comparisons: Option<&Comparisons>,
-    against_paper: bool,
-) -> Result<Vec<Sheet>> {
+/// All tables of a sweep but those with published results, in printing order.
+pub(crate) fn all(results: &Results, grid: &Grid, comparisons: Option<&Comparisons>) -> Result<Vec<Sheet>> {
     let mut sheets = vec![by_size(results, comparisons)];
     if results.tasks.len() > 1 {
         sheets.extend(results.sizes.iter().map(|size| by_task(results, comparisons, size)));
@@ -28,9 +23,14 @@ pub(crate) fn all(
     if let Some(comparisons) = comparisons {
         sheets.extend(results.sizes.iter().filter_map(|size| baseline::against(results, comparisons, size)));
     }
-    if against_paper {
-        sheets.push(published::against(results, grid, &Paper::load()?));
-    }
+    Ok(sheets)
+}
+
+/// The tables that compare with published results: averages, then scores by task where they were published.
+pub(crate) fn published(results: &Results, grid: &Grid, against: Against) -> Result<Vec<Sheet>> {
+    let paper = Paper::load()?;
+    let mut sheets = vec![published::averages(results, grid, &paper, against)];
+    sheets.extend(published::by_task(results, &paper, against));
     Ok(sheets)
 }
 
@@ -69,14 +69,17 @@ fn marked(
 fn star(comparisons: Option<&Comparisons>) -> Option<String> {
     let comparisons = comparisons?;
     let baseline = &comparisons.baseline;
-    Some(if comparisons.all.is_empty() {
-        format!("no method is compared with {baseline}: no seeds in common yet")
-    } else {
-        format!(
-            "*: differs from {baseline}: p < 0.05 in a paired t test over seeds, after Holm's correction over the \
-             methods at that size"
-        )
-    })
+    if comparisons.all.is_empty() {
+        return Some(format!("no method is compared with {baseline}: no seeds in common yet"));
+    }
+    let mut text = format!(
+        "*: differs from {baseline}: p < 0.05 in a paired t test over seeds, after Holm's correction over the methods at \
+         that size"
+    );
+    if comparisons.all.iter().any(|comparison| !comparison.differs_in.is_same()) {
+        text.push_str("; some rows also have another encoder or corpus");
+    }
+    Some(text)
 }
 
 /// Average scores of methods by training-set size: the paper's Table 2.

@@ -10,7 +10,7 @@ use polars::prelude::*;
 
 use crate::comparison::Comparisons;
 use crate::results::Results;
-use crate::{Error, Grid, Result, sheets};
+use crate::{Against, Error, Grid, Result, sheets};
 pub use sheet::Sheet;
 
 /// Options of the tables.
@@ -18,8 +18,8 @@ pub use sheet::Sheet;
 pub struct TableOptions {
     /// The method to compare all others with; the default is described at [`Comparisons::new`].
     pub baseline: Option<String>,
-    /// Adds a table that compares the sweep with published results.
-    pub against_paper: bool,
+    /// Adds tables that compare the sweep with published results.
+    pub against: Option<Against>,
 }
 
 /// The tables of a sweep in every format.
@@ -38,7 +38,10 @@ impl Tables {
     /// The sweep has no method with the baseline's name, or a run's cosines are damaged.
     pub fn new(results: &Results, grid: &Grid, options: &TableOptions) -> Result<Self> {
         let comparisons = Comparisons::new(results, options.baseline.as_deref())?;
-        let sheets = sheets::all(results, grid, comparisons.as_ref(), options.against_paper)?;
+        let mut sheets = sheets::all(results, grid, comparisons.as_ref())?;
+        if let Some(against) = options.against {
+            sheets.extend(sheets::published(results, grid, against)?);
+        }
         let settings = &grid.settings;
         let compared = Comparisons::frame(comparisons.as_ref())?;
         Ok(Self {

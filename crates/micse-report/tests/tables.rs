@@ -3,7 +3,7 @@
 mod common;
 
 use common::Sweep;
-use micse_report::{Comparisons, Error, Paper, Results, TableOptions, Tables};
+use micse_report::{Against, Comparisons, Error, Paper, Results, TableOptions, Tables};
 
 /// Two tasks, whose scores have this average.
 fn around(average: f64) -> [(&'static str, f64); 2] {
@@ -115,11 +115,11 @@ fn the_sheet_against_the_baseline_says_what_it_shows() {
     assert_eq!(
         lines.next(),
         Some(
-            "baseline,method,size,task,difference,n,low,high,p,p_holm,pairs_low,pairs_high,pairs_p,resamples"
+            "baseline,method,size,task,difference,n,low,high,p,p_holm,pairs_low,pairs_high,pairs_p,resamples,differs_in"
         )
     );
     let micse = lines.find(|line| line.starts_with("simcse,micse,10%,Avg.,")).unwrap();
-    assert!(micse.ends_with(",,,,"), "the average must have no bootstrap: {micse}");
+    assert!(micse.ends_with(",,,,,"), "the average must have no bootstrap: {micse}");
     for name in ["results", "summary", "comparisons"] {
         assert!(sweep.folder.path().join(format!("{name}.parquet")).is_file(), "{name}");
     }
@@ -191,7 +191,7 @@ fn a_score_that_is_not_defined_is_no_number() {
 /// header, and text contains no unescaped special characters.
 #[test]
 fn latex_is_whole() {
-    let text = sweep().tables(&TableOptions { baseline: None, against_paper: true }, "tables.tex");
+    let text = sweep().tables(&TableOptions { baseline: None, against: Some(Against::Paper) }, "tables.tex");
     let count = |part: &str| text.matches(part).count();
     assert!(count("\\begin{table}") >= 5);
     for part in [
@@ -230,7 +230,7 @@ fn published_figures_stand_beside_ours_with_what_differs() {
     let mut sweep = sweep();
     sweep.cell("bert-cls", None, None, &around(31.0));
     sweep.cell("simcse-baseline", Some("10%"), Some(1), &around(60.0));
-    let markdown = sweep.tables(&TableOptions { baseline: None, against_paper: true }, "tables.md");
+    let markdown = sweep.tables(&TableOptions { baseline: None, against: Some(Against::Paper) }, "tables.md");
     let row = |start| line(&markdown, "Against published scores", start);
     // Table 2 has a size of 1,000 sentences, Table 1 only 10^6. The other sizes of Table 2 are omitted.
     assert_eq!(
@@ -243,7 +243,9 @@ fn published_figures_stand_beside_ours_with_what_differs() {
          encoder, sentences (1000 instead of 1000000), settings |"
     );
     assert_eq!(row("| bert-cls |"), "| bert-cls | 1 | BERT-base | 31.40 | - | 31.00 | -0.40 | encoder |");
-    assert_eq!(markdown.matches("| simcse | 2 |").count(), 1, "{markdown}");
+    // A size that has the name of a column of Table 2 stands for it.
+    assert_eq!(markdown.matches("| simcse | 2 |").count(), 2, "{markdown}");
+    assert!(row("| simcse | 2 | BERT-base, Wikipedia, 1000000 |").contains("| 76.15 | 100% | 70.00 |"));
     assert!(row("| simcse-baseline | 2 | BERT-base, Wikipedia, 1000 |").ends_with("| encoder, settings |"));
     // Table 3 has other scores of the same runs, and says so.
     assert!(row("| simcse | 3 | BERT-base, Wikipedia, 1000 |").contains("| 66.69±1.03 |"));
@@ -252,11 +254,62 @@ fn published_figures_stand_beside_ours_with_what_differs() {
     assert!(Paper::load().unwrap().figures.len() > 30);
 
     sweep.grid.notes = vec!["encoder: models/bert-base-uncased (--model)".into()];
-    let markdown = sweep.tables(&TableOptions { baseline: None, against_paper: true }, "tables.md");
+    let markdown = sweep.tables(&TableOptions { baseline: None, against: Some(Against::Paper) }, "tables.md");
     assert!(
         line(&markdown, "Against published scores", "| bert-cls |").ends_with("| nothing detected |"),
         "{markdown}"
     );
+}
+
+#[test]
+fn published_scores_by_task_have_differences() {
+    let mut sweep = Sweep::new();
+    for (seed, average) in [(1, 70.0), (2, 72.0)] {
+        sweep.cell("simcse", Some("100%"), Some(seed), &around(average));
+    }
+    let options = TableOptions { baseline: None, against: Some(Against::Table(1)) };
+    let markdown = sweep.tables(&options, "tables.md");
+    let row = |start| line(&markdown, "Against published scores by task", start);
+    assert_eq!(row("| method"), "| method | scores | SICK-R | STS-B | Avg. |");
+    assert_eq!(row("| simcse"), "| simcse | Table 1 | 70.93 | 77.93 | 76.15 |");
+    assert_eq!(row("|  |"), "|  | this sweep | 72.00±1.41 | 70.00±1.41 | 71.00±1.41 |");
+    assert_eq!(row("|   difference"), "|   difference |  | +1.07 | -7.93 | -5.15 |");
+    // Only the requested table is compared, though Table 2 has the method too.
+    assert!(!markdown.contains("| simcse | 2 |"), "{markdown}");
+    let table_2 =
+        sweep.tables(&TableOptions { baseline: None, against: Some(Against::Table(2)) }, "tables.md");
+    // The size has the name of the paper's, though not its number of sentences.
+    assert!(
+        line(&table_2, "Against published scores", "| simcse | 2 | BERT-base, Wikipedia, 1000000 |").contains(
+            "| 76.15 | 100% | 71.00±1.41 | -5.15 | encoder, sentences (1000 instead of 1000000), settings |"
+        ),
+        "{table_2}"
+    );
+    assert!(!table_2.contains("by task: Spearman"), "Table 2 has averages only: {table_2}");
+}
+
+#[test]
+fn other_encoders_and_corpora_are_marked() {
+    let mut sweep = Sweep::new();
+    for seed in [1, 2] {
+        let more = f64::from(seed as u32);
+        sweep.cell("simcse", Some("10%"), Some(seed), &around(60.0 + more));
+        sweep.cell("scd", Some("10%"), Some(seed), &around(61.0 + 2.0 * more));
+        sweep.grid.cells.last_mut().unwrap().corpus = Some("NLI".into());
+        sweep.cell("vascl", Some("10%"), Some(seed), &around(63.0 + 3.0 * more));
+        sweep.grid.cells.last_mut().unwrap().encoder = Some("roberta-base".into());
+    }
+    let markdown = sweep.tables(&TableOptions::default(), "tables.md");
+    let title = "Methods by training-set size";
+    assert_eq!(line(&markdown, title, "| method"), "| method | 10% | encoder |");
+    assert!(line(&markdown, title, "| vascl").ends_with("| roberta-base |"));
+    assert!(line(&markdown, title, "| simcse").ends_with("| small |"));
+    assert!(line(&markdown, title, "- \\*").ends_with("some rows also have another encoder or corpus"));
+    let row = |start| line(&markdown, "Against simcse, trained on 10%", start);
+    assert!(row("| method").ends_with("| differs in |"), "{markdown}");
+    assert!(row("| scd").ends_with("| corpus |") && row("| vascl").ends_with("| encoder |"), "{markdown}");
+    assert!(row("- differs in").contains("not the method's alone"));
+    assert!(sweep.read("comparisons.csv").contains(",encoder\n"));
 }
 
 #[test]

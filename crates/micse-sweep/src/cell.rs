@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 use micse_cli::options::ComputeOptions;
-use micse_data::{Corpus, SplitSize, Suite};
+use micse_data::{Corpus, SplitSize, StsTexts, Suite};
 use micse_eval::VectorEmbedder;
 use micse_files::RunFolder;
 use micse_model::{ModelFolder, Pooling};
@@ -28,6 +28,12 @@ pub(crate) struct CellSpec {
     pub(crate) folder: PathBuf,
     pub(crate) work: Work,
     pub(crate) encoder: PathBuf,
+    /// The encoder's name in tables, if it is not the sweep's.
+    #[serde(default)]
+    pub(crate) own_encoder: Option<String>,
+    /// The corpus's name in tables, if it is not the sweep's.
+    #[serde(default)]
+    pub(crate) own_corpus: Option<String>,
     pub(crate) sts: PathBuf,
     pub(crate) compute: ComputeOptions,
     pub(crate) chunk: Option<NonZeroUsize>,
@@ -70,14 +76,18 @@ pub(crate) enum TextSpec {
     Demo,
     Corpus(Vec<PathBuf>),
     SplitFile(PathBuf),
+    /// The sentences of STS sets in this folder.
+    Sts(PathBuf, StsTexts),
 }
 
 impl TextSpec {
-    fn corpus(&self) -> Result<Corpus> {
+    /// Reads or generates the corpus that splits are drawn from.
+    pub(crate) fn corpus(&self) -> Result<Corpus> {
         Ok(match self {
             Self::Demo => Corpus::demo(),
             Self::Corpus(files) => Corpus::open(files)?,
             Self::SplitFile(file) => Corpus::open(std::slice::from_ref(file))?,
+            Self::Sts(folder, texts) => texts.corpus(folder)?,
         })
     }
 
@@ -116,6 +126,8 @@ impl CellSpec {
             method: method.clone(),
             size,
             seed,
+            encoder: self.own_encoder.clone(),
+            corpus: self.own_corpus.clone(),
             vectors: matches!(self.work, Work::Vectors { .. }),
         })
     }
@@ -167,7 +179,9 @@ impl CellSpec {
             Work::Train { recipe, size, seed, text } => {
                 let text = match text {
                     TextSpec::SplitFile(_) => TrainText::whole(text.corpus()?, &size.to_string()),
-                    TextSpec::Demo | TextSpec::Corpus(_) => TrainText::split(text.corpus()?, *size, *seed)?,
+                    TextSpec::Demo | TextSpec::Corpus(_) | TextSpec::Sts(..) => {
+                        TrainText::split(text.corpus()?, *size, *seed)?
+                    }
                 };
                 let inputs = RunInputs {
                     chunk: self.chunk,

@@ -13,7 +13,7 @@ use crate::memory::Budget;
 use crate::options::{CompareOptions, GridOptions, HowOptions, Launcher};
 use crate::plan::Plan;
 use crate::pool::Pool;
-use crate::{folder, slurm, status};
+use crate::{dry_run, folder, slurm, status};
 
 /// Train methods x sizes x seeds and tabulate the scores; without options, run the preset `demo` on shipped files
 #[derive(Args, Debug)]
@@ -58,10 +58,14 @@ impl Sweep {
         // First, so that a request to stop ends cleanly from here on.
         let stop = Stop::on_signals()?;
         // Started here as well, to reject options that cannot be combined before anything runs.
-        self.grid.compute.start()?;
+        let compute = self.grid.compute.start()?;
         let plan = Plan::new(&self.grid, &self.how)?;
         plan.notes.iter().for_each(note);
         self.compare.check(&plan.file()?.grid())?;
+        if self.how.dry_run {
+            dry_run::print_plan(&plan, &compute, json)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let (_lock, file) = folder::take(&plan)?;
         match self.how.launcher {
             Launcher::Local => self.run_here(&plan, &file, &stop, json),

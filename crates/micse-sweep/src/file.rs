@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use micse_files::write_json;
-use micse_report::{Grid, GridCell};
+use micse_report::{Against, Grid, GridCell};
 use serde::{Deserialize, Serialize};
 
 use crate::cell::{CellSpec, Work};
@@ -21,6 +21,9 @@ pub(crate) struct SweepFile {
     /// Recipe values that are axes of the grid, as requested.
     #[serde(default)]
     pub(crate) axes: Vec<String>,
+    /// The published results that the tables compare with.
+    #[serde(default)]
+    pub(crate) against: Option<Against>,
     /// The cells, in the order in which they run and appear in tables.
     pub(crate) cells: Vec<PlannedCell>,
 }
@@ -66,6 +69,7 @@ impl SweepFile {
             settings: self.settings.clone(),
             notes: self.notes.clone(),
             axes: self.axes.clone(),
+            against: self.against,
             cells: self.cells.iter().map(|planned| planned.cell.clone()).collect(),
         }
     }

@@ -1,17 +1,18 @@
 //! The sweep folder: one sweep at a time uses it, always with the same cells.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use micse_cli::note;
 use micse_files::RunFolder;
-use micse_model::ModelFolder;
+use micse_model::{BertConfig, ModelFolder};
 use micse_report::Grid;
 use micse_train::run::{Lock, first_difference};
 use serde_json::{Value, json};
 
-use crate::cell::{CellSpec, Work};
+use crate::cell::CellSpec;
 use crate::file::SweepFile;
 use crate::memory::{checkpoint, parameters};
 use crate::plan::Plan;
@@ -88,15 +89,21 @@ fn check_room(plan: &Plan) -> Result<()> {
 }
 
 fn needed(open: &[&CellSpec], plan: &Plan) -> Result<u64> {
-    let Some(first) = open.iter().find(|cell| matches!(cell.work, Work::Train { .. })) else {
-        return Ok(open.len() as u64 * SMALL_FILES);
-    };
-    let config = ModelFolder::open(&first.encoder)?.config()?;
-    // The largest checkpoints, one per concurrent cell; an old checkpoint is kept until the new one is complete.
-    let mut checkpoints: Vec<u64> =
-        open.iter().filter_map(|cell| Some(2 * checkpoint(cell.recipe()?, &config))).collect();
+    // Cells share few encoders, whose configurations are read once.
+    let mut configs: BTreeMap<&Path, BertConfig> = BTreeMap::new();
+    let mut checkpoints = Vec::new();
+    for cell in open {
+        let Some(recipe) = cell.recipe() else { continue };
+        if !configs.contains_key(cell.encoder.as_path()) {
+            configs.insert(&cell.encoder, ModelFolder::open(&cell.encoder)?.config()?);
+        }
+        // An old checkpoint is kept until the new one is complete.
+        checkpoints.push(2 * checkpoint(recipe, &configs[cell.encoder.as_path()]));
+    }
+    // The largest checkpoints, one per concurrent cell, and models of the largest encoder.
     checkpoints.sort_unstable_by(|a, b| b.cmp(a));
+    let model = configs.values().map(|config| 4 * parameters(config)).max().unwrap_or(0);
     Ok(open.len() as u64 * SMALL_FILES
         + checkpoints.iter().take(plan.at_once).sum::<u64>()
-        + models::bytes(open, 4 * parameters(&config), plan.at_once))
+        + models::bytes(open, model, plan.at_once))
 }

@@ -7,7 +7,8 @@
 //! | module | subject |
 //! |---|---|
 //! | `command`, `options` | the command and its options |
-//! | `preset`, `axis`, `plan` | from options to cells |
+//! | `preset`, `axis`, `recipes`, `inputs`, `plan` | from options to cells |
+//! | `dry_run` | what a sweep would take |
 //! | `cell`, `file` | one cell; `sweep.json`, which lists all cells |
 //! | `folder` | the lock of the sweep folder, and the checks before a start |
 //! | `models`, `memory` | which models are kept; the memory that cells need |
@@ -23,9 +24,11 @@
 mod axis;
 mod cell;
 mod command;
+mod dry_run;
 mod figures;
 mod file;
 mod folder;
+mod inputs;
 mod memory;
 mod models;
 mod options;
@@ -34,6 +37,7 @@ mod pool;
 mod preset;
 mod process;
 mod progress;
+mod recipes;
 mod report;
 mod slurm;
 mod status;

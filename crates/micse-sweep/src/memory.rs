@@ -29,6 +29,8 @@ pub(crate) fn estimate(cell: &CellSpec) -> Result<u64> {
                 TextSpec::Demo => 0,
                 TextSpec::Corpus(files) => files.iter().map(|file| text_of(file)).sum(),
                 TextSpec::SplitFile(file) => text_of(file),
+                // Some megabytes.
+                TextSpec::Sts(..) => 0,
             };
             BASE + text + networks(recipe, &config) + activations(recipe, &config, cell.chunk.map(Into::into))
         }

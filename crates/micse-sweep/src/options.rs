@@ -8,10 +8,12 @@ use clap::{Args, ValueEnum};
 use micse_cli::options::ComputeOptions;
 use micse_cli::{note, print, print_json};
 use micse_data::locate::DEMO;
-use micse_report::{Comparisons, Grid, Results, TableOptions, Tables};
+use micse_report::{Against, Comparisons, Grid, Results, TableOptions, Tables};
 
 use crate::axis::Axis;
 use crate::cell::Keep;
+use crate::inputs::For;
+use crate::preset::Scale;
 use crate::slurm::Slurm;
 
 /// Default number of steps between two checkpoints.
@@ -24,13 +26,20 @@ const CHECKPOINT_STEPS: NonZeroUsize = match NonZeroUsize::new(micse_train::run:
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Grid")]
 pub(crate) struct GridOptions {
-    /// Named grid with settings; other options override single values [default: demo; none with your own --model,
-    /// --corpus or --split-files, so that the recipes' own settings apply]
-    #[arg(long, value_parser = ["demo", "quick", "methods", "low-shot", "paper"])]
+    /// Named grid with settings: demo, quick, methods, low-shot, table-1, table-2, table-3, figure-2, ablation, or
+    /// FILE.toml; other options override single values [default: demo; none with your own --model, --corpus or
+    /// --split-files, so that the recipes' own settings apply]
+    #[arg(long)]
     pub(crate) preset: Option<String>,
+    /// Size of the preset: tiny runs a few steps on shipped files, to see that the sweep works
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) scale: Scale,
     /// Built-in recipes or file.toml, separated by commas [default: the preset's]
     #[arg(long, value_delimiter = ',')]
     pub(crate) methods: Option<Vec<String>>,
+    /// Methods to omit, separated by commas
+    #[arg(long, value_name = "METHOD", value_delimiter = ',')]
+    pub(crate) without: Vec<String>,
     /// Training-set sizes, as shares of the corpus or counts, separated by commas: 0.1%,1000,100% [default: the
     /// preset's, else 100%]
     #[arg(long, alias = "fractions")]
@@ -42,10 +51,17 @@ pub(crate) struct GridOptions {
     /// preset's, else `MICSE_DATA`/bert-base-uncased]
     #[arg(long, alias = "encoder")]
     pub(crate) model: Option<String>,
+    /// Encoder for a single method: --model-for vascl=roberta-base/ (repeatable)
+    #[arg(long, value_name = "METHOD=MODEL")]
+    pub(crate) model_for: Vec<For>,
     /// Text files, one sentence per line, plain, zstd or gzip; `demo` for generated sentences [default: the preset's,
     /// else the corpus in `MICSE_DATA`]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) corpus: Option<Vec<String>>,
+    /// Corpus for a single method, or for a corpus that the preset names: a text file, demo, or the sentences of the STS
+    /// sets without scores (sts, sts-b, sts-b-train): --corpus-for NLI=nli.txt (repeatable)
+    #[arg(long, value_name = "NAME=CORPUS")]
+    pub(crate) corpus_for: Vec<For>,
     /// Folder of existing split files, instead of splits of a corpus
     #[arg(long, value_name = "FOLDER", conflicts_with = "corpus")]
     pub(crate) split_files: Option<PathBuf>,
@@ -91,6 +107,9 @@ impl GridOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Running")]
 pub(crate) struct HowOptions {
+    /// Print the cells, their memory and an estimate of their time on this machine, and run nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Cells to run at a time, each with its share of the threads [default: one cell per thread]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
@@ -127,9 +146,21 @@ pub(crate) struct CompareOptions {
     /// Method or row to compare the others with [default: simcse-baseline or simcse, else the first row without training]
     #[arg(long, value_name = "METHOD")]
     pub(crate) baseline: Option<String>,
-    /// Add a table that compares with the miCSE paper and other published results
-    #[arg(long, value_name = "WHAT", value_parser = ["paper"])]
-    pub(crate) against: Option<String>,
+    /// Add tables that compare with published results: paper (all of the miCSE paper, and the methods' own
+    /// publications), table-1, table-2, table-3, or none [default: the preset's, else none]
+    #[arg(long, value_name = "WHAT", value_parser = published)]
+    pub(crate) against: Option<Published>,
+}
+
+/// Which published results are compared, if any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Published(Option<Against>);
+
+fn published(name: &str) -> Result<Published, String> {
+    if name == "none" {
+        return Ok(Published(None));
+    }
+    name.parse().map(|against| Published(Some(against)))
 }
 
 impl CompareOptions {
@@ -143,17 +174,16 @@ impl CompareOptions {
 
     /// The same options as arguments for another command.
     pub(crate) fn arguments(&self) -> Vec<String> {
-        let given = [("--baseline", &self.baseline), ("--against", &self.against)];
-        given
-            .into_iter()
-            .filter_map(|(name, value)| Some([name.to_owned(), value.clone()?]))
-            .flatten()
-            .collect()
+        let against =
+            self.against.map(|Published(against)| against.map_or_else(|| "none".into(), |a| a.to_string()));
+        let given = [("--baseline", self.baseline.clone()), ("--against", against)];
+        given.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
     }
 
     /// Writes the tables of the existing results, and prints them, or with `json` the summary over seeds.
     pub(crate) fn write_tables(&self, folder: &Path, grid: &Grid, json: bool) -> Result<()> {
-        let options = TableOptions { baseline: self.baseline.clone(), against_paper: self.against.is_some() };
+        let against = self.against.map_or(grid.against, |Published(against)| against);
+        let options = TableOptions { baseline: self.baseline.clone(), against };
         let results = Results::collect(folder, grid)?;
         let tables = Tables::new(&results, grid, &options)?;
         // Printed first: a full disk may keep them from being written.

@@ -3,21 +3,21 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use micse_cli::data::locate_sts;
 use micse_cli::model::locate_model;
 use micse_cli::note;
-use micse_data::locate::CorpusSource;
-use micse_data::{Locator, SplitSize, parse_seeds, parse_sizes};
+use micse_data::{Locator, parse_seeds, parse_sizes};
 use micse_model::Pooling;
+use micse_report::Against;
 use micse_train::Recipe;
 
-use crate::axis::{self, Axis};
-use crate::cell::{CellSpec, Keep, TextSpec, Work};
+use crate::cell::{CellSpec, Keep, Work};
 use crate::file::{PlannedCell, SweepFile};
+use crate::inputs::{Inputs, OwnCorpus, OwnEncoder, absolute};
 use crate::memory::{Budget, estimate};
 use crate::options::{GridOptions, HowOptions};
-use crate::preset::Preset;
+use crate::preset::{Preset, Scale, short_name};
 
 /// The row of averaged word vectors.
 const GLOVE: &str = "glove-avg";
@@ -34,15 +34,18 @@ pub(crate) struct Plan {
     /// The maximum number of cells that run at a time, here or on a cluster.
     pub(crate) at_once: usize,
     axes: Vec<String>,
+    /// The published results that the tables compare with.
+    pub(crate) against: Option<Against>,
 }
 
 impl Plan {
     pub(crate) fn new(options: &GridOptions, how: &HowOptions) -> Result<Self> {
         let (name, preset) = match options.preset() {
-            Some(name) => (name, Preset::load(name)?),
+            Some(name) => (short_name(name), Preset::load(name)?),
             None => (Preset::NONE, Preset::none(options.methods.as_deref())?),
         };
-        let out = how.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(name));
+        let preset = preset.at(options.scale)?;
+        let out = how.out.clone().unwrap_or_else(|| default_folder(name, options.scale));
         let locator = Locator::from_env()?;
         let encoder = locate_model(&locator, options.model.as_deref().or(preset.model.as_deref()))?;
         let sts = locate_sts(&locator, options.sts.as_deref().or(preset.sts.as_deref()))?;
@@ -58,10 +61,23 @@ impl Plan {
                 preset.sizes, preset.seeds
             ));
         }
-        let text = Text::new(options, &preset, &locator, &mut notes)?;
-        let methods = options.methods.as_ref().unwrap_or(&preset.methods);
-        let recipes = options.recipes(&preset, methods, &mut notes)?;
-        let settings = options.settings_line(&preset, methods);
+        let inputs = Inputs::new(options, &preset, &locator, &encoder.place, &sts.place, &mut notes)?;
+        notes.extend(preset.notes.iter().cloned());
+        let methods = options.methods(&preset)?;
+        inputs.check_names(&methods)?;
+        let recipes = options.recipes(&preset, &methods, &mut notes)?;
+        let mut planned = Vec::new();
+        for (method, recipes) in methods.iter().zip(recipes) {
+            let encoder = inputs.encoder(method, &mut notes)?;
+            // A method that neither trains nor fits anything reads no corpus.
+            let reads = recipes.iter().any(|recipe| recipe.steps > 0 || recipe.post.is_some());
+            let corpus = if reads { Some(inputs.corpus(method, &mut notes)?) } else { None };
+            let note = preset.method.get(method).and_then(|own| own.note.as_ref());
+            notes.extend(note.map(|note| format!("{method}: {note}")));
+            let row = |recipe| Row { recipe, encoder: encoder.clone(), corpus: corpus.clone() };
+            planned.extend(recipes.into_iter().map(row));
+        }
+        let settings = options.settings_line(&preset, &methods);
         notes.push(settings.clone());
         if how.keep_models == Keep::Best && !has_dev(&sts.place)? {
             bail!(
@@ -73,11 +89,13 @@ impl Plan {
         // The environment passes each cell its share of the threads.
         let mut compute = options.compute.clone();
         compute.engine.threads = None;
-        let (encoder, sts) = (absolute(&encoder.place)?, absolute(&sts.place)?);
-        let spec = |work: Work, folder: PathBuf| CellSpec {
+        let sts = absolute(&sts.place)?;
+        let spec = |work: Work, encoder: &OwnEncoder, folder: PathBuf| CellSpec {
             folder: out.join("cells").join(folder),
             work,
-            encoder: encoder.clone(),
+            encoder: encoder.place.clone(),
+            own_encoder: encoder.name.clone(),
+            own_corpus: None,
             sts: sts.clone(),
             compute: compute.clone(),
             chunk: options.chunk,
@@ -89,30 +107,32 @@ impl Plan {
         let mut cells = Vec::new();
         if let Some(file) = &options.vectors {
             let work = Work::Vectors { method: GLOVE.into(), file: absolute(file)? };
-            cells.push(spec(work, PathBuf::from(GLOVE)));
-        } else if name == "methods" {
+            cells.push(spec(work, inputs.sweep_encoder(), PathBuf::from(GLOVE)));
+        } else if preset.vectors {
             notes.push(format!("{GLOVE}: skipped, because --vectors is not given"));
         }
-        let (fixed, recipes) = untrained(recipes);
-        for (method, pooling, folder) in fixed {
-            cells.push(spec(Work::Untrained { method, pooling }, folder));
+        let (fixed, rows) = untrained(planned);
+        for Untrained { method, pooling, folder, encoder } in fixed {
+            cells.push(spec(Work::Untrained { method, pooling }, &encoder, folder));
         }
         let sizes = parse_sizes(options.sizes.as_ref().unwrap_or(&preset.sizes))?;
         let seeds = parse_seeds(options.seeds.as_ref().unwrap_or(&preset.seeds))?;
-        let mut corpus_sentences = None;
+        let mut counts = vec![None; rows.len()];
         // Seed by seed, so that a sweep that is stopped early has results for every method and size.
         for &seed in &seeds {
-            for recipe in &recipes {
+            for (Row { recipe, encoder, corpus }, count) in rows.iter().zip(&mut counts) {
+                let Some(corpus) = corpus else { bail!("{}: no corpus", recipe.name) };
                 for &size in &sizes {
                     let folder = PathBuf::from(folder_name(&recipe.name))
                         .join(folder_name(&size.to_string()))
                         .join(format!("seed-{seed}"));
-                    let text = text.of(size, seed)?;
+                    let text = corpus.text.of(size, seed)?;
                     let mut recipe = recipe.clone();
                     if recipe.depends_on_size() {
-                        recipe = recipe.for_sentences(text.sentences(size, &mut corpus_sentences)?);
+                        recipe = recipe.for_sentences(text.sentences(size, count)?);
                     }
-                    cells.push(spec(Work::Train { recipe: Box::new(recipe), size, seed, text }, folder));
+                    let work = Work::Train { recipe: Box::new(recipe), size, seed, text };
+                    cells.push(CellSpec { own_corpus: corpus.name.clone(), ..spec(work, encoder, folder) });
                 }
             }
         }
@@ -129,7 +149,17 @@ impl Plan {
                 "--jobs {jobs} needs one thread per job, but --threads is {threads}; use fewer jobs or more threads"
             );
         }
-        Ok(Self { preset: name.to_owned(), out, cells, notes, settings, jobs, at_once, axes })
+        Ok(Self {
+            preset: name.to_owned(),
+            out,
+            cells,
+            notes,
+            settings,
+            jobs,
+            at_once,
+            axes,
+            against: preset.against,
+        })
     }
 
     /// The content of `sweep.json`.
@@ -141,6 +171,7 @@ impl Plan {
             settings: self.settings.clone(),
             notes: self.notes.clone(),
             axes: self.axes.clone(),
+            against: self.against,
             cells: self.cells.iter().map(planned).collect::<Result<_>>()?,
         })
     }
@@ -167,143 +198,69 @@ impl Plan {
     }
 }
 
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("{}", path.display()))
-}
-
 fn has_dev(sts: &Path) -> Result<bool> {
     Ok(micse_data::Suite::load(sts, None)?.dev.is_some())
 }
 
-/// Separates the rows that neither train nor fit anything (name, pooling and folder of each) from the remaining
-/// recipes. Every pooling with which a trained method is tested gets such a row.
-fn untrained(recipes: Vec<Recipe>) -> (Vec<(String, Pooling, PathBuf)>, Vec<Recipe>) {
-    let (fixed, recipes): (Vec<Recipe>, Vec<Recipe>) =
-        recipes.into_iter().partition(|r| r.steps == 0 && r.post.is_none());
-    let mut poolings: Vec<_> = recipes.iter().map(Recipe::test_pooling).collect();
-    poolings.sort_by_key(|pooling| pooling.name());
-    poolings.dedup();
+/// A method's recipe at one point of the axes, with its encoder and its corpus. A method that neither trains nor fits
+/// anything has no corpus.
+struct Row {
+    recipe: Recipe,
+    encoder: OwnEncoder,
+    corpus: Option<OwnCorpus>,
+}
+
+/// A row that neither trains nor fits anything.
+struct Untrained {
+    method: String,
+    pooling: Pooling,
+    folder: PathBuf,
+    encoder: OwnEncoder,
+}
+
+/// Separates the rows that neither train nor fit anything from the others. Every pooling with which a trained method is
+/// tested gets such a row, for each encoder.
+fn untrained(rows: Vec<Row>) -> (Vec<Untrained>, Vec<Row>) {
+    let (fixed, rows): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|row| row.recipe.steps == 0 && row.recipe.post.is_none());
     // Pooling over padding is meaningless for an encoder that was not trained with it.
-    poolings.retain(|p| *p != Pooling::MeanWithPads && fixed.iter().all(|r| r.test_pooling() != *p));
-    let mut rows: Vec<_> = poolings
-        .into_iter()
-        .map(|pooling| {
-            (format!("untrained ({pooling})"), pooling, PathBuf::from(format!("untrained-{pooling}")))
-        })
-        .collect();
-    rows.extend(
-        fixed.into_iter().map(|r| (r.name.clone(), r.test_pooling(), PathBuf::from(folder_name(&r.name)))),
-    );
-    (rows, recipes)
+    let scored: Vec<_> = rows.iter().map(|row| (&row.encoder, row.recipe.test_pooling())).collect();
+    let mut wanted: Vec<_> = scored.into_iter().filter(|(_, p)| *p != Pooling::MeanWithPads).collect();
+    wanted.sort_by_key(|(encoder, pooling)| (encoder.name.clone(), pooling.name()));
+    wanted.dedup_by_key(|(encoder, pooling)| (encoder.name.clone(), pooling.name()));
+    wanted.retain(|(encoder, pooling)| {
+        fixed.iter().all(|row| row.encoder.name != encoder.name || row.recipe.test_pooling() != *pooling)
+    });
+    let row = |(encoder, pooling): (&OwnEncoder, Pooling)| {
+        let (of, folder) = match &encoder.name {
+            Some(name) => (format!("{pooling}, {name}"), format!("untrained-{pooling}-{name}")),
+            None => (pooling.to_string(), format!("untrained-{pooling}")),
+        };
+        Untrained {
+            method: format!("untrained ({of})"),
+            pooling,
+            folder: folder_name(&folder).into(),
+            encoder: encoder.clone(),
+        }
+    };
+    let mut all: Vec<_> = wanted.into_iter().map(row).collect();
+    all.extend(fixed.into_iter().map(|row| Untrained {
+        method: row.recipe.name.clone(),
+        pooling: row.recipe.test_pooling(),
+        folder: folder_name(&row.recipe.name).into(),
+        encoder: row.encoder,
+    }));
+    (all, rows)
+}
+
+/// Where a sweep without `--out` is: presets at another scale do not share a folder.
+fn default_folder(preset: &str, scale: Scale) -> PathBuf {
+    let suffix = if scale == Scale::Tiny { "-tiny" } else { "" };
+    PathBuf::from("runs").join(format!("{preset}{suffix}"))
 }
 
 /// A size or a method as a folder name: `0.1%` becomes `0.1pct`, a space `_`.
 fn folder_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.@=".contains(c) { c } else { '_' };
     name.replace('%', "pct").chars().map(plain).collect()
-}
-
-impl GridOptions {
-    /// The recipes of the methods, at every point of the axes.
-    fn recipes(&self, preset: &Preset, methods: &[String], notes: &mut Vec<String>) -> Result<Vec<Recipe>> {
-        let mut recipes = Vec::new();
-        let mut used = vec![false; self.axes.len()];
-        for method in methods {
-            let mut missing = Vec::new();
-            let variants = axis::variants(
-                &self.axes,
-                &|further| self.recipe(method, preset, further),
-                &mut |axis, _| missing.push(axis.clone()),
-            )?;
-            for (axis, used) in self.axes.iter().zip(&mut used) {
-                *used |= !missing.contains(axis);
-            }
-            notes.extend(
-                missing
-                    .iter()
-                    .map(|axis: &Axis| format!("{method}: --axis {axis} does not apply, so it runs once")),
-            );
-            for recipe in &variants {
-                if self.chunk.is_some() {
-                    recipe.check_chunks()?;
-                }
-            }
-            recipes.extend(variants);
-        }
-        axis::check_used(&self.axes, |axis| self.axes.iter().zip(&used).any(|(a, used)| a == axis && !used))?;
-        Ok(recipes)
-    }
-
-    fn recipe(&self, method: &str, preset: &Preset, further: &[String]) -> Result<Recipe> {
-        let plain = Recipe::load(method, &[])?;
-        let with: &[String] = if plain.steps > 0 { &self.with } else { &[] };
-        let mut settings = preset.settings(method, &Recipe::load_with(method, with, &[])?);
-        if plain.steps > 0 {
-            settings.extend(self.settings.iter().cloned());
-        }
-        settings.extend(further.iter().cloned());
-        Ok(Recipe::load_for(method, with, &settings, self.steps.or(preset.steps))?)
-    }
-
-    /// One line that lists the differences from the recipes, for the tables.
-    fn settings_line(&self, preset: &Preset, methods: &[String]) -> String {
-        let steps = self.steps.or(preset.steps).map(|steps| format!("steps={steps}"));
-        let mut parts: Vec<String> = steps.into_iter().chain(preset.set.iter().cloned()).collect();
-        parts.extend(preset.set_ami.iter().map(|setting| format!("{setting} (methods with AMI)")));
-        for (method, settings) in preset.set_method.iter().filter(|(method, _)| methods.contains(method)) {
-            parts.extend(settings.iter().map(|setting| format!("{setting} ({method})")));
-        }
-        parts.extend(self.settings.iter().cloned());
-        parts.extend(self.with.iter().map(|term| format!("with {term}")));
-        parts.extend(self.axes.iter().map(|axis| format!("axis {axis}")));
-        if self.compute.engine.precision != micse_model::Precision::default() {
-            parts.push(format!("precision={}", self.compute.engine.precision));
-        }
-        parts.extend(self.compute.engine.engine.map(|engine| format!("engine={engine}")));
-        parts.extend(self.chunk.map(|sentences| format!("chunk={sentences}")));
-        if parts.is_empty() {
-            "settings: the recipes' own".into()
-        } else {
-            format!("settings: {}", parts.join(", "))
-        }
-    }
-}
-
-/// The corpus of all cells.
-enum Text {
-    Demo,
-    Files(Vec<PathBuf>),
-    SplitFiles(PathBuf),
-}
-
-impl Text {
-    fn new(
-        options: &GridOptions,
-        preset: &Preset,
-        locator: &Locator,
-        notes: &mut Vec<String>,
-    ) -> Result<Self> {
-        if let Some(folder) = &options.split_files {
-            notes.push(format!("corpus: split files in {}", folder.display()));
-            return Ok(Self::SplitFiles(absolute(folder)?));
-        }
-        let corpus = locator.corpus(options.corpus.as_deref().unwrap_or(&preset.corpus))?;
-        notes.push(corpus.note.clone());
-        Ok(match corpus.place {
-            CorpusSource::Demo => Self::Demo,
-            CorpusSource::Files(files) => {
-                Self::Files(files.iter().map(|file| absolute(file)).collect::<Result<_>>()?)
-            }
-        })
-    }
-
-    fn of(&self, size: SplitSize, seed: u64) -> Result<TextSpec> {
-        Ok(match self {
-            Self::Demo => TextSpec::Demo,
-            Self::Files(files) => TextSpec::Corpus(files.clone()),
-            Self::SplitFiles(folder) => {
-                TextSpec::SplitFile(micse_data::SplitFiles::open(folder)?.find(size, seed)?)
-            }
-        })
-    }
 }

@@ -1,8 +1,11 @@
-//! Presets: named grids with settings.
+//! Presets: named grids with settings, built in or in a file.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use micse_report::Against;
 use micse_train::Recipe;
 use serde::Deserialize;
 
@@ -10,8 +13,11 @@ use serde::Deserialize;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Preset {
+    #[serde(default)]
     pub(crate) methods: Vec<String>,
+    #[serde(default = "whole_corpus")]
     pub(crate) sizes: String,
+    #[serde(default = "five_seeds")]
     pub(crate) seeds: String,
     pub(crate) steps: Option<usize>,
     #[serde(default)]
@@ -24,22 +30,72 @@ pub(crate) struct Preset {
     /// Additional settings for recipes with an AMI term.
     #[serde(default)]
     pub(crate) set_ami: Vec<String>,
-    /// Settings for single recipes.
+    /// What single methods have for themselves.
     #[serde(default)]
-    pub(crate) set_method: BTreeMap<String, Vec<String>>,
+    pub(crate) method: BTreeMap<String, OfMethod>,
+    /// The published results that the tables compare with.
+    pub(crate) against: Option<Against>,
+    /// Whether the grid has a row of averaged word vectors, for which the user passes the file.
+    #[serde(default)]
+    pub(crate) vectors: bool,
+    /// Notes on the whole grid.
+    #[serde(default)]
+    pub(crate) notes: Vec<String>,
 }
 
-const PRESETS: [(&str, &str); 5] = [
-    ("demo", include_str!("../presets/demo.toml")),
-    ("quick", include_str!("../presets/quick.toml")),
-    ("methods", include_str!("../presets/methods.toml")),
-    ("low-shot", include_str!("../presets/low-shot.toml")),
-    ("paper", include_str!("../presets/paper.toml")),
-];
+/// What a single method has for itself: `[method.NAME]` in a preset file.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfMethod {
+    /// Its encoder, instead of the sweep's.
+    pub(crate) encoder: Option<String>,
+    /// Its corpus, instead of the sweep's: a file, `demo`, sentences of the STS sets (`sts`, `sts-b`, `sts-b-train`), or
+    /// the name of a corpus that the user passes.
+    pub(crate) corpus: Option<String>,
+    /// The transformation of its finished embeddings, in place of the recipe's: a recipe's table `post`.
+    pub(crate) post: Option<toml::Value>,
+    /// Its settings.
+    #[serde(default)]
+    pub(crate) set: Vec<String>,
+    /// What a reader of its row should know.
+    pub(crate) note: Option<String>,
+}
+
+/// How large a preset is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scale {
+    /// As the preset has it
+    #[default]
+    Full,
+    /// A few steps on shipped files, to see that it runs
+    Tiny,
+}
+
+macro_rules! presets {
+    ($($name:literal),*) => { [$(($name, include_str!(concat!("../presets/", $name, ".toml")))),*] };
+}
+
+const PRESETS: [(&str, &str); 9] =
+    presets!["demo", "quick", "methods", "low-shot", "table-1", "table-2", "table-3", "figure-2", "ablation"];
+
+const TINY: &str = include_str!("../presets/tiny.toml");
+
+fn whole_corpus() -> String {
+    "100%".into()
+}
+
+fn five_seeds() -> String {
+    "48..52".into()
+}
 
 impl Preset {
     /// The name of a sweep without a preset, in tables and as its default folder.
     pub(crate) const NONE: &str = "own";
+
+    /// The built-in presets' names.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        PRESETS.into_iter().map(|(name, _)| name)
+    }
 
     /// No preset: the requested methods with their own settings, on the whole corpus, with five seeds.
     pub(crate) fn none(methods: Option<&[String]>) -> Result<Self> {
@@ -49,28 +105,101 @@ impl Preset {
                  --preset"
             );
         };
-        let (sizes, seeds) = ("100%".into(), "48..52".into());
-        Ok(Self { methods: methods.to_vec(), sizes, seeds, ..Self::default() })
+        Ok(Self { methods: methods.to_vec(), sizes: whole_corpus(), seeds: five_seeds(), ..Self::default() })
     }
 
     /// The preset's settings for a recipe; settings for single recipes come last.
     pub(crate) fn settings(&self, method: &str, recipe: &Recipe) -> Vec<String> {
-        if recipe.steps == 0 {
-            return self.set_method.get(method).cloned().unwrap_or_default();
+        let mut settings = Vec::new();
+        if recipe.steps > 0 {
+            settings.extend(self.set.iter().cloned());
+            if recipe.ami().next().is_some() {
+                settings.extend(self.set_ami.iter().cloned());
+            }
         }
-        let mut settings = self.set.clone();
-        if recipe.ami().next().is_some() {
-            settings.extend(self.set_ami.iter().cloned());
+        if let Some(own) = self.method.get(method) {
+            settings.extend(own.settings());
         }
-        settings.extend(self.set_method.get(method).into_iter().flatten().cloned());
         settings
     }
 
+    /// A built-in preset by its name, or a preset file if the name ends in `.toml`.
     pub(crate) fn load(name: &str) -> Result<Self> {
-        let (_, text) =
-            PRESETS.iter().find(|(n, _)| *n == name).with_context(|| format!("unknown preset {name}"))?;
-        toml::from_str(text).with_context(|| format!("preset {name}"))
+        let preset: Self = if is_file(name) {
+            let text =
+                std::fs::read_to_string(name).with_context(|| format!("cannot read the preset {name}"))?;
+            toml::from_str(&text).with_context(|| format!("{name} is not a valid preset"))?
+        } else {
+            let Some((_, text)) = PRESETS.iter().find(|(known, _)| *known == name) else {
+                let known = Self::names().collect::<Vec<_>>().join(", ");
+                bail!("no preset `{name}`; use one of {known}, or FILE.toml");
+            };
+            toml::from_str(text).with_context(|| format!("preset {name}"))?
+        };
+        if preset.methods.is_empty() {
+            bail!("preset {name}: `methods` is missing; list at least one recipe");
+        }
+        if let Some(unknown) = preset.method.keys().find(|method| !preset.methods.contains(method)) {
+            bail!(
+                "preset {name}: [method.{unknown}] is not one of its methods; add it to `methods`, or remove it"
+            );
+        }
+        Ok(preset)
     }
+
+    /// The preset at a scale.
+    pub(crate) fn at(self, scale: Scale) -> Result<Self> {
+        match scale {
+            Scale::Full => Ok(self),
+            Scale::Tiny => {
+                let tiny: Self = toml::from_str(TINY).context("the scale tiny")?;
+                Ok(self.shrunk(tiny))
+            }
+        }
+    }
+
+    /// The methods of this preset, and the rest of `tiny`.
+    fn shrunk(self, tiny: Self) -> Self {
+        let mut method = self.method;
+        for own in method.values_mut() {
+            (own.encoder, own.corpus, own.note) = (None, None, None);
+        }
+        for (name, own) in tiny.method {
+            method.entry(name).or_default().set.extend(own.set);
+        }
+        let mut set = self.set;
+        set.extend(tiny.set);
+        let note = "scale tiny: a few steps with the shipped encoder on the demo sentences, for every method"
+            .to_owned();
+        Self {
+            methods: self.methods,
+            set,
+            set_ami: self.set_ami,
+            method,
+            against: self.against,
+            notes: [vec![note], self.notes].concat(),
+            ..tiny
+        }
+    }
+}
+
+impl OfMethod {
+    /// Its settings, and its transformation as a setting.
+    pub(crate) fn settings(&self) -> Vec<String> {
+        let post = self.post.as_ref().map(|post| format!("post={post}"));
+        self.set.iter().cloned().chain(post).collect()
+    }
+}
+
+/// Whether a preset's name is that of a file.
+fn is_file(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "toml")
+}
+
+/// The preset's name in tables and as its default folder.
+pub(crate) fn short_name(name: &str) -> &str {
+    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
+    stem.filter(|_| is_file(name)).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -80,19 +209,59 @@ mod tests {
     #[test]
     fn presets_name_recipes_and_sizes_that_exist() {
         for (name, _) in PRESETS {
-            let preset = Preset::load(name).expect(name);
-            micse_data::parse_sizes(&preset.sizes).expect(name);
-            micse_data::parse_seeds(&preset.seeds).expect(name);
-            for method in &preset.methods {
-                let plain = Recipe::load(method, &[]).expect(method);
-                Recipe::load(method, &preset.settings(method, &plain)).expect(method);
-            }
-            for method in preset.set_method.keys() {
-                assert!(
-                    preset.methods.contains(method),
-                    "{name} has settings for {method}, which it does not run"
-                );
+            for scale in [Scale::Full, Scale::Tiny] {
+                let preset = Preset::load(name).and_then(|preset| preset.at(scale)).expect(name);
+                micse_data::parse_sizes(&preset.sizes).expect(name);
+                micse_data::parse_seeds(&preset.seeds).expect(name);
+                for method in &preset.methods {
+                    let plain = Recipe::load(method, &[]).expect(method);
+                    Recipe::load(method, &preset.settings(method, &plain)).expect(method);
+                }
             }
         }
+    }
+
+    /// Table 2 has ten rows at four sizes; the paper draws five samples of each size.
+    #[test]
+    fn the_tables_have_the_paper_s_cells() {
+        let cells = |name: &str| {
+            let preset = Preset::load(name).expect(name);
+            let sizes = micse_data::parse_sizes(&preset.sizes).expect(name).len();
+            (preset.methods.len(), sizes, micse_data::parse_seeds(&preset.seeds).expect(name).len())
+        };
+        assert_eq!(cells("table-1"), (16, 1, 5), "17 systems with GloVe");
+        assert_eq!(cells("table-2"), (10, 4, 5));
+        assert_eq!(cells("table-3"), (4, 4, 5));
+        assert_eq!(cells("figure-2"), (5, 5, 5));
+        assert_eq!(cells("ablation"), (4, 5, 5));
+    }
+
+    #[test]
+    fn a_file_of_ones_own_is_a_preset() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("mine.toml");
+        let load = |text: &str| {
+            std::fs::write(&file, text).expect("the file");
+            Preset::load(file.to_str().expect("UTF-8")).map_err(|error| format!("{error:#}"))
+        };
+        let text =
+            "methods = [\"simcse\"]\n[method.simcse]\nencoder = \"mine\"\npost = { kind = \"whitening\" }\n";
+        let preset = load(text).expect("a preset");
+        let plain = Recipe::load("simcse", &[]).expect("a recipe");
+        let recipe = Recipe::load("simcse", &preset.settings("simcse", &plain)).expect("a recipe with post");
+        assert!(recipe.post.is_some());
+        assert_eq!((preset.sizes.as_str(), preset.seeds.as_str()), ("100%", "48..52"));
+        for (text, part) in [
+            ("methods = []", "`methods` is missing"),
+            ("methods = [\"simcse\"]\n[method.ct]\n", "[method.ct] is not one"),
+            ("methods = [\"simcse\"]\nsize = \"1%\"", "size"),
+            ("methods = [\"simcse\"]\n[method.simcse]\ncorpora = \"a\"", "corpora"),
+            ("methods = [\"simcse\"]\nagainst = \"table-4\"", "table-4"),
+        ] {
+            let error = load(text).err().expect(text);
+            assert!(error.contains(part) && error.contains("mine.toml"), "{error}");
+        }
+        assert_eq!(short_name("a/mine.toml"), "mine");
+        assert_eq!(short_name("table-1"), "table-1");
     }
 }

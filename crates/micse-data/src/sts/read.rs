@@ -7,7 +7,8 @@ use super::{Pair, Subset, Task};
 use crate::corpus::bytes::{read_error, text_bytes};
 use crate::error::{Error, Result};
 
-/// Reads one subset of a yearly task: `STS.input.NAME.txt` and `STS.gs.NAME.txt`, line by line.
+/// Reads one subset of a yearly task: `STS.input.NAME.txt` and `STS.gs.NAME.txt`, line by line. Skips pairs without a
+/// score.
 pub(super) fn year(folder: &Path, name: &str) -> Result<Subset> {
     let input = folder.join(format!("STS.input.{name}.txt"));
     let gs = folder.join(format!("STS.gs.{name}.txt"));
@@ -18,16 +19,31 @@ pub(super) fn year(folder: &Path, name: &str) -> Result<Subset> {
     }
     let mut pairs = Vec::new();
     for (i, (line, gold)) in lines.iter().zip(&scores).enumerate() {
-        let Some((first, rest)) = line.split_once('\t') else {
-            return Err(bad_line(&input, i, "no tab", "two sentences separated by a tab"));
-        };
-        if gold.trim().is_empty() {
-            continue;
+        let (first, second) = columns(&input, i, line)?;
+        if !gold.trim().is_empty() {
+            pairs.push(pair(&input, i, first, second, score(&gs, i, gold)?)?);
         }
-        let second = rest.split('\t').next().unwrap_or(rest);
-        pairs.push(pair(&input, i, first, second, score(&gs, i, gold)?)?);
     }
     some_pairs(&input, pairs).map(|pairs| Subset { name: name.to_owned(), pairs })
+}
+
+/// The sentences of one subset of a yearly task, also those of pairs without a score; the `gs` file is not read.
+pub(super) fn year_sentences(folder: &Path, name: &str) -> Result<Vec<String>> {
+    let input = folder.join(format!("STS.input.{name}.txt"));
+    let mut sentences = Vec::new();
+    for (i, line) in text(&input)?.lines().enumerate() {
+        let (first, second) = columns(&input, i, line)?;
+        sentences.extend([first, second].map(one_spaced));
+    }
+    Ok(sentences)
+}
+
+/// The two sentences of a line of `STS.input.NAME.txt`; further columns name their source.
+fn columns<'a>(input: &Path, index: usize, line: &'a str) -> Result<(&'a str, &'a str)> {
+    let Some((first, rest)) = line.split_once('\t') else {
+        return Err(bad_line(input, index, "no tab", "two sentences separated by a tab"));
+    };
+    Ok((first, rest.split('\t').next().unwrap_or(rest)))
 }
 
 /// STS benchmark: tab-separated without quoting; genre, file, year, ID, score, sentence, sentence.
@@ -103,12 +119,15 @@ fn text(path: &Path) -> Result<String> {
 }
 
 fn pair(path: &Path, index: usize, first: &str, second: &str, score: f64) -> Result<Pair> {
-    let [first, second] =
-        [first, second].map(|sentence| sentence.split_whitespace().collect::<Vec<_>>().join(" "));
+    let [first, second] = [first, second].map(one_spaced);
     if first.is_empty() || second.is_empty() {
         return Err(bad_line(path, index, "an empty sentence", "two sentences"));
     }
     Ok(Pair { first, second, score })
+}
+
+fn one_spaced(sentence: &str) -> String {
+    sentence.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn score(path: &Path, index: usize, gold: &str) -> Result<f64> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Subset, Task, read};
+use super::{Pair, Subset, Task, read};
 use crate::error::Result;
 
 /// Subsets of the yearly tasks, in the order in which published evaluations concatenate them. STS13 has no SMT,
@@ -50,6 +50,36 @@ pub(super) fn sick_dev(folder: &Path) -> Result<Option<Task>> {
     let name = "SICKRelatedness".to_owned();
     let subset = Subset { name: name.clone(), pairs: read::sick(&file)? };
     Ok(Some(Task { name, subsets: vec![subset] }))
+}
+
+/// All sentences of the yearly tasks.
+pub(super) fn year_sentences(folder: &Path) -> Result<Vec<String>> {
+    let mut sentences = Vec::new();
+    for (year, subsets) in YEARS {
+        let folder = folder.join("STS").join(format!("{year}-en-test"));
+        for subset in subsets {
+            sentences.extend(read::year_sentences(&folder, subset)?);
+        }
+    }
+    Ok(sentences)
+}
+
+/// The pairs of STS benchmark's parts `train`, `dev` and `test`.
+pub(super) fn benchmark_pairs(folder: &Path, parts: &[&str]) -> Result<Vec<Pair>> {
+    let mut pairs = Vec::new();
+    for part in parts {
+        pairs.extend(read::benchmark(&benchmark_file(folder, part))?);
+    }
+    Ok(pairs)
+}
+
+/// The pairs of all of SICK.
+pub(super) fn sick_pairs(folder: &Path) -> Result<Vec<Pair>> {
+    let mut pairs = Vec::new();
+    for part in ["train", "trial", "test_annotated"] {
+        pairs.extend(read::sick(&folder.join(format!("SICK/SICK_{part}.txt")))?);
+    }
+    Ok(pairs)
 }
 
 fn benchmark_file(folder: &Path, part: &str) -> PathBuf {

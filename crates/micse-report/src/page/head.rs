@@ -152,7 +152,11 @@ fn best_at(sweep: &Sweep, size: &Size) -> Option<String> {
 fn against(comparison: &Comparison, other: &str) -> String {
     let difference = comparison.difference;
     let side = if difference < 0.0 { "below" } else { "above" };
-    let points = format!("{:.2} points {side} {other}", difference.abs());
+    let mut points = format!("{:.2} points {side} {other}", difference.abs());
+    if !comparison.differs_in.is_same() {
+        points =
+            format!("{points} with another {}", comparison.differs_in.to_string().replace(", ", " and "));
+    }
     match comparison.interval {
         None if comparison.n == 1 => format!("{points} (one common seed: no interval)"),
         None => format!("{points} (the same for each of {} seeds: no interval)", comparison.n),
@@ -216,6 +220,7 @@ mod tests {
     use micse_stats::Interval;
 
     use super::*;
+    use crate::Setup;
 
     #[test]
     fn dates_are_those_of_the_calendar() {
@@ -240,6 +245,7 @@ mod tests {
                 p_holm: None,
                 n,
                 pairs: None,
+                differs_in: Setup::default(),
             };
             against(&comparison, "simcse")
         };

@@ -67,11 +67,11 @@ fn write(folder: &Path, baseline: Option<&str>, compare: Option<&mut Compare<'_>
     scores::over_sizes(&mut page, &sweep);
     left_out.extend(scores::components(&mut page, &sweep)?);
     left_out.extend(scores::positives(&mut page, &sweep)?);
-    let published = tables::write(&mut page, &sweep)?;
+    tables::write(&mut page, &sweep)?;
     left_out.extend(training::write(&mut page, &sweep));
     left_out.extend(scores::geometry(&mut page, &sweep));
     left_out.extend(compared::write(&mut page, &sweep, compare)?);
-    left_out.extend(tables::published(&mut page, &sweep, published)?);
+    left_out.extend(tables::published(&mut page, &sweep)?);
     manifest::write(&mut page, &sweep, &left_out)?;
     let title = format!("{}: {}", sweep.grid.preset, head::headline(&sweep));
     let (text, pictures, numbers) = page.finish(&title, &head::headline(&sweep), &head::lead(&sweep));

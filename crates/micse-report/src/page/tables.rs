@@ -9,24 +9,23 @@ use crate::chart::curves::{Curves, Line};
 use crate::chart::svg::{escape, text_width};
 use crate::chart::{Picture, Score};
 use crate::tables::Sheet;
-use crate::{Paper, Result, sheets};
+use crate::{Against, Paper, Result, sheets};
 
 /// Columns that mark a table without a best score: tables of differences or of published results.
-const NO_CONTEST: [&str; 2] = ["Holm's p", "published"];
+const NO_CONTEST: [&str; 3] = ["Holm's p", "published", "scores"];
 
 /// The paper's table of average scores by training-set size.
 const BY_SIZE: u8 = 2;
 
-/// Writes all tables except the one of published results, which is returned.
-pub(super) fn write(page: &mut Page, sweep: &Sweep) -> Result<Option<Sheet>> {
-    let mut all = sheets::all(&sweep.results, &sweep.grid, sweep.comparisons.as_ref(), true)?;
-    let published = all.pop();
+/// Writes all tables except those with published results.
+pub(super) fn write(page: &mut Page, sweep: &Sweep) -> Result<()> {
+    let all = sheets::all(&sweep.results, &sweep.grid, sweep.comparisons.as_ref())?;
     page.section("tables", "Tables");
     page.remark("The best score of each column is bold; a dash marks a cell without a result.");
     for sheet in &all {
         table(page, sheet);
     }
-    Ok(published)
+    Ok(())
 }
 
 fn table(page: &mut Page, sheet: &Sheet) {
@@ -34,14 +33,16 @@ fn table(page: &mut Page, sheet: &Sheet) {
     page.table(&sheet.title, em, &rows, &sheet.notes);
 }
 
-/// The paper's curves, and the table that compares published results with this sweep.
-pub(super) fn published(page: &mut Page, sweep: &Sweep, sheet: Option<Sheet>) -> Result<Option<String>> {
-    let Some(sheet) = sheet.filter(|sheet| !sheet.rows.is_empty()) else {
+/// The paper's curves, and the tables that compare published results with this sweep.
+pub(super) fn published(page: &mut Page, sweep: &Sweep) -> Result<Option<String>> {
+    let against = sweep.grid.against.unwrap_or(Against::Paper);
+    let sheets = sheets::published(&sweep.results, &sweep.grid, against)?;
+    if sheets.iter().all(|sheet| sheet.rows.is_empty()) {
         return Ok(Some("Published scores: none for these methods.".into()));
-    };
+    }
     page.section("published", "Comparison with published scores");
     page.paragraph(
-        "The last column lists known differences from this sweep. Where it lists one, compare the \
+        "The last column of the first table lists known differences from this sweep. Where it lists one, compare the \
          order of methods and the size of differences, not absolute scores.",
     );
     if let Some((curves, table)) = curves(sweep, &Paper::load()?) {
@@ -53,7 +54,7 @@ pub(super) fn published(page: &mut Page, sweep: &Sweep, sheet: Option<Sheet>) ->
         );
         page.figure(Picture::new("published", "Published scores over training-set size", &curves), &caption);
     }
-    self::table(page, &sheet);
+    sheets.iter().for_each(|sheet| table(page, sheet));
     Ok(None)
 }
 

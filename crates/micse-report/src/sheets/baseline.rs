@@ -21,6 +21,11 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
         ["method", short(task), "95 % interval", "p", "Holm's p", "n"].map(str::to_owned).to_vec();
     let columns: Vec<&str> = if tasks.len() > 1 { tasks } else { Vec::new() };
     header.extend(columns.iter().map(|task| short(task).to_owned()));
+    let of_size = || comparisons.all.iter().filter(|c| c.size == size);
+    let own_setups = of_size().any(|c| !c.differs_in.is_same());
+    if own_setups {
+        header.push("differs in".into());
+    }
     let mut rows = Vec::new();
     for method in &results.methods {
         let Some(all) = get(&method.name, task) else { continue };
@@ -36,6 +41,9 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
         let of_task =
             |task: &&str| get(&method.name, task).map_or_else(|| "-".into(), |c| difference(c, true));
         row.extend(columns.iter().map(of_task));
+        if own_setups {
+            row.push(all.differs_in.to_string());
+        }
         rows.push(row);
     }
     if rows.is_empty() {
@@ -46,7 +54,11 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
          training is constant over seeds; interval and p: paired t test, omitted where all seeds agree to 0.01; Holm's \
          p: corrected over the methods of this table; *: Holm's p < 0.05"
     )];
-    let of_size = || comparisons.all.iter().filter(|c| c.size == size);
+    if own_setups {
+        notes.push(format!(
+            "differs in: the row has another encoder or corpus than {baseline}, so the difference is not the method's alone"
+        ));
+    }
     if of_size().any(|c| c.pairs.is_some()) {
         notes.push(format!(
             "{DAGGER}: the 95 % interval of a paired bootstrap over the task's sentence pairs excludes 0 ({RESAMPLES} \

@@ -1,10 +1,7 @@
-//! *Corpus* and *selected on*, which determine whether scores are comparable: shown as columns if the trained methods
-//! differ in them, else as a note below the table.
+//! *Encoder*, *corpus* and *selected on*, which determine whether scores are comparable: shown as columns if methods
+//! differ in them; a common corpus and selection as a note below the table.
 
-use crate::results::{Method, UNKNOWN};
-
-/// The value of a method without training.
-const NONE: &str = "none";
+use crate::results::{Method, NONE, UNKNOWN};
 
 /// The columns in which methods differ, and notes for the others.
 pub(super) struct Provenance {
@@ -26,7 +23,12 @@ impl Provenance {
             let same = values.all(|value| Some(value) == first);
             Column { name, of, common: first.filter(|_| same).map(str::to_owned) }
         };
-        Self { columns: vec![column("corpus", |m| &m.train_text), column("selected on", |m| &m.selected_on)] }
+        let mut columns =
+            vec![column("corpus", |m| &m.train_text), column("selected on", |m| &m.selected_on)];
+        if methods.iter().any(|method| method.own_encoder) {
+            columns.insert(0, column("encoder", |m| &m.encoder));
+        }
+        Self { columns }
     }
 
     fn differing(&self) -> impl Iterator<Item = &Column> {

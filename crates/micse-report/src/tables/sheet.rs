@@ -43,7 +43,7 @@ impl Sheet {
     }
 
     /// Plain text, for a terminal.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut table = Table::new();
         table.load_preset(RULES);
         table.set_header(&self.header);

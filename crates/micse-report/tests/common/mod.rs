@@ -17,8 +17,7 @@ impl Sweep {
             preset: "test".into(),
             settings: "settings: steps=4, x_y=10%".into(),
             notes: vec!["encoder: models/small (--model)".into()],
-            axes: Vec::new(),
-            cells: Vec::new(),
+            ..Grid::default()
         };
         Self { folder: tempfile::tempdir().unwrap(), grid }
     }
@@ -31,7 +30,7 @@ impl Sweep {
             method: method.into(),
             size: size.map(Into::into),
             seed,
-            vectors: false,
+            ..GridCell::default()
         });
         self.folder.path().join(folder)
     }

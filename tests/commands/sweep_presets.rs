@@ -1,0 +1,167 @@
+//! Presets: every built-in one in its small form, files of one's own, and what a preset would take.
+
+use std::path::Path;
+use std::process::Command;
+
+use micse_tests::sweeps::SmallSweep;
+use micse_tests::{command, ended, write_small_model, write_small_sts};
+
+const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
+
+/// The built-in presets, and the title of the table that each ends with.
+const PRESETS: [(&str, Option<&str>); 9] = [
+    ("demo", None),
+    ("quick", Some("Against published scores")),
+    ("methods", Some("Against published scores")),
+    ("low-shot", Some("Against published scores")),
+    ("table-1", Some("Against published scores")),
+    ("table-2", Some("Against published scores")),
+    ("table-3", Some("Against published scores")),
+    ("figure-2", Some("Against published scores")),
+    ("ablation", Some("Against published scores")),
+];
+
+/// One seed and size suffice to run every method of every preset; a few pairs make the scoring short.
+#[test]
+fn every_preset_runs_on_shipped_files() {
+    let out = tempfile::tempdir().expect("a folder");
+    let sts = out.path().join("sts");
+    write_small_sts(&sts);
+    for (preset, last) in PRESETS {
+        let mut sweep = command(XTASK, None);
+        sweep.args(["sweep", "--preset", preset, "--scale", "tiny", "--seeds", "48", "--sizes", "1%"]);
+        sweep.arg("--sts").arg(&sts);
+        let tables = ended(sweep.arg("--out").arg(out.path().join(preset))).output();
+        if let Some(title) = last {
+            assert!(tables.contains(title), "{preset}: {tables}");
+            assert!(tables.contains("encoder, corpus"), "{preset} must list what differs: {tables}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_preset_is_refused_with_the_known_ones() {
+    let names: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
+    ended(command(XTASK, None).args(["sweep", "--preset", "paper"])).refused(&[
+        "no preset `paper`",
+        &names.join(", "),
+        "FILE.toml",
+    ]);
+}
+
+/// A preset file in a small sweep's folder.
+fn sweep(small: &SmallSweep, preset: &str, extra: &[&str]) -> Command {
+    let file = small.path("mine.toml");
+    std::fs::write(&file, preset).expect("the preset");
+    let mut sweep = small.program();
+    sweep.arg("sweep").arg("--preset").arg(&file).args(["--set", "optimizer.batch_size=8"]);
+    for (option, name) in [("--model", "model"), ("--corpus", "text.txt"), ("--sts", "sts"), ("--out", "out")]
+    {
+        sweep.arg(option).arg(small.path(name));
+    }
+    sweep.args(extra);
+    sweep
+}
+
+const OWN: &str = "methods = [\"bert-mean\", \"simcse\", \"scd\", \"bert-whitening\", \"mirror-bert\"]\n\
+    sizes = \"20\"\nseeds = \"48,49\"\nsteps = 2\n\
+    [method.scd]\ncorpus = \"sts\"\nnote = \"a note on scd\"\n\
+    [method.bert-whitening]\ncorpus = \"texts\"\n\
+    [method.mirror-bert]\nencoder = \"no-such-model\"\npost = { kind = \"whitening\" }\n";
+
+#[test]
+fn methods_have_encoders_and_corpora_of_their_own() {
+    let small = SmallSweep::new(XTASK);
+    write_small_model(&small.path("other-model"));
+    let (other, texts) = (small.path("other-model"), small.path("text.txt"));
+    let model_for = format!("mirror-bert={}", other.display());
+    let corpus_for = format!("texts={}", texts.display());
+
+    // What is missing is named, with the option that provides it.
+    ended(&mut sweep(&small, OWN, &["--model-for", &model_for])).refused(&[
+        "bert-whitening needs the corpus texts",
+        "--corpus-for texts=FILE",
+        "--without bert-whitening",
+    ]);
+    ended(&mut sweep(&small, OWN, &["--corpus-for", &corpus_for]))
+        .refused(&["mirror-bert needs the encoder no-such-model", "--model-for mirror-bert=MODEL"]);
+    ended(&mut sweep(&small, OWN, &["--model-for", "ct=x"])).refused(&["--model-for ct", "no such method"]);
+    ended(&mut sweep(&small, OWN, &["--corpus-for", "NLI=x"]))
+        .refused(&["--corpus-for NLI", "neither a method"]);
+    ended(&mut sweep(&small, OWN, &["--without", "ct"])).refused(&["--without ct", "not a method"]);
+    ended(&mut sweep(&small, OWN, &["--model-for", &model_for, "--corpus-for", "texts=gone.txt"]))
+        .refused(&["no file gone.txt"]);
+
+    let given = ["--model-for", model_for.as_str(), "--corpus-for", corpus_for.as_str()];
+    let ended = ended(&mut sweep(&small, OWN, &given));
+    for note in
+        ["mirror-bert: encoder: ", "scd: corpus: sts", "scd: a note on scd", "the sentences of test sets"]
+    {
+        assert!(ended.stderr.contains(note), "{note} is not in: {}", ended.stderr);
+    }
+    let tables = ended.output();
+    let line = |start: &str| {
+        let found = tables.lines().find(|line| line.trim_start().starts_with(start));
+        found.unwrap_or_else(|| panic!("{start} is not in {tables}")).to_owned()
+    };
+    assert!(line("method").contains("encoder") && line("method").contains("corpus"), "{tables}");
+    assert!(line("scd").contains("STS and SICK-R"), "{tables}");
+    assert!(line("mirror-bert").contains("other-model") && line("simcse").contains(" model "), "{tables}");
+    assert!(line("untrained (mean, other-model)").contains("other-model"), "{tables}");
+    let compared = &tables[tables.find("Against simcse").expect("the comparisons")..];
+    let differs = |method: &str| {
+        compared
+            .lines()
+            .find(|line| line.trim_start().starts_with(method))
+            .expect(method)
+            .trim_end()
+            .to_owned()
+    };
+    assert!(differs("scd").ends_with("corpus") && differs("mirror-bert").ends_with("encoder"), "{compared}");
+    assert!(compared.contains("not the method's alone"), "{compared}");
+    let run = |method: &str| {
+        let run = small.path(&format!("out/cells/{method}/20/seed-48/run.toml"));
+        std::fs::read_to_string(run).expect("run.toml").parse::<toml::Table>().expect("TOML")
+    };
+    assert_ne!(run("scd")["text"]["sha256"], run("simcse")["text"]["sha256"]);
+    assert!(run("mirror-bert")["recipe"].get("post").is_some());
+    // The report compares the same cells.
+    let report = micse_tests::ended(small.program().arg("report").arg(small.path("out"))).output();
+    assert!(Path::new(report.trim()).is_file(), "{report}");
+}
+
+#[test]
+fn a_dry_run_prints_cells_steps_memory_and_time() {
+    let small = SmallSweep::new(XTASK);
+    let preset =
+        "methods = [\"bert-mean\", \"simcse\", \"micse\"]\nsizes = \"20,40\"\nseeds = \"48,49\"\nsteps = 2\n";
+    let out = small.path("out");
+    let plain = ended(&mut sweep(&small, preset, &["--dry-run"]));
+    assert!(plain.stderr.contains("nothing was run"), "{}", plain.stderr);
+    let table = plain.output();
+    for part in ["method", "MiB", "time per cell", "simcse", "micse", "bert-mean"] {
+        assert!(table.contains(part), "{part} is not in {table}");
+    }
+    assert!(!out.exists(), "a dry run must write nothing");
+
+    let json = ended(&mut sweep(&small, preset, &["--dry-run", "--json"])).output();
+    let plan: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    // One row without training, for the pooling of bert-mean, one for [CLS], and 2 x 2 x 2 trained cells of two steps.
+    assert_eq!((plan["cells"].as_u64(), plan["steps"].as_u64()), (Some(10), Some(16)));
+    let rows = plan["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 6);
+    let seconds = |method: &str| {
+        let row = rows.iter().find(|row| row["method"] == method && row["size"] == "20").expect(method);
+        row["seconds_per_cell"].as_f64().expect("seconds")
+    };
+    // miCSE has one more pass per step, for its queue.
+    assert!(seconds("micse") > seconds("simcse") && seconds("simcse") > 0.0, "{json}");
+    let all: f64 =
+        rows.iter().map(|r| r["cells"].as_f64().unwrap() * r["seconds_per_cell"].as_f64().unwrap()).sum();
+    assert!((all - plan["seconds"].as_f64().unwrap()).abs() < 1e-6 * all);
+
+    ended(&mut sweep(&small, preset, &[])).output();
+    let finished = ended(&mut sweep(&small, preset, &["--dry-run", "--json"])).output();
+    let plan: serde_json::Value = serde_json::from_str(&finished).expect("JSON");
+    assert_eq!((plan["cells"].as_u64(), plan["finished"].as_u64()), (Some(0), Some(10)));
+}
