@@ -232,3 +232,76 @@ impl Optimizer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::Fixture;
+    use super::*;
+
+    #[test]
+    fn training_agrees_with_pytorch() {
+        let truth = Fixture::read();
+        let (features, labels, orders) = (truth.features(), &truth.labels, |epoch| truth.order(epoch));
+        let penalties: Vec<f64> = truth.fits.iter().map(|fit| fit.penalty).collect();
+        let mut start = Classifiers::zero(&features, truth.classes(), &penalties);
+        for classifier in 0..penalties.len() {
+            for class in 0..truth.classes() {
+                for k in 0..=features.dimension() {
+                    let place = start.place(classifier, class, k);
+                    start.weights[place] = ((3 * class + k) as f64).cos() as f32 / 5.0;
+                }
+            }
+        }
+        let (train, held): (Vec<u32>, Vec<u32>) =
+            (0..labels.len() as u32).partition(|&row| row < truth.train);
+        let mut after_4 = start.clone();
+        let mut optimizer = Optimizer::new(&after_4);
+        (0..4).for_each(|epoch| optimizer.epoch(&mut after_4, &features, labels, &train, &orders(epoch)));
+        let trained = start.train(&features, labels, &train, &held, orders).unwrap();
+        for (i, fit) in truth.fits.iter().enumerate() {
+            for (found, expected, what) in [
+                (&after_4, &fit.after_4_epochs, "after 4 epochs"),
+                (&trained.classifiers, &fit.best, "at the best measurement"),
+            ] {
+                for (class, weights) in expected.iter().enumerate() {
+                    for (k, &expected) in weights.iter().enumerate() {
+                        let found = f64::from(found.weights[found.place(i, class, k)]);
+                        assert!(
+                            (found - expected).abs() < 1e-5,
+                            "{what}, penalty {}: {found}, {expected}",
+                            fit.penalty
+                        );
+                    }
+                }
+            }
+            assert!((trained.held_out[i] - fit.held_out).abs() < 1e-12, "penalty {}", fit.penalty);
+        }
+    }
+
+    #[test]
+    fn initial_weights_are_uniform_and_equal_for_every_classifier() {
+        let truth = Fixture::read();
+        let features = truth.features();
+        let start = Classifiers::initial(&features, 3, &[0.0, 0.1], 5);
+        let bound = 1.0 / (features.dimension() as f32).sqrt();
+        let mut largest = 0.0_f32;
+        for class in 0..3 {
+            for k in 0..features.width() {
+                let [one, two] = [0, 1].map(|classifier| start.weights[start.place(classifier, class, k)]);
+                assert_eq!(one, two);
+                assert!(one.abs() <= bound && (k <= features.dimension()) == (one != 0.0), "{one} of {k}");
+                largest = largest.max(one.abs());
+            }
+        }
+        assert!(largest > 0.9 * bound, "{largest} of {bound}");
+    }
+
+    #[test]
+    fn huge_features_are_rejected() {
+        let rows = [[1e30_f32, -1e30], [-1e30, 1e30], [3e38, 1e30]];
+        let features = Features::new(2, rows.iter(), |row, out| out.extend(row));
+        let start = Classifiers::initial(&features, 2, &[1e-5], 1);
+        let error = start.train(&features, &[0, 1, 0], &[0, 1, 2], &[0, 1], |_| vec![0, 1, 2]);
+        assert!(error.err().unwrap().contains("too large"));
+    }
+}

@@ -73,3 +73,54 @@ pub(super) fn held_out(rows: &[u32], seed: u64) -> (Vec<u32>, Vec<u32>) {
 pub(super) fn held_out_count(rows: usize) -> usize {
     rows / 20
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::Fixture;
+    use super::*;
+
+    #[test]
+    fn folds_have_scikit_learns_sizes() {
+        for (case, of) in Fixture::read().folds.iter().enumerate() {
+            let folds = stratified_folds(&of.labels, of.sizes.len(), SEED);
+            for (fold, sizes) in folds.iter().zip(&of.sizes) {
+                let mut counts = vec![0; sizes.len()];
+                fold.iter().for_each(|&row| counts[usize::from(of.labels[row as usize])] += 1);
+                assert_eq!(&counts, sizes, "case {case}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_row_is_in_one_fold(labels in proptest::collection::vec(0_u8..4, 0..120), count in 1_usize..12) {
+            let folds = stratified_folds(&labels, count, 3);
+            let mut all: Vec<u32> = folds.concat();
+            all.sort_unstable();
+            proptest::prop_assert!(all.iter().copied().eq(0..labels.len() as u32));
+            for fold in &folds {
+                let mut both = without(&all, fold);
+                both.extend(fold);
+                both.sort_unstable();
+                proptest::prop_assert_eq!(&both, &all);
+            }
+        }
+
+        #[test]
+        fn five_percent_are_held_out(count in 0_u32..200) {
+            let rows: Vec<u32> = (0..count).map(|row| 3 * row).collect();
+            let (mut kept, held) = held_out(&rows, 9);
+            proptest::prop_assert_eq!(held.len(), (0.05 * f64::from(count)) as usize);
+            kept.extend(held);
+            kept.sort_unstable();
+            proptest::prop_assert_eq!(kept, rows);
+        }
+    }
+
+    #[test]
+    fn seeds_draw_different_folds() {
+        let labels: Vec<u8> = (0..60).map(|row| row % 2).collect();
+        assert_eq!(stratified_folds(&labels, 10, 1), stratified_folds(&labels, 10, 1));
+        assert_ne!(stratified_folds(&labels, 10, 1), stratified_folds(&labels, 10, 2));
+    }
+}

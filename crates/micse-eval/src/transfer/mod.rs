@@ -25,6 +25,8 @@
 //! seeds of `SentEval` differ from each other: by some tenths of a point.
 mod classifier;
 mod features;
+#[cfg(test)]
+mod fixture;
 mod folds;
 mod protocol;
 mod scores;

@@ -67,3 +67,18 @@ pub fn f1(gold: &[u8], predicted: &[u8]) -> f64 {
 pub(super) fn rounded(percent: f64) -> f64 {
     (percent * 100.0).round_ties_even() / 100.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::Fixture;
+    use super::*;
+
+    #[test]
+    fn f1_agrees_with_scikit_learn() {
+        for case in Fixture::read().f1 {
+            let found = f1(&case.gold, &case.predicted);
+            assert!((found - case.f1).abs() < 1e-12, "{found} and {}", case.f1);
+        }
+        assert_eq!(f1(&[1, 0], &[0, 0]), 0.0);
+    }
+}
