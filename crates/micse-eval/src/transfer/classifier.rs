@@ -125,7 +125,8 @@ impl Classifiers {
                 optimizer.epoch(&mut self, features, labels, train, &order(epoch));
                 epoch += 1;
             }
-            if self.weights.iter().any(|weight| !weight.is_finite()) {
+            // Squares of the gradients overflow first, and weights then stop moving.
+            if self.weights.iter().chain(&optimizer.second).any(|value| !value.is_finite()) {
                 return Err(
                     "the embeddings are too large to train a classifier on; scale them, for example with a \
                             Normalize module"
