@@ -31,8 +31,6 @@ mod folds;
 mod protocol;
 mod scores;
 
-use std::sync::Mutex;
-
 use micse_data::transfer::{Parts, TransferSuite, TransferTask};
 
 use crate::embedder::Embeddings;
@@ -52,7 +50,7 @@ pub enum TransferStage {
 }
 
 /// Progress of [`score_transfer`]: the task, the stage, and the sentences or classifiers done and in total.
-pub type TransferProgress<'a> = dyn FnMut(&str, TransferStage, usize, usize) + Send + 'a;
+pub type TransferProgress<'a> = dyn FnMut(&str, TransferStage, usize, usize) + 'a;
 
 /// Scores an embedder on transfer tasks. Each distinct sentence of a task is embedded once.
 ///
@@ -90,22 +88,17 @@ fn score(
     };
     let examples = labels.len();
     let data = Part { features: &features, labels: &labels, classes: task.classes.len() };
-    let progress = Mutex::new(progress);
-    let tell = |done: usize, total: usize| {
-        if let Ok(mut progress) = progress.lock() {
-            progress(&task.name, TransferStage::Training, done, total);
-        }
-    };
+    let mut tell = |done: usize, total: usize| progress(&task.name, TransferStage::Training, done, total);
     let range = |from: usize, to: usize| (from as u32..to as u32).collect::<Vec<u32>>();
     let outcome = match &task.parts {
-        Parts::Folds(_) => protocol::nested(data, &tell),
+        Parts::Folds(_) => protocol::nested(data, &mut tell),
         Parts::TrainTest { train, .. } => {
-            protocol::train_test(data, &range(0, train.len()), &range(train.len(), examples), &tell)
+            protocol::train_test(data, &range(0, train.len()), &range(train.len(), examples), &mut tell)
         }
         Parts::TrainDevTest { train, dev, .. } => {
             let tested = train.len() + dev.len();
             let parts = [range(0, train.len()), range(train.len(), tested), range(tested, examples)];
-            protocol::train_dev_test(data, &parts, &tell)
+            protocol::train_dev_test(data, &parts, &mut tell)
         }
     };
     let Outcome { accuracy, dev_accuracy, l2, predictions } = outcome.map_err(refused)?;

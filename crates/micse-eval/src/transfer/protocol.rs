@@ -1,7 +1,5 @@
 //! The three protocols: nested cross-validation, cross-validation with a test part, and a fixed development part.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use micse_data::transfer::{Example, Parts};
 use rayon::prelude::*;
 
@@ -37,8 +35,8 @@ pub(super) struct Outcome {
     pub(super) predictions: Vec<u8>,
 }
 
-/// Receives the number of trained classifiers and the total, from any thread.
-pub(super) type Tell<'a> = dyn Fn(usize, usize) + Sync + 'a;
+/// Receives the number of trained classifiers and the total.
+pub(super) type Tell<'a> = dyn FnMut(usize, usize) + 'a;
 
 /// Checks that every part has enough examples, of at least two classes.
 ///
@@ -102,21 +100,33 @@ impl Part<'_> {
     }
 }
 
-/// Counts finished trainings.
-struct Counter<'a> {
-    done: AtomicUsize,
+/// Counts trained classifiers.
+struct Counter<'a, 'b> {
+    done: usize,
     total: usize,
-    tell: &'a Tell<'a>,
+    tell: &'a mut Tell<'b>,
 }
 
-impl<'a> Counter<'a> {
-    fn new(total: usize, tell: &'a Tell<'a>) -> Self {
-        Self { done: AtomicUsize::new(0), total, tell }
+impl Counter<'_, '_> {
+    fn add(&mut self, trained: usize) {
+        self.done += trained;
+        (self.tell)(self.done, self.total);
     }
 
-    fn add(&self, trained: usize) {
-        let done = self.done.fetch_add(trained, Ordering::Relaxed) + trained;
-        (self.tell)(done, self.total);
+    /// Does jobs in parallel, each of which trains `each` classifiers. The results are in the order of the jobs.
+    fn in_parallel<J: Sync, R: Send>(
+        &mut self,
+        jobs: &[J],
+        each: usize,
+        work: impl Fn(&J) -> Result<R, String> + Sync,
+    ) -> Result<Vec<R>, String> {
+        let mut results = Vec::with_capacity(jobs.len());
+        // In groups, between which progress is reported. The grouping changes no result.
+        for jobs in jobs.chunks(4 * rayon::current_num_threads()) {
+            results.extend(jobs.par_iter().map(&work).collect::<Result<Vec<R>, _>>()?);
+            self.add(each * jobs.len());
+        }
+        Ok(results)
     }
 }
 
@@ -135,22 +145,16 @@ fn choose(accuracies: &[Vec<f64>]) -> (f64, f64) {
 }
 
 /// 10-fold cross-validation, whose training parts choose their penalty by another one.
-pub(super) fn nested(data: Part<'_>, tell: &Tell<'_>) -> Result<Outcome, String> {
+pub(super) fn nested(data: Part<'_>, tell: &mut Tell<'_>) -> Result<Outcome, String> {
     let all: Vec<u32> = (0..data.labels.len() as u32).collect();
     let outer = data.folds(&all);
     let inner: Vec<(Vec<u32>, Vec<u32>)> = outer.iter().flat_map(|(train, _)| data.folds(train)).collect();
-    let counter = Counter::new(inner.len() * PENALTIES.len() + outer.len(), tell);
-    let accuracies = cross_validate(data, &inner, &counter)?;
+    let mut counter = Counter { done: 0, total: inner.len() * PENALTIES.len() + outer.len(), tell };
+    let accuracies = cross_validate(data, &inner, &mut counter)?;
     let chosen: Vec<(f64, f64)> = accuracies.chunks(FOLDS).map(choose).collect();
     let jobs: Vec<_> = outer.iter().zip(&chosen).collect();
-    let predicted = jobs
-        .par_iter()
-        .map(|((train, tested), (l2, _))| {
-            let predictions = data.fit_and_predict(*l2, train, tested);
-            counter.add(1);
-            predictions
-        })
-        .collect::<Result<Vec<_>, _>>()?;
+    let predicted = counter
+        .in_parallel(&jobs, 1, |((train, tested), (l2, _))| data.fit_and_predict(*l2, train, tested))?;
     let mut predictions = vec![0; all.len()];
     let mut sum = 0.0;
     for ((_, tested), predicted) in outer.iter().zip(&predicted) {
@@ -170,14 +174,10 @@ pub(super) fn nested(data: Part<'_>, tell: &Tell<'_>) -> Result<Outcome, String>
 fn cross_validate(
     data: Part<'_>,
     folds: &[(Vec<u32>, Vec<u32>)],
-    counter: &Counter<'_>,
+    counter: &mut Counter<'_, '_>,
 ) -> Result<Vec<Vec<f64>>, String> {
-    let fit = |(train, held): &(Vec<u32>, Vec<u32>)| {
-        let accuracies = data.fit(&PENALTIES, train, held)?.held_out;
-        counter.add(PENALTIES.len());
-        Ok(accuracies)
-    };
-    folds.par_iter().map(fit).collect()
+    counter
+        .in_parallel(folds, PENALTIES.len(), |(train, held)| Ok(data.fit(&PENALTIES, train, held)?.held_out))
 }
 
 /// 10-fold cross-validation on the training rows chooses the penalty of the classifier that is tested.
@@ -185,11 +185,11 @@ pub(super) fn train_test(
     data: Part<'_>,
     train: &[u32],
     tested: &[u32],
-    tell: &Tell<'_>,
+    tell: &mut Tell<'_>,
 ) -> Result<Outcome, String> {
     let folds = data.folds(train);
-    let counter = Counter::new(folds.len() * PENALTIES.len() + 1, tell);
-    let (l2, dev_accuracy) = choose(&cross_validate(data, &folds, &counter)?);
+    let mut counter = Counter { done: 0, total: folds.len() * PENALTIES.len() + 1, tell };
+    let (l2, dev_accuracy) = choose(&cross_validate(data, &folds, &mut counter)?);
     let predictions = data.fit_and_predict(l2, train, tested)?;
     counter.add(1);
     let accuracy = rounded(100.0 * share(data.labels, tested, &predictions));
@@ -200,12 +200,11 @@ pub(super) fn train_test(
 pub(super) fn train_dev_test(
     data: Part<'_>,
     parts: &[Vec<u32>; 3],
-    tell: &Tell<'_>,
+    tell: &mut Tell<'_>,
 ) -> Result<Outcome, String> {
     let [train, dev, tested] = parts;
-    let counter = Counter::new(PENALTIES.len(), tell);
     let trained = data.fit(&PENALTIES, train, dev)?;
-    counter.add(PENALTIES.len());
+    tell(PENALTIES.len(), PENALTIES.len());
     let (l2, dev_accuracy) = choose(std::slice::from_ref(&trained.held_out));
     // Training the chosen classifier again would repeat every step, and give the weights that are here.
     let predictions = trained.classifiers.predict(data.features, tested);
