@@ -161,3 +161,52 @@ fn a_pooling_that_is_given_replaces_one_that_is_not_supported() {
     eval(&common).refused(&["weightedmean", "--pooling"]);
     eval(&[&common[..], &["--pooling", "mean"]].concat()).output();
 }
+
+#[test]
+fn transfer_tasks_are_scored_on_request() {
+    let (plain, both) = (eval(&["--format", "json"]), eval(&["--transfer", "--format", "json"]));
+    assert!(both.stderr.contains("transfer-demo"), "{}", both.stderr);
+    let plain = Evaluation::from_json(&plain.output()).expect("an evaluation");
+    let both = Evaluation::from_json(&both.output()).expect("an evaluation");
+    assert_eq!((plain.transfer, &plain.tasks), (None, &both.tasks));
+    let transfer = both.transfer.expect("transfer scores");
+    let names: Vec<&str> = transfer.tasks.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["DemoPolarity", "DemoQuestions", "DemoParaphrase"]);
+    // Chance is 50, 16.7 and 50.
+    for (task, chance) in [("DemoPolarity", 50.0), ("DemoQuestions", 16.7), ("DemoParaphrase", 50.0)] {
+        let found = transfer.tasks.get(task).expect("the task").accuracy;
+        assert!(found > chance + 5.0, "{task}: {found}");
+    }
+    assert!(transfer.tasks.get("DemoParaphrase").expect("the task").f1.is_some());
+
+    // A transfer task in --tasks implies --transfer, and leaves the STS sets out.
+    let table = eval(&["--tasks", "demoquestions"]).output();
+    let accuracy = format!("{:.2}", transfer.tasks.get("DemoQuestions").expect("the task").accuracy);
+    assert!(table.contains("DemoQuestions") && table.contains(&accuracy), "{table}");
+    assert!(!table.contains("DemoSTS") && !table.contains("DemoPolarity"), "{table}");
+    let csv = eval(&["--tasks", "DemoSTS,DemoQuestions", "--format", "csv"]).output();
+    assert!(csv.contains("DemoSTS,,spearman,all") && csv.contains("DemoQuestions,,accuracy,,"), "{csv}");
+    eval(&["--tasks", "DemoSTS,MR"]).refused(&["MR", "DemoPolarity"]);
+    eval(&["--tasks", "MX"]).refused(&["MX", "DemoSTS", "TREC"]);
+}
+
+#[test]
+fn word_vectors_are_scored_on_transfer_tasks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("vectors.txt");
+    let words = ["who", "where", "country", "why", "does", "many", "when", "stand", "animal", "which"];
+    let one_hot = |(i, word): (usize, &&str)| {
+        let row: Vec<&str> = (0..words.len()).map(|k| if k == i { " 1" } else { " 0" }).collect();
+        format!("{word}{}\n", row.concat())
+    };
+    std::fs::write(&path, words.iter().enumerate().map(one_hot).collect::<String>()).expect("a file");
+    let path = path.to_str().expect("UTF-8");
+    let common = ["--vectors", path, "--all-tokens", "--sts", "demo", "--tasks", "DemoQuestions"];
+    let ended = eval(&[&common[..], &["--format", "json"]].concat());
+    assert!(ended.stderr.contains("of 408 sentences without a known word"), "{}", ended.stderr);
+    let scores = Evaluation::from_json(&ended.output()).expect("an evaluation");
+    let accuracy =
+        scores.transfer.expect("transfer scores").tasks.get("DemoQuestions").expect("the task").accuracy;
+    // Ten words identify many questions; chance is 16.7.
+    assert!((30.0..90.0).contains(&accuracy), "{accuracy}");
+}

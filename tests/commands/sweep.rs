@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use micse_tests::sweeps::SmallSweep;
-use micse_tests::{command, ended, run, with_small_model_of_the_hub};
+use micse_tests::{command, ended, root, run, with_small_model_of_the_hub};
 
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
@@ -49,6 +49,34 @@ fn a_sweep_makes_its_tables_and_goes_on_where_it_stopped() {
     let text = std::fs::read_to_string(&pairs).expect("demo-test.csv");
     std::fs::write(&pairs, text.replacen("\t5\t", "\t4.5\t", 1)).expect("demo-test.csv");
     small.run("one", &[]).refused(&["belongs to another run", "evaluation_sha256"]);
+}
+
+#[test]
+fn transfer_tasks_are_scored_in_every_cell() {
+    let small = SmallSweep::new(XTASK);
+    for file in std::fs::read_dir(root().join("data/transfer-demo")).expect("the demo tasks") {
+        let path = file.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("text");
+        // The start of each file, so that the classifiers take no time.
+        let lines: Vec<&str> = text.lines().take(121).collect();
+        let name = path.file_name().expect("a name");
+        std::fs::write(small.path("sts").join(name), lines.join("\n") + "\n").expect("a file");
+    }
+    let grid = ["--methods", "simcse", "--sizes", "20", "--seeds", "48,49"];
+    let with = |out: &str, extra: &[&str]| small.run(out, &[&grid[..], extra].concat());
+    let text = with("both", &["--transfer"]).output();
+    for part in ["Transfer tasks, trained on 20", "DemoPolarity", "DemoQuestions", "DemoParaphrase"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let out = small.path("both");
+    let results = std::fs::read_to_string(out.join("results.csv")).expect("results.csv");
+    let scores = results.lines().filter(|line| line.contains("DemoQuestions") && line.contains(",accuracy,"));
+    assert_eq!(scores.count(), 3, "one accuracy for the untrained encoder and each seed:\n{results}");
+    let cell = std::fs::read_to_string(out.join("cells/simcse/20/seed-48/result.json")).expect("result.json");
+    assert!(cell.contains("\"transfer\""), "{cell}");
+    // A folder keeps to one set of scores.
+    with("both", &[]).refused(&["belongs to another run", "transfer_sha256"]);
+    assert!(!with("plain", &[]).output().contains("Transfer tasks"));
 }
 
 #[test]

@@ -39,6 +39,25 @@ pub fn locate_sts(locator: &Locator, given: Option<&str>) -> Result<Located<Path
     Ok(locator.sts(given.or(demo))?)
 }
 
+/// Resolves the folder of transfer tasks, and prints a note on its source.
+///
+/// # Errors
+/// The folder does not exist.
+pub fn transfer(locator: &Locator, given: Option<&str>) -> Result<Located<PathBuf>> {
+    let located = locate_transfer(locator, given)?;
+    note(&located.note);
+    Ok(located)
+}
+
+/// [`transfer`] for a command that prints the note itself.
+///
+/// # Errors
+/// As [`transfer`].
+pub fn locate_transfer(locator: &Locator, given: Option<&str>) -> Result<Located<PathBuf>> {
+    let demo = locator.micse_data.is_none().then_some(DEMO);
+    Ok(locator.transfer(given.or(demo))?)
+}
+
 /// Resolves the files of a treebank, and prints a note on their source.
 ///
 /// # Errors

@@ -20,6 +20,7 @@ mod morphology;
 mod realise;
 mod sts;
 mod templates;
+mod transfer;
 mod treebank;
 mod vocabulary;
 mod wording;
@@ -30,6 +31,7 @@ use micse_random::Stream;
 
 use crate::sts::DEMO_FILES;
 pub use sts::STS_PAIRS;
+pub use transfer::{PARAPHRASES, POLARITY_SENTENCES, QUESTIONS, transfer_files};
 pub use treebank::{TREEBANK_SENTENCES, treebank_file};
 use vocabulary::Lexicon;
 

@@ -140,8 +140,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// An unknown STS task.
-    #[error("unknown STS task '{name}'; this folder's tasks are {known}")]
+    /// A file of labelled sentences without an example.
+    #[error("{}: no examples; the file must have one labelled sentence per line", path.display())]
+    NoExamples {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An unknown task.
+    #[error("unknown task '{name}'; this folder's tasks are {known}")]
     UnknownTask {
         /// The requested name.
         name: String,

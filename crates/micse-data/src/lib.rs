@@ -1,5 +1,5 @@
 //! Data for sentence embeddings: corpora of unlabelled sentences, seeded low-shot splits and epoch orders, STS
-//! sets, the rule that locates them, and a generated demo that needs no download. The crate yields text and
+//! sets and transfer tasks, the rule that locates them, and a generated demo that needs no download. The crate yields text and
 //! indices; it uses no tokenizers or tensors.
 //!
 //! ```
@@ -22,6 +22,7 @@
 //! * [`masking`]: masked copies of tokenized sentences, for masked language modelling.
 //! * [`augment`]: views of a sentence, and pairs of sentences.
 //! * [`sts`]: STS sets, in `SentEval`'s layout or the demo's.
+//! * [`transfer`]: labelled sentences of `SentEval`'s transfer tasks, or the demo's.
 //! * [`treebank`]: sentences with dependency trees, in CoNLL-U.
 //! * [`overlap`]: evaluation sentences that also occur in a training corpus.
 //! * [`locate`]: an option, else `MICSE_DATA`, else an error with instructions.
@@ -36,6 +37,8 @@ pub mod order;
 pub mod overlap;
 pub mod split;
 pub mod sts;
+mod text_file;
+pub mod transfer;
 pub mod treebank;
 
 pub use augment::{TextOp, TokenOp};
@@ -47,4 +50,5 @@ pub use order::EpochOrder;
 pub use overlap::Overlap;
 pub use split::{Split, SplitFiles, SplitSize, parse_seeds, parse_sizes};
 pub use sts::{DEMO_FILES, Pair, StsTexts, Subset, Suite, Task};
+pub use transfer::{Example, Parts, TransferSuite, TransferTask};
 pub use treebank::{Parsed, TreeEquality, Word, read_treebank};

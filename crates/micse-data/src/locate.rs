@@ -127,6 +127,15 @@ impl Locator {
         self.folder("STS data", "--sts", flag, "sts-demo", "senteval")
     }
 
+    /// Locates the folder of transfer tasks, which in `SentEval`'s layout is the folder of the STS sets. `flag` is the
+    /// value of `--sts`: a folder or `demo`.
+    ///
+    /// # Errors
+    /// A folder that does not exist; no option and no data folder with `senteval/`.
+    pub fn transfer(&self, flag: Option<&str>) -> Result<Located<PathBuf>> {
+        self.folder("transfer tasks", "--sts", flag, "transfer-demo", "senteval")
+    }
+
     /// Locates the folder of the pre-trained encoder. `flag` is the value of `--model`: a folder or `demo`.
     ///
     /// # Errors

@@ -127,8 +127,17 @@ fn missing(folder: &Path) -> Error {
     }
 }
 
-/// The requested names that are known, in the known order.
+/// The requested STS tasks that are known, in the known order.
 fn chosen<'a>(known: &[&'a str], asked: Option<&[String]>) -> Result<Vec<&'a str>> {
+    select(known, asked, canonical)
+}
+
+/// The requested names that are known, in the known order; `canonical` is the full name for a short one.
+pub(crate) fn select<'a>(
+    known: &[&'a str],
+    asked: Option<&[String]>,
+    canonical: fn(&str) -> String,
+) -> Result<Vec<&'a str>> {
     let Some(asked) = asked else { return Ok(known.to_vec()) };
     let mut wanted = Vec::new();
     for name in asked {

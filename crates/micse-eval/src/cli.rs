@@ -10,16 +10,19 @@ use micse_cli::options::ComputeOptions;
 use micse_cli::progress::Progress;
 use micse_cli::{note, print};
 use micse_data::locate::DEMO;
-use micse_data::{Locator, Suite, Task};
+use micse_data::sts::SENTEVAL_TASKS;
+use micse_data::transfer::{TRANSFER_TASKS, is_transfer_task};
+use micse_data::{Locator, Suite, Task, TransferSuite, TransferTask};
 use micse_model::{ModelFolder, Pooling, SentenceModel, WORD_TABLE};
 use micse_vectors::{Selection, WordVectors};
 
 use crate::mteb::{self, MtebFacts, MtebModel};
-use crate::{Embedder, Evaluation, HubSnapshot, VectorEmbedder, evaluate};
+use crate::{Embedder, Evaluation, HubSnapshot, TransferStage, VectorEmbedder, evaluate, score_transfer};
 
-/// Score a model on STS sets: Spearman and Pearson x 100, alignment, uniformity
+/// Score a model on STS sets (Spearman and Pearson x 100, alignment, uniformity) and transfer tasks (accuracy x 100)
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  micse eval --model all-MiniLM-L6-v2/ --sts my-data/senteval")]
+#[command(after_help = "Examples:\n  micse eval --model all-MiniLM-L6-v2/ --sts my-data/senteval\n  \
+                        micse eval --model demo --sts demo --transfer")]
 pub struct Eval {
     /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder [default: demo]
     #[arg(long)]
@@ -30,10 +33,14 @@ pub struct Eval {
     /// With --vectors: average all tokens, including function words and punctuation
     #[arg(long, requires = "vectors")]
     all_tokens: bool,
-    /// STS sets: a folder in SentEval's layout, or `demo` [default: `MICSE_DATA`/senteval, else demo]
+    /// Evaluation sets: a folder in SentEval's layout, or `demo` [default: `MICSE_DATA`/senteval, else demo]
     #[arg(long, value_name = "FOLDER")]
     sts: Option<String>,
-    /// Tasks, separated by commas: STS12, STS13, STS14, STS15, STS16, STSBenchmark, SICKRelatedness [default: all]
+    /// Also score transfer tasks: train a classifier on the embeddings, by SentEval's protocol
+    #[arg(long)]
+    transfer: bool,
+    /// Score only these tasks, separated by commas. STS: STS12, STS13, STS14, STS15, STS16, STSBenchmark,
+    /// SICKRelatedness; transfer: MR, CR, SUBJ, MPQA, SST2, TREC, MRPC [default: all STS tasks]
     #[arg(long, value_delimiter = ',', num_args = 1..)]
     tasks: Option<Vec<String>>,
     /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the model folder's, else mean]
@@ -86,14 +93,18 @@ impl Eval {
         let located = locate_model(&locator, Some(self.model.as_deref().unwrap_or(DEMO)))?;
         note(&located.note);
         let place = located.place;
-        let sts = micse_cli::data::sts(&locator, self.sts.as_deref())?;
+        let Sets { suite, transfer } = self.sets(&locator)?;
         let folder = ModelFolder::open(&place)?;
         let pooling = self.pooling.map_or_else(|| pooling_of(&folder), Ok)?;
-        let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
         // Fails before the model is scored if the files cannot be written.
         let mteb_files = match &self.mteb {
             Some(into) => {
                 mteb::check(&suite)?;
+                if transfer.is_some() {
+                    note(
+                        "MTEB files: without the transfer tasks, because MTEB scores its tasks by another protocol",
+                    );
+                }
                 Some((into, self.mteb_model(&folder)?))
             }
             None => None,
@@ -102,7 +113,7 @@ impl Eval {
         if let Some(stage) = model.stage() {
             note(format_args!("{}: fitted on {}", stage.kind(), stage.fitted_on()));
         }
-        let evaluation = score(&model, &suite)?;
+        let evaluation = score(&model, &suite, transfer.as_ref())?;
         if let Some((into, named)) = mteb_files {
             let sizes: Vec<usize> =
                 model.encoder().parameters().iter().map(|info| info.shape.iter().product()).collect();
@@ -116,6 +127,28 @@ impl Eval {
             note(format_args!("MTEB files: {}", named.write(into, &facts, &evaluation)?.display()));
         }
         self.write(&evaluation.of_model(place.display().to_string(), pooling.to_string()), format)
+    }
+
+    /// Reads the requested tasks of both kinds.
+    fn sets(&self, locator: &Locator) -> Result<Sets> {
+        let (labelled, pairs): (Vec<String>, Vec<String>) =
+            self.tasks.iter().flatten().cloned().partition(|name| is_transfer_task(name));
+        let named = self.tasks.is_some();
+        let suite = if named && pairs.is_empty() && !labelled.is_empty() {
+            // Only transfer tasks were named.
+            Suite { name: String::new(), tasks: Vec::new(), dev: None, sick_dev: None }
+        } else {
+            let sts = micse_cli::data::sts(locator, self.sts.as_deref())?;
+            Suite::load(&sts.place, named.then_some(&pairs[..])).with_context(|| {
+                format!("tasks: {}, {}", SENTEVAL_TASKS.join(", "), TRANSFER_TASKS.join(", "))
+            })?
+        };
+        if labelled.is_empty() && !self.transfer {
+            return Ok(Sets { suite, transfer: None });
+        }
+        let located = micse_cli::data::transfer(locator, self.sts.as_deref())?;
+        let tasks = (!labelled.is_empty()).then_some(&labelled[..]);
+        Ok(Sets { suite, transfer: Some(TransferSuite::load(&located.place, tasks)?) })
     }
 
     /// The name and revision of a model in the MTEB files.
@@ -132,8 +165,7 @@ impl Eval {
     /// Scores the means of word vectors.
     fn run_vectors(&self, path: &Path, locator: &Locator, format: Format) -> Result<ExitCode> {
         note(format_args!("word vectors: {}", path.display()));
-        let sts = micse_cli::data::sts(locator, self.sts.as_deref())?;
-        let suite = Suite::load(&sts.place, self.tasks.as_deref())?;
+        let Sets { suite, transfer } = self.sets(locator)?;
         let mut progress: Option<Progress> = None;
         let vectors = WordVectors::open_with(path, &mut |done, total| {
             let progress = progress.get_or_insert_with(|| Progress::new(Some(total), "bytes"));
@@ -142,7 +174,9 @@ impl Eval {
         drop(progress);
         let selection = if self.all_tokens { Selection::AllTokens } else { Selection::ContentWords };
         let pairs = suite.tasks.iter().flat_map(Task::pairs);
-        let coverage = vectors.coverage(pairs.flat_map(|pair| [&pair.first, &pair.second]), selection);
+        let labelled = transfer.iter().flat_map(|transfer| &transfer.tasks).flat_map(TransferTask::sentences);
+        let sentences = pairs.flat_map(|pair| [pair.first.as_str(), pair.second.as_str()]).chain(labelled);
+        let coverage = vectors.coverage(sentences, selection);
         note(format_args!(
             "{} words ({} duplicates), dimension {}; {:.2} % of {} tokens known, {} of {} sentences without a \
              known word",
@@ -154,7 +188,7 @@ impl Eval {
             coverage.zero,
             coverage.sentences
         ));
-        let evaluation = score(&VectorEmbedder::new(&vectors, selection), &suite)?;
+        let evaluation = score(&VectorEmbedder::new(&vectors, selection), &suite, transfer.as_ref())?;
         self.write(&evaluation.of_model(path.display().to_string(), selection.to_string()), format)
     }
 
@@ -186,11 +220,30 @@ fn frameworks(folder: &ModelFolder, plain: bool) -> Vec<&'static str> {
     frameworks
 }
 
+/// The requested tasks.
+struct Sets {
+    /// The STS tasks; may be empty.
+    suite: Suite,
+    transfer: Option<TransferSuite>,
+}
+
 /// Scores an embedder, and shows the progress.
-fn score(embedder: &dyn Embedder, suite: &Suite) -> Result<Evaluation> {
+fn score(embedder: &dyn Embedder, suite: &Suite, transfer: Option<&TransferSuite>) -> Result<Evaluation> {
     let mut progress: Option<Progress> = None;
-    Ok(evaluate(embedder, suite, &mut |done, total| {
+    let evaluation = evaluate(embedder, suite, &mut |done, total| {
         let progress = progress.get_or_insert_with(|| Progress::new(Some(total as u64), "sentences"));
         progress.set(done as u64, done as u64, "");
-    })?)
+    })?;
+    let Some(transfer) = transfer else { return Ok(evaluation) };
+    let mut stage: Option<(String, TransferStage, Progress)> = None;
+    let scores = score_transfer(embedder, transfer, &mut |task, now, done, total| {
+        if stage.as_ref().is_none_or(|(of, was, _)| of != task || *was != now) {
+            let unit = if now == TransferStage::Embedding { "sentences" } else { "classifiers" };
+            stage = Some((task.to_owned(), now, Progress::new(Some(total as u64), unit)));
+        }
+        if let Some((_, _, progress)) = &mut stage {
+            progress.set(done as u64, done as u64, format_args!(" ({task})"));
+        }
+    })?;
+    Ok(Evaluation { transfer: Some(scores), ..evaluation })
 }

@@ -64,6 +64,11 @@ impl<'a> Embeddings<'a> {
         Ok(Self { places, rows: all, norms })
     }
 
+    /// The embedding of a sentence.
+    pub(crate) fn row(&self, sentence: &str) -> &[f32] {
+        &self.rows[self.places[sentence]]
+    }
+
     /// The embedding of a sentence, scaled to unit length; a zero vector stays zero.
     pub(crate) fn unit(&self, sentence: &str) -> Vec<f32> {
         let place = self.places[sentence];

@@ -37,6 +37,14 @@ pub enum Error {
         /// The entry.
         value: f32,
     },
+    /// A transfer task cannot be scored.
+    #[error("{task}: {problem}")]
+    Transfer {
+        /// The task.
+        task: String,
+        /// The problem and the fix.
+        problem: String,
+    },
     /// MTEB's format cannot express the scores, or the model name is not valid.
     #[error("MTEB files: {0}")]
     Mteb(String),

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
 use crate::named::Named;
+use crate::{Result, TransferScores};
 
 /// The scores of one model. Correlations are multiplied by 100; an undefined one is NaN here and `null` in JSON.
 ///
@@ -37,6 +37,9 @@ pub struct Evaluation {
     pub uniformity: Option<f64>,
     /// The tasks, in the suite's order.
     pub tasks: Named<TaskScores>,
+    /// The scores on transfer tasks; `None` if they were not scored. Absent in JSON then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<TransferScores>,
 }
 
 /// The scores of one task.

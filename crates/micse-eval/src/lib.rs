@@ -1,8 +1,9 @@
-//! Scores sentence embeddings on semantic textual similarity (STS), as the field reports it.
+//! Scores sentence embeddings on semantic textual similarity (STS) and on transfer tasks, as the field reports them.
 //!
 //! An [`Embedder`] turns sentences into vectors. [`evaluate`] embeds every distinct sentence of a suite once and
 //! correlates cosines with human scores: Spearman and Pearson, over all pairs of a task, and as plain and
 //! weighted means over its subsets. It also computes alignment and uniformity of the development set.
+//! [`score_transfer`] trains a classifier on the embeddings of each transfer task.
 //!
 //! ```
 //! use micse_data::sts::{Pair, Subset, Suite, Task};
@@ -44,6 +45,7 @@
 //! | `model`, `vectors` | models of micse-model and word vectors as embedders |
 //! | `protocol` | the evaluation |
 //! | `correlation`, `geometry` | correlations; alignment and uniformity |
+//! | `transfer` | the transfer tasks: a classifier on fixed embeddings |
 //! | `evaluation`, `pairs`, `named` | the result: scores, and the cosine of each pair |
 //! | `report`, [`mteb`] | the result as table, CSV or MTEB result files |
 //! | `halves` | half-sentence search, a measure that needs no labels |
@@ -63,6 +65,7 @@ mod pairs;
 mod protocol;
 mod report;
 mod snapshot;
+mod transfer;
 mod vectors;
 
 pub use correlation::{pearson, spearman};
@@ -75,4 +78,7 @@ pub use named::Named;
 pub use pairs::PairScores;
 pub use protocol::{dev_spearman, evaluate, evaluate_pairs};
 pub use snapshot::HubSnapshot;
+pub use transfer::{
+    TransferProgress, TransferScores, TransferStage, TransferTaskScores, f1, score_transfer, stratified_folds,
+};
 pub use vectors::VectorEmbedder;

@@ -70,6 +70,7 @@ pub fn evaluate_pairs(
         alignment: dev.and_then(positives),
         uniformity: dev.and_then(spread),
         tasks: tasks.into_iter().collect(),
+        transfer: None,
     };
     Ok((evaluation, pair_scores.into_iter().collect()))
 }

@@ -2,8 +2,8 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::Result;
 use crate::evaluation::{Aggregates, Evaluation, TaskScores};
+use crate::{Result, TransferScores, TransferTaskScores};
 
 /// The name of a correlation, and its aggregates for a task.
 type Metric = (&'static str, fn(&TaskScores) -> Aggregates);
@@ -15,9 +15,16 @@ const AGGREGATIONS: [Aggregation; 3] =
     [("all", |scores| scores.all), ("mean", |scores| scores.mean), ("wmean", |scores| scores.wmean)];
 
 impl Evaluation {
-    /// A table with one row per correlation and aggregation, and the tasks, their average, alignment and
-    /// uniformity as columns. The first row, Spearman over all pairs, is the one that the field reports.
+    /// The tables of STS and of transfer tasks, as far as they were scored. The STS table has one row per correlation
+    /// and aggregation, and the tasks, their average, alignment and uniformity as columns. Its first row, Spearman over
+    /// all pairs, is the one that the field reports. The transfer table has accuracies, and F1 for tasks of pairs.
     pub fn to_table(&self) -> String {
+        let sts = (!self.tasks.is_empty()).then(|| self.sts_table());
+        let transfer = self.transfer.as_ref().map(TransferScores::to_table);
+        sts.into_iter().chain(transfer).collect::<Vec<_>>().join("\n")
+    }
+
+    fn sts_table(&self) -> String {
         let mut table = Table::new();
         table.load_preset(presets::UTF8_FULL_CONDENSED);
         let names = self.tasks.iter().map(|(name, _)| name);
@@ -34,16 +41,14 @@ impl Evaluation {
                 table.add_row(line);
             }
         }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        table.to_string()
+        right_aligned(table)
     }
 
     /// Every value as a line `task,subset,metric,aggregation,value,pairs`, after a header line.
     ///
     /// Lines for subsets have no aggregation, lines for tasks no subset; the average, alignment and uniformity
-    /// have no task. An undefined value is empty.
+    /// have no task. An undefined value is empty. Transfer tasks have the metrics `accuracy`, `dev_accuracy` and
+    /// `f1`, and the number of tested examples as `pairs`.
     ///
     /// # Errors
     /// None are expected, because the text is written to memory.
@@ -68,12 +73,53 @@ impl Evaluation {
             }
         }
         let pairs = self.tasks.iter().map(|(_, task)| task.pairs).sum();
-        add(["", "", "spearman", "average"], Some(self.average), Some(pairs))?;
+        if !self.tasks.is_empty() {
+            add(["", "", "spearman", "average"], Some(self.average), Some(pairs))?;
+        }
         add(["", "", "alignment", ""], self.alignment, None)?;
         add(["", "", "uniformity", ""], self.uniformity, None)?;
+        if let Some(transfer) = &self.transfer {
+            for (name, task) in transfer.tasks.iter() {
+                add([name, "", "accuracy", ""], Some(task.accuracy), Some(task.tested))?;
+                add([name, "", "dev_accuracy", ""], Some(task.dev_accuracy), None)?;
+                if task.f1.is_some() {
+                    add([name, "", "f1", ""], task.f1, Some(task.tested))?;
+                }
+            }
+            add(["", "", "accuracy", "average"], Some(transfer.average), None)?;
+            add(["", "", "dev_accuracy", "average"], Some(transfer.dev_average), None)?;
+        }
         let bytes = table.into_inner().map_err(|e| csv::Error::from(e.into_error()))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
+}
+
+impl TransferScores {
+    /// A table with the tasks and their average as columns.
+    fn to_table(&self) -> String {
+        let mut table = Table::new();
+        table.load_preset(presets::UTF8_FULL_CONDENSED);
+        let names = self.tasks.iter().map(|(name, _)| name);
+        table.set_header(["transfer"].into_iter().chain(names).chain(["average"]));
+        let mut add = |name: &str, of: fn(&TransferTaskScores) -> Option<f64>, average: Option<f64>| {
+            let values = self.tasks.iter().map(|(_, task)| of(task)).chain([average]);
+            table.add_row([name.to_owned()].into_iter().chain(values.map(two_decimals)));
+        };
+        add("accuracy", |task| Some(task.accuracy), Some(self.average));
+        add("dev accuracy", |task| Some(task.dev_accuracy), Some(self.dev_average));
+        if self.tasks.iter().any(|(_, task)| task.f1.is_some()) {
+            add("F1", |task| task.f1, None);
+        }
+        right_aligned(table)
+    }
+}
+
+/// The table with its numbers aligned to the right.
+fn right_aligned(mut table: Table) -> String {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
 }
 
 /// A number with two decimals; a dash if it is absent or undefined.

@@ -21,6 +21,7 @@ fn evaluation(tasks: &[&str], spearman: f64) -> Evaluation {
         alignment: None,
         uniformity: None,
         tasks: tasks.iter().map(|task| ((*task).to_owned(), scores.clone())).collect(),
+        transfer: None,
     }
 }
 

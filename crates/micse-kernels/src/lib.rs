@@ -1,4 +1,5 @@
-//! The arithmetic of a transformer encoder on the CPU, forward and backward, on plain `f32` slices.
+//! The arithmetic of a transformer encoder on the CPU, forward and backward, and of classifiers on its embeddings, on
+//! plain `f32` slices.
 //!
 //! Kernels use no tensors and no autograd graph: the caller owns all buffers and keeps what a backward pass needs.
 //! Each kernel is compiled for AVX-512, AVX2 and the target's baseline, and chosen at run time. Work is divided
@@ -23,11 +24,13 @@
 //! | [`norm`], [`dropout`] | LayerNorm with residual and dropout |
 //! | [`sums`], [`rows`] | column sums; gathering and scattering rows |
 //! | [`adam`] | AdamW, norms, moving averages |
+//! | [`classifier`] | softmax regression on fixed features |
 
 pub mod activation;
 pub mod adam;
 pub mod attention;
 pub mod bf16;
+pub mod classifier;
 pub mod dropout;
 mod exp;
 pub mod matmul;

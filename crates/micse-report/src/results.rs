@@ -37,6 +37,10 @@ pub struct Results {
     pub(crate) scores: Scores,
     /// Scores on the development pairs, under the task [`DEVELOPMENT`]; empty without development pairs.
     pub(crate) development: Scores,
+    /// Accuracies on transfer tasks; empty if no cell was scored on any.
+    pub(crate) transfer: Scores,
+    /// Transfer tasks in evaluation order, with `Avg.` last; empty without transfer scores.
+    pub(crate) transfer_tasks: Vec<String>,
 }
 
 /// A cell without a result.
@@ -178,7 +182,8 @@ impl Results {
             let r = &cell.result;
             (r.method.as_str(), r.size.as_deref(), DEVELOPMENT, r.scores.dev_spearman.unwrap_or(f64::NAN))
         });
-        let development = Scores::of(development, runs);
+        let development = Scores::of(development, runs.clone());
+        let (transfer, transfer_tasks) = transfer_scores(&cells, runs);
         let summary = scores.frame()?;
         Ok(Self {
             long,
@@ -192,6 +197,8 @@ impl Results {
             processors: provenance.processors(),
             scores,
             development,
+            transfer,
+            transfer_tasks,
         })
     }
 
@@ -209,6 +216,28 @@ impl Results {
     pub fn headline(&self) -> Option<&str> {
         self.tasks.last().map(String::as_str)
     }
+}
+
+/// Accuracies on transfer tasks over seeds, and the tasks in evaluation order.
+fn transfer_scores(
+    cells: &[FinishedCell],
+    runs: HashMap<(String, Option<String>), usize>,
+) -> (Scores, Vec<String>) {
+    let mut tasks = Vec::new();
+    let mut all = Vec::new();
+    for result in cells.iter().map(|cell| &cell.result) {
+        let Some(transfer) = &result.scores.transfer else { continue };
+        let (method, size) = (result.method.as_str(), result.size.as_deref());
+        for (name, task) in transfer.tasks.iter() {
+            push_new(&mut tasks, name);
+            all.push((method, size, name, task.accuracy));
+        }
+        all.push((method, size, AVERAGE, transfer.average));
+    }
+    if !tasks.is_empty() {
+        tasks.push(AVERAGE.to_owned());
+    }
+    (Scores::of(all.into_iter(), runs), tasks)
 }
 
 fn push_new(list: &mut Vec<String>, name: &str) {
@@ -242,6 +271,14 @@ fn scores(result: &RunResult) -> Vec<Score<'_>> {
         ("uniformity", result.scores.uniformity),
     ] {
         rows.extend(value.map(|value| ("dev", None, metric, None, value)));
+    }
+    if let Some(transfer) = &result.scores.transfer {
+        for (task, scores) in transfer.tasks.iter() {
+            rows.push((task, None, "accuracy", None, scores.accuracy));
+            rows.push((task, None, "dev_accuracy", None, scores.dev_accuracy));
+            rows.extend(scores.f1.map(|f1| (task, None, "f1", None, f1)));
+        }
+        rows.push((AVERAGE, None, "accuracy", None, transfer.average));
     }
     rows
 }

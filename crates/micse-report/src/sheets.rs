@@ -4,6 +4,7 @@
 mod baseline;
 mod provenance;
 mod published;
+mod transfer;
 
 use crate::comparison::{Comparison, Comparisons, USUAL_BASELINES, over_seeds};
 use crate::paper::Paper;
@@ -18,6 +19,7 @@ pub(crate) fn all(results: &Results, grid: &Grid, comparisons: Option<&Compariso
     if results.tasks.len() > 1 {
         sheets.extend(results.sizes.iter().map(|size| by_task(results, comparisons, size)));
     }
+    sheets.extend(results.sizes.iter().filter_map(|size| transfer::by_task(results, size)));
     sheets.extend(on_development(results, grid));
     sheets.extend(effect_of_ami(results)?);
     if let Some(comparisons) = comparisons {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 use micse_cli::options::ComputeOptions;
-use micse_data::{Corpus, SplitSize, StsTexts, Suite};
+use micse_data::{Corpus, SplitSize, StsTexts, Suite, TransferSuite};
 use micse_eval::VectorEmbedder;
 use micse_files::RunFolder;
 use micse_model::{ModelFolder, Pooling};
 use micse_report::GridCell;
-use micse_train::{Event, Recipe, RunInputs, Stop, TrainText};
+use micse_train::{EvaluationSets, Event, Recipe, RunInputs, Stop, TrainText};
 use micse_vectors::{Selection, WordVectors};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,9 @@ pub(crate) struct CellSpec {
     #[serde(default)]
     pub(crate) own_corpus: Option<String>,
     pub(crate) sts: PathBuf,
+    /// The folder of transfer tasks, if they are scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) transfer: Option<PathBuf>,
     pub(crate) compute: ComputeOptions,
     pub(crate) chunk: Option<NonZeroUsize>,
     pub(crate) keep: Keep,
@@ -167,14 +170,17 @@ impl CellSpec {
         let compute = self.compute.start()?;
         let base = ModelFolder::open(&self.encoder)?;
         let suite = Suite::load(&self.sts, None)?;
+        let transfer = self.transfer.as_ref().map(|folder| TransferSuite::load(folder, None)).transpose()?;
+        let transfer = transfer.as_ref();
+        let sets = EvaluationSets { suite: &suite, transfer };
         match &self.work {
             Work::Untrained { method, pooling } => {
-                micse_train::untrained(&self.folder, method, &base, *pooling, &suite, &compute, tell)?;
+                micse_train::untrained(&self.folder, method, &base, *pooling, sets, &compute, tell)?;
             }
             Work::Vectors { method, file } => {
                 let vectors = WordVectors::open(file)?;
                 let embedder = VectorEmbedder::new(&vectors, Selection::default());
-                micse_train::scored_file(&self.folder, method, file, &embedder, &suite, &compute, tell)?;
+                micse_train::scored_file(&self.folder, method, file, &embedder, sets, &compute, tell)?;
             }
             Work::Train { recipe, size, seed, text } => {
                 let text = match text {
@@ -184,6 +190,7 @@ impl CellSpec {
                     }
                 };
                 let inputs = RunInputs {
+                    transfer,
                     chunk: self.chunk,
                     keep_model: self.keep != Keep::None,
                     allow_other_cpu: self.allow_other_cpu,

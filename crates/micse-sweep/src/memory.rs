@@ -12,6 +12,8 @@ use crate::cell::{CellSpec, TextSpec, Work};
 
 /// Memory of a process at startup, plus the sentences and embeddings of the evaluation.
 const BASE: u64 = 220 << 20;
+/// Sentences of SST2, the largest transfer task.
+const TRANSFER_SENTENCES: u64 = 70_042;
 /// Factor for memory that the allocator holds but does not use.
 const SLACK: f64 = 1.2;
 /// The share of free memory that cells may use.
@@ -35,7 +37,9 @@ pub(crate) fn estimate(cell: &CellSpec) -> Result<u64> {
             BASE + text + networks(recipe, &config) + activations(recipe, &config, cell.chunk.map(Into::into))
         }
     };
-    Ok((bytes as f64 * SLACK) as u64)
+    // Embeddings, and the same numbers as features.
+    let transfer = cell.transfer.as_ref().map_or(0, |_| TRANSFER_SENTENCES * config.hidden_size as u64 * 8);
+    Ok(((bytes + transfer) as f64 * SLACK) as u64)
 }
 
 fn size(file: &std::path::Path) -> u64 {

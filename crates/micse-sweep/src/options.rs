@@ -72,6 +72,9 @@ pub(crate) struct GridOptions {
     /// demo]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) sts: Option<String>,
+    /// Also score transfer tasks in every cell, from the folder of the STS sets (a few minutes per cell on SentEval's)
+    #[arg(long)]
+    pub(crate) transfer: bool,
     /// Optimizer steps per run [default: the preset's, else the recipe's]
     #[arg(long)]
     pub(crate) steps: Option<usize>,

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use micse_cli::data::locate_sts;
+use micse_cli::data::{locate_sts, locate_transfer};
 use micse_cli::model::locate_model;
 use micse_cli::note;
-use micse_data::{Locator, parse_seeds, parse_sizes};
+use micse_data::{Locator, TransferSuite, parse_seeds, parse_sizes};
 use micse_model::Pooling;
 use micse_report::Against;
 use micse_train::Recipe;
@@ -50,6 +50,7 @@ impl Plan {
         let encoder = locate_model(&locator, options.model.as_deref().or(preset.model.as_deref()))?;
         let sts = locate_sts(&locator, options.sts.as_deref().or(preset.sts.as_deref()))?;
         let mut notes = vec![encoder.note.clone(), sts.note.clone()];
+        let transfer = options.transfer_folder(&locator, &preset, &mut notes)?;
         if options.preset().is_some() && options.preset.is_none() {
             notes.push(format!(
                 "preset: {name}, the default; its settings apply unless options override them"
@@ -97,6 +98,7 @@ impl Plan {
             own_encoder: encoder.name.clone(),
             own_corpus: None,
             sts: sts.clone(),
+            transfer: transfer.clone(),
             compute: compute.clone(),
             chunk: options.chunk,
             keep: how.keep_models,
@@ -263,4 +265,22 @@ fn default_folder(preset: &str, scale: Scale) -> PathBuf {
 fn folder_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.@=".contains(c) { c } else { '_' };
     name.replace('%', "pct").chars().map(plain).collect()
+}
+
+impl GridOptions {
+    /// The folder of transfer tasks, if they are requested; its files are read once, to fail before anything runs.
+    fn transfer_folder(
+        &self,
+        locator: &Locator,
+        preset: &Preset,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<PathBuf>> {
+        if !self.transfer {
+            return Ok(None);
+        }
+        let located = locate_transfer(locator, self.sts.as_deref().or(preset.sts.as_deref()))?;
+        notes.push(located.note);
+        TransferSuite::load(&located.place, None)?;
+        Ok(Some(absolute(&located.place)?))
+    }
 }

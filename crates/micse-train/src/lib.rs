@@ -41,7 +41,7 @@ pub mod trainer;
 pub use error::{Error, Result};
 pub use networks::{Network, NetworkKind, Networks, Role};
 pub use recipe::Recipe;
-pub use run::{Event, RunInputs, RunResult, TrainText, check, run, scored_file, untrained};
+pub use run::{EvaluationSets, Event, RunInputs, RunResult, TrainText, check, run, scored_file, untrained};
 pub use stop::Stop;
 pub use term::{Beside, Needs, Term, TermError, TermResult, Terms};
 pub use trainer::{Forward, StepReport, StepStart, StepTimes, StepView, Trainer, learning_rate};

@@ -15,6 +15,7 @@ mod archive;
 mod model;
 mod parts;
 mod text;
+mod transfer;
 mod treebank;
 
 use std::fmt::Display;
@@ -33,7 +34,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     Target { name: "model_folder", seeds: model::folder_seeds, read: model::folder },
     Target { name: "model_shards", seeds: model::shards_seeds, read: model::shards },
     Target { name: "config", seeds: model::config_seeds, read: model::config },
@@ -47,6 +48,7 @@ pub const TARGETS: [Target; 19] = [
     Target { name: "corpus", seeds: text::corpus_seeds, read: text::corpus },
     Target { name: "corpus_zstd", seeds: text::corpus_zstd_seeds, read: text::corpus_zstd },
     Target { name: "sts", seeds: text::sts_seeds, read: text::sts },
+    Target { name: "transfer", seeds: transfer::seeds, read: transfer::read },
     Target { name: "treebank", seeds: treebank::seeds, read: treebank::read },
     Target { name: "word_vectors", seeds: text::word_vectors_seeds, read: text::word_vectors },
     Target { name: "word_vectors_binary", seeds: text::binary_vectors_seeds, read: text::binary_vectors },

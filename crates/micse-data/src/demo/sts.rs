@@ -38,3 +38,22 @@ pub(super) fn file(pairs: &[Graded]) -> String {
     let rows: Vec<_> = pairs.iter().enumerate().map(row).collect();
     rows.join("\n") + "\n"
 }
+
+/// `count` pairs for a task of paraphrases, half of each class: 1 for pairs with a score of at least 4.5, 0 for pairs with
+/// a score from 1.5 to 3.
+pub(super) fn labelled_pairs(seed: u64, count: usize) -> Vec<(u8, String, String)> {
+    let levels = |class: u8| {
+        let is_of = move |score: f64| if class == 1 { score >= 4.5 } else { (1.5..=3.0).contains(&score) };
+        pairs::LEVELS.into_iter().filter(|level| is_of(level.score())).collect::<Vec<_>>()
+    };
+    let levels = [levels(0), levels(1)];
+    let mut draws = Stream::new(seed).draws();
+    let mut writer = Writer::new(Lexicon::get(), &mut draws);
+    let order = permutation(count, seed);
+    let pair = |i: u32| {
+        let (class, of) = (i % 2, &levels[i as usize % 2]);
+        let Graded { first, second, .. } = writer.pair(of[i as usize / 2 % of.len()]);
+        (class as u8, first, second)
+    };
+    order.into_iter().map(pair).collect()
+}

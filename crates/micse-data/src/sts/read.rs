@@ -1,18 +1,17 @@
 //! Readers of the three file formats of STS sets.
 
-use std::io::Read;
 use std::path::Path;
 
 use super::{Pair, Subset, Task};
-use crate::corpus::bytes::{read_error, text_bytes};
 use crate::error::{Error, Result};
+use crate::text_file::{bad_line, utf8};
 
 /// Reads one subset of a yearly task: `STS.input.NAME.txt` and `STS.gs.NAME.txt`, line by line. Skips pairs without a
 /// score.
 pub(super) fn year(folder: &Path, name: &str) -> Result<Subset> {
     let input = folder.join(format!("STS.input.{name}.txt"));
     let gs = folder.join(format!("STS.gs.{name}.txt"));
-    let (input_text, gs_text) = (text(&input)?, text(&gs)?);
+    let (input_text, gs_text) = (utf8(&input)?, utf8(&gs)?);
     let (lines, scores): (Vec<_>, Vec<_>) = (input_text.lines().collect(), gs_text.lines().collect());
     if lines.len() != scores.len() {
         return Err(Error::LineCounts { gs, scores: scores.len(), input, pairs: lines.len() });
@@ -31,7 +30,7 @@ pub(super) fn year(folder: &Path, name: &str) -> Result<Subset> {
 pub(super) fn year_sentences(folder: &Path, name: &str) -> Result<Vec<String>> {
     let input = folder.join(format!("STS.input.{name}.txt"));
     let mut sentences = Vec::new();
-    for (i, line) in text(&input)?.lines().enumerate() {
+    for (i, line) in utf8(&input)?.lines().enumerate() {
         let (first, second) = columns(&input, i, line)?;
         sentences.extend([first, second].map(one_spaced));
     }
@@ -66,7 +65,7 @@ pub(super) fn benchmark_by_genre(file: &Path, task: &str) -> Result<Task> {
 
 /// Genre and pair of each row.
 fn benchmark_rows(file: &Path) -> Result<Vec<(String, Pair)>> {
-    let text = text(file)?;
+    let text = utf8(file)?;
     let mut rows = Vec::new();
     for (i, line) in text.lines().enumerate() {
         let columns: Vec<_> = line.split('\t').collect();
@@ -81,7 +80,7 @@ fn benchmark_rows(file: &Path) -> Result<Vec<(String, Pair)>> {
 
 /// SICK: a header line, then ID, sentence A, sentence B, relatedness, entailment.
 pub(super) fn sick(file: &Path) -> Result<Vec<Pair>> {
-    let text = text(file)?;
+    let text = utf8(file)?;
     let mut pairs = Vec::new();
     for (i, line) in text.lines().enumerate().skip(1) {
         let columns: Vec<_> = line.split('\t').collect();
@@ -92,30 +91,6 @@ pub(super) fn sick(file: &Path) -> Result<Vec<Pair>> {
         pairs.push(pair(file, i, first, second, score(file, i, gold)?)?);
     }
     some_pairs(file, pairs)
-}
-
-/// The file's content as text, without a byte order mark.
-fn text(path: &Path) -> Result<String> {
-    let file = std::fs::File::open(path).map_err(|source| {
-        if source.kind() == std::io::ErrorKind::NotFound {
-            let remedy =
-                "SentEval's layout or the demo layout needs it; complete the folder, or select only tasks that it has";
-            return Error::Missing { path: path.to_owned(), remedy: remedy.to_owned() };
-        }
-        Error::Read { path: path.to_owned(), source }
-    })?;
-    let mut bytes = Vec::new();
-    text_bytes(path, file)?.read_to_end(&mut bytes).map_err(|source| read_error(path, 0, source))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..offset].split(|&byte| byte == b'\n').count();
-        Error::NotUtf8 { path: path.to_owned(), line, offset: offset as u64 }
-    })?;
-    if let Some(place) = text.find('\0') {
-        let line = text[..place].split('\n').count();
-        return Err(Error::Nul { path: path.to_owned(), line });
-    }
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 fn pair(path: &Path, index: usize, first: &str, second: &str, score: f64) -> Result<Pair> {
@@ -142,13 +117,4 @@ fn some_pairs<T>(path: &Path, pairs: Vec<T>) -> Result<Vec<T>> {
 
 fn columns_found(count: usize) -> String {
     if count == 1 { "no tab".to_owned() } else { format!("{count} columns") }
-}
-
-fn bad_line(path: &Path, index: usize, found: &str, expected: &str) -> Error {
-    Error::Line {
-        path: path.to_owned(),
-        line: index + 1,
-        found: found.to_owned(),
-        expected: expected.to_owned(),
-    }
 }

@@ -2,6 +2,7 @@
 
 mod activation;
 mod attention;
+mod classifier;
 mod common;
 mod norm;
 mod plain;

@@ -4,6 +4,7 @@ use candle_core::DType;
 use micse_model::{Pipeline, SentenceModel};
 
 use super::clock::Clock;
+use super::scoring::score;
 use super::{Event, Place, RunInputs, RunResult, card, post, save_cosines};
 use crate::Result;
 
@@ -31,9 +32,7 @@ pub(super) fn finish(
     if inputs.keep_model {
         model.save(&model_folder, inputs.base, DType::F32)?;
     }
-    let (evaluation, pairs) = micse_eval::evaluate_pairs(model, inputs.suite, &mut |done, total| {
-        tell(Event::Evaluating { done, total });
-    })?;
+    let (evaluation, pairs) = score(model, inputs.sets(), tell)?;
     place.lock.check()?;
     save_cosines(&place.run, &pairs)?;
     let result = RunResult::new(inputs, evaluation, selected, trained, clock.elapsed());

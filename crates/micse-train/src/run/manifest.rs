@@ -3,13 +3,13 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use micse_data::{Corpus, Suite, Task};
+use micse_data::{Corpus, Parts, Task, TransferSuite};
 use micse_files::{Hash, RunFolder, write_whole};
 use micse_model::{Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision};
 use serde::{Deserialize, Serialize};
 
-use super::RunInputs;
 use super::difference::first_difference;
+use super::{EvaluationSets, RunInputs};
 use crate::recipe::{Recipe, Select};
 use crate::{Error, Result};
 
@@ -76,6 +76,9 @@ pub struct Manifest {
     pub evaluation: String,
     /// SHA-256 of their pairs and scores.
     pub evaluation_sha256: String,
+    /// SHA-256 of the transfer tasks' sentences and classes; `None`: they are not scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer_sha256: Option<String>,
     /// SHA-256 of the pairs used for selection, if they are not among the evaluation pairs: SICK's trial pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection_sha256: Option<String>,
@@ -186,26 +189,49 @@ fn hash_of_pairs<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> String {
     hash.digits()
 }
 
+fn hash_of_examples(suite: &TransferSuite) -> String {
+    let mut hash = Hash::new();
+    for task in &suite.tasks {
+        hash.update(format!("{}\n", task.name));
+        let (train, dev, test) = match &task.parts {
+            Parts::Folds(all) => (all.len(), 0, 0),
+            Parts::TrainTest { train, test } => (train.len(), 0, test.len()),
+            Parts::TrainDevTest { train, dev, test } => (train.len(), dev.len(), test.len()),
+        };
+        hash.update(format!("{train} {dev} {test}\n"));
+        for example in task.parts.examples() {
+            let second = example.second.as_deref().unwrap_or_default();
+            hash.update(format!("{}\t{}\t{second}\n", example.class, example.first));
+        }
+    }
+    hash.digits()
+}
+
 impl Manifest {
     /// The manifest of an encoder scored without training.
     pub(super) fn of_encoder(
         base: &ModelFolder,
         pooling: Pooling,
-        suite: &Suite,
+        sets: EvaluationSets<'_>,
         compute: &Compute,
     ) -> Result<Self> {
         Ok(Self {
             modules_sha256: hash_of_modules(base)?,
-            ..Self::of_model(hash_of_encoder(base)?, pooling, suite, compute)
+            ..Self::of_model(hash_of_encoder(base)?, pooling, sets, compute)
         })
     }
 
     /// The manifest of a word-vector file.
-    pub(super) fn of_file(file: &Path, suite: &Suite, compute: &Compute) -> Result<Self> {
-        Ok(Self::of_model(micse_files::sha256(file)?, Pooling::Mean, suite, compute))
+    pub(super) fn of_file(file: &Path, sets: EvaluationSets<'_>, compute: &Compute) -> Result<Self> {
+        Ok(Self::of_model(micse_files::sha256(file)?, Pooling::Mean, sets, compute))
     }
 
-    fn of_model(encoder_sha256: String, pooling: Pooling, suite: &Suite, compute: &Compute) -> Self {
+    fn of_model(
+        encoder_sha256: String,
+        pooling: Pooling,
+        EvaluationSets { suite, transfer }: EvaluationSets<'_>,
+        compute: &Compute,
+    ) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             engine: compute.engine,
@@ -218,6 +244,7 @@ impl Manifest {
             masked_lm_head_sha256: None,
             evaluation: suite.name.clone(),
             evaluation_sha256: hash_of_pairs(suite.tasks.iter().chain(&suite.dev)),
+            transfer_sha256: transfer.map(hash_of_examples),
             selection_sha256: None,
             pooling,
             seed: None,
@@ -243,7 +270,7 @@ impl Manifest {
                 Select::SickrDev => inputs.suite.sick_dev.as_ref().map(|task| hash_of_pairs([task])),
                 Select::Last | Select::StsbDev => None,
             },
-            ..Self::of_encoder(inputs.base, pooling, inputs.suite, &inputs.compute)?
+            ..Self::of_encoder(inputs.base, pooling, inputs.sets(), &inputs.compute)?
         })
     }
 }

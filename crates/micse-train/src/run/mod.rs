@@ -21,6 +21,7 @@ mod pipeline;
 pub(crate) mod place;
 mod post;
 mod result;
+mod scoring;
 mod selection;
 mod tensorboard;
 mod training;
@@ -30,7 +31,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use micse_data::{Corpus, Split, SplitSize, Suite};
+use micse_data::{Corpus, Split, SplitSize, Suite, TransferSuite};
 use micse_files::write_json;
 use micse_model::{Compute, MaskedLmHead, ModelFolder, Pipeline, Pooling};
 
@@ -51,6 +52,7 @@ pub use pipeline::check_trainable;
 pub(crate) use pipeline::kept_parts;
 use place::{Place, remove_checkpoint};
 pub use result::RunResult;
+pub use scoring::EvaluationSets;
 use selection::Selection;
 use training::train;
 pub use training::{CHECKPOINT_MINUTES, CHECKPOINT_STEPS};
@@ -102,6 +104,8 @@ pub struct RunInputs<'a> {
     /// The STS sets for scoring the finished encoder; their development pairs select the weights if the recipe requests
     /// it.
     pub suite: &'a Suite,
+    /// Transfer tasks for scoring the finished encoder, usually `None`.
+    pub transfer: Option<&'a TransferSuite>,
     /// Terms that the recipe names as custom, usually [`Terms::none`].
     pub terms: Terms,
     /// Where and how the encoder is computed.
@@ -143,6 +147,7 @@ impl<'a> RunInputs<'a> {
             text,
             base,
             suite,
+            transfer: None,
             terms: Terms::none(),
             compute,
             chunk: None,
@@ -155,6 +160,11 @@ impl<'a> RunInputs<'a> {
             stop: Stop::new(),
             patience: Duration::ZERO,
         }
+    }
+
+    /// The sets for scoring the finished encoder.
+    pub(crate) fn sets(&self) -> EvaluationSets<'a> {
+        EvaluationSets { suite: self.suite, transfer: self.transfer }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use micse_data::Suite;
 use micse_eval::{Embedder, Evaluation, Named, PairScores};
 use micse_files::{RunFolder, remove_leftovers, write_json};
 use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
 
-use super::{Event, Lock, Manifest, OtherCpu, RunResult, claim, save_cosines};
+use super::scoring::score;
+use super::{EvaluationSets, Event, Lock, Manifest, OtherCpu, RunResult, claim, save_cosines};
 use crate::Result;
 
 /// How long a row without training waits for another process that uses its folder.
@@ -19,22 +19,23 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The folder is not a model, or scoring fails.
-pub fn untrained(
+pub fn untrained<'a>(
     folder: &Path,
     method: &str,
     base: &ModelFolder,
     pooling: Pooling,
-    suite: &Suite,
+    sets: impl Into<EvaluationSets<'a>>,
     compute: &Compute,
     tell: &mut dyn FnMut(Event),
 ) -> Result<RunResult> {
-    let manifest = Manifest::of_encoder(base, pooling, suite, compute)?;
-    let score = |progress: &mut dyn FnMut(usize, usize)| {
+    let sets = sets.into();
+    let manifest = Manifest::of_encoder(base, pooling, sets, compute)?;
+    let score = |tell: &mut dyn FnMut(Event)| {
         let model = SentenceModel::load(base, Some(pooling), compute)?;
-        Ok(micse_eval::evaluate_pairs(&model, suite, progress)?)
+        score(&model, sets, tell)
     };
     scored(folder, &manifest, score, tell, |scores, time| {
-        RunResult::untrained(method, pooling, suite, scores, time)
+        RunResult::untrained(method, pooling, sets.suite, scores, time)
     })
 }
 
@@ -42,20 +43,20 @@ pub fn untrained(
 ///
 /// # Errors
 /// The file cannot be read, or scoring fails.
-pub fn scored_file(
+pub fn scored_file<'a>(
     folder: &Path,
     method: &str,
     file: &Path,
     embedder: &dyn Embedder,
-    suite: &Suite,
+    sets: impl Into<EvaluationSets<'a>>,
     compute: &Compute,
     tell: &mut dyn FnMut(Event),
 ) -> Result<RunResult> {
-    let manifest = Manifest::of_file(file, suite, compute)?;
-    let score =
-        |progress: &mut dyn FnMut(usize, usize)| Ok(micse_eval::evaluate_pairs(embedder, suite, progress)?);
+    let sets = sets.into();
+    let manifest = Manifest::of_file(file, sets, compute)?;
+    let score = |tell: &mut dyn FnMut(Event)| score(embedder, sets, tell);
     scored(folder, &manifest, score, tell, |scores, time| {
-        let result = RunResult::untrained(method, Pooling::Mean, suite, scores, time);
+        let result = RunResult::untrained(method, Pooling::Mean, sets.suite, scores, time);
         let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         RunResult { train_text: name, ..result }
     })
@@ -65,7 +66,7 @@ pub fn scored_file(
 fn scored(
     folder: &Path,
     manifest: &Manifest,
-    score: impl FnOnce(&mut dyn FnMut(usize, usize)) -> Result<(Evaluation, Named<PairScores>)>,
+    score: impl FnOnce(&mut dyn FnMut(Event)) -> Result<(Evaluation, Named<PairScores>)>,
     tell: &mut dyn FnMut(Event),
     result: impl FnOnce(Evaluation, Duration) -> RunResult,
 ) -> Result<RunResult> {
@@ -77,7 +78,7 @@ fn scored(
         return RunResult::load(&run);
     }
     let started = Instant::now();
-    let (scores, pairs) = score(&mut |done, total| tell(Event::Evaluating { done, total }))?;
+    let (scores, pairs) = score(tell)?;
     lock.check()?;
     save_cosines(&run, &pairs)?;
     let result = result(scores, started.elapsed());
