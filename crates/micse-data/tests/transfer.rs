@@ -160,7 +160,9 @@ fn the_demo_is_generated_and_its_parts_are_apart() {
     assert_eq!(suite.tasks.iter().map(|task| task.name.as_str()).collect::<Vec<_>>(), DEMO_TRANSFER_TASKS);
     for task in &suite.tasks {
         let mut counts = vec![0; task.classes.len()];
-        task.parts.examples().for_each(|example| counts[example.class] += 1);
+        for example in task.parts.examples() {
+            counts[example.class] += 1;
+        }
         assert!(counts.iter().all(|&count| count == counts[0]), "{}: {counts:?}", task.name);
         let distinct: HashSet<&str> = task.sentences().collect();
         assert_eq!(distinct.len(), task.sentences().count(), "{}: repeated sentences", task.name);

@@ -153,7 +153,9 @@ fn what_cannot_be_scored_is_said() {
         }
     };
     let mut one_class = examples(2, 40, 0);
-    one_class.iter_mut().for_each(|example| example.class = 0);
+    for example in &mut one_class {
+        example.class = 0;
+    }
     refused(&Marked, Parts::Folds(one_class.clone()), &["Toy", "same class"]);
     refused(&Marked, Parts::TrainTest { train: one_class, test: examples(2, 5, 0) }, &["same class"]);
     refused(&Marked, Parts::Folds(examples(2, 9, 0)), &["Toy", "class 0 has 9", "10 folds"]);

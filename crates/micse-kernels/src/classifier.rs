@@ -181,7 +181,9 @@ fn deltas<const CLASSES: usize>(
     for (row, &label) in values.chunks_exact_mut(columns).zip(labels) {
         for exps in row[..used].chunks_exact_mut(classes) {
             let factor = scale / exps.iter().sum::<f32>();
-            exps.iter_mut().for_each(|value| *value *= factor);
+            for value in exps.iter_mut() {
+                *value *= factor;
+            }
             exps[usize::from(label)] -= scale;
         }
         row[used..].fill(0.0);

@@ -257,7 +257,9 @@ mod tests {
             (0..labels.len() as u32).partition(|&row| row < truth.train);
         let mut after_4 = start.clone();
         let mut optimizer = Optimizer::new(&after_4);
-        (0..4).for_each(|epoch| optimizer.epoch(&mut after_4, &features, labels, &train, &orders(epoch)));
+        for epoch in 0..4 {
+            optimizer.epoch(&mut after_4, &features, labels, &train, &orders(epoch));
+        }
         let trained = start.train(&features, labels, &train, &held, orders).unwrap();
         for (i, fit) in truth.fits.iter().enumerate() {
             for (found, expected, what) in [

@@ -13,7 +13,7 @@ pub(super) struct Fixture {
     pub(super) train: u32,
     pub(super) fits: Vec<Fit>,
     pub(super) folds: Vec<Folds>,
-    pub(super) f1: Vec<F1>,
+    pub(super) f1: Vec<Predictions>,
 }
 
 #[derive(Deserialize)]
@@ -33,7 +33,7 @@ pub(super) struct Folds {
 }
 
 #[derive(Deserialize)]
-pub(super) struct F1 {
+pub(super) struct Predictions {
     pub(super) gold: Vec<u8>,
     pub(super) predicted: Vec<u8>,
     pub(super) f1: f64,

@@ -51,7 +51,9 @@ pub fn stratified_folds(labels: &[u8], count: usize, seed: u64) -> Vec<Vec<u32>>
             fold.extend(shuffled.by_ref().take(size).map(|place| rows[place as usize]));
         }
     }
-    folds.iter_mut().for_each(|fold| fold.sort_unstable());
+    for fold in &mut folds {
+        fold.sort_unstable();
+    }
     folds
 }
 
@@ -85,7 +87,9 @@ mod tests {
             let folds = stratified_folds(&of.labels, of.sizes.len(), SEED);
             for (fold, sizes) in folds.iter().zip(&of.sizes) {
                 let mut counts = vec![0; sizes.len()];
-                fold.iter().for_each(|&row| counts[usize::from(of.labels[row as usize])] += 1);
+                for &row in fold {
+                    counts[usize::from(of.labels[row as usize])] += 1;
+                }
                 assert_eq!(&counts, sizes, "case {case}");
             }
         }

@@ -45,7 +45,9 @@ pub(super) type Tell<'a> = dyn FnMut(usize, usize) + 'a;
 pub(super) fn check(parts: &Parts, classes: &[String]) -> Result<(), String> {
     let enough = |train: &[Example], folds: bool, held_out_of: usize| {
         let mut counts = vec![0; classes.len()];
-        train.iter().for_each(|example| counts[example.class] += 1);
+        for example in train {
+            counts[example.class] += 1;
+        }
         let present = counts.iter().filter(|&&count| count > 0).count();
         if present < 2 {
             return Err(
@@ -159,7 +161,9 @@ pub(super) fn nested(data: Part<'_>, tell: &mut Tell<'_>) -> Result<Outcome, Str
     let mut sum = 0.0;
     for ((_, tested), predicted) in outer.iter().zip(&predicted) {
         sum += rounded(100.0 * share(data.labels, tested, predicted));
-        tested.iter().zip(predicted).for_each(|(&row, &class)| predictions[row as usize] = class);
+        for (&row, &class) in tested.iter().zip(predicted) {
+            predictions[row as usize] = class;
+        }
     }
     let folds = outer.len() as f64;
     Ok(Outcome {

@@ -86,10 +86,10 @@ fn every_column_has_its_own_penalty() {
     };
     let (mut p, mut m, mut v) = (start.clone(), vec![0.0; count], vec![0.0; count]);
     adam(&mut p, &g, &mut m, &mut v, &l2, &rule);
-    for column in 0..columns {
+    for (column, &penalty) in l2.iter().enumerate() {
         for k in 0..width {
             let place = place(column, k, width);
-            let total = f64::from(g[place]) + f64::from(l2[column]) * f64::from(start[place]);
+            let total = f64::from(g[place]) + f64::from(penalty) * f64::from(start[place]);
             assert!(close(m[place], 0.1 * total) && close(v[place], 0.001 * total * total));
             // The first step of Adam has the size of the learning rate.
             let step = f64::from(p[place]) - f64::from(start[place]);
