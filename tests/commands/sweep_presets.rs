@@ -67,7 +67,7 @@ const OWN: &str = "methods = [\"bert-mean\", \"simcse\", \"scd\", \"bert-whiteni
     sizes = \"20\"\nseeds = \"48,49\"\nsteps = 2\n\
     [method.scd]\ncorpus = \"sts\"\nnote = \"a note on scd\"\n\
     [method.bert-whitening]\ncorpus = \"texts\"\n\
-    [method.mirror-bert]\nencoder = \"no-such-model\"\npost = { kind = \"whitening\" }\n";
+    [method.mirror-bert]\nencoder = \"no/such/model\"\npost = { kind = \"whitening\" }\n";
 
 #[test]
 fn methods_have_encoders_and_corpora_of_their_own() {
@@ -84,13 +84,26 @@ fn methods_have_encoders_and_corpora_of_their_own() {
         "--without bert-whitening",
     ]);
     ended(&mut sweep(&small, OWN, &["--corpus-for", &corpus_for]))
-        .refused(&["mirror-bert needs the encoder no-such-model", "--model-for mirror-bert=MODEL"]);
-    ended(&mut sweep(&small, OWN, &["--model-for", "ct=x"])).refused(&["--model-for ct", "no such method"]);
-    ended(&mut sweep(&small, OWN, &["--corpus-for", "NLI=x"]))
-        .refused(&["--corpus-for NLI", "neither a method"]);
+        .refused(&["mirror-bert needs the encoder no/such/model", "--model-for mirror-bert=MODEL"]);
+    ended(&mut sweep(&small, OWN, &["--model-for", "ct=x"])).refused(&[
+        "--model-for ct",
+        "nothing of that name",
+        "bert-whitening",
+    ]);
+    ended(&mut sweep(&small, OWN, &["--corpus-for", "NLI=x"])).refused(&[
+        "--corpus-for NLI",
+        "nothing of that name",
+        "texts",
+    ]);
+    // A method that reads no corpus, and a name given twice.
+    ended(&mut sweep(&small, OWN, &["--corpus-for", "bert-mean=x"])).refused(&["--corpus-for bert-mean"]);
+    let twice = ["--corpus-for", "texts=a", "--corpus-for", "texts=b"];
+    ended(&mut sweep(&small, OWN, &twice)).refused(&["--corpus-for texts", "given twice"]);
+    ended(&mut sweep(&small, OWN, &["--scale", "tiny", "--corpus-for", "texts=a"]))
+        .refused(&["--scale tiny"]);
     ended(&mut sweep(&small, OWN, &["--without", "ct"])).refused(&["--without ct", "not a method"]);
     ended(&mut sweep(&small, OWN, &["--model-for", &model_for, "--corpus-for", "texts=gone.txt"]))
-        .refused(&["no file gone.txt"]);
+        .refused(&["bert-whitening", "gone.txt", "no such file"]);
 
     let given = ["--model-for", model_for.as_str(), "--corpus-for", corpus_for.as_str()];
     let ended = ended(&mut sweep(&small, OWN, &given));
@@ -108,6 +121,10 @@ fn methods_have_encoders_and_corpora_of_their_own() {
     assert!(line("scd").contains("STS and SICK-R"), "{tables}");
     assert!(line("mirror-bert").contains("other-model") && line("simcse").contains(" model "), "{tables}");
     assert!(line("untrained (mean, other-model)").contains("other-model"), "{tables}");
+    assert!(
+        tables.contains("\nscd: a note on scd\n"),
+        "a note on a method must be below the tables: {tables}"
+    );
     let compared = &tables[tables.find("Against simcse").expect("the comparisons")..];
     let differs = |method: &str| {
         compared
@@ -137,7 +154,7 @@ fn a_dry_run_prints_cells_steps_memory_and_time() {
         "methods = [\"bert-mean\", \"simcse\", \"micse\"]\nsizes = \"20,40\"\nseeds = \"48,49\"\nsteps = 2\n";
     let out = small.path("out");
     let plain = ended(&mut sweep(&small, preset, &["--dry-run"]));
-    assert!(plain.stderr.contains("nothing was run"), "{}", plain.stderr);
+    assert!(plain.stderr.contains("dry run: 10 cells with 16 optimizer steps"), "{}", plain.stderr);
     let table = plain.output();
     for part in ["method", "MiB", "time per cell", "simcse", "micse", "bert-mean"] {
         assert!(table.contains(part), "{part} is not in {table}");
@@ -164,4 +181,60 @@ fn a_dry_run_prints_cells_steps_memory_and_time() {
     let finished = ended(&mut sweep(&small, preset, &["--dry-run", "--json"])).output();
     let plan: serde_json::Value = serde_json::from_str(&finished).expect("JSON");
     assert_eq!((plan["cells"].as_u64(), plan["finished"].as_u64()), (Some(0), Some(10)));
+}
+
+/// Longer sentences take longer.
+#[test]
+fn the_time_of_a_dry_run_depends_on_the_corpus() {
+    let small = SmallSweep::new(XTASK);
+    let preset = "methods = [\"simcse\", \"scd\"]\nsizes = \"20\"\nseeds = \"48\"\nsteps = 400\n\
+        set = [\"max_length=60\"]\n[method.scd]\ncorpus = \"long\"\n";
+    let long: String =
+        (0..60).map(|i| format!("{}word{i}\n", "the doctor walked slowly ".repeat(12))).collect();
+    std::fs::write(small.path("long.txt"), long).expect("the corpus");
+    let corpus_for = format!("long={}", small.path("long.txt").display());
+    let json =
+        ended(&mut sweep(&small, preset, &["--dry-run", "--json", "--corpus-for", &corpus_for])).output();
+    let plan: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let seconds = |method: &str| {
+        let rows = plan["rows"].as_array().expect("rows");
+        rows.iter().find(|row| row["method"] == method).expect(method)["seconds_per_cell"]
+            .as_f64()
+            .expect("seconds")
+    };
+    assert!(seconds("scd") > 2.0 * seconds("simcse"), "{json}");
+
+    // What the sweep would refuse, the dry run refuses.
+    let few = ["--dry-run", "--sizes", "100", "--corpus-for", corpus_for.as_str()];
+    ended(&mut sweep(&small, preset, &few)).refused(&["100", "60"]);
+}
+
+/// Two folders of one name are two encoders, and a refused command changes nothing.
+#[test]
+fn encoders_are_told_apart_by_place() {
+    let small = SmallSweep::new(XTASK);
+    std::fs::create_dir(small.path("other")).expect("a folder");
+    write_small_model(&small.path("other/model"));
+    let preset = "methods = [\"simcse\", \"scd\"]\nsizes = \"20\"\nseeds = \"48\"\nsteps = 2\n";
+    let same = format!("scd={}", small.path("model").display());
+    let first = ended(&mut sweep(&small, preset, &["--model-for", &same])).output();
+    assert!(!first.contains("encoder"), "the encoder of the sweep is not an own one: {first}");
+    let before = std::fs::read(small.path("out/sweep.json")).expect("sweep.json");
+
+    // Different weights under the same name.
+    let config = std::fs::read_to_string(small.path("other/model/config.json")).expect("the configuration");
+    let changed = config.replacen("1e-12", "1e-6", 1);
+    assert_ne!(config, changed);
+    std::fs::write(small.path("other/model/config.json"), changed).expect("the configuration");
+    let other = format!("scd={}", small.path("other/model").display());
+    ended(&mut sweep(&small, preset, &["--model-for", &other])).refused(&["scd 20 seed 48", "another run"]);
+    assert_eq!(std::fs::read(small.path("out/sweep.json")).expect("sweep.json"), before);
+    let collected = ended(small.program().args(["sweep", "collect"]).arg(small.path("out"))).output();
+    assert!(!collected.contains("encoder"), "{collected}");
+
+    let out = small.path("fresh");
+    let mut fresh = sweep(&small, preset, &["--model-for", &other]);
+    let tables = ended(fresh.arg("--out").arg(&out)).output();
+    let name = small.path("other/model").display().to_string();
+    assert!(tables.contains(&name) && tables.contains("differs in"), "{tables}");
 }

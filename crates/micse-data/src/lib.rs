@@ -49,6 +49,6 @@ pub use masking::{MaskVocabulary, Masked, Masking};
 pub use order::EpochOrder;
 pub use overlap::Overlap;
 pub use split::{Split, SplitFiles, SplitSize, parse_seeds, parse_sizes};
-pub use sts::{DEMO_FILES, Pair, StsTexts, Subset, Suite, Task};
+pub use sts::{DEMO_FILES, Pair, StsCorpus, Subset, Suite, Task};
 pub use transfer::{Example, Parts, TransferSuite, TransferTask};
 pub use treebank::{Parsed, TreeEquality, Word, read_treebank};

@@ -8,14 +8,14 @@
 //!
 //! Runs of white space in a sentence become one space, as in the field's published evaluations. Nothing else is
 //! changed. Pairs without a score (an empty line in a `gs` file) are skipped.
+mod corpus;
 mod read;
 mod senteval;
-mod texts;
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
-pub use texts::StsTexts;
+pub use corpus::StsCorpus;
 
 /// The seven standard tasks, in the order of published tables.
 pub const SENTEVAL_TASKS: [&str; 7] =

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use micse_data::sts::{SENTEVAL_TASKS, Suite};
-use micse_data::{Error, StsTexts};
+use micse_data::{Error, StsCorpus};
 
 fn names(list: &[&str]) -> Vec<String> {
     list.iter().map(|name| (*name).to_owned()).collect()
@@ -70,20 +70,20 @@ fn sentences_of_the_sets_are_a_corpus() {
         let text = format!("pair_ID\tA\tB\tscore\tjudgment\n1\t{part} A\t{part} B\t3.5\tNEUTRAL\n");
         write(folder.path().join(format!("SICK/SICK_{part}.txt")), text).unwrap();
     }
-    let read = |part: StsTexts| -> Vec<String> {
-        part.corpus(folder.path()).unwrap().iter().map(str::to_owned).collect()
+    let read = |part: StsCorpus| -> Vec<String> {
+        part.read(folder.path()).unwrap().iter().map(str::to_owned).collect()
     };
-    let all = read(StsTexts::All);
+    let all = read(StsCorpus::All);
     assert_eq!(all[..4], ["MSRpar a", "b", "d", "e"]);
     assert_eq!(all.len(), 24 * 4 + 6 + 6);
     assert_eq!(all[all.len() - 2..], ["test_annotated A", "test_annotated B"]);
-    assert_eq!(read(StsTexts::Benchmark), ["train 1", "train 2", "dev 1", "dev 2", "test 1", "test 2"]);
-    assert_eq!(read(StsTexts::BenchmarkTrain), ["train 1", "train 2"]);
+    assert_eq!(read(StsCorpus::Benchmark), ["train 1", "train 2", "dev 1", "dev 2", "test 1", "test 2"]);
+    assert_eq!(read(StsCorpus::BenchmarkTrain), ["train 1", "train 2"]);
     std::fs::remove_file(folder.path().join("SICK/SICK_trial.txt")).unwrap();
-    let error = StsTexts::All.corpus(folder.path()).unwrap_err().to_string();
+    let error = StsCorpus::All.read(folder.path()).unwrap_err().to_string();
     assert!(error.contains("SICK_trial.txt"), "{error}");
-    for part in StsTexts::ALL {
-        assert_eq!(StsTexts::named(part.name()), Some(part));
+    for part in StsCorpus::ALL {
+        assert_eq!(StsCorpus::named(part.name()), Some(part));
     }
 }
 
@@ -98,10 +98,10 @@ fn sentences_of_the_real_sets() {
         );
         return;
     };
-    let count = |part: StsTexts| part.corpus(&data.join("senteval")).unwrap().len();
-    assert_eq!((count(StsTexts::Benchmark), count(StsTexts::BenchmarkTrain)), (17_256, 11_498));
+    let count = |part: StsCorpus| part.read(&data.join("senteval")).unwrap().len();
+    assert_eq!((count(StsCorpus::Benchmark), count(StsCorpus::BenchmarkTrain)), (17_256, 11_498));
     // A copy of the sets may count a few lines more.
-    assert!(count(StsTexts::All).abs_diff(89_192) < 100, "{}", count(StsTexts::All));
+    assert!(count(StsCorpus::All).abs_diff(89_192) < 100, "{}", count(StsCorpus::All));
 }
 
 #[test]

@@ -5,17 +5,18 @@
 //! models of these seeds.
 
 mod pairs;
+mod setup;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use micse_stats::{BootstrapDifference, Interval, holm, paired_difference};
 use polars::prelude::*;
 
-use crate::results::{FinishedCell, Method, NONE, Results};
+use crate::results::{FinishedCell, Results};
 use crate::{Error, Grid, Result};
 pub use pairs::RESAMPLES;
 use pairs::Resampled;
+pub use setup::Setup;
 
 /// The default baseline: the first of these in the sweep. With miCSE's own settings, `simcse-baseline` isolates its
 /// components.
@@ -49,43 +50,6 @@ pub struct Comparison {
     pub pairs: Option<BootstrapDifference>,
     /// What else the sweep plans differently for the two methods.
     pub differs_in: Setup,
-}
-
-/// What can differ between two methods of a sweep besides the method itself: their difference is then not the method's
-/// alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Setup {
-    /// They start from different encoders.
-    pub encoder: bool,
-    /// They train on different corpora.
-    pub corpus: bool,
-}
-
-impl Setup {
-    fn between(method: &Method, baseline: &Method) -> Self {
-        let trains = |method: &Method| method.train_text != NONE;
-        Self {
-            encoder: method.encoder != baseline.encoder,
-            corpus: method.own_corpus != baseline.own_corpus && trains(method) && trains(baseline),
-        }
-    }
-
-    /// Whether nothing differs.
-    pub fn is_same(self) -> bool {
-        self == Self::default()
-    }
-}
-
-/// `encoder`, `corpus`, `encoder, corpus`, or nothing.
-impl fmt::Display for Setup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.encoder, self.corpus) {
-            (true, true) => "encoder, corpus",
-            (true, false) => "encoder",
-            (false, true) => "corpus",
-            (false, false) => "",
-        })
-    }
 }
 
 impl Comparison {
@@ -127,7 +91,6 @@ impl Comparisons {
     pub fn new(results: &Results, baseline: Option<&str>) -> Result<Option<Self>> {
         let Some(baseline) = choose(results, baseline)? else { return Ok(None) };
         let resampled = Resampled::of(results)?;
-        let of_baseline = results.methods.iter().find(|method| method.name == baseline);
         let mut all = Vec::new();
         for size in &results.sizes {
             let Some(base) = side(results, &baseline, size) else { continue };
@@ -135,15 +98,13 @@ impl Comparisons {
             for method in results.methods.iter().filter(|method| method.name != baseline) {
                 if let Some(side) = side(results, &method.name, size) {
                     let common = common(&side, &base);
+                    let setup = Setup::between(results, &method.name, &baseline);
                     let places: Vec<(usize, usize)> =
                         common.iter().map(|((a, _), (b, _))| (*a, *b)).collect();
                     for task in &results.tasks {
-                        let Some(mut comparison) = compare(&method.name, size, task, &common)? else {
+                        let Some(mut comparison) = compare(&method.name, size, task, &common, setup)? else {
                             continue;
                         };
-                        if let Some(of_baseline) = of_baseline {
-                            comparison.differs_in = Setup::between(method, of_baseline);
-                        }
                         if comparison.difference.is_finite() {
                             comparison.pairs = resampled.difference(task, &places)?;
                         }
@@ -267,10 +228,10 @@ pub(crate) fn over_seeds(
     size: &str,
     task: &str,
 ) -> Result<Option<Comparison>> {
-    let (Some(one), Some(other)) = (side(results, method, size), side(results, other, size)) else {
+    let (Some(one), Some(two)) = (side(results, method, size), side(results, other, size)) else {
         return Ok(None);
     };
-    compare(method, size, task, &common(&one, &other))
+    compare(method, size, task, &common(&one, &two), Setup::between(results, method, other))
 }
 
 /// One comparison, before Holm's correction and without the bootstrap; `None` without a common seed.
@@ -279,6 +240,7 @@ fn compare(
     size: &str,
     task: &str,
     common: &[(Placed<'_>, Placed<'_>)],
+    differs_in: Setup,
 ) -> Result<Option<Comparison>> {
     let scores =
         common.iter().filter_map(|((_, one), (_, other))| Some((one.score(task)?, other.score(task)?)));
@@ -296,7 +258,7 @@ fn compare(
         p_holm: None,
         n: first.len(),
         pairs: None,
-        differs_in: Setup::default(),
+        differs_in,
     };
     if first.iter().chain(&second).all(|score| score.is_finite()) {
         let over_seeds = paired_difference(&first, &second)?;

@@ -17,6 +17,9 @@ pub struct Grid {
     pub settings: String,
     /// Where encoder, corpus and STS sets come from, one line each.
     pub notes: Vec<String>,
+    /// What a reader of the tables should know of the preset and of single methods.
+    #[serde(default)]
+    pub remarks: Vec<String>,
     /// Recipe values that are axes of the grid, as given on the command line.
     #[serde(default)]
     pub axes: Vec<String>,
@@ -45,6 +48,8 @@ pub struct GridCell {
     /// The name of the cell's corpus, if it is not the sweep's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corpus: Option<String>,
+    /// Whether its recipe has other values than the built-in one.
+    pub changed: bool,
     /// Whether it scores word vectors instead of an encoder; read from the cell's specification, the rest of which
     /// belongs to what runs the cell.
     #[serde(skip)]
@@ -60,6 +65,8 @@ struct Written {
     seed: Option<u64>,
     encoder: Option<String>,
     corpus: Option<String>,
+    #[serde(default)]
+    changed: bool,
     spec: Option<WrittenSpec>,
 }
 
@@ -79,8 +86,8 @@ struct WrittenWork {
 impl From<Written> for GridCell {
     fn from(cell: Written) -> Self {
         let vectors = cell.spec.is_some_and(|spec| spec.work.vectors.is_some());
-        let Written { folder, method, size, seed, encoder, corpus, .. } = cell;
-        Self { folder, method, size, seed, encoder, corpus, vectors }
+        let Written { folder, method, size, seed, encoder, corpus, changed, .. } = cell;
+        Self { folder, method, size, seed, encoder, corpus, changed, vectors }
     }
 }
 

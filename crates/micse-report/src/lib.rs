@@ -26,6 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod against;
 mod chart;
 mod comparison;
 mod error;
@@ -39,12 +40,13 @@ mod scores;
 mod sheets;
 mod tables;
 
+pub use against::Against;
 pub use comparison::{Comparison, Comparisons, RESAMPLES, SIGNIFICANCE, Setup, USUAL_BASELINES};
 pub use error::{Error, Result};
 pub use failure::Failure;
 pub use grid::{Grid, GridCell};
 pub use page::{Compare, ComparedCell, FiguresPage, Report, write_figures, write_report, write_report_with};
-pub use paper::{Against, Figure, Paper};
+pub use paper::{Figure, Paper};
 pub use results::{AVERAGE, FinishedCell, Hole, Method, Results};
 pub use scores::SummaryRow;
 pub use tables::{Sheet, TableOptions, Tables};

@@ -1,12 +1,10 @@
 //! Published results, built in from `data/paper.toml`.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::Error;
+use crate::{Error, Result};
 
 /// The file's text.
 const TEXT: &str = include_str!("../data/paper.toml");
@@ -19,62 +17,6 @@ pub struct Paper {
     pub title: String,
     /// The results, in the order of the paper's tables.
     pub figures: Vec<Figure>,
-}
-
-/// Which published results the tables compare with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Against {
-    /// All tables of the miCSE paper, and the methods' own publications.
-    Paper,
-    /// One table of the miCSE paper.
-    Table(u8),
-}
-
-impl Against {
-    /// Every choice.
-    pub const ALL: [Self; 4] = [Self::Paper, Self::Table(1), Self::Table(2), Self::Table(3)];
-
-    /// Whether a result is among them.
-    pub(crate) fn has(self, figure: &Figure) -> bool {
-        match self {
-            Self::Paper => true,
-            Self::Table(table) => figure.table == Some(table),
-        }
-    }
-}
-
-impl fmt::Display for Against {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Paper => f.write_str("paper"),
-            Self::Table(table) => write!(f, "table-{table}"),
-        }
-    }
-}
-
-impl From<Against> for String {
-    fn from(against: Against) -> Self {
-        against.to_string()
-    }
-}
-
-impl TryFrom<String> for Against {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        name.parse()
-    }
-}
-
-impl FromStr for Against {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let known = || Self::ALL.map(|against| against.to_string()).join(", ");
-        let found = Self::ALL.into_iter().find(|against| against.to_string() == name);
-        found.ok_or_else(|| format!("no published results `{name}`; use one of {}", known()))
-    }
 }
 
 /// The file: rows with a score per task, and rows with an average per size.
@@ -150,11 +92,11 @@ impl Paper {
     ///
     /// # Errors
     /// An entry is invalid; the error names it.
-    pub fn load() -> crate::Result<Self> {
+    pub fn load() -> Result<Self> {
         Self::parse(TEXT)
     }
 
-    fn parse(text: &str) -> crate::Result<Self> {
+    fn parse(text: &str) -> Result<Self> {
         let file: File = toml::from_str(text).map_err(|e| Error::Paper { reason: e.to_string() })?;
         let mut figures = file.figures;
         for curve in &file.curves {
@@ -167,7 +109,7 @@ impl Paper {
 
 impl Curve {
     /// The results of the row, from the smallest size to the largest.
-    fn figures(&self) -> crate::Result<Vec<Figure>> {
+    fn figures(&self) -> Result<Vec<Figure>> {
         let wrong = |what: String| Err(Error::Paper { reason: format!("curve {}: {what}", self.name) });
         let named = self.averages.keys().chain(self.notes.keys());
         if let Some(size) = named.into_iter().find(|size| SIZES.iter().all(|(known, _)| known != size)) {
@@ -240,13 +182,12 @@ impl Figure {
         match self.text.as_deref() {
             None => corpus == "none",
             Some("Wikipedia") => corpus.contains("wiki"),
-            // One method trains on a part of STS-B.
-            Some("STS-B") => corpus.starts_with("sts-b"),
-            Some(text) => corpus.contains(&text.to_lowercase()),
+            Some("NLI") => corpus.contains("nli"),
+            Some(text) => corpus == text.to_lowercase(),
         }
     }
 
-    fn check(&self) -> crate::Result<()> {
+    fn check(&self) -> Result<()> {
         let wrong = |what: String| Err(Error::Paper { reason: format!("figure {}: {what}", self.name) });
         if self.source.is_empty() {
             return wrong("source is missing".into());

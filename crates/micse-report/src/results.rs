@@ -83,6 +83,8 @@ pub struct Method {
     pub(crate) own_encoder: bool,
     /// The name of its own corpus; `None` if it trains on the sweep's, or not at all.
     pub(crate) own_corpus: Option<String>,
+    /// Whether its recipe has other values than the built-in one.
+    pub(crate) changed: bool,
     /// The training corpus.
     pub train_text: String,
     /// What selected the weights.
@@ -129,6 +131,7 @@ impl Results {
                     },
                     own_encoder: cell.encoder.is_some(),
                     own_corpus: cell.corpus.clone(),
+                    changed: cell.changed,
                     train_text: UNKNOWN.into(),
                     selected_on: UNKNOWN.into(),
                     train_seconds: Vec::new(),

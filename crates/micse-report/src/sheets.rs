@@ -6,7 +6,7 @@ mod provenance;
 mod published;
 mod transfer;
 
-use crate::comparison::{Comparison, Comparisons, USUAL_BASELINES, over_seeds};
+use crate::comparison::{Comparison, Comparisons, Setup, USUAL_BASELINES, over_seeds};
 use crate::paper::Paper;
 use crate::results::{AVERAGE, DEVELOPMENT, Method, Results};
 use crate::tables::Sheet;
@@ -206,7 +206,7 @@ fn effect_of_ami(results: &Results) -> Result<Option<Sheet>> {
     let (task, what) = headline(results);
     let has = |name: &str| results.methods.iter().any(|m| m.name == name);
     let scores = &results.scores;
-    let mut rows = Vec::new();
+    let (mut rows, mut notes) = (Vec::new(), Vec::new());
     for method in &results.methods {
         let (plain, with) = (method.name.as_str(), format!("ami-{}", method.name));
         if !has(&with) {
@@ -216,6 +216,12 @@ fn effect_of_ami(results: &Results) -> Result<Option<Sheet>> {
             let mut row = vec![name.to_owned()];
             row.extend(results.sizes.iter().map(|size| scores.cell(name, size, task)));
             rows.push(row);
+        }
+        let setup = Setup::between(results, plain, &with);
+        if !setup.is_same() {
+            notes.push(format!(
+                "{plain} and {with} also differ in {setup}, so their difference is not that of AMI alone"
+            ));
         }
         let mut row = vec!["  difference".to_owned()];
         let differences = results.sizes.iter().map(|size| {
@@ -235,5 +241,5 @@ fn effect_of_ami(results: &Results) -> Result<Option<Sheet>> {
     let mut header = vec!["method".to_owned()];
     header.extend(results.sizes.iter().cloned());
     let title = format!("What AMI adds: Spearman x 100, {what}, {}", of_seeds(&scores.runs(None)));
-    Ok((!rows.is_empty()).then_some(Sheet { title, header, rows, notes: Vec::new() }))
+    Ok((!rows.is_empty()).then_some(Sheet { title, header, rows, notes }))
 }

@@ -42,7 +42,8 @@ impl Tables {
         if let Some(against) = options.against {
             sheets.extend(sheets::published(results, grid, against)?);
         }
-        let settings = &grid.settings;
+        let settings =
+            &[&grid.settings].into_iter().chain(&grid.remarks).cloned().collect::<Vec<_>>().join("\n\n");
         let compared = Comparisons::frame(comparisons.as_ref())?;
         Ok(Self {
             text: sheets.iter().map(Sheet::text).chain([format!("{settings}\n")]).collect(),

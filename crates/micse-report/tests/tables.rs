@@ -1,36 +1,11 @@
 //! Checks the tables of made-up sweeps with known numbers.
 
 mod common;
+mod known;
 
 use common::Sweep;
-use micse_report::{Against, Comparisons, Error, Paper, Results, TableOptions, Tables};
-
-/// Two tasks, whose scores have this average.
-fn around(average: f64) -> [(&'static str, f64); 2] {
-    [("SICKRelatedness", average + 1.0), ("STSBenchmark", average - 1.0)]
-}
-
-/// One untrained row, and three methods with three seeds at one of two sizes; `ct` has a different seed.
-fn sweep() -> Sweep {
-    let mut sweep = Sweep::new();
-    sweep.cell("untrained (cls)", None, None, &around(50.0));
-    for (seed, simcse, micse, scd) in [(1, 60.0, 63.0, 60.5), (2, 61.0, 64.1, 61.0), (3, 62.0, 64.9, 64.0)] {
-        for (method, average) in [("simcse", simcse), ("micse", micse), ("scd", scd)] {
-            sweep.cell(method, Some("10%"), Some(seed), &around(average));
-        }
-    }
-    sweep.cell("ct", Some("10%"), Some(7), &around(58.0));
-    sweep.cell("mocose", Some("10%"), Some(2), &around(66.0));
-    sweep.cell("simcse", Some("100%"), Some(1), &around(70.0));
-    sweep.planned("micse", Some("100%"), Some(1));
-    sweep
-}
-
-/// The first line of the table that starts with these cells.
-fn line<'a>(tables: &'a str, title: &str, start: &str) -> &'a str {
-    let table = &tables[tables.find(title).unwrap_or_else(|| panic!("{title} is not in {tables}"))..];
-    table.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start} is not in {table}"))
-}
+use known::{around, line, sweep};
+use micse_report::{Against, Comparisons, Error, Results, TableOptions, Tables};
 
 #[test]
 fn means_stars_and_holes() {
@@ -223,93 +198,6 @@ fn latex_is_whole() {
         let depth = line.chars().fold(0, |depth, c| depth + i32::from(c == '{') - i32::from(c == '}'));
         assert_eq!(depth, 0, "{line}");
     }
-}
-
-#[test]
-fn published_figures_stand_beside_ours_with_what_differs() {
-    let mut sweep = sweep();
-    sweep.cell("bert-cls", None, None, &around(31.0));
-    sweep.cell("simcse-baseline", Some("10%"), Some(1), &around(60.0));
-    let markdown = sweep.tables(&TableOptions { baseline: None, against: Some(Against::Paper) }, "tables.md");
-    let row = |start| line(&markdown, "Against published scores", start);
-    // Table 2 has a size of 1,000 sentences, Table 1 only 10^6. The other sizes of Table 2 are omitted.
-    assert_eq!(
-        row("| simcse | 2 | BERT-base, Wikipedia, 1000 |"),
-        "| simcse | 2 | BERT-base, Wikipedia, 1000 | 67.94±1.16 | 10% | 61.00±1.00 | -6.94 | encoder, settings |"
-    );
-    assert_eq!(
-        row("| micse | 1 |"),
-        "| micse | 1 | BERT-base, Wikipedia, 1000000 | 78.13 | 10% | 64.00±0.95 | -14.13 | \
-         encoder, sentences (1000 instead of 1000000), settings |"
-    );
-    assert_eq!(row("| bert-cls |"), "| bert-cls | 1 | BERT-base | 31.40 | - | 31.00 | -0.40 | encoder |");
-    // A size that has the name of a column of Table 2 stands for it.
-    assert_eq!(markdown.matches("| simcse | 2 |").count(), 2, "{markdown}");
-    assert!(row("| simcse | 2 | BERT-base, Wikipedia, 1000000 |").contains("| 76.15 | 100% | 70.00 |"));
-    assert!(row("| simcse-baseline | 2 | BERT-base, Wikipedia, 1000 |").ends_with("| encoder, settings |"));
-    // Table 3 has other scores of the same runs, and says so.
-    assert!(row("| simcse | 3 | BERT-base, Wikipedia, 1000 |").contains("| 66.69±1.03 |"));
-    assert!(row("- Table 3, SimCSE (with negatives), 0.1%").ends_with("Table 2 has 67.94"));
-    assert!(row("- this sweep: encoder").contains("models/small"));
-    assert!(Paper::load().unwrap().figures.len() > 30);
-
-    sweep.grid.notes = vec!["encoder: models/bert-base-uncased (--model)".into()];
-    let markdown = sweep.tables(&TableOptions { baseline: None, against: Some(Against::Paper) }, "tables.md");
-    assert!(
-        line(&markdown, "Against published scores", "| bert-cls |").ends_with("| nothing detected |"),
-        "{markdown}"
-    );
-}
-
-#[test]
-fn published_scores_by_task_have_differences() {
-    let mut sweep = Sweep::new();
-    for (seed, average) in [(1, 70.0), (2, 72.0)] {
-        sweep.cell("simcse", Some("100%"), Some(seed), &around(average));
-    }
-    let options = TableOptions { baseline: None, against: Some(Against::Table(1)) };
-    let markdown = sweep.tables(&options, "tables.md");
-    let row = |start| line(&markdown, "Against published scores by task", start);
-    assert_eq!(row("| method"), "| method | scores | SICK-R | STS-B | Avg. |");
-    assert_eq!(row("| simcse"), "| simcse | Table 1 | 70.93 | 77.93 | 76.15 |");
-    assert_eq!(row("|  |"), "|  | this sweep | 72.00±1.41 | 70.00±1.41 | 71.00±1.41 |");
-    assert_eq!(row("|   difference"), "|   difference |  | +1.07 | -7.93 | -5.15 |");
-    // Only the requested table is compared, though Table 2 has the method too.
-    assert!(!markdown.contains("| simcse | 2 |"), "{markdown}");
-    let table_2 =
-        sweep.tables(&TableOptions { baseline: None, against: Some(Against::Table(2)) }, "tables.md");
-    // The size has the name of the paper's, though not its number of sentences.
-    assert!(
-        line(&table_2, "Against published scores", "| simcse | 2 | BERT-base, Wikipedia, 1000000 |").contains(
-            "| 76.15 | 100% | 71.00±1.41 | -5.15 | encoder, sentences (1000 instead of 1000000), settings |"
-        ),
-        "{table_2}"
-    );
-    assert!(!table_2.contains("by task: Spearman"), "Table 2 has averages only: {table_2}");
-}
-
-#[test]
-fn other_encoders_and_corpora_are_marked() {
-    let mut sweep = Sweep::new();
-    for seed in [1, 2] {
-        let more = f64::from(seed as u32);
-        sweep.cell("simcse", Some("10%"), Some(seed), &around(60.0 + more));
-        sweep.cell("scd", Some("10%"), Some(seed), &around(61.0 + 2.0 * more));
-        sweep.grid.cells.last_mut().unwrap().corpus = Some("NLI".into());
-        sweep.cell("vascl", Some("10%"), Some(seed), &around(63.0 + 3.0 * more));
-        sweep.grid.cells.last_mut().unwrap().encoder = Some("roberta-base".into());
-    }
-    let markdown = sweep.tables(&TableOptions::default(), "tables.md");
-    let title = "Methods by training-set size";
-    assert_eq!(line(&markdown, title, "| method"), "| method | 10% | encoder |");
-    assert!(line(&markdown, title, "| vascl").ends_with("| roberta-base |"));
-    assert!(line(&markdown, title, "| simcse").ends_with("| small |"));
-    assert!(line(&markdown, title, "- \\*").ends_with("some rows also have another encoder or corpus"));
-    let row = |start| line(&markdown, "Against simcse, trained on 10%", start);
-    assert!(row("| method").ends_with("| differs in |"), "{markdown}");
-    assert!(row("| scd").ends_with("| corpus |") && row("| vascl").ends_with("| encoder |"), "{markdown}");
-    assert!(row("- differs in").contains("not the method's alone"));
-    assert!(sweep.read("comparisons.csv").contains(",encoder\n"));
 }
 
 #[test]

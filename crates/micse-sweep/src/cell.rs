@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 use micse_cli::options::ComputeOptions;
-use micse_data::{Corpus, SplitSize, StsTexts, Suite, TransferSuite};
+use micse_data::{Corpus, SplitSize, StsCorpus, Suite, TransferSuite};
 use micse_eval::VectorEmbedder;
 use micse_files::RunFolder;
 use micse_model::{ModelFolder, Pooling};
@@ -34,6 +34,9 @@ pub(crate) struct CellSpec {
     /// The corpus's name in tables, if it is not the sweep's.
     #[serde(default)]
     pub(crate) own_corpus: Option<String>,
+    /// Whether the recipe has other values than its own.
+    #[serde(default)]
+    pub(crate) changed: bool,
     pub(crate) sts: PathBuf,
     /// The folder of transfer tasks, if they are scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +83,7 @@ pub(crate) enum TextSpec {
     Corpus(Vec<PathBuf>),
     SplitFile(PathBuf),
     /// The sentences of STS sets in this folder.
-    Sts(PathBuf, StsTexts),
+    Sts(PathBuf, StsCorpus),
 }
 
 impl TextSpec {
@@ -90,7 +93,7 @@ impl TextSpec {
             Self::Demo => Corpus::demo(),
             Self::Corpus(files) => Corpus::open(files)?,
             Self::SplitFile(file) => Corpus::open(std::slice::from_ref(file))?,
-            Self::Sts(folder, texts) => texts.corpus(folder)?,
+            Self::Sts(folder, sts) => sts.read(folder)?,
         })
     }
 
@@ -131,6 +134,7 @@ impl CellSpec {
             seed,
             encoder: self.own_encoder.clone(),
             corpus: self.own_corpus.clone(),
+            changed: self.changed,
             vectors: matches!(self.work, Work::Vectors { .. }),
         })
     }

@@ -59,22 +59,34 @@ impl Sweep {
         let stop = Stop::on_signals()?;
         // Started here as well, to reject options that cannot be combined before anything runs.
         let compute = self.grid.compute.start()?;
-        let plan = Plan::new(&self.grid, &self.how)?;
-        plan.notes.iter().for_each(note);
+        let mut plan = Plan::new(&self.grid, &self.how)?;
+        if let Some(against) = self.compare.against() {
+            plan.against = against;
+        }
+        plan.notes.iter().chain(&plan.remarks).for_each(note);
         self.compare.check(&plan.file()?.grid())?;
         if self.how.dry_run {
-            dry_run::print_plan(&plan, &compute, json)?;
+            folder::check(&plan)?;
+            plan.say_memory(&Budget::of_machine())?;
+            dry_run::print_plan(&plan, &compute, self.how.retry_failed, json)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let (_lock, file) = folder::take(&plan)?;
+        let taken = folder::take(&plan)?;
+        // The processes that check finished cells read the new sweep.json.
+        let checked = self.pool(&plan, &stop).check(&plan.cells);
+        if checked.is_err() {
+            taken.restore(&plan.out)?;
+        }
+        if !checked? {
+            note("stopped; rerun the same command to resume");
+            return Ok(ExitCode::from(STOPPED));
+        }
         match self.how.launcher {
-            Launcher::Local => self.run_here(&plan, &file, &stop, json),
+            Launcher::Local => self.run_here(&plan, &taken.file, &stop, json),
             Launcher::Slurm => {
-                self.pool(&plan, &stop).check(&plan.cells)?;
                 self.how.slurm.submit(&plan, self.how.retry_failed, &self.compare.arguments(), json)
             }
             Launcher::Print => {
-                self.pool(&plan, &stop).check(&plan.cells)?;
                 let commands = slurm::commands(&plan, self.how.retry_failed)?;
                 if json {
                     print_json(&commands)?;

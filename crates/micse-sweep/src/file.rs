@@ -18,6 +18,9 @@ pub(crate) struct SweepFile {
     pub(crate) settings: String,
     /// One line each on the source of encoder, corpus and evaluation sets.
     pub(crate) notes: Vec<String>,
+    /// What a reader of the tables should know of the preset and of single methods.
+    #[serde(default)]
+    pub(crate) remarks: Vec<String>,
     /// Recipe values that are axes of the grid, as requested.
     #[serde(default)]
     pub(crate) axes: Vec<String>,
@@ -68,6 +71,7 @@ impl SweepFile {
             preset: self.preset.clone(),
             settings: self.settings.clone(),
             notes: self.notes.clone(),
+            remarks: self.remarks.clone(),
             axes: self.axes.clone(),
             against: self.against,
             cells: self.cells.iter().map(|planned| planned.cell.clone()).collect(),

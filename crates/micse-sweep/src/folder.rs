@@ -21,9 +21,35 @@ use crate::{models, slurm};
 /// Bytes for the small files of a cell.
 const SMALL_FILES: u64 = 1 << 20;
 
+/// A sweep folder in use.
+pub(crate) struct Taken {
+    _lock: Lock,
+    pub(crate) file: SweepFile,
+    /// `sweep.json` as it was before.
+    before: Option<Vec<u8>>,
+}
+
+impl Taken {
+    /// Restores `sweep.json`, because finished cells do not belong to the new one.
+    pub(crate) fn restore(&self, folder: &Path) -> Result<()> {
+        match &self.before {
+            Some(bytes) => Ok(micse_files::write_whole(&folder.join(Grid::FILE), bytes)?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Checks that no different sweep was started in the folder.
+pub(crate) fn check(plan: &Plan) -> Result<()> {
+    if plan.out.join(Grid::FILE).is_file() {
+        check_same(&plan.out, &SweepFile::load(&plan.out)?, &plan.file()?)?;
+    }
+    Ok(())
+}
+
 /// Locks the folder for this sweep, checks that no different sweep was started there and that the disk has enough
 /// space, and writes `sweep.json`.
-pub(crate) fn take(plan: &Plan) -> Result<(Lock, SweepFile)> {
+pub(crate) fn take(plan: &Plan) -> Result<Taken> {
     let out = &plan.out;
     std::fs::create_dir_all(out).with_context(|| {
         format!("{}: cannot create the sweep folder; pass a different --out", out.display())
@@ -31,14 +57,13 @@ pub(crate) fn take(plan: &Plan) -> Result<(Lock, SweepFile)> {
     let lock = Lock::take(out, Duration::from_secs(2))?;
     slurm::refuse_if_queued(out)?;
     micse_files::remove_leftovers(out)?;
-    let file = plan.file()?;
-    if out.join(Grid::FILE).is_file() {
-        check_same(out, &SweepFile::load(out)?, &file)?;
-    }
+    check(plan)?;
     models::note_missing(&plan.cells)?;
     check_room(plan)?;
+    let before = std::fs::read(out.join(Grid::FILE)).ok();
+    let file = plan.file()?;
     file.save(out)?;
-    Ok((lock, file))
+    Ok(Taken { _lock: lock, file, before })
 }
 
 /// Rejects a sweep whose cells differ from those already started in the folder.

@@ -6,20 +6,22 @@ use std::str::FromStr;
 use anyhow::{Context, Result, anyhow, bail};
 use micse_cli::model::locate_model;
 use micse_data::locate::{CorpusSource, DEMO};
-use micse_data::{Locator, SplitSize, StsTexts};
+use micse_data::{Locator, SplitSize, StsCorpus};
+use micse_report::Grid;
+use micse_train::Recipe;
 
 use crate::cell::TextSpec;
 use crate::options::GridOptions;
-use crate::preset::{OfMethod, Preset};
+use crate::preset::{MethodSettings, Preset, Scale};
 
 /// `NAME=VALUE`, where NAME is a method, or a corpus that a preset names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct For {
+pub(crate) struct NamedValue {
     name: String,
     value: String,
 }
 
-impl FromStr for For {
+impl FromStr for NamedValue {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -32,9 +34,9 @@ impl FromStr for For {
     }
 }
 
-/// The last value given for one of these names.
-fn given<'a>(all: &'a [For], names: &[&str]) -> Option<&'a str> {
-    all.iter().rev().find(|one| names.contains(&one.name.as_str())).map(|one| one.value.as_str())
+/// The value given for a name.
+fn given<'a>(all: &'a [NamedValue], name: &str) -> Option<&'a str> {
+    all.iter().find(|one| one.name == name).map(|one| one.value.as_str())
 }
 
 /// The encoder of a method.
@@ -48,7 +50,7 @@ pub(crate) struct OwnEncoder {
 /// The corpus of a method.
 #[derive(Clone)]
 pub(crate) struct OwnCorpus {
-    pub(crate) text: Text,
+    pub(crate) place: CorpusPlace,
     /// Its name in tables, if it is not the sweep's.
     pub(crate) name: Option<String>,
 }
@@ -62,10 +64,12 @@ pub(crate) struct Inputs<'a> {
     sts: PathBuf,
     encoder: OwnEncoder,
     corpus: OwnCorpus,
+    /// The names of the encoders so far, with their places.
+    named: Vec<(String, PathBuf)>,
 }
 
 impl<'a> Inputs<'a> {
-    /// The sweep's own encoder and corpus; notes on the methods that have others.
+    /// Locates the corpus of the sweep. `notes` has the note on its encoder, and receives one on the corpus.
     pub(crate) fn new(
         options: &'a GridOptions,
         preset: &'a Preset,
@@ -75,9 +79,11 @@ impl<'a> Inputs<'a> {
         notes: &mut Vec<String>,
     ) -> Result<Self> {
         let sts = absolute(sts)?;
-        let text = Text::of_sweep(options, preset, locator, notes)?;
         let encoder = OwnEncoder { place: absolute(encoder)?, name: None };
-        Ok(Self { options, preset, locator, sts, encoder, corpus: OwnCorpus { text, name: None } })
+        let name = Grid { notes: notes.clone(), ..Grid::default() }.encoder().map(str::to_owned);
+        let named = name.map(|name| (name, encoder.place.clone())).into_iter().collect();
+        let place = CorpusPlace::of_sweep(options, preset, locator, notes)?;
+        Ok(Self { options, preset, locator, sts, encoder, corpus: OwnCorpus { place, name: None }, named })
     }
 
     /// The sweep's encoder.
@@ -85,88 +91,150 @@ impl<'a> Inputs<'a> {
         &self.encoder
     }
 
-    /// Checks that `--model-for` and `--corpus-for` name what exists.
-    pub(crate) fn check_names(&self, methods: &[String]) -> Result<()> {
-        let corpora = || self.preset.method.values().filter_map(|own| own.corpus.as_deref());
-        let is_method = |name: &str| methods.iter().any(|method| method == name);
-        if let Some(wrong) = self.options.model_for.iter().find(|one| !is_method(&one.name)) {
+    /// Checks that `--model-for` and `--corpus-for` have an effect: each names a method of the sweep, or a corpus of
+    /// one, once. `recipes` are those of each method.
+    pub(crate) fn check_names(&self, methods: &[String], recipes: &[Vec<Recipe>]) -> Result<()> {
+        if self.options.scale == Scale::Tiny
+            && (!self.options.model_for.is_empty() || !self.options.corpus_for.is_empty())
+        {
             bail!(
-                "--model-for {}=...: no such method in this sweep; use one of {}",
-                wrong.name,
-                methods.join(", ")
+                "--scale tiny gives every method the same encoder and corpus; remove --model-for and --corpus-for"
             );
         }
-        let known = |name: &str| is_method(name) || corpora().any(|corpus| corpus == name);
-        if let Some(wrong) = self.options.corpus_for.iter().find(|one| !known(&one.name)) {
-            bail!(
-                "--corpus-for {}=...: neither a method of this sweep nor a corpus that its preset names; use one of {}",
-                wrong.name,
-                methods.join(", ")
-            );
+        let reading = || {
+            methods
+                .iter()
+                .zip(recipes)
+                .filter(|(_, recipes)| recipes.iter().any(reads_corpus))
+                .map(|(m, _)| m.as_str())
+        };
+        let corpora = reading().filter_map(|method| self.preset.method.get(method)?.corpus.as_deref());
+        let of_corpora: Vec<&str> = reading().chain(corpora).collect();
+        let of_models: Vec<&str> = methods.iter().map(String::as_str).collect();
+        for (option, values, known) in [
+            ("--model-for", &self.options.model_for, of_models),
+            ("--corpus-for", &self.options.corpus_for, of_corpora),
+        ] {
+            for (place, one) in values.iter().enumerate() {
+                let name = &one.name;
+                if !known.contains(&name.as_str()) {
+                    bail!(
+                        "{option} {name}=...: nothing of that name in this sweep; use one of {}",
+                        known.join(", ")
+                    );
+                }
+                if values[..place].iter().any(|earlier| earlier.name == *name) {
+                    bail!("{option} {name}=...: given twice; keep one");
+                }
+            }
         }
         Ok(())
     }
 
-    fn own(&self, method: &str) -> OfMethod {
+    fn own(&self, method: &str) -> MethodSettings {
         self.preset.method.get(method).cloned().unwrap_or_default()
     }
 
     /// The encoder of a method.
-    pub(crate) fn encoder(&self, method: &str, notes: &mut Vec<String>) -> Result<OwnEncoder> {
+    pub(crate) fn encoder(&mut self, method: &str, notes: &mut Vec<String>) -> Result<OwnEncoder> {
         let own = self.own(method);
-        let asked = given(&self.options.model_for, &[method]);
-        let Some(name) = asked.or(own.encoder.as_deref()) else { return Ok(self.encoder.clone()) };
-        let located = locate_model(self.locator, Some(name)).with_context(|| {
-            format!("{method} needs the encoder {name}; pass --model-for {method}=MODEL, or omit it with --without {method}")
+        let asked = given(&self.options.model_for, method);
+        let Some(value) = asked.or(own.model.as_deref()) else { return Ok(self.encoder.clone()) };
+        let located = locate_model(self.locator, Some(value)).with_context(|| {
+            format!(
+                "{method} needs the encoder {value}; pass --model-for {method}=MODEL, or omit it with --without {method}"
+            )
         })?;
-        notes.push(format!("{method}: encoder: {} ({name})", located.place.display()));
-        let short = name.trim_end_matches('/').rsplit('/').next().unwrap_or(name);
-        Ok(OwnEncoder { place: absolute(&located.place)?, name: Some(short.to_owned()) })
+        let place = absolute(&located.place)?;
+        notes.push(format!("{method}: encoder: {} ({value})", located.place.display()));
+        if same_place(&place, &self.encoder.place) {
+            return Ok(self.encoder.clone());
+        }
+        Ok(OwnEncoder { name: Some(self.name_of(value, &place)?), place })
+    }
+
+    /// A name for an encoder that no other one has: the last component of what the user called it, else all of it.
+    fn name_of(&mut self, value: &str, place: &Path) -> Result<String> {
+        if let Some((name, _)) = self.named.iter().skip(1).find(|(_, known)| same_place(known, place)) {
+            return Ok(name.clone());
+        }
+        let value = value.trim_end_matches('/');
+        let short = value.rsplit('/').next().filter(|name| ![".", ".."].contains(name)).unwrap_or(value);
+        let free = |name: &str| self.named.iter().all(|(known, _)| known != name);
+        let full = place.display().to_string();
+        let Some(name) = [short, value, full.as_str()].into_iter().find(|name| free(name)) else {
+            bail!("{full}: two encoders of the sweep have this name; rename one of the folders");
+        };
+        let name = name.to_owned();
+        self.named.push((name.clone(), place.to_owned()));
+        Ok(name)
     }
 
     /// The corpus of a method.
     pub(crate) fn corpus(&self, method: &str, notes: &mut Vec<String>) -> Result<OwnCorpus> {
         let own = self.own(method);
-        let named: Vec<&str> = [method].into_iter().chain(own.corpus.as_deref()).collect();
-        let asked = given(&self.options.corpus_for, &named);
-        let Some(value) = asked.or(own.corpus.as_deref()) else { return Ok(self.corpus.clone()) };
-        let (text, name) = if value == DEMO {
-            (Text::Demo, value.to_owned())
-        } else if let Some(part) = StsTexts::named(value) {
+        let of_method = given(&self.options.corpus_for, method);
+        let of_name = own.corpus.as_deref().and_then(|name| given(&self.options.corpus_for, name));
+        let Some(value) = of_method.or(of_name).or(own.corpus.as_deref()) else {
+            return Ok(self.corpus.clone());
+        };
+        // A corpus that the preset names keeps that name, whichever file has it.
+        let called = own.corpus.as_deref().filter(|_| of_method.is_none());
+        let (place, name) = if value == DEMO {
+            (CorpusPlace::Demo, value.to_owned())
+        } else if let Some(part) = StsCorpus::named(value) {
             if part.has_test_sentences() {
                 notes.push(format!("{method}: its corpus has the sentences of test sets, without scores"));
             }
-            (Text::Sts(self.sts.clone(), part), part.to_string())
+            (CorpusPlace::Sts(self.sts.clone(), part), part.to_string())
         } else if Path::new(value).is_file() {
-            (
-                Text::Files(vec![absolute(Path::new(value))?]),
-                own.corpus.clone().unwrap_or_else(|| value.to_owned()),
-            )
-        } else if asked.is_some() {
-            bail!(
-                "--corpus-for {method}: no file {value}; pass a text file, demo, sts, sts-b or sts-b-train"
-            );
+            let file = absolute(Path::new(value))?;
+            let last = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            (CorpusPlace::Files(vec![file]), called.map_or(last, str::to_owned))
+        } else if of_method.is_some() || of_name.is_some() || looks_like_a_path(value) {
+            let what = if Path::new(value).is_dir() { "is a folder" } else { "no such file" };
+            bail!("{method}: its corpus {value}: {what}; pass a text file, demo, sts, sts-b or sts-b-train");
         } else {
             bail!(
-                "{method} needs the corpus {value}; pass --corpus-for {value}=FILE, one sentence per line, or omit it with \
-                 --without {method}"
+                "{method} needs the corpus {value}; pass --corpus-for {value}=FILE, one sentence per line, or omit it \
+                 with --without {method}"
             );
         };
         notes.push(format!("{method}: corpus: {value}"));
-        Ok(OwnCorpus { text, name: Some(name) })
+        if place == self.corpus.place {
+            return Ok(self.corpus.clone());
+        }
+        if self.options.split_files.is_some() {
+            notes.push(format!("{method}: its splits are drawn from its own corpus, not read from files"));
+        }
+        Ok(OwnCorpus { place, name: Some(name) })
     }
+}
+
+/// Whether a method reads a corpus: whether it trains, or fits a transformation.
+pub(crate) fn reads_corpus(recipe: &Recipe) -> bool {
+    recipe.steps > 0 || recipe.post.is_some()
+}
+
+fn looks_like_a_path(value: &str) -> bool {
+    value.contains('/') || Path::new(value).extension().is_some()
+}
+
+/// Whether two paths lead to the same folder.
+fn same_place(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().ok().is_some_and(|place| other.canonicalize().ok() == Some(place))
 }
 
 /// Where a method's sentences come from.
 #[derive(Clone, PartialEq)]
-pub(crate) enum Text {
+pub(crate) enum CorpusPlace {
     Demo,
     Files(Vec<PathBuf>),
     SplitFiles(PathBuf),
-    Sts(PathBuf, StsTexts),
+    Sts(PathBuf, StsCorpus),
 }
 
-impl Text {
+impl CorpusPlace {
     fn of_sweep(
         options: &GridOptions,
         preset: &Preset,

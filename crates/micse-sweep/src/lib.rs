@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `command`, `options` | the command and its options |
 //! | `preset`, `axis`, `recipes`, `inputs`, `plan` | from options to cells |
-//! | `dry_run` | what a sweep would take |
+//! | `dry_run`, `clock` | cells, memory and time of a sweep that is not run |
 //! | `cell`, `file` | one cell; `sweep.json`, which lists all cells |
 //! | `folder` | the lock of the sweep folder, and the checks before a start |
 //! | `models`, `memory` | which models are kept; the memory that cells need |
@@ -23,6 +23,7 @@
 
 mod axis;
 mod cell;
+mod clock;
 mod command;
 mod dry_run;
 mod figures;

@@ -12,7 +12,7 @@ use micse_report::{Against, Comparisons, Grid, Results, TableOptions, Tables};
 
 use crate::axis::Axis;
 use crate::cell::Keep;
-use crate::inputs::For;
+use crate::inputs::NamedValue;
 use crate::preset::Scale;
 use crate::slurm::Slurm;
 
@@ -31,7 +31,7 @@ pub(crate) struct GridOptions {
     /// --split-files, so that the recipes' own settings apply]
     #[arg(long)]
     pub(crate) preset: Option<String>,
-    /// Size of the preset: tiny runs a few steps on shipped files, to see that the sweep works
+    /// Scale of the preset
     #[arg(long, value_enum, default_value_t)]
     pub(crate) scale: Scale,
     /// Built-in recipes or file.toml, separated by commas [default: the preset's]
@@ -53,15 +53,15 @@ pub(crate) struct GridOptions {
     pub(crate) model: Option<String>,
     /// Encoder for a single method: --model-for vascl=roberta-base/ (repeatable)
     #[arg(long, value_name = "METHOD=MODEL")]
-    pub(crate) model_for: Vec<For>,
+    pub(crate) model_for: Vec<NamedValue>,
     /// Text files, one sentence per line, plain, zstd or gzip; `demo` for generated sentences [default: the preset's,
     /// else the corpus in `MICSE_DATA`]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) corpus: Option<Vec<String>>,
     /// Corpus for a single method, or for a corpus that the preset names: a text file, demo, or the sentences of the STS
-    /// sets without scores (sts, sts-b, sts-b-train): --corpus-for NLI=nli.txt (repeatable)
+    /// sets without scores (sts, sts-b, sts-b-train): --corpus-for NLI=nli.txt (repeatable, for other names)
     #[arg(long, value_name = "NAME=CORPUS")]
-    pub(crate) corpus_for: Vec<For>,
+    pub(crate) corpus_for: Vec<NamedValue>,
     /// Folder of existing split files, instead of splits of a corpus
     #[arg(long, value_name = "FOLDER", conflicts_with = "corpus")]
     pub(crate) split_files: Option<PathBuf>,
@@ -110,13 +110,13 @@ impl GridOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Running")]
 pub(crate) struct HowOptions {
-    /// Print the cells, their memory and an estimate of their time on this machine, and run nothing
-    #[arg(long)]
+    /// Print the cells, their memory and an estimate of their time on this machine; train and write nothing
+    #[arg(long, conflicts_with = "launcher")]
     pub(crate) dry_run: bool,
     /// Cells to run at a time, each with its share of the threads [default: one cell per thread]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
-    /// Sweep folder [default: runs/PRESET, or runs/own without a preset]
+    /// Sweep folder [default: runs/PRESET, runs/PRESET-tiny with --scale tiny, or runs/own without a preset]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
     /// Which finished models to keep
@@ -163,10 +163,15 @@ fn published(name: &str) -> Result<Published, String> {
     if name == "none" {
         return Ok(Published(None));
     }
-    name.parse().map(|against| Published(Some(against)))
+    name.parse().map(|against| Published(Some(against))).map_err(|error: String| format!("{error}, or none"))
 }
 
 impl CompareOptions {
+    /// The published results to compare with, if the command names them or `none`.
+    pub(crate) fn against(&self) -> Option<Option<Against>> {
+        self.against.map(|Published(against)| against)
+    }
+
     /// Rejects a comparison that cannot be made, before anything runs.
     pub(crate) fn check(&self, grid: &Grid) -> Result<()> {
         match &self.baseline {

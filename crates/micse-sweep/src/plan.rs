@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use micse_cli::data::{locate_sts, locate_transfer};
 use micse_cli::model::locate_model;
 use micse_cli::note;
@@ -14,10 +14,10 @@ use micse_train::Recipe;
 
 use crate::cell::{CellSpec, Keep, Work};
 use crate::file::{PlannedCell, SweepFile};
-use crate::inputs::{Inputs, OwnCorpus, OwnEncoder, absolute};
+use crate::inputs::{Inputs, OwnCorpus, OwnEncoder, absolute, reads_corpus};
 use crate::memory::{Budget, estimate};
 use crate::options::{GridOptions, HowOptions};
-use crate::preset::{Preset, Scale, short_name};
+use crate::preset::{Preset, short_name};
 
 /// The row of averaged word vectors.
 const GLOVE: &str = "glove-avg";
@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) out: PathBuf,
     pub(crate) cells: Vec<CellSpec>,
     pub(crate) notes: Vec<String>,
+    /// What a reader of the tables should know of the preset and of single methods.
+    pub(crate) remarks: Vec<String>,
     /// One line that lists the differences from the recipes.
     pub(crate) settings: String,
     pub(crate) jobs: usize,
@@ -41,11 +43,11 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(options: &GridOptions, how: &HowOptions) -> Result<Self> {
         let (name, preset) = match options.preset() {
-            Some(name) => (short_name(name), Preset::load(name)?),
+            Some(name) => (name, Preset::load(name)?),
             None => (Preset::NONE, Preset::none(options.methods.as_deref())?),
         };
-        let preset = preset.at(options.scale)?;
-        let out = how.out.clone().unwrap_or_else(|| default_folder(name, options.scale));
+        let (name, preset) = (short_name(name, options.scale), preset.at(options.scale)?);
+        let out = how.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&name));
         let locator = Locator::from_env()?;
         let encoder = locate_model(&locator, options.model.as_deref().or(preset.model.as_deref()))?;
         let sts = locate_sts(&locator, options.sts.as_deref().or(preset.sts.as_deref()))?;
@@ -62,20 +64,26 @@ impl Plan {
                 preset.sizes, preset.seeds
             ));
         }
-        let inputs = Inputs::new(options, &preset, &locator, &encoder.place, &sts.place, &mut notes)?;
-        notes.extend(preset.notes.iter().cloned());
+        let mut inputs = Inputs::new(options, &preset, &locator, &encoder.place, &sts.place, &mut notes)?;
+        let mut remarks = preset.notes.clone();
         let methods = options.methods(&preset)?;
-        inputs.check_names(&methods)?;
         let recipes = options.recipes(&preset, &methods, &mut notes)?;
+        inputs.check_names(&methods, &recipes)?;
         let mut planned = Vec::new();
         for (method, recipes) in methods.iter().zip(recipes) {
             let encoder = inputs.encoder(method, &mut notes)?;
             // A method that neither trains nor fits anything reads no corpus.
-            let reads = recipes.iter().any(|recipe| recipe.steps > 0 || recipe.post.is_some());
+            let reads = recipes.iter().any(reads_corpus);
             let corpus = if reads { Some(inputs.corpus(method, &mut notes)?) } else { None };
-            let note = preset.method.get(method).and_then(|own| own.note.as_ref());
-            notes.extend(note.map(|note| format!("{method}: {note}")));
-            let row = |recipe| Row { recipe, encoder: encoder.clone(), corpus: corpus.clone() };
+            let own = preset.method.get(method);
+            if let (false, Some(corpus)) = (reads, own.and_then(|own| own.corpus.as_ref())) {
+                bail!(
+                    "{method} reads no corpus; remove `corpus = \"{corpus}\"` from its settings in the preset"
+                );
+            }
+            remarks.extend(own.and_then(|own| own.note.as_ref()).map(|note| format!("{method}: {note}")));
+            let changed = options.changes(&preset, method)?;
+            let row = |recipe| Row { recipe, encoder: encoder.clone(), corpus: corpus.clone(), changed };
             planned.extend(recipes.into_iter().map(row));
         }
         let settings = options.settings_line(&preset, &methods);
@@ -97,6 +105,7 @@ impl Plan {
             encoder: encoder.place.clone(),
             own_encoder: encoder.name.clone(),
             own_corpus: None,
+            changed: false,
             sts: sts.clone(),
             transfer: transfer.clone(),
             compute: compute.clone(),
@@ -122,19 +131,20 @@ impl Plan {
         let mut counts = vec![None; rows.len()];
         // Seed by seed, so that a sweep that is stopped early has results for every method and size.
         for &seed in &seeds {
-            for (Row { recipe, encoder, corpus }, count) in rows.iter().zip(&mut counts) {
+            for (Row { recipe, encoder, corpus, changed }, count) in rows.iter().zip(&mut counts) {
                 let Some(corpus) = corpus else { bail!("{}: no corpus", recipe.name) };
                 for &size in &sizes {
                     let folder = PathBuf::from(folder_name(&recipe.name))
                         .join(folder_name(&size.to_string()))
                         .join(format!("seed-{seed}"));
-                    let text = corpus.text.of(size, seed)?;
-                    let mut recipe = recipe.clone();
-                    if recipe.depends_on_size() {
-                        recipe = recipe.for_sentences(text.sentences(size, count)?);
-                    }
-                    let work = Work::Train { recipe: Box::new(recipe), size, seed, text };
-                    cells.push(CellSpec { own_corpus: corpus.name.clone(), ..spec(work, encoder, folder) });
+                    let text = corpus.place.of(size, seed)?;
+                    // Fails here, before anything runs, if the corpus is too small for the size.
+                    let of = || corpus.name.clone().unwrap_or_else(|| "the corpus".into());
+                    let sentences = text.sentences(size, count).with_context(of)?;
+                    let recipe = Box::new(recipe.clone().for_sentences(sentences));
+                    let work = Work::Train { recipe, size, seed, text };
+                    let (own_corpus, changed) = (corpus.name.clone(), *changed);
+                    cells.push(CellSpec { own_corpus, changed, ..spec(work, encoder, folder) });
                 }
             }
         }
@@ -152,10 +162,11 @@ impl Plan {
             );
         }
         Ok(Self {
-            preset: name.to_owned(),
+            preset: name,
             out,
             cells,
             notes,
+            remarks,
             settings,
             jobs,
             at_once,
@@ -172,6 +183,7 @@ impl Plan {
             preset: self.preset.clone(),
             settings: self.settings.clone(),
             notes: self.notes.clone(),
+            remarks: self.remarks.clone(),
             axes: self.axes.clone(),
             against: self.against,
             cells: self.cells.iter().map(planned).collect::<Result<_>>()?,
@@ -210,6 +222,8 @@ struct Row {
     recipe: Recipe,
     encoder: OwnEncoder,
     corpus: Option<OwnCorpus>,
+    /// Whether it has other values than the recipe's own.
+    changed: bool,
 }
 
 /// A row that neither trains nor fits anything.
@@ -253,12 +267,6 @@ fn untrained(rows: Vec<Row>) -> (Vec<Untrained>, Vec<Row>) {
         encoder: row.encoder,
     }));
     (all, rows)
-}
-
-/// Where a sweep without `--out` is: presets at another scale do not share a folder.
-fn default_folder(preset: &str, scale: Scale) -> PathBuf {
-    let suffix = if scale == Scale::Tiny { "-tiny" } else { "" };
-    PathBuf::from("runs").join(format!("{preset}{suffix}"))
 }
 
 /// A size or a method as a folder name: `0.1%` becomes `0.1pct`, a space `_`.

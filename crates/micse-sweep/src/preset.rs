@@ -23,6 +23,7 @@ pub(crate) struct Preset {
     #[serde(default)]
     pub(crate) corpus: Vec<String>,
     pub(crate) sts: Option<String>,
+    #[serde(alias = "encoder")]
     pub(crate) model: Option<String>,
     /// Settings for every recipe that trains.
     #[serde(default)]
@@ -30,9 +31,9 @@ pub(crate) struct Preset {
     /// Additional settings for recipes with an AMI term.
     #[serde(default)]
     pub(crate) set_ami: Vec<String>,
-    /// What single methods have for themselves.
+    /// Settings of single methods.
     #[serde(default)]
-    pub(crate) method: BTreeMap<String, OfMethod>,
+    pub(crate) method: BTreeMap<String, MethodSettings>,
     /// The published results that the tables compare with.
     pub(crate) against: Option<Against>,
     /// Whether the grid has a row of averaged word vectors, for which the user passes the file.
@@ -43,12 +44,13 @@ pub(crate) struct Preset {
     pub(crate) notes: Vec<String>,
 }
 
-/// What a single method has for itself: `[method.NAME]` in a preset file.
+/// Settings of a single method: `[method.NAME]` in a preset file.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OfMethod {
+pub(crate) struct MethodSettings {
     /// Its encoder, instead of the sweep's.
-    pub(crate) encoder: Option<String>,
+    #[serde(alias = "encoder")]
+    pub(crate) model: Option<String>,
     /// Its corpus, instead of the sweep's: a file, `demo`, sentences of the STS sets (`sts`, `sts-b`, `sts-b-train`), or
     /// the name of a corpus that the user passes.
     pub(crate) corpus: Option<String>,
@@ -64,10 +66,10 @@ pub(crate) struct OfMethod {
 /// How large a preset is run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scale {
-    /// As the preset has it
+    /// The preset unchanged
     #[default]
     Full,
-    /// A few steps on shipped files, to see that it runs
+    /// A few steps on shipped files, to see that every method runs
     Tiny,
 }
 
@@ -125,19 +127,28 @@ impl Preset {
 
     /// A built-in preset by its name, or a preset file if the name ends in `.toml`.
     pub(crate) fn load(name: &str) -> Result<Self> {
+        let known = || Self::names().collect::<Vec<_>>().join(", ");
         let preset: Self = if is_file(name) {
-            let text =
-                std::fs::read_to_string(name).with_context(|| format!("cannot read the preset {name}"))?;
-            toml::from_str(&text).with_context(|| format!("{name} is not a valid preset"))?
+            let text = std::fs::read_to_string(name).with_context(|| {
+                format!("cannot read the preset {name}; pass an existing FILE.toml, or one of {}", known())
+            })?;
+            let preset: Self =
+                toml::from_str(&text).with_context(|| format!("{name} is not a valid preset"))?;
+            preset.relative_to(Path::new(name).parent().unwrap_or(Path::new("")))
         } else {
             let Some((_, text)) = PRESETS.iter().find(|(known, _)| *known == name) else {
-                let known = Self::names().collect::<Vec<_>>().join(", ");
-                bail!("no preset `{name}`; use one of {known}, or FILE.toml");
+                bail!("no preset `{name}`; use one of {}, or FILE.toml", known());
             };
             toml::from_str(text).with_context(|| format!("preset {name}"))?
         };
         if preset.methods.is_empty() {
             bail!("preset {name}: `methods` is missing; list at least one recipe");
+        }
+        let empty = |value: &Option<String>| value.as_ref().is_some_and(String::is_empty);
+        if let Some((method, _)) =
+            preset.method.iter().find(|(_, own)| empty(&own.model) || empty(&own.corpus))
+        {
+            bail!("preset {name}: [method.{method}] has an empty model or corpus; remove the key");
         }
         if let Some(unknown) = preset.method.keys().find(|method| !preset.methods.contains(method)) {
             bail!(
@@ -145,6 +156,19 @@ impl Preset {
             );
         }
         Ok(preset)
+    }
+
+    /// Paths in a preset file are relative to its folder, if they exist there.
+    fn relative_to(mut self, folder: &Path) -> Self {
+        let own = self.method.values_mut().flat_map(|own| [&mut own.model, &mut own.corpus]);
+        let all = own.chain([&mut self.model, &mut self.sts]).flatten().chain(&mut self.corpus);
+        for value in all {
+            let path = folder.join(&*value);
+            if path.exists() {
+                *value = path.to_string_lossy().into_owned();
+            }
+        }
+        self
     }
 
     /// The preset at a scale.
@@ -161,16 +185,20 @@ impl Preset {
     /// The methods of this preset, and the rest of `tiny`.
     fn shrunk(self, tiny: Self) -> Self {
         let mut method = self.method;
-        for own in method.values_mut() {
-            (own.encoder, own.corpus, own.note) = (None, None, None);
-        }
-        for (name, own) in tiny.method {
+        for (name, own) in tiny.method.into_iter().filter(|(name, _)| self.methods.contains(name)) {
             method.entry(name).or_default().set.extend(own.set);
+        }
+        for (name, own) in &mut method {
+            (own.model, own.corpus, own.note) = (None, None, None);
+            // A method's own settings come after those of all methods.
+            let trains = Recipe::load(name, &[]).is_ok_and(|recipe| recipe.steps > 0);
+            own.set.extend(tiny.set.iter().filter(|_| trains).cloned());
         }
         let mut set = self.set;
         set.extend(tiny.set);
-        let note = "scale tiny: a few steps with the shipped encoder on the demo sentences, for every method"
-            .to_owned();
+        let note =
+            "scale tiny: a few steps, the same encoder and corpus for every method; the scores mean nothing"
+                .to_owned();
         Self {
             methods: self.methods,
             set,
@@ -183,7 +211,7 @@ impl Preset {
     }
 }
 
-impl OfMethod {
+impl MethodSettings {
     /// Its settings, and its transformation as a setting.
     pub(crate) fn settings(&self) -> Vec<String> {
         let post = self.post.as_ref().map(|post| format!("post={post}"));
@@ -197,9 +225,10 @@ fn is_file(name: &str) -> bool {
 }
 
 /// The preset's name in tables and as its default folder.
-pub(crate) fn short_name(name: &str) -> &str {
+pub(crate) fn short_name(name: &str, scale: Scale) -> String {
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
-    stem.filter(|_| is_file(name)).unwrap_or(name)
+    let name = stem.filter(|_| is_file(name)).unwrap_or(name);
+    if scale == Scale::Tiny { format!("{name}-tiny") } else { name.to_owned() }
 }
 
 #[cfg(test)]
@@ -257,11 +286,16 @@ mod tests {
             ("methods = [\"simcse\"]\nsize = \"1%\"", "size"),
             ("methods = [\"simcse\"]\n[method.simcse]\ncorpora = \"a\"", "corpora"),
             ("methods = [\"simcse\"]\nagainst = \"table-4\"", "table-4"),
+            ("methods = [\"simcse\"]\n[method.simcse]\nmodel = \"\"", "empty model"),
         ] {
             let error = load(text).err().expect(text);
             assert!(error.contains(part) && error.contains("mine.toml"), "{error}");
         }
-        assert_eq!(short_name("a/mine.toml"), "mine");
-        assert_eq!(short_name("table-1"), "table-1");
+        std::fs::write(folder.path().join("own.txt"), "a sentence").expect("a corpus");
+        let text = "methods = [\"simcse\"]\n[method.simcse]\ncorpus = \"own.txt\"\n";
+        let corpus = load(text).expect("a preset").method["simcse"].corpus.clone();
+        assert_eq!(corpus, Some(folder.path().join("own.txt").to_string_lossy().into_owned()));
+        assert_eq!(short_name("a/mine.toml", Scale::Full), "mine");
+        assert_eq!(short_name("table-1", Scale::Tiny), "table-1-tiny");
     }
 }

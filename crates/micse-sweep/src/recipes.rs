@@ -67,6 +67,15 @@ impl GridOptions {
         Ok(Recipe::load_for(method, with, &settings, self.steps.or(preset.steps))?)
     }
 
+    /// Whether a method has other values than its recipe's own.
+    pub(crate) fn changes(&self, preset: &Preset, method: &str) -> Result<bool> {
+        let plain = Recipe::load(method, &[])?;
+        let trains = plain.steps > 0;
+        let everywhere =
+            self.steps.or(preset.steps).is_some() || !self.with.is_empty() || !self.axes.is_empty();
+        Ok(!preset.settings(method, &plain).is_empty() || trains && (everywhere || !self.settings.is_empty()))
+    }
+
     /// One line that lists the differences from the recipes, for the tables.
     pub(crate) fn settings_line(&self, preset: &Preset, methods: &[String]) -> String {
         let steps = self.steps.or(preset.steps).map(|steps| format!("steps={steps}"));

@@ -9,7 +9,7 @@ use micse_train::run::Metrics;
 
 use crate::chart::look::Looks;
 use crate::comparison::over_seeds;
-use crate::{AVERAGE, Comparison, Comparisons, Error, FinishedCell, Grid, Hole, Result, Results};
+use crate::{AVERAGE, Comparison, Comparisons, Error, FinishedCell, Grid, GridCell, Hole, Result, Results};
 
 /// The current state of a sweep.
 pub(crate) struct Sweep {
@@ -94,6 +94,15 @@ impl Sweep {
                     }
                 }
             }
+        }
+        // Methods with their own corpus have other numbers of sentences at the same share.
+        for size in &mut sizes {
+            let own = |cell: &&GridCell| cell.corpus.is_none() && cell.size.as_ref() == Some(&size.name);
+            let methods: Vec<&str> = grid.cells.iter().filter(own).map(|cell| cell.method.as_str()).collect();
+            let of_sweep = runs.iter().map(|run| &run.result).find(|result| {
+                result.size.as_ref() == Some(&size.name) && methods.contains(&result.method.as_str())
+            });
+            size.sentences = of_sweep.map_or(size.sentences, |result| result.sentences);
         }
         sizes.sort_by_key(|s| s.sentences);
         let score = match results.headline() {

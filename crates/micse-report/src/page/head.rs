@@ -97,7 +97,8 @@ fn facts(sweep: &Sweep) -> Vec<(String, Vec<String>)> {
         joined(sweep.distinct(|r| r.result.size.as_ref().map(|_| r.result.train_text.clone()))),
     );
     fact("Evaluated on", joined(sweep.distinct(|r| Some(r.result.evaluated_on.clone()))));
-    let notes = sweep.grid.notes.iter().filter(|note| **note != sweep.grid.settings);
+    let notes =
+        sweep.grid.notes.iter().filter(|note| **note != sweep.grid.settings).chain(&sweep.grid.remarks);
     fact("Sources", notes.cloned().collect());
     facts
 }

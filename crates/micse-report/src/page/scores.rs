@@ -9,7 +9,7 @@ use crate::chart::dots::{Dot, Dots};
 use crate::chart::look::UNTRAINED;
 use crate::chart::scatter::{Cloud, Scatter};
 use crate::chart::{Chart, Picture, Score};
-use crate::{Result, USUAL_BASELINES};
+use crate::{Result, Setup, USUAL_BASELINES};
 
 /// The methods that add miCSE's components to SimCSE.
 const COMPONENTS: [&str; 3] = ["moco-simcse", "ami-simcse", "micse"];
@@ -90,12 +90,22 @@ pub(super) fn over_sizes(page: &mut Page, sweep: &Sweep) {
     }
     let (chart, caption) = scores(sweep, &sweep.methods.iter().collect::<Vec<_>>(), "Scores of all methods");
     page.figure(Picture::new("scores", title, chart.as_ref()), &caption);
+    let own: Vec<String> =
+        sweep.results.methods.iter().filter(|m| m.own_corpus.is_some()).map(|m| m.name.clone()).collect();
+    if !own.is_empty() {
+        page.remark(&format!(
+            "Sizes are those of the sweep's corpus. Trained on their own corpora, at these shares of them: {}.",
+            enumerate(&own)
+        ));
+    }
 }
 
 /// Differences between pairs of methods, over sizes; `None` if there is nothing to compare.
 fn differences(sweep: &Sweep, pairs: &[(String, String)], y_title: String) -> Result<Option<Bars>> {
     let mut series = Vec::new();
-    for (method, other) in pairs {
+    // A difference between methods of other encoders or corpora is not that of a component.
+    let same = |(method, other): &&(String, String)| Setup::between(&sweep.results, method, other).is_same();
+    for (method, other) in pairs.iter().filter(same) {
         let mut bars = Vec::new();
         for size in &sweep.sizes {
             let difference = sweep.difference(method, other, &size.name)?;

@@ -45,7 +45,7 @@ pub(super) fn published(page: &mut Page, sweep: &Sweep) -> Result<Option<String>
         "The last column of the first table lists known differences from this sweep. Where it lists one, compare the \
          order of methods and the size of differences, not absolute scores.",
     );
-    if let Some((curves, table)) = curves(sweep, &Paper::load()?) {
+    if let Some((curves, table)) = curves(sweep, &Paper::load()?, against) {
         let names: Vec<String> = curves.lines.iter().map(|line| line.name.clone()).collect();
         let caption = format!(
             "{} as published: averages over 7 tasks by training-set size (Table {table} of the miCSE paper, with \
@@ -59,8 +59,8 @@ pub(super) fn published(page: &mut Page, sweep: &Sweep) -> Result<Option<String>
 }
 
 /// The paper's scores by size for the methods of this sweep; `None` if the paper has none of them.
-fn curves(sweep: &Sweep, paper: &Paper) -> Option<(Curves, u8)> {
-    let figures = || paper.figures.iter().filter(|f| f.table == Some(BY_SIZE));
+fn curves(sweep: &Sweep, paper: &Paper, against: Against) -> Option<(Curves, u8)> {
+    let figures = || paper.figures.iter().filter(|f| f.table == Some(BY_SIZE) && against.has(f));
     let mut sizes: Vec<(usize, String)> =
         figures().filter_map(|f| Some((f.sentences?, f.size.clone()?))).collect();
     sizes.sort();

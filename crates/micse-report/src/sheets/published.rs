@@ -23,7 +23,7 @@ pub(super) fn averages(results: &Results, grid: &Grid, paper: &Paper, against: A
     let mut sources: BTreeSet<&str> = BTreeSet::new();
     for figure in paper.figures.iter().filter(|figure| against.has(figure)) {
         for method in results.methods.iter().filter(|method| figure.is_of(&method.name)) {
-            let cells = nearest(results, &method.name, figure);
+            let cells = nearest(results, &method.name, figure, paper);
             let Some(here) = summary(&cells, AVERAGE) else { continue };
             sources.insert(&figure.source);
             if let (Some(table), Some(size), Some(note)) = (figure.table, &figure.size, &figure.note) {
@@ -38,7 +38,7 @@ pub(super) fn averages(results: &Results, grid: &Grid, paper: &Paper, against: A
                 cells[0].result.size.clone().unwrap_or_else(|| "-".into()),
                 mean_and_std(&here),
                 format!("{:+.2}", here.mean - figure.average()),
-                differences(&cells, method, grid, figure),
+                differences(&cells, method, figure),
             ]);
         }
     }
@@ -71,7 +71,7 @@ pub(super) fn by_task(results: &Results, paper: &Paper, against: Against) -> Opt
     let mut rows = Vec::new();
     for figure in figures() {
         for method in results.methods.iter().filter(|method| figure.is_of(&method.name)) {
-            let cells = nearest(results, &method.name, figure);
+            let cells = nearest(results, &method.name, figure, paper);
             let source =
                 figure.table.map_or_else(|| "its publication".into(), |table| format!("Table {table}"));
             let [mut published, mut here, mut difference] =
@@ -108,7 +108,7 @@ pub(super) fn by_task(results: &Results, paper: &Paper, against: Against) -> Opt
 /// The method's cells that compare with a published result. A result for one training-set size compares with the size
 /// of as many sentences, else with the size of that name, such as `0.1%`; without such a size, with none. Another result
 /// compares with the size of as many sentences, else with the method's largest size.
-fn nearest<'a>(results: &'a Results, method: &str, figure: &Figure) -> Vec<&'a FinishedCell> {
+fn nearest<'a>(results: &'a Results, method: &str, figure: &Figure, paper: &Paper) -> Vec<&'a FinishedCell> {
     let of_method: Vec<&FinishedCell> =
         results.cells.iter().filter(|cell| cell.result.method == method).collect();
     let same: Vec<&FinishedCell> = of_method
@@ -116,7 +116,12 @@ fn nearest<'a>(results: &'a Results, method: &str, figure: &Figure) -> Vec<&'a F
         .filter(|cell| figure.sentences.is_some_and(|count| count == cell.result.sentences))
         .copied()
         .collect();
-    let named = || of_method.iter().find(|cell| figure.size.is_some() && cell.result.size == figure.size);
+    // A cell that has the number of sentences of another column belongs there.
+    let elsewhere = |cell: &FinishedCell| {
+        let of_row = |other: &&Figure| other.table == figure.table && other.name == figure.name;
+        paper.figures.iter().filter(of_row).any(|other| other.sentences == Some(cell.result.sentences))
+    };
+    let named = || of_method.iter().find(|cell| cell.result.size == figure.size && !elsewhere(cell));
     let largest = || of_method.iter().max_by_key(|cell| cell.result.sentences);
     // If several sizes have as many sentences, use the first.
     let chosen = same.first().or_else(|| if figure.size.is_some() { named() } else { largest() });
@@ -129,7 +134,7 @@ fn summary(cells: &[&FinishedCell], task: &str) -> Option<Summary> {
 }
 
 /// The detected differences between the two settings. Encoder and corpus are compared by name.
-fn differences(cells: &[&FinishedCell], method: &Method, grid: &Grid, figure: &Figure) -> String {
+fn differences(cells: &[&FinishedCell], method: &Method, figure: &Figure) -> String {
     let result = &cells[0].result;
     let mut parts = Vec::new();
     // Word vectors have no encoder.
@@ -142,11 +147,12 @@ fn differences(cells: &[&FinishedCell], method: &Method, grid: &Grid, figure: &F
     if let Some(count) = figure.sentences.filter(|&count| count != result.sentences) {
         parts.push(format!("sentences ({} instead of {count})", result.sentences));
     }
+    let part = result.size.as_ref().filter(|size| *size != "100%" && figure.sentences.is_none());
+    parts.extend(part.map(|size| format!("sentences ({size} of the corpus)")));
     if result.evaluated_on != EVALUATION {
         parts.push("pairs".into());
     }
-    let own = grid.settings.ends_with("the recipes' own") && !result.method.ends_with("-baseline");
-    if result.steps > 0 && !own {
+    if method.changed || result.method.ends_with("-baseline") {
         parts.push("settings".into());
     }
     if parts.is_empty() { "nothing detected".into() } else { parts.join(", ") }

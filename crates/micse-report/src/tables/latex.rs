@@ -6,7 +6,10 @@ use super::sheet::{Sheet, is_number};
 
 /// All tables of a sweep, each in its own environment, to include in a document with `\input`.
 pub(super) fn document(sheets: &[Sheet], settings: &str) -> String {
-    let mut text = format!("% Needs \\usepackage{{booktabs}}.\n% {settings}\n");
+    let mut text = String::from("% Needs \\usepackage{booktabs}.\n");
+    for line in settings.lines().filter(|line| !line.is_empty()) {
+        let _ = writeln!(text, "% {line}");
+    }
     for sheet in sheets {
         text.push('\n');
         text.push_str(&environment(sheet));

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{DEMO_FILES, Pair, read, senteval};
 use crate::corpus::Corpus;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// STS sets whose sentences, without scores, some published methods train on. Repeated sentences are kept.
 ///
 /// Test sentences are among them, except in [`BenchmarkTrain`](Self::BenchmarkTrain).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StsTexts {
+pub enum StsCorpus {
     /// STS12 to 16, also the pairs without a score, and all parts of STS benchmark and SICK; in the demo layout,
     /// development and test pairs.
     #[serde(rename = "sts")]
@@ -26,7 +26,7 @@ pub enum StsTexts {
     BenchmarkTrain,
 }
 
-impl StsTexts {
+impl StsCorpus {
     /// Every choice.
     pub const ALL: [Self; 3] = [Self::All, Self::Benchmark, Self::BenchmarkTrain];
 
@@ -41,7 +41,7 @@ impl StsTexts {
 
     /// The choice of that [`name`](Self::name).
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|texts| texts.name() == name)
+        Self::ALL.into_iter().find(|corpus| corpus.name() == name)
     }
 
     /// Whether sentences of the test sets are among them.
@@ -52,14 +52,21 @@ impl StsTexts {
     /// Reads the sentences from a folder of STS sets, in either layout of [`Suite`](super::Suite).
     ///
     /// # Errors
-    /// A missing file (the demo layout has no training pairs), and lines that cannot be parsed.
-    pub fn corpus(self, folder: &Path) -> Result<Corpus> {
+    /// A missing file, STS-B in the demo layout, and lines that cannot be parsed.
+    pub fn read(self, folder: &Path) -> Result<Corpus> {
         let [dev, test] = DEMO_FILES.map(|name| folder.join(name));
         let sentences = match self {
             Self::All if dev.is_file() => {
                 let mut pairs = read::benchmark(&dev)?;
                 pairs.extend(read::benchmark(&test)?);
                 both(pairs)
+            }
+            _ if dev.is_file() => {
+                let remedy = format!(
+                    "the demo pairs are not STS-B; use `{}`, or pass SentEval's folder with --sts",
+                    Self::All.name()
+                );
+                return Err(Error::Missing { path: folder.join("STS/STSBenchmark"), remedy });
             }
             Self::All => {
                 let mut sentences = senteval::year_sentences(folder)?;
@@ -80,7 +87,7 @@ impl StsTexts {
 }
 
 /// The name in tables.
-impl fmt::Display for StsTexts {
+impl fmt::Display for StsCorpus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::All => "STS and SICK-R",
