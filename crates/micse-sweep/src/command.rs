@@ -60,9 +60,7 @@ impl Sweep {
         // Started here as well, to reject options that cannot be combined before anything runs.
         let compute = self.grid.compute.start()?;
         let mut plan = Plan::new(&self.grid, &self.how)?;
-        if let Some(against) = self.compare.against() {
-            plan.against = against;
-        }
+        plan.against = self.compare.against_or(plan.against);
         plan.notes.iter().chain(&plan.remarks).for_each(note);
         self.compare.check(&plan.file()?.grid())?;
         if self.how.dry_run {

@@ -28,11 +28,10 @@ pub(crate) fn estimate(cell: &CellSpec) -> Result<u64> {
         Work::Vectors { file, .. } => BASE + 2 * size(file),
         Work::Train { recipe, text, .. } => {
             let text = match text {
-                TextSpec::Demo => 0,
+                // The sentences of STS sets are some megabytes.
+                TextSpec::Demo | TextSpec::Sts(..) => 0,
                 TextSpec::Corpus(files) => files.iter().map(|file| text_of(file)).sum(),
                 TextSpec::SplitFile(file) => text_of(file),
-                // Some megabytes.
-                TextSpec::Sts(..) => 0,
             };
             BASE + text + networks(recipe, &config) + activations(recipe, &config, cell.chunk.map(Into::into))
         }

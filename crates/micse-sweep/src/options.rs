@@ -167,9 +167,9 @@ fn published(name: &str) -> Result<Published, String> {
 }
 
 impl CompareOptions {
-    /// The published results to compare with, if the command names them or `none`.
-    pub(crate) fn against(&self) -> Option<Option<Against>> {
-        self.against.map(|Published(against)| against)
+    /// The published results to compare with: those that the command names, else these.
+    pub(crate) fn against_or(&self, usual: Option<Against>) -> Option<Against> {
+        self.against.map_or(usual, |Published(against)| against)
     }
 
     /// Rejects a comparison that cannot be made, before anything runs.
@@ -190,7 +190,7 @@ impl CompareOptions {
 
     /// Writes the tables of the existing results, and prints them, or with `json` the summary over seeds.
     pub(crate) fn write_tables(&self, folder: &Path, grid: &Grid, json: bool) -> Result<()> {
-        let against = self.against.map_or(grid.against, |Published(against)| against);
+        let against = self.against_or(grid.against);
         let options = TableOptions { baseline: self.baseline.clone(), against };
         let results = Results::collect(folder, grid)?;
         let tables = Tables::new(&results, grid, &options)?;

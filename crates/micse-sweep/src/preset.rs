@@ -5,6 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
+use micse_data::StsCorpus;
+use micse_data::locate::DEMO;
 use micse_report::Against;
 use micse_train::Recipe;
 use serde::Deserialize;
@@ -158,11 +160,13 @@ impl Preset {
         Ok(preset)
     }
 
-    /// Paths in a preset file are relative to its folder, if they exist there.
+    /// Paths in a preset file are relative to its folder, if they exist there. `demo` and the names of STS corpora are
+    /// no paths.
     fn relative_to(mut self, folder: &Path) -> Self {
         let own = self.method.values_mut().flat_map(|own| [&mut own.model, &mut own.corpus]);
         let all = own.chain([&mut self.model, &mut self.sts]).flatten().chain(&mut self.corpus);
-        for value in all {
+        let is_name = |value: &str| value.is_empty() || value == DEMO || StsCorpus::named(value).is_some();
+        for value in all.filter(|value| !is_name(value)) {
             let path = folder.join(&*value);
             if path.exists() {
                 *value = path.to_string_lossy().into_owned();

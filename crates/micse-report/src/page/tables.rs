@@ -54,7 +54,9 @@ pub(super) fn published(page: &mut Page, sweep: &Sweep) -> Result<Option<String>
         );
         page.figure(Picture::new("published", "Published scores over training-set size", &curves), &caption);
     }
-    sheets.iter().for_each(|sheet| table(page, sheet));
+    for sheet in &sheets {
+        table(page, sheet);
+    }
     Ok(None)
 }
 
