@@ -312,7 +312,8 @@ impl Recipe {
             }
             self.steps = steps;
         }
-        let limit = self.steps / 10;
+        // Rounded up, as a warm-up of 10 % is.
+        let limit = self.steps.div_ceil(10);
         if optimizer.warmup_steps > limit {
             tracing::warn!(
                 "{}: the warm-up of {} steps is reduced to a tenth of the {} steps",
