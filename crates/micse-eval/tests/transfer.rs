@@ -172,6 +172,10 @@ fn what_cannot_be_scored_is_said() {
         &["class 1 has 5", "remove the class"],
     );
     refused(&Marked, Parts::Folds(examples(2, 10, 0)), &["Toy", "20 training examples", "5 %"]);
+    refused(&Marked, Parts::Folds(examples(3, 40, 0)), &["Toy", "class number 2", "2 classes"]);
+    refused(&Marked, Parts::TrainTest { train: examples(2, 40, 0), test: Vec::new() }, &["no test examples"]);
+    let (train, test) = (examples(2, 40, 0), examples(2, 5, 0));
+    refused(&Marked, Parts::TrainDevTest { train, dev: Vec::new(), test }, &["no development examples"]);
     refused(&Constant(f32::NAN), Parts::Folds(examples(2, 40, 0)), &["NaN", "\"0 0\""]);
     refused(&Constant(3e38), Parts::Folds(examples(2, 40, 0)), &["Toy", "too large"]);
 }
