@@ -6,6 +6,7 @@
 //!   patterns about other things.
 //! * **DemoParaphrase** (format of MRPC): pairs of the demo STS grammar. Paraphrases have its scores 4.5 and 5, other pairs
 //!   the scores 1.5 to 3: the second sentence changes a participant or the event.
+mod areas;
 mod polarity;
 mod questions;
 

@@ -22,7 +22,8 @@
 //! Folds, initial weights and batches are drawn once: as in `SentEval`, every classifier of a task starts from the same
 //! weights, and classifiers on parts of equal size see the same order. The draws themselves come from `micse-random`,
 //! because numpy's and PyTorch's generators cannot be reproduced here. A score therefore differs from `SentEval`'s as two
-//! seeds of `SentEval` differ from each other: by some tenths of a point.
+//! seeds of `SentEval` differ from each other, by half a point on CR (`tests/fixtures/transfer/senteval.py` has `SentEval`'s
+//! draws). The mean cross-entropy is that of current versions of PyTorch, which ignore `SentEval`'s attempt to sum it.
 mod classifier;
 mod features;
 #[cfg(test)]

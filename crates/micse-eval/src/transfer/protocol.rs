@@ -11,6 +11,9 @@ use super::scores::rounded;
 /// Folds of every cross-validation.
 const FOLDS: usize = 10;
 
+/// Classes are numbered in a byte.
+const MOST_CLASSES: usize = 256;
+
 /// The L2 penalties among which held-out accuracy chooses.
 const PENALTIES: [f64; 4] = [1e-5, 1e-4, 1e-3, 1e-2];
 
@@ -43,6 +46,16 @@ pub(super) type Tell<'a> = dyn FnMut(usize, usize) + 'a;
 /// # Errors
 /// What is missing.
 pub(super) fn check(parts: &Parts, classes: &[String]) -> Result<(), String> {
+    if classes.len() > MOST_CLASSES {
+        return Err(format!("{} classes; the limit is {MOST_CLASSES}", classes.len()));
+    }
+    if let Some(example) = parts.examples().find(|example| example.class >= classes.len()) {
+        return Err(format!(
+            "an example has class number {}, but the task names only {} classes",
+            example.class,
+            classes.len()
+        ));
+    }
     let enough = |train: &[Example], folds: bool, held_out_of: usize| {
         let mut counts = vec![0; classes.len()];
         for example in train {
@@ -72,6 +85,10 @@ pub(super) fn check(parts: &Parts, classes: &[String]) -> Result<(), String> {
     match parts {
         // The largest fold is left out before the 5 % are.
         Parts::Folds(all) => enough(all, true, all.len() - all.len().div_ceil(FOLDS)),
+        Parts::TrainTest { test, .. } | Parts::TrainDevTest { test, .. } if test.is_empty() => {
+            Err("no test examples".to_owned())
+        }
+        Parts::TrainDevTest { dev, .. } if dev.is_empty() => Err("no development examples".to_owned()),
         Parts::TrainTest { train, .. } => enough(train, true, train.len()),
         Parts::TrainDevTest { train, .. } => enough(train, false, usize::MAX),
     }
