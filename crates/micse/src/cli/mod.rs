@@ -52,8 +52,9 @@ mod tests {
         command().debug_assert();
         for command in command().get_subcommands().filter(|command| !command.is_hide_set()) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let example = format!("Example:\n  micse {}", command.get_name());
-            assert!(help.starts_with(&example), "{}: {help}", command.get_name());
+            let example = format!("\n  micse {}", command.get_name());
+            let rest = help.strip_prefix("Examples:").or_else(|| help.strip_prefix("Example:"));
+            assert!(rest.is_some_and(|rest| rest.starts_with(&example)), "{}: {help}", command.get_name());
         }
     }
 }
