@@ -11,6 +11,8 @@ pub(super) struct Fixture {
     pub(super) labels: Vec<u8>,
     /// Number of training rows; the rest is held out.
     pub(super) train: u32,
+    /// Weights of each class after `torch.manual_seed(1111)`, with the bias last.
+    pub(super) initial: Vec<Vec<f64>>,
     pub(super) fits: Vec<Fit>,
     pub(super) folds: Vec<Folds>,
     pub(super) f1: Vec<Predictions>,
@@ -28,8 +30,8 @@ pub(super) struct Fit {
 #[derive(Deserialize)]
 pub(super) struct Folds {
     pub(super) labels: Vec<u8>,
-    /// Rows of each class, per fold.
-    pub(super) sizes: Vec<Vec<usize>>,
+    /// The fold of each row, among ten.
+    pub(super) folds: Vec<usize>,
 }
 
 #[derive(Deserialize)]
