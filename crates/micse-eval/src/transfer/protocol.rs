@@ -244,3 +244,30 @@ pub(super) fn train_dev_test(
     let accuracy = rounded(100.0 * share(data.labels, tested, &predictions));
     Ok(Outcome { accuracy, dev_accuracy, l2: vec![l2], predictions })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Protocol, features};
+    use super::*;
+
+    #[test]
+    fn results_are_those_of_pytorch_numpy_and_scikit_learn() {
+        for of in Protocol::read() {
+            let rows = of.labels.len() as u32;
+            let classes = usize::from(*of.labels.iter().max().unwrap()) + 1;
+            let data = Part { features: &features(of.labels.len()), labels: &of.labels, classes };
+            let range = |from: u32, to: u32| (from..to).collect::<Vec<u32>>();
+            let found = match of.parts[..] {
+                [] => nested(data, &mut |_, _| {}),
+                [test] => train_test(data, &range(0, test), &range(test, rows), &mut |_, _| {}),
+                [dev, test, ..] => {
+                    let parts = [range(0, dev), range(dev, test), range(test, rows)];
+                    train_dev_test(data, &parts, &mut |_, _| {})
+                }
+            };
+            let found = found.unwrap();
+            assert_eq!((found.accuracy, found.dev_accuracy), (of.accuracy, of.dev_accuracy));
+            assert_eq!((found.l2, found.predictions), (of.l2, of.predictions));
+        }
+    }
+}
