@@ -79,7 +79,7 @@ impl Mersenne {
     /// # Panics
     /// There are more than 2^32 items.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        assert!(items.len().saturating_sub(1) <= u32::MAX as usize, "{} items", items.len());
+        assert!(u32::try_from(items.len().saturating_sub(1)).is_ok(), "{} items", items.len());
         for i in (1..items.len()).rev() {
             items.swap(i, self.up_to(i as u32) as usize);
         }
