@@ -1,10 +1,9 @@
 //! Logistic regressions that differ only in their L2 penalty, trained side by side on the same batches.
 
 use micse_kernels::classifier::{L2Adam, PANEL, adam, gradient, logits, softmax_deltas};
-use micse_random::permutation;
+use micse_random::Mersenne;
 
 use super::features::Features;
-use super::folds::{Use, stream};
 
 const BATCH: usize = 64;
 const LEARNING_RATE: f64 = 1e-3;
@@ -44,19 +43,19 @@ impl Classifiers {
         Self { weights: vec![0.0; width * columns], width, columns, classes, l2: l2.to_vec() }
     }
 
-    /// PyTorch's initial distribution of a linear layer: uniform between -1/sqrt(d) and 1/sqrt(d), for weights and
-    /// biases. All classifiers start equal.
-    pub(super) fn initial(features: &Features, classes: usize, l2: &[f64], seed: u64) -> Self {
+    /// PyTorch's initial linear layer after `torch.manual_seed(seed)`: weights class by class, then biases, uniform
+    /// between -1/sqrt(d) and 1/sqrt(d). All classifiers start equal.
+    pub(super) fn initial(features: &Features, classes: usize, l2: &[f64], seed: u32) -> Self {
         let mut all = Self::zero(features, classes, l2);
-        let bound = 1.0 / (features.dimension() as f64).sqrt();
-        for class in 0..classes {
-            let mut draws = stream(seed, Use::Weights).with(class as u64).draws();
-            for k in 0..=features.dimension() {
-                let weight = (bound * (2.0 * draws.unit() - 1.0)) as f32;
-                for classifier in 0..l2.len() {
-                    let place = all.place(classifier, class, k);
-                    all.weights[place] = weight;
-                }
+        let dimension = features.dimension();
+        let bound = (1.0 / (dimension as f64).sqrt()) as f32;
+        let mut generator = Mersenne::new(seed);
+        let weights = (0..classes).flat_map(|class| (0..dimension).map(move |k| (class, k)));
+        for (class, k) in weights.chain((0..classes).map(|class| (class, dimension))) {
+            let weight = generator.uniform(-bound, bound);
+            for classifier in 0..l2.len() {
+                let place = all.place(classifier, class, k);
+                all.weights[place] = weight;
             }
         }
         all
@@ -102,7 +101,7 @@ impl Classifiers {
         self.predict(features, rows).iter().map(|predicted| share(labels, rows, predicted)).collect()
     }
 
-    /// Trains until every classifier's training has ended. `order` returns the order in which an epoch takes the
+    /// Trains until every classifier's training has ended. `order` returns the order in which the next epoch takes the
     /// training rows.
     ///
     /// # Errors
@@ -113,7 +112,7 @@ impl Classifiers {
         labels: &[u8],
         train: &[u32],
         held_out: &[u32],
-        order: impl Fn(usize) -> Vec<u32>,
+        mut order: impl FnMut() -> Vec<u32>,
     ) -> Result<Trained, String> {
         let mut optimizer = Optimizer::new(&self);
         let mut best = self.clone();
@@ -122,7 +121,7 @@ impl Classifiers {
         let mut epoch = 0;
         while epoch <= MOST_EPOCHS && misses.iter().any(|&misses| misses <= TENACITY) {
             for _ in 0..EPOCHS {
-                optimizer.epoch(&mut self, features, labels, train, &order(epoch));
+                optimizer.epoch(&mut self, features, labels, train, &order());
                 epoch += 1;
             }
             // Squares of the gradients overflow first, and weights then stop moving.
@@ -148,11 +147,6 @@ impl Classifiers {
         }
         Ok(Trained { classifiers: best, held_out: accuracy })
     }
-}
-
-/// The order of an epoch's training rows: the same for all trainings on `rows` rows.
-pub(super) fn epoch_order(rows: usize, epoch: usize, seed: u64) -> Vec<u32> {
-    permutation(rows, stream(seed, Use::Epoch).with(epoch as u64).draws().word())
 }
 
 /// The share of predictions that are right.
@@ -242,7 +236,7 @@ mod tests {
     #[test]
     fn training_agrees_with_pytorch() {
         let truth = Fixture::read();
-        let (features, labels, orders) = (truth.features(), &truth.labels, |epoch| truth.order(epoch));
+        let (features, labels) = (truth.features(), &truth.labels);
         let penalties: Vec<f64> = truth.fits.iter().map(|fit| fit.penalty).collect();
         let mut start = Classifiers::zero(&features, truth.classes(), &penalties);
         for classifier in 0..penalties.len() {
@@ -258,9 +252,10 @@ mod tests {
         let mut after_4 = start.clone();
         let mut optimizer = Optimizer::new(&after_4);
         for epoch in 0..4 {
-            optimizer.epoch(&mut after_4, &features, labels, &train, &orders(epoch));
+            optimizer.epoch(&mut after_4, &features, labels, &train, &truth.order(epoch));
         }
-        let trained = start.train(&features, labels, &train, &held, orders).unwrap();
+        let mut orders = (0..).map(|epoch| truth.order(epoch));
+        let trained = start.train(&features, labels, &train, &held, || orders.next().unwrap()).unwrap();
         for (i, fit) in truth.fits.iter().enumerate() {
             for (found, expected, what) in [
                 (&after_4, &fit.after_4_epochs, "after 4 epochs"),
@@ -282,29 +277,25 @@ mod tests {
     }
 
     #[test]
-    fn initial_weights_are_uniform_and_equal_for_every_classifier() {
+    fn initial_weights_are_pytorchs() {
         let truth = Fixture::read();
-        let features = truth.features();
-        let start = Classifiers::initial(&features, 3, &[0.0, 0.1], 5);
-        let bound = 1.0 / (features.dimension() as f32).sqrt();
-        let mut largest = 0.0_f32;
-        for class in 0..3 {
-            for k in 0..features.width() {
-                let [one, two] = [0, 1].map(|classifier| start.weights[start.place(classifier, class, k)]);
-                assert_eq!(one, two);
-                assert!(one.abs() <= bound && (k <= features.dimension()) == (one != 0.0), "{one} of {k}");
-                largest = largest.max(one.abs());
+        let start = Classifiers::initial(&truth.features(), truth.classes(), &[0.0, 0.1], 1111);
+        for classifier in 0..2 {
+            for (class, weights) in truth.initial.iter().enumerate() {
+                for (k, &weight) in weights.iter().enumerate() {
+                    assert_eq!(f64::from(start.weights[start.place(classifier, class, k)]), weight);
+                }
             }
         }
-        assert!(largest > 0.9 * bound, "{largest} of {bound}");
     }
 
     #[test]
     fn huge_features_are_rejected() {
-        let rows = [[1e30_f32, -1e30], [-1e30, 1e30], [3e38, 1e30]];
+        // Equal rows of different classes, so that one of them is wrong whatever the initial weights.
+        let rows = [[1e30_f32, -1e30], [1e30, -1e30], [3e38, 1e30]];
         let features = Features::new(2, rows.iter(), |row, out| out.extend(row));
         let start = Classifiers::initial(&features, 2, &[1e-5], 1);
-        let error = start.train(&features, &[0, 1, 0], &[0, 1, 2], &[0, 1], |_| vec![0, 1, 2]);
+        let error = start.train(&features, &[0, 1, 0], &[0, 1, 2], &[0, 1], || vec![0, 1, 2]);
         assert!(error.err().unwrap().contains("too large"));
     }
 }

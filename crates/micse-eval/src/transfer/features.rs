@@ -1,6 +1,6 @@
 //! The features of a task's examples.
 
-use micse_data::transfer::{Example, TransferTask};
+use micse_data::transfer::Example;
 use micse_kernels::classifier::Rows;
 
 use crate::embedder::Embeddings;
@@ -13,10 +13,11 @@ pub(super) struct Features {
 }
 
 impl Features {
-    /// The features of all examples of a task, for embeddings with `dimension` entries.
-    pub(super) fn of(embeddings: &Embeddings<'_>, task: &TransferTask, dimension: usize) -> Self {
-        let dimension = if task.has_pairs() { 2 * dimension } else { dimension };
-        Self::new(dimension, task.parts.examples(), |Example { first, second, .. }, row| {
+    /// The features of a task's examples, for embeddings with `dimension` entries.
+    pub(super) fn of(embeddings: &Embeddings<'_>, examples: &[&Example], dimension: usize) -> Self {
+        let has_pairs = examples.iter().any(|example| example.second.is_some());
+        let dimension = if has_pairs { 2 * dimension } else { dimension };
+        Self::new(dimension, examples.iter(), |Example { first, second, .. }, row| {
             let a = embeddings.row(first);
             match second {
                 None => row.extend_from_slice(a),

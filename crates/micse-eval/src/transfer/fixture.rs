@@ -1,4 +1,4 @@
-//! Reference values of PyTorch and scikit-learn; `tests/fixtures/transfer/write.py` describes them.
+//! Reference values of PyTorch and scikit-learn; `write.py` and `protocols.py` in `tests/fixtures/transfer` describe them.
 
 use serde::Deserialize;
 
@@ -11,6 +11,8 @@ pub(super) struct Fixture {
     pub(super) labels: Vec<u8>,
     /// Number of training rows; the rest is held out.
     pub(super) train: u32,
+    /// Weights of each class after `torch.manual_seed(1111)`, with the bias last.
+    pub(super) initial: Vec<Vec<f64>>,
     pub(super) fits: Vec<Fit>,
     pub(super) folds: Vec<Folds>,
     pub(super) f1: Vec<Predictions>,
@@ -28,8 +30,20 @@ pub(super) struct Fit {
 #[derive(Deserialize)]
 pub(super) struct Folds {
     pub(super) labels: Vec<u8>,
-    /// Rows of each class, per fold.
-    pub(super) sizes: Vec<Vec<usize>>,
+    /// The fold of each row, among ten.
+    pub(super) folds: Vec<usize>,
+}
+
+/// A protocol's result, in `protocols.json`.
+#[derive(Deserialize)]
+pub(super) struct Protocol {
+    pub(super) labels: Vec<u8>,
+    /// Where the development part, if there is one, and the test part start; empty for nested folds.
+    pub(super) parts: Vec<u32>,
+    pub(super) accuracy: f64,
+    pub(super) dev_accuracy: f64,
+    pub(super) l2: Vec<f64>,
+    pub(super) predictions: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -39,10 +53,28 @@ pub(super) struct Predictions {
     pub(super) f1: f64,
 }
 
+fn read<T: serde::de::DeserializeOwned>(name: &str) -> T {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/transfer");
+    serde_json::from_str(&std::fs::read_to_string(format!("{folder}/{name}")).unwrap()).unwrap()
+}
+
+/// The features of the first rows, in both files.
+pub(super) fn features(rows: usize) -> Features {
+    Features::new(DIMENSION, 0..rows, |i, row| {
+        let entry = |k: usize| (0.7 * (i * (k + 1)) as f64 + (k * k) as f64).sin() as f32;
+        row.extend((0..DIMENSION).map(entry));
+    })
+}
+
+impl Protocol {
+    pub(super) fn read() -> Vec<Self> {
+        read("protocols.json")
+    }
+}
+
 impl Fixture {
     pub(super) fn read() -> Self {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/transfer/training.json");
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+        read("training.json")
     }
 
     pub(super) fn classes(&self) -> usize {
@@ -50,10 +82,7 @@ impl Fixture {
     }
 
     pub(super) fn features(&self) -> Features {
-        Features::new(DIMENSION, 0..self.labels.len(), |i, row| {
-            let entry = |k: usize| (0.7 * (i * (k + 1)) as f64 + (k * k) as f64).sin() as f32;
-            row.extend((0..DIMENSION).map(entry));
-        })
+        features(self.labels.len())
     }
 
     /// The order of an epoch.

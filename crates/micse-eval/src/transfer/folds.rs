@@ -1,54 +1,41 @@
 //! Stratified folds, and held-out parts.
 
-use micse_random::{Stream, permutation};
+use micse_random::Mersenne;
 
-/// `SentEval`'s seed.
-pub(super) const SEED: u64 = 1111;
+/// `SentEval`'s seed. Each fold split and each classifier starts a generator anew with it.
+pub(super) const SEED: u32 = 1111;
 
-/// What the draws of a seed are for.
-#[derive(Clone, Copy)]
-pub(super) enum Use {
-    Folds,
-    HeldOut,
-    Weights,
-    Epoch,
-}
-
-/// A stream for one use of [`SEED`].
-pub(super) fn stream(seed: u64, of: Use) -> Stream {
-    Stream::new(seed).with(of as u64)
-}
-
-/// The rows of each of `count` folds, ascending: every row in exactly one fold, and the rows of each class spread over
-/// the folds as scikit-learn's `StratifiedKFold(shuffle=True)` spreads them. Its fold sizes per class are the same; which
-/// rows of a class go into a fold is drawn from `seed`.
+/// The rows of each of `count` folds, ascending, exactly as scikit-learn's `StratifiedKFold(count, shuffle=True,
+/// random_state=seed)` draws them: every row in one fold, and the rows of each class spread over the folds.
+///
+/// ```
+/// let folds = micse_eval::stratified_folds(&[0, 1, 1, 0, 1, 0, 0], 3, 1111);
+/// assert_eq!(folds, [vec![4, 5, 6], vec![1, 3], vec![0, 2]]);
+/// ```
 ///
 /// # Panics
 /// `count` is 0.
-pub fn stratified_folds(labels: &[u8], count: usize, seed: u64) -> Vec<Vec<u32>> {
+pub fn stratified_folds(labels: &[u8], count: usize, seed: u32) -> Vec<Vec<u32>> {
     assert!(count > 0, "no folds");
     let classes = labels.iter().max().map_or(0, |&class| usize::from(class) + 1);
     let mut rows = vec![Vec::new(); classes];
     for (row, &label) in labels.iter().enumerate() {
         rows[usize::from(label)].push(row as u32);
     }
-    // Rows sorted by class are dealt to the folds in turn, which fixes the number of each class in each fold. Classes
-    // are numbered by their first row.
-    let mut order: Vec<usize> = (0..classes).filter(|&class| !rows[class].is_empty()).collect();
-    order.sort_by_key(|&class| rows[class][0]);
+    // Classes are numbered by their first row.
+    rows.retain(|rows| !rows.is_empty());
+    rows.sort_by_key(|rows| rows[0]);
+    let mut generator = Mersenne::new(seed);
     let mut folds = vec![Vec::new(); count];
+    // Rows sorted by class are dealt to the folds in turn, which fixes the number of each class in each fold.
     let mut dealt = 0;
-    for class in order {
-        let rows = &rows[class];
-        let mut sizes = vec![0; count];
-        for i in dealt..dealt + rows.len() {
-            sizes[i % count] += 1;
-        }
+    for rows in rows {
+        let mut places: Vec<usize> = (dealt..dealt + rows.len()).map(|place| place % count).collect();
         dealt += rows.len();
-        let draw = stream(seed, Use::Folds).with(class as u64).draws().word();
-        let mut shuffled = permutation(rows.len(), draw).into_iter();
-        for (fold, size) in folds.iter_mut().zip(sizes) {
-            fold.extend(shuffled.by_ref().take(size).map(|place| rows[place as usize]));
+        places.sort_unstable();
+        generator.shuffle(&mut places);
+        for (fold, row) in places.into_iter().zip(rows) {
+            folds[fold].push(row);
         }
     }
     for fold in &mut folds {
@@ -63,9 +50,9 @@ pub(super) fn without(all: &[u32], fold: &[u32]) -> Vec<u32> {
     all.iter().copied().filter(|row| fold.next_if_eq(&row).is_none()).collect()
 }
 
-/// The rows that train and the 5 % that are held out, drawn from the seed and the number of rows.
-pub(super) fn held_out(rows: &[u32], seed: u64) -> (Vec<u32>, Vec<u32>) {
-    let order = permutation(rows.len(), stream(seed, Use::HeldOut).draws().word());
+/// The rows that train and the 5 % that are held out, both in the order in which they are drawn.
+pub(super) fn held_out(rows: &[u32], generator: &mut Mersenne) -> (Vec<u32>, Vec<u32>) {
+    let order = generator.permutation(rows.len());
     let (held, kept) = order.split_at(held_out_count(rows.len()));
     let take = |places: &[u32]| places.iter().map(|&place| rows[place as usize]).collect();
     (take(kept), take(held))
@@ -82,17 +69,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folds_have_scikit_learns_sizes() {
+    fn folds_are_scikit_learns() {
         for (case, of) in Fixture::read().folds.iter().enumerate() {
-            let folds = stratified_folds(&of.labels, of.sizes.len(), SEED);
-            for (fold, sizes) in folds.iter().zip(&of.sizes) {
-                let mut counts = vec![0; sizes.len()];
-                for &row in fold {
-                    counts[usize::from(of.labels[row as usize])] += 1;
+            let mut found = vec![0; of.labels.len()];
+            for (fold, rows) in stratified_folds(&of.labels, 10, SEED).iter().enumerate() {
+                assert!(rows.is_sorted());
+                for &row in rows {
+                    found[row as usize] = fold;
                 }
-                assert_eq!(&counts, sizes, "case {case}");
             }
+            assert_eq!(found, of.folds, "case {case}");
         }
+    }
+
+    #[test]
+    fn held_out_rows_are_the_first_of_a_permutation() {
+        let rows: Vec<u32> = (100..140).collect();
+        let (kept, held) = held_out(&rows, &mut Mersenne::new(SEED));
+        let expected = Mersenne::new(SEED).permutation(40).into_iter().map(|place| 100 + place);
+        assert_eq!(held.len(), 2);
+        assert!(held.into_iter().chain(kept).eq(expected));
     }
 
     proptest::proptest! {
@@ -113,18 +109,11 @@ mod tests {
         #[test]
         fn five_percent_are_held_out(count in 0_u32..200) {
             let rows: Vec<u32> = (0..count).map(|row| 3 * row).collect();
-            let (mut kept, held) = held_out(&rows, 9);
+            let (mut kept, held) = held_out(&rows, &mut Mersenne::new(9));
             proptest::prop_assert_eq!(held.len(), (0.05 * f64::from(count)) as usize);
             kept.extend(held);
             kept.sort_unstable();
             proptest::prop_assert_eq!(kept, rows);
         }
-    }
-
-    #[test]
-    fn seeds_draw_different_folds() {
-        let labels: Vec<u8> = (0..60).map(|row| row % 2).collect();
-        assert_eq!(stratified_folds(&labels, 10, 1), stratified_folds(&labels, 10, 1));
-        assert_ne!(stratified_folds(&labels, 10, 1), stratified_folds(&labels, 10, 2));
     }
 }

@@ -18,17 +18,23 @@
 //!   95 % of the part, with 5 % held out, and tested on the test part.
 //! * **SST2.** The development part chooses the penalty and ends the training.
 //!
-//! Folds are stratified as scikit-learn's are: every fold has the same number of examples of each class, up to one.
-//! Folds, initial weights and batches are drawn once: as in `SentEval`, every classifier of a task starts from the same
-//! weights, and classifiers on parts of equal size see the same order. The draws themselves come from `micse-random`,
-//! because numpy's and PyTorch's generators cannot be reproduced here. A score therefore differs from `SentEval`'s as two
-//! seeds of `SentEval` differ from each other, by half a point on CR (`tests/fixtures/transfer/senteval.py` has `SentEval`'s
-//! draws). The mean cross-entropy is that of current versions of PyTorch, which ignore `SentEval`'s attempt to sum it.
+//! **Draws.** All draws are those of `SentEval` with PyTorch on a CPU and its default seed 1111, so a score is what `SentEval`
+//! reports for the same embeddings, up to the order in which f32 numbers are added:
+//!
+//! * The examples of each part are sorted by number of words, then by class.
+//! * Folds are those of scikit-learn's `StratifiedKFold`, with a new generator for each cross-validation.
+//! * Each classifier starts from the weights that PyTorch draws after `torch.manual_seed(1111)`.
+//! * Each classifier seeds numpy's generator with 1111. One permutation of the rows chooses the 5 % that are held out,
+//!   where they are, and then one per epoch orders the training rows.
+//!
+//! `tests/fixtures/transfer/senteval.py` repeats the protocol with these libraries. The mean cross-entropy is that of current
+//! versions of PyTorch, which ignore `SentEval`'s attempt to sum it.
 mod classifier;
 mod features;
 #[cfg(test)]
 mod fixture;
 mod folds;
+mod order;
 mod protocol;
 mod scores;
 
@@ -38,6 +44,7 @@ use crate::embedder::Embeddings;
 use crate::{Embedder, Error, Result};
 use features::Features;
 pub use folds::stratified_folds;
+use order::by_length;
 use protocol::{Outcome, Part};
 pub use scores::{TransferScores, TransferTaskScores, f1};
 
@@ -78,35 +85,35 @@ fn score(
     progress: &mut TransferProgress<'_>,
 ) -> Result<TransferTaskScores> {
     let refused = |problem: String| Error::Transfer { task: task.name.clone(), problem };
-    let labels: Vec<u8> = task.parts.examples().map(|example| example.class as u8).collect();
+    let examples = by_length(&task.parts);
+    let labels: Vec<u8> = examples.iter().map(|example| example.class as u8).collect();
     // Checked first: encoding takes longer than this.
     protocol::check(&task.parts, &task.classes).map_err(refused)?;
     let features = {
         let mut embedding =
             |done: usize, total: usize| progress(&task.name, TransferStage::Embedding, done, total);
         let embeddings = Embeddings::of(embedder, task.sentences(), &mut embedding)?;
-        Features::of(&embeddings, task, embedder.dimension())
+        Features::of(&embeddings, &examples, embedder.dimension())
     };
-    let examples = labels.len();
     let data = Part { features: &features, labels: &labels, classes: task.classes.len() };
     let mut tell = |done: usize, total: usize| progress(&task.name, TransferStage::Training, done, total);
     let range = |from: usize, to: usize| (from as u32..to as u32).collect::<Vec<u32>>();
     let outcome = match &task.parts {
         Parts::Folds(_) => protocol::nested(data, &mut tell),
         Parts::TrainTest { train, .. } => {
-            protocol::train_test(data, &range(0, train.len()), &range(train.len(), examples), &mut tell)
+            protocol::train_test(data, &range(0, train.len()), &range(train.len(), labels.len()), &mut tell)
         }
         Parts::TrainDevTest { train, dev, .. } => {
             let tested = train.len() + dev.len();
-            let parts = [range(0, train.len()), range(train.len(), tested), range(tested, examples)];
+            let parts = [range(0, train.len()), range(train.len(), tested), range(tested, labels.len())];
             protocol::train_dev_test(data, &parts, &mut tell)
         }
     };
     let Outcome { accuracy, dev_accuracy, l2, predictions } = outcome.map_err(refused)?;
     let tested = predictions.len();
     let f1 = task.has_pairs().then(|| {
-        let gold = &labels[examples - tested..];
+        let gold = &labels[labels.len() - tested..];
         scores::rounded(100.0 * f1(gold, &predictions))
     });
-    Ok(TransferTaskScores { accuracy, dev_accuracy, f1, examples, tested, l2 })
+    Ok(TransferTaskScores { accuracy, dev_accuracy, f1, examples: labels.len(), tested, l2 })
 }

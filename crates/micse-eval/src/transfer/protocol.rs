@@ -1,12 +1,13 @@
 //! The three protocols: nested cross-validation, cross-validation with a test part, and a fixed development part.
 
 use micse_data::transfer::{Example, Parts};
+use micse_random::Mersenne;
 use rayon::prelude::*;
 
-use super::classifier::{Classifiers, Trained, epoch_order, share};
+use super::classifier::{Classifiers, Trained, share};
 use super::features::Features;
 use super::folds::{SEED, held_out, held_out_count, stratified_folds, without};
-use super::scores::rounded;
+use super::scores::{mean, rounded};
 
 /// Folds of every cross-validation.
 const FOLDS: usize = 10;
@@ -17,7 +18,7 @@ const MOST_CLASSES: usize = 256;
 /// The L2 penalties among which held-out accuracy chooses.
 const PENALTIES: [f64; 4] = [1e-5, 1e-4, 1e-3, 1e-2];
 
-/// The examples of a task.
+/// The examples of a task: its parts one after the other, each in `SentEval`'s order.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'a> {
     pub(super) features: &'a Features,
@@ -34,7 +35,7 @@ pub(super) struct Outcome {
     pub(super) dev_accuracy: f64,
     /// The chosen penalties.
     pub(super) l2: Vec<f64>,
-    /// The predicted class of each tested example, in order.
+    /// The predicted class of each tested example, in the order of the examples.
     pub(super) predictions: Vec<u8>,
 }
 
@@ -95,16 +96,24 @@ pub(super) fn check(parts: &Parts, classes: &[String]) -> Result<(), String> {
 }
 
 impl Part<'_> {
-    fn fit(self, l2: &[f64], train: &[u32], held_out: &[u32]) -> Result<Trained, String> {
+    /// Trains one classifier per penalty. `orders` draws the order of each epoch.
+    fn fit(
+        self,
+        l2: &[f64],
+        train: &[u32],
+        held_out: &[u32],
+        mut orders: Mersenne,
+    ) -> Result<Trained, String> {
         let start = Classifiers::initial(self.features, self.classes, l2, SEED);
-        start
-            .train(self.features, self.labels, train, held_out, |epoch| epoch_order(train.len(), epoch, SEED))
+        start.train(self.features, self.labels, train, held_out, || orders.permutation(train.len()))
     }
 
     /// Trains one classifier on 95 % of the rows, and predicts the tested rows.
     fn fit_and_predict(self, l2: f64, rows: &[u32], tested: &[u32]) -> Result<Vec<u8>, String> {
-        let (train, held) = held_out(rows, SEED);
-        let trained = self.fit(&[l2], &train, &held)?;
+        // The orders continue the generator that has chosen the held-out rows.
+        let mut generator = Mersenne::new(SEED);
+        let (train, held) = held_out(rows, &mut generator);
+        let trained = self.fit(&[l2], &train, &held, generator)?;
         Ok(trained.classifiers.predict(self.features, tested).swap_remove(0))
     }
 
@@ -152,10 +161,10 @@ impl Counter<'_, '_> {
 /// The penalty with the highest mean accuracy over trainings, and that accuracy in percent. Rounded before it is compared,
 /// so that the smallest penalty wins among nearly equal ones, as in `SentEval`.
 fn choose(accuracies: &[Vec<f64>]) -> (f64, f64) {
-    let mean = |i: usize| accuracies.iter().map(|of| of[i]).sum::<f64>() / accuracies.len() as f64;
-    let mut best = (PENALTIES[0], rounded(100.0 * mean(0)));
+    let percent = |i: usize| rounded(100.0 * mean(&accuracies.iter().map(|of| of[i]).collect::<Vec<_>>()));
+    let mut best = (PENALTIES[0], percent(0));
     for (i, &penalty) in PENALTIES.iter().enumerate().skip(1) {
-        let found = rounded(100.0 * mean(i));
+        let found = percent(i);
         if found > best.1 {
             best = (penalty, found);
         }
@@ -175,18 +184,18 @@ pub(super) fn nested(data: Part<'_>, tell: &mut Tell<'_>) -> Result<Outcome, Str
     let predicted = counter
         .in_parallel(&jobs, 1, |((train, tested), (l2, _))| data.fit_and_predict(*l2, train, tested))?;
     let mut predictions = vec![0; all.len()];
-    let mut sum = 0.0;
+    let mut accuracies = Vec::with_capacity(outer.len());
     for ((_, tested), predicted) in outer.iter().zip(&predicted) {
-        sum += rounded(100.0 * share(data.labels, tested, predicted));
+        accuracies.push(rounded(100.0 * share(data.labels, tested, predicted)));
         for (&row, &class) in tested.iter().zip(predicted) {
             predictions[row as usize] = class;
         }
     }
-    let folds = outer.len() as f64;
+    let (l2, dev_accuracies): (Vec<f64>, Vec<f64>) = chosen.into_iter().unzip();
     Ok(Outcome {
-        accuracy: rounded(sum / folds),
-        dev_accuracy: rounded(chosen.iter().map(|&(_, accuracy)| accuracy).sum::<f64>() / folds),
-        l2: chosen.into_iter().map(|(penalty, _)| penalty).collect(),
+        accuracy: rounded(mean(&accuracies)),
+        dev_accuracy: rounded(mean(&dev_accuracies)),
+        l2,
         predictions,
     })
 }
@@ -197,8 +206,9 @@ fn cross_validate(
     folds: &[(Vec<u32>, Vec<u32>)],
     counter: &mut Counter<'_, '_>,
 ) -> Result<Vec<Vec<f64>>, String> {
-    counter
-        .in_parallel(folds, PENALTIES.len(), |(train, held)| Ok(data.fit(&PENALTIES, train, held)?.held_out))
+    counter.in_parallel(folds, PENALTIES.len(), |(train, held)| {
+        Ok(data.fit(&PENALTIES, train, held, Mersenne::new(SEED))?.held_out)
+    })
 }
 
 /// 10-fold cross-validation on the training rows chooses the penalty of the classifier that is tested.
@@ -224,7 +234,7 @@ pub(super) fn train_dev_test(
     tell: &mut Tell<'_>,
 ) -> Result<Outcome, String> {
     let [train, dev, tested] = parts;
-    let trained = data.fit(&PENALTIES, train, dev)?;
+    let trained = data.fit(&PENALTIES, train, dev, Mersenne::new(SEED))?;
     tell(PENALTIES.len(), PENALTIES.len());
     let (l2, dev_accuracy) = choose(std::slice::from_ref(&trained.held_out));
     // Training the chosen classifier again would repeat every step, and give the weights that are here.
@@ -233,4 +243,31 @@ pub(super) fn train_dev_test(
     let predictions = chosen.map(|(_, predictions)| predictions).unwrap_or_default();
     let accuracy = rounded(100.0 * share(data.labels, tested, &predictions));
     Ok(Outcome { accuracy, dev_accuracy, l2: vec![l2], predictions })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Protocol, features};
+    use super::*;
+
+    #[test]
+    fn results_are_those_of_pytorch_numpy_and_scikit_learn() {
+        for of in Protocol::read() {
+            let rows = of.labels.len() as u32;
+            let classes = usize::from(*of.labels.iter().max().unwrap()) + 1;
+            let data = Part { features: &features(of.labels.len()), labels: &of.labels, classes };
+            let range = |from: u32, to: u32| (from..to).collect::<Vec<u32>>();
+            let found = match of.parts[..] {
+                [] => nested(data, &mut |_, _| {}),
+                [test] => train_test(data, &range(0, test), &range(test, rows), &mut |_, _| {}),
+                [dev, test, ..] => {
+                    let parts = [range(0, dev), range(dev, test), range(test, rows)];
+                    train_dev_test(data, &parts, &mut |_, _| {})
+                }
+            };
+            let found = found.unwrap();
+            assert_eq!((found.accuracy, found.dev_accuracy), (of.accuracy, of.dev_accuracy));
+            assert_eq!((found.l2, found.predictions), (of.l2, of.predictions));
+        }
+    }
 }
