@@ -300,3 +300,41 @@ fn completions_and_manual_come_from_the_command_line() {
         assert!(page.contains(said), "{said}: {page}");
     }
 }
+
+/// A model judged against itself has not changed; a different one has, with an interval.
+#[test]
+fn the_judge_compares_two_models_without_labels() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (input, other) = (path("notes.txt"), path("other"));
+    let notes: Vec<String> = micse_data::demo::corpus().into_iter().take(120).collect();
+    std::fs::write(&input, notes.join("\n")).expect("notes.txt");
+    let judged =
+        |second: &str| json(&micse(&["--json", "judge", "demo", second, "--corpus", text(&input)]).output());
+    let same = judged("demo");
+    assert_eq!((&same["sentences"], &same["kept_neighbours"]), (&120.into(), &1.0.into()));
+    for measure in ["halves", "noise", "order"] {
+        assert_eq!(same[measure]["before"], same[measure]["after"], "{measure}");
+        assert_eq!((&same[measure]["low"], &same[measure]["high"]), (&0.0.into(), &0.0.into()), "{measure}");
+    }
+    assert!((same["kept_order"].as_f64().expect("a number") - 1.0).abs() < 1e-12);
+
+    // The same encoder with another pooling is another model.
+    micse(&["export", "demo", "--output", text(&other)]).output();
+    let pooling = other.join("1_Pooling/config.json");
+    let config = std::fs::read_to_string(&pooling).expect("the pooling");
+    let config = config.replace("\"pooling_mode_mean_tokens\": true", "\"pooling_mode_mean_tokens\": false");
+    let config = config.replace("\"pooling_mode_cls_token\": false", "\"pooling_mode_cls_token\": true");
+    std::fs::write(&pooling, config).expect("the pooling");
+    let changed = judged(text(&other));
+    let of = |measure: &str, key: &str| changed[measure][key].as_f64().expect(key);
+    assert!(of("noise", "low") < of("noise", "after") - of("noise", "before"), "{changed}");
+    assert!(changed["kept_neighbours"].as_f64().expect("a share") < 0.9, "{changed}");
+    let table = micse(&["judge", "demo", text(&other), "--corpus", text(&input)]).output();
+    for part in ["half-sentence search", "search by noisy copies", "95 % interval", "among 120 sentences"] {
+        assert!(table.contains(part), "{part} is not in {table}");
+    }
+
+    std::fs::write(&input, "one\ntwo\n").expect("notes.txt");
+    micse(&["judge", "demo", "demo", "--corpus", text(&input)]).refused(&["notes.txt", "fewer than 20"]);
+}

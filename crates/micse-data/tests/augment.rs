@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use micse_data::augment::{
-    Form, TextOp, TokenOp, cut_off, delete, mask_span, pair_partners, repeat_subwords, shuffle_positions,
+    Form, TextOp, TokenOp, crop, cut_off, delete, mask_span, pair_partners, repeat_subwords,
+    shuffle_positions,
 };
 use micse_random::Stream;
 use proptest::prelude::*;
@@ -314,4 +315,29 @@ fn released_repetitions_exceed_the_token_limit() {
     let released: Vec<(usize, usize)> = lengths(Form::ReleasedCode).collect();
     assert!(released.iter().all(|(_, distinct)| *distinct == 32));
     assert_eq!(released.iter().map(|(length, _)| *length).max(), Some(41));
+}
+
+/// Every length between the shares, and every place, is drawn.
+#[test]
+fn crops_are_consecutive_words_of_every_length_and_place() {
+    let words: Vec<String> = (0..10).map(|i| format!("w{i}")).collect();
+    let text = words.join(" ");
+    let mut seen = std::collections::BTreeMap::new();
+    for seed in 0..4000 {
+        let part = crop(&text, 0.3, 0.5, Stream::new(seed)).expect("a part");
+        assert!(format!(" {text} ").contains(&format!(" {part} ")), "{part}");
+        let start = part.split(' ').next().unwrap().to_owned();
+        *seen.entry((part.split(' ').count(), start)).or_insert(0) += 1;
+    }
+    // Eight, seven and six places of three, four and five words.
+    assert_eq!(seen.len(), 8 + 7 + 6);
+    let of =
+        |count: usize| seen.iter().filter(|((n, _), _)| *n == count).map(|(_, times)| *times).sum::<i32>();
+    for count in [3, 4, 5] {
+        assert!((of(count) - 1333).abs() < 150, "{count}: {}", of(count));
+    }
+    assert_eq!(crop(&text, 1.0, 1.0, Stream::new(1)), None);
+    for (shortest, longest) in [(0.0, 0.5), (0.6, 0.5), (0.5, 1.1), (f64::NAN, 0.5)] {
+        assert!(TextOp::Crop { shortest, longest }.check().is_err(), "{shortest} {longest}");
+    }
 }

@@ -45,6 +45,9 @@ pub enum Error {
         /// The problem and the fix.
         problem: String,
     },
+    /// Measures that cannot be compared.
+    #[error("the measures cannot be compared: {0}; measure both models with the same judge")]
+    Compare(#[from] micse_stats::Error),
     /// MTEB's format cannot express the scores, or the model name is not valid.
     #[error("MTEB files: {0}")]
     Mteb(String),

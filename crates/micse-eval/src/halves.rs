@@ -66,7 +66,7 @@ impl Halves {
 }
 
 /// At most `most` of the values, evenly spaced.
-fn evenly<T>(values: Vec<T>, most: usize) -> Vec<T> {
+pub(crate) fn evenly<T>(values: Vec<T>, most: usize) -> Vec<T> {
     let count = values.len();
     if count <= most {
         return values;

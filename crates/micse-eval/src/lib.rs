@@ -48,7 +48,7 @@
 //! | `transfer` | the transfer tasks: a classifier on fixed embeddings |
 //! | `evaluation`, `pairs`, `named` | the result: scores, and the cosine of each pair |
 //! | `report`, [`mteb`] | the result as table, CSV or MTEB result files |
-//! | `halves` | half-sentence search, a measure that needs no labels |
+//! | [`judge`], `halves` | what a text without labels tells about models |
 //! | `snapshot` | models in the Hugging Face Hub cache |
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -58,6 +58,7 @@ mod error;
 mod evaluation;
 mod geometry;
 mod halves;
+pub mod judge;
 mod model;
 pub mod mteb;
 mod named;

@@ -34,6 +34,7 @@
 //! | [`post`] | whitening and flows, after the pooling |
 //! | [`export`], [`weights`] | writing files |
 
+mod average;
 mod batch;
 pub mod checkpoint;
 pub mod compute;
@@ -63,6 +64,7 @@ mod threads;
 pub mod tokenizer;
 pub mod weights;
 
+pub use average::between;
 pub use batch::{Batch, Padding};
 pub use checkpoint::Checkpoint;
 pub use compute::{Compute, Engine, Precision, build_encoder};

@@ -6,6 +6,7 @@
 //! | [`repeat_subwords`] | token IDs | `ESimCSE` | Wu et al. 2022, "Enhanced Sample Building Method" |
 //! | [`shuffle`], [`reverse`], [`delete`], [`repeat`] | token IDs | PCL | Wu et al. 2022, "PCL: Peer-Contrastive Learning" |
 //! | [`mask_span`] | text | Mirror-BERT | Liu et al. 2021 |
+//! | [`crop`] | text | Contriever | Izacard et al. 2022, "Unsupervised Dense Information Retrieval with Contrastive Learning" |
 //! | [`shuffle_positions`], [`cut_off`] | positions, columns | `ConSERT` | Yan et al. 2021 |
 //! | [`pair_partners`] | sentence numbers | Contrastive Tension | Carlsson et al. 2021 |
 //!
@@ -21,7 +22,7 @@ mod tokens;
 
 pub use pairs::{Partners, pair_partners};
 pub use positions::{cut_off, shuffle_positions};
-pub use text::{TextOp, mask_span};
+pub use text::{TextOp, crop, mask_span};
 pub use token_op::TokenOp;
 pub use tokens::{delete, repeat, repeat_subwords, reverse, shuffle};
 

@@ -49,11 +49,42 @@ pub fn mask_span(
     Some(format!("{} {mask} {}", &text[..replaced], &text[replaced + span.len()..]))
 }
 
+/// A random part of a sentence, as in independent cropping (Izacard et al. 2022, Contriever): consecutive words, whose
+/// number is uniform between the shares `shortest` and `longest` of the sentence's words, at a uniform place. Returns
+/// `None` (unchanged) for fewer than four words, and if all words are drawn.
+///
+/// ```
+/// use micse_data::augment::crop;
+/// use micse_random::Stream;
+///
+/// let text = "The sheep were counted before the night fell";
+/// let part = crop(text, 0.25, 0.5, Stream::new(48)).unwrap();
+/// assert!(text.contains(&part) && (2..=4).contains(&part.split(' ').count()));
+/// assert_eq!(crop("Only three words", 0.25, 0.5, Stream::new(48)), None);
+/// ```
+pub fn crop(text: &str, shortest: f64, longest: f64, stream: Stream) -> Option<String> {
+    const FEWEST_WORDS: usize = 4;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.len() < FEWEST_WORDS {
+        return None;
+    }
+    let mut draws = stream.draws();
+    let of = |share: f64| (share * words.len() as f64).round().max(1.0) as u64;
+    let (fewest, most) = (of(shortest), of(longest).min(words.len() as u64));
+    let count = (fewest + draws.below(most.saturating_sub(fewest) + 1)) as usize;
+    if count >= words.len() {
+        return None;
+    }
+    let start = draws.below((words.len() - count + 1) as u64) as usize;
+    Some(words[start..start + count].join(" "))
+}
+
 /// An operation on the text of a sentence, with its settings.
 ///
 /// In a recipe: `{ kind = "mask-span" }`, or with other values
-/// `{ kind = "mask-span", characters = 5, minimum = 30, form = "released-code" }`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// `{ kind = "mask-span", characters = 5, minimum = 30, form = "released-code" }`; or
+/// `{ kind = "crop", shortest = 0.3, longest = 0.7 }`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum TextOp {
@@ -69,6 +100,13 @@ pub enum TextOp {
         #[serde(default)]
         form: Form,
     },
+    /// [`crop`]: independent cropping.
+    Crop {
+        /// The smallest share of the words.
+        shortest: f64,
+        /// The largest share of the words.
+        longest: f64,
+    },
 }
 
 fn characters() -> usize {
@@ -83,20 +121,32 @@ impl TextOp {
     pub fn name(&self) -> &'static str {
         match self {
             Self::MaskSpan { .. } => "mask-span",
+            Self::Crop { .. } => "crop",
         }
     }
 
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Augmentation`] for a span of 0 characters.
+    /// [`Error::Augmentation`] for a span of 0 characters, and for shares that are none.
     pub fn check(&self) -> Result<()> {
         match self {
             Self::MaskSpan { characters: 0, .. } => Err(Error::Augmentation {
                 operation: self.name(),
                 problem: "a span of 0 characters masks nothing; set characters to 1 or more".to_owned(),
             }),
-            Self::MaskSpan { .. } => Ok(()),
+            Self::Crop { shortest, longest }
+                if !(0.0 < *shortest && shortest <= longest && *longest <= 1.0) =>
+            {
+                Err(Error::Augmentation {
+                    operation: self.name(),
+                    problem: format!(
+                        "shortest {shortest} and longest {longest} are not shares of a sentence; set 0 < shortest <= \
+                         longest <= 1"
+                    ),
+                })
+            }
+            Self::MaskSpan { .. } | Self::Crop { .. } => Ok(()),
         }
     }
 
@@ -107,6 +157,7 @@ impl TextOp {
             Self::MaskSpan { characters, minimum, form } => {
                 mask_span(text, characters, minimum, mask, form, stream)
             }
+            Self::Crop { shortest, longest } => crop(text, shortest, longest, stream),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The built-in recipes.
 
 /// Names and contents, in table order: baselines, then methods by year.
-const RECIPES: [(&str, &str); 46] = [
+const RECIPES: [(&str, &str); 47] = [
     ("bert-cls", include_str!("../../recipes/bert-cls.toml")),
     ("bert-mean", include_str!("../../recipes/bert-mean.toml")),
     ("bert-first-last-avg", include_str!("../../recipes/bert-first-last-avg.toml")),
@@ -25,6 +25,7 @@ const RECIPES: [(&str, &str); 46] = [
     ("ami-mirror-bert-cls", include_str!("../../recipes/ami-mirror-bert-cls.toml")),
     ("simcse", include_str!("../../recipes/simcse.toml")),
     ("simcse-baseline", include_str!("../../recipes/simcse-baseline.toml")),
+    ("crop-simcse", include_str!("../../recipes/crop-simcse.toml")),
     ("simcse-mlm", include_str!("../../recipes/simcse-mlm.toml")),
     ("consert", include_str!("../../recipes/consert.toml")),
     ("consert-large", include_str!("../../recipes/consert-large.toml")),

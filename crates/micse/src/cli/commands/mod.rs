@@ -5,6 +5,7 @@ mod data;
 mod encode;
 mod export;
 mod inspect;
+mod judge;
 mod pretrain;
 mod search;
 mod shell;
@@ -28,6 +29,7 @@ pub enum Command {
     Similarity(similarity::Similarity),
     Search(search::Search),
     Compare(compare::Compare),
+    Judge(judge::JudgeCommand),
     Inspect(inspect::Inspect),
     Export(export::Export),
     Data(data::Data),
@@ -55,6 +57,7 @@ impl Command {
             Self::Similarity(similarity) => similarity.run(json),
             Self::Search(search) => search.run(json),
             Self::Compare(compare) => compare.run(json),
+            Self::Judge(judge) => judge.run(json),
             Self::Inspect(inspect) => inspect.run(json),
             Self::Export(export) => export.run(json),
             Self::Data(data) => data.run(json),

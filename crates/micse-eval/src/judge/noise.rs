@@ -1,0 +1,59 @@
+//! Noisy copies of sentences: words dropped, and letters swapped as in typing.
+
+use micse_random::Stream;
+
+/// The share of words that are dropped.
+const DROPPED: f64 = 0.3;
+/// The share of the remaining words with two neighbouring letters swapped.
+const MISSPELT: f64 = 0.2;
+
+/// A noisy copy of a sentence. At least one word stays.
+pub(super) fn noisy(sentence: &str, seed: u64, number: u64) -> String {
+    let mut draws = Stream::new(seed).with(0).with(number).draws();
+    let words: Vec<&str> = sentence.split_whitespace().collect();
+    let kept: Vec<&str> = words.iter().copied().filter(|_| draws.unit() >= DROPPED).collect();
+    let kept = if kept.is_empty() { words.iter().take(1).copied().collect() } else { kept };
+    let word = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        if letters.len() >= 4 && draws.unit() < MISSPELT {
+            let at = 1 + draws.below(letters.len() as u64 - 2) as usize;
+            letters.swap(at, at + 1);
+        }
+        letters.into_iter().collect::<String>()
+    };
+    kept.into_iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_dropped_and_misspelt_at_their_rates() {
+        let sentence = "alpha bravo charlie delta echo foxtrot golf hotel india juliet";
+        let words: Vec<&str> = sentence.split(' ').collect();
+        let (mut kept, mut changed, mut long) = (0_u32, 0_u32, 0_u32);
+        for number in 0..2000 {
+            for word in noisy(sentence, 0, number).split(' ') {
+                kept += 1;
+                long += u32::from(word.len() >= 4);
+                let mut sorted: Vec<char> = word.chars().collect();
+                sorted.sort_unstable();
+                let of = |known: &&&str| {
+                    let mut known: Vec<char> = known.chars().collect();
+                    known.sort_unstable();
+                    known == sorted
+                };
+                let original = words.iter().find(of).expect("letters of a word stay together");
+                assert_eq!(original.chars().next(), word.chars().next(), "the first letter stays");
+                changed += u32::from(*original != word);
+            }
+        }
+        assert!((f64::from(kept) / 20_000.0 - 0.7).abs() < 0.02, "{kept}");
+        // A swap of two equal letters changes nothing.
+        let share = f64::from(changed) / f64::from(long);
+        assert!((0.15..=0.21).contains(&share), "{share}");
+        assert_eq!(noisy("one", 0, 3), "one");
+        assert_eq!(noisy(sentence, 0, 5), noisy(sentence, 0, 5));
+    }
+}

@@ -1,0 +1,122 @@
+//! `micse judge`: what a text without labels tells about two models.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::data::Corpus;
+use crate::eval::judge::{Change, Difference, Judge};
+use micse_cli::model::Computation;
+use micse_cli::progress::Progress;
+use micse_cli::{note, print, print_json};
+
+/// Judge, without labels, what changed from model A to model B
+///
+/// Both models search the sentences of a corpus that neither was trained on: with one half of a sentence for the other,
+/// with a noisy copy for the sentence, and for the next sentence of the file. Each mean reciprocal rank has the 95 %
+/// interval of its change. Search can get better where similarity gets worse, so judge similarity on scored pairs.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  micse judge demo runs/notes --corpus held-out.txt")]
+pub(crate) struct JudgeCommand {
+    /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder
+    #[arg(value_name = "A")]
+    first: String,
+    /// Second model, in any of these forms
+    #[arg(value_name = "B")]
+    second: String,
+    /// Text file, one sentence per line, plain, zstd or gzip; at most 2,000 sentences are used, evenly spaced
+    #[arg(long, value_name = "FILE", alias = "sentences")]
+    corpus: PathBuf,
+    #[command(flatten)]
+    how: Computation,
+}
+
+#[derive(Serialize)]
+struct Report {
+    models: [String; 2],
+    sentences: usize,
+    #[serde(flatten)]
+    change: Change,
+}
+
+impl JudgeCommand {
+    pub(crate) fn run(&self, as_json: bool) -> Result<()> {
+        let compute = self.how.compute.start()?;
+        let corpus = Corpus::open(std::slice::from_ref(&self.corpus))?;
+        let judge = Judge::new(corpus.iter()).with_context(|| {
+            format!("{}: fewer than 20 distinct sentences; pass a larger corpus", self.corpus.display())
+        })?;
+        let measure = |model: &str| -> Result<_> {
+            note(format_args!("judging {model}"));
+            let mut progress: Option<Progress> = None;
+            Ok(judge.measure(&self.how.load(model, &compute)?, &mut |done, total| {
+                let progress = progress.get_or_insert_with(|| Progress::new(Some(total as u64), "sentences"));
+                progress.set(done as u64, done as u64, "");
+            })?)
+        };
+        let (before, after) = (measure(&self.first)?, measure(&self.second)?);
+        let report = Report {
+            models: [self.first.clone(), self.second.clone()],
+            sentences: judge.sentences().len(),
+            change: before.change_to(&after)?,
+        };
+        if as_json { print_json(&report) } else { print(&report.text()) }
+    }
+}
+
+impl Report {
+    fn text(&self) -> String {
+        let change = &self.change;
+        let mut table = Table::new();
+        table.load_preset(presets::UTF8_FULL_CONDENSED);
+        table.set_header(["measure", "A", "B", "change", "95 % interval"]);
+        let searches = [
+            ("half-sentence search", &change.halves),
+            ("search by noisy copies", &change.noise),
+            ("search for the next sentence", &change.order),
+        ];
+        for (name, difference) in searches {
+            if let Some(difference) = difference {
+                table.add_row(search(name, difference));
+            }
+        }
+        for (name, [a, b]) in [("uniformity", change.uniformity), ("alignment", change.alignment)] {
+            table.add_row([name.to_owned(), three(a), three(b), signed(b - a), String::new()]);
+        }
+        for (name, kept) in
+            [("neighbours kept", change.kept_neighbours), ("order of cosines kept", change.kept_order)]
+        {
+            table.add_row([name.to_owned(), String::new(), three(kept), String::new(), String::new()]);
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        format!(
+            "{table}\nsearch: mean reciprocal rank among {} sentences, higher is better; uniformity and alignment: lower is \
+             more spread out and closer\nA: {}\nB: {}",
+            self.sentences, self.models[0], self.models[1]
+        )
+    }
+}
+
+fn search(name: &str, difference: &Difference) -> [String; 5] {
+    let interval = format!("[{}, {}]", signed(difference.low), signed(difference.high));
+    [
+        name.to_owned(),
+        three(difference.before),
+        three(difference.after),
+        signed(difference.change()),
+        interval,
+    ]
+}
+
+fn three(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+fn signed(value: f64) -> String {
+    format!("{value:+.3}")
+}
