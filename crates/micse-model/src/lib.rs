@@ -34,7 +34,6 @@
 //! | [`post`] | whitening and flows, after the pooling |
 //! | [`export`], [`weights`] | writing files |
 
-mod average;
 mod batch;
 pub mod checkpoint;
 pub mod compute;
@@ -64,7 +63,6 @@ mod threads;
 pub mod tokenizer;
 pub mod weights;
 
-pub use average::between;
 pub use batch::{Batch, Padding};
 pub use checkpoint::Checkpoint;
 pub use compute::{Compute, Engine, Precision, build_encoder};
