@@ -40,7 +40,7 @@ pub fn uniformity<U: AsRef<[f32]>>(rows: &[U]) -> Option<f64> {
 }
 
 /// The inner product in f32, as 16 independent sums that the compiler keeps in vector registers.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0_f32; 16];
     let (blocks_a, blocks_b) = (a.chunks_exact(16), b.chunks_exact(16));
     let rest: f32 = blocks_a.remainder().iter().zip(blocks_b.remainder()).map(|(a, b)| a * b).sum();

@@ -1,6 +1,7 @@
 //! Half-sentence search, a measure that needs no labels: how well one half of a sentence finds the other.
 
 use crate::embedder::Embeddings;
+use crate::ranks::reciprocal_ranks;
 use crate::{Embedder, Result};
 
 /// Sentences with fewer words are skipped, because their halves are too short to identify each other.
@@ -46,22 +47,20 @@ impl Halves {
         if self.pairs.len() < 2 {
             return Ok(None);
         }
-        let all = self.pairs.iter().flatten().map(String::as_str);
-        let embeddings = Embeddings::of(embedder, all, &mut |_, _| {})?;
-        let seconds: Vec<Vec<f32>> = self.pairs.iter().map(|[_, second]| embeddings.unit(second)).collect();
-        let rank = |(own, [first, _]): (usize, &[String; 2])| {
-            let query = embeddings.unit(first);
-            let cosine = |row: &Vec<f32>| {
-                row.iter().zip(&query).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
-            };
-            let found = cosine(&seconds[own]);
-            // Ties count against the model, so that one that maps everything to a single point finds nothing.
-            let before =
-                seconds.iter().enumerate().filter(|(i, row)| *i != own && cosine(row) >= found).count();
-            1.0 / (1 + before) as f64
-        };
-        let sum: f64 = self.pairs.iter().enumerate().map(rank).sum();
-        Ok(Some(sum / self.pairs.len() as f64))
+        let embeddings = Embeddings::of(embedder, self.texts(), &mut |_, _| {})?;
+        let ranks = self.reciprocal_ranks(&embeddings);
+        Ok(Some(ranks.iter().sum::<f64>() / ranks.len() as f64))
+    }
+
+    /// Both halves of every sentence.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().flatten().map(String::as_str)
+    }
+
+    /// The reciprocal rank of each second half, searched with its first half among all second halves.
+    pub(crate) fn reciprocal_ranks(&self, embeddings: &Embeddings<'_>) -> Vec<f64> {
+        let side = |i: usize| self.pairs.iter().map(|pair| embeddings.unit(&pair[i])).collect::<Vec<_>>();
+        reciprocal_ranks(&side(0), &side(1))
     }
 }
 

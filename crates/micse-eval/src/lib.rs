@@ -48,7 +48,7 @@
 //! | `transfer` | the transfer tasks: a classifier on fixed embeddings |
 //! | `evaluation`, `pairs`, `named` | the result: scores, and the cosine of each pair |
 //! | `report`, [`mteb`] | the result as table, CSV or MTEB result files |
-//! | [`judge`], `halves` | what a text without labels tells about models |
+//! | [`judge`], `halves`, `ranks` | what a text without labels tells about models |
 //! | `snapshot` | models in the Hugging Face Hub cache |
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -64,6 +64,7 @@ pub mod mteb;
 mod named;
 mod pairs;
 mod protocol;
+mod ranks;
 mod report;
 mod snapshot;
 mod transfer;

@@ -182,7 +182,8 @@ fn what_cannot_be_scored_is_said() {
 
 #[test]
 fn equal_embeddings_score_the_share_of_the_larger_class() {
-    // Class 1 has the odd numbers; those below 600 stay. Of so many, the 5 % that are held out have the same majority.
+    // Class 1 has the odd numbers; those below 600 stay. With this many examples, class 0 is also in the majority
+    // among the 5 % that are held out.
     let mut all = examples(2, 600, 0);
     all.retain(|example| example.class == 0 || example.first[2..].parse::<usize>().unwrap() < 600);
     let positives = all.iter().filter(|example| example.class == 1).count();

@@ -44,7 +44,7 @@ pub struct Change {
     pub halves: Option<Difference>,
     /// Search by noisy copies.
     pub noise: Option<Difference>,
-    /// Search for the next sentence.
+    /// Search for the next sentence; `None` if sentences were left out between those that are judged on.
     pub order: Option<Difference>,
     /// Uniformity of both.
     pub uniformity: [f64; 2],

@@ -13,13 +13,12 @@
 //! Ranks are compared sentence by sentence, so that a difference has an interval. All draws come from one fixed seed.
 mod compare;
 mod noise;
-mod ranks;
 
 use crate::embedder::Embeddings;
+use crate::ranks::{cosine, neighbours, next_ranks, reciprocal_ranks};
 use crate::{Embedder, Halves, Result, alignment, uniformity};
 pub use compare::{Change, Difference};
 use noise::noisy;
-use ranks::{neighbours, reciprocal_ranks};
 
 /// Nearest neighbours that are compared.
 const NEIGHBOURS: usize = 10;
@@ -36,6 +35,8 @@ pub struct Judge {
     sentences: Vec<String>,
     noisy: Vec<String>,
     halves: Halves,
+    /// Whether none was left out, so that each sentence but the last is followed by the next one of the file.
+    complete: bool,
 }
 
 /// What the judge measured on one model.
@@ -45,7 +46,7 @@ pub struct Measures {
     pub halves: Vec<f64>,
     /// The reciprocal rank of each sentence, found by its noisy copy.
     pub noise: Vec<f64>,
-    /// The reciprocal rank of each sentence's successor.
+    /// The reciprocal rank of each sentence's successor; empty if sentences were left out between them.
     pub order: Vec<f64>,
     /// `ln` of the mean of `exp(-2 d^2)` over pairs; lower is more spread out.
     pub uniformity: f64,
@@ -58,7 +59,8 @@ pub struct Measures {
 }
 
 impl Judge {
-    /// Judges on at most 2,000 of these sentences, evenly spaced; blank and repeated ones are skipped.
+    /// Judges on at most 2,000 of these sentences, evenly spaced; blank and repeated ones are skipped. With more
+    /// sentences, successive ones are no neighbours, and the search for the next sentence is omitted.
     ///
     /// `None` for fewer than 20 distinct sentences.
     pub fn new<S: AsRef<str>>(sentences: impl IntoIterator<Item = S>) -> Option<Self> {
@@ -69,13 +71,14 @@ impl Judge {
             .map(|sentence| sentence.as_ref().trim().to_owned())
             .filter(|sentence| !sentence.is_empty() && seen.insert(sentence.clone()))
             .collect();
+        let complete = distinct.len() <= MOST;
         let sentences = crate::halves::evenly(distinct, MOST);
         if sentences.len() < FEWEST {
             return None;
         }
         let noisy = sentences.iter().enumerate().map(|(i, s)| noisy(s, SEED, i as u64)).collect();
         let halves = Halves::of(&sentences, MOST);
-        Some(Self { sentences, noisy, halves })
+        Some(Self { sentences, noisy, halves, complete })
     }
 
     /// The sentences that are judged on.
@@ -92,23 +95,18 @@ impl Judge {
         embedder: &dyn Embedder,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Measures> {
-        let halves = self.halves.pairs().iter().flatten();
-        let texts = self.sentences.iter().chain(&self.noisy).chain(halves).map(String::as_str);
+        let texts = self.sentences.iter().chain(&self.noisy).map(String::as_str).chain(self.halves.texts());
         let embeddings = Embeddings::of(embedder, texts, progress)?;
         let units = |texts: &[String]| texts.iter().map(|text| embeddings.unit(text)).collect::<Vec<_>>();
         let (rows, noisy) = (units(&self.sentences), units(&self.noisy));
-        let side =
-            |i: usize| self.halves.pairs().iter().map(|pair| embeddings.unit(&pair[i])).collect::<Vec<_>>();
         let mut draws = micse_random::Stream::new(SEED).with(1).draws();
         let mut pair = || [(); 2].map(|()| draws.below(rows.len() as u64) as usize);
-        let cosines = (0..PAIRS)
-            .map(|_| pair())
-            .filter(|[a, b]| a != b)
-            .map(|[a, b]| ranks::cosine(&rows[a], &rows[b]));
+        let cosines =
+            (0..PAIRS).map(|_| pair()).filter(|[a, b]| a != b).map(|[a, b]| cosine(&rows[a], &rows[b]));
         Ok(Measures {
-            halves: reciprocal_ranks(&side(0), &side(1)),
+            halves: self.halves.reciprocal_ranks(&embeddings),
             noise: reciprocal_ranks(&noisy, &rows),
-            order: ranks::next_ranks(&rows),
+            order: if self.complete { next_ranks(&rows) } else { Vec::new() },
             uniformity: uniformity(&rows).unwrap_or(f64::NAN),
             alignment: alignment(rows.iter().zip(&noisy)).unwrap_or(f64::NAN),
             neighbours: neighbours(&rows, NEIGHBOURS),
@@ -171,6 +169,16 @@ mod tests {
         assert_eq!((same.kept_neighbours, same.cosine_change), (1.0, 0.0));
         // Swapped letters do not change counts; dropped words do.
         assert!(same.noise.expect("a difference").before > 0.8, "{same:?}");
+    }
+
+    #[test]
+    fn the_next_sentence_is_searched_only_where_none_was_left_out() {
+        let judge =
+            |count| Judge::new((0..count).map(|i| format!("sentence number {i}"))).expect("enough sentences");
+        let measure = |judge: &Judge| judge.measure(&Point, &mut |_, _| {}).expect("measures");
+        let (all, some) = (measure(&judge(2000)), measure(&judge(2001)));
+        assert_eq!((all.order.len(), some.order.len()), (1999, 0));
+        assert_eq!(some.change_to(&some).expect("a comparison").order, None);
     }
 
     #[test]

@@ -27,7 +27,8 @@ pub(crate) struct JudgeCommand {
     /// Second model, in any of these forms
     #[arg(value_name = "B")]
     second: String,
-    /// Text file, one sentence per line, plain, zstd or gzip; at most 2,000 sentences are used, evenly spaced
+    /// Text file, one sentence per line, plain, zstd or gzip; at most 2,000 sentences are used, evenly spaced, and
+    /// the next sentence is searched only if that is all of them
     #[arg(long, value_name = "FILE", alias = "sentences")]
     corpus: PathBuf,
     #[command(flatten)]

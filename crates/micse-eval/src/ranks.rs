@@ -2,30 +2,22 @@
 
 use rayon::prelude::*;
 
+use crate::geometry::dot;
+
 /// The cosine of two unit vectors.
-pub(super) fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    // Eight independent sums, which the compiler keeps in one register, in a fixed order.
-    let mut sums = [0.0_f32; 8];
-    let (a, rest_a) = a.as_chunks::<8>();
-    let (b, rest_b) = b.as_chunks::<8>();
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum = a.mul_add(*b, *sum);
-        }
-    }
-    let rest: f32 = rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum();
-    f64::from(sums.iter().sum::<f32>() + rest)
+pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    f64::from(dot(a, b))
 }
 
 /// The reciprocal rank of `documents[i]` for each `queries[i]`, among all documents. Ties count against the model, so
 /// that one that maps everything to a single point finds nothing.
-pub(super) fn reciprocal_ranks(queries: &[Vec<f32>], documents: &[Vec<f32>]) -> Vec<f64> {
+pub(crate) fn reciprocal_ranks(queries: &[Vec<f32>], documents: &[Vec<f32>]) -> Vec<f64> {
     let rank = |(own, query): (usize, &Vec<f32>)| rank(query, documents, own, None);
     queries.par_iter().enumerate().map(rank).collect()
 }
 
 /// The reciprocal rank of the next row for each row but the last. A row is not among its own answers.
-pub(super) fn next_ranks(rows: &[Vec<f32>]) -> Vec<f64> {
+pub(crate) fn next_ranks(rows: &[Vec<f32>]) -> Vec<f64> {
     let queries = &rows[..rows.len().saturating_sub(1)];
     queries.par_iter().enumerate().map(|(own, query)| rank(query, rows, own + 1, Some(own))).collect()
 }
@@ -38,7 +30,7 @@ fn rank(query: &[f32], documents: &[Vec<f32>], wanted: usize, without: Option<us
 }
 
 /// The `count` nearest other rows of each row, nearest first; the lower number among equals.
-pub(super) fn neighbours(rows: &[Vec<f32>], count: usize) -> Vec<Vec<u32>> {
+pub(crate) fn neighbours(rows: &[Vec<f32>], count: usize) -> Vec<Vec<u32>> {
     let nearest = |(own, row): (usize, &Vec<f32>)| {
         let others = rows.iter().enumerate().filter(|(i, _)| *i != own);
         let mut all: Vec<(f64, u32)> = others.map(|(i, other)| (cosine(row, other), i as u32)).collect();
