@@ -79,7 +79,7 @@ fn star(comparisons: Option<&Comparisons>) -> Option<String> {
          that size"
     );
     if comparisons.all.iter().any(|comparison| !comparison.differs_in.is_same()) {
-        text.push_str("; some rows also have another encoder or corpus");
+        text.push_str("; some rows also have a different encoder or corpus");
     }
     Some(text)
 }

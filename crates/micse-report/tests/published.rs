@@ -105,7 +105,7 @@ fn other_encoders_and_corpora_are_marked() {
     assert_eq!(line(&markdown, title, "| method"), "| method | 10% | encoder |");
     assert!(line(&markdown, title, "| vascl").ends_with("| roberta-base |"));
     assert!(line(&markdown, title, "| simcse").ends_with("| small |"));
-    assert!(line(&markdown, title, "- \\*").ends_with("some rows also have another encoder or corpus"));
+    assert!(line(&markdown, title, "- \\*").ends_with("some rows also have a different encoder or corpus"));
     let row = |start| line(&markdown, "Against simcse, trained on 10%", start);
     assert!(row("| method").ends_with("| differs in |"), "{markdown}");
     assert!(row("| scd").ends_with("| corpus |") && row("| vascl").ends_with("| encoder |"), "{markdown}");

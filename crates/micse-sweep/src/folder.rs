@@ -60,7 +60,10 @@ pub(crate) fn take(plan: &Plan) -> Result<Taken> {
     check(plan)?;
     models::note_missing(&plan.cells)?;
     check_room(plan)?;
-    let before = std::fs::read(out.join(Grid::FILE)).ok();
+    let before = match std::fs::read(out.join(Grid::FILE)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        read => Some(read.with_context(|| format!("{}", out.join(Grid::FILE).display()))?),
+    };
     let file = plan.file()?;
     file.save(out)?;
     Ok(Taken { _lock: lock, file, before })

@@ -41,7 +41,7 @@ fn given<'a>(all: &'a [NamedValue], name: &str) -> Option<&'a str> {
 
 /// The encoder of a method.
 #[derive(Clone)]
-pub(crate) struct OwnEncoder {
+pub(crate) struct MethodEncoder {
     pub(crate) place: PathBuf,
     /// Its name in tables, if it is not the sweep's.
     pub(crate) name: Option<String>,
@@ -49,7 +49,7 @@ pub(crate) struct OwnEncoder {
 
 /// The corpus of a method.
 #[derive(Clone)]
-pub(crate) struct OwnCorpus {
+pub(crate) struct MethodCorpus {
     pub(crate) place: CorpusPlace,
     /// Its name in tables, if it is not the sweep's.
     pub(crate) name: Option<String>,
@@ -62,8 +62,8 @@ pub(crate) struct Inputs<'a> {
     locator: &'a Locator,
     /// The folder of STS sets.
     sts: PathBuf,
-    encoder: OwnEncoder,
-    corpus: OwnCorpus,
+    encoder: MethodEncoder,
+    corpus: MethodCorpus,
     /// The names of the encoders so far, with their places.
     named: Vec<(String, PathBuf)>,
 }
@@ -79,15 +79,15 @@ impl<'a> Inputs<'a> {
         notes: &mut Vec<String>,
     ) -> Result<Self> {
         let sts = absolute(sts)?;
-        let encoder = OwnEncoder { place: absolute(encoder)?, name: None };
+        let encoder = MethodEncoder { place: absolute(encoder)?, name: None };
         let name = Grid { notes: notes.clone(), ..Grid::default() }.encoder().map(str::to_owned);
         let named = name.map(|name| (name, encoder.place.clone())).into_iter().collect();
         let place = CorpusPlace::of_sweep(options, preset, locator, notes)?;
-        Ok(Self { options, preset, locator, sts, encoder, corpus: OwnCorpus { place, name: None }, named })
+        Ok(Self { options, preset, locator, sts, encoder, corpus: MethodCorpus { place, name: None }, named })
     }
 
     /// The sweep's encoder.
-    pub(crate) fn sweep_encoder(&self) -> &OwnEncoder {
+    pub(crate) fn sweep_encoder(&self) -> &MethodEncoder {
         &self.encoder
     }
 
@@ -136,7 +136,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// The encoder of a method.
-    pub(crate) fn encoder(&mut self, method: &str, notes: &mut Vec<String>) -> Result<OwnEncoder> {
+    pub(crate) fn encoder(&mut self, method: &str, notes: &mut Vec<String>) -> Result<MethodEncoder> {
         let own = self.own(method);
         let asked = given(&self.options.model_for, method);
         let Some(value) = asked.or(own.model.as_deref()) else { return Ok(self.encoder.clone()) };
@@ -150,7 +150,7 @@ impl<'a> Inputs<'a> {
         if same_place(&place, &self.encoder.place) {
             return Ok(self.encoder.clone());
         }
-        Ok(OwnEncoder { name: Some(self.name_of(value, &place)?), place })
+        Ok(MethodEncoder { name: Some(self.name_of(value, &place)?), place })
     }
 
     /// A name for an encoder that no other one has: the last component of what the user called it, else all of it.
@@ -171,7 +171,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// The corpus of a method.
-    pub(crate) fn corpus(&self, method: &str, notes: &mut Vec<String>) -> Result<OwnCorpus> {
+    pub(crate) fn corpus(&self, method: &str, notes: &mut Vec<String>) -> Result<MethodCorpus> {
         let own = self.own(method);
         let of_method = given(&self.options.corpus_for, method);
         let of_name = own.corpus.as_deref().and_then(|name| given(&self.options.corpus_for, name));
@@ -207,7 +207,7 @@ impl<'a> Inputs<'a> {
         if self.options.split_files.is_some() {
             notes.push(format!("{method}: its splits are drawn from its own corpus, not read from files"));
         }
-        Ok(OwnCorpus { place, name: Some(name) })
+        Ok(MethodCorpus { place, name: Some(name) })
     }
 }
 

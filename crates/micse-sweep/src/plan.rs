@@ -14,7 +14,7 @@ use micse_train::Recipe;
 
 use crate::cell::{CellSpec, Keep, Work};
 use crate::file::{PlannedCell, SweepFile};
-use crate::inputs::{Inputs, OwnCorpus, OwnEncoder, absolute, reads_corpus};
+use crate::inputs::{Inputs, MethodCorpus, MethodEncoder, absolute, reads_corpus};
 use crate::memory::{Budget, estimate};
 use crate::options::{GridOptions, HowOptions};
 use crate::preset::{Preset, short_name};
@@ -99,7 +99,7 @@ impl Plan {
         let mut compute = options.compute.clone();
         compute.engine.threads = None;
         let sts = absolute(&sts.place)?;
-        let spec = |work: Work, encoder: &OwnEncoder, folder: PathBuf| CellSpec {
+        let spec = |work: Work, encoder: &MethodEncoder, folder: PathBuf| CellSpec {
             folder: out.join("cells").join(folder),
             work,
             encoder: encoder.place.clone(),
@@ -220,8 +220,8 @@ fn has_dev(sts: &Path) -> Result<bool> {
 /// anything has no corpus.
 struct Row {
     recipe: Recipe,
-    encoder: OwnEncoder,
-    corpus: Option<OwnCorpus>,
+    encoder: MethodEncoder,
+    corpus: Option<MethodCorpus>,
     /// Whether it has other values than the recipe's own.
     changed: bool,
 }
@@ -231,7 +231,7 @@ struct Untrained {
     method: String,
     pooling: Pooling,
     folder: PathBuf,
-    encoder: OwnEncoder,
+    encoder: MethodEncoder,
 }
 
 /// Separates the rows that neither train nor fit anything from the others. Every pooling with which a trained method is
@@ -247,7 +247,7 @@ fn untrained(rows: Vec<Row>) -> (Vec<Untrained>, Vec<Row>) {
     wanted.retain(|(encoder, pooling)| {
         fixed.iter().all(|row| row.encoder.name != encoder.name || row.recipe.test_pooling() != *pooling)
     });
-    let row = |(encoder, pooling): (&OwnEncoder, Pooling)| {
+    let row = |(encoder, pooling): (&MethodEncoder, Pooling)| {
         let (of, folder) = match &encoder.name {
             Some(name) => (format!("{pooling}, {name}"), format!("untrained-{pooling}-{name}")),
             None => (pooling.to_string(), format!("untrained-{pooling}")),

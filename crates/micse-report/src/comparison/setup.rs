@@ -21,8 +21,10 @@ impl Setup {
         let find = |name: &str| results.methods.iter().find(|known| known.name == name);
         let (Some(method), Some(other)) = (find(method), find(other)) else { return Self::default() };
         let trains = |method: &Method| method.train_text != NONE;
+        // Word vectors have no encoder: that is the method.
+        let encodes = |method: &Method| method.encoder != NONE;
         Self {
-            encoder: method.encoder != other.encoder,
+            encoder: method.encoder != other.encoder && encodes(method) && encodes(other),
             corpus: method.own_corpus != other.own_corpus && trains(method) && trains(other),
         }
     }

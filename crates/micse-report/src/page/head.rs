@@ -156,7 +156,7 @@ fn against(comparison: &Comparison, other: &str) -> String {
     let mut points = format!("{:.2} points {side} {other}", difference.abs());
     if !comparison.differs_in.is_same() {
         points =
-            format!("{points} with another {}", comparison.differs_in.to_string().replace(", ", " and "));
+            format!("{points} with a different {}", comparison.differs_in.to_string().replace(", ", " and "));
     }
     match comparison.interval {
         None if comparison.n == 1 => format!("{points} (one common seed: no interval)"),

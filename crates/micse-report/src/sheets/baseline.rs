@@ -56,7 +56,7 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
     )];
     if own_setups {
         notes.push(format!(
-            "differs in: the row has another encoder or corpus than {baseline}, so the difference is not the method's alone"
+            "differs in: the encoder or the corpus of the row is not that of {baseline}, so the difference is not the method's alone"
         ));
     }
     if of_size().any(|c| c.pairs.is_some()) {
