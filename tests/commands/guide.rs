@@ -30,10 +30,13 @@ fn words(line: &str) -> Vec<OsString> {
         .collect()
 }
 
-/// Writes the files of a reader of the guide: a corpus and scored pairs.
+/// Writes the files of a reader of the guide: a corpus, other sentences of the field, and scored pairs.
 fn reader_files(folder: &Path) {
     let notes: Vec<String> = micse::data::Corpus::demo().iter().take(300).map(str::to_owned).collect();
     std::fs::write(folder.join("notes.txt"), notes.join("\n")).expect("notes.txt");
+    let others: Vec<String> =
+        micse::data::Corpus::demo().iter().skip(300).take(100).map(str::to_owned).collect();
+    std::fs::write(folder.join("held-out.txt"), others.join("\n")).expect("held-out.txt");
     let suite = micse::data::Suite::load(&root().join("data/sts-demo"), None).expect("the shipped pairs");
     let pairs: Vec<String> = suite.tasks[0]
         .pairs()
