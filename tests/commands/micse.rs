@@ -318,6 +318,7 @@ fn the_judge_compares_two_models_without_labels() {
         assert_eq!((&same[measure]["low"], &same[measure]["high"]), (&0.0.into(), &0.0.into()), "{measure}");
     }
     assert!((same["kept_order"].as_f64().expect("a number") - 1.0).abs() < 1e-12);
+    assert_eq!(same["effects"]["search"], "unclear");
 
     // The same encoder with another pooling is another model.
     micse(&["export", "demo", "--output", text(&other)]).output();
@@ -331,7 +332,13 @@ fn the_judge_compares_two_models_without_labels() {
     assert!(of("noise", "low") < of("noise", "after") - of("noise", "before"), "{changed}");
     assert!(changed["kept_neighbours"].as_f64().expect("a share") < 0.9, "{changed}");
     let table = micse(&["judge", "demo", text(&other), "--corpus", text(&input)]).output();
-    for part in ["half-sentence search", "search by noisy copies", "95 % interval", "among 120 sentences"] {
+    for part in [
+        "half-sentence search",
+        "search by noisy copies",
+        "95 % interval",
+        "order of cosines changed too much",
+        "among 120 sentences",
+    ] {
         assert!(table.contains(part), "{part} is not in {table}");
     }
 

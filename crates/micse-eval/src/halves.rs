@@ -25,12 +25,17 @@ impl Halves {
     pub fn of<S: AsRef<str>>(sentences: impl IntoIterator<Item = S>, most: usize) -> Self {
         let long = |s: &S| s.as_ref().split_whitespace().nth(FEWEST_WORDS - 1).is_some();
         let sentences: Vec<S> = sentences.into_iter().filter(long).collect();
-        let mut seen = std::collections::BTreeSet::new();
-        let mut pairs: Vec<[String; 2]> =
-            evenly(sentences, 2 * most).iter().filter_map(|s| halves(s.as_ref())).collect();
+        let halves = evenly(sentences, 2 * most);
         // A repeated half would have several equally good answers.
-        pairs.retain(|[first, second]| seen.insert(first.clone()) && seen.insert(second.clone()));
+        let Self { pairs } = Self::from_pairs(halves.iter().filter_map(|s| self::halves(s.as_ref())));
         Self { pairs: evenly(pairs, most) }
+    }
+
+    /// Pairs from elsewhere: the first text of each searches for the second. Pairs with a repeated text are skipped.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = [String; 2]>) -> Self {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut new = |text: &String| seen.insert(text.clone());
+        Self { pairs: pairs.into_iter().filter(|[first, second]| new(first) && new(second)).collect() }
     }
 
     /// The two halves of each sentence.
@@ -38,8 +43,9 @@ impl Halves {
         &self.pairs
     }
 
-    /// The mean reciprocal rank at which a first half finds its second half among all second halves, by cosine; from
-    /// just above 0 to 1. `None` for fewer than two halved sentences.
+    /// The mean reciprocal rank at which a half finds the other half of its sentence, by cosine; from just above 0 to 1. A
+    /// first half searches among all second halves, and the reverse; both ranks count. `None` for fewer than two halved
+    /// sentences.
     ///
     /// # Errors
     /// Like [`crate::evaluate`].
@@ -57,10 +63,12 @@ impl Halves {
         self.pairs.iter().flatten().map(String::as_str)
     }
 
-    /// The reciprocal rank of each second half, searched with its first half among all second halves.
+    /// For each sentence, the mean of both halves' reciprocal ranks.
     pub(crate) fn reciprocal_ranks(&self, embeddings: &Embeddings<'_>) -> Vec<f64> {
         let side = |i: usize| self.pairs.iter().map(|pair| embeddings.unit(&pair[i])).collect::<Vec<_>>();
-        reciprocal_ranks(&side(0), &side(1))
+        let (first, second) = (side(0), side(1));
+        let there = reciprocal_ranks(&first, &second);
+        there.into_iter().zip(reciprocal_ranks(&second, &first)).map(|(a, b)| f64::midpoint(a, b)).collect()
     }
 }
 
@@ -104,12 +112,13 @@ mod tests {
 
     #[test]
     fn ranks_are_those_counted_by_hand() {
-        // Second halves at 0.0, 0.5 and 1.0; the first halves' ranks are 1, 2 and 3.
+        // First halves at 0.1, 0.85 and 0.2, second halves at 0.0, 0.5 and 1.0. The second halves are found at ranks 1, 2
+        // and 3, the first halves at 1, 2 and 2.
         let sentence = |first: f64, second: f64| format!("{first} b c d {second} f g h");
-        let texts = [sentence(0.1, 0.0), sentence(0.9, 0.5), sentence(0.2, 1.0)];
+        let texts = [sentence(0.1, 0.0), sentence(0.85, 0.5), sentence(0.2, 1.0)];
         let halves = Halves::of(&texts, 10);
         let found = halves.reciprocal_rank(&Angle).expect("a rank").expect("three sentences");
-        assert!((found - (1.0 + 0.5 + 1.0 / 3.0) / 3.0).abs() < 1e-12, "{found}");
+        assert!((found - (1.0 + 0.5 + 5.0 / 12.0) / 3.0).abs() < 1e-12, "{found}");
         assert_eq!(Halves::of(&texts[..1], 10).reciprocal_rank(&Angle).expect("nothing"), None);
     }
 

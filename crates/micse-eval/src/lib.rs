@@ -49,7 +49,9 @@
 //! | `evaluation`, `pairs`, `named` | the result: scores, and the cosine of each pair |
 //! | `report`, [`mteb`] | the result as table, CSV or MTEB result files |
 //! | [`judge`], `halves`, `ranks` | what a text without labels tells about models |
+//! | `classes` | nearest-neighbour accuracy |
 //! | `snapshot` | models in the Hugging Face Hub cache |
+mod classes;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod correlation;
@@ -70,6 +72,7 @@ mod snapshot;
 mod transfer;
 mod vectors;
 
+pub use classes::neighbour_accuracy;
 pub use correlation::{pearson, spearman};
 pub use embedder::Embedder;
 pub use error::{Error, Result};

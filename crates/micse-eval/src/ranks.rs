@@ -34,8 +34,13 @@ pub(crate) fn neighbours(rows: &[Vec<f32>], count: usize) -> Vec<Vec<u32>> {
     let nearest = |(own, row): (usize, &Vec<f32>)| {
         let others = rows.iter().enumerate().filter(|(i, _)| *i != own);
         let mut all: Vec<(f64, u32)> = others.map(|(i, other)| (cosine(row, other), i as u32)).collect();
-        all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        all.into_iter().take(count).map(|(_, i)| i).collect()
+        let nearer = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        if count < all.len() {
+            all.select_nth_unstable_by(count, nearer);
+            all.truncate(count);
+        }
+        all.sort_by(nearer);
+        all.into_iter().map(|(_, i)| i).collect()
     };
     rows.par_iter().enumerate().map(nearest).collect()
 }

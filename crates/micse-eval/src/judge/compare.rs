@@ -1,14 +1,15 @@
 //! Two models compared by the judge's measures.
 
 use micse_stats::{Interval, paired_difference};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Measures;
 use crate::Result;
 use crate::correlation::spearman;
+use crate::evaluation::number;
 
 /// A mean before and after, with the interval of the difference.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// The mean of the first model.
     pub before: f64,
@@ -38,7 +39,7 @@ impl Difference {
 }
 
 /// What changed from one model to another.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// Half-sentence search; `None` if no sentence is long enough to be halved.
     pub halves: Option<Difference>,
@@ -47,14 +48,19 @@ pub struct Change {
     /// Search for the next sentence; `None` if sentences were left out between those that are judged on.
     pub order: Option<Difference>,
     /// Uniformity of both.
+    #[serde(with = "number::pair")]
     pub uniformity: [f64; 2],
     /// Alignment of both.
+    #[serde(with = "number::pair")]
     pub alignment: [f64; 2],
     /// The mean share of a sentence's ten nearest neighbours that both models have.
+    #[serde(with = "number")]
     pub kept_neighbours: f64,
     /// Spearman's correlation of the cosines of random pairs under both models.
+    #[serde(with = "number")]
     pub kept_order: f64,
     /// The root mean square of the difference of these cosines.
+    #[serde(with = "number")]
     pub cosine_change: f64,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | measure | question | value |
 //! |---|---|---|
-//! | [`halves`](Measures::halves) | does one half of a sentence find the other among all second halves? | mean reciprocal rank |
+//! | [`halves`](Measures::halves) | does one half of a sentence find the other among the halves of all sentences? | mean reciprocal rank |
 //! | [`noise`](Measures::noise) | does a sentence with words dropped and misspelt find itself among all sentences? | mean reciprocal rank |
 //! | [`order`](Measures::order) | does a sentence find the next one of the file? | mean reciprocal rank |
 //! | [`uniformity`](Measures::uniformity) | how far are the sentences spread over the sphere? | Wang & Isola 2020 |
@@ -12,13 +12,18 @@
 //!
 //! Ranks are compared sentence by sentence, so that a difference has an interval. All draws come from one fixed seed.
 mod compare;
+mod effect;
 mod noise;
+mod table;
 
 use crate::embedder::Embeddings;
 use crate::ranks::{cosine, neighbours, next_ranks, reciprocal_ranks};
 use crate::{Embedder, Halves, Result, alignment, uniformity};
 pub use compare::{Change, Difference};
+pub use effect::{Effect, Purpose};
+use micse_random::Stream;
 use noise::noisy;
+pub use table::to_table;
 
 /// Nearest neighbours that are compared.
 const NEIGHBOURS: usize = 10;
@@ -35,8 +40,8 @@ pub struct Judge {
     sentences: Vec<String>,
     noisy: Vec<String>,
     halves: Halves,
-    /// Whether none was left out, so that each sentence but the last is followed by the next one of the file.
-    complete: bool,
+    /// Whether each sentence but the last is followed by the next one of the text.
+    in_order: bool,
 }
 
 /// What the judge measured on one model.
@@ -71,14 +76,21 @@ impl Judge {
             .map(|sentence| sentence.as_ref().trim().to_owned())
             .filter(|sentence| !sentence.is_empty() && seen.insert(sentence.clone()))
             .collect();
-        let complete = distinct.len() <= MOST;
+        let in_order = distinct.len() <= MOST;
         let sentences = crate::halves::evenly(distinct, MOST);
         if sentences.len() < FEWEST {
             return None;
         }
-        let noisy = sentences.iter().enumerate().map(|(i, s)| noisy(s, SEED, i as u64)).collect();
+        let copy = |(i, s): (usize, &String)| noisy(s, Stream::new(SEED).with(0).with(i as u64));
+        let noisy = sentences.iter().enumerate().map(copy).collect();
         let halves = Halves::of(&sentences, MOST);
-        Some(Self { sentences, noisy, halves, complete })
+        Some(Self { sentences, noisy, halves, in_order })
+    }
+
+    /// For sentences in random order: the search for the next sentence is omitted.
+    #[must_use]
+    pub fn unordered(self) -> Self {
+        Self { in_order: false, ..self }
     }
 
     /// The sentences that are judged on.
@@ -99,14 +111,14 @@ impl Judge {
         let embeddings = Embeddings::of(embedder, texts, progress)?;
         let units = |texts: &[String]| texts.iter().map(|text| embeddings.unit(text)).collect::<Vec<_>>();
         let (rows, noisy) = (units(&self.sentences), units(&self.noisy));
-        let mut draws = micse_random::Stream::new(SEED).with(1).draws();
+        let mut draws = Stream::new(SEED).with(1).draws();
         let mut pair = || [(); 2].map(|()| draws.below(rows.len() as u64) as usize);
         let cosines =
             (0..PAIRS).map(|_| pair()).filter(|[a, b]| a != b).map(|[a, b]| cosine(&rows[a], &rows[b]));
         Ok(Measures {
             halves: self.halves.reciprocal_ranks(&embeddings),
             noise: reciprocal_ranks(&noisy, &rows),
-            order: if self.complete { next_ranks(&rows) } else { Vec::new() },
+            order: if self.in_order { next_ranks(&rows) } else { Vec::new() },
             uniformity: uniformity(&rows).unwrap_or(f64::NAN),
             alignment: alignment(rows.iter().zip(&noisy)).unwrap_or(f64::NAN),
             neighbours: neighbours(&rows, NEIGHBOURS),
@@ -168,7 +180,7 @@ mod tests {
         let same = letters.change_to(&letters).expect("a comparison");
         assert_eq!((same.kept_neighbours, same.cosine_change), (1.0, 0.0));
         // Swapped letters do not change counts; dropped words do.
-        assert!(same.noise.expect("a difference").before > 0.8, "{same:?}");
+        assert!(same.noise.expect("a difference").before > 0.5, "{same:?}");
     }
 
     #[test]
@@ -179,6 +191,7 @@ mod tests {
         let (all, some) = (measure(&judge(2000)), measure(&judge(2001)));
         assert_eq!((all.order.len(), some.order.len()), (1999, 0));
         assert_eq!(some.change_to(&some).expect("a comparison").order, None);
+        assert!(measure(&judge(20).unordered()).order.is_empty());
     }
 
     #[test]

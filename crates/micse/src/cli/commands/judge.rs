@@ -1,14 +1,14 @@
 //! `micse judge`: what a text without labels tells about two models.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::data::Corpus;
-use crate::eval::judge::{Change, Difference, Judge};
+use crate::eval::judge::{Change, Effect, Judge, Purpose, to_table};
 use micse_cli::model::Computation;
 use micse_cli::progress::Progress;
 use micse_cli::{note, print, print_json};
@@ -17,7 +17,7 @@ use micse_cli::{note, print, print_json};
 ///
 /// Both models search the sentences of a corpus that neither was trained on: with one half of a sentence for the other,
 /// with a noisy copy for the sentence, and for the next sentence of the file. Each mean reciprocal rank has the 95 %
-/// interval of its change. Search can get better where similarity gets worse, so judge similarity on scored pairs.
+/// interval of its change. From these, the judge says whether B is better or worse for similarity, search and grouping.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  micse judge demo runs/notes --corpus held-out.txt")]
 pub(crate) struct JudgeCommand {
@@ -39,6 +39,8 @@ pub(crate) struct JudgeCommand {
 struct Report {
     models: [String; 2],
     sentences: usize,
+    /// By purpose.
+    effects: BTreeMap<String, Effect>,
     #[serde(flatten)]
     change: Change,
 }
@@ -59,10 +61,12 @@ impl JudgeCommand {
             })?)
         };
         let (before, after) = (measure(&self.first)?, measure(&self.second)?);
+        let change = before.change_to(&after)?;
         let report = Report {
             models: [self.first.clone(), self.second.clone()],
             sentences: judge.sentences().len(),
-            change: before.change_to(&after)?,
+            effects: Purpose::ALL.map(|purpose| (purpose.to_string(), change.effect(purpose))).into(),
+            change,
         };
         if as_json { print_json(&report) } else { print(&report.text()) }
     }
@@ -70,54 +74,14 @@ impl JudgeCommand {
 
 impl Report {
     fn text(&self) -> String {
-        let change = &self.change;
-        let mut table = Table::new();
-        table.load_preset(presets::UTF8_FULL_CONDENSED);
-        table.set_header(["measure", "A", "B", "change", "95 % interval"]);
-        let searches = [
-            ("half-sentence search", &change.halves),
-            ("search by noisy copies", &change.noise),
-            ("search for the next sentence", &change.order),
-        ];
-        for (name, difference) in searches {
-            if let Some(difference) = difference {
-                table.add_row(search(name, difference));
-            }
-        }
-        for (name, [a, b]) in [("uniformity", change.uniformity), ("alignment", change.alignment)] {
-            table.add_row([name.to_owned(), three(a), three(b), signed(b - a), String::new()]);
-        }
-        for (name, kept) in
-            [("neighbours kept", change.kept_neighbours), ("order of cosines kept", change.kept_order)]
-        {
-            table.add_row([name.to_owned(), String::new(), three(kept), String::new(), String::new()]);
-        }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
         format!(
-            "{table}\nsearch: mean reciprocal rank among {} sentences, higher is better; uniformity and alignment: lower is \
+            "{}\n{}\nsearch: mean reciprocal rank among {} sentences, higher is better; uniformity and alignment: lower is \
              more spread out and closer\nA: {}\nB: {}",
-            self.sentences, self.models[0], self.models[1]
+            to_table(["A", "B"], self.change.rows()),
+            self.change.summary(),
+            self.sentences,
+            self.models[0],
+            self.models[1]
         )
     }
-}
-
-fn search(name: &str, difference: &Difference) -> [String; 5] {
-    let interval = format!("[{}, {}]", signed(difference.low), signed(difference.high));
-    [
-        name.to_owned(),
-        three(difference.before),
-        three(difference.after),
-        signed(difference.change()),
-        interval,
-    ]
-}
-
-fn three(value: f64) -> String {
-    format!("{value:.3}")
-}
-
-fn signed(value: f64) -> String {
-    format!("{value:+.3}")
 }
