@@ -377,6 +377,16 @@ impl Recipe {
         self.masked_lm().is_some() || self.replaced_tokens().is_some()
     }
 
+    /// Why the model before and after training cannot be compared weight by weight; `None` if it can.
+    pub fn unjudged(&self) -> Option<&'static str> {
+        match self {
+            _ if self.steps == 0 => Some("has no steps"),
+            _ if self.convolution.is_some() => Some("adds a convolution"),
+            _ if self.post.is_some() => Some("ends in whitening or a flow"),
+            _ => None,
+        }
+    }
+
     /// Passes per step, over all views and towers, without the passes of masked-lm and of the queue.
     pub fn passes(&self) -> usize {
         let towers = |view: &View| if view.tower == Tower::Both { 2 } else { 1 };

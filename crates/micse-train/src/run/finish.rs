@@ -5,15 +5,24 @@ use micse_model::{Pipeline, SentenceModel};
 
 use super::clock::Clock;
 use super::scoring::score;
-use super::{Event, Place, RunInputs, RunResult, card, post, save_cosines};
+use super::{Chosen, Event, Place, RunInputs, RunResult, card, post, save_cosines};
 use crate::Result;
+
+/// Which weights a run kept.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// The step with the best development score, if one was kept.
+    pub(super) selected: Option<usize>,
+    /// The choice of the judge, if it was asked.
+    pub(super) chosen: Option<Chosen>,
+}
 
 /// Fits whitening or a flow, saves the model with its card, and scores it.
 pub(super) fn finish(
     place: &Place,
     inputs: &RunInputs<'_>,
     model: &SentenceModel<'_>,
-    selected: Option<usize>,
+    outcome: Outcome,
     clock: &Clock,
     tell: &mut dyn FnMut(Event),
 ) -> Result<RunResult> {
@@ -35,7 +44,7 @@ pub(super) fn finish(
     let (evaluation, pairs) = score(model, inputs.sets(), tell)?;
     place.lock.check()?;
     save_cosines(&place.run, &pairs)?;
-    let result = RunResult::new(inputs, evaluation, selected, trained, clock.elapsed());
+    let result = RunResult::new(inputs, evaluation, outcome, trained, clock.elapsed());
     if inputs.keep_model {
         card::write(&model_folder, inputs, model, &result)?;
     }

@@ -9,8 +9,8 @@ use micse_model::{Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision
 use serde::{Deserialize, Serialize};
 
 use super::difference::first_difference;
-use super::{EvaluationSets, RunInputs};
-use crate::recipe::{Recipe, Select};
+use super::{EvaluationSets, Rule, RunInputs};
+use crate::recipe::{Recipe, Select, is_default};
 use crate::{Error, Result};
 
 /// The sentences that a run trains on.
@@ -24,8 +24,11 @@ pub struct SplitText {
     pub corpus_sentences: usize,
     /// The requested size: `0.1%`, `1000`.
     pub size: String,
-    /// Sentences of the split.
+    /// Sentences of the split that the run trains on.
     pub sentences: usize,
+    /// Sentences of the split that a judge uses instead; 0 without one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub held_out: usize,
 }
 
 impl SplitText {
@@ -37,6 +40,7 @@ impl SplitText {
             corpus_sentences: info.sentences,
             size,
             sentences,
+            held_out: 0,
         }
     }
 
@@ -90,6 +94,9 @@ pub struct Manifest {
     /// The sentences; `None` without training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<SplitText>,
+    /// How a judge chooses the weights; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Rule>,
     /// The method; `None` without training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<Recipe>,
@@ -249,6 +256,7 @@ impl Manifest {
             pooling,
             seed: None,
             text: None,
+            choice: None,
             recipe: None,
         }
     }
@@ -260,6 +268,7 @@ impl Manifest {
             chunk: inputs.chunk,
             seed: Some(inputs.seed),
             text: Some(inputs.text.described.clone()),
+            choice: inputs.choice.as_ref().map(|choice| choice.rule),
             masked_lm_head_sha256: if inputs.recipe.uses_masked_lm_head() {
                 hash_of_head(inputs.base)?
             } else {

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod card;
+mod choice;
 pub(crate) mod clock;
 mod cosines;
 mod difference;
@@ -39,10 +40,11 @@ use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result, Stop, Terms};
 pub use card::{CardFacts, FrontMatter};
+pub use choice::{Candidate, Choice, Chosen, Keep, Rule, SHARES};
 use clock::Clock;
 pub use cosines::{load_cosines, save_cosines};
 pub use difference::first_difference;
-use finish::finish;
+use finish::{Outcome, finish};
 pub use manifest::{
     Manifest, OtherCpu, SplitText, claim, cpu_features, hash_of_encoder, hash_of_modules, identity,
 };
@@ -106,6 +108,8 @@ pub struct RunInputs<'a> {
     pub suite: &'a Suite,
     /// Transfer tasks for scoring the finished encoder, usually `None`.
     pub transfer: Option<&'a TransferSuite>,
+    /// How the weights are chosen by a judge without labels, usually `None`.
+    pub choice: Option<Choice>,
     /// Terms that the recipe names as custom, usually [`Terms::none`].
     pub terms: Terms,
     /// Where and how the encoder is computed.
@@ -148,6 +152,7 @@ impl<'a> RunInputs<'a> {
             base,
             suite,
             transfer: None,
+            choice: None,
             terms: Terms::none(),
             compute,
             chunk: None,
@@ -197,6 +202,13 @@ pub enum Event {
         /// The flow's bits per dimension.
         bits: f64,
     },
+    /// The progress of the judge, in texts.
+    Judging {
+        /// Embedded so far.
+        done: usize,
+        /// Total.
+        total: usize,
+    },
     /// The progress of an evaluation, in sentences.
     Evaluating {
         /// Embedded so far.
@@ -242,7 +254,7 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     let mut selection = Selection::default();
     let result = if inputs.recipe.steps == 0 {
         let model = pipeline.into_model(inputs.base, &inputs.compute)?;
-        finish(&place, inputs, &model, None, &clock, tell)?
+        finish(&place, inputs, &model, Outcome::default(), &clock, tell)?
     } else {
         let mut trainer = start(inputs)?;
         if checkpoint.is_file() {
@@ -253,8 +265,10 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         pipeline::tell_of_kept_parts(inputs, &pipeline, tell);
         train(&place, inputs, &pipeline, &mut trainer, &mut selection, &clock, tell)?;
         selection.take(&mut trainer)?;
+        let choose = |choice: &Choice| choice.choose(inputs, &pipeline, &mut trainer, tell);
+        let chosen = inputs.choice.as_ref().map(choose).transpose()?;
         let model = pipeline.with(trainer.encoder(), trainer.convolution());
-        finish(&place, inputs, &model, selection.step, &clock, tell)?
+        finish(&place, inputs, &model, Outcome { selected: selection.step, chosen }, &clock, tell)?
     };
     place.lock.check()?;
     write_json(&place.run.result(), &result)?;
@@ -308,6 +322,9 @@ fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     if inputs.chunk.is_some() {
         recipe.check_chunks()?;
         inputs.terms.check_chunks(recipe)?;
+    }
+    if let Some(choice) = &inputs.choice {
+        choice.check(inputs)?;
     }
     post::check(inputs, pipeline)?;
     inputs.terms.check(recipe)?;

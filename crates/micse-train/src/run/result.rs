@@ -8,7 +8,8 @@ use micse_files::RunFolder;
 use micse_model::Pooling;
 use serde::{Deserialize, Serialize};
 
-use super::RunInputs;
+use super::finish::Outcome;
+use super::{Chosen, RunInputs};
 use crate::{Error, Result};
 
 /// Method, data and scores of one finished run.
@@ -30,6 +31,9 @@ pub struct RunResult {
     pub selected_on: String,
     /// The step whose weights were kept, if development pairs select.
     pub selected_step: Option<usize>,
+    /// The weights that the judge chose; `None` if it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Chosen>,
     /// Pooling at test.
     pub pooling: Pooling,
     /// Name of the evaluation sets.
@@ -47,7 +51,7 @@ impl RunResult {
     pub(super) fn new(
         inputs: &RunInputs<'_>,
         mut scores: Evaluation,
-        selected_step: Option<usize>,
+        outcome: Outcome,
         train_time: Duration,
         time: Duration,
     ) -> Self {
@@ -62,7 +66,8 @@ impl RunResult {
             steps: recipe.steps,
             train_text: inputs.text.described.name(),
             selected_on: recipe.selected_on(inputs.suite),
-            selected_step,
+            selected_step: outcome.selected,
+            chosen: outcome.chosen,
             pooling: recipe.test_pooling(),
             evaluated_on: inputs.suite.name.clone(),
             scores,
@@ -90,6 +95,7 @@ impl RunResult {
             train_text: "none".into(),
             selected_on: "none".into(),
             selected_step: None,
+            chosen: None,
             pooling,
             evaluated_on: suite.name.clone(),
             scores,

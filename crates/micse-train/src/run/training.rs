@@ -8,7 +8,7 @@ use super::clock::Clock;
 use super::metrics::MetricsWriter;
 use super::place::Pace;
 use super::selection::{Selection, kept_values};
-use super::{Event, Place, RunInputs};
+use super::{Event, Keep, Place, RunInputs};
 use crate::trainer::Trainer;
 use crate::{Error, Result};
 
@@ -36,6 +36,12 @@ pub(super) fn train(
     let mut pace = Pace::new(inputs.checkpoint_steps, inputs.checkpoint_time);
     let mut warned = false;
     tell(Event::Started { step: trainer.steps_done(), steps });
+    if trainer.steps_done() == 0
+        && inputs.choice.as_ref().is_some_and(|choice| choice.rule.keep == Keep::Pairs)
+    {
+        let spearman = develop(inputs, pipeline, trainer, selection)?;
+        tell(Event::Development { step: 0, spearman });
+    }
     while trainer.steps_done() < steps {
         let next = trainer.steps_done() + 1;
         let selects = interval.is_some_and(|every| next.is_multiple_of(every) || next == steps);

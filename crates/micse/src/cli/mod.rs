@@ -1,6 +1,5 @@
 //! The `micse` command (feature `cli`): every command that works on models, corpora and sweeps.
 
-mod before;
 mod cache;
 mod commands;
 mod embed;
@@ -8,7 +7,6 @@ mod output;
 mod pairs;
 #[cfg(feature = "parquet")]
 mod parquet;
-mod settings;
 mod vectors_progress;
 
 use std::process::ExitCode;

@@ -92,8 +92,16 @@ impl Card<'_> {
     fn text(&self) -> String {
         let title = format!("# {}\n", markdown::plain(&self.name()));
         let head = self.front_matter().to_string();
+        let sections = [
+            self.description(),
+            self.usage(),
+            self.training(),
+            self.judged(),
+            self.scores(),
+            self.citation(),
+        ];
         let sections =
-            [self.description(), self.usage(), self.training(), self.scores(), self.citation()].join("\n");
+            sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n");
         [head, title, sections].join("\n")
     }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Card;
 use super::markdown::{block, code, plain, thousands};
 use crate::recipe::{Objective, Post, Recipe, Select};
+use crate::run::Chosen;
 
 /// Placeholder for the folder or the Hub model ID; sentence-transformers fills in the ID when it uploads a model.
 const MODEL: &str = "sentence_transformers_model_id";
@@ -126,7 +127,10 @@ impl Card<'_> {
                 }
                 None => format!("from the {}", self.result.selected_on),
             };
-            line("Weights", plain(&kept));
+            line(
+                "Weights",
+                plain(&self.result.chosen.as_ref().map_or(kept.clone(), |chosen| mixed(chosen, &kept))),
+            );
         }
         if let Some(post) = &recipe.post {
             let kind = match post {
@@ -210,6 +214,25 @@ impl Card<'_> {
         text
     }
 
+    /// What the judge measured on held-out sentences, before and after.
+    pub(super) fn judged(&self) -> String {
+        let Some((chosen, kept)) =
+            self.result.chosen.as_ref().and_then(|chosen| Some((chosen, chosen.kept()?)))
+        else {
+            return String::new();
+        };
+        let mut text = format!(
+            "## Before and after\n\nMeasured without labels on {} sentences of the corpus that were held out from \
+             training; searches are mean reciprocal ranks.\n\n| measure | before | after | change | 95 % interval \
+             |\n|---|---:|---:|---:|---|\n",
+            thousands(chosen.sentences)
+        );
+        for row in kept.change.rows() {
+            let _ = writeln!(text, "| {} |", row.join(" | "));
+        }
+        text
+    }
+
     pub(super) fn citation(&self) -> String {
         let mut text = format!("## Citation\n\nThe method: {}.\n", plain(&self.inputs.recipe.source));
         if self.inputs.recipe.ami().next().is_some() {
@@ -217,6 +240,19 @@ impl Card<'_> {
             text += &block("bibtex", MICSE_BIBTEX);
         }
         text
+    }
+}
+
+/// The shares of the weights before and after training.
+fn mixed(chosen: &Chosen, trained: &str) -> String {
+    match chosen.share {
+        0.0 => "those of the encoder, because no trained weights were better".to_owned(),
+        1.0 => trained.to_owned(),
+        share => format!(
+            "an average, {:.0} % {trained} and {:.0} % from the encoder",
+            100.0 * share,
+            100.0 * (1.0 - share)
+        ),
     }
 }
 

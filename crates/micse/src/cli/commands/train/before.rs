@@ -7,38 +7,36 @@ use crate::eval::Evaluation;
 use crate::files::{RunFolder, write_json};
 use serde::{Deserialize, Serialize};
 
-/// Measures of the model that training starts from.
+/// Scores of the model that training starts from.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Before {
+pub(super) struct Before {
     /// Scores on STS sets and development pairs, if either is given.
-    pub(crate) scores: Option<Evaluation>,
-    /// Half-sentence search, if there are sentences to halve.
-    pub(crate) halves: Option<f64>,
+    pub(super) scores: Option<Evaluation>,
 }
 
 impl Before {
-    /// The measures in a run folder, if it has them.
-    pub(crate) fn read(run: &RunFolder) -> Option<Self> {
-        // If they cannot be read, the model is measured again.
+    /// The scores in a run folder, if it has them.
+    pub(super) fn read(run: &RunFolder) -> Option<Self> {
+        // If they cannot be read, the model is scored again.
         serde_json::from_str(&std::fs::read_to_string(run.before()).ok()?).ok()
     }
 
-    pub(crate) fn write(&self, run: &RunFolder) -> Result<()> {
+    pub(super) fn write(&self, run: &RunFolder) -> Result<()> {
         Ok(write_json(&run.before(), self)?)
     }
 
     /// The score on the development pairs.
-    pub(crate) fn dev(&self) -> Option<f64> {
+    pub(super) fn dev(&self) -> Option<f64> {
         self.scores.as_ref()?.dev_spearman
     }
 
     /// The average of the STS sets.
-    pub(crate) fn sts(&self) -> Option<f64> {
+    pub(super) fn sts(&self) -> Option<f64> {
         self.scores.as_ref().filter(|scores| !scores.tasks.is_empty()).map(|scores| scores.average)
     }
 
     /// Prints the scores before training starts.
-    pub(crate) fn print(&self) {
+    pub(super) fn print(&self) {
         if let Some(score) = self.dev() {
             note(format_args!("development pairs before training: {score:.2} (Spearman x 100)"));
         }

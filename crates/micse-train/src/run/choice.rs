@@ -1,0 +1,197 @@
+//! The weights that a run keeps, judged without labels on sentences that it was not trained on: those of the start,
+//! those that training gave, or an average of both.
+//!
+//! Averages of the weights before and after training keep more of what a model could do before than a smaller learning
+//! rate does (WiSE-FT, Wortsman et al. 2022; LM-Cocktail, Xiao et al. 2023).
+
+use micse_eval::judge::{Change, Judge, Measures, Purpose};
+use micse_model::{Encoder, Pipeline};
+use serde::{Deserialize, Serialize};
+
+use super::{Event, RunInputs, TrainText};
+use crate::recipe::Select;
+use crate::trainer::Trainer;
+use crate::{Error, Result};
+
+/// The shares of the trained weights in the candidates; the rest is the start's.
+pub const SHARES: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
+
+/// Bounds of the number of held-out sentences; a tenth between them, but never more than a third of all.
+const HELD_OUT: (usize, usize) = (200, 2000);
+
+/// Which weights a judged run keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// The candidate that the judge finds best; the start's if none is better.
+    #[default]
+    Judged,
+    /// Those that score best on the development pairs; the start's if no step scores better.
+    Pairs,
+    /// Those that training gave, whatever the judge says.
+    Last,
+}
+
+/// What decides between the candidates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Which weights are kept.
+    pub keep: Keep,
+    /// The purpose that must gain; `None`: one must gain, and none may suffer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+}
+
+/// How a run chooses its weights.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// The judge, with the held-out sentences.
+    pub judge: Judge,
+    /// What decides.
+    pub rule: Rule,
+}
+
+/// A candidate, and what the judge measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The share of the trained weights; the rest is the start's.
+    pub share: f64,
+    /// The change from the start.
+    pub change: Change,
+}
+
+/// The weights that a run kept, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// What decided.
+    pub rule: Rule,
+    /// The number of sentences that were judged on.
+    pub sentences: usize,
+    /// The share of the trained weights in those that were kept; 0: the weights are the start's.
+    pub share: f64,
+    /// The candidates besides the start, by their share.
+    pub candidates: Vec<Candidate>,
+}
+
+impl Chosen {
+    /// The candidate that was kept; `None`: the start's weights.
+    pub fn kept(&self) -> Option<&Candidate> {
+        self.candidates.iter().find(|candidate| candidate.share == self.share)
+    }
+
+    /// The weights of the last step.
+    pub fn last(&self) -> Option<&Candidate> {
+        self.candidates.last()
+    }
+}
+
+impl TrainText {
+    /// Takes sentences off the end of the split, which is in random order, to judge the model on: a tenth, but at least
+    /// 200 and at most 2,000, and never more than a third.
+    pub fn hold_out(&mut self) -> Vec<String> {
+        let all = self.indices.len();
+        let count = (all / 10).clamp(HELD_OUT.0, HELD_OUT.1).min(all / 3);
+        let held = self.indices.split_off(all - count);
+        self.described.sentences = self.indices.len();
+        self.described.held_out = count;
+        held.into_iter().map(|i| self.corpus.get(i as usize).to_owned()).collect()
+    }
+}
+
+impl Choice {
+    /// Judges the candidates, and leaves the chosen weights in the trainer's encoder.
+    pub(super) fn choose(
+        &self,
+        inputs: &RunInputs<'_>,
+        pipeline: &Pipeline,
+        trainer: &mut Trainer,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<Chosen> {
+        let start = inputs.base.encoder(&inputs.compute)?;
+        let shares = if self.rule.keep == Keep::Judged { &SHARES[..] } else { &[1.0] };
+        let models = 1 + shares.len();
+        let mut judged = 0;
+        let mut measure = |encoder: &dyn Encoder| -> Result<Measures> {
+            let mut progress =
+                |done, total| tell(Event::Judging { done: judged * total + done, total: models * total });
+            let measures = self.judge.measure(&pipeline.with(encoder, None), &mut progress)?;
+            judged += 1;
+            Ok(measures)
+        };
+        let before = measure(start.as_ref())?;
+        let mut candidates = Vec::new();
+        for &share in shares {
+            let measures = if share < 1.0 {
+                measure(mixed(start.as_ref(), trainer.encoder(), share)?.as_ref())?
+            } else {
+                measure(trainer.encoder())?
+            };
+            candidates.push(Candidate { share, change: before.change_to(&measures)? });
+        }
+        let share = match self.rule.keep {
+            Keep::Last | Keep::Pairs => 1.0,
+            Keep::Judged => best(&candidates, self.rule.purpose).map_or(0.0, |candidate| candidate.share),
+        };
+        if share < 1.0 {
+            let kept = mixed(start.as_ref(), trainer.encoder(), share)?;
+            trainer.encoder_mut().set_values(&kept.values()?)?;
+        }
+        Ok(Chosen { rule: self.rule, sentences: self.judge.sentences().len(), share, candidates })
+    }
+
+    /// Rejects a run whose candidates have no average.
+    pub(super) fn check(&self, inputs: &RunInputs<'_>) -> Result<()> {
+        let invalid = |reason: String| Err(Error::Recipe { name: inputs.recipe.name.clone(), reason });
+        if let Some(part) = inputs.recipe.unjudged() {
+            return invalid(format!(
+                "the judge compares weights before and after training, but the recipe {part}"
+            ));
+        }
+        if self.rule.keep == Keep::Pairs && inputs.recipe.select == Select::Last {
+            return invalid(
+                "it keeps the weights of the last step, but the best on pairs were asked for".into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The weights `(1 - share) start + share trained`; exactly the start's for a share of 0.
+fn mixed(start: &dyn Encoder, trained: &dyn Encoder, share: f64) -> Result<Box<dyn Encoder>> {
+    let mut mixed = start.duplicate()?;
+    if share > 0.0 {
+        mixed.follow(trained, 1.0 - share)?;
+    }
+    Ok(mixed)
+}
+
+/// The best candidate, if one is better than the start.
+fn best(candidates: &[Candidate], purpose: Option<Purpose>) -> Option<&Candidate> {
+    let worth = |candidate: &&Candidate| candidate.change.worth(purpose);
+    let better = candidates.iter().filter_map(|candidate| Some((worth(&candidate)?, candidate)));
+    better.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use micse_data::{Corpus, SplitSize};
+
+    use super::*;
+
+    #[test]
+    fn a_tenth_is_held_out_within_bounds() {
+        for (all, held) in [(60, 20), (600, 200), (1000, 200), (5000, 500), (30_000, 2000)] {
+            let corpus = Corpus::from_sentences("numbers", (0..all).map(|i| format!("sentence {i}")));
+            let mut text = TrainText::split(corpus, SplitSize::Fraction(1.0), 48).expect("a split");
+            let before = text.indices.clone();
+            let sentences = text.hold_out();
+            assert_eq!(
+                (sentences.len(), text.described.held_out, text.indices.len()),
+                (held, held, all - held)
+            );
+            assert_eq!(text.described.sentences, all - held);
+            assert_eq!(text.indices, before[..all - held]);
+            assert_eq!(sentences[0], format!("sentence {}", before[all - held]));
+        }
+    }
+}
