@@ -1,6 +1,7 @@
-//! `cargo xtask`: the commands of `micse`, built from the checkout, and the maintainer commands `bench`, `golden`,
-//! `methods` and `dependencies`.
+//! `cargo xtask`: the commands of `micse`, built from the checkout, and the maintainer commands `bench`, `adaptation`,
+//! `golden`, `methods` and `dependencies`.
 
+mod adaptation;
 mod bench;
 mod dependencies;
 mod floors;
@@ -30,6 +31,7 @@ enum Command {
     #[command(flatten)]
     Micse(micse::cli::Command),
     Bench(Box<bench::Bench>),
+    Adaptation(adaptation::Adaptation),
     Golden(golden::Golden),
     Methods(methods::Methods),
     Dependencies(dependencies::Dependencies),
@@ -46,6 +48,7 @@ impl Command {
             Self::Micse(command) => return command.run(json),
             Self::Golden(golden) => return golden.run(json),
             Self::Bench(bench) => bench.run(json),
+            Self::Adaptation(adaptation) => reject_json(json, "`adaptation`").and_then(|()| adaptation.run()),
             Self::Methods(methods) => reject_json(json, "`methods`").and_then(|()| methods.run()),
             Self::Dependencies(dependencies) => {
                 reject_json(json, "`dependencies`").and_then(|()| dependencies.run())
