@@ -11,6 +11,9 @@ use super::{Change, Difference};
 
 /// The least order of cosines that must stay, as Spearman's correlation.
 const LEAST_ORDER: f64 = 0.9;
+/// The least gain in search by noisy copies that counts, as a share of what was missing to 1. The interval must lie
+/// above it. Smaller gains came with losses in grouping.
+const LEAST_GAIN: f64 = 0.05;
 
 /// What embeddings are used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +55,7 @@ impl std::fmt::Display for Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
-    /// Better, beyond the interval.
+    /// Better, beyond the interval, and by enough to count.
     Better,
     /// Neither better nor worse, as far as the sentences can tell.
     Unclear,
@@ -73,8 +76,10 @@ impl std::fmt::Display for Effect {
 impl Change {
     /// What the change means for a purpose.
     pub fn effect(&self, purpose: Purpose) -> Effect {
-        let sign = |difference: &Option<Difference>| difference.as_ref().map_or(Effect::Unclear, Effect::of);
-        let (noise, halves) = (sign(&self.noise), sign(&self.halves));
+        let effect = |difference: &Option<Difference>, least: f64| {
+            difference.as_ref().map_or(Effect::Unclear, |difference| Effect::of(difference, least))
+        };
+        let (noise, halves) = (effect(&self.noise, LEAST_GAIN), effect(&self.halves, 0.0));
         let effects = match purpose {
             Purpose::Similarity | Purpose::Grouping => vec![noise],
             Purpose::Search => vec![noise, halves],
@@ -91,13 +96,13 @@ impl Change {
     }
 
     /// How much better the second model is, to compare candidates; `None` if it is not better. For one purpose: that one
-    /// is better. Else: one is better, and none is worse.
+    /// is better. Else: similarity and grouping are better, and search is not worse.
     pub fn worth(&self, purpose: Option<Purpose>) -> Option<f64> {
-        let effects = Purpose::ALL.map(|purpose| self.effect(purpose));
-        let better = purpose.map_or_else(
-            || effects.contains(&Effect::Better) && !effects.contains(&Effect::Worse),
-            |purpose| self.effect(purpose) == Effect::Better,
-        );
+        let better = |purpose| self.effect(purpose) == Effect::Better;
+        let better = match purpose {
+            Some(purpose) => better(purpose),
+            None => Purpose::ALL.into_iter().all(better),
+        };
         let gain = |difference: &Option<Difference>| difference.as_ref().map_or(0.0, Difference::change);
         better.then(|| gain(&self.noise) + gain(&self.halves))
     }
@@ -118,9 +123,9 @@ impl Change {
 }
 
 impl Effect {
-    /// The sign of a difference, if its interval does not include 0.
-    fn of(difference: &Difference) -> Self {
-        if difference.low > 0.0 {
+    /// Better if the interval lies above this share of what was missing to 1, worse if it lies below 0.
+    fn of(difference: &Difference, least: f64) -> Self {
+        if difference.low > least * (1.0 - difference.before) {
             Self::Better
         } else if difference.high < 0.0 {
             Self::Worse
@@ -154,13 +159,14 @@ mod tests {
     fn each_purpose_has_its_measures() {
         use Effect::{Better, Unclear, Worse};
         for (noise, halves, order, effects) in [
-            (0.02, 0.0, 0.95, [Better; 3]),
+            (0.06, 0.0, 0.95, [Better; 3]),
+            (0.03, 0.0, 0.95, [Unclear; 3]),
             (0.005, 0.0, 0.95, [Unclear; 3]),
             (0.0, 0.02, 0.95, [Unclear, Better, Unclear]),
-            (0.02, -0.02, 0.95, [Better, Worse, Better]),
+            (0.06, -0.02, 0.95, [Better, Worse, Better]),
             (-0.02, 0.02, 0.95, [Worse; 3]),
-            (0.02, 0.02, 0.89, [Worse; 3]),
-            (0.02, 0.02, f64::NAN, [Worse; 3]),
+            (0.06, 0.02, 0.89, [Worse; 3]),
+            (0.06, 0.02, f64::NAN, [Worse; 3]),
         ] {
             let change = change(noise, halves, order);
             assert_eq!(
@@ -174,13 +180,16 @@ mod tests {
     #[test]
     fn a_candidate_is_worth_something_if_one_purpose_gains_and_none_suffers() {
         let worth = |noise, halves, order, purpose| change(noise, halves, order).worth(purpose);
-        assert!(worth(0.02, 0.03, 0.95, None).is_some_and(|worth| (worth - 0.05).abs() < 1e-12));
-        assert_eq!(worth(0.02, -0.02, 0.95, None), None);
-        assert!(worth(0.02, -0.02, 0.95, Some(Purpose::Similarity)).is_some());
-        assert_eq!(worth(0.02, -0.02, 0.95, Some(Purpose::Search)), None);
+        assert!(worth(0.06, 0.03, 0.95, None).is_some_and(|worth| (worth - 0.09).abs() < 1e-12));
+        assert_eq!(worth(0.06, -0.02, 0.95, None), None);
+        assert!(worth(0.06, -0.02, 0.95, Some(Purpose::Similarity)).is_some());
+        assert_eq!(worth(0.06, -0.02, 0.95, Some(Purpose::Search)), None);
         assert_eq!(worth(0.005, 0.005, 0.95, None), None);
+        // Half-sentence search alone says nothing of similarity and grouping.
+        assert_eq!(worth(0.005, 0.05, 0.95, None), None);
+        assert!(worth(0.005, 0.05, 0.95, Some(Purpose::Search)).is_some());
         assert!(change(0.02, 0.02, 0.5).summary().contains("0.500"));
-        assert_eq!(change(0.02, 0.0, 0.95).summary(), "similarity better, search better, grouping better");
+        assert_eq!(change(0.06, 0.0, 0.95).summary(), "similarity better, search better, grouping better");
         assert_eq!("search".parse::<Purpose>(), Ok(Purpose::Search));
         assert!("find".parse::<Purpose>().is_err());
     }

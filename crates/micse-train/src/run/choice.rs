@@ -37,7 +37,7 @@ pub enum Keep {
 pub struct Rule {
     /// Which weights are kept.
     pub keep: Keep,
-    /// The purpose that must gain; `None`: one must gain, and none may suffer.
+    /// The purpose that must get better; `None`: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
 }

@@ -74,9 +74,14 @@ fn verdict(chosen: &Chosen, selected_step: Option<usize>) -> Vec<String> {
     let judged = format!("judged on {} held-out sentences: {effects}", chosen.sentences);
     let kept = match (chosen.rule.keep, chosen.share, selected_step) {
         (Keep::Judged, 0.0, _) => {
-            "kept: the start's weights, because no candidate is better by more than its interval; the \
-                                   table shows the trained weights, which --keep last keeps"
-                .to_owned()
+            let purposes = match chosen.rule.purpose {
+                Some(purpose) => purpose.to_string(),
+                None => "similarity, search and grouping at once (--for names one)".to_owned(),
+            };
+            format!(
+                "kept: the start's weights, because no candidate is better for {purposes}; the table shows the trained \
+                 weights, which --keep last keeps"
+            )
         }
         (Keep::Judged, share, _) if share < 1.0 => format!(
             "kept: an average of the weights, {:.0} % trained and {:.0} % the start's",
