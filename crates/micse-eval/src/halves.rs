@@ -31,7 +31,7 @@ impl Halves {
         Self { pairs: evenly(pairs, most) }
     }
 
-    /// Pairs from elsewhere: the first text of each searches for the second. Pairs with a repeated text are skipped.
+    /// Pairs from elsewhere: each text of a pair searches for the other. Pairs with a repeated text are skipped.
     pub fn from_pairs(pairs: impl IntoIterator<Item = [String; 2]>) -> Self {
         let mut seen = std::collections::BTreeSet::new();
         let mut new = |text: &String| seen.insert(text.clone());

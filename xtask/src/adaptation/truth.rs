@@ -15,7 +15,7 @@ const GROUPED: [&str; 5] = ["MR", "CR", "SUBJ", "MPQA", "TREC"];
 pub(super) struct Truth {
     /// The average of the seven STS sets, Spearman x 100.
     pub(super) similarity: f64,
-    /// The mean reciprocal rank of second halves of unseen sentences of the domain, searched with the first halves.
+    /// The mean reciprocal rank of the halves of unseen sentences of the domain, each searched with the other.
     pub(super) search: f64,
     /// The mean reciprocal rank of MRPC's paraphrases.
     pub(super) paraphrases: f64,

@@ -1,8 +1,8 @@
 //! What the measures say about the purposes of a model.
 //!
-//! The rule is the result of an experiment on labelled sets (docs/adapt-to-your-domain.md has its tables): of all
-//! measures, search by noisy copies predicts best what training does to similarity and to grouping, and half-sentence
-//! search what it does to search. Both see little of a model whose geometry changes entirely, so the order of the
+//! The rule was fitted to models that `cargo xtask adaptation study` trained and scored on labelled sets: search by noisy
+//! copies went with what training did to similarity and grouping, half-sentence search with what it did to search. Both
+//! see little of a model whose geometry changes entirely, so the order of the
 //! cosines of random pairs must stay.
 
 use serde::{Deserialize, Serialize};

@@ -33,9 +33,9 @@ use before::Before;
 
 /// Adapt an encoder to a corpus; the finished model is in OUT/model
 ///
-/// The settings are printed; --recipe, --with, --steps and --set override them. A judge compares the model before and after on held-out sentences: the weights that are kept may be an
-/// average of both, or those of the start, if training did not help. Ctrl-C finishes the current step and saves a
-/// checkpoint; rerun the command, or pass --resume.
+/// The settings are printed; --recipe, --with, --steps and --set override them. A judge compares the model before and
+/// after on held-out sentences: the weights that are kept may be an average of both, or those of the start, if training
+/// did not help. Ctrl-C finishes the current step and saves a checkpoint; rerun the command, or pass --resume.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 #[command(after_help = "Example:\n  micse train --model demo --corpus notes.txt --out runs/notes")]
 pub(crate) struct Train {

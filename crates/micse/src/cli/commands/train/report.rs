@@ -23,9 +23,11 @@ impl Train {
             ("STS sets, average", before.sts(), sts),
             ("development pairs", before.dev(), result.scores.dev_spearman),
         ];
+        let is_start = chosen.is_some_and(|chosen| chosen.share == 0.0);
         let mut worse = Vec::new();
         for (name, before, after) in scores {
-            if let Some((before, after)) = before.zip(after) {
+            // The trained weights were not scored if the start's were kept.
+            if let Some((before, after)) = before.zip(after).filter(|_| !is_start) {
                 rows.push([
                     name.to_owned(),
                     format!("{before:.2}"),
@@ -36,7 +38,6 @@ impl Train {
                 worse.extend((after < before).then_some(name));
             }
         }
-        let is_start = chosen.is_some_and(|chosen| chosen.share == 0.0);
         if !rows.is_empty() {
             print(&to_table(["before", if is_start { "trained" } else { "after" }], rows))?;
         }
