@@ -105,12 +105,13 @@ fn cell(models: &[&[Line]], measure: fn(&Change) -> Option<f64>, score: fn(&Trut
         let (x, y): (Vec<f64>, Vec<f64>) = repeated.unzip();
         spearman(&x, &y)
     };
-    if models.len() < 3 {
-        return "-".to_owned();
-    }
     let resampling = Resampling { count: RESAMPLES, stream: Stream::new(0) };
     let resample = |number| correlation(&resampling.multiplicities(number, models.len()));
     let mut values: Vec<f64> = (0..RESAMPLES).map(resample).filter(|value| value.is_finite()).collect();
+    // Too few models, or a score that is the same for all.
+    if models.len() < 3 || values.is_empty() {
+        return "-".to_owned();
+    }
     values.sort_by(f64::total_cmp);
     let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
     format!("{:.2} [{:.2}, {:.2}]", correlation(&vec![1; models.len()]), at(0.025), at(0.975))

@@ -13,6 +13,7 @@ use micse_eval::Halves;
 use micse_files::RunFolder;
 use micse_model::{Compute, ModelFolder, SentenceModel};
 use micse_train::RunResult;
+use micse_train::run::Chosen;
 use serde::{Deserialize, Serialize};
 
 use super::domains::{DOMAINS, Domain, Texts, data_folder};
@@ -34,7 +35,7 @@ pub(super) struct Deliver {
     /// Numbers of sentences, separated by commas
     #[arg(long, value_delimiter = ',', default_values_t = [300, 1000, 10_000])]
     sizes: Vec<usize>,
-    /// Seed of training
+    /// Seed of training and of the choice of sentences
     #[arg(long, default_value_t = 48)]
     seed: u64,
     /// Keep one of N pairs and examples of the labelled sets
@@ -60,8 +61,8 @@ struct Line {
     /// The number of sentences that the domain had, with those held out by the command.
     sentences: usize,
     seed: u64,
-    /// The share of the trained weights.
-    share: f64,
+    /// What the judge saw, and which weights it kept; `None`: the command did not judge.
+    chosen: Option<Chosen>,
     seconds: f64,
     before: Truth,
     after: Truth,
@@ -95,7 +96,7 @@ impl Deliver {
                 if missing.is_empty() {
                     continue;
                 }
-                let texts = Domain::named(domain)?.read(&data)?;
+                let texts = Domain::named(domain)?.read(&data, self.seed)?;
                 let halves = Halves::of(&texts.unseen, texts.unseen.len());
                 let model = SentenceModel::load(&start.folder, Some(start.pooling()?), &compute)?;
                 let labels = match labels {
@@ -138,8 +139,8 @@ impl Deliver {
         ensure!(status.success(), "{} on {}, {size} sentences: train failed", of.start.name, of.domain);
         let seconds = begun.elapsed().as_secs_f64();
         let run = RunFolder::new(&out);
-        let share = RunResult::load(&run)?.chosen.map_or(1.0, |chosen| chosen.share);
-        let after = if share == 0.0 {
+        let chosen = RunResult::load(&run)?.chosen;
+        let after = if chosen.as_ref().is_some_and(|chosen| chosen.share == 0.0) {
             of.before
         } else {
             tests
@@ -151,7 +152,7 @@ impl Deliver {
             size,
             sentences: sentences.len(),
             seed: self.seed,
-            share,
+            chosen,
             seconds,
             before: of.before,
             after,
@@ -166,7 +167,7 @@ impl Line {
             self.encoder.clone(),
             self.domain.clone(),
             self.sentences.to_string(),
-            format!("{:.0} %", 100.0 * self.share),
+            format!("{:.0} %", 100.0 * self.chosen.as_ref().map_or(1.0, |chosen| chosen.share)),
             format!("{:+.2}", gain.similarity),
             format!("{:+.3}", gain.search),
             format!("{:+.3}", gain.paraphrases),

@@ -11,8 +11,6 @@ const JUDGED: usize = 400;
 const UNSEEN: usize = 800;
 /// The most sentences to train on.
 const MOST: usize = 10_000;
-/// The seed of the order of the sentences.
-const SEED: u64 = 48;
 
 /// Where the sentences of a domain come from.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +52,11 @@ pub(super) struct Texts {
 }
 
 impl Domain {
+    /// Whether the sentences to judge on follow each other as in the text.
+    pub(super) fn in_order(self) -> bool {
+        matches!(self.source, Source::Ordered(_))
+    }
+
     /// The domain of a name.
     pub(super) fn named(name: &str) -> Result<Self> {
         let names = DOMAINS.map(|domain| domain.name).join(", ");
@@ -63,8 +66,8 @@ impl Domain {
             .with_context(|| format!("no domain {name}; use one of {names}"))
     }
 
-    /// Reads the sentences from the data folder.
-    pub(super) fn read(self, data: &Path) -> Result<Texts> {
+    /// Reads the sentences from the data folder, in the order of a seed.
+    pub(super) fn read(self, data: &Path, seed: u64) -> Result<Texts> {
         let mut seen = BTreeSet::new();
         let mut new = |sentence: &str| !sentence.is_empty() && seen.insert(sentence.to_owned());
         let file = |name: &str| Corpus::open(&[data.join(name)]);
@@ -81,7 +84,7 @@ impl Domain {
         let held = JUDGED + UNSEEN;
         ensure!(sentences.len() >= 2 * held, "{}: only {} sentences", self.name, sentences.len());
         let order = |from: usize| -> Result<Vec<String>> {
-            let split = Split::draw(sentences.len() - from, SplitSize::Fraction(1.0), SEED)?;
+            let split = Split::draw(sentences.len() - from, SplitSize::Fraction(1.0), seed)?;
             Ok(split.indices.iter().map(|&i| sentences[from + i as usize].clone()).collect())
         };
         // Sentences that follow each other stay together; the rest is drawn.

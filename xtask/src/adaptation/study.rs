@@ -38,7 +38,7 @@ pub(super) struct Study {
     /// Keep one of N pairs and examples of the labelled sets
     #[arg(long, value_name = "N", default_value_t = 8)]
     every: usize,
-    /// Seed of the settings
+    /// Seed of the settings and of the choice of sentences
     #[arg(long, default_value_t = 48)]
     seed: u64,
     /// Output, one line for each model
@@ -85,9 +85,11 @@ struct Place {
 }
 
 impl Place {
-    fn of(domain: &str, data: &Path) -> Result<Self> {
-        let texts = Domain::named(domain)?.read(data)?;
+    fn of(domain: &str, data: &Path, seed: u64) -> Result<Self> {
+        let domain = Domain::named(domain)?;
+        let texts = domain.read(data, seed)?;
         let judge = Judge::new(&texts.judged).context("too few sentences")?;
+        let judge = if domain.in_order() { judge } else { judge.unordered() };
         let halves = Halves::of(&texts.unseen, texts.unseen.len());
         Ok(Self { texts, judge, halves })
     }
@@ -114,12 +116,13 @@ impl Study {
         let done: BTreeSet<u64> = lines::read::<Line>(&self.out)?.iter().map(|line| line.number).collect();
         let mut places: HashMap<&str, Place> = HashMap::new();
         let mut untrained: HashMap<(&str, &str), Untrained> = HashMap::new();
+        let mut labels: HashMap<&str, Truth> = HashMap::new();
         for (number, settings) in (0..).zip(&settings).filter(|(number, _)| !done.contains(number)) {
             let start = Start::named(&starts, &settings.encoder)?;
             let domain = settings.domain.as_str();
             let place = match places.entry(domain) {
                 Entry::Occupied(place) => place.into_mut(),
-                Entry::Vacant(none) => none.insert(Place::of(domain, &data)?),
+                Entry::Vacant(none) => none.insert(Place::of(domain, &data, self.seed)?),
             };
             let pipeline = Pipeline::load(&start.folder, Some(start.pooling()?))?;
             let before = match untrained.entry((start.name.as_str(), domain)) {
@@ -127,7 +130,12 @@ impl Study {
                 Entry::Vacant(none) => {
                     let model = pipeline.clone().into_model(&start.folder, &compute)?;
                     let measures = place.judge.measure(&model, &mut |_, _| {})?;
-                    none.insert(Untrained { measures, truth: tests.score(&model, &place.halves)? })
+                    let labels = match labels.entry(start.name.as_str()) {
+                        Entry::Occupied(labels) => *labels.get(),
+                        Entry::Vacant(none) => *none.insert(tests.score_labels(&model)?),
+                    };
+                    let search = place.halves.reciprocal_rank(&model)?.context("too few sentences")?;
+                    none.insert(Untrained { measures, truth: Truth { search, ..labels } })
                 }
             };
             let trainer = settings.train(start, &place.texts.train, &compute)?;
@@ -164,10 +172,11 @@ impl std::fmt::Display for Line {
 
 /// Draws the settings of one model.
 fn random(draws: &mut Draws, starts: &[Start], number: u64) -> Settings {
-    const METHODS: [(&str, &[&str]); 8] = [
+    const METHODS: [(&str, &[&str]); 9] = [
         ("simcse-baseline", &[]),
         ("simcse-baseline", &["objectives.infonce.temperature=0.1"]),
         ("crop-simcse", &[]),
+        ("crop-simcse", &["objectives.infonce.temperature=0.03"]),
         ("crop-simcse", &["objectives.infonce.temperature=0.1"]),
         ("ami-simcse", &["objectives.ami.weight=0.1"]),
         ("ami-simcse", &["objectives.ami.weight=3.0", "objectives.ami.pool=kept"]),
@@ -184,9 +193,10 @@ fn random(draws: &mut Draws, starts: &[Start], number: u64) -> Settings {
     let sentences = *one(draws, &[300, 1000, 10_000]);
     // From 3e-6 to 3e-4, evenly in the logarithm.
     let rate = 3e-6 * 100_f64.powf(draws.unit());
+    let share = *one(draws, &[0.5, 1.0, 1.0]);
     let set = set.iter().map(|&s| s.to_owned()).collect();
     let method = method.to_owned();
-    Settings { encoder, domain, sentences, method, set, steps, rate, seed: number, shares: vec![0.5, 1.0] }
+    Settings { encoder, domain, sentences, method, set, steps, rate, seed: number, shares: vec![share] }
 }
 
 impl Settings {

@@ -20,7 +20,7 @@ use crate::embedder::Embeddings;
 use crate::ranks::{cosine, neighbours, next_ranks, reciprocal_ranks};
 use crate::{Embedder, Halves, Result, alignment, uniformity};
 pub use compare::{Change, Difference};
-pub use effect::{Effect, Purpose};
+pub use effect::{Effect, Purpose, Worth};
 use micse_random::Stream;
 use noise::noisy;
 pub use table::to_table;
@@ -31,6 +31,9 @@ const NEIGHBOURS: usize = 10;
 const PAIRS: usize = 5000;
 /// Sentences of which all pairs are compared.
 const MOST: usize = 2000;
+/// Noisy copies that are made in all, and the most of one sentence: several for few sentences, whose draws matter more.
+const COPIES: usize = 800;
+const MOST_COPIES: usize = 8;
 /// The seed of the noise and of the random pairs.
 const SEED: u64 = 0;
 
@@ -38,7 +41,8 @@ const SEED: u64 = 0;
 #[derive(Clone, Debug)]
 pub struct Judge {
     sentences: Vec<String>,
-    noisy: Vec<String>,
+    /// Noisy copies of all sentences, once or several times.
+    noisy: Vec<Vec<String>>,
     halves: Halves,
     /// Whether each sentence but the last is followed by the next one of the text.
     in_order: bool,
@@ -49,7 +53,7 @@ pub struct Judge {
 pub struct Measures {
     /// The reciprocal rank of each halved sentence's second half.
     pub halves: Vec<f64>,
-    /// The reciprocal rank of each sentence, found by its noisy copy.
+    /// The reciprocal rank of each sentence, found by its noisy copy; the mean over its copies.
     pub noise: Vec<f64>,
     /// The reciprocal rank of each sentence's successor; empty if sentences were left out between them.
     pub order: Vec<f64>,
@@ -81,8 +85,11 @@ impl Judge {
         if sentences.len() < FEWEST {
             return None;
         }
-        let copy = |(i, s): (usize, &String)| noisy(s, Stream::new(SEED).with(0).with(i as u64));
-        let noisy = sentences.iter().enumerate().map(copy).collect();
+        let copies = |number: u64| {
+            let stream = Stream::new(SEED).with(0).with(number);
+            sentences.iter().zip(0..).map(|(sentence, i)| noisy(sentence, stream.with(i))).collect()
+        };
+        let noisy = (0..(COPIES / sentences.len()).clamp(1, MOST_COPIES) as u64).map(copies).collect();
         let halves = Halves::of(&sentences, MOST);
         Some(Self { sentences, noisy, halves, in_order })
     }
@@ -107,20 +114,24 @@ impl Judge {
         embedder: &dyn Embedder,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Measures> {
-        let texts = self.sentences.iter().chain(&self.noisy).map(String::as_str).chain(self.halves.texts());
+        let copies = self.noisy.iter().flatten();
+        let texts = self.sentences.iter().chain(copies).map(String::as_str).chain(self.halves.texts());
         let embeddings = Embeddings::of(embedder, texts, progress)?;
         let units = |texts: &[String]| texts.iter().map(|text| embeddings.unit(text)).collect::<Vec<_>>();
-        let (rows, noisy) = (units(&self.sentences), units(&self.noisy));
+        let rows = units(&self.sentences);
+        let noisy: Vec<Vec<Vec<f32>>> = self.noisy.iter().map(|copies| units(copies)).collect();
+        let ranks: Vec<Vec<f64>> = noisy.iter().map(|copies| reciprocal_ranks(copies, &rows)).collect();
+        let mean = |i: usize| ranks.iter().map(|ranks| ranks[i]).sum::<f64>() / ranks.len() as f64;
         let mut draws = Stream::new(SEED).with(1).draws();
         let mut pair = || [(); 2].map(|()| draws.below(rows.len() as u64) as usize);
         let cosines =
             (0..PAIRS).map(|_| pair()).filter(|[a, b]| a != b).map(|[a, b]| cosine(&rows[a], &rows[b]));
         Ok(Measures {
             halves: self.halves.reciprocal_ranks(&embeddings),
-            noise: reciprocal_ranks(&noisy, &rows),
+            noise: (0..rows.len()).map(mean).collect(),
             order: if self.in_order { next_ranks(&rows) } else { Vec::new() },
             uniformity: uniformity(&rows).unwrap_or(f64::NAN),
-            alignment: alignment(rows.iter().zip(&noisy)).unwrap_or(f64::NAN),
+            alignment: alignment(noisy.iter().flat_map(|copies| rows.iter().zip(copies))).unwrap_or(f64::NAN),
             neighbours: neighbours(&rows, NEIGHBOURS),
             cosines: cosines.collect(),
         })

@@ -37,7 +37,7 @@ pub enum Keep {
 pub struct Rule {
     /// Which weights are kept.
     pub keep: Keep,
-    /// The purpose that must get better; `None`: all of them.
+    /// The purpose that must get better; `None`: as in [`Change::worth`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
 }
@@ -77,6 +77,11 @@ impl Chosen {
     /// The candidate that was kept; `None`: the start's weights.
     pub fn kept(&self) -> Option<&Candidate> {
         self.candidates.iter().find(|candidate| candidate.share == self.share)
+    }
+
+    /// The candidate that would be kept for a purpose; `None`: the start's weights.
+    pub fn kept_for(&self, purpose: Option<Purpose>) -> Option<&Candidate> {
+        best(&self.candidates, purpose)
     }
 
     /// The weights of the last step.
@@ -165,18 +170,53 @@ fn mixed(start: &dyn Encoder, trained: &dyn Encoder, share: f64) -> Result<Box<d
     Ok(mixed)
 }
 
-/// The best candidate, if one is better than the start.
+/// The candidate to keep, if one is better than the start: of those whose gain is within one standard error of the
+/// largest, the one nearest to the start (the one-standard-error rule of Breiman et al. 1984). What the judge cannot see
+/// suffers least there.
 fn best(candidates: &[Candidate], purpose: Option<Purpose>) -> Option<&Candidate> {
-    let worth = |candidate: &&Candidate| candidate.change.worth(purpose);
-    let better = candidates.iter().filter_map(|candidate| Some((worth(&candidate)?, candidate)));
-    better.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, candidate)| candidate)
+    let worth = |candidate: &Candidate| candidate.change.worth(purpose);
+    let best = candidates.iter().filter_map(worth).max_by(|a, b| a.gain.total_cmp(&b.gain))?;
+    let enough = |candidate: &&Candidate| worth(candidate).is_some_and(|w| w.gain >= best.gain - best.error);
+    candidates.iter().filter(enough).min_by(|a, b| a.share.total_cmp(&b.share))
 }
 
 #[cfg(test)]
 mod tests {
     use micse_data::{Corpus, SplitSize};
+    use micse_eval::judge::Difference;
 
     use super::*;
+
+    /// A candidate whose search by noisy copies changed by this, with a standard error of 0.01.
+    fn candidate(share: f64, noise: f64) -> Candidate {
+        let (low, high) = (noise - 0.0196, noise + 0.0196);
+        let change = Change {
+            halves: None,
+            noise: Some(Difference { before: 0.5, after: 0.5 + noise, low, high }),
+            order: None,
+            uniformity: [-2.0; 2],
+            alignment: [0.1; 2],
+            kept_neighbours: 0.9,
+            kept_order: 0.95,
+            cosine_change: 0.1,
+        };
+        Candidate { share, change }
+    }
+
+    #[test]
+    fn of_equally_good_candidates_the_nearest_to_the_start_is_kept() {
+        let kept = |noise: [f64; 4]| {
+            let candidates: Vec<Candidate> =
+                SHARES.into_iter().zip(noise).map(|(s, n)| candidate(s, n)).collect();
+            best(&candidates, None).map(|candidate| candidate.share)
+        };
+        assert_eq!(kept([0.05, 0.07, 0.09, 0.11]), Some(1.0));
+        assert_eq!(kept([0.05, 0.07, 0.105, 0.11]), Some(0.75));
+        assert_eq!(kept([0.05, 0.055, 0.053, 0.03]), Some(0.25));
+        // Within one standard error of the best, but not better than the start.
+        assert_eq!(kept([0.0295, 0.039, 0.01, -0.01]), Some(0.5));
+        assert_eq!(kept([0.01, 0.02, 0.029, -0.05]), None);
+    }
 
     #[test]
     fn a_tenth_is_held_out_within_bounds() {

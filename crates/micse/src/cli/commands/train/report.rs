@@ -6,7 +6,7 @@ use micse_cli::print;
 
 use super::Train;
 use super::before::Before;
-use crate::eval::judge::{Change, to_table};
+use crate::eval::judge::{Change, Purpose, to_table};
 use crate::files::RunFolder;
 use crate::train::RunResult;
 use crate::train::run::{Chosen, Keep};
@@ -69,19 +69,29 @@ fn shown(chosen: &Chosen) -> Option<&Change> {
     chosen.kept().or(chosen.last()).map(|candidate| &candidate.change)
 }
 
+/// What a single purpose would have kept, if the start's weights were kept for none in particular.
+fn elsewhere(chosen: &Chosen) -> String {
+    let kept = |purpose: Purpose| {
+        let candidate = chosen.kept_for(Some(purpose))?;
+        Some(format!("; --for {purpose} would keep {:.0} % of the change", 100.0 * candidate.share))
+    };
+    let purposes = Purpose::ALL.into_iter().filter(|_| chosen.rule.purpose.is_none());
+    purposes.filter_map(kept).collect()
+}
+
 /// Which weights were kept, and why, in plain sentences.
 fn verdict(chosen: &Chosen, selected_step: Option<usize>) -> Vec<String> {
     let effects = shown(chosen).map_or_else(String::new, Change::summary);
     let judged = format!("judged on {} held-out sentences: {effects}", chosen.sentences);
     let kept = match (chosen.rule.keep, chosen.share, selected_step) {
         (Keep::Judged, 0.0, _) => {
-            let purposes = match chosen.rule.purpose {
-                Some(purpose) => purpose.to_string(),
-                None => "similarity, search and grouping at once (--for names one)".to_owned(),
+            let why = match chosen.rule.purpose {
+                Some(purpose) => format!("no candidate is better for {purpose}"),
+                None => "no candidate is better for grouping without a loss for search".to_owned(),
             };
             format!(
-                "kept: the start's weights, because no candidate is better for {purposes}; the table shows the trained \
-                 weights, which --keep last keeps"
+                "kept: the start's weights, because {why}; the table shows the trained weights, which --keep last keeps{}",
+                elsewhere(chosen)
             )
         }
         (Keep::Judged, share, _) if share < 1.0 => format!(
@@ -98,4 +108,46 @@ fn verdict(chosen: &Chosen, selected_step: Option<usize>) -> Vec<String> {
         _ => "kept: the weights of the last step".to_owned(),
     };
     vec![judged, kept]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::judge::Difference;
+    use crate::train::run::{Candidate, Rule};
+
+    #[test]
+    fn a_start_that_was_kept_names_the_purpose_that_would_have_gained() {
+        let difference = |change: f64| {
+            Some(Difference { before: 0.5, after: 0.5 + change, low: change - 0.01, high: change + 0.01 })
+        };
+        let change = Change {
+            halves: difference(0.005),
+            noise: difference(0.015),
+            order: None,
+            uniformity: [-2.0; 2],
+            alignment: [0.1; 2],
+            kept_neighbours: 0.9,
+            kept_order: 0.95,
+            cosine_change: 0.1,
+        };
+        let chosen = |purpose| Chosen {
+            rule: Rule { keep: Keep::Judged, purpose },
+            sentences: 200,
+            share: 0.0,
+            candidates: vec![Candidate { share: 0.5, change: change.clone() }],
+        };
+        let said = |purpose| verdict(&chosen(purpose), None).join("\n");
+        let plain = said(None);
+        assert!(plain.contains("similarity better, search unclear, grouping unclear"), "{plain}");
+        assert!(
+            plain.ends_with("--keep last keeps; --for similarity would keep 50 % of the change"),
+            "{plain}"
+        );
+        let search = said(Some(Purpose::Search));
+        assert!(
+            search.contains("no candidate is better for search;") && search.ends_with("keeps"),
+            "{search}"
+        );
+    }
 }
