@@ -37,12 +37,12 @@ pub(super) fn warmup(steps: usize) -> String {
 ///
 /// | setting | value | reason |
 /// |---|---|---|
-/// | recipe | `crop-simcse` | gained more than SimCSE and Mirror-BERT in trials with `cargo xtask adaptation study` |
+/// | recipe | `crop-simcse` | gained more than SimCSE and Mirror-BERT |
 /// | steps, learning rate | 100 at 3e-5 | enough for a plain encoder; of a sentence-embedding model's change, the judge keeps what is good |
 /// | pooling | the folder's, else mean | a model keeps the pooling it is used with |
-/// | head | none | a head between pooling and loss learns too little in few steps |
+/// | head | none | a head between pooling and loss changed little |
 ///
-/// docs/adapt-to-your-domain.md shows what these settings deliver.
+/// docs/adapt-to-your-domain.md has the trials, and what these settings deliver.
 pub(super) fn choose(own: Option<Pooling>) -> Chosen {
     let pooling = own.unwrap_or(Pooling::Mean);
     let settings = vec![
