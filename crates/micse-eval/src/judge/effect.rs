@@ -14,8 +14,8 @@ const LEAST_ORDER: f64 = 0.9;
 /// The least gain in search by noisy copies that counts for grouping, as a share of what was missing to 1. The interval
 /// must lie above it.
 const LEAST_GAIN: f64 = 0.02;
-/// How much more it must be for each unit that uniformity fell: sentences that are farther apart are told apart more
-/// easily, whether or not those of a class stay together.
+/// Added to the least gain per unit by which uniformity decreased: embeddings that spread out are easier to retrieve, even
+/// if classes are no better separated.
 const GAIN_BY_SPREAD: f64 = 1.0 / 3.0;
 
 /// What embeddings are used for.
@@ -104,6 +104,11 @@ impl Change {
         .map(|searches| searches.into_iter().flatten().collect())
     }
 
+    /// Whether the order of cosines changed beyond what the measures can judge, or there is none.
+    fn order_is_lost(&self) -> bool {
+        self.kept_order < LEAST_ORDER || self.kept_order.is_nan()
+    }
+
     /// The least gain in search by noisy copies that counts for grouping.
     fn least_gain(&self) -> f64 {
         let [before, after] = self.uniformity;
@@ -114,9 +119,7 @@ impl Change {
     pub fn effect(&self, purpose: Purpose) -> Effect {
         let [gains, losses] = self.evidence(purpose);
         let least = if purpose == Purpose::Grouping { self.least_gain() } else { 0.0 };
-        // Also if there is no order at all.
-        let moved = !matches!(self.kept_order.partial_cmp(&LEAST_ORDER), Some(order) if order.is_ge());
-        if moved || losses.iter().any(|difference| difference.high < 0.0) {
+        if self.order_is_lost() || losses.iter().any(|difference| difference.high < 0.0) {
             Effect::Worse
         } else if gains.iter().any(|difference| difference.low > least * (1.0 - difference.before)) {
             Effect::Better
@@ -142,8 +145,7 @@ impl Change {
 
     /// The effects in words.
     pub fn summary(&self) -> String {
-        let moved = self.kept_order < LEAST_ORDER || self.kept_order.is_nan();
-        if moved {
+        if self.order_is_lost() {
             return format!(
                 "worse, or too different to tell: the order of cosines changed too much for better searches to count ({:.3} \
                  stays, at least {LEAST_ORDER} must)",

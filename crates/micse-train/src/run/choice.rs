@@ -23,7 +23,7 @@ const HELD_OUT: (usize, usize) = (200, 2000);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
-    /// The candidate that the judge finds best; the start's if none is better.
+    /// The candidate that the judge chooses; the start's if none is better.
     #[default]
     Judged,
     /// Those that score best on the development pairs; the start's if no step scores better.

@@ -86,7 +86,8 @@ pub(crate) struct Train {
     #[arg(long, value_enum, value_name = "best|last")]
     #[serde(default)]
     keep: Option<KeepOption>,
-    /// What the model is for: similarity, search or grouping; that must get better [default: grouping, without a loss for search]
+    /// What the model is for: similarity, search or grouping; that must get better [default: grouping, without a loss
+    /// for search]
     #[arg(long = "for", value_name = "PURPOSE", conflicts_with = "pairs")]
     #[serde(default)]
     purpose: Option<Purpose>,
