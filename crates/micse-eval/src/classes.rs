@@ -36,23 +36,7 @@ pub fn neighbour_accuracy(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Embeds a number as the unit vector at this angle.
-    struct Angle;
-
-    impl Embedder for Angle {
-        fn dimension(&self) -> usize {
-            2
-        }
-
-        fn embed(
-            &self,
-            sentences: &[&str],
-        ) -> std::result::Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
-            let angle = |s: &&str| s.parse::<f32>().map(|angle| vec![angle.cos(), angle.sin()]);
-            Ok(sentences.iter().map(angle).collect::<std::result::Result<_, _>>()?)
-        }
-    }
+    use crate::embedder::Angle;
 
     #[test]
     fn the_most_frequent_class_of_the_neighbours_counts() {

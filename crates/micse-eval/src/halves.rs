@@ -91,24 +91,7 @@ fn halves(sentence: &str) -> Option<[String; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Embeds a text as the unit vector at the angle that its first word gives.
-    struct Angle;
-
-    impl Embedder for Angle {
-        fn dimension(&self) -> usize {
-            2
-        }
-
-        fn embed(
-            &self,
-            sentences: &[&str],
-        ) -> std::result::Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
-            let angle =
-                |s: &&str| s.split(' ').next().and_then(|word| word.parse::<f32>().ok()).unwrap_or(0.0);
-            Ok(sentences.iter().map(|s| vec![angle(s).cos(), angle(s).sin()]).collect())
-        }
-    }
+    use crate::embedder::Angle;
 
     #[test]
     fn ranks_are_those_counted_by_hand() {
