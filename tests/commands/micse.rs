@@ -255,6 +255,63 @@ fn inspect_says_what_a_model_is_and_what_is_wrong() {
 }
 
 #[test]
+fn an_export_in_int8_is_encoded_and_inspected_but_not_trained() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (int8, input) = (path("int8"), path("notes.txt"));
+    std::fs::write(&input, notes().join("\n")).expect("notes.txt");
+    let said = micse(&["export", "demo", "--output", text(&int8), "--precision", "int8"]).output();
+    assert!(said.contains("smallest cosine 0.99") && !said.contains("SentenceTransformer"), "{said}");
+    let card = std::fs::read_to_string(int8.join("README.md")).expect("a card");
+    assert!(
+        card.contains("## int8") && card.contains("sentence-transformers and transformers do not"),
+        "{card}"
+    );
+
+    let rows = |model: &str, name: &str| {
+        let output = path(name);
+        micse(&["encode", "--model", model, "--input", text(&input), "--output", text(&output)]).output();
+        npy(&output)
+    };
+    let (wanted, got) = (rows("demo", "f32.npy"), rows(text(&int8), "int8.npy"));
+    let cosine = |a: &[f32], b: &[f32]| {
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    };
+    let cosines: Vec<f64> = wanted.iter().zip(&got).map(|(a, b)| cosine(a, b)).collect();
+    let mean = cosines.iter().sum::<f64>() / cosines.len() as f64;
+    assert!(mean > 0.9995 && cosines.iter().all(|&c| c > 0.998 && c < 1.0), "{mean}");
+
+    let facts = json(&micse(&["--json", "inspect", text(&int8)]).output());
+    assert_eq!(facts["weights"]["files"], serde_json::json!(["int8.safetensors"]));
+    assert_eq!(facts["weights"]["precisions"]["u8"], 4 * 6 + 1);
+    let size = |path: &Path| std::fs::metadata(path).expect("a file").len();
+    let whole = size(&root().join("data/encoder/model.safetensors"));
+    // The shipped weights are stored in f16.
+    assert!(3 * size(&int8.join("int8.safetensors")) < 2 * whole, "{whole}");
+
+    let encode = |model: &str, option: &str, value: &str| {
+        let to = path("x.npy");
+        micse(&["encode", "--model", model, "--input", text(&input), "--output", text(&to), option, value])
+    };
+    encode("demo", "--precision", "int8").refused(&["not in int8", "micse export"]);
+    encode(text(&int8), "--precision", "bf16").refused(&["int8.safetensors", "only be encoded in int8"]);
+    encode(text(&int8), "--engine", "tensor").refused(&["int8.safetensors", "only be encoded in int8"]);
+    assert_eq!(encode(text(&int8), "--precision", "int8").output(), "");
+    let run = path("run");
+    let train =
+        ["train", "--model", text(&int8), "--sentences", text(&input), "--steps", "2", "--out", text(&run)];
+    micse(&train).refused(&["int8 cannot be trained", "exported from"]);
+    let again = path("again");
+    micse(&["export", "demo", "--output", text(&again), "--calibrate", text(&input)])
+        .refused(&["--precision int8"]);
+    let empty = path("empty.txt");
+    std::fs::write(&empty, "\n\n").expect("a file");
+    let calibrate = ["export", "demo", "--output", text(&again), "--precision", "int8", "--calibrate"];
+    micse(&[&calibrate[..], &[text(&empty)]].concat()).refused(&["empty.txt"]);
+}
+
+#[test]
 fn export_writes_a_folder_that_gives_the_same_embeddings() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);

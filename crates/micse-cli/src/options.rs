@@ -19,7 +19,7 @@ pub struct EngineOptions {
     /// packed (fast, CPUs only) or tensor (the reference) [default: packed on CPUs, else tensor]
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<Engine>,
-    /// Precision of the encoder's matrix products: f32 or bf16
+    /// Precision of the encoder's matrix products: f32, bf16, or int8 (only models exported in int8, which need no option)
     #[arg(long, value_name = "PRECISION", default_value_t)]
     pub precision: Precision,
     /// Computing threads [default: `RAYON_NUM_THREADS`, else all available cores]

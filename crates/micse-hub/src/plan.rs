@@ -41,11 +41,12 @@ const TOKENIZERS: [&str; 5] =
     ["tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model"];
 
 /// Weights in order of preference; an index stands for the shards that it lists.
-const WEIGHTS: [&str; 4] = [
+const WEIGHTS: [&str; 5] = [
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
+    "int8.safetensors",
 ];
 
 #[derive(Deserialize)]
@@ -239,6 +240,14 @@ mod tests {
         let wanted = plan_of(&files).unwrap();
         assert_eq!(wanted.len(), 5, "{wanted:?}");
         assert!(!wanted.contains(&"pytorch_model.bin".to_owned()));
+    }
+
+    #[test]
+    fn weights_in_int8_are_the_last_choice() {
+        let files = [("config.json", ""), ("vocab.txt", ""), ("int8.safetensors", "")];
+        assert!(plan_of(&files).unwrap().contains(&"int8.safetensors".to_owned()));
+        let both = [&files[..], &[("pytorch_model.bin", "")]].concat();
+        assert!(!plan_of(&both).unwrap().contains(&"int8.safetensors".to_owned()));
     }
 
     #[test]

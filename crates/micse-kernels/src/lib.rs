@@ -18,7 +18,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`matmul`], [`mod@bf16`] | matrix products in f32, and in bfloat16 with f32 sums |
+//! | [`matmul`], [`mod@bf16`], [`int8`] | matrix products in f32, in bfloat16 with f32 sums, and in 8-bit integers |
 //! | [`attention`] | attention at true length, with taps |
 //! | [`activation`] | bias and non-linearity |
 //! | [`norm`], [`dropout`] | LayerNorm with residual and dropout |
@@ -33,6 +33,8 @@ pub mod bf16;
 pub mod classifier;
 pub mod dropout;
 mod exp;
+pub mod int8;
+mod line;
 pub mod matmul;
 pub mod norm;
 pub mod rows;

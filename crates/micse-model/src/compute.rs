@@ -8,7 +8,7 @@ use crate::encoder::Encoder;
 use crate::packed::PackedEncoder;
 use crate::tensor::TensorEncoder;
 use crate::weights::TensorSource;
-use crate::{BertConfig, Error, Result};
+use crate::{BertConfig, Checkpoint, Error, Result};
 
 /// The implementation of an encoder's passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,17 +44,21 @@ pub enum Precision {
     F32,
     /// Factors are rounded to bfloat16; products are summed in f32.
     Bf16,
+    /// Factors are 8-bit integers; products are summed in 32-bit integers. Only for encoding, with a model that was
+    /// exported in this precision (see [`crate::int8`]).
+    Int8,
 }
 
 impl Precision {
     /// All precisions.
-    pub const ALL: [Self; 2] = [Self::F32, Self::Bf16];
+    pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
 
     /// The name on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
         }
     }
 }
@@ -110,7 +114,7 @@ impl Compute {
                 self.device_name()
             )));
         }
-        if self.engine == Engine::Tensor && self.precision == Precision::Bf16 {
+        if self.engine == Engine::Tensor && self.precision != Precision::F32 {
             return Err(Error::Input(
                 "the tensor engine computes in f32 only; use --precision f32, or --engine packed on a CPU"
                     .into(),
@@ -138,10 +142,36 @@ pub fn build_encoder(
     compute: &Compute,
 ) -> Result<Box<dyn Encoder>> {
     compute.check()?;
+    if compute.precision == Precision::Int8 {
+        return Err(Error::Input(
+            "the model is not in int8; write it in int8 first (micse export MODEL --precision int8 --output FOLDER), \
+             and use that folder"
+                .into(),
+        ));
+    }
     match compute.engine {
         Engine::Tensor => Ok(Box::new(TensorEncoder::new(config, source, &compute.device)?)),
         Engine::Packed => Ok(Box::new(PackedEncoder::new(config, source, compute.precision)?)),
     }
+}
+
+/// Builds an encoder whose linear layers a checkpoint stores in 8 bits.
+pub(crate) fn build_int8_encoder(
+    config: BertConfig,
+    weights: &mut Checkpoint,
+    compute: &Compute,
+) -> Result<Box<dyn Encoder>> {
+    compute.check()?;
+    if compute.engine == Engine::Tensor || compute.precision == Precision::Bf16 {
+        return Err(Error::Weights {
+            path: weights.path().into(),
+            reason: "a model in int8 can only be encoded in int8, by the packed engine on a CPU; for other engines and \
+                     precisions, use the model that it was exported from"
+                .into(),
+        });
+    }
+    let encoder = PackedEncoder::new(config, weights, Precision::F32)?;
+    Ok(Box::new(encoder.use_int8(weights)?))
 }
 
 /// Implements `Display` and `FromStr` from `ALL` and `name`.
@@ -183,7 +213,7 @@ mod tests {
             assert_eq!(serde_json::to_string(&precision).expect("JSON"), format!("\"{precision}\""));
         }
         assert!("onnx".parse::<Engine>().is_err_and(|e| e.to_string().contains("tensor, packed")));
-        assert!("f16".parse::<Precision>().is_err_and(|e| e.to_string().contains("f32, bf16")));
+        assert!("f16".parse::<Precision>().is_err_and(|e| e.to_string().contains("f32, bf16, int8")));
     }
 
     #[test]

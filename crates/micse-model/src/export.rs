@@ -5,10 +5,11 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use serde_json::{Map, Value, json};
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, INT8};
 use crate::encoder::Encoder;
 use crate::files::{object, read_text};
 use crate::folder::keys::SETTINGS;
+use crate::int8::Quantized;
 use crate::modules::{self, AfterPooling, OWN};
 use crate::weights::save_safetensors;
 use crate::{BertConfig, Dense, Error, Family, ModelFolder, Pooling, Result};
@@ -49,13 +50,31 @@ pub fn save_model(
     pooling: Pooling,
     dtype: DType,
 ) -> Result<()> {
-    save_with(folder, encoder, base, pooling, dtype, &|_| Ok(()))
+    save_with(folder, encoder, base, pooling, Form::Floats(dtype), &|_| Ok(()))
 }
 
-/// A model folder is complete if and only if this file exists.
+/// The weights; a model folder is complete if and only if this file exists.
 const WEIGHTS: &str = "model.safetensors";
 
-/// [`save_model`] with `parts` written between the encoder's other files and its weights. The weights of an
+/// The form of the weights on disk.
+#[derive(Clone, Copy)]
+pub(crate) enum Form<'a> {
+    /// All tensors in this type.
+    Floats(DType),
+    /// Linear layers and the word table in 8 bits.
+    Int8(&'a Quantized),
+}
+
+impl Form<'_> {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Floats(_) => WEIGHTS,
+            Self::Int8(_) => INT8,
+        }
+    }
+}
+
+/// [`save_model`] in any form, with `parts` written between the encoder's other files and its weights. The weights of an
 /// earlier model are removed first, so that the folder never contains weights next to another model's
 /// modules.
 pub(crate) fn save_with(
@@ -63,7 +82,7 @@ pub(crate) fn save_with(
     encoder: &dyn Encoder,
     base: &ModelFolder,
     pooling: Pooling,
-    dtype: DType,
+    form: Form<'_>,
     parts: &dyn Fn(&Path) -> Result<()>,
 ) -> Result<()> {
     if !matches!(pooling, Pooling::Cls | Pooling::Mean) {
@@ -72,12 +91,14 @@ pub(crate) fn save_with(
         )));
     }
     let config = encoder.config();
-    let tensors = tensors(encoder, base, dtype)?;
+    let (tensors, dtype) = match form {
+        Form::Floats(dtype) => (tensors(encoder, base, dtype)?, dtype),
+        Form::Int8(quantized) => (quantized.tensors(encoder)?, DType::F32),
+    };
     let limit = base.max_length()?.unwrap_or(usize::MAX).min(config.max_position_embeddings);
     let own_config = own_config(base, config, dtype)?;
-    let weights = folder.join(WEIGHTS);
-    if weights.is_file() {
-        std::fs::remove_file(&weights).map_err(Error::io(&weights))?;
+    for weights in [WEIGHTS, INT8].map(|name| folder.join(name)).iter().filter(|path| path.is_file()) {
+        std::fs::remove_file(weights).map_err(Error::io(weights))?;
     }
     copy_tokenizer(folder, base.path())?;
     write_json(&folder.join("config.json"), &own_config)?;
@@ -90,7 +111,7 @@ pub(crate) fn save_with(
     write_settings(folder, base)?;
     parts(folder)?;
     // Last: a folder with weights is complete.
-    save_safetensors(&weights, &tensors)
+    save_safetensors(&folder.join(form.file()), &tensors)
 }
 
 /// The encoder's tensors under the names of its family, and the tensors carried over from the base.

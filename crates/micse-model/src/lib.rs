@@ -31,6 +31,7 @@
 //! | [`dropout`] | which activations are dropped, as a function of their position |
 //! | [`optimizer`] | the AdamW step and gradient clipping |
 //! | [`checkpoint`], [`folder`], [`tokenizer`] | reading files |
+//! | [`int8`] | encoders in 8-bit integers |
 //! | [`post`] | whitening and flows, after the pooling |
 //! | [`export`], [`weights`] | writing files |
 
@@ -49,6 +50,7 @@ mod family;
 mod files;
 pub mod folder;
 pub mod head;
+pub mod int8;
 mod layer_norm;
 mod mlm_head;
 mod modules;

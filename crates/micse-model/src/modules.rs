@@ -9,6 +9,7 @@ use crate::files::{object, read_text};
 use crate::folder::keys::SETTINGS;
 use crate::folder::refusals::check_transformer;
 use crate::head::TokenConvolution;
+use crate::int8::Quantized;
 use crate::layer_norm::LayerNorm;
 use crate::post::Stage;
 use crate::{Dense, Error, Pooling, Result};
@@ -126,6 +127,9 @@ pub(crate) fn behind(root: &Path) -> Result<Behind> {
     let mut pooled = false;
     for module in read(root)?.unwrap_or_default().iter().skip(1) {
         let refused = |why: &str| Err(invalid(root, format!("the module {} {why}", module.class)));
+        if module.is_own(Quantized::MODULE) {
+            continue;
+        }
         if behind.stage {
             return refused("follows micse.PostProcessing, which must be the last");
         }

@@ -1,9 +1,9 @@
 //! The kernel on `vdpbf16ps`.
 
 use super::isa::Avx512Bf16;
-use super::line::{Line, WORDS};
 use super::product::{Start, TILE_ROWS, Tile};
 use super::rhs::PANEL;
+use crate::line::{Line, WORDS};
 use std::arch::x86_64::{
     __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_load_si512,
     _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,

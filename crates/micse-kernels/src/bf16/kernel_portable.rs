@@ -1,9 +1,9 @@
 //! The kernel on f32 vectors of any width that the CPU has.
 
-use super::line::as_words;
 use super::product::{Start, Tile};
 use super::rhs::PANEL;
 use super::round::widen;
+use crate::line::as_words;
 use pulp::{Simd, WithSimd};
 
 /// See [`Tile`].

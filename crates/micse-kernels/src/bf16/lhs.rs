@@ -1,10 +1,10 @@
 //! The left operand: rows of bfloat16.
 
 use super::isa::Isa;
-use super::line::{Line, WORDS, as_halves};
 use super::pack::{Block, Element, Source};
 use super::view::Bf16View;
 use crate::View;
+use crate::line::{Line, WORDS, as_halves};
 use rayon::prelude::*;
 
 /// Rows per packing task.

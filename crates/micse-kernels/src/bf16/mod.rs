@@ -38,7 +38,6 @@
 mod isa;
 mod kernel_portable;
 mod lhs;
-mod line;
 mod pack;
 mod pack_portable;
 mod product;

@@ -2,11 +2,11 @@
 //! the columns of a right one), in f32 or bfloat16.
 
 use super::isa::Isa;
-use super::line::{Line, WORDS};
 use super::pack_portable;
 use super::round::round;
 use super::view::Bf16View;
 use crate::View;
+use crate::line::{Line, WORDS};
 
 #[cfg(target_arch = "x86_64")]
 use super::pack_avx512::{self, Vectors};

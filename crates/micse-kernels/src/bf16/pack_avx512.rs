@@ -5,8 +5,8 @@
 //! of them are transposed.
 
 use super::isa::Avx512Bf16;
-use super::line::{Line, WORDS};
 use super::pack::{Block, Element, Source};
+use crate::line::{Line, WORDS};
 use std::arch::x86_64::{
     __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_maskz_loadu_epi16, _mm512_castsi256_si512,
     _mm512_cvtne2ps_pbh, _mm512_inserti64x4, _mm512_maskz_loadu_epi16, _mm512_maskz_loadu_ps,

@@ -1,7 +1,7 @@
 //! Packing in plain Rust, compiled for the CPU's vector extensions.
 
-use super::line::{Line, WORDS};
 use super::pack::{Block, Element, Source};
+use crate::line::{Line, WORDS};
 
 /// See [`Source::fill`].
 pub(super) fn fill<T: Element>(source: &Source<'_, T>, out: &mut [Line], block: Block) {

@@ -4,9 +4,9 @@ use super::isa::Isa;
 #[cfg(target_arch = "x86_64")]
 use super::kernel_avx512;
 use super::kernel_portable;
-use super::line::Line;
 use super::rhs::{PANEL, Rhs};
 use super::view::Bf16View;
+use crate::line::Line;
 use rayon::prelude::*;
 
 /// Maximum rows per tile.

@@ -1,10 +1,10 @@
 //! The right operand: panels of columns in pairs of rows, in the order in which the kernel reads them.
 
 use super::isa::Isa;
-use super::line::{Line, WORDS};
 use super::pack::{Block, Element, Source};
 use super::view::Bf16View;
 use crate::View;
+use crate::line::{Line, WORDS};
 use rayon::prelude::*;
 
 /// Columns per panel.

@@ -3,7 +3,7 @@
 //!
 //! | file | module |
 //! |---|---|
-//! | `model.safetensors` | `safetensors` |
+//! | `model.safetensors`, `int8.safetensors` | `safetensors` |
 //! | `pytorch_model.bin` | `archive`, `pickle`, `pytorch` |
 //! | `*.index.json` and its shards | `index` |
 //!
@@ -25,14 +25,18 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::encoder::ParameterInfo;
 use crate::weights::{TensorSource, embedding_layout, layer_layout};
-use crate::{BertConfig, Error, Family, Result};
+use crate::{BertConfig, Error, Family, Result, int8};
+
+/// The weights of an encoder in 8 bits (see [`crate::int8`]).
+pub(crate) const INT8: &str = "int8.safetensors";
 
 /// File names of weights in a model folder, in search order.
-const NAMES: [&str; 4] = [
+const NAMES: [&str; 5] = [
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
+    INT8,
 ];
 
 /// Weights of other libraries, to name them in the error if nothing else is found.
@@ -40,7 +44,7 @@ const FOREIGN: [&str; 5] =
     ["tf_model.h5", "flax_model.msgpack", "model.ckpt.index", "adapter_model.safetensors", "onnx"];
 
 /// Bytes per parameter of the smallest supported type.
-const SMALLEST: usize = 2;
+const SMALLEST: usize = 1;
 
 /// The location of a tensor.
 #[derive(Clone, Debug)]
@@ -127,6 +131,11 @@ impl Checkpoint {
     /// The type of a stored tensor; `None` if the tensor does not exist or candle has no such type.
     pub fn dtype(&self, stored: &str) -> Option<DType> {
         self.entries.get(stored)?.dtype.clone().ok()
+    }
+
+    /// Whether linear layers are stored in 8 bits (see [`crate::int8`]).
+    pub fn is_int8(&self) -> bool {
+        self.path.file_name().is_some_and(|name| name == INT8)
     }
 
     /// Total size of all tensors in bytes.
@@ -225,6 +234,7 @@ impl Checkpoint {
         }
         let found = match &entry.dtype {
             Ok(DType::F32 | DType::F64 | DType::F16 | DType::BF16) => return Ok(stored),
+            Ok(DType::U8) if self.is_int8() => return Ok(stored),
             Ok(other) => other.as_str(),
             Err(other) => other,
         };
@@ -240,7 +250,11 @@ impl Checkpoint {
 
 impl TensorSource for Checkpoint {
     fn take(&mut self, info: &ParameterInfo, device: &Device) -> Result<Tensor> {
-        let tensor = self.read(self.entry(info)?)?;
+        let stored = self.entry(info)?;
+        let tensor = match self.dtype(stored) {
+            Some(DType::U8) => int8::widen(self, stored)?,
+            _ => self.read(stored)?,
+        };
         Ok(tensor.to_dtype(DType::F32)?.to_device(device)?)
     }
 }

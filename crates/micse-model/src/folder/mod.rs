@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::checkpoint::Checkpoint;
-use crate::compute::build_encoder;
+use crate::compute::{build_encoder, build_int8_encoder};
 use crate::encoder::Encoder;
 use crate::files::object;
 use crate::modules::{self, Module, TransformerKeys};
@@ -89,6 +89,9 @@ impl ModelFolder {
         let mut weights = Checkpoint::in_folder(&self.path, config.family)?;
         // Before any allocation: the sizes in an untrusted configuration may be arbitrary.
         weights.check(&config)?;
+        if weights.is_int8() {
+            return build_int8_encoder(config, &mut weights, compute);
+        }
         build_encoder(config, &mut weights, compute)
     }
 

@@ -17,7 +17,8 @@ use crate::{Activation, BertConfig, Pooling};
 
 impl Store {
     pub(super) fn weight(&self, slot: &LinearSlot) -> Weight<'_> {
-        weight(&self.values, (&self.rounded, self.version), slot)
+        let int8 = self.int8.as_ref().and_then(|all| all[slot.number].as_ref());
+        Weight { int8, ..weight(&self.values, (&self.rounded, self.version), slot) }
     }
 
     fn bias(&self, slot: &LinearSlot) -> &[f32] {

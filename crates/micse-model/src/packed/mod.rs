@@ -13,7 +13,9 @@ mod backward;
 mod buffers;
 mod forward;
 mod graph;
+mod int8;
 mod maps;
+mod observe;
 mod plan;
 mod products;
 mod slots;
@@ -36,6 +38,8 @@ use plan::Plan;
 use slots::Slots;
 use store::Store;
 
+pub(crate) use observe::InputStatistics;
+
 /// The data shared by the encoder and the graph nodes of its passes.
 struct Core {
     config: BertConfig,
@@ -53,6 +57,18 @@ impl Core {
 
     fn write(&self) -> Result<RwLockWriteGuard<'_, Store>> {
         self.store.try_write().map_err(|e| in_use(&e))
+    }
+
+    /// Fails if the encoder is in 8 bits: gradients and new values would not reach its integers.
+    fn check_trainable(&self) -> Result<()> {
+        if self.read()?.int8.is_none() {
+            return Ok(());
+        }
+        Err(Error::Input(
+            "an encoder in int8 cannot be trained, because its weights are integers; train the model that it was \
+             exported from, and export the result again"
+                .into(),
+        ))
     }
 }
 
@@ -126,6 +142,7 @@ impl Trainable for PackedEncoder {
     }
 
     fn set_values(&mut self, values: &[Tensor]) -> Result<()> {
+        self.core.check_trainable()?;
         self.core.write()?.set_values(values)
     }
 
@@ -159,6 +176,7 @@ impl Trainable for PackedEncoder {
     }
 
     fn step(&mut self, rule: &AdamStep) -> Result<()> {
+        self.core.check_trainable()?;
         let mut store = self.core.write()?;
         let store = &mut *store;
         in_pool(|| store.step(rule));
@@ -174,6 +192,7 @@ impl Trainable for PackedEncoder {
     }
 
     fn follow(&mut self, leader: &dyn Trainable, decay: f64) -> Result<()> {
+        self.core.check_trainable()?;
         match leader.as_any().downcast_ref::<Self>() {
             Some(leader) if !Arc::ptr_eq(&leader.core, &self.core) => {
                 let leader = leader.core.read()?;
@@ -203,6 +222,9 @@ impl Encoder for PackedEncoder {
 
     fn embed(&self, batch: &Batch, pass: &Pass) -> Result<Tensor> {
         batch.check(&self.core.config)?;
+        if pass.gradients {
+            self.core.check_trainable()?;
+        }
         // The leaves belong to `encode`.
         let own = Pass { mode: pass.mode, gradients: pass.gradients, taps: Taps::default() };
         let plan = Plan::new(batch, &own, &self.core.config);
@@ -218,6 +240,9 @@ impl Encoder for PackedEncoder {
     fn encode(&self, embeddings: &Tensor, batch: &Batch, pass: &Pass) -> Result<Leaves> {
         batch.check(&self.core.config)?;
         pass.taps.check(batch, &self.core.config)?;
+        if pass.gradients {
+            self.core.check_trainable()?;
+        }
         if let Some(stage) = pass.taps.attention_maps {
             return maps::encode(self, embeddings, batch, pass, stage);
         }
@@ -270,6 +295,7 @@ impl Encoder for PackedEncoder {
         let store = self.core.read()?;
         let (config, slots) = (self.core.config.clone(), store.slots.clone());
         let copy = Self::with_values(config, slots, store.values.clone(), self.core.precision)?;
+        copy.core.write()?.int8.clone_from(&store.int8);
         Ok(Box::new(copy))
     }
 }

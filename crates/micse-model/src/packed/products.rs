@@ -1,4 +1,5 @@
-//! The three products of a linear layer, in f32 or with factors rounded to bfloat16; sums are always f32.
+//! The three products of a linear layer: in f32, or with factors rounded to bfloat16 and sums in f32. The forward product
+//! also in 8-bit integers.
 //!
 //! ```text
 //! Y = X W^T + b        dX (+)= dY W        dW (+)= dY^T X
@@ -7,8 +8,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use micse_kernels::bf16::{self, Lhs, Rhs, Start};
+use micse_kernels::int8;
 use micse_kernels::rows::fill_rows;
 use micse_kernels::{View, Write, product};
+
+use super::int8::LinearInt8;
+use super::observe::Observed;
 
 /// A weight in bfloat16, rounded again after every change of the weights.
 #[derive(Default)]
@@ -53,11 +58,14 @@ pub(super) struct RoundedWeight {
     backward: Rounded,
 }
 
-/// Temporary bfloat16 operands of a product.
+/// Temporary rounded operands of a product.
 #[derive(Default)]
 pub(super) struct Operands {
     lhs: Lhs,
     rhs: Rhs,
+    rows: int8::Rows,
+    /// Statistics of the inputs of all forward products, if they are to be collected.
+    pub(super) observed: Option<Observed>,
 }
 
 /// A weight matrix `[outputs, inputs]`.
@@ -68,6 +76,10 @@ pub(super) struct Weight<'a> {
     pub(super) inputs: usize,
     /// The cache of its rounded form, and the version of the weights; `None` in f32.
     pub(super) rounded: Option<(&'a RoundedWeight, u64)>,
+    /// Its form in 8 bits, if it has one.
+    pub(super) int8: Option<&'a LinearInt8>,
+    /// Its index among the linear layers.
+    pub(super) number: usize,
 }
 
 impl<'a> Weight<'a> {
@@ -101,6 +113,12 @@ pub(super) fn forward(
     bias: Option<&[f32]>,
     operands: &mut Operands,
 ) {
+    if let Some(observed) = &mut operands.observed {
+        observed.add(weight.number, x, weight.inputs);
+    }
+    if let Some(linear) = weight.int8 {
+        return linear.forward(y, x, bias, &mut operands.rows);
+    }
     let (x, turned) = (rows_of(x, weight.inputs), weight.view().transposed());
     if let Some((rounded, version)) = weight.rounded {
         let start = bias.map_or(Start::Zero, Start::Bias);

@@ -4,6 +4,7 @@ use candle_core::{Device, Tensor};
 use micse_kernels::adam::{adam, average, square_norm};
 use rayon::prelude::*;
 
+use super::int8::LinearInt8;
 use super::products::{RoundedWeight, Weight};
 use super::slots::{LINEAR, LinearSlot, Slots, WORDS};
 use crate::optimizer::{AdamStep, kernel_rule};
@@ -44,6 +45,8 @@ pub(super) struct Store {
     hidden: usize,
     /// Weights in bfloat16, if products use bf16.
     pub(super) rounded: Option<Vec<RoundedWeight>>,
+    /// Linear layers in 8 bits, by number; `None` if the encoder is not quantised.
+    pub(super) int8: Option<Vec<Option<LinearInt8>>>,
     /// Incremented when values change.
     pub(super) version: u64,
 }
@@ -110,6 +113,7 @@ impl Store {
             any_word_moved: false,
             hidden,
             rounded,
+            int8: None,
             version: 0,
         }
     }
@@ -314,6 +318,8 @@ pub(super) fn weight<'a>(
         outputs: slot.outputs,
         inputs: slot.inputs,
         rounded: rounded.as_ref().map(|all| (&all[slot.number], version)),
+        int8: None,
+        number: slot.number,
     }
 }
 

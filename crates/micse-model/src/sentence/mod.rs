@@ -11,8 +11,9 @@ use std::path::Path;
 use candle_core::DType;
 
 use crate::encoder::Encoder;
-use crate::export::{self, add_own_modules};
+use crate::export::{self, Form, add_own_modules};
 use crate::head::TokenConvolution;
+use crate::int8::Quantized;
 use crate::modules::AfterPooling;
 use crate::post::Stage;
 use crate::{Compute, Error, ModelFolder, Pooling, Result, Tokenizer};
@@ -137,13 +138,25 @@ impl SentenceModel<'_> {
     /// Those of [`crate::save_model`], and if other modules follow a convolution, which no folder can
     /// express.
     pub fn save(&self, folder: &Path, base: &ModelFolder, dtype: DType) -> Result<()> {
+        self.save_as(folder, base, Form::Floats(dtype), &[])
+    }
+
+    /// [`Self::save`] with linear layers and the word table in 8 bits; only this project loads such a folder.
+    ///
+    /// # Errors
+    /// Those of [`Self::save`].
+    pub fn save_int8(&self, folder: &Path, base: &ModelFolder, quantized: &Quantized) -> Result<()> {
+        self.save_as(folder, base, Form::Int8(quantized), &[Quantized::MODULE])
+    }
+
+    fn save_as(&self, folder: &Path, base: &ModelFolder, form: Form<'_>, modules: &[&str]) -> Result<()> {
         let pipeline = self.pipeline();
         if self.convolution.is_some() && !pipeline.steps.is_empty() {
             return Err(Error::Input(
                 "a convolution followed by a Dense or Normalize module cannot be written as a folder".into(),
             ));
         }
-        export::save_with(folder, self.encoder(), base, pipeline.pooling, dtype, &|folder| {
+        export::save_with(folder, self.encoder(), base, pipeline.pooling, form, &|folder| {
             for step in &pipeline.steps {
                 export::add_step(folder, step)?;
             }
@@ -153,6 +166,7 @@ impl SentenceModel<'_> {
             if let Some(stage) = &pipeline.stage {
                 stage.save(folder)?;
             }
+            add_own_modules(folder, modules)?;
             add_own_modules(folder, &self.own_modules())
         })
     }

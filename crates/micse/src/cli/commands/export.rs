@@ -1,9 +1,11 @@
-//! `micse export`: writes a model as a folder for sentence-transformers.
+//! `micse export`: writes a model as a folder for sentence-transformers, or in 8-bit integers.
 
 use std::path::PathBuf;
 
 use crate::SentenceModel;
+use crate::data::Corpus;
 use crate::files::write_whole;
+use crate::model::int8::{Rounding, quantize};
 use crate::model::{Compute, ModelFolder, Pooling, TokenConvolution};
 use crate::post::Stage;
 use anyhow::{Context, Result, bail};
@@ -19,8 +21,11 @@ use micse_cli::{notice, print, print_json};
 ///
 /// Models that this format cannot express are rejected: poolings other than cls and mean, convolutions, flows. A
 /// whitening becomes a linear layer. The folder is read back and must produce the same embeddings.
+///
+/// With `--precision int8`, the folder has a quarter of the size, and is encoded in 8-bit integers; only micse reads it.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  micse export runs/notes --output notes-model --dtype f16")]
+#[command(after_help = "Examples:\n  micse export runs/notes --output notes-model --precision f16\n  \
+                        micse export runs/notes --output notes-int8 --precision int8 --calibrate notes.txt")]
 pub(crate) struct Export {
     /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder
     model: String,
@@ -31,26 +36,73 @@ pub(crate) struct Export {
     #[arg(long)]
     pooling: Option<Pooling>,
     /// Precision of the weights on disk
-    #[arg(long, value_enum, default_value = "f32")]
-    dtype: Dtype,
+    #[arg(long, value_enum, default_value = "f32", alias = "dtype")]
+    precision: Precision,
+    /// Text of the model's domain, from which int8 weights are rounded, one sentence per line, plain, zstd or gzip; 512
+    /// sentences are used, evenly spaced [default: 200 sentences of many kinds of text]
+    #[arg(long, value_name = "FILE")]
+    calibrate: Option<PathBuf>,
+    /// How int8 weights are rounded; each way includes the previous ones
+    #[arg(long, value_enum, default_value = "compensated")]
+    rounding: RoundingOption,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Dtype {
+/// The precision of the weights on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Precision {
     F32,
     F16,
     Bf16,
+    Int8,
 }
 
-impl From<Dtype> for DType {
-    fn from(dtype: Dtype) -> Self {
-        match dtype {
-            Dtype::F32 => Self::F32,
-            Dtype::F16 => Self::F16,
-            Dtype::Bf16 => Self::BF16,
+impl Precision {
+    /// The type of all weights; `None` for int8.
+    fn dtype(self) -> Option<DType> {
+        match self {
+            Self::F32 => Some(DType::F32),
+            Self::F16 => Some(DType::F16),
+            Self::Bf16 => Some(DType::BF16),
+            Self::Int8 => None,
         }
     }
 }
+
+/// [`Rounding`] as an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum RoundingOption {
+    /// To the nearest value
+    Nearest,
+    /// Ranges are moved from activations to weights
+    Smoothed,
+    /// Errors of earlier input channels are compensated for
+    Compensated,
+}
+
+impl From<RoundingOption> for Rounding {
+    fn from(option: RoundingOption) -> Self {
+        match option {
+            RoundingOption::Nearest => Self::Nearest,
+            RoundingOption::Smoothed => Self::Smoothed,
+            RoundingOption::Compensated => Self::Compensated,
+        }
+    }
+}
+
+/// The section of an int8 model's card.
+const INT8_CARD: &str = "
+## int8
+
+This folder is the model above with its linear layers and its word table in 8-bit integers, in `int8.safetensors`. Only
+micse (`micse encode`, `search`, `similarity`, `eval`) reads it; sentence-transformers and transformers do not. It cannot
+be trained further.
+";
+
+/// Sentences of many kinds of text, from which int8 weights are rounded without `--calibrate`.
+const CALIBRATION: &str = include_str!("../../../data/calibration.txt");
+
+/// Sentences of `--calibrate` that are used.
+const SAMPLE: usize = 512;
 
 /// Sentences that check the written folder: short and long, plain and unusual.
 const PROBES: [&str; 4] = [
@@ -70,11 +122,20 @@ impl Export {
                 self.output.display()
             );
         }
+        if self.precision != Precision::Int8
+            && (self.calibrate.is_some() || self.rounding != RoundingOption::Compensated)
+        {
+            bail!("--calibrate and --rounding need --precision int8");
+        }
         let compute = Compute::cpu();
         let pooling = self.pooling.map_or_else(|| pooling_of(&base), Ok)?;
         let original = SentenceModel::load(&base, Some(pooling), &compute)?;
         let pipeline = original.pipeline().clone().with_linear_stage()?;
-        pipeline.with(original.encoder(), None).save(&self.output, &base, self.dtype.into())?;
+        let model = pipeline.with(original.encoder(), None);
+        match self.precision.dtype() {
+            Some(dtype) => model.save(&self.output, &base, dtype)?,
+            None => self.save_int8(&model, &base)?,
+        }
         if original.stage().is_some() {
             notice(
                 "omitting the model card: it describes a whitening, for which sentence-transformers has no module",
@@ -82,7 +143,7 @@ impl Export {
         } else {
             self.copy_card(&base)?;
         }
-        let closest = check_the_same(&original, &SentenceModel::open(&self.output)?)?;
+        let closest = self.check_the_same(&original, &SentenceModel::open(&self.output)?)?;
         if as_json {
             return print_json(&json!({
                 "folder": self.output,
@@ -92,18 +153,62 @@ impl Export {
             }));
         }
         let to = self.output.display();
+        let python = match self.precision {
+            Precision::Int8 => String::new(),
+            _ => format!("\nin Python: SentenceTransformer(\"{to}\")"),
+        };
         print(&format!(
             "{to}: {pooling} pooling, dimension {}; read back, it produces the same embeddings (smallest cosine \
-             {closest:.6})\nin Python: SentenceTransformer(\"{to}\")",
+             {closest:.6}){python}",
             original.dimension()
         ))
     }
 
-    /// Copies the model card.
+    /// Quantises the encoder with a sample, and writes it.
+    fn save_int8(&self, model: &SentenceModel<'_>, base: &ModelFolder) -> Result<()> {
+        let corpus = match &self.calibrate {
+            Some(path) => Corpus::open(std::slice::from_ref(path))?,
+            None => Corpus::from_sentences("calibration", CALIBRATION.lines()),
+        };
+        let used = corpus.len().min(SAMPLE);
+        let sample: Vec<&str> = (0..used).map(|i| corpus.get(i * corpus.len() / used)).collect();
+        let ids = model.pipeline().tokenize(&sample, model.max_length())?;
+        let quantized = quantize(model.encoder(), &ids, self.rounding.into())?;
+        Ok(model.save_int8(&self.output, base, &quantized)?)
+    }
+
+    /// The smallest cosine between the embeddings of both models; an error if it is too small for the precision.
+    fn check_the_same(&self, original: &SentenceModel<'_>, written: &SentenceModel<'_>) -> Result<f64> {
+        let (a, b) = (original.encode(&PROBES)?, written.encode(&PROBES)?);
+        let smallest = a
+            .iter()
+            .zip(&b)
+            .map(|(a, b)| cosine(a, b))
+            .fold(1.0, |least, c| if c < least || c.is_nan() { c } else { least });
+        let (least, remedy) = match self.precision {
+            Precision::Int8 => (0.99, "--precision f16, or --calibrate with text of the model's domain"),
+            _ => (0.999, "--precision f32"),
+        };
+        if smallest >= least {
+            return Ok(smallest);
+        }
+        bail!(
+            "the written folder produces different embeddings (cosine {smallest:.4}): the weights do not fit this \
+             precision; pass {remedy}"
+        )
+    }
+
+    /// Copies the model card; in int8, with a section about it.
     fn copy_card(&self, base: &ModelFolder) -> Result<()> {
         let card = base.root().join("README.md");
+        let mut text = Vec::new();
         if card.is_file() {
-            let text = std::fs::read(&card).with_context(|| format!("cannot read {}", card.display()))?;
+            text = std::fs::read(&card).with_context(|| format!("cannot read {}", card.display()))?;
+        }
+        if self.precision == Precision::Int8 {
+            text.extend_from_slice(INT8_CARD.as_bytes());
+        }
+        if !text.is_empty() {
             write_whole(&self.output.join("README.md"), &text)?;
         }
         Ok(())
@@ -124,31 +229,15 @@ fn check_expressible(base: &ModelFolder) -> Result<()> {
     }
 }
 
-/// The smallest cosine between the embeddings of both models; an error below 0.999.
-fn check_the_same(original: &SentenceModel<'_>, written: &SentenceModel<'_>) -> Result<f64> {
-    let (a, b) = (original.encode(&PROBES)?, written.encode(&PROBES)?);
-    let smallest = a
-        .iter()
-        .zip(&b)
-        .map(|(a, b)| cosine(a, b))
-        .fold(1.0, |least, c| if c < least || c.is_nan() { c } else { least });
-    if smallest >= 0.999 {
-        return Ok(smallest);
-    }
-    bail!(
-        "the written folder produces different embeddings (cosine {smallest:.4}): the weights do not fit this \
-         precision; pass --dtype f32"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn precisions_are_those_of_the_tensor_library() {
-        assert_eq!(DType::from(Dtype::F16), DType::F16);
-        assert_eq!(DType::from(Dtype::Bf16), DType::BF16);
-        assert_eq!(DType::from(Dtype::F32), DType::F32);
+        assert_eq!(Precision::F16.dtype(), Some(DType::F16));
+        assert_eq!(Precision::Bf16.dtype(), Some(DType::BF16));
+        assert_eq!(Precision::F32.dtype(), Some(DType::F32));
+        assert_eq!(Precision::Int8.dtype(), None);
     }
 }

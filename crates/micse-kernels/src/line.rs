@@ -1,22 +1,22 @@
 //! Buffers of whole cache lines.
 
 /// Pairs of bfloat16 per line.
-pub(super) const WORDS: usize = 16;
+pub(crate) const WORDS: usize = 16;
 
 /// A cache line of 16 words; a word is two adjacent bfloat16 values along the depth, the first in the low half.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-pub(super) struct Line(pub(super) [u32; WORDS]);
+pub(crate) struct Line(pub(crate) [u32; WORDS]);
 
 impl Line {
-    pub(super) const ZERO: Self = Self([0; WORDS]);
+    pub(crate) const ZERO: Self = Self([0; WORDS]);
 }
 
 /// The same memory as single bfloat16 values.
 ///
 /// A word's low half comes first in memory only on little-endian machines, which this crate requires.
 #[allow(unsafe_code)]
-pub(super) fn as_halves(lines: &[Line]) -> &[u16] {
+pub(crate) fn as_halves(lines: &[Line]) -> &[u16] {
     const { assert!(cfg!(target_endian = "little"), "words are read as two halves, the low one first") };
     // SAFETY: `Line` is 64 bytes of plain integers without padding, and its alignment exceeds that of `u16`.
     unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 2 * WORDS) }
@@ -24,7 +24,7 @@ pub(super) fn as_halves(lines: &[Line]) -> &[u16] {
 
 /// The same memory as single words.
 #[allow(unsafe_code)]
-pub(super) fn as_words(lines: &[Line]) -> &[u32] {
+pub(crate) fn as_words(lines: &[Line]) -> &[u32] {
     // SAFETY: as above.
     unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * WORDS) }
 }

@@ -1,0 +1,135 @@
+//! Gop/s of 8-bit products, with and without rounding the activations, and of the `gemm` crate's f32 products, for the
+//! shapes of small transformer encoders, compared with the CPU's peak.
+//!
+//! ```text
+//! cargo run --release -p micse-kernels --example int8_speed [-- ROUNDS]
+//! ```
+//!
+//! A product m x k x n counts as 2 m k n operations. Each number is the best of ROUNDS (30 by default) on rayon's pool
+//! (`RAYON_NUM_THREADS`).
+
+use micse_kernels::int8::{Rows, Weights, product};
+use micse_kernels::{View, Write};
+use micse_random::Stream;
+use std::hint::black_box;
+use std::time::Instant;
+
+fn normal(seed: u64, count: usize) -> Vec<f32> {
+    let mut draws = Stream::new(seed).draws();
+    (0..count).map(|_| draws.normal() as f32).collect()
+}
+
+/// The shortest time of `rounds` calls, in seconds.
+fn best(rounds: usize, mut call: impl FnMut()) -> f64 {
+    let seconds = (0..rounds).map(|_| {
+        let start = Instant::now();
+        call();
+        start.elapsed().as_secs_f64()
+    });
+    seconds.fold(f64::INFINITY, f64::min)
+}
+
+/// Gop/s of the kernel's instructions on registers only, for all threads together.
+fn ceiling(rounds: usize) -> Option<f64> {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        const STEPS: usize = 1_000_000;
+        let seconds = best(rounds, || {
+            rayon::broadcast(|_| peak::steps(STEPS));
+        });
+        return Some((rayon::current_num_threads() * STEPS * peak::OPERATIONS) as f64 / seconds / 1e9);
+    }
+    let _ = rounds;
+    None
+}
+
+#[cfg(target_arch = "x86_64")]
+mod peak {
+    use std::arch::x86_64::{
+        _mm256_add_epi32, _mm256_extract_epi32, _mm256_madd_epi16, _mm256_set1_epi16, _mm256_setzero_si256,
+    };
+    use std::hint::black_box;
+
+    const SUMS: usize = 12;
+
+    /// Operations per step.
+    pub(crate) const OPERATIONS: usize = SUMS * 32;
+
+    #[allow(unsafe_code)]
+    pub(crate) fn steps(count: usize) {
+        // SAFETY: the caller has detected the feature.
+        black_box(unsafe { on_registers(count) });
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn on_registers(count: usize) -> i32 {
+        let mut factor = _mm256_set1_epi16(black_box(3));
+        let mut sums = [_mm256_setzero_si256(); SUMS];
+        for _ in 0..count {
+            // Otherwise the compiler would compute the product once.
+            factor = black_box(factor);
+            for sum in &mut sums {
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(*sum, factor));
+            }
+        }
+        sums.into_iter().map(|sum| _mm256_extract_epi32::<0>(sum)).fold(0, i32::wrapping_add)
+    }
+}
+
+fn main() {
+    let rounds = std::env::args().nth(1).map_or(30, |count| count.parse().expect("ROUNDS must be a number"));
+    if let Some(rate) = ceiling(rounds) {
+        println!(
+            "vpmaddwd and vpaddd on registers, {} threads: {rate:.0} Gop/s",
+            rayon::current_num_threads()
+        );
+    }
+    println!("Gop/s; rounding in GB/s of f32");
+    println!(
+        "{:>20} {:>6} {:>14} {:>9} {:>9} {:>9}",
+        "m x k x n", "int8", "with rounding", "portable", "gemm f32", "rounding"
+    );
+    for (m, k, n) in
+        [(2700, 384, 384), (2700, 384, 1152), (2700, 384, 1536), (2700, 1536, 384), (1100, 256, 1024)]
+    {
+        line(rounds, m, k, n);
+    }
+    for (m, k, n) in
+        [(1100, 768, 768), (1100, 768, 3072), (1100, 3072, 768), (12, 384, 1536), (12, 1536, 384)]
+    {
+        line(rounds, m, k, n);
+    }
+}
+
+fn line(rounds: usize, m: usize, k: usize, n: usize) {
+    let (x, w, factors) = (normal(1, m * k), normal(2, k * n), vec![1.5; k]);
+    let integers: Vec<i8> = w.iter().map(|w| (30.0 * w) as i8).collect();
+    let weights = Weights::new(&integers, k, &vec![0.03; n]);
+    let portable = weights.clone().portable();
+    let (mut rows, mut out) = (Rows::default(), vec![0.0; m * n]);
+    let rate = |seconds: f64| (2 * m * k * n) as f64 / seconds / 1e9;
+    let rounding = best(rounds, || rows.round(black_box(&x), k, Some(&factors)));
+    let alone = best(rounds, || product(&mut out, &rows, &weights, None));
+    let both = best(rounds, || {
+        rows.round(black_box(&x), k, Some(&factors));
+        product(&mut out, &rows, &weights, None);
+    });
+    let plain = best(rounds.div_ceil(4), || product(&mut out, &rows, &portable, None));
+    let f32s = best(rounds.div_ceil(2), || {
+        micse_kernels::product(
+            &mut out,
+            View::new(&x, m, k, k),
+            View::new(&w, n, k, k).transposed(),
+            Write::Replace,
+        );
+    });
+    println!(
+        "{:>20} {:>6.0} {:>14.0} {:>9.0} {:>9.0} {:>9.1}",
+        format!("{m} x {k} x {n}"),
+        rate(alone),
+        rate(both),
+        rate(plain),
+        rate(f32s),
+        (4 * m * k) as f64 / rounding / 1e9,
+    );
+}

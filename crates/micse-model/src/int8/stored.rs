@@ -1,0 +1,148 @@
+//! 8-bit tensors in a weights file.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::{Quantized, QuantizedLinear};
+use crate::weights::parameter_layout;
+use crate::{Checkpoint, Encoder, Error, Result, WORD_TABLE};
+
+/// Ends the names of the scales of a tensor.
+const SCALE: &str = ".scale";
+/// Ends the names of the factors of a linear layer's inputs.
+const FACTOR: &str = ".factor";
+
+/// Added to the values, because files of tensors have no common signed type of 8 bits.
+const ZERO: i16 = 128;
+
+impl Quantized {
+    /// All tensors of the encoder, under the names of its family.
+    pub(crate) fn tensors(&self, encoder: &dyn Encoder) -> Result<Vec<(String, Tensor)>> {
+        let config = encoder.config();
+        let mut tensors = Vec::new();
+        for (number, (info, value)) in parameter_layout(config).iter().zip(encoder.values()?).enumerate() {
+            let name = config.family.own_name(&info.name);
+            match self.parts_of(number, &info.name) {
+                None => tensors.push((name, value.to_device(&Device::Cpu)?)),
+                Some(Parts { values, scales, factors }) => {
+                    let bytes: Vec<u8> = values.iter().map(|&v| (i16::from(v) + ZERO) as u8).collect();
+                    let vector = |values: &[f32]| Tensor::from_slice(values, values.len(), &Device::Cpu);
+                    tensors.push((format!("{name}{SCALE}"), vector(scales)?));
+                    if let Some(factors) = factors {
+                        tensors.push((format!("{name}{FACTOR}"), vector(factors)?));
+                    }
+                    tensors.push((name, Tensor::from_vec(bytes, info.shape.as_slice(), &Device::Cpu)?));
+                }
+            }
+        }
+        Ok(tensors)
+    }
+
+    fn parts_of(&self, number: usize, name: &str) -> Option<Parts<'_>> {
+        if number == WORD_TABLE {
+            return Some(Parts { values: &self.words.0, scales: &self.words.1, factors: None });
+        }
+        let (index, count, linear) = self.linears.iter().find_map(|(names, linear)| {
+            names.iter().position(|n| n == name).map(|index| (index, names.len(), linear))
+        })?;
+        let (outputs, inputs) = (linear.scales.len() / count, linear.factors.len());
+        Some(Parts {
+            values: &linear.values[index * outputs * inputs..][..outputs * inputs],
+            scales: &linear.scales[index * outputs..][..outputs],
+            factors: Some(&linear.factors),
+        })
+    }
+}
+
+/// A parameter in 8 bits.
+struct Parts<'a> {
+    values: &'a [i8],
+    scales: &'a [f32],
+    factors: Option<&'a [f32]>,
+}
+
+impl QuantizedLinear {
+    /// Reads the linear layer that these weight parameters form; `None` if it is not stored in 8 bits.
+    pub(crate) fn read(checkpoint: &Checkpoint, names: &[String]) -> Result<Option<Self>> {
+        let mut all: Option<Self> = None;
+        for (index, name) in names.iter().enumerate() {
+            let part = Self::read_one(checkpoint, name)?;
+            match (&mut all, part) {
+                (None, part) if index == 0 => all = part,
+                (None, None) => {}
+                (Some(all), Some(part)) if all.factors == part.factors => {
+                    all.values.extend(part.values);
+                    all.scales.extend(part.scales);
+                }
+                _ => {
+                    return Err(Error::Weights {
+                        path: checkpoint.path().into(),
+                        reason: format!(
+                            "`{name}` and `{}` belong to one product, but have different types or factors; \
+                             export the model again",
+                            names[0]
+                        ),
+                    });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn read_one(checkpoint: &Checkpoint, name: &str) -> Result<Option<Self>> {
+        let Some(stored) = checkpoint.stored_name(name).filter(|s| checkpoint.dtype(s) == Some(DType::U8))
+        else {
+            return Ok(None);
+        };
+        let values = checkpoint.read(stored)?;
+        let (outputs, inputs) = values.dims2()?;
+        Ok(Some(Self {
+            values: integers(&values)?,
+            scales: vector(checkpoint, &format!("{stored}{SCALE}"), outputs)?,
+            factors: vector(checkpoint, &format!("{stored}{FACTOR}"), inputs)?,
+        }))
+    }
+}
+
+/// The parameter that is stored in 8 bits under this name, as f32.
+pub(crate) fn widen(checkpoint: &Checkpoint, stored: &str) -> Result<Tensor> {
+    let values = checkpoint.read(stored)?;
+    let (rows, width) = values.dims2()?;
+    let scales = vector(checkpoint, &format!("{stored}{SCALE}"), rows)?;
+    let factor_name = format!("{stored}{FACTOR}");
+    let factors =
+        checkpoint.dtype(&factor_name).map(|_| vector(checkpoint, &factor_name, width)).transpose()?;
+    let mut wide: Vec<f32> = integers(&values)?.into_iter().map(f32::from).collect();
+    for (row, scale) in wide.chunks_exact_mut(width).zip(scales) {
+        for (i, w) in row.iter_mut().enumerate() {
+            *w *= scale * factors.as_ref().map_or(1.0, |factors| factors[i]);
+        }
+    }
+    Ok(Tensor::from_vec(wide, (rows, width), &Device::Cpu)?)
+}
+
+fn integers(bytes: &Tensor) -> Result<Vec<i8>> {
+    // The stored 0 would be -128, which is not written; it becomes -127.
+    let value = |byte: u8| (i16::from(byte) - ZERO).max(-127) as i8;
+    Ok(bytes.flatten_all()?.to_vec1::<u8>()?.into_iter().map(value).collect())
+}
+
+/// A vector of finite numbers of a known length.
+fn vector(checkpoint: &Checkpoint, stored: &str, length: usize) -> Result<Vec<f32>> {
+    let tensor = checkpoint.read(stored)?;
+    if tensor.dims() != [length] {
+        return Err(Error::Shape {
+            path: checkpoint.path().into(),
+            name: stored.to_owned(),
+            found: tensor.dims().to_vec(),
+            expected: vec![length],
+        });
+    }
+    let values = tensor.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+    if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
+        return Err(Error::Weights {
+            path: checkpoint.path().into(),
+            reason: format!("tensor `{stored}` contains {bad}; export the model again"),
+        });
+    }
+    Ok(values)
+}

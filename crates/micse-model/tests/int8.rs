@@ -1,0 +1,204 @@
+//! Encoders in 8-bit integers: accuracy, the folder, and what is refused.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use micse_model::int8::{Quantized, Rounding, quantize};
+use micse_model::{
+    AdamStep, Batch, Checkpoint, Compute, Encoder, Engine, Family, ModelFolder, Pass, Precision,
+    SentenceModel, Taps, save_safetensors,
+};
+
+fn shipped() -> ModelFolder {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/encoder"));
+    ModelFolder::open(&path).expect("the shipped encoder")
+}
+
+/// Sentences of a few words each, `from` a number on.
+fn sentences(from: usize, count: usize) -> Vec<String> {
+    const WORDS: [&str; 17] = [
+        "the", "river", "was", "cold", "and", "nobody", "in", "the", "town", "knew", "why", "it", "rose",
+        "so", "fast", "last", "night",
+    ];
+    let sentence = |i: usize| {
+        let words: Vec<&str> = (0..3 + i % 9).map(|k| WORDS[(i * (k + 3) + k * k) % WORDS.len()]).collect();
+        format!("{} {i}.", words.join(" "))
+    };
+    (from..from + count).map(sentence).collect()
+}
+
+fn quantized(model: &SentenceModel<'_>, rounding: Rounding) -> Quantized {
+    let ids = model.pipeline().tokenize(&sentences(0, 150), model.max_length()).expect("tokens");
+    quantize(model.encoder(), &ids, rounding).expect("a quantised encoder")
+}
+
+/// The shipped encoder in int8.
+fn write(folder: &Path, rounding: Rounding) {
+    let model = SentenceModel::open(shipped().root()).expect("the shipped encoder");
+    model.save_int8(folder, &shipped(), &quantized(&model, rounding)).expect("a folder");
+}
+
+fn cosines(a: &[Vec<f32>], b: &[Vec<f32>]) -> Vec<f64> {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+    a.iter().zip(b).map(|(a, b)| dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()).collect()
+}
+
+#[test]
+fn each_measure_brings_embeddings_closer_to_f32() {
+    let texts = sentences(1000, 200);
+    let wanted = SentenceModel::open(shipped().root()).expect("a model").encode(&texts).expect("rows");
+    let error = |rounding| {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path(), rounding);
+        let rows = SentenceModel::open(folder.path()).expect("a model").encode(&texts).expect("rows");
+        let cosines = cosines(&wanted, &rows);
+        assert!(cosines.iter().all(|&c| c > 0.998), "{rounding:?}");
+        cosines.iter().map(|c| 1.0 - c).sum::<f64>() / cosines.len() as f64
+    };
+    let (nearest, smoothed, compensated) =
+        (error(Rounding::Nearest), error(Rounding::Smoothed), error(Rounding::Compensated));
+    assert!(nearest > smoothed && smoothed > compensated, "{nearest} {smoothed} {compensated}");
+    assert!(compensated < 2.5e-4, "{compensated}");
+}
+
+#[test]
+fn the_folder_has_8_bit_tensors_and_no_weights_for_other_libraries() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), Rounding::Nearest);
+    assert!(!folder.path().join("model.safetensors").exists());
+    let weights = Checkpoint::in_folder(folder.path(), Family::Bert).expect("weights");
+    assert!(weights.is_int8());
+    let bytes = weights.tensors().filter(|(name, _)| weights.dtype(name) == Some(DType::U8)).count();
+    assert_eq!(bytes, 4 * 6 + 1);
+    let parameters = shipped().config().expect("a configuration").parameter_count() as u64;
+    assert!(weights.bytes() < 4 * parameters / 3, "{} bytes", weights.bytes());
+    let modules = ModelFolder::open(folder.path()).expect("a folder").modules().expect("modules");
+    assert_eq!(modules.last().expect("a module").class, "micse.Int8");
+
+    // Stored weights times scale are the original ones, except for rounding by half a step.
+    let own = SentenceModel::open(shipped().root()).expect("a model").encoder().values().expect("values");
+    let read = SentenceModel::open(folder.path()).expect("a model").encoder().values().expect("values");
+    for (a, b) in own.iter().zip(&read) {
+        let of = |t: &Tensor| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
+        let (a, b) = (of(a), of(b));
+        let largest = a.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+        let error = a.iter().zip(&b).fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
+        assert!(error <= largest / 253.0, "{error} of {largest}");
+    }
+}
+
+#[test]
+fn the_same_bits_for_any_number_of_threads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), Rounding::Compensated);
+    let model = SentenceModel::open(folder.path()).expect("a model");
+    let rows = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| model.encode(&sentences(0, 120)).expect("rows"))
+    };
+    assert!(rows(1) == rows(2) && rows(1) == rows(3));
+    let copy = model.encoder().duplicate().expect("a copy");
+    let batch = Batch::new(&[vec![2, 50, 60, 3]]).expect("a batch");
+    let state = |encoder: &dyn Encoder| {
+        let taps = Taps { states: vec![4], ..Taps::default() };
+        let leaves = encoder.forward(&batch, &Pass { taps, ..Pass::default() }).expect("leaves");
+        leaves.states[0].flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values")
+    };
+    assert_eq!(state(copy.as_ref()), state(model.encoder()));
+}
+
+#[test]
+fn training_and_other_engines_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), Rounding::Nearest);
+    let int8 = ModelFolder::open(folder.path()).expect("a folder");
+    for (engine, precision) in [(Engine::Packed, Precision::Bf16), (Engine::Tensor, Precision::F32)] {
+        let refused = int8.encoder(&Compute { engine, precision, ..Compute::cpu() }).err().expect("refused");
+        let text = refused.to_string();
+        assert!(text.contains("int8.safetensors") && text.contains("only be encoded in int8"), "{text}");
+    }
+    let refused = shipped().encoder(&Compute { precision: Precision::Int8, ..Compute::cpu() }).err();
+    assert!(refused.expect("refused").to_string().contains("micse export MODEL --precision int8"));
+
+    let mut encoder =
+        int8.encoder(&Compute { precision: Precision::Int8, ..Compute::cpu() }).expect("an encoder");
+    let values = encoder.values().expect("values");
+    let pass = Pass { gradients: true, ..Pass::default() };
+    let batch = Batch::new(&[vec![2, 50, 3]]).expect("a batch");
+    let step = AdamStep {
+        step: 1,
+        learning_rate: 1e-3,
+        betas: (0.9, 0.999),
+        epsilon: 1e-8,
+        weight_decay: 0.0,
+        decay_all: false,
+        gradient_scale: 1.0,
+        bias_correction: true,
+    };
+    let errors =
+        [encoder.forward(&batch, &pass).err(), encoder.set_values(&values).err(), encoder.step(&step).err()];
+    for error in errors {
+        assert!(error.expect("refused").to_string().contains("int8 cannot be trained"));
+    }
+}
+
+#[test]
+fn damaged_folders_are_named() {
+    const NAME: &str = "encoder.layer.1.attention.self.key.weight";
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), Rounding::Nearest);
+    let path = folder.path().join("int8.safetensors");
+    let weights = Checkpoint::open(&path).expect("weights");
+    let names: Vec<String> = weights.tensors().map(|(name, _)| name.to_owned()).collect();
+    let whole: HashMap<String, Tensor> =
+        names.iter().map(|name| (name.clone(), weights.read(name).expect("a tensor"))).collect();
+    let refused = |change: &dyn Fn(&mut HashMap<String, Tensor>), reasons: &[&str]| {
+        let mut tensors = whole.clone();
+        change(&mut tensors);
+        save_safetensors(&path, &tensors.into_iter().collect::<Vec<_>>()).expect("a file");
+        let text = SentenceModel::open(folder.path()).err().expect("refused").to_string();
+        assert!(reasons.iter().all(|reason| text.contains(reason)), "{text}");
+    };
+    let scale = format!("{NAME}.scale");
+    refused(&|tensors| drop(tensors.remove(&scale)), &["int8.safetensors", "key.weight.scale"]);
+    let vector = |value: f32, length: usize| Tensor::full(value, length, &Device::Cpu).expect("a tensor");
+    refused(
+        &|tensors| drop(tensors.insert(scale.clone(), vector(f32::NAN, 256))),
+        &["key.weight.scale", "NaN", "export the model again"],
+    );
+    refused(
+        &|tensors| drop(tensors.insert(scale.clone(), vector(1.0, 7))),
+        &["key.weight.scale", "256", "7"],
+    );
+    refused(
+        &|tensors| drop(tensors.insert(format!("{NAME}.factor"), vector(2.0, 256))),
+        &["key.weight", "query.weight", "factors"],
+    );
+    refused(
+        &|tensors| {
+            let floats = tensors[NAME].to_dtype(DType::F32).expect("floats");
+            tensors.insert(NAME.into(), floats);
+        },
+        &["key.weight", "query.weight", "different types"],
+    );
+}
+
+#[test]
+fn unusual_samples_are_refused_or_harmless() {
+    let model = SentenceModel::open(shipped().root()).expect("a model");
+    for sample in [Vec::new(), vec![Vec::new()]] {
+        let refused = quantize(model.encoder(), &sample, Rounding::Compensated).err().expect("refused");
+        assert!(refused.to_string().contains("at least one sentence"));
+    }
+    let outside = quantize(model.encoder(), &[vec![2, 1_000_000, 3]], Rounding::Compensated);
+    assert!(outside.err().expect("refused").to_string().contains("1000000"));
+    // A single sentence is a poor sample, but a valid one.
+    let folder = tempfile::tempdir().expect("a folder");
+    let one = quantize(model.encoder(), &[vec![2, 50, 3]], Rounding::Compensated).expect("quantised");
+    model.save_int8(folder.path(), &shipped(), &one).expect("a folder");
+    let int8 = SentenceModel::open(folder.path()).expect("a model");
+    let texts = ["", "\u{0}", "x", &"word ".repeat(400)];
+    let (a, b) = (model.encode(&texts).expect("rows"), int8.encode(&texts).expect("rows"));
+    assert!(cosines(&a, &b).iter().all(|&c| c > 0.98));
+}
