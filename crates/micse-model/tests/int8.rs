@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use micse_model::int8::{Quantized, Rounding, quantize};
 use micse_model::{
-    AdamStep, Batch, Checkpoint, Compute, Encoder, Engine, Family, ModelFolder, Pass, Precision,
-    SentenceModel, Taps, save_safetensors,
+    AdamStep, Batch, BertConfig, Checkpoint, Compute, Encoder, Engine, Family, ModelFolder, Pass, Precision,
+    RandomWeights, SentenceModel, Taps, build_encoder, save_safetensors,
 };
+use micse_random::Stream;
 
 fn shipped() -> ModelFolder {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/encoder"));
@@ -177,6 +178,13 @@ fn damaged_folders_are_named() {
     );
     refused(
         &|tensors| {
+            let bytes = Tensor::full(1_u8, 256, &Device::Cpu).expect("a tensor");
+            tensors.insert("encoder.layer.1.output.LayerNorm.bias".into(), bytes);
+        },
+        &["output.LayerNorm.bias", "u8"],
+    );
+    refused(
+        &|tensors| {
             let floats = tensors[NAME].to_dtype(DType::F32).expect("floats");
             tensors.insert(NAME.into(), floats);
         },
@@ -191,6 +199,12 @@ fn unusual_samples_are_refused_or_harmless() {
         let refused = quantize(model.encoder(), &sample, Rounding::Compensated).err().expect("refused");
         assert!(refused.to_string().contains("at least one sentence"));
     }
+    let mut config = BertConfig::with_sizes(9, 1, 4, 1, 8);
+    config.intermediate_size = 1 << 17;
+    let mut weights = RandomWeights { deviation: 0.1, stream: Stream::new(1) };
+    let wide = build_encoder(config, &mut weights, &Compute::cpu()).expect("an encoder");
+    let refused = quantize(wide.as_ref(), &[vec![2, 5, 3]], Rounding::Nearest).err().expect("refused");
+    assert!(refused.to_string().contains("131072 inputs"), "{refused}");
     let outside = quantize(model.encoder(), &[vec![2, 1_000_000, 3]], Rounding::Compensated);
     assert!(outside.err().expect("refused").to_string().contains("1000000"));
     // A single sentence is a poor sample, but a valid one.

@@ -47,4 +47,4 @@ mod kernel_avx2;
 
 pub use product::product;
 pub use rows::Rows;
-pub use weights::{LARGEST, Weights, round_row};
+pub use weights::{LARGEST, MOST_INPUTS, Weights, round_row};

@@ -7,7 +7,7 @@ use crate::line::{Line, WORDS};
 pub const LARGEST: i8 = 127;
 
 /// Maximum inputs: sums of products up to 255 * 127 then fit into 31 bits.
-const MOST_INPUTS: usize = 1 << 16;
+pub const MOST_INPUTS: usize = 1 << 16;
 
 /// Output channels per panel.
 pub(super) const PANEL: usize = WORDS;

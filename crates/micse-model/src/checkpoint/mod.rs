@@ -234,7 +234,8 @@ impl Checkpoint {
         }
         let found = match &entry.dtype {
             Ok(DType::F32 | DType::F64 | DType::F16 | DType::BF16) => return Ok(stored),
-            Ok(DType::U8) if self.is_int8() => return Ok(stored),
+            // Vectors (biases, LayerNorm) are never in 8 bits.
+            Ok(DType::U8) if self.is_int8() && entry.shape.len() == 2 => return Ok(stored),
             Ok(other) => other.as_str(),
             Err(other) => other,
         };

@@ -32,6 +32,10 @@ mod compensate;
 mod quantize;
 mod stored;
 
+use micse_kernels::int8::MOST_INPUTS;
+
+use crate::{Error, Result};
+
 pub use quantize::{Rounding, quantize};
 pub(crate) use stored::widen;
 
@@ -43,6 +47,16 @@ pub(crate) struct QuantizedLinear {
     pub(crate) scales: Vec<f32>,
     /// `[inputs]`.
     pub(crate) factors: Vec<f32>,
+}
+
+/// Fails if a linear layer has more inputs than its sums can hold.
+pub(crate) fn check_inputs(inputs: usize) -> Result<()> {
+    if inputs <= MOST_INPUTS {
+        return Ok(());
+    }
+    Err(Error::Input(format!(
+        "a linear layer has {inputs} inputs, but int8 holds the sums of at most {MOST_INPUTS}; use f32 or bf16"
+    )))
 }
 
 /// The 8-bit parts of an encoder; see [`quantize`] and [`crate::SentenceModel::save_int8`].

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{Quantized, QuantizedLinear};
+use super::{Quantized, QuantizedLinear, check_inputs};
 use crate::weights::parameter_layout;
 use crate::{Checkpoint, Encoder, Error, Result, WORD_TABLE};
 
@@ -95,6 +95,7 @@ impl QuantizedLinear {
         };
         let values = checkpoint.read(stored)?;
         let (outputs, inputs) = values.dims2()?;
+        check_inputs(inputs)?;
         Ok(Some(Self {
             values: integers(&values)?,
             scales: vector(checkpoint, &format!("{stored}{SCALE}"), outputs)?,

@@ -43,15 +43,13 @@ impl PackedEncoder {
         // The states of the last layer, so that no row is left out.
         let taps = Taps { states: vec![config.num_hidden_layers], ..Taps::default() };
         let pass = Pass { taps, ..Pass::default() };
+        for batch in batches {
+            batch.check(config)?;
+        }
         let store = self.core.read()?;
         let (buffers, scratch) = (&mut *self.core.passes.take(), &mut *self.core.scratch.take());
         scratch.operands.observed = Some(Observed::default());
         for batch in batches {
-            let checked = batch.check(config);
-            if checked.is_err() {
-                scratch.operands.observed = None;
-            }
-            checked?;
             let plan = Plan::new(batch, &pass, config);
             in_pool(|| {
                 let x = forward::embed(&store, config, &plan, None);
