@@ -8,26 +8,12 @@
 //! A product m x k x n counts as 2 m k n operations; packing counts the f32 bytes read. Each number is the best of
 //! ROUNDS (30 by default) on rayon's pool (`RAYON_NUM_THREADS`).
 
+mod timing;
+
 use micse_kernels::View;
 use micse_kernels::bf16::{Lhs, Rhs, Start, product};
-use micse_random::Stream;
 use std::hint::black_box;
-use std::time::Instant;
-
-fn normal(seed: u64, count: usize) -> Vec<f32> {
-    let mut draws = Stream::new(seed).draws();
-    (0..count).map(|_| draws.normal() as f32).collect()
-}
-
-/// The shortest time of `rounds` calls, in seconds.
-fn best(rounds: usize, mut call: impl FnMut()) -> f64 {
-    let seconds = (0..rounds).map(|_| {
-        let start = Instant::now();
-        call();
-        start.elapsed().as_secs_f64()
-    });
-    seconds.fold(f64::INFINITY, f64::min)
-}
+use timing::{best, normal, rounds};
 
 /// `out += lhs . rhs` in f32 by the `gemm` crate.
 #[allow(unsafe_code)]
@@ -64,11 +50,7 @@ fn product_f32(out: &mut [f32], lhs: View<'_>, rhs: View<'_>) {
 fn ceiling(rounds: usize) -> Option<f64> {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx512bf16") {
-        const STEPS: usize = 1_000_000;
-        let seconds = best(rounds, || {
-            rayon::broadcast(|_| peak::steps(STEPS));
-        });
-        return Some((rayon::current_num_threads() * STEPS * peak::FLOPS) as f64 / seconds / 1e9);
+        return Some(timing::ceiling(rounds, peak::FLOPS, peak::steps));
     }
     let _ = rounds;
     None
@@ -110,7 +92,7 @@ mod peak {
 }
 
 fn main() {
-    let rounds = std::env::args().nth(1).map_or(30, |count| count.parse().expect("ROUNDS must be a number"));
+    let rounds = rounds();
     if let Some(rate) = ceiling(rounds) {
         println!("vdpbf16ps on registers, {} threads: {rate:.0} GFLOP/s", rayon::current_num_threads());
     }

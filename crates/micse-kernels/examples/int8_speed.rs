@@ -8,36 +8,18 @@
 //! A product m x k x n counts as 2 m k n operations. Each number is the best of ROUNDS (30 by default) on rayon's pool
 //! (`RAYON_NUM_THREADS`).
 
+mod timing;
+
 use micse_kernels::int8::{Rows, Weights, product};
 use micse_kernels::{View, Write};
-use micse_random::Stream;
 use std::hint::black_box;
-use std::time::Instant;
-
-fn normal(seed: u64, count: usize) -> Vec<f32> {
-    let mut draws = Stream::new(seed).draws();
-    (0..count).map(|_| draws.normal() as f32).collect()
-}
-
-/// The shortest time of `rounds` calls, in seconds.
-fn best(rounds: usize, mut call: impl FnMut()) -> f64 {
-    let seconds = (0..rounds).map(|_| {
-        let start = Instant::now();
-        call();
-        start.elapsed().as_secs_f64()
-    });
-    seconds.fold(f64::INFINITY, f64::min)
-}
+use timing::{best, normal, rounds};
 
 /// Gop/s of the kernel's instructions on registers only, for all threads together.
 fn ceiling(rounds: usize) -> Option<f64> {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
-        const STEPS: usize = 1_000_000;
-        let seconds = best(rounds, || {
-            rayon::broadcast(|_| peak::steps(STEPS));
-        });
-        return Some((rayon::current_num_threads() * STEPS * peak::OPERATIONS) as f64 / seconds / 1e9);
+        return Some(timing::ceiling(rounds, peak::OPERATIONS, peak::steps));
     }
     let _ = rounds;
     None
@@ -77,7 +59,7 @@ mod peak {
 }
 
 fn main() {
-    let rounds = std::env::args().nth(1).map_or(30, |count| count.parse().expect("ROUNDS must be a number"));
+    let rounds = rounds();
     if let Some(rate) = ceiling(rounds) {
         println!(
             "vpmaddwd and vpaddd on registers, {} threads: {rate:.0} Gop/s",
