@@ -1,9 +1,9 @@
 //! Buffers of whole cache lines.
 
-/// Pairs of bfloat16 per line.
+/// Words per line; a word holds two values of 16 bits, bfloat16 or integers.
 pub(crate) const WORDS: usize = 16;
 
-/// A cache line of 16 words; a word is two adjacent bfloat16 values along the depth, the first in the low half.
+/// A cache line of 16 words; a word is two values that are adjacent along the depth, the first in the low half.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Line(pub(crate) [u32; WORDS]);

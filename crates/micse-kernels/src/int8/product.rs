@@ -27,7 +27,7 @@ pub(super) type Sums = [[i32; PANEL]; TILE_ROWS];
 pub(super) struct Tile<'a> {
     /// 1 to [`TILE_ROWS`].
     pub(super) rows: usize,
-    /// Activations, padded to pairs: row i is `rows[2 * i * pairs..][..2 * pairs]`.
+    /// Activations, padded to pairs: row i is `activations[2 * i * pairs..][..2 * pairs]`.
     pub(super) activations: &'a [u16],
     /// One line per pair.
     pub(super) panel: &'a [Line],

@@ -91,6 +91,7 @@ impl From<RoundingOption> for Rounding {
 
 /// The section of an int8 model's card.
 const INT8_CARD: &str = "
+
 ## int8
 
 This folder is the model above with its linear layers and its word table in 8-bit integers, in `int8.safetensors`. Only
