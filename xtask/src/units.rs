@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The documented commands, as the package selection of each.
-const SELECTIONS: [(&str, &[&str]); 5] = [
+const SELECTIONS: [(&str, &[&str]); 6] = [
     ("cargo xtask", &["build", "--release", "-p", "xtask"]),
     ("cargo test --release --workspace", &["test", "--release", "--workspace", "--no-run"]),
     ("cargo build --release --workspace --bins", &["build", "--release", "--workspace", "--bins"]),
@@ -20,6 +20,7 @@ const SELECTIONS: [(&str, &[&str]); 5] = [
         &["build", "--release", "-p", "micse"],
     ),
     ("cargo run --release -p micse-eval", &["build", "--release", "-p", "micse-eval"]),
+    ("maturin build --release", &["rustc", "--release", "-p", "micse-python", "--lib"]),
 ];
 
 #[derive(Deserialize)]

@@ -2,8 +2,8 @@
 //!
 //! An option comes first; then the environment variable `MICSE_DATA`, a folder with `wiki/`, `senteval/` and
 //! `bert-base-uncased/`; otherwise, an error that lists the places searched. The option value `demo` means the
-//! data shipped with the repository: the folder `data/`, found upward from the working directory, and the
-//! generated corpus. There are no silent choices: every result has a one-line note on what is used and why.
+//! data shipped with the repository: the folder `data/`, found upward from the working directory or named by
+//! `MICSE_SHIPPED_DATA` (which the Python package sets), and the generated corpus. There are no silent choices: every result has a one-line note on what is used and why.
 use std::path::{Path, PathBuf};
 
 use crate::corpus::Corpus;
@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 
 /// The environment variable with the data folder.
 pub const DATA_VARIABLE: &str = "MICSE_DATA";
+
+/// The environment variable with the shipped folder `data/`, for programs outside the repository.
+pub const SHIPPED_VARIABLE: &str = "MICSE_SHIPPED_DATA";
 
 /// The option value for the data shipped with the repository.
 pub const DEMO: &str = "demo";
@@ -62,17 +65,19 @@ pub struct Locator {
     pub micse_data: Option<PathBuf>,
     /// The folder from which to search upward for `data/`.
     pub start: PathBuf,
+    /// The value of `MICSE_SHIPPED_DATA`, if set: the shipped folder, where the search finds none.
+    pub shipped: Option<PathBuf>,
 }
 
 impl Locator {
-    /// The process's environment and working directory. An empty `MICSE_DATA` counts as unset.
+    /// The process's environment and working directory. An empty variable counts as unset.
     ///
     /// # Errors
     /// The working directory cannot be determined.
     pub fn from_env() -> Result<Self> {
         let start = std::env::current_dir().map_err(|source| Error::Read { path: ".".into(), source })?;
-        let micse_data = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-        Ok(Self { micse_data, start })
+        let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Ok(Self { micse_data: folder(DATA_VARIABLE), start, shipped: folder(SHIPPED_VARIABLE) })
     }
 
     /// Locates the corpus. `flag` contains the values of `--corpus`: files, or the single word `demo`.
@@ -177,14 +182,15 @@ impl Locator {
     }
 
     /// The shipped folder `data/`, which contains `encoder/` and `sts-demo/`: the first match from the start
-    /// folder upward.
+    /// folder upward, else the folder that `MICSE_SHIPPED_DATA` names.
     ///
-    /// No such folder; the error names the start of the search.
+    /// # Errors
     /// No such folder: the error names where the search began.
     pub fn shipped_folder(&self) -> Result<PathBuf> {
         let holds_all =
             |folder: &PathBuf| ["encoder", "sts-demo"].iter().all(|part| folder.join(part).is_dir());
-        self.start.ancestors().map(|folder| folder.join("data")).find(holds_all).ok_or_else(|| {
+        let above = self.start.ancestors().map(|folder| folder.join("data"));
+        above.chain(self.shipped.clone()).find(holds_all).ok_or_else(|| {
             Error::Missing {
                 path: self.start.join("data"),
                 remedy: "the demo needs the repository's data/ (with encoder/ and sts-demo/) in the working directory or \

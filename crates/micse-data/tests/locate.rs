@@ -6,7 +6,7 @@ use std::path::Path;
 use micse_data::{CorpusSource, Error, Locator};
 
 fn locator(data: Option<&Path>, start: &Path) -> Locator {
-    Locator { micse_data: data.map(Path::to_owned), start: start.to_owned() }
+    Locator { micse_data: data.map(Path::to_owned), start: start.to_owned(), shipped: None }
 }
 
 #[test]
@@ -91,6 +91,13 @@ fn demo_is_found_upward() {
     create_dir_all(folder.path().join("crates/data")).unwrap();
     create_dir_all(folder.path().join("data/sts-demo")).unwrap();
     assert_eq!(locator.shipped_folder().unwrap(), folder.path().join("data"));
+    // What the environment names is used only where the search finds nothing.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let outside =
+        Locator { shipped: Some(folder.path().join("data")), ..self::locator(None, elsewhere.path()) };
+    assert_eq!(outside.shipped_folder().unwrap(), folder.path().join("data"));
+    let empty = Locator { shipped: Some(elsewhere.path().to_owned()), ..outside };
+    assert!(empty.shipped_folder().is_err());
     assert_eq!(locator.sts(Some("demo")).unwrap().place, folder.path().join("data/sts-demo"));
     assert_eq!(locator.model(Some("demo")).unwrap().place, folder.path().join("data/encoder"));
     assert_eq!(locator.corpus(&["demo".into()]).unwrap().place, CorpusSource::Demo);

@@ -1,5 +1,6 @@
 //! The modules of a sentence-transformers folder, from its `modules.json`: their order and their folders.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
@@ -354,19 +355,14 @@ pub(crate) fn settings(root: &Path) -> Result<Settings> {
                 .as_str()
                 .ok_or_else(|| invalid(format!("default_prompt_name is {name}; it must be a name")))?;
             let prompts = present("prompts").and_then(Value::as_object);
-            match prompts.and_then(|prompts| prompts.get(name)) {
-                Some(Value::String(prompt)) => prompt.clone(),
-                Some(Value::Null) => String::new(),
-                None if LIBRARY_PROMPTS.contains(&name) => String::new(),
-                Some(other) => {
-                    return Err(invalid(format!("the prompt `{name}` is {other}; it must be a text")));
-                }
-                None => {
-                    return Err(invalid(format!(
-                        "default_prompt_name is `{name}`, which is not in `prompts`"
-                    )));
-                }
-            }
+            let prompt = match prompts.and_then(|prompts| prompts.get(name)) {
+                None if LIBRARY_PROMPTS.contains(&name) => Some(String::new()),
+                None => None,
+                Some(value) => Some(prompt_text(name, value).map_err(invalid)?),
+            };
+            prompt.ok_or_else(|| {
+                invalid(format!("default_prompt_name is `{name}`, which is not in `prompts`"))
+            })?
         }
     };
     let truncate_dim = match present("truncate_dim") {
@@ -376,4 +372,29 @@ pub(crate) fn settings(root: &Path) -> Result<Settings> {
         })?),
     };
     Ok(Settings { prompt, truncate_dim })
+}
+
+/// A prompt of a folder; null is an empty prompt.
+fn prompt_text(name: &str, value: &Value) -> std::result::Result<String, String> {
+    match value {
+        Value::String(prompt) => Ok(prompt.clone()),
+        Value::Null => Ok(String::new()),
+        other => Err(format!("the prompt `{name}` is {other}; it must be a text")),
+    }
+}
+
+/// The prompts of a folder by name, with those that sentence-transformers defines in any case.
+pub(crate) fn prompts(root: &Path) -> Result<BTreeMap<String, String>> {
+    let mut prompts: BTreeMap<String, String> =
+        LIBRARY_PROMPTS.map(|name| (name.to_owned(), String::new())).into();
+    let path = root.join(SETTINGS);
+    if !root.join("modules.json").is_file() {
+        return Ok(prompts);
+    }
+    let keys = object(&path)?.unwrap_or_default();
+    for (name, value) in keys.get("prompts").and_then(Value::as_object).into_iter().flatten() {
+        let text = prompt_text(name, value).map_err(|reason| Error::Config { path: path.clone(), reason })?;
+        prompts.insert(name.clone(), text);
+    }
+    Ok(prompts)
 }

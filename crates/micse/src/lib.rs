@@ -32,6 +32,7 @@
 //!
 //! | module | crate | subject |
 //! |---|---|---|
+//! | [`adapt`] | micse | adapts a model to a text, as `micse train` does |
 //! | [`model`] | micse-model | encoders, pooling, tokenizers, model folders |
 //! | [`losses`] | micse-losses | InfoNCE, attention mutual information |
 //! | [`data`] | micse-data | corpora, low-shot splits, STS sets |
@@ -42,6 +43,7 @@
 //! | [`search`] | micse-search | nearest neighbours |
 //! | [`random`] | micse-random | seeded randomness |
 
+pub mod adapt;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod load;
@@ -56,5 +58,5 @@ pub use micse_random as random;
 pub use micse_search as search;
 pub use micse_train as train;
 
-pub use load::{LoadError, load};
+pub use load::{LoadError, find, load};
 pub use micse_model::SentenceModel;

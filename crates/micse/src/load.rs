@@ -36,10 +36,14 @@ pub enum LoadError {
 /// # Errors
 /// No model has this name, a download fails, a run is not finished, or the folder is not a usable model.
 pub fn load(name: &str) -> Result<SentenceModel<'static>, LoadError> {
-    Ok(SentenceModel::open(folder_of(name)?)?)
+    Ok(SentenceModel::open(find(name)?)?)
 }
 
-fn folder_of(name: &str) -> Result<PathBuf, LoadError> {
+/// The folder of the model that [`load`] would load, after a download if it is on the Hub.
+///
+/// # Errors
+/// No model has this name, a download fails, or a run is not finished.
+pub fn find(name: &str) -> Result<PathBuf, LoadError> {
     #[cfg(feature = "hub")]
     if name != DEMO && !std::path::Path::new(name).exists() && micse_hub::is_hub_id(name) {
         return Ok(micse_hub::Hub::from_env()?.model(name, &mut |_| {})?);
@@ -57,17 +61,17 @@ mod tests {
 
     #[test]
     fn a_name_leads_to_a_folder_or_to_a_reason() {
-        assert!(folder_of(DEMO).expect("the shipped encoder").join("config.json").is_file());
+        assert!(find(DEMO).expect("the shipped encoder").join("config.json").is_file());
         let folder = tempfile::tempdir().expect("a folder");
         let name = folder.path().to_str().expect("UTF-8");
-        assert_eq!(folder_of(name).expect("a folder"), folder.path());
+        assert_eq!(find(name).expect("a folder"), folder.path());
         std::fs::write(folder.path().join("run.toml"), "").expect("a file");
-        assert!(folder_of(name).expect_err("an unfinished run").to_string().contains("not finished"));
+        assert!(find(name).expect_err("an unfinished run").to_string().contains("not finished"));
         std::fs::create_dir(folder.path().join("model")).expect("a folder");
         std::fs::write(folder.path().join("result.json"), "{}").expect("a file");
-        assert!(folder_of(name).expect_err("no model").to_string().contains("did not keep"));
+        assert!(find(name).expect_err("no model").to_string().contains("did not keep"));
         std::fs::write(folder.path().join("model/model.safetensors"), "").expect("a file");
-        assert_eq!(folder_of(name).expect("a finished run"), folder.path().join("model"));
+        assert_eq!(find(name).expect("a finished run"), folder.path().join("model"));
         assert!(load("./no/such/folder").is_err());
     }
 }

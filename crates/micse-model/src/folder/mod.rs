@@ -4,6 +4,7 @@ pub(crate) mod keys;
 pub(crate) mod refusals;
 mod unknown;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -183,6 +184,15 @@ impl ModelFolder {
             }
             length => Ok(length),
         }
+    }
+
+    /// The prompts of `config_sentence_transformers.json` by name. As in sentence-transformers, `query` and
+    /// `document` always exist, and are empty unless the folder sets them.
+    ///
+    /// # Errors
+    /// Fails if the file is invalid, or a prompt is not a text.
+    pub fn prompts(&self) -> Result<BTreeMap<String, String>> {
+        modules::prompts(&self.root)
     }
 
     /// The files, besides configuration, weights and tokenizer files, that may change embeddings: modules,

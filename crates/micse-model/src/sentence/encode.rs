@@ -7,8 +7,8 @@ use crate::encoder::{Encoder, Leaves, Pass, Taps};
 use crate::head::{TokenConvolution, mean_of_tokens};
 use crate::{Batch, BertConfig, Error, Padding, Pooling, Result};
 
-/// Tokens per evaluation batch: enough to keep the matrix products busy, few enough to fit in the caches.
-const BATCH_TOKENS: usize = 2048;
+/// Default tokens per evaluation batch: enough to keep the matrix products busy, few enough to fit in the caches.
+pub(super) const BATCH_TOKENS: usize = 2048;
 
 /// How token states become one row per sentence in evaluation.
 #[derive(Clone, Copy)]
@@ -76,6 +76,7 @@ pub(crate) fn encode_ids(
     encoder: &dyn Encoder,
     sentences: &[Vec<u32>],
     reading: Reading<'_>,
+    batch_tokens: usize,
 ) -> Result<Vec<Vec<f32>>> {
     let mut order: Vec<usize> = (0..sentences.len()).collect();
     order.sort_by_key(|&i| sentences[i].len());
@@ -86,7 +87,7 @@ pub(crate) fn encode_ids(
         let mut end = start + 1;
         // Lengths ascend, so the batch's width is the length of its last sentence.
         let tokens = |i: usize| sentences[i].len().max(reading.pad_to);
-        while end < order.len() && (end + 1 - start) * tokens(order[end]) <= BATCH_TOKENS {
+        while end < order.len() && (end + 1 - start) * tokens(order[end]) <= batch_tokens {
             end += 1;
         }
         batches.push(&order[start..end]);

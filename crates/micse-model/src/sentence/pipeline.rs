@@ -1,9 +1,11 @@
 //! The parts of a model besides its encoder: from a sentence to token IDs, and from token states to its
 //! embedding.
 
+use std::num::NonZeroUsize;
+
 use rayon::prelude::*;
 
-use super::encode::{Reading, encode_ids};
+use super::encode::{BATCH_TOKENS, Reading, encode_ids};
 use crate::encoder::Encoder;
 use crate::head::TokenConvolution;
 use crate::modules::{self, AfterPooling};
@@ -38,6 +40,8 @@ pub struct Pipeline {
     pub(super) steps: Vec<AfterPooling>,
     pub(super) stage: Option<Stage>,
     pub(super) truncate_dim: Option<usize>,
+    /// Tokens per batch.
+    pub(super) batch_tokens: usize,
 }
 
 impl Pipeline {
@@ -53,6 +57,7 @@ impl Pipeline {
             steps: Vec::new(),
             stage: None,
             truncate_dim: None,
+            batch_tokens: BATCH_TOKENS,
         }
     }
 
@@ -79,17 +84,7 @@ impl Pipeline {
             prompt: settings.prompt,
             ..Self::new(folder.tokenizer()?, pooling)
         };
-        if !modules::includes_prompt(folder.root())? && !pipeline.prompt.is_empty() {
-            let limit = pipeline.limit(folder.config()?.max_position_embeddings);
-            pipeline.skip = pipeline.tokenizer.prompt_tokens(&pipeline.prompt, limit)?;
-            if !matches!(pooling, Pooling::Cls | Pooling::Mean) {
-                return Err(Error::Input(format!(
-                    "{}: the folder excludes its prompt from the pooling, which is supported only for cls \
-                     and mean, not for {pooling}; choose one of these",
-                    folder.root().display()
-                )));
-            }
-        }
+        pipeline.skip_prompt(folder)?;
         let config = folder.config()?;
         let convolution = TokenConvolution::columns_in_folder(folder.path())?;
         let missing = |listed: bool, there: bool, module: &str, file: &str| {
@@ -113,6 +108,54 @@ impl Pipeline {
         pipeline.check_dimensions(convolution.unwrap_or(config.hidden_size), folder)?;
         folder.warn_of_unknown_keys(pipeline.tokenizer.replaced_parts());
         Ok(pipeline)
+    }
+
+    /// The number of leading tokens that the pooling skips, for the present prompt.
+    fn skip_prompt(&mut self, folder: &ModelFolder) -> Result<()> {
+        self.skip = 0;
+        if modules::includes_prompt(folder.root())? || self.prompt.is_empty() {
+            return Ok(());
+        }
+        if !matches!(self.pooling, Pooling::Cls | Pooling::Mean) {
+            return Err(Error::Input(format!(
+                "{}: the folder excludes its prompt from the pooling, which is supported only for cls and mean, \
+                 not for {}; choose one of these",
+                folder.root().display(),
+                self.pooling
+            )));
+        }
+        let limit = self.limit(folder.config()?.max_position_embeddings);
+        self.skip = self.tokenizer.prompt_tokens(&self.prompt, limit)?;
+        Ok(())
+    }
+
+    /// The same pipeline with another text before every sentence; `folder` is the one that it was read from.
+    ///
+    /// # Errors
+    /// Fails if the folder excludes prompts from its pooling, and the prompt cannot be tokenized.
+    pub fn with_prompt(mut self, prompt: &str, folder: &ModelFolder) -> Result<Self> {
+        prompt.clone_into(&mut self.prompt);
+        self.skip_prompt(folder)?;
+        Ok(self)
+    }
+
+    /// The same pipeline with another limit on the tokens of a sentence; it never exceeds the encoder's positions.
+    ///
+    /// # Errors
+    /// Fails if the limit leaves no room for a word.
+    pub fn with_max_length(mut self, tokens: usize) -> Result<Self> {
+        if tokens < 3 {
+            return Err(Error::Input(modules::too_short("max_seq_length", tokens)));
+        }
+        self.max_length = Some(tokens);
+        Ok(self)
+    }
+
+    /// The same pipeline with this many tokens per batch of [`SentenceModel::encode`](crate::SentenceModel::encode),
+    /// or one sentence if it has more. The default, 2,048, suits the caches of most CPUs.
+    #[must_use]
+    pub fn with_batch_tokens(self, tokens: NonZeroUsize) -> Self {
+        Self { batch_tokens: tokens.get(), ..self }
     }
 
     /// For a pooling that counts pads: truncates and pads sentences to `length` tokens (or to the encoder's
@@ -329,7 +372,7 @@ impl Pipeline {
         convolution: Option<&TokenConvolution>,
         ids: &[Vec<u32>],
     ) -> Result<Vec<Vec<f32>>> {
-        encode_ids(encoder, ids, self.reading(encoder, convolution))
+        encode_ids(encoder, ids, self.reading(encoder, convolution), self.batch_tokens)
     }
 
     /// How the token states of this encoder become a row.

@@ -4,11 +4,11 @@ mod cache;
 mod commands;
 mod embed;
 mod output;
-mod pairs;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod vectors_progress;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -37,7 +37,13 @@ pub fn command() -> clap::Command {
 
 /// Runs the `micse` command on the process's arguments.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    run_with(std::env::args_os())
+}
+
+/// Runs the `micse` command on these arguments, the first of which is its name. Wrong arguments, and requests for help,
+/// end the process.
+pub fn run_with(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let cli = Cli::parse_from(arguments);
     micse_cli::run(&cli.global, || cli.command.run(cli.global.json))
 }
 

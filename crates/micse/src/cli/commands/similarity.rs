@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use crate::SentenceModel;
+use crate::data::PairFile;
 use crate::eval::spearman;
 use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;
 
 use super::cosine;
-use crate::cli::pairs::PairFile;
 use micse_cli::model::ModelOptions;
 use micse_cli::progress::Progress;
 use micse_cli::{print, print_json};

@@ -1,9 +1,6 @@
 //! `micse train`: trains one model on a corpus.
 
-mod before;
-mod recipe;
 mod report;
-mod settings;
 mod watch;
 
 use std::num::NonZeroUsize;
@@ -11,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use micse_cli::model::model_folder;
 use micse_cli::options::{ComputeOptions, DEFAULT_DEVICE};
 use micse_cli::progress::Progress;
@@ -19,17 +16,13 @@ use micse_cli::{note, notice, print_json};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::SentenceModel;
-use crate::cli::pairs::PairFile;
-use crate::data::{Corpus, Locator, SplitSize, Suite};
-use crate::eval::evaluate;
-use crate::eval::judge::{Judge, Purpose};
+use crate::adapt::{Adaptation, Kept, Note, Request};
+use crate::data::{Corpus, Locator, PairFile, SplitSize, Suite};
+use crate::eval::judge::Purpose;
 use crate::files::RunFolder;
 use crate::model::{ModelFolder, Precision};
-use crate::train::recipe::Select;
-use crate::train::run::{CHECKPOINT_MINUTES, CHECKPOINT_STEPS, CardFacts, Choice, Keep, Rule};
-use crate::train::{Recipe, RunInputs, Stop, TrainText, check};
-use before::Before;
+use crate::train::Stop;
+use crate::train::run::CardFacts;
 
 /// Adapt an encoder to a corpus; the finished model is in OUT/model
 ///
@@ -83,9 +76,9 @@ pub(crate) struct Train {
     #[arg(long, value_name = "FOLDER")]
     sts: Option<String>,
     /// What is kept: the best weights by --pairs or else by the judge, which may be those of the start; or the last
-    #[arg(long, value_enum, value_name = "best|last")]
+    #[arg(long, value_name = "best|last", value_parser = kept)]
     #[serde(default)]
-    keep: Option<KeepOption>,
+    keep: Option<Kept>,
     /// What the model is for: similarity, search or grouping; that must get better [default: grouping, without a loss
     /// for search]
     #[arg(long = "for", value_name = "PURPOSE", conflicts_with = "pairs")]
@@ -118,21 +111,6 @@ pub(crate) struct Train {
     #[command(flatten, next_help_heading = "Computation")]
     compute: ComputeOptions,
 }
-
-/// Which weights `micse train` keeps.
-#[derive(Clone, Copy, Debug, Default, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum KeepOption {
-    /// The best; the start's if none is better.
-    #[default]
-    Best,
-    /// Those of the last step.
-    Last,
-}
-
-const DEFAULT_SEED: u64 = 48;
-/// The fewest sentences of which some are held out for the judge.
-const FEWEST: usize = 60;
 
 impl Train {
     pub(crate) fn run(&self, as_json: bool) -> Result<()> {
@@ -226,57 +204,28 @@ impl Train {
         let compute = self.compute.start()?;
         let model = self.model.as_ref().context("no --model")?;
         let base = ModelFolder::open(model.as_ref())?;
-        let suite = self.suite()?;
-        let (size, seed) = (self.size.unwrap_or(SplitSize::Fraction(1.0)), self.seed.unwrap_or(DEFAULT_SEED));
-        let mut text = TrainText::split(Corpus::open(&self.corpus)?, size, seed)?;
-        let blank_lines = text.corpus.info().blank_lines;
-        if blank_lines > 0 {
-            notice(format_args!("skipped {blank_lines} blank lines"));
+        let request = self.request()?;
+        let adaptation = Adaptation::prepare(base, Corpus::open(&self.corpus)?, request, compute)?;
+        for line in adaptation.notes() {
+            match line {
+                Note::Plain(line) => note(line),
+                Note::Notice(line) => notice(line),
+            }
         }
-        let judge = self.judge(&mut text)?;
-        let recipe = self.recipe(text.indices.len(), &base)?;
-        let keep = match self.keep.unwrap_or_default() {
-            KeepOption::Best if self.pairs.is_none() => Keep::Judged,
-            KeepOption::Best if recipe.select != Select::Last => Keep::Pairs,
-            _ => Keep::Last,
-        };
-        let rule = Rule { keep, purpose: self.purpose };
         // Until here, a signal just ends the command; from here on, there is a run to resume.
         let stop = Stop::on_signals()?;
-        let mut inputs = RunInputs {
-            chunk: self.chunk,
-            choice: judge.map(|judge| Choice { judge, rule }),
-            keep_model: true,
-            tensorboard: true,
-            allow_other_cpu: self.allow_other_cpu,
-            checkpoint_steps: self.checkpoint_steps.map_or(CHECKPOINT_STEPS, NonZeroUsize::get),
-            checkpoint_time: Duration::from_secs_f64(
-                60.0 * self.checkpoint_minutes.unwrap_or(CHECKPOINT_MINUTES),
-            ),
-            stop: stop.clone(),
-            ..RunInputs::new(recipe, seed, &text, &base, &suite, compute)
-        };
-        // Fails now rather than after minutes of scoring.
-        check(&inputs)?;
-        let folder = RunFolder::new(&self.out);
-        let earlier = folder.is_finished().then(|| Before::read(&folder)).flatten();
-        let before = match earlier {
-            Some(before) => before,
-            None => self.score(&inputs)?,
-        };
-        before.print();
-        inputs.card = CardFacts {
-            name: self.name.clone(),
-            languages: self.language.clone(),
-            license: self.license.clone(),
-            untrained: before.scores.clone(),
-            ..CardFacts::default()
-        };
-        let result = self.watch(&inputs, &stop)?;
-        before.write(&folder)?;
+        let mut progress: Option<Progress> = None;
+        let before = adaptation.score_start(&self.out, &mut |done, total| {
+            let progress =
+                progress.get_or_insert_with(|| Progress::new(Some(total as u64), "sentences scored"));
+            progress.set(done as u64, done as u64, "");
+        })?;
+        drop(progress);
+        report::before(&before);
+        let result = self.watch(&adaptation, &before, &stop)?;
         if as_json {
             return print_json(&json!({
-                "model": folder.model(),
+                "model": RunFolder::new(&self.out).model(),
                 "dev_spearman_before": before.dev(),
                 "sts_average_before": before.sts(),
                 "result": result,
@@ -285,62 +234,43 @@ impl Train {
         self.report(&result, &before)
     }
 
-    /// The judge, with the sentences that it takes off the text; `None`, with a note, if the run cannot be judged.
-    fn judge(&self, text: &mut TrainText) -> Result<Option<Judge>> {
-        if let Some(name) = &self.recipe
-            && let Some(reason) = Recipe::load_with(name, &self.with, &self.settings)?.unjudged()
-        {
-            note(format_args!("no judge: the recipe {reason}, so there is no start to compare with"));
-            return Ok(None);
-        }
-        let all = text.indices.len();
-        if all < FEWEST {
-            notice(format_args!(
-                "no judge: {all} sentences are too few to hold some out, so the trained weights are kept, better or \
-                 not; pass a corpus of {FEWEST} sentences or more, or --pairs"
-            ));
-            return Ok(None);
-        }
-        let held_out = text.hold_out();
-        let Some(judge) = Judge::new(&held_out) else {
-            bail!(
-                "too few distinct sentences among {} that were held out; remove repeated lines from the corpus",
-                held_out.len()
-            );
-        };
-        note(format_args!(
-            "{} of {all} sentences are held out, to judge the model before and after training",
-            held_out.len()
-        ));
-        Ok(Some(judge.unordered()))
+    /// What these options ask for.
+    fn request(&self) -> Result<Request> {
+        let default = Request::default();
+        let sts = self.sts.as_ref().map(|folder| Suite::load(folder.as_ref(), None)).transpose()?;
+        let pairs = self.pairs.as_ref().map(|path| PairFile::open(path)?.into_task()).transpose()?;
+        let minutes = |minutes: f64| Duration::from_secs_f64(60.0 * minutes);
+        Ok(Request {
+            recipe: self.recipe.clone(),
+            published_settings: self.published_settings,
+            steps: self.steps,
+            size: self.size.unwrap_or(default.size),
+            seed: self.seed.unwrap_or(default.seed),
+            with: self.with.clone(),
+            settings: self.settings.clone(),
+            pairs,
+            sts,
+            keep: self.keep.unwrap_or_default(),
+            purpose: self.purpose,
+            chunk: self.chunk,
+            checkpoint_steps: self.checkpoint_steps.map_or(default.checkpoint_steps, NonZeroUsize::get),
+            checkpoint_time: self.checkpoint_minutes.map_or(default.checkpoint_time, minutes),
+            allow_other_cpu: self.allow_other_cpu,
+            card: CardFacts {
+                name: self.name.clone(),
+                languages: self.language.clone(),
+                license: self.license.clone(),
+                ..CardFacts::default()
+            },
+        })
     }
+}
 
-    /// The evaluation sets of the run: STS sets and development pairs, if given.
-    fn suite(&self) -> Result<Suite> {
-        let mut suite = match &self.sts {
-            Some(folder) => Suite::load(folder.as_ref(), None)?,
-            None => Suite { name: "none".into(), tasks: Vec::new(), dev: None, sick_dev: None },
-        };
-        if let Some(path) = &self.pairs {
-            suite.dev = Some(PairFile::open(path)?.into_task()?);
-        }
-        Ok(suite)
-    }
-
-    /// Scores the model that training starts from, if there is anything to score it on.
-    fn score(&self, inputs: &RunInputs<'_>) -> Result<Before> {
-        if self.pairs.is_none() && self.sts.is_none() {
-            return Ok(Before { scores: None });
-        }
-        let own = inputs.base.pooling().ok().flatten();
-        let pooling = own.unwrap_or(inputs.recipe.test_pooling());
-        let model = SentenceModel::load(inputs.base, Some(pooling), &inputs.compute)?;
-        let mut progress: Option<Progress> = None;
-        let scores = evaluate(&model, inputs.suite, &mut |done, total| {
-            let progress =
-                progress.get_or_insert_with(|| Progress::new(Some(total as u64), "sentences scored"));
-            progress.set(done as u64, done as u64, "");
-        })?;
-        Ok(Before { scores: Some(scores) })
+/// Parses the weights to keep.
+fn kept(text: &str) -> Result<Kept, String> {
+    match text {
+        "best" => Ok(Kept::Best),
+        "last" => Ok(Kept::Last),
+        _ => Err("must be best or last".to_owned()),
     }
 }

@@ -2,14 +2,24 @@
 
 use anyhow::Result;
 use micse_cli::output::{quoted, quoted_path};
-use micse_cli::print;
+use micse_cli::{note, print};
 
 use super::Train;
-use super::before::Before;
+use crate::adapt::Before;
 use crate::eval::judge::{Change, Purpose, to_table};
 use crate::files::RunFolder;
 use crate::train::RunResult;
 use crate::train::run::{Chosen, Keep};
+
+/// Prints the scores before training starts.
+pub(super) fn before(before: &Before) {
+    if let Some(score) = before.dev() {
+        note(format_args!("development pairs before training: {score:.2} (Spearman x 100)"));
+    }
+    if let Some(average) = before.sts() {
+        note(format_args!("STS sets before training: average {average:.2} (Spearman x 100)"));
+    }
+}
 
 impl Train {
     pub(super) fn report(&self, result: &RunResult, before: &Before) -> Result<()> {

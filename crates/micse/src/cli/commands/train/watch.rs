@@ -7,15 +7,16 @@ use micse_cli::progress::Progress;
 use micse_cli::{Stopped, note, notice};
 
 use super::Train;
+use crate::adapt::{Adaptation, Before, Error as AdaptError};
 use crate::files::{RunFolder, write_json};
-use crate::train::{Error, Event, RunInputs, RunResult, Stop, run};
+use crate::train::{Error, Event, RunResult, Stop};
 
 impl Train {
     /// Runs the training, and shows its progress.
-    pub(super) fn watch(&self, inputs: &RunInputs<'_>, stop: &Stop) -> Result<RunResult> {
+    pub(super) fn watch(&self, adaptation: &Adaptation, before: &Before, stop: &Stop) -> Result<RunResult> {
         let mut progress = None;
         let mut kept = false;
-        let done = run(&self.out, inputs, &mut |event| {
+        let done = adaptation.run(&self.out, before, stop, &mut |event| {
             if !kept {
                 // At the first event, the folder is known to belong to this run.
                 kept = true;
@@ -64,7 +65,7 @@ impl Train {
         });
         drop(progress);
         done.map_err(|error| match error {
-            stopped @ Error::Stopped { .. } => {
+            AdaptError::Train(stopped @ Error::Stopped { .. }) => {
                 let out = quoted_path(&self.out).unwrap_or_else(|_| "OUT".into());
                 Stopped(format!("{stopped}, or run: micse train --out {out} --resume")).into()
             }

@@ -2,23 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data::{Error, Pair, SentenceReader, Subset, Task};
-use anyhow::Result;
+use crate::{Error, Pair, Result, SentenceReader, Subset, Task};
 
 const EXPECTED: &str = "sentence TAB sentence, or sentence TAB sentence TAB score";
 
-/// The pairs of one file.
-pub(crate) struct PairFile {
+/// The pairs of one file: `sentence TAB sentence`, or `sentence TAB sentence TAB score`, per line.
+pub struct PairFile {
     path: PathBuf,
     /// Both sentences of each pair, with runs of white space replaced by single spaces.
-    pub(crate) pairs: Vec<[String; 2]>,
+    pub pairs: Vec<[String; 2]>,
     /// A score for each pair, if the file has them.
-    pub(crate) scores: Option<Vec<f64>>,
+    pub scores: Option<Vec<f64>>,
 }
 
 impl PairFile {
-    /// Reads a file of `sentence TAB sentence [TAB score]`. Blank lines are skipped. All lines have a score, or none.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    /// Reads a file, plain, Zstandard or gzip. Blank lines are skipped. All lines have a score, or none.
+    ///
+    /// # Errors
+    /// The file cannot be read, has no pairs, or a line has another form (named by its number).
+    pub fn open(path: &Path) -> Result<Self> {
         let mut reader = SentenceReader::open(path)?;
         let (mut pairs, mut scores) = (Vec::new(), Vec::new());
         while let Some(line) = reader.line()?.map(str::to_owned) {
@@ -33,11 +35,11 @@ impl PairFile {
             let (first, second, score) = match columns[..] {
                 [first, second] => (first, second, None),
                 [first, second, score] => (first, second, Some(score.trim())),
-                _ => return Err(refused(format!("{} columns", columns.len()), EXPECTED).into()),
+                _ => return Err(refused(format!("{} columns", columns.len()), EXPECTED)),
             };
             let [first, second] = [first, second].map(|s| s.split_whitespace().collect::<Vec<_>>().join(" "));
             if first.is_empty() || second.is_empty() {
-                return Err(refused("an empty sentence".into(), EXPECTED).into());
+                return Err(refused("an empty sentence".into(), EXPECTED));
             }
             match score {
                 Some(text) => {
@@ -47,26 +49,29 @@ impl PairFile {
                     );
                 }
                 None if !scores.is_empty() => {
-                    return Err(refused("no score".into(), "one, because the lines before have one").into());
+                    return Err(refused("no score".into(), "one, because the lines before have one"));
                 }
                 None => {}
             }
             pairs.push([first, second]);
             if !scores.is_empty() && scores.len() < pairs.len() {
-                return Err(refused("a score".into(), "none, because the lines before have none").into());
+                return Err(refused("a score".into(), "none, because the lines before have none"));
             }
         }
         if pairs.is_empty() {
-            return Err(Error::NoPairs { path: path.into() }.into());
+            return Err(Error::NoPairs { path: path.into() });
         }
         Ok(Self { path: path.into(), pairs, scores: Some(scores).filter(|scores| !scores.is_empty()) })
     }
 
     /// The pairs as an STS task, named after the file.
-    pub(crate) fn into_task(self) -> Result<Task> {
+    ///
+    /// # Errors
+    /// The file has no scores.
+    pub fn into_task(self) -> Result<Task> {
         let Some(scores) = self.scores else {
             let expected = "a score in the third column, by which the weights are selected".into();
-            return Err(Error::Line { path: self.path, line: 1, found: "no score".into(), expected }.into());
+            return Err(Error::Line { path: self.path, line: 1, found: "no score".into(), expected });
         };
         let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
         let pair = |([first, second], score): ([String; 2], f64)| Pair { first, second, score };

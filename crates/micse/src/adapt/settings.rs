@@ -1,4 +1,4 @@
-//! The settings that `micse train` chooses for a model and a corpus.
+//! The settings that are chosen for a model and a corpus.
 
 use crate::model::Pooling;
 use crate::train::Recipe;

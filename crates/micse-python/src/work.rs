@@ -1,0 +1,74 @@
+//! Long work on another thread, while the calling thread answers Ctrl-C and calls Python functions.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use micse::SentenceModel;
+use micse::eval::Embedder;
+use micse::train::Stop;
+use pyo3::prelude::*;
+
+use crate::errors::refuse;
+use crate::threads::install;
+
+/// How long Ctrl-C may wait.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Runs `work` in the pool. What it tells is passed to `tell` on the calling thread, with the interpreter's lock. If
+/// `tell` fails, or Ctrl-C is pressed, the work is asked to stop, and the exception is raised once it has ended.
+pub(crate) fn watch<E: Send, R: Send>(
+    py: Python<'_>,
+    work: impl FnOnce(&Stop, &mut (dyn FnMut(E) + Send)) -> R + Send,
+    mut tell: impl FnMut(Python<'_>, E) -> PyResult<()> + Send,
+) -> PyResult<R> {
+    py.detach(move || {
+        let stop = &Stop::new();
+        let (sender, receiver) = channel();
+        std::thread::scope(|scope| {
+            let worker = {
+                scope.spawn(move || {
+                    // A message that nobody reads any more is of no use.
+                    install(|| work(stop, &mut |event| drop(sender.send(event))))
+                })
+            };
+            let mut raised = None;
+            loop {
+                let event = receiver.recv_timeout(PATIENCE);
+                let ended = matches!(event, Err(RecvTimeoutError::Disconnected));
+                if raised.is_none() {
+                    let answer = Python::attach(|py| {
+                        event.map_or(Ok(()), |event| tell(py, event)).and_then(|()| py.check_signals())
+                    });
+                    if let Err(error) = answer {
+                        stop.request();
+                        raised = Some(error);
+                    }
+                }
+                if ended {
+                    break;
+                }
+            }
+            let done = worker.join().map_err(|_| refuse("the work ended unexpectedly"))?;
+            raised.map_or(done, Err)
+        })
+    })
+}
+
+/// A model whose encoding fails once a stop is requested.
+pub(crate) struct Stoppable<'a> {
+    pub(crate) model: &'a SentenceModel<'static>,
+    pub(crate) stop: &'a Stop,
+}
+
+impl Embedder for Stoppable<'_> {
+    fn dimension(&self) -> usize {
+        self.model.dimension()
+    }
+
+    fn embed(&self, sentences: &[&str]) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+        if self.stop.requested() {
+            return Err("interrupted".into());
+        }
+        Ok(self.model.encode(sentences)?)
+    }
+}

@@ -1,0 +1,232 @@
+"""Embeddings: the values of the command, arguments and types of sentence-transformers, wrong input."""
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import micse
+
+
+def command(*arguments):
+    """The command of this environment."""
+    program = Path(sys.executable).parent / "micse"
+    return subprocess.run([str(program), *arguments], capture_output=True, text=True, check=True)
+
+
+def test_the_values_are_those_of_the_command_to_the_bit(model, sentences, tmp_path):
+    # More than one chunk.
+    many = [f"{sentence} {i}" for i in range(4) for sentence in sentences]
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(many), encoding="utf-8")
+    command("encode", "--model", "demo", "--input", str(text), "--output", str(tmp_path / "rows.npy"))
+    rows = np.load(tmp_path / "rows.npy")
+    own = model.encode(many)
+    assert own.dtype == np.float32 and own.shape == (len(many), 256)
+    assert np.array_equal(own, rows)
+
+
+def test_threads_change_no_bit(model, sentences):
+    threads = micse.num_threads()
+    rows = []
+    for count in (1, 2, 3):
+        micse.set_num_threads(count)
+        assert micse.num_threads() == count
+        rows.append(model.encode(sentences))
+    micse.set_num_threads(threads)
+    assert all(np.array_equal(rows[0], other) for other in rows[1:])
+    with pytest.raises(ValueError, match="between 1 and"):
+        micse.set_num_threads(0)
+
+
+def test_sentence_transformers_agrees(model, sentences):
+    pytest.importorskip("sentence_transformers")
+    from sentence_transformers import SentenceTransformer
+
+    theirs = SentenceTransformer(str(model.folder), device="cpu").encode(sentences)
+    assert np.abs(model.encode(sentences) - theirs).max() < 1e-5
+
+
+def test_one_text_gives_one_row_and_a_list_gives_rows(model):
+    one = model.encode("A dog runs.")
+    assert one.shape == (256,)
+    assert np.allclose(one, model.encode(["A dog runs.", "A cat sleeps on the sofa."])[0], atol=1e-6)
+    assert model.encode([]).shape == (0, 256)
+    rows = model.encode(["A dog runs."], convert_to_numpy=False)
+    assert isinstance(rows, list) and rows[0].shape == (256,)
+
+
+def test_containers_of_python_programs_are_texts(model):
+    texts = ["A dog runs.", "A cat sleeps."]
+    rows = model.encode(texts)
+    forms = [tuple(texts), np.array(texts), (text for text in texts)]
+    for library in ("pandas", "polars"):
+        try:
+            forms.append(__import__(library).Series(texts))
+        except ImportError:
+            pass
+    for form in forms:
+        assert np.array_equal(model.encode(form), rows), type(form)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "says"),
+    [
+        (["a", None], TypeError, "sentence 1 is None"),
+        (["a", b"b"], TypeError, "sentence 1 is bytes; decode it"),
+        (["a", 3.5], TypeError, "sentence 1 has the type float"),
+        ([["a"]], TypeError, "sentence 0 has the type list"),
+        (["a\ud800"], ValueError, "sentence 0 contains a lone surrogate"),
+        (b"a", TypeError, "must be a list of texts"),
+        (None, TypeError, "not NoneType"),
+        (7, TypeError, "not int"),
+        ({"a": 1}, TypeError, "not dict"),
+        (np.array([["a"]]), TypeError, "one dimension"),
+        (np.array([1.0]), TypeError, "sentence 0 has the type float"),
+    ],
+)
+def test_what_is_no_text_is_named(model, wrong, error, says):
+    with pytest.raises(error, match=says):
+        model.encode(wrong)
+
+
+def test_odd_texts_have_embeddings(model):
+    odd = ["", " ", "\x00", "a\nb", "🙂" * 40, "word " * 2000, "\u202e\u0301", np.str_("text")]
+    rows = model.encode(odd)
+    assert np.isfinite(rows).all() and len(rows) == len(odd)
+
+
+def test_arguments_that_have_no_meaning_say_so(model):
+    for arguments, says in [
+        ({"convert_to_tensor": True}, "torch.from_numpy"),
+        ({"output_value": "token_embeddings"}, "only 'sentence_embedding'"),
+        ({"precision": "binary"}, "quantise"),
+        ({"precision": "f16"}, "must be one of"),
+        ({"device": "cuda"}, "computes on 'cpu'"),
+        ({"batch_size": 0}, "positive"),
+        ({"prompt_name": "none"}, "no prompt is named"),
+        ({"truncate_dim": 0}, "at least 1"),
+        ({"truncate_dim": 257}, "256 dimensions"),
+    ]:
+        with pytest.raises(ValueError, match=says):
+            model.encode(["a"], **arguments)
+    with pytest.raises(micse.Error, match="batch_tokens"):
+        model.encode(["a"], batch_tokens=0)
+    with pytest.raises(TypeError):
+        model.encode(["a"], no_such_argument=1)
+
+
+def test_truncation_comes_before_the_length_of_one(model):
+    whole = model.encode(["A dog runs.", "A cat sleeps."])
+    short = model.encode(["A dog runs.", "A cat sleeps."], truncate_dim=64, normalize_embeddings=True)
+    kept = whole[:, :64]
+    assert np.allclose(short, kept / np.linalg.norm(kept, axis=1, keepdims=True), atol=1e-6)
+    encoder = micse.SentenceEncoder("demo", truncate_dim=64)
+    assert encoder.get_sentence_embedding_dimension() == 64
+    assert np.array_equal(encoder.encode(["A dog runs.", "A cat sleeps."]), kept)
+
+
+def test_batch_tokens_change_only_rounding(model, sentences):
+    assert np.allclose(model.encode(sentences, batch_tokens=64), model.encode(sentences), atol=1e-5)
+
+
+def test_bf16_is_close(model, sentences):
+    exact, rounded = model.encode(sentences), model.encode(sentences, precision="bf16")
+    cosines = (exact * rounded).sum(1) / (np.linalg.norm(exact, axis=1) * np.linalg.norm(rounded, axis=1))
+    assert 0.999 < cosines.min() and not np.array_equal(exact, rounded)
+
+
+def prompted(model, tmp_path, include=True):
+    """A copy of the model whose folder has prompts."""
+    folder = tmp_path / "prompted"
+    shutil.copytree(model.folder, folder)
+    settings = folder / "config_sentence_transformers.json"
+    keys = json.loads(settings.read_text(encoding="utf-8"))
+    keys["prompts"] = {"query": "find: ", "passage": "text: "}
+    settings.write_text(json.dumps(keys), encoding="utf-8")
+    pooling = folder / "1_Pooling" / "config.json"
+    keys = json.loads(pooling.read_text(encoding="utf-8"))
+    pooling.write_text(json.dumps({**keys, "include_prompt": include}), encoding="utf-8")
+    return folder
+
+
+def test_prompts(model, tmp_path):
+    folder = prompted(model, tmp_path)
+    encoder = micse.SentenceEncoder(folder)
+    plain = model.encode(["find: a dog", "text: a dog", "a dog"])
+    assert np.allclose(encoder.encode_query(["a dog"])[0], plain[0], atol=1e-6)
+    # "document" always exists, and is empty unless the folder sets it.
+    assert np.allclose(encoder.encode_document(["a dog"])[0], plain[2], atol=1e-6)
+    assert np.allclose(encoder.encode(["a dog"], prompt_name="passage")[0], plain[1], atol=1e-6)
+    assert np.allclose(encoder.encode(["a dog"], prompt="find: ")[0], plain[0], atol=1e-6)
+    own = micse.SentenceEncoder(folder, prompts={"other": "text: "}, default_prompt_name="other")
+    assert np.allclose(own.encode(["a dog"])[0], plain[1], atol=1e-6)
+    with pytest.raises(ValueError, match="no prompt is named 'nothing'"):
+        micse.SentenceEncoder(folder, default_prompt_name="nothing")
+
+
+def test_prompts_outside_the_pooling_agree_with_sentence_transformers(model, tmp_path):
+    pytest.importorskip("sentence_transformers")
+    from sentence_transformers import SentenceTransformer
+
+    folder = prompted(model, tmp_path, include=False)
+    theirs = SentenceTransformer(str(folder), device="cpu").encode_query(["a dog", "the cat sleeps"])
+    assert np.abs(micse.SentenceEncoder(folder).encode_query(["a dog", "the cat sleeps"]) - theirs).max() < 1e-5
+
+
+def test_the_token_limit_can_be_set(tmp_path):
+    encoder = micse.SentenceEncoder("demo")
+    assert encoder.max_seq_length == 128
+    encoder.max_seq_length = 5
+    ids = encoder.token_ids(["a dog runs over the long hill", "a"])
+    assert [len(row) for row in ids] == [5, 3]
+    cut = encoder.encode(["a dog runs over the long hill"])
+    encoder.max_seq_length = 128
+    assert np.allclose(cut, encoder.encode(["a dog runs"]), atol=1e-6)
+    with pytest.raises(ValueError, match="need 3"):
+        encoder.max_seq_length = 2
+
+
+def test_similarities(model):
+    a = np.array([[1.0, 0.0], [3.0, 4.0], [0.0, 0.0]])
+    b = np.array([[0.0, 2.0], [6.0, 8.0], [1.0, 1.0]])
+    for name, value in [("cosine", 0.8), ("dot", 8.0), ("euclidean", -np.sqrt(13)), ("manhattan", -5.0)]:
+        model.similarity_fn_name = name
+        assert np.isclose(model.similarity(a, b)[1, 0], value), name
+        assert np.allclose(model.similarity_pairwise(a, b), np.diag(model.similarity(a, b))), name
+    model.similarity_fn_name = "cosine"
+    assert model.similarity(a[0], b).shape == (1, 3)
+    with pytest.raises(ValueError, match="must be one of"):
+        micse.SentenceEncoder("demo", similarity_fn_name="angle")
+
+
+def test_copies_and_pickles_load_the_model_again(model):
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.encode(["A dog runs."]), model.encode(["A dog runs."]))
+
+
+def test_models_that_do_not_exist_are_named(tmp_path):
+    with pytest.raises(micse.Error, match="no such folder"):
+        micse.SentenceEncoder("./no/such/folder")
+    (tmp_path / "config.json").write_text("{", encoding="utf-8")
+    with pytest.raises(micse.Error, match="neither tokenizer.json"):
+        micse.SentenceEncoder(tmp_path)
+
+
+def test_scikit_learn(model, sentences):
+    pytest.importorskip("sklearn")
+    from sklearn.base import clone
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    labels = [sentence.split()[1] for sentence in sentences]
+    pipeline = make_pipeline(micse.SentenceEncoder("demo"), LogisticRegression(max_iter=1000))
+    assert clone(pipeline).fit(sentences, labels).score(sentences, labels) > 0.9
+    assert np.array_equal(pipeline[0].fit_transform(sentences), model.encode(sentences))
+    pipeline.set_params(sentenceencoder__truncate_dim=32)
+    assert pipeline[0].transform(["a"]).shape == (1, 32)

@@ -1,0 +1,142 @@
+"""Training: the command's result, callbacks, interruption, errors."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import micse
+
+
+def weights(folder):
+    return (Path(folder) / "model" / "model.safetensors").read_bytes()
+
+
+def test_the_run_is_the_command_s_to_the_bit(tmp_path, sentences):
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(sentences), encoding="utf-8")
+    program = Path(sys.executable).parent / "micse"
+    arguments = ["train", "--model", "demo", "--corpus", str(text), "--out", str(tmp_path / "command"), "--steps", "4"]
+    subprocess.run([str(program), *arguments, "--keep", "last"], check=True, capture_output=True)
+    steps = []
+    run = micse.train("demo", text, tmp_path / "python", steps=4, keep="last", on_step=steps.append)
+    assert weights(tmp_path / "command") == weights(tmp_path / "python")
+    assert [step["step"] for step in steps] == [1, 2, 3, 4] and np.isfinite(steps[-1]["loss"])
+    assert run.result["result"]["chosen"]["rule"]["keep"] == "last"
+    assert run.metrics()[-1]["step"] == 4
+    assert run.load().encode(["A dog runs."]).shape == (1, 256)
+    # Sentences in memory are the same sentences.
+    other = micse.train("demo", sentences, tmp_path / "memory", steps=4, keep="last")
+    assert weights(other.folder) == weights(tmp_path / "python")
+
+
+def test_a_finished_run_is_returned(tmp_path, sentences):
+    first = micse.train("demo", sentences, tmp_path / "run", steps=2)
+    steps = []
+    again = micse.train("demo", sentences, tmp_path / "run", steps=2, on_step=steps.append)
+    assert again.result == first.result and not steps
+    with pytest.raises(micse.Error, match="another run|different"):
+        micse.train("demo", sentences, tmp_path / "run", steps=3)
+
+
+def test_an_exception_in_a_callback_stops_with_a_checkpoint(tmp_path, sentences):
+    class Enough(Exception):
+        pass
+
+    def stop(step):
+        if step["step"] == 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        micse.train("demo", sentences, tmp_path / "run", steps=60, keep="last", on_step=stop)
+    assert (tmp_path / "run" / "checkpoint").is_dir()
+    steps = []
+    micse.train("demo", sentences, tmp_path / "run", steps=60, keep="last", on_step=steps.append)
+    assert 3 < steps[0]["step"] <= 60 and steps[-1]["step"] == 60
+    micse.train("demo", sentences, tmp_path / "whole", steps=60, keep="last")
+    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_ctrl_c_stops_with_a_checkpoint(tmp_path, sentences):
+    def interrupt(step):
+        if step["step"] == 2:
+            threading.Timer(0.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        micse.train("demo", sentences, tmp_path / "run", steps=400, keep="last", on_step=interrupt)
+    assert (tmp_path / "run" / "checkpoint").is_dir()
+    assert micse.SentenceEncoder("demo").encode(["a"]).shape == (1, 256)
+
+
+def test_pairs_choose_the_weights(tmp_path, sentences):
+    pairs = [(a, b, float(a.split()[1] == b.split()[1])) for a, b in zip(sentences, sentences[3:60])]
+    run = micse.train("demo", sentences, tmp_path / "run", steps=2, pairs=pairs)
+    assert run.result["dev_spearman_before"] is not None
+    assert run.result["result"]["chosen"]["rule"]["keep"] == "pairs"
+
+
+def test_settings_reach_the_recipe(tmp_path, sentences):
+    run = micse.train(
+        "demo", sentences, tmp_path / "run", recipe="simcse", with_terms=["ami"], steps=1, size="50%", seed=3,
+        settings={"optimizer.lr": 1e-6}, purpose="search", name="my model", languages=["en"],
+    )
+    manifest = (run.folder / "run.toml").read_text(encoding="utf-8")
+    assert "lr = 0.000001" in manifest and 'kind = "ami"' in manifest
+    assert "my model" in (run.model / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"recipe": "no-such"}, micse.Error, "no-such"),
+        ({"settings": {"optimizer.speed": 1}}, micse.Error, "speed"),
+        ({"keep": "first"}, ValueError, "'best' or 'last'"),
+        ({"purpose": "glory"}, ValueError, "glory"),
+        ({"size": "0"}, ValueError, "0"),
+        ({"size": 10_000}, micse.Error, "10000|10,000"),
+        ({"pairs": [("a", "b")]}, ValueError, "sentence, sentence, score"),
+        ({"pairs": "none.tsv"}, micse.Error, "none.tsv"),
+        ({"chunk": 0}, ValueError, "chunk"),
+        ({"precision": "f16"}, ValueError, "f16"),
+        ({"steps": -1}, OverflowError, "negative"),
+    ],
+)
+def test_wrong_arguments_are_named(tmp_path, sentences, arguments, error, says):
+    with pytest.raises(error, match=says):
+        micse.train("demo", sentences, tmp_path / "run", **arguments)
+
+
+def test_wrong_text_is_named(tmp_path):
+    for text, error, says in [
+        ([], ValueError, "no sentences"),
+        (["", " "], ValueError, "no sentences"),
+        (["a", None], TypeError, "sentence 1 is None"),
+        (tmp_path / "none.txt", micse.Error, "none.txt"),
+        ("text.txt", TypeError, "not str"),
+    ]:
+        with pytest.raises(error, match=says):
+            micse.train("demo", text, tmp_path / "run")
+
+
+def test_judge_and_evaluate(model, sentences):
+    verdict = micse.judge(model, "demo", sentences)
+    assert set(verdict["effects"]) == {"similarity", "search", "grouping"}
+    assert verdict["sentences"] == len(sentences)
+    with pytest.raises(ValueError, match="20 distinct"):
+        micse.judge(model, model, ["a"] * 50)
+    program = Path(sys.executable).parent / "micse"
+    done = subprocess.run(
+        [str(program), "eval", "--model", "demo", "--sts", "demo", "--json"], check=True, capture_output=True, text=True
+    )
+    assert micse.evaluate("demo") == json.loads(done.stdout)
+    scores = micse.evaluate(model, transfer=True)
+    assert scores["transfer"]["average"] > 50
+    with pytest.raises(micse.Error, match="none"):
+        micse.evaluate(model, "none")

@@ -1,0 +1,273 @@
+//! Adapts a model to a text without labels, as `micse train` does: chooses a recipe, holds sentences out for a judge,
+//! trains, and keeps the weights that the judge or labelled pairs prefer.
+//!
+//! ```no_run
+//! use micse::adapt::{Adaptation, Request};
+//! use micse::data::Corpus;
+//! use micse::model::{Compute, ModelFolder};
+//! use micse::train::Stop;
+//!
+//! let base = ModelFolder::open("all-MiniLM-L6-v2".as_ref())?;
+//! let corpus = Corpus::open(&["notes.txt".into()])?;
+//! let adaptation = Adaptation::prepare(base, corpus, Request::default(), Compute::cpu())?;
+//! let before = adaptation.score_start("runs/notes".as_ref(), &mut |_done, _total| {})?;
+//! let result = adaptation.run("runs/notes".as_ref(), &before, &Stop::new(), &mut |_event| {})?;
+//! println!("share of the change that was kept: {}", result.chosen.map_or(1.0, |chosen| chosen.share));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! docs/adapt-to-your-domain.md explains the judge, the settings, and what they deliver.
+
+mod before;
+mod error;
+mod recipe;
+mod settings;
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::SentenceModel;
+use crate::data::{Corpus, SplitSize, Suite, Task};
+use crate::eval::evaluate;
+use crate::eval::judge::{Judge, Purpose};
+use crate::files::RunFolder;
+use crate::model::{Compute, ModelFolder};
+use crate::train::recipe::Select;
+use crate::train::run::{CHECKPOINT_MINUTES, CHECKPOINT_STEPS, CardFacts, Choice, Keep, Rule};
+use crate::train::{Event, Recipe, RunInputs, RunResult, Stop, TrainText, check, run};
+pub use before::Before;
+pub use error::{Error, Result};
+
+/// The seed of an adaptation whose [`Request`] sets none.
+pub const DEFAULT_SEED: u64 = 48;
+/// The fewest sentences of which some are held out for the judge.
+const FEWEST: usize = 60;
+
+/// What a user asks of an adaptation. Everything has a default.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A built-in recipe or `file.toml`; `None`: the one that did best of those measured.
+    pub recipe: Option<String>,
+    /// Use the recipe's published settings instead of those measured for adaptations.
+    pub published_settings: bool,
+    /// Optimizer steps.
+    pub steps: Option<usize>,
+    /// Sentences to train on.
+    pub size: SplitSize,
+    /// Seed of split, order, dropout and initialization.
+    pub seed: u64,
+    /// Terms to add to the recipe, such as `ami`.
+    pub with: Vec<String>,
+    /// Changes of the recipe, as `KEY=VALUE`.
+    pub settings: Vec<String>,
+    /// Development pairs: scored before and after, and they choose the weights.
+    pub pairs: Option<Task>,
+    /// STS sets, scored before and after.
+    pub sts: Option<Suite>,
+    /// What is kept.
+    pub keep: Kept,
+    /// What the model is for; `None`: grouping must get better, and search must not get worse.
+    pub purpose: Option<Purpose>,
+    /// Sentences encoded at a time; `None`: whole batches.
+    pub chunk: Option<NonZeroUsize>,
+    /// Steps between two checkpoints.
+    pub checkpoint_steps: usize,
+    /// Time after which a checkpoint is saved in any case.
+    pub checkpoint_time: Duration,
+    /// Resume from a checkpoint that a different kind of CPU wrote.
+    pub allow_other_cpu: bool,
+    /// Facts for the model card.
+    pub card: CardFacts,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            recipe: None,
+            published_settings: false,
+            steps: None,
+            size: SplitSize::Fraction(1.0),
+            seed: DEFAULT_SEED,
+            with: Vec::new(),
+            settings: Vec::new(),
+            pairs: None,
+            sts: None,
+            keep: Kept::default(),
+            purpose: None,
+            chunk: None,
+            checkpoint_steps: CHECKPOINT_STEPS,
+            checkpoint_time: Duration::from_secs_f64(60.0 * CHECKPOINT_MINUTES),
+            allow_other_cpu: false,
+            card: CardFacts::default(),
+        }
+    }
+}
+
+/// Which weights an adaptation keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// The best by the development pairs, or else by the judge; the start's if none is better.
+    #[default]
+    Best,
+    /// Those of the last step.
+    Last,
+}
+
+/// A line for the user: what was chosen, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Something to know.
+    Plain(String),
+    /// Something to act on.
+    Notice(String),
+}
+
+/// An adaptation that is ready to run: its recipe is chosen, its sentences are drawn, some of them are held out.
+pub struct Adaptation {
+    request: Request,
+    base: ModelFolder,
+    text: TrainText,
+    suite: Suite,
+    judge: Option<Judge>,
+    recipe: Recipe,
+    compute: Compute,
+    notes: Vec<Note>,
+}
+
+impl Adaptation {
+    /// Chooses the recipe for the model and the corpus, and the sentences that the judge gets.
+    ///
+    /// # Errors
+    /// The corpus is smaller than the requested size or has too few distinct sentences, the recipe does not exist, or
+    /// its settings cannot be combined.
+    pub fn prepare(base: ModelFolder, corpus: Corpus, request: Request, compute: Compute) -> Result<Self> {
+        let mut notes = Vec::new();
+        let mut text = TrainText::split(corpus, request.size, request.seed)?;
+        let blank_lines = text.corpus.info().blank_lines;
+        if blank_lines > 0 {
+            notes.push(Note::Notice(format!("skipped {blank_lines} blank lines")));
+        }
+        let judge = judge(&request, &mut text, &mut notes)?;
+        let recipe = recipe::choose(&request, text.indices.len(), &base, &mut notes)?;
+        let mut suite = match &request.sts {
+            Some(suite) => suite.clone(),
+            None => Suite { name: "none".into(), tasks: Vec::new(), dev: None, sick_dev: None },
+        };
+        if let Some(pairs) = &request.pairs {
+            suite.dev = Some(pairs.clone());
+        }
+        Ok(Self { request, base, text, suite, judge, recipe, compute, notes })
+    }
+
+    /// What was chosen, and why: one line each.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Scores the model that training starts from on the STS sets and development pairs, if there are any, or reads the
+    /// scores in the folder of a finished run. `progress` receives the sentences done and their total.
+    ///
+    /// # Errors
+    /// [`Self::run`] would fail, or scoring fails.
+    pub fn score_start(&self, out: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Before> {
+        let inputs = self.inputs(&Stop::new());
+        // Fails now rather than after minutes of scoring.
+        check(&inputs)?;
+        let folder = RunFolder::new(out);
+        if let Some(before) = folder.is_finished().then(|| Before::read(&folder)).flatten() {
+            return Ok(before);
+        }
+        if self.request.pairs.is_none() && self.request.sts.is_none() {
+            return Ok(Before { scores: None });
+        }
+        let own = self.base.pooling().ok().flatten();
+        let pooling = own.unwrap_or(self.recipe.test_pooling());
+        let model = SentenceModel::load(&self.base, Some(pooling), &self.compute)?;
+        let scores = evaluate(&model, &self.suite, progress)?;
+        Ok(Before { scores: Some(scores) })
+    }
+
+    /// Trains and chooses the weights, or resumes an earlier start in this folder. The model is in
+    /// [`RunFolder::model`]. A finished run is only read.
+    ///
+    /// # Errors
+    /// The folder belongs to another run or cannot be written; training or scoring fails; a stop was requested
+    /// ([`crate::train::Error::Stopped`]).
+    pub fn run(
+        &self,
+        out: &Path,
+        before: &Before,
+        stop: &Stop,
+        tell: &mut dyn FnMut(Event),
+    ) -> Result<RunResult> {
+        let mut inputs = self.inputs(stop);
+        inputs.card.untrained.clone_from(&before.scores);
+        let result = run(out, &inputs, tell)?;
+        before.write(&RunFolder::new(out))?;
+        Ok(result)
+    }
+
+    fn inputs(&self, stop: &Stop) -> RunInputs<'_> {
+        let request = &self.request;
+        let keep = match request.keep {
+            Kept::Best if request.pairs.is_none() => Keep::Judged,
+            Kept::Best if self.recipe.select != Select::Last => Keep::Pairs,
+            _ => Keep::Last,
+        };
+        let rule = Rule { keep, purpose: request.purpose };
+        RunInputs {
+            chunk: request.chunk,
+            choice: self.judge.clone().map(|judge| Choice { judge, rule }),
+            keep_model: true,
+            tensorboard: true,
+            allow_other_cpu: request.allow_other_cpu,
+            checkpoint_steps: request.checkpoint_steps,
+            checkpoint_time: request.checkpoint_time,
+            stop: stop.clone(),
+            card: request.card.clone(),
+            ..RunInputs::new(
+                self.recipe.clone(),
+                request.seed,
+                &self.text,
+                &self.base,
+                &self.suite,
+                self.compute.clone(),
+            )
+        }
+    }
+}
+
+/// The judge, with the sentences that it takes off the text; `None`, with a note, if the run cannot be judged.
+fn judge(request: &Request, text: &mut TrainText, notes: &mut Vec<Note>) -> Result<Option<Judge>> {
+    if let Some(name) = &request.recipe
+        && let Some(reason) = Recipe::load_with(name, &request.with, &request.settings)?.unjudged()
+    {
+        let line = format!("no judge: the recipe {reason}, so there is no start to compare with");
+        notes.push(Note::Plain(line));
+        return Ok(None);
+    }
+    let all = text.indices.len();
+    if all < FEWEST {
+        notes.push(Note::Notice(format!(
+            "no judge: {all} sentences are too few to hold some out, so the trained weights are kept, better or not; \
+             pass a corpus of {FEWEST} sentences or more, or --pairs"
+        )));
+        return Ok(None);
+    }
+    let held_out = text.hold_out();
+    let judge = Judge::new(&held_out).ok_or(Error::Repeated { held_out: held_out.len() })?;
+    notes.push(Note::Plain(format!(
+        "{} of {all} sentences are held out, to judge the model before and after training",
+        held_out.len()
+    )));
+    Ok(Some(judge.unordered()))
+}
