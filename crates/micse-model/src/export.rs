@@ -213,6 +213,14 @@ fn write_settings(folder: &Path, base: &ModelFolder) -> Result<()> {
     Ok(write_json(&folder.join(SETTINGS), &keys)?)
 }
 
+/// Sets the number of entries that are kept of an embedding.
+pub(crate) fn set_truncate_dim(folder: &Path, entries: usize) -> Result<()> {
+    let path = folder.join(SETTINGS);
+    let mut keys = object(&path)?.unwrap_or_default();
+    keys.insert("truncate_dim".into(), entries.into());
+    Ok(write_json(&path, &keys)?)
+}
+
 /// The file of the Transformer module: the base's, with the token limit.
 fn write_transformer(folder: &Path, base: &ModelFolder, limit: usize) -> Result<()> {
     let mut keys = carried(base, modules::transformer_file(base.path())?).unwrap_or_default();
