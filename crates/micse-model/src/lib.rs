@@ -56,6 +56,7 @@ mod layer_norm;
 mod mlm_head;
 mod model;
 mod modules;
+mod onnx;
 pub mod optimizer;
 pub mod packed;
 mod parameters;

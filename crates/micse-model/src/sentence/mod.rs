@@ -17,7 +17,7 @@ use crate::head::TokenConvolution;
 use crate::int8::Quantized;
 use crate::modules::AfterPooling;
 use crate::post::Stage;
-use crate::{Compute, Error, ModelFolder, Pooling, Result, Tokenizer};
+use crate::{Compute, Error, ModelFolder, Pooling, Result, Tokenizer, onnx};
 
 pub use pipeline::Pipeline;
 pub use view::View;
@@ -162,6 +162,19 @@ impl SentenceModel<'_> {
     /// Those of [`Self::save`].
     pub fn save_int8(&self, folder: &Path, base: &ModelFolder, quantized: &Quantized) -> Result<()> {
         self.save_as(folder, base, Form::Int8(quantized), &[Quantized::MODULE])
+    }
+
+    /// Writes the model for onnxruntime, transformers.js and fastembed: `onnx/model.onnx` (opset 17, f32), from
+    /// `input_ids`, `attention_mask` and, for BERT, `token_type_ids` to `token_embeddings` and `sentence_embedding`, with
+    /// pooling, the modules after it, and truncation inside; and the configuration and tokenizer files of [`Self::save`],
+    /// with the tokenizer in effect as `tokenizer.json`. The prompt is not part of the file: the caller prepends it.
+    ///
+    /// # Errors
+    /// Those of [`Self::save`], and if the model has a part that the file cannot express (a convolution, a whitening or
+    /// flow, a prompt that the pooling skips), or more than 2 GiB.
+    pub fn save_onnx(&self, folder: &Path, base: &ModelFolder) -> Result<()> {
+        let parts = onnx::file(self)?;
+        self.save_as(folder, base, Form::Onnx(&parts, self.tokenizer()), &[])
     }
 
     fn save_as(&self, folder: &Path, base: &ModelFolder, form: Form<'_>, modules: &[&str]) -> Result<()> {
