@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 
 use micse_tests::sweeps::SmallSweep;
+use micse_tests::token_vectors::StaticCases;
 use micse_tests::{command, ended, root, run, with_small_model_of_the_hub};
 
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
@@ -160,14 +161,17 @@ fn methods_of_every_kind_stand_in_one_table() {
     run(XTASK, None, &train).output();
     let methods = "bert-cls,bert-whitening,ct,ami-ct,simcse";
     let vectors = vectors.to_str().expect("UTF-8");
-    let text = small.run("kinds", &["--methods", methods, "--vectors", vectors, "--keep-models", "none"]);
+    let tokens = StaticCases::named("model2vec, normalize").folder();
+    let tokens = tokens.path().to_str().expect("UTF-8");
+    let rows = ["--vectors", vectors, "--token-vectors", tokens, "--keep-models", "none"];
+    let text = small.run("kinds", &[&["--methods", methods], &rows[..]].concat());
     let text = text.output();
-    for part in ["glove-avg", "bert-cls", "bert-whitening", "What AMI adds", "difference"] {
+    for part in ["glove-avg", "token-vectors", "bert-cls", "bert-whitening", "What AMI adds", "difference"] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     // Methods without training have one row for all sizes.
     let cells = small.path("kinds/cells");
-    for name in ["glove-avg", "bert-cls"] {
+    for name in ["glove-avg", "token-vectors", "bert-cls"] {
         assert!(cells.join(name).join("result.json").is_file(), "{name}");
     }
     assert!(cells.join("bert-whitening/20/seed-48/result.json").is_file());

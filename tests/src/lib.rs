@@ -13,6 +13,7 @@ pub mod folders;
 pub mod models;
 pub mod setting;
 pub mod sweeps;
+pub mod token_vectors;
 
 /// The repository root.
 pub fn root() -> PathBuf {

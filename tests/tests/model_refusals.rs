@@ -106,6 +106,95 @@ fn a_path_of_a_module_stays_in_the_folder() {
     }
 }
 
+/// Every module of sentence-transformers 6 that is not supported, with a part of the reason.
+#[test]
+fn modules_that_are_not_computed_are_refused_with_the_reason() {
+    const MODULES: [(&str, &str); 18] = [
+        ("sentence_transformers.models.CLIPModel", "images"),
+        ("sentence_transformers.models.WeightedLayerPooling", "all layers"),
+        ("sentence_transformers.models.LSTM", "trained network"),
+        ("sentence_transformers.sentence_transformer.modules.cnn.CNN", "trained network"),
+        ("sentence_transformers.models.BoW", "counts the words"),
+        ("sentence_transformers.models.WordEmbeddings", "micse eval --vectors"),
+        ("sentence_transformers.models.WordWeights", "micse eval --vectors"),
+        ("sentence_transformers.sparse_encoder.modules.mlm_transformer.MLMTransformer", "sparse"),
+        ("sentence_transformers.sparse_encoder.modules.splade_pooling.SpladePooling", "sparse"),
+        ("sentence_transformers.sparse_encoder.modules.sparse_auto_encoder.SparseAutoEncoder", "sparse"),
+        (
+            "sentence_transformers.sparse_encoder.modules.sparse_static_embedding.SparseStaticEmbedding",
+            "sparse",
+        ),
+        (
+            "sentence_transformers.multi_vector_encoder.modules.multi_vector_mask.MultiVectorMask",
+            "each token",
+        ),
+        (
+            "sentence_transformers.multi_vector_encoder.modules.token_pooling.HierarchicalTokenPooling",
+            "each token",
+        ),
+        ("sentence_transformers.multi_vector_encoder.modules.token_pooling.LambdaTokenPooling", "each token"),
+        ("sentence_transformers.cross_encoder.modules.logit_score.LogitScore", "pair of sentences"),
+        ("sentence_transformers.models.Asym", "asymmetric"),
+        ("sentence_transformers.base.modules.router.Router", "asymmetric"),
+        ("custom_st.Transformer", "not a module that micse knows"),
+    ];
+    let refused = |folder: &Path, class: &str, reason: &str| {
+        let error = load(folder).expect_err(class).to_string();
+        for part in ["modules.json", class, "not supported", reason] {
+            assert!(error.contains(part), "{part} is not in: {error}");
+        }
+    };
+    let folder = model();
+    let path = folder.path().join("modules.json");
+    let text = std::fs::read_to_string(&path).expect("modules.json");
+    let modules: Vec<serde_json::Value> = serde_json::from_str(&text).expect("a list");
+    for (class, reason) in MODULES {
+        // In place of the encoder, before the pooling, and after it.
+        for at in 0..3 {
+            let mut changed = modules.clone();
+            let module = serde_json::json!({"idx": 9, "name": "9", "path": "", "type": class});
+            match at {
+                0 => changed[0] = module,
+                at => changed.insert(at, module),
+            }
+            std::fs::write(&path, serde_json::to_string(&changed).expect("JSON")).expect("modules.json");
+            refused(folder.path(), class, reason);
+        }
+    }
+    // A table of token vectors has its place at the beginning.
+    let class = "sentence_transformers.models.StaticEmbedding";
+    let mut changed = modules.clone();
+    changed.push(serde_json::json!({"name": "9", "path": "", "type": class}));
+    std::fs::write(&path, serde_json::to_string(&changed).expect("JSON")).expect("modules.json");
+    refused(folder.path(), class, "only as the first module");
+}
+
+/// The routes of an asymmetric model are named. The files have the form that sentence-transformers 6.2.0 writes.
+#[test]
+fn an_asymmetric_model_is_refused_with_its_routes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    write(
+        "modules.json",
+        r#"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.base.modules.router.Router"}]"#,
+    );
+    write(
+        "router_config.json",
+        r#"{"types": {"query_0_StaticEmbedding": "sentence_transformers.models.StaticEmbedding",
+                      "document_0_Transformer": "sentence_transformers.models.Transformer"},
+            "structure": {"query": ["query_0_StaticEmbedding"], "document": ["document_0_Transformer"]},
+            "parameters": {"default_route": "document", "allow_empty_key": true, "route_mappings": {}}}"#,
+    );
+    let error = load(folder.path()).expect_err("asymmetric").to_string();
+    for part in ["(document, query)", "sub_modules[\"document\"]", "SentenceTransformer(modules=modules)"] {
+        assert!(error.contains(part), "{part} is not in: {error}");
+    }
+    // Older models have the routes in config.json.
+    std::fs::rename(folder.path().join("router_config.json"), folder.path().join("config.json"))
+        .expect("a file");
+    assert!(load(folder.path()).expect_err("asymmetric").to_string().contains("(document, query)"));
+}
+
 #[test]
 fn a_tensor_of_no_float_type_is_no_parameter() {
     let folder = model();

@@ -1,14 +1,15 @@
 //! Resolves `--model`: one rule for all commands.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use micse_data::Locator;
 use micse_data::locate::{DEMO, Located};
 use micse_files::RunFolder;
 use micse_hub::{Hub, is_hub_id};
-use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
+use micse_model::{Compute, Model, ModelFolder, Pooling, SentenceModel, StaticFolder, StaticModel};
 
 use crate::download::Download;
 use crate::options::ComputeOptions;
@@ -67,13 +68,43 @@ pub fn pooling_of(folder: &ModelFolder) -> Result<Pooling> {
     }))
 }
 
+/// Loads a model folder with the options `--pooling` and `--truncate-dim`; without them, the folder's own values, else
+/// mean pooling and all entries.
+///
+/// # Errors
+/// The folder is not a usable model, or an option does not fit it.
+pub fn load_model(
+    folder: &Path,
+    pooling: Option<Pooling>,
+    truncate_dim: Option<NonZeroUsize>,
+    compute: &Compute,
+) -> Result<Model> {
+    let model = if let Some(folder) = StaticFolder::find(folder)? {
+        if let Some(pooling) = pooling.filter(|pooling| *pooling != Pooling::Mean) {
+            bail!(
+                "{}: the model is the mean of token vectors, so it has no pooling {pooling}; remove --pooling",
+                folder.root().display()
+            );
+        }
+        Model::from(StaticModel::load(&folder)?)
+    } else {
+        let folder = ModelFolder::open(folder)?;
+        let pooling = pooling.map_or_else(|| pooling_of(&folder), Ok)?;
+        Model::from(SentenceModel::load(&folder, Some(pooling), compute)?)
+    };
+    Ok(match truncate_dim {
+        Some(entries) => model.truncated_to(entries.get())?,
+        None => model,
+    })
+}
+
 /// The model that a command uses, and how to compute it.
 #[derive(Args, Debug)]
 pub struct ModelOptions {
     /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder
     #[arg(long)]
     pub model: String,
-    /// Pooling, device, engine, precision and threads.
+    /// Pooling, truncation, device, engine, precision and threads.
     #[command(flatten)]
     pub how: Computation,
 }
@@ -85,6 +116,9 @@ pub struct Computation {
     /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the model folder's, else mean]
     #[arg(long)]
     pub pooling: Option<Pooling>,
+    /// Keep only the first N entries of each embedding, after all modules [default: the model folder's, else all]
+    #[arg(long, value_name = "N")]
+    pub truncate_dim: Option<NonZeroUsize>,
     /// Device, engine, precision, threads.
     #[command(flatten)]
     pub compute: ComputeOptions,
@@ -95,13 +129,8 @@ impl Computation {
     ///
     /// # Errors
     /// The model cannot be found or loaded.
-    pub fn load(&self, model: &str, compute: &Compute) -> Result<SentenceModel<'static>> {
-        let folder = ModelFolder::open(&model_folder(model)?)?;
-        let pooling = match self.pooling {
-            Some(pooling) => pooling,
-            None => pooling_of(&folder)?,
-        };
-        Ok(SentenceModel::load(&folder, Some(pooling), compute)?)
+    pub fn load(&self, model: &str, compute: &Compute) -> Result<Model> {
+        load_model(&model_folder(model)?, self.pooling, self.truncate_dim, compute)
     }
 }
 
@@ -110,7 +139,7 @@ impl ModelOptions {
     ///
     /// # Errors
     /// As [`ComputeOptions::start`] and [`Computation::load`].
-    pub fn start(&self) -> Result<SentenceModel<'static>> {
+    pub fn start(&self) -> Result<Model> {
         let compute = self.how.compute.start()?;
         self.how.load(&self.model, &compute)
     }

@@ -1,11 +1,12 @@
 //! The command that scores a model: `micse-eval`, and `micse eval`.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use micse_cli::model::{locate_model, pooling_of};
+use micse_cli::model::{load_model, locate_model};
 use micse_cli::options::ComputeOptions;
 use micse_cli::progress::Progress;
 use micse_cli::{note, print};
@@ -13,7 +14,7 @@ use micse_data::locate::DEMO;
 use micse_data::sts::SENTEVAL_TASKS;
 use micse_data::transfer::{TRANSFER_TASKS, is_transfer_task};
 use micse_data::{Locator, Suite, Task, TransferSuite, TransferTask};
-use micse_model::{ModelFolder, Pooling, SentenceModel, WORD_TABLE};
+use micse_model::{Model, ModelFolder, Pooling, StaticFolder, WORD_TABLE};
 use micse_vectors::{Selection, WordVectors};
 
 use crate::mteb::{self, MtebFacts, MtebModel};
@@ -28,7 +29,7 @@ pub struct Eval {
     #[arg(long)]
     model: Option<String>,
     /// Word vectors in GloVe's or word2vec's format, instead of a model
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "pooling"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "pooling", "truncate_dim"])]
     vectors: Option<PathBuf>,
     /// With --vectors: average all tokens, including function words and punctuation
     #[arg(long, requires = "vectors")]
@@ -46,6 +47,9 @@ pub struct Eval {
     /// cls, mean, first-last-avg, emb-last-avg or top2-avg [default: the model folder's, else mean]
     #[arg(long)]
     pooling: Option<Pooling>,
+    /// Score only the first N entries of each embedding, after all modules [default: the model folder's, else all]
+    #[arg(long, value_name = "N")]
+    truncate_dim: Option<NonZeroUsize>,
     /// Format of the result; --json is short for --format json [default: table]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -94,8 +98,7 @@ impl Eval {
         note(&located.note);
         let place = located.place;
         let Sets { suite, transfer } = self.sets(&locator)?;
-        let folder = ModelFolder::open(&place)?;
-        let pooling = self.pooling.map_or_else(|| pooling_of(&folder), Ok)?;
+        let model = load_model(&place, self.pooling, self.truncate_dim, &compute)?;
         // Fails before the model is scored if the files cannot be written.
         let mteb_files = match &self.mteb {
             Some(into) => {
@@ -105,28 +108,19 @@ impl Eval {
                         "MTEB files: without the transfer tasks, because MTEB scores its tasks by another protocol",
                     );
                 }
-                Some((into, self.mteb_model(&folder)?))
+                Some((into, self.mteb_model(&place)?))
             }
             None => None,
         };
-        let model = SentenceModel::load(&folder, Some(pooling), &compute)?;
-        if let Some(stage) = model.stage() {
+        if let Some(stage) = model.as_encoder().and_then(|model| model.stage()) {
             note(format_args!("{}: fitted on {}", stage.kind(), stage.fitted_on()));
         }
         let evaluation = score(&model, &suite, transfer.as_ref())?;
         if let Some((into, named)) = mteb_files {
-            let sizes: Vec<usize> =
-                model.encoder().parameters().iter().map(|info| info.shape.iter().product()).collect();
-            let facts = MtebFacts {
-                parameters: Some(sizes.iter().sum()),
-                embedding_parameters: sizes.get(WORD_TABLE).copied(),
-                max_tokens: Some(model.max_length()),
-                dimension: Some(model.dimension()),
-                frameworks: frameworks(&folder, model.own_modules().is_empty()),
-            };
+            let facts = facts(&model, &place)?;
             note(format_args!("MTEB files: {}", named.write(into, &facts, &evaluation)?.display()));
         }
-        self.write(&evaluation.of_model(place.display().to_string(), pooling.to_string()), format)
+        self.write(&evaluation.of_model(place.display().to_string(), model.pooling().to_string()), format)
     }
 
     /// Reads the requested tasks of both kinds.
@@ -152,8 +146,13 @@ impl Eval {
     }
 
     /// The name and revision of a model in the MTEB files.
-    fn mteb_model(&self, folder: &ModelFolder) -> Result<MtebModel> {
-        let path = folder.path();
+    fn mteb_model(&self, path: &Path) -> Result<MtebModel> {
+        if let Some(entries) = self.truncate_dim.filter(|_| self.mteb_name.is_none()) {
+            bail!(
+                "--mteb with --truncate-dim needs a name of its own, so that the files do not replace the whole \
+                 embeddings' files; pass --mteb-name OWNER/NAME-{entries}d"
+            );
+        }
         let (id, commit) = HubSnapshot::of(path).map(|s| (s.id, s.revision)).unzip();
         let name = self.mteb_name.clone().or(id).with_context(|| {
             format!("{} is not in the Hub cache; pass --mteb-name OWNER/NAME", path.display())
@@ -207,17 +206,39 @@ impl Eval {
     }
 }
 
-/// The frameworks that load a model folder, by MTEB's names. `plain`: the model has none of this project's own modules.
-fn frameworks(folder: &ModelFolder, plain: bool) -> Vec<&'static str> {
-    let has = |name: &str| folder.path().join(name).is_file();
+/// What MTEB's files state about a model besides its name.
+fn facts(model: &Model, place: &Path) -> Result<MtebFacts> {
+    let (parameters, embedding_parameters, plain, weights) = match model {
+        Model::Encoder(model) => {
+            let sizes: Vec<usize> =
+                model.encoder().parameters().iter().map(|info| info.shape.iter().product()).collect();
+            let plain = model.own_modules().is_empty();
+            (
+                sizes.iter().sum(),
+                sizes.get(WORD_TABLE).copied(),
+                plain,
+                ModelFolder::open(place)?.path().to_owned(),
+            )
+        }
+        Model::Static(model) => {
+            let table = model.vocabulary_size() * model.token_dimension();
+            (table, Some(table), true, StaticFolder::open(place)?.path().to_owned())
+        }
+    };
     let mut frameworks = Vec::new();
-    if plain && folder.root().join("modules.json").is_file() {
+    if plain && place.join("modules.json").is_file() {
         frameworks.push("Sentence Transformers");
     }
-    if has("model.safetensors") || has("model.safetensors.index.json") {
+    if ["model.safetensors", "model.safetensors.index.json"].iter().any(|name| weights.join(name).is_file()) {
         frameworks.push("safetensors");
     }
-    frameworks
+    Ok(MtebFacts {
+        parameters: Some(parameters),
+        embedding_parameters,
+        max_tokens: model.max_length(),
+        dimension: Some(model.dimension()),
+        frameworks,
+    })
 }
 
 /// The requested tasks.

@@ -12,6 +12,12 @@ pub trait Embedder {
     /// Entries of an embedding.
     fn dimension(&self) -> usize;
 
+    /// The number of entries that are kept of an embedding, if it is truncated. Recorded in results, next to the
+    /// dimension.
+    fn truncate_dim(&self) -> Option<usize> {
+        None
+    }
+
     /// The embeddings of `sentences`, in the same order, each a row of [`dimension`](Self::dimension) entries. A
     /// row must not depend on the other sentences. The embedder sorts by length and batches as it sees fit.
     fn embed(

@@ -23,6 +23,13 @@ pub struct Evaluation {
     pub model: String,
     /// The pooling, set by the caller with [`of_model`](Self::of_model).
     pub pooling: String,
+    /// Entries of an embedding; `None` in results of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<usize>,
+    /// The number of entries to which embeddings were truncated (the dimension, unless the model has fewer); `None`
+    /// without truncation. Absent in JSON then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncate_dim: Option<usize>,
     /// The mean over tasks of Spearman's correlation over all pairs ([`Aggregates::all`]), not rounded before.
     #[serde(with = "number")]
     pub average: f64,

@@ -65,6 +65,8 @@ pub fn evaluate_pairs(
     let evaluation = Evaluation {
         model: String::new(),
         pooling: String::new(),
+        dimension: Some(embedder.dimension()),
+        truncate_dim: embedder.truncate_dim(),
         average,
         dev_spearman: dev.map(of_dev).filter(|value| value.is_finite()),
         alignment: dev.and_then(positives),

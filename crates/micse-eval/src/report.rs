@@ -20,15 +20,22 @@ impl Evaluation {
     /// all pairs, is the one that the field reports. The transfer table has accuracies, and F1 for tasks of pairs.
     pub fn to_table(&self) -> String {
         let sts = (!self.tasks.is_empty()).then(|| self.sts_table());
-        let transfer = self.transfer.as_ref().map(TransferScores::to_table);
+        let transfer = self.transfer.as_ref().map(|scores| scores.to_table(self.truncation()));
         sts.into_iter().chain(transfer).collect::<Vec<_>>().join("\n")
+    }
+
+    /// What distinguishes the scores of truncated embeddings from those of the whole ones.
+    fn truncation(&self) -> Option<String> {
+        self.truncate_dim.map(|entries| format!("first {entries} entries"))
     }
 
     fn sts_table(&self) -> String {
         let mut table = Table::new();
         table.load_preset(presets::UTF8_FULL_CONDENSED);
         let names = self.tasks.iter().map(|(name, _)| name);
-        table.set_header([""].into_iter().chain(names).chain(["average", "alignment", "uniformity"]));
+        let first = self.truncation().unwrap_or_default();
+        let columns = ["average", "alignment", "uniformity"];
+        table.set_header([first.as_str()].into_iter().chain(names).chain(columns));
         // Alignment and uniformity appear in the first row only, because they belong to no correlation.
         let mut geometry = vec![two_decimals(self.alignment), two_decimals(self.uniformity)];
         for (metric, scores) in METRICS {
@@ -47,7 +54,8 @@ impl Evaluation {
     /// Every value as a line `task,subset,metric,aggregation,value,pairs`, after a header line.
     ///
     /// Lines for subsets have no aggregation, lines for tasks no subset; the average, alignment and uniformity
-    /// have no task. An undefined value is empty. Transfer tasks have the metrics `accuracy`, `dev_accuracy` and
+    /// have no task, nor have the embeddings' `dimension` and, if they were truncated, `truncate_dim`. An undefined value
+    /// is empty. Transfer tasks have the metrics `accuracy`, `dev_accuracy` and
     /// `f1`, and the number of tested examples as `pairs`.
     ///
     /// # Errors
@@ -78,6 +86,11 @@ impl Evaluation {
         }
         add(["", "", "alignment", ""], self.alignment, None)?;
         add(["", "", "uniformity", ""], self.uniformity, None)?;
+        for (name, entries) in [("dimension", self.dimension), ("truncate_dim", self.truncate_dim)] {
+            if let Some(entries) = entries {
+                add(["", "", name, ""], Some(entries as f64), None)?;
+            }
+        }
         if let Some(transfer) = &self.transfer {
             for (name, task) in transfer.tasks.iter() {
                 add([name, "", "accuracy", ""], Some(task.accuracy), Some(task.tested))?;
@@ -95,12 +108,13 @@ impl Evaluation {
 }
 
 impl TransferScores {
-    /// A table with the tasks and their average as columns.
-    fn to_table(&self) -> String {
+    /// A table with the tasks and their average as columns. `truncation` describes truncated embeddings.
+    fn to_table(&self, truncation: Option<String>) -> String {
         let mut table = Table::new();
         table.load_preset(presets::UTF8_FULL_CONDENSED);
         let names = self.tasks.iter().map(|(name, _)| name);
-        table.set_header(["transfer"].into_iter().chain(names).chain(["average"]));
+        let first = ["transfer".to_owned()].into_iter().chain(truncation).collect::<Vec<_>>().join(", ");
+        table.set_header([first.as_str()].into_iter().chain(names).chain(["average"]));
         let mut add = |name: &str, of: fn(&TransferTaskScores) -> Option<f64>, average: Option<f64>| {
             let values = self.tasks.iter().map(|(_, task)| of(task)).chain([average]);
             table.add_row([name.to_owned()].into_iter().chain(values.map(two_decimals)));

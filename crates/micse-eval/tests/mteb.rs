@@ -16,6 +16,8 @@ fn evaluation(tasks: &[&str], spearman: f64) -> Evaluation {
     Evaluation {
         model: String::new(),
         pooling: String::new(),
+        dimension: None,
+        truncate_dim: None,
         average: spearman,
         dev_spearman: None,
         alignment: None,

@@ -52,6 +52,8 @@ const WEIGHTS: [&str; 5] = [
 #[derive(Deserialize)]
 struct Module {
     path: String,
+    #[serde(default, rename = "type")]
+    class: String,
 }
 
 #[derive(Deserialize)]
@@ -73,17 +75,32 @@ pub(crate) fn plan<E>(
 ) -> Result<Vec<String>, NoPlan<E>> {
     let mut folders = vec![String::new()];
     let mut encoder = String::new();
+    // Token vectors instead of an encoder: they have no configuration, and their tokenizer is always in one file.
+    let mut token_vectors = false;
     if names.contains(MODULES) {
         let text = read(MODULES).map_err(NoPlan::Read)?;
         let modules: Vec<Module> = parse(MODULES, &text)?;
         for (position, module) in modules.iter().enumerate() {
+            // Folders by model2vec have the path `.`.
             let path = module.path.trim_end_matches('/');
+            let path = if path == "." { "" } else { path.trim_start_matches("./") };
             if !path.is_empty() && !is_safe_path(path) {
                 return Err(leaves(MODULES, path));
             }
             let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
             if position == 0 {
                 encoder.clone_from(&prefix);
+                let name = module.class.rsplit('.').next().unwrap_or_default();
+                token_vectors = name == "StaticEmbedding";
+                if !["Transformer", "StaticEmbedding", ""].contains(&name) {
+                    // Whoever reads the folder refuses such a module, with the reason.
+                    let small = ["config.json", "router_config.json"].map(|file| format!("{prefix}{file}"));
+                    return Ok([MODULES.to_owned()]
+                        .into_iter()
+                        .chain(small)
+                        .filter(|f| names.contains(f))
+                        .collect());
+                }
             }
             if !folders.contains(&prefix) {
                 folders.push(prefix);
@@ -122,10 +139,11 @@ pub(crate) fn plan<E>(
     }
     let missing =
         |name: &str, what: &str| NoPlan::Problem(format!("{encoder}{name} is missing; a model needs {what}"));
-    if !names.contains(&format!("{encoder}config.json")) {
+    if !token_vectors && !names.contains(&format!("{encoder}config.json")) {
         return Err(missing("config.json", "a configuration"));
     }
-    if !TOKENIZERS.iter().any(|name| names.contains(&format!("{encoder}{name}"))) {
+    let tokenizers = if token_vectors { &TOKENIZERS[..1] } else { &TOKENIZERS[..] };
+    if !tokenizers.iter().any(|name| names.contains(&format!("{encoder}{name}"))) {
         return Err(missing("tokenizer.json", "a tokenizer (tokenizer.json or a vocabulary)"));
     }
     Ok(wanted)
@@ -201,7 +219,7 @@ mod tests {
 
     #[test]
     fn modules_bring_their_folders() {
-        let modules = r#"[{"idx": 0, "name": "0", "path": "", "type": "t"}, {"idx": 1, "path": "1_Pooling"},
+        let modules = r#"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}, {"idx": 1, "path": "1_Pooling"},
                           {"idx": 2, "path": "2_Dense"}, {"idx": 3, "path": "3_Normalize"}]"#;
         let files = [
             ("config.json", ""),
@@ -240,6 +258,43 @@ mod tests {
         let wanted = plan_of(&files).unwrap();
         assert_eq!(wanted.len(), 5, "{wanted:?}");
         assert!(!wanted.contains(&"pytorch_model.bin".to_owned()));
+    }
+
+    #[test]
+    fn token_vectors_need_no_configuration() {
+        let of = |path: &str| {
+            format!(
+                r#"[{{"path": "{path}", "type": "sentence_transformers.models.StaticEmbedding"}}, {{"path": "./1_Dense"}}]"#
+            )
+        };
+        let (here, below) = (of("."), of("0_StaticEmbedding"));
+        let files = [
+            ("modules.json", here.as_str()),
+            ("tokenizer.json", ""),
+            ("model.safetensors", ""),
+            ("1_Dense/config.json", ""),
+        ];
+        let expected = ["1_Dense/config.json", "model.safetensors", "modules.json", "tokenizer.json"];
+        assert_eq!(plan_of(&files).unwrap(), expected);
+        let files = [
+            ("modules.json", below.as_str()),
+            ("0_StaticEmbedding/tokenizer.json", ""),
+            ("0_StaticEmbedding/model.safetensors", ""),
+        ];
+        assert_eq!(plan_of(&files).unwrap().len(), 3);
+        let words = [("modules.json", here.as_str()), ("vocab.txt", ""), ("model.safetensors", "")];
+        assert!(plan_of(&words).unwrap_err().contains("tokenizer.json"));
+    }
+
+    #[test]
+    fn modules_that_nothing_reads_bring_their_configuration_alone() {
+        let modules = r#"[{"path": "", "type": "sentence_transformers.base.modules.router.Router"}]"#;
+        let files = [
+            ("modules.json", modules),
+            ("router_config.json", "{}"),
+            ("document_0_Transformer/model.safetensors", ""),
+        ];
+        assert_eq!(plan_of(&files).unwrap(), ["modules.json", "router_config.json"]);
     }
 
     #[test]

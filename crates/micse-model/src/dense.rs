@@ -65,7 +65,7 @@ impl DenseActivation {
 
 /// The skip connection, added after the activation.
 #[derive(Clone, Debug, PartialEq)]
-enum Residual {
+pub(crate) enum Residual {
     /// The input itself, which must be as long as the output.
     Input,
     /// A product with the input: a matrix `[outputs, inputs]`.
@@ -147,6 +147,19 @@ impl Dense {
     /// The activation after the product.
     pub fn activation(&self) -> DenseActivation {
         self.activation
+    }
+
+    /// W, row by row.
+    pub(crate) fn weight(&self) -> &[f32] {
+        &self.weight
+    }
+
+    pub(crate) fn bias(&self) -> Option<&[f32]> {
+        self.bias.as_deref()
+    }
+
+    pub(crate) fn residual(&self) -> Option<&Residual> {
+        self.residual.as_ref()
     }
 
     /// Applies the layer to every row.

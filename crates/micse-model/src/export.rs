@@ -1,5 +1,6 @@
 //! Writes model folders that sentence-transformers and transformers load unchanged.
 
+use std::io::Write;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -12,8 +13,8 @@ use crate::folder::keys::SETTINGS;
 use crate::int8::Quantized;
 use crate::modules::{self, AfterPooling, OWN};
 use crate::weights::save_safetensors;
-use crate::{BertConfig, Dense, Error, Family, ModelFolder, Pooling, Result};
-use micse_files::{write_json, write_whole};
+use crate::{BertConfig, Dense, Error, Family, ModelFolder, Pooling, Result, Tokenizer, onnx};
+use micse_files::{WholeFile, write_json, write_whole};
 
 /// The files of a tokenizer, copied unchanged from the folder of the encoder's base model.
 const TOKENIZER_FILES: [&str; 8] = [
@@ -63,6 +64,8 @@ pub(crate) enum Form<'a> {
     Floats(DType),
     /// Linear layers and the word table in 8 bits.
     Int8(&'a Quantized),
+    /// As an ONNX file, in these parts, with the tokenizer that belongs to it.
+    Onnx(&'a [Vec<u8>; 2], &'a Tokenizer),
 }
 
 impl Form<'_> {
@@ -70,6 +73,7 @@ impl Form<'_> {
         match self {
             Self::Floats(_) => WEIGHTS,
             Self::Int8(_) => INT8,
+            Self::Onnx(..) => onnx::FILE,
         }
     }
 }
@@ -94,10 +98,13 @@ pub(crate) fn save_with(
     let (tensors, dtype) = match form {
         Form::Floats(dtype) => (tensors(encoder, base, dtype)?, dtype),
         Form::Int8(quantized) => (quantized.tensors(encoder)?, DType::F32),
+        Form::Onnx(..) => (Vec::new(), DType::F32),
     };
     let limit = base.max_length()?.unwrap_or(usize::MAX).min(config.max_position_embeddings);
     let own_config = own_config(base, config, dtype)?;
-    for weights in [WEIGHTS, INT8].map(|name| folder.join(name)).iter().filter(|path| path.is_file()) {
+    for weights in
+        [WEIGHTS, INT8, onnx::FILE].map(|name| folder.join(name)).iter().filter(|path| path.is_file())
+    {
         std::fs::remove_file(weights).map_err(Error::io(weights))?;
     }
     copy_tokenizer(folder, base.path())?;
@@ -111,7 +118,26 @@ pub(crate) fn save_with(
     write_settings(folder, base)?;
     parts(folder)?;
     // Last: a folder with weights is complete.
-    save_safetensors(&folder.join(form.file()), &tensors)
+    let path = folder.join(form.file());
+    let Form::Onnx(parts, tokenizer) = form else { return save_safetensors(&path, &tensors) };
+    write_own_tokenizer(folder, tokenizer, config.pad_token_id, limit)?;
+    let file = WholeFile::create(&path)?;
+    let mut handle = file.handle()?;
+    parts.iter().try_for_each(|part| handle.write_all(part)).map_err(Error::io(&path))?;
+    Ok(file.publish()?)
+}
+
+/// Writes the tokenizer in effect, its token limit and its padding token. Users of ONNX files read `tokenizer.json` as it
+/// is, while transformers builds its pipeline from other files; and they know no other limit.
+fn write_own_tokenizer(folder: &Path, tokenizer: &Tokenizer, pad: u32, limit: usize) -> Result<()> {
+    tokenizer.save(&folder.join("tokenizer.json"))?;
+    let path = folder.join("tokenizer_config.json");
+    let mut keys = object(&path)?.unwrap_or_default();
+    keys.insert("model_max_length".into(), limit.into());
+    if let Some(token) = tokenizer.tokens().get(pad as usize) {
+        keys.entry("pad_token").or_insert_with(|| token.as_str().into());
+    }
+    Ok(write_json(&path, &keys)?)
 }
 
 /// The encoder's tensors under the names of its family, and the tensors carried over from the base.
@@ -211,6 +237,14 @@ fn write_settings(folder: &Path, base: &ModelFolder) -> Result<()> {
         Value::Object,
     );
     Ok(write_json(&folder.join(SETTINGS), &keys)?)
+}
+
+/// Sets the number of entries that are kept of an embedding.
+pub(crate) fn set_truncate_dim(folder: &Path, entries: usize) -> Result<()> {
+    let path = folder.join(SETTINGS);
+    let mut keys = object(&path)?.unwrap_or_default();
+    keys.insert("truncate_dim".into(), entries.into());
+    Ok(write_json(&path, &keys)?)
 }
 
 /// The file of the Transformer module: the base's, with the token limit.

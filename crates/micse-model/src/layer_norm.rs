@@ -17,7 +17,7 @@ use micse_files::write_json;
 const WEIGHT: &str = "norm.weight";
 const BIAS: &str = "norm.bias";
 /// PyTorch's default; the module has no key for it.
-const EPSILON: f64 = 1e-5;
+pub(crate) const EPSILON: f64 = 1e-5;
 
 /// `y = w (x - mean(x)) / sqrt(var(x) + 1e-5) + b`, elementwise. Sums are computed in f64.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,10 @@ impl LayerNorm {
     /// Number of entries per row.
     pub fn dimension(&self) -> usize {
         self.weight.len()
+    }
+
+    pub(crate) fn weight_and_bias(&self) -> (&[f32], &[f32]) {
+        (&self.weight, &self.bias)
     }
 
     /// Reads the module folder: `config.json`, and `model.safetensors` or `pytorch_model.bin`.

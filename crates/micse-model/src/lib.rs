@@ -20,7 +20,8 @@
 //! # Ok::<(), micse_model::Error>(())
 //! ```
 //!
-//! [`SentenceModel`] goes from a model folder and text to embeddings.
+//! [`SentenceModel`] goes from a model folder and text to embeddings; [`Model`] also reads folders with a vector per token
+//! ([`StaticModel`]) instead of an encoder.
 //!
 //! | module | contents |
 //! |---|---|
@@ -53,13 +54,16 @@ pub mod head;
 pub mod int8;
 mod layer_norm;
 mod mlm_head;
+mod model;
 mod modules;
+mod onnx;
 pub mod optimizer;
 pub mod packed;
 mod parameters;
 mod pooling;
 pub mod post;
 mod sentence;
+mod static_model;
 pub mod tensor;
 mod threads;
 pub mod tokenizer;
@@ -82,12 +86,14 @@ pub use folder::keys::{KNOWN_KEYS, KnownKeys, Treatment};
 pub use head::{Head, HeadLayer, HeadPass, TokenConvolution, mean_of_tokens};
 pub use layer_norm::LayerNorm;
 pub use mlm_head::{MaskedLmHead, WORD_TABLE};
+pub use model::Model;
 pub use modules::{AfterPooling, Module};
 pub use optimizer::{AdamStep, Group, clip_factor};
 pub use packed::PackedEncoder;
 pub use parameters::ParameterSet;
 pub use pooling::Pooling;
 pub use sentence::{Pipeline, SentenceModel, View};
+pub use static_model::{StaticFolder, StaticModel};
 pub use tensor::TensorEncoder;
 pub use threads::{THREADS_VARIABLE, threads};
 pub use tokenizer::Tokenizer;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::files::{object, read_text};
 use crate::folder::keys::SETTINGS;
-use crate::folder::refusals::check_transformer;
+use crate::folder::refusals::{self, check_transformer};
 use crate::head::TokenConvolution;
 use crate::int8::Quantized;
 use crate::layer_norm::LayerNorm;
@@ -41,8 +41,13 @@ impl Module {
     }
 
     /// Whether this is the library's class of this name.
-    fn is(&self, name: &str) -> bool {
-        self.class.starts_with(LIBRARY) && self.class_name() == name
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.is_of_library() && self.class_name() == name
+    }
+
+    /// Whether this is a class of sentence-transformers.
+    pub(crate) fn is_of_library(&self) -> bool {
+        self.class.starts_with(LIBRARY)
     }
 
     /// Whether this is this project's own module of this name.
@@ -90,10 +95,7 @@ pub(crate) fn transformer(root: &Path) -> Result<PathBuf> {
     let Some(modules) = read(root)? else { return Ok(root.into()) };
     match modules.first() {
         Some(first) if first.is("Transformer") => first.folder(root),
-        Some(first) => Err(invalid(
-            root,
-            format!("the first module is {}, not sentence_transformers.models.Transformer", first.class),
-        )),
+        Some(first) => Err(refusals::module(root, first)),
         None => Err(invalid(root, "the file lists no modules".into())),
     }
 }
@@ -139,26 +141,42 @@ pub(crate) fn behind(root: &Path) -> Result<Behind> {
             pooled = true;
             behind.convolution |= module.is_own(TokenConvolution::MODULE);
         } else if !pooled {
+            if !AfterPooling::NAMES.contains(&module.class_name()) {
+                return Err(refusals::module(root, module));
+            }
             return refused("comes before the pooling, which is not supported");
         } else if module.is_own(Stage::MODULE) {
             behind.stage = true;
-        } else if module.is("Normalize") {
-            check_normalize(&module.folder(root)?)?;
-            behind.steps.push(AfterPooling::Normalize);
-        } else if module.is("Dense") {
-            behind.steps.push(AfterPooling::Dense(Dense::load(&module.folder(root)?)?));
-        } else if module.is("LayerNorm") {
-            behind.steps.push(AfterPooling::LayerNorm(LayerNorm::load(&module.folder(root)?)?));
-        } else if module.is("Dropout") {
-            behind.steps.push(AfterPooling::Dropout(dropout(&module.folder(root)?)?));
         } else {
-            return refused(
-                "is not supported; supported are Transformer, Pooling, Dense, LayerNorm, Normalize and \
-                 Dropout",
-            );
+            behind.steps.push(AfterPooling::read(module, root)?);
         }
     }
     Ok(behind)
+}
+
+/// The modules after a StaticEmbedding, in order.
+pub(crate) fn after_static(root: &Path) -> Result<Vec<AfterPooling>> {
+    read(root)?.unwrap_or_default().iter().skip(1).map(|module| AfterPooling::read(module, root)).collect()
+}
+
+impl AfterPooling {
+    /// The names of these modules.
+    const NAMES: [&str; 4] = ["Normalize", "Dense", "LayerNorm", "Dropout"];
+
+    /// Reads a module after the pooling; any other is an error.
+    fn read(module: &Module, root: &Path) -> Result<Self> {
+        if !module.is_of_library() {
+            return Err(refusals::module(root, module));
+        }
+        let folder = module.folder(root)?;
+        match module.class_name() {
+            "Normalize" => check_normalize(&folder).map(|()| Self::Normalize),
+            "Dense" => Ok(Self::Dense(Dense::load(&folder)?)),
+            "LayerNorm" => Ok(Self::LayerNorm(LayerNorm::load(&folder)?)),
+            "Dropout" => Ok(Self::Dropout(dropout(&folder)?)),
+            _ => Err(refusals::module(root, module)),
+        }
+    }
 }
 
 /// The default input and output of the modules after the pooling.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use micse::SentenceModel;
-use micse::model::{Compute, ModelFolder, Pipeline, Pooling, Precision};
+use micse::model::{Compute, ModelFolder, Pipeline, Pooling, Precision, StaticFolder, StaticModel};
 use numpy::{PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -18,16 +19,18 @@ use crate::{logging, threads};
 /// Sentences per call without the interpreter's lock, as in `micse encode`: Ctrl-C takes effect between two calls.
 const CHUNK: usize = 1024;
 
-/// A model folder with its encoder.
+/// A model folder and its model.
 #[pyclass(frozen, module = "micse._micse")]
 pub(crate) struct Model {
-    folder: ModelFolder,
+    root: PathBuf,
+    /// `None`: the model has token vectors instead of an encoder.
+    folder: Option<ModelFolder>,
     pooling: Pooling,
     device: String,
     /// The precision of an encoding that sets none.
     precision: Precision,
     /// The models by precision, each loaded when it is first used.
-    models: [OnceLock<SentenceModel<'static>>; Precision::ALL.len()],
+    models: [OnceLock<micse::Model>; Precision::ALL.len()],
     /// Limits the tokens of a sentence, if the user set one.
     max_length: Mutex<Option<usize>>,
     prompts: BTreeMap<String, String>,
@@ -67,11 +70,25 @@ impl Model {
         let precision = precision.map_or(Ok(Precision::default()), named)?;
         let pooling = pooling.map(named::<Pooling>).transpose()?;
         let model = py.detach(|| -> PyResult<Self> {
-            let folder = ModelFolder::open(&micse::find(name).map_err(raise)?).map_err(raise)?;
-            let own = || folder.pooling().map_err(raise);
-            let pooling = pooling.map_or_else(own, |pooling| Ok(Some(pooling)))?.unwrap_or(Pooling::Mean);
-            let prompts = folder.prompts().map_err(raise)?;
+            let root = micse::find(name).map_err(raise)?;
+            let folder = match StaticFolder::find(&root).map_err(raise)? {
+                Some(_) => None,
+                None => Some(ModelFolder::open(&root).map_err(raise)?),
+            };
+            let pooling = match (&folder, pooling) {
+                (None, Some(other)) if other != Pooling::Mean => {
+                    return Err(refuse(format!(
+                        "{}: the model is the mean of token vectors, so it has no pooling {other}",
+                        root.display()
+                    )));
+                }
+                (_, Some(pooling)) => pooling,
+                (None, None) => Pooling::Mean,
+                (Some(folder), None) => folder.pooling().map_err(raise)?.unwrap_or(Pooling::Mean),
+            };
+            let prompts = micse::Model::prompts(&root).map_err(raise)?;
             Ok(Self {
+                root,
                 folder,
                 pooling,
                 device: device.to_owned(),
@@ -107,11 +124,8 @@ impl Model {
             .map(|tokens| NonZeroUsize::new(tokens).ok_or_else(|| refuse("batch_tokens must be at least 1")))
             .transpose()?;
         let settings = Settings { prompt, max_length: *lock(&self.max_length), batch_tokens };
-        let (model, pipeline) = py.detach(|| -> PyResult<_> {
-            let model = threads::install(|| self.of(precision))??;
-            Ok((model, self.pipeline(model, settings)?))
-        })?;
-        let dimension = model.dimension();
+        let encoding = py.detach(|| self.encoding(precision, settings))?;
+        let dimension = encoding.dimension();
         let kept = match truncate_dim {
             Some(0) => return Err(PyValueError::new_err("truncate_dim is 0; it must be at least 1")),
             Some(kept) if kept > dimension => {
@@ -123,12 +137,11 @@ impl Model {
         };
         let count = sentences.len();
         let array = PyArray2::<f32>::zeros(py, [count, kept], false);
-        let encoder = pipeline.with(model.encoder(), model.convolution());
         let mut start = 0;
         while start < count {
             let end = (start + CHUNK).min(count);
             let texts = texts(sentences, start, end)?;
-            let mut rows = py.detach(|| threads::install(|| encoder.encode(&texts).map_err(raise)))??;
+            let mut rows = py.detach(|| threads::install(|| encoding.encode(&texts)))??;
             if let Some(bad) = rows.iter().position(|row| row.iter().any(|value| !value.is_finite())) {
                 return Err(refuse(format!(
                     "the embedding of sentence {} contains NaN or infinity; the model's weights are damaged; use \
@@ -160,12 +173,10 @@ impl Model {
     /// The token IDs of texts, with the special tokens.
     fn token_ids(&self, py: Python<'_>, sentences: &Bound<'_, PyList>) -> PyResult<Vec<Vec<u32>>> {
         let texts = texts(sentences, 0, sentences.len())?;
-        py.detach(|| -> PyResult<_> {
-            let model = self.of(self.precision)?;
+        py.detach(|| {
             let settings = Settings { max_length: *lock(&self.max_length), ..Settings::default() };
-            let pipeline = self.pipeline(model, settings)?;
-            let limit = pipeline.with(model.encoder(), model.convolution()).max_length();
-            threads::install(|| pipeline.tokenize(&texts, limit).map_err(raise))?
+            let encoding = self.encoding(self.precision, settings)?;
+            threads::install(|| encoding.token_ids(&texts))?
         })
     }
 
@@ -178,27 +189,33 @@ impl Model {
     /// The prompt before every sentence, unless another is given; usually empty.
     #[getter]
     fn default_prompt(&self) -> PyResult<String> {
-        Ok(self.of(self.precision)?.prompt().to_owned())
+        Ok(self.own()?.prompt().to_owned())
     }
 
     /// Entries of an embedding.
     #[getter]
     fn dimension(&self) -> PyResult<usize> {
-        Ok(self.of(self.precision)?.dimension())
+        Ok(self.own()?.dimension())
     }
 
-    /// Maximum number of tokens per sentence.
+    /// Maximum number of tokens per sentence; `None` if there is none.
     #[getter]
-    fn max_seq_length(&self) -> PyResult<usize> {
-        let model = self.of(self.precision)?;
-        let own = model.max_length();
-        let positions = model.encoder().config().max_position_embeddings;
-        Ok(lock(&self.max_length).map_or(own, |asked| asked.min(positions)))
+    fn max_seq_length(&self) -> PyResult<Option<usize>> {
+        let model = self.own()?;
+        let Some(encoder) = model.as_encoder() else { return Ok(model.max_length()) };
+        let positions = encoder.encoder().config().max_position_embeddings;
+        let asked = lock(&self.max_length).map(|asked| asked.min(positions));
+        Ok(asked.or(model.max_length()))
     }
 
     /// Limits the tokens of a sentence.
     #[setter]
     fn set_max_seq_length(&self, tokens: usize) -> PyResult<()> {
+        if self.folder.is_none() {
+            return Err(PyValueError::new_err(
+                "the limit of a model of token vectors is that of its tokenizer; shorten the sentences instead",
+            ));
+        }
         if tokens < 3 {
             return Err(PyValueError::new_err(format!(
                 "max_seq_length is {tokens}; [CLS], one token and [SEP] need 3"
@@ -223,37 +240,39 @@ impl Model {
     /// The model folder.
     #[getter]
     fn folder(&self) -> String {
-        self.folder.root().display().to_string()
+        self.root.display().to_string()
     }
 
-    /// The encoder's family, such as `bert`.
+    /// The encoder's family, such as `bert`; `token vectors` without an encoder.
     #[getter]
     fn family(&self) -> PyResult<String> {
-        Ok(self.folder.config().map_err(raise)?.family.to_string())
+        let Some(folder) = &self.folder else { return Ok("token vectors".to_owned()) };
+        Ok(folder.config().map_err(raise)?.family.to_string())
     }
 }
 
 impl Model {
     /// The model in a precision.
-    pub(crate) fn of(&self, precision: Precision) -> PyResult<&SentenceModel<'static>> {
+    fn of(&self, precision: Precision) -> PyResult<&micse::Model> {
         let slot = Precision::ALL.iter().position(|&known| known == precision);
         let slot = &self.models[slot.ok_or_else(|| refuse("unknown precision"))?];
         if let Some(model) = slot.get() {
             return Ok(model);
         }
+        if self.folder.is_none() && precision != Precision::F32 {
+            return Err(refuse(format!(
+                "{}: token vectors are averaged in f32; there are no products to compute in {precision}",
+                self.root.display()
+            )));
+        }
         let compute = Compute::new(&self.device, None, precision).map_err(raise)?;
-        let model = SentenceModel::load(&self.folder, Some(self.pooling), &compute).map_err(raise)?;
+        let model = micse::Model::load(&self.root, Some(self.pooling), &compute).map_err(raise)?;
         Ok(slot.get_or_init(|| model))
     }
 
     /// The model in its own precision.
-    pub(crate) fn own(&self) -> PyResult<&SentenceModel<'static>> {
+    pub(crate) fn own(&self) -> PyResult<&micse::Model> {
         self.of(self.precision)
-    }
-
-    /// The folder's root.
-    pub(crate) fn root(&self) -> &ModelFolder {
-        &self.folder
     }
 
     /// The name of the pooling.
@@ -261,13 +280,25 @@ impl Model {
         self.pooling.name()
     }
 
-    /// The model's pipeline with these settings; the latest is kept.
-    fn pipeline(&self, model: &SentenceModel<'static>, settings: Settings) -> PyResult<Arc<Pipeline>> {
+    /// The model folder.
+    pub(crate) fn place(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    /// The model in a precision, with these settings; the latest pipeline is kept.
+    fn encoding(&self, precision: Precision, settings: Settings) -> PyResult<Encoding<'_>> {
+        let model = match threads::install(|| self.of(precision))?? {
+            micse::Model::Encoder(model) => model,
+            micse::Model::Static(model) => {
+                let prompt = settings.prompt.unwrap_or_else(|| model.prompt().to_owned());
+                return Ok(Encoding::Static(model, prompt));
+            }
+        };
         let mut latest = lock(&self.latest);
         if let Some((known, pipeline)) = latest.as_ref()
             && *known == settings
         {
-            return Ok(Arc::clone(pipeline));
+            return Ok(Encoding::Encoder(model, Arc::clone(pipeline)));
         }
         let mut pipeline = model.pipeline().clone();
         if let Some(tokens) = settings.max_length {
@@ -276,12 +307,49 @@ impl Model {
         if let Some(tokens) = settings.batch_tokens {
             pipeline = pipeline.with_batch_tokens(tokens);
         }
-        if let Some(prompt) = &settings.prompt {
-            pipeline = pipeline.with_prompt(prompt, &self.folder).map_err(raise)?;
+        if let (Some(prompt), Some(folder)) = (&settings.prompt, &self.folder) {
+            pipeline = pipeline.with_prompt(prompt, folder).map_err(raise)?;
         }
         let pipeline = Arc::new(pipeline);
         *latest = Some((settings, Arc::clone(&pipeline)));
-        Ok(pipeline)
+        Ok(Encoding::Encoder(model, pipeline))
+    }
+}
+
+/// A model with the settings of one call.
+enum Encoding<'a> {
+    Encoder(&'a SentenceModel<'static>, Arc<Pipeline>),
+    /// With its prompt.
+    Static(&'a StaticModel, String),
+}
+
+impl Encoding<'_> {
+    fn dimension(&self) -> usize {
+        match self {
+            Self::Encoder(model, _) => model.dimension(),
+            Self::Static(model, _) => model.dimension(),
+        }
+    }
+
+    fn encode(&self, texts: &[String]) -> PyResult<Vec<Vec<f32>>> {
+        match self {
+            Self::Encoder(model, pipeline) => {
+                pipeline.with(model.encoder(), model.convolution()).encode(texts)
+            }
+            Self::Static(model, prompt) => model.encode_prompted(prompt, texts),
+        }
+        .map_err(raise)
+    }
+
+    fn token_ids(&self, texts: &[String]) -> PyResult<Vec<Vec<u32>>> {
+        match self {
+            Self::Encoder(model, pipeline) => {
+                let limit = pipeline.with(model.encoder(), model.convolution()).max_length();
+                pipeline.tokenize(texts, limit)
+            }
+            Self::Static(model, _) => texts.iter().map(|text| model.ids(text)).collect(),
+        }
+        .map_err(raise)
     }
 }
 

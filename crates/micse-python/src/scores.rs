@@ -58,7 +58,7 @@ pub(crate) fn evaluate(
         },
         |py, (done, total)| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done, total)).map(drop)),
     )??;
-    done.of_model(model.root().root().display().to_string(), model.pooling_name()).to_json().map_err(raise)
+    done.of_model(model.place(), model.pooling_name()).to_json().map_err(raise)
 }
 
 /// Compares two models on a text without labels. `progress` is called with the sentences done and their total.

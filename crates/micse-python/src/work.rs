@@ -3,7 +3,7 @@
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use micse::SentenceModel;
+use micse::Model;
 use micse::eval::Embedder;
 use micse::train::Stop;
 use pyo3::prelude::*;
@@ -56,7 +56,7 @@ pub(crate) fn watch<E: Send, R: Send>(
 
 /// A model whose encoding fails once a stop is requested.
 pub(crate) struct Stoppable<'a> {
-    pub(crate) model: &'a SentenceModel<'static>,
+    pub(crate) model: &'a Model,
     pub(crate) stop: &'a Stop,
 }
 

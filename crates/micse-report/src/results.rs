@@ -13,8 +13,8 @@ use crate::{Failure, Grid, Result};
 
 /// The finished cells of a sweep.
 pub struct Results {
-    /// Long form, one row per score: method, size, sentences, seed, steps, training seconds, pooling, corpus, selected
-    /// on, task, subset, metric, aggregation, value.
+    /// Long form, one row per score: method, size, sentences, seed, steps, training seconds, pooling, dimension and
+    /// truncation of embeddings, corpus, selected on, task, subset, metric, aggregation, value.
     pub long: DataFrame,
     /// Mean, standard deviation (n - 1), n, minimum and maximum over seeds of Spearman `all`, one row per (method,
     /// size, task). The task `Avg.` is the mean over tasks.
@@ -77,10 +77,11 @@ impl FinishedCell {
 pub struct Method {
     /// Its name.
     pub name: String,
-    /// The encoder that it starts from; `none` for word vectors.
+    /// The encoder that it starts from, and to how many entries its embeddings are truncated, if they are; `none` for
+    /// word vectors.
     pub encoder: String,
-    /// Whether it has its own encoder, not the sweep's.
-    pub(crate) own_encoder: bool,
+    /// Whether tables name its encoder: it is not the sweep's, or its embeddings are truncated.
+    pub(crate) names_encoder: bool,
     /// The name of its own corpus; `None` if it trains on the sweep's, or not at all.
     pub(crate) own_corpus: Option<String>,
     /// Whether its recipe has other values than the built-in one.
@@ -129,7 +130,7 @@ impl Results {
                         (Some(own), _) => own.clone(),
                         (None, _) => grid.encoder().unwrap_or(UNKNOWN).to_owned(),
                     },
-                    own_encoder: cell.encoder.is_some(),
+                    names_encoder: cell.encoder.is_some(),
                     own_corpus: cell.corpus.clone(),
                     changed: cell.changed,
                     train_text: UNKNOWN.into(),
@@ -149,6 +150,11 @@ impl Results {
             if let Some(method) = methods.iter_mut().find(|m| m.name == result.method) {
                 method.train_text.clone_from(&result.train_text);
                 method.selected_on.clone_from(&result.selected_on);
+                let truncated = result.scores.truncate_dim.map(|n| format!(" (first {n} entries)"));
+                if let Some(truncated) = truncated.filter(|t| !method.encoder.ends_with(t.as_str())) {
+                    method.encoder.push_str(&truncated);
+                    method.names_encoder = true;
+                }
             }
             cells.push(FinishedCell { run, result });
         }
@@ -293,6 +299,9 @@ fn long_form(cells: &[FinishedCell]) -> Result<DataFrame> {
     let text = |f: &dyn Fn(&(&RunResult, Score<'_>)) -> String| rows.iter().map(f).collect::<Vec<_>>();
     let optional =
         |f: &dyn Fn(&(&RunResult, Score<'_>)) -> Option<String>| rows.iter().map(f).collect::<Vec<_>>();
+    let entries = |f: &dyn Fn(&RunResult) -> Option<usize>| {
+        rows.iter().map(|(r, _)| f(r).map(|n| n as u64)).collect::<Vec<_>>()
+    };
     Ok(df!(
         "method" => text(&|(r, _)| r.method.clone()),
         "size" => optional(&|(r, _)| r.size.clone()),
@@ -301,6 +310,8 @@ fn long_form(cells: &[FinishedCell]) -> Result<DataFrame> {
         "steps" => rows.iter().map(|(r, _)| r.steps as u64).collect::<Vec<_>>(),
         "train_seconds" => rows.iter().map(|(r, _)| r.train_seconds).collect::<Vec<_>>(),
         "pooling" => text(&|(r, _)| r.pooling.to_string()),
+        "dimension" => entries(&|r| r.scores.dimension),
+        "truncate_dim" => entries(&|r| r.scores.truncate_dim),
         "train_text" => text(&|(r, _)| r.train_text.clone()),
         "selected_on" => text(&|(r, _)| r.selected_on.clone()),
         "task" => text(&|(_, s)| s.0.to_owned()),

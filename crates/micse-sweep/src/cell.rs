@@ -11,7 +11,7 @@ use micse_cli::options::ComputeOptions;
 use micse_data::{Corpus, SplitSize, StsCorpus, Suite, TransferSuite};
 use micse_eval::VectorEmbedder;
 use micse_files::RunFolder;
-use micse_model::{ModelFolder, Pooling};
+use micse_model::{ModelFolder, Pooling, StaticModel};
 use micse_report::GridCell;
 use micse_train::{EvaluationSets, Event, Recipe, RunInputs, Stop, TrainText};
 use micse_vectors::{Selection, WordVectors};
@@ -180,6 +180,10 @@ impl CellSpec {
         match &self.work {
             Work::Untrained { method, pooling } => {
                 micse_train::untrained(&self.folder, method, &base, *pooling, sets, &compute, tell)?;
+            }
+            Work::Vectors { method, file } if file.is_dir() => {
+                let model = StaticModel::open(file)?;
+                micse_train::scored_file(&self.folder, method, file, &model, sets, &compute, tell)?;
             }
             Work::Vectors { method, file } => {
                 let vectors = WordVectors::open(file)?;

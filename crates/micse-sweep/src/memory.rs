@@ -41,9 +41,13 @@ pub(crate) fn estimate(cell: &CellSpec) -> Result<u64> {
     Ok(((bytes + transfer) as f64 * SLACK) as u64)
 }
 
+/// The size of a file, or of all files in a folder.
 fn size(file: &std::path::Path) -> u64 {
-    // A missing file is reported elsewhere.
-    file.metadata().map_or(0, |m| m.len())
+    // What cannot be read is reported elsewhere.
+    if !file.is_dir() {
+        return file.metadata().map_or(0, |m| m.len());
+    }
+    std::fs::read_dir(file).map_or(0, |entries| entries.flatten().map(|entry| size(&entry.path())).sum())
 }
 
 /// A corpus in memory: all sentences in one buffer, plus an offset per sentence. Text compresses to about a third.

@@ -68,6 +68,9 @@ pub(crate) struct GridOptions {
     /// Word vectors in GloVe's or word2vec's format; adds a row for their mean
     #[arg(long, value_name = "FILE")]
     pub(crate) vectors: Option<PathBuf>,
+    /// Model of token vectors (StaticEmbedding, model2vec), by folder or Hub model ID; adds a row for it
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) token_vectors: Option<String>,
     /// STS sets: a folder in SentEval's layout, or `demo` [default: the preset's, else `MICSE_DATA`/senteval, else
     /// demo]
     #[arg(long, value_name = "FOLDER")]

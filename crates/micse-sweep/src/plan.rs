@@ -8,7 +8,7 @@ use micse_cli::data::{locate_sts, locate_transfer};
 use micse_cli::model::locate_model;
 use micse_cli::note;
 use micse_data::{Locator, TransferSuite, parse_seeds, parse_sizes};
-use micse_model::Pooling;
+use micse_model::{Pooling, StaticFolder};
 use micse_report::Against;
 use micse_train::Recipe;
 
@@ -21,6 +21,8 @@ use crate::preset::{Preset, short_name};
 
 /// The row of averaged word vectors.
 const GLOVE: &str = "glove-avg";
+/// The row of a model of token vectors.
+const TOKEN_VECTORS: &str = "token-vectors";
 
 /// A sweep with all defaults filled in.
 pub(crate) struct Plan {
@@ -121,6 +123,13 @@ impl Plan {
             cells.push(spec(work, inputs.sweep_encoder(), PathBuf::from(GLOVE)));
         } else if preset.vectors {
             notes.push(format!("{GLOVE}: skipped, because --vectors is not given"));
+        }
+        if let Some(model) = &options.token_vectors {
+            let place = locate_model(&locator, Some(model))?.place;
+            // Fails here, before anything runs, if it is another kind of model.
+            StaticFolder::open(&place)?;
+            let work = Work::Vectors { method: TOKEN_VECTORS.into(), file: absolute(&place)? };
+            cells.push(spec(work, inputs.sweep_encoder(), PathBuf::from(TOKEN_VECTORS)));
         }
         let (fixed, rows) = untrained(planned);
         for Untrained { method, pooling, folder, encoder } in fixed {

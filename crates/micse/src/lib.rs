@@ -59,4 +59,4 @@ pub use micse_search as search;
 pub use micse_train as train;
 
 pub use load::{LoadError, find, load};
-pub use micse_model::SentenceModel;
+pub use micse_model::{Model, SentenceModel};

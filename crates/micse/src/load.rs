@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use micse_data::Locator;
 use micse_data::locate::DEMO;
 use micse_files::RunFolder;
-use micse_model::SentenceModel;
+use micse_model::Model;
 
 /// Why a model could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum LoadError {
 }
 
 /// Loads a model by name: a model folder, a run folder, a Hub model ID (feature `hub`, on by default), or `demo` for
-/// the encoder shipped with the repository. If the folder does not define a pooling, use [`SentenceModel::load`],
+/// the encoder shipped with the repository. If the folder does not define a pooling, use [`Model::load`],
 /// which accepts one.
 ///
 /// A Hub model is downloaded into the cache shared with Python's libraries, unless it is already there. A local folder
@@ -35,8 +35,8 @@ pub enum LoadError {
 ///
 /// # Errors
 /// No model has this name, a download fails, a run is not finished, or the folder is not a usable model.
-pub fn load(name: &str) -> Result<SentenceModel<'static>, LoadError> {
-    Ok(SentenceModel::open(find(name)?)?)
+pub fn load(name: &str) -> Result<Model, LoadError> {
+    Ok(Model::open(find(name)?)?)
 }
 
 /// The folder of the model that [`load`] would load, after a download if it is on the Hub.

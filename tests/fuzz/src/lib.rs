@@ -14,6 +14,7 @@
 mod archive;
 mod model;
 mod parts;
+mod static_model;
 mod text;
 mod transfer;
 mod treebank;
@@ -34,9 +35,10 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     Target { name: "model_folder", seeds: model::folder_seeds, read: model::folder },
     Target { name: "model_shards", seeds: model::shards_seeds, read: model::shards },
+    Target { name: "static_model", seeds: static_model::seeds, read: static_model::read },
     Target { name: "config", seeds: model::config_seeds, read: model::config },
     Target { name: "model_parts", seeds: parts::seeds, read: parts::read },
     Target { name: "safetensors", seeds: model::safetensors_seeds, read: model::safetensors },

@@ -181,6 +181,23 @@ impl Checkpoint {
         Ok(Tensor::from_raw_buffer(&bytes, dtype, &entry.shape, &Device::Cpu)?)
     }
 
+    /// [`Self::read`], and also a tensor of signed 8-bit integers, which candle does not have, as F32.
+    pub(crate) fn read_number(&self, stored: &str) -> Result<Tensor> {
+        let Some(entry) =
+            self.entries.get(stored).filter(|entry| entry.dtype.as_ref().is_err_and(|t| t == "I8"))
+        else {
+            return self.read(stored);
+        };
+        let path = &self.files[entry.file];
+        if tensor_bytes(&entry.shape, 1) != Some(entry.bytes) {
+            let (shape, bytes) = (&entry.shape, entry.bytes);
+            return Err(damaged(path, format!("tensor `{stored}` of shape {shape:?} has {bytes} bytes")));
+        }
+        let bytes = read_range(path, entry.start, entry.bytes)?;
+        let values: Vec<f32> = bytes.into_iter().map(|byte| f32::from(byte.cast_signed())).collect();
+        Ok(Tensor::from_vec(values, entry.shape.as_slice(), &Device::Cpu)?)
+    }
+
     /// Checks that every parameter of an encoder exists with the right shape, without reading any. It stops
     /// at the first mismatch, so that impossible sizes cost nothing.
     ///

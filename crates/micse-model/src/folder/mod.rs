@@ -2,7 +2,7 @@
 
 pub(crate) mod keys;
 pub(crate) mod refusals;
-mod unknown;
+pub(crate) mod unknown;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,12 @@ use crate::compute::{build_encoder, build_int8_encoder};
 use crate::encoder::Encoder;
 use crate::files::object;
 use crate::modules::{self, Module, TransformerKeys};
-use crate::{BertConfig, Compute, Error, Pooling, Result, TokenConvolution, Tokenizer};
+use crate::{BertConfig, Compute, Error, Pooling, Result, StaticFolder, TokenConvolution, Tokenizer};
+
+/// Why a folder with token vectors is refused where an encoder is needed.
+const NO_ENCODER: &str = "the model is a table of token vectors (StaticEmbedding), without the encoder that this needs: it \
+                          can be encoded with, searched, compared, judged and scored, but not trained or exported; pass a \
+                          model with an encoder";
 
 /// A folder with `config.json`, weights and tokenizer; in a sentence-transformers folder, `modules.json`
 /// defines where they are.
@@ -30,6 +35,9 @@ impl ModelFolder {
     /// # Errors
     /// Fails if the folder or its `config.json` is missing, or its `modules.json` lists no Transformer.
     pub fn open(path: &Path) -> Result<Self> {
+        if StaticFolder::find(path)?.is_some() {
+            return Err(Error::Config { path: path.into(), reason: NO_ENCODER.into() });
+        }
         let folder = modules::transformer(path)?;
         let config = folder.join("config.json");
         if !config.is_file() {

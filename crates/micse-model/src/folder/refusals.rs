@@ -6,7 +6,95 @@ use serde_json::{Map, Value};
 
 use super::keys::{CONFIG, KNOWN_KEYS, TRANSFORMER};
 use crate::files::object;
+use crate::modules::Module;
 use crate::{Error, Result};
+
+/// sentence-transformers' modules that this crate does not support: class names, and why.
+const MODULES: &[(&[&str], &str)] = &[
+    (
+        &["CLIPModel"],
+        "it embeds images and texts with two encoders, but micse reads texts only; use sentence-transformers",
+    ),
+    (
+        &["WeightedLayerPooling"],
+        "it mixes the token states of all layers with trained weights, but micse's poolings read fixed layers; use a \
+         model that pools the last layer",
+    ),
+    (
+        &["LSTM", "CNN"],
+        "it is a trained network between encoder and pooling, which micse does not compute; use a model without it",
+    ),
+    (
+        &["BoW"],
+        "it counts the words of a sentence, without vectors of tokens, which micse does not compute; use \
+         sentence-transformers",
+    ),
+    (
+        &["WordEmbeddings", "WordWeights"],
+        "it is made of word vectors with their own tokenizer, in a format that micse does not read; score the original \
+         vectors with micse eval --vectors FILE",
+    ),
+    (
+        &["MLMTransformer", "SpladePooling", "SparseAutoEncoder", "SparseStaticEmbedding"],
+        "its embeddings are sparse, with an entry for each word of the vocabulary or each feature, but micse's are \
+         dense; use sentence-transformers' SparseEncoder",
+    ),
+    (
+        &["MultiVectorMask", "HierarchicalTokenPooling", "LambdaTokenPooling"],
+        "it keeps a vector for each token, but micse gives one embedding per sentence; use sentence-transformers' \
+         MultiVectorEncoder",
+    ),
+    (
+        &["LogitScore"],
+        "it scores a pair of sentences at once and gives no embedding; use sentence-transformers' CrossEncoder",
+    ),
+    (
+        &["StaticEmbedding"],
+        "it is a table of token vectors, and so supported only as the first module, in place of encoder and pooling",
+    ),
+    (&["Transformer", "Pooling"], "it is supported only once, at the beginning: Transformer, then Pooling"),
+];
+
+/// The error for a module that this crate does not support, or not in this place.
+pub(crate) fn module(root: &Path, module: &Module) -> Error {
+    // Another library's class of the same name is another module.
+    let name = if module.is_of_library() { module.class_name() } else { "" };
+    let why = match name {
+        "Router" | "Asym" => asymmetric(root, module),
+        _ => MODULES.iter().find(|(names, _)| names.contains(&name)).map_or_else(
+            || {
+                "it is not a module that micse knows; supported are Transformer with Pooling, or StaticEmbedding, then \
+                 Dense, LayerNorm, Normalize and Dropout"
+                    .into()
+            },
+            |(_, why)| (*why).into(),
+        ),
+    };
+    Error::Config {
+        path: root.join("modules.json"),
+        reason: format!("the module {} is not supported: {why}", module.class),
+    }
+}
+
+/// Why a model with several routes is refused, with the routes of its configuration.
+fn asymmetric(root: &Path, module: &Module) -> String {
+    let keys = module.folder(root).ok().and_then(|folder| {
+        let files = ["router_config.json", "config.json"].map(|name| folder.join(name));
+        files.into_iter().find_map(|path| object(&path).ok().flatten())
+    });
+    let structure = keys.as_ref().and_then(|keys| keys.get("structure")?.as_object());
+    let routes: Vec<&str> = structure.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let default = keys.as_ref().and_then(|keys| keys.get("parameters")?["default_route"].as_str());
+    let (named, example) = match routes.as_slice() {
+        [] => (String::new(), "document"),
+        [first, ..] => (format!(" ({})", routes.join(", ")), default.unwrap_or(first)),
+    };
+    format!(
+        "the model is asymmetric, with its own modules for each kind of text{named}, but micse embeds all sentences alike. \
+         Save the route that you need as its own model, in Python: modules = list(model[0].sub_modules[\"{example}\"]) + \
+         list(model)[1:]; SentenceTransformer(modules=modules).save(FOLDER)"
+    )
+}
 
 /// Keys that this crate rejects unless their value is empty.
 const REFUSED_UNLESS_EMPTY: &[(&str, &[&str])] = &[

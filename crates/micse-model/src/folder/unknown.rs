@@ -1,7 +1,7 @@
 //! Unknown keys of a folder's files, and other things that a user of the folder should know.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde_json::{Map, Value};
@@ -21,28 +21,8 @@ impl ModelFolder {
     /// # Errors
     /// Fails if a file is invalid.
     pub fn unknown_keys(&self) -> Result<Vec<String>> {
-        let mut unknown = Vec::new();
-        for (path, file) in self.files_with_keys()? {
-            let Some(keys) = object(&path)? else { continue };
-            let known = |key: &str| {
-                KNOWN_KEYS.iter().any(|known| known.file == file && known.keys.contains(&key))
-                    || (file == TOKENIZER && key.ends_with("_token"))
-            };
-            let name = path.strip_prefix(self.root()).unwrap_or(&path).display().to_string();
-            unknown.extend(keys.keys().filter(|key| !known(key)).map(|key| format!("{name}: {key}")));
-        }
-        // modules.json is a list of entries.
-        let path = self.root().join(MODULES);
-        if path.is_file() {
-            let entries: Vec<Map<String, Value>> = serde_json::from_str(&read_text(&path)?).map_err(|e| {
-                Error::Config { path: path.clone(), reason: format!("not a list of modules: {e}") }
-            })?;
-            let known =
-                |key: &str| KNOWN_KEYS.iter().any(|known| known.file == MODULES && known.keys.contains(&key));
-            let keys: BTreeSet<String> =
-                entries.into_iter().flat_map(|entry| entry.into_iter().map(|(key, _)| key)).collect();
-            unknown.extend(keys.into_iter().filter(|key| !known(key)).map(|key| format!("{MODULES}: {key}")));
-        }
+        let mut unknown = unknown_in(self.root(), &self.files_with_keys()?)?;
+        unknown.extend(unknown_in_modules(self.root())?);
         Ok(unknown)
     }
 
@@ -52,48 +32,93 @@ impl ModelFolder {
         if !self.root().join(MODULES).is_file() {
             return Ok(files);
         }
-        files.push((self.root().join(SETTINGS), SETTINGS));
         files.extend(modules::transformer_path(self.path()).map(|path| (path, TRANSFORMER)));
-        let by_class = [
-            ("Pooling", POOLING),
-            ("Dense", DENSE),
-            ("Normalize", NORMALIZE),
-            ("LayerNorm", LAYER_NORM),
-            ("Dropout", DROPOUT),
-        ];
-        for module in self.modules()?.iter().skip(1) {
-            if let Some((_, file)) = by_class.iter().find(|(class, _)| module.class_name() == *class) {
-                files.push((module.folder(self.root())?.join("config.json"), file));
-            }
-        }
+        files.extend(files_behind(self.root())?);
         Ok(files)
     }
 
     /// Logs unknown keys, and parts of `tokenizer.json` that the tokenizer class replaces, once per process.
     pub(crate) fn warn_of_unknown_keys(&self, replaced: &[&str]) {
-        static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-        let first = WARNED.lock().is_ok_and(|mut warned| warned.insert(self.root().to_owned()));
-        if !first {
-            return;
+        warn_once(self.root(), || self.unknown_keys(), replaced);
+    }
+}
+
+/// Unknown keys of the files that every sentence-transformers folder may have: settings, the list of modules, and the
+/// modules after the first.
+pub(crate) fn keys_behind(root: &Path) -> Result<Vec<String>> {
+    let mut unknown = unknown_in(root, &files_behind(root)?)?;
+    unknown.extend(unknown_in_modules(root)?);
+    Ok(unknown)
+}
+
+/// The files of settings and of the modules after the first.
+fn files_behind(root: &Path) -> Result<Vec<(PathBuf, &'static str)>> {
+    let mut files = vec![(root.join(SETTINGS), SETTINGS)];
+    let by_class = [
+        ("Pooling", POOLING),
+        ("Dense", DENSE),
+        ("Normalize", NORMALIZE),
+        ("LayerNorm", LAYER_NORM),
+        ("Dropout", DROPOUT),
+    ];
+    for module in modules::read(root)?.unwrap_or_default().iter().skip(1) {
+        if let Some((_, file)) = by_class.iter().find(|(class, _)| module.class_name() == *class) {
+            files.push((module.folder(root)?.join("config.json"), file));
         }
-        let root = self.root().display();
-        // An unreadable file is reported where it is used.
-        for key in self.unknown_keys().unwrap_or_default() {
-            tracing::warn!("{root}: unknown key, ignored: {key}");
-        }
-        let settings = object(&self.root().join(SETTINGS)).ok().flatten();
-        let similarity = settings.as_ref().and_then(|keys| keys.get("similarity_fn_name")?.as_str());
-        if let Some(other) = similarity.filter(|name| *name != "cosine") {
-            tracing::warn!(
-                "{root}: similarity_fn_name is {other}; micse compares embeddings by cosine similarity"
-            );
-        }
-        for part in replaced {
-            tracing::warn!(
-                "{root}: tokenizer.json's {part} is not used: the tokenizer class builds its own from \
-                 tokenizer_config.json, as transformers does (tokenizer_class PreTrainedTokenizerFast keeps \
-                 it)"
-            );
-        }
+    }
+    Ok(files)
+}
+
+fn unknown_in(root: &Path, files: &[(PathBuf, &'static str)]) -> Result<Vec<String>> {
+    let mut unknown = Vec::new();
+    for (path, file) in files {
+        let Some(keys) = object(path)? else { continue };
+        let known = |key: &str| {
+            KNOWN_KEYS.iter().any(|known| known.file == *file && known.keys.contains(&key))
+                || (*file == TOKENIZER && key.ends_with("_token"))
+        };
+        let name = path.strip_prefix(root).unwrap_or(path).display().to_string();
+        unknown.extend(keys.keys().filter(|key| !known(key)).map(|key| format!("{name}: {key}")));
+    }
+    Ok(unknown)
+}
+
+/// Unknown keys of `modules.json`, which is a list of entries.
+fn unknown_in_modules(root: &Path) -> Result<Vec<String>> {
+    let path = root.join(MODULES);
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let entries: Vec<Map<String, Value>> = serde_json::from_str(&read_text(&path)?)
+        .map_err(|e| Error::Config { path: path.clone(), reason: format!("not a list of modules: {e}") })?;
+    let known = |key: &str| KNOWN_KEYS.iter().any(|known| known.file == MODULES && known.keys.contains(&key));
+    let keys: BTreeSet<String> =
+        entries.into_iter().flat_map(|entry| entry.into_iter().map(|(key, _)| key)).collect();
+    Ok(keys.into_iter().filter(|key| !known(key)).map(|key| format!("{MODULES}: {key}")).collect())
+}
+
+/// Logs what a user of the folder should know, once per process.
+pub(crate) fn warn_once(root: &Path, unknown: impl Fn() -> Result<Vec<String>>, replaced: &[&str]) {
+    static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    if !WARNED.lock().is_ok_and(|mut warned| warned.insert(root.to_owned())) {
+        return;
+    }
+    let name = root.display();
+    // An unreadable file is reported where it is used.
+    for key in unknown().unwrap_or_default() {
+        tracing::warn!("{name}: unknown key, ignored: {key}");
+    }
+    let settings = object(&root.join(SETTINGS)).ok().flatten();
+    let similarity = settings.as_ref().and_then(|keys| keys.get("similarity_fn_name")?.as_str());
+    if let Some(other) = similarity.filter(|name| *name != "cosine") {
+        tracing::warn!(
+            "{name}: similarity_fn_name is {other}; micse compares embeddings by cosine similarity"
+        );
+    }
+    for part in replaced {
+        tracing::warn!(
+            "{name}: tokenizer.json's {part} is not used: the tokenizer class builds its own from \
+             tokenizer_config.json, as transformers does (tokenizer_class PreTrainedTokenizerFast keeps it)"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! A complete model: from sentences to embeddings. Development scores, test scores, commands and export all
 //! use it.
 
+pub(crate) mod after;
 mod encode;
 mod pipeline;
 mod view;
@@ -16,7 +17,7 @@ use crate::head::TokenConvolution;
 use crate::int8::Quantized;
 use crate::modules::AfterPooling;
 use crate::post::Stage;
-use crate::{Compute, Error, ModelFolder, Pooling, Result, Tokenizer};
+use crate::{Compute, Error, ModelFolder, Pooling, Result, Tokenizer, onnx};
 
 pub use pipeline::Pipeline;
 pub use view::View;
@@ -111,6 +112,19 @@ impl Pipeline {
 }
 
 impl SentenceModel<'_> {
+    /// The same model with only the first `entries` of each embedding, after all modules, as with
+    /// sentence-transformers' `truncate_dim`; it replaces the folder's own truncation. Embeddings trained for it
+    /// (Matryoshka representations, Kusupati et al. 2022) lose little. A truncated unit vector is shorter than 1;
+    /// the cosine does not depend on the length.
+    ///
+    /// # Errors
+    /// Fails if `entries` is 0, or more than the embeddings have without truncation.
+    pub fn truncated_to(mut self, entries: usize) -> Result<Self> {
+        let whole = self.pipeline.whole_dimension(self.pooled_dimension());
+        self.pipeline = Cow::Owned(self.pipeline.into_owned().truncated_to(entries, whole)?);
+        Ok(self)
+    }
+
     /// The embeddings of sentences: one row of [`Self::dimension`] entries each, in order.
     ///
     /// # Errors
@@ -125,7 +139,8 @@ impl SentenceModel<'_> {
     /// # Errors
     /// Fails if a sentence does not fit the encoder.
     pub fn encode_before_stage(&self, ids: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
-        self.pipeline.apply_modules(self.pipeline.encode_pooled(self.encoder(), self.convolution(), ids)?)
+        let pooled = self.pipeline.encode_pooled(self.encoder(), self.convolution(), ids)?;
+        after::apply_modules(&self.pipeline.steps, pooled)
     }
 
     /// Writes the model as a folder that sentence-transformers loads (see [`crate::save_model`]), with all
@@ -149,6 +164,19 @@ impl SentenceModel<'_> {
         self.save_as(folder, base, Form::Int8(quantized), &[Quantized::MODULE])
     }
 
+    /// Writes the model for onnxruntime, transformers.js and fastembed: `onnx/model.onnx` (opset 17, f32), from
+    /// `input_ids`, `attention_mask` and, for BERT, `token_type_ids` to `token_embeddings` and `sentence_embedding`, with
+    /// pooling, the modules after it, and truncation inside; and the configuration and tokenizer files of [`Self::save`],
+    /// with the tokenizer in effect as `tokenizer.json`. The prompt is not part of the file: the caller prepends it.
+    ///
+    /// # Errors
+    /// Those of [`Self::save`], and if the model has a part that the file cannot express (a convolution, a whitening or
+    /// flow, a prompt that the pooling skips), or more than 2 GiB.
+    pub fn save_onnx(&self, folder: &Path, base: &ModelFolder) -> Result<()> {
+        let parts = onnx::file(self)?;
+        self.save_as(folder, base, Form::Onnx(&parts, self.tokenizer()), &[])
+    }
+
     fn save_as(&self, folder: &Path, base: &ModelFolder, form: Form<'_>, modules: &[&str]) -> Result<()> {
         let pipeline = self.pipeline();
         if self.convolution.is_some() && !pipeline.steps.is_empty() {
@@ -165,6 +193,9 @@ impl SentenceModel<'_> {
             }
             if let Some(stage) = &pipeline.stage {
                 stage.save(folder)?;
+            }
+            if let Some(entries) = pipeline.truncate_dim {
+                export::set_truncate_dim(folder, entries)?;
             }
             add_own_modules(folder, modules)?;
             add_own_modules(folder, &self.own_modules())
@@ -194,8 +225,18 @@ impl SentenceModel<'_> {
 
     /// Number of entries per embedding.
     pub fn dimension(&self) -> usize {
+        self.pipeline.dimension(self.pooled_dimension())
+    }
+
+    /// Number of entries after the pooling, or after the convolution that replaces it.
+    fn pooled_dimension(&self) -> usize {
         let hidden = self.encoder().config().hidden_size;
-        self.pipeline.dimension(self.convolution().map_or(hidden, TokenConvolution::columns))
+        self.convolution().map_or(hidden, TokenConvolution::columns)
+    }
+
+    /// The number of entries that are kept of an embedding, if it is truncated.
+    pub fn truncate_dim(&self) -> Option<usize> {
+        self.pipeline.truncate_dim
     }
 
     /// Maximum number of tokens per sentence; longer sentences are truncated.

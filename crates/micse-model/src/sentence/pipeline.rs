@@ -3,8 +3,7 @@
 
 use std::num::NonZeroUsize;
 
-use rayon::prelude::*;
-
+use super::after::{apply_modules, check_dimensions, check_truncation, output_dimension, truncate};
 use super::encode::{BATCH_TOKENS, Reading, encode_ids};
 use crate::encoder::Encoder;
 use crate::head::TokenConvolution;
@@ -105,7 +104,8 @@ impl Pipeline {
             TokenConvolution::MODULE,
             TokenConvolution::SHAPE,
         )?;
-        pipeline.check_dimensions(convolution.unwrap_or(config.hidden_size), folder)?;
+        let pooled = convolution.unwrap_or(config.hidden_size);
+        check_dimensions(&pipeline.steps, pipeline.stage.as_ref(), pooled, folder.root())?;
         folder.warn_of_unknown_keys(pipeline.tokenizer.replaced_parts());
         Ok(pipeline)
     }
@@ -222,30 +222,11 @@ impl Pipeline {
         }
     }
 
-    /// Checks that the dimensions of the modules and the stage match, starting from `rows` entries.
-    fn check_dimensions(&self, mut rows: usize, folder: &ModelFolder) -> Result<()> {
-        let refused = |what: &str, takes: usize, rows: usize| Error::Config {
-            path: folder.root().join("modules.json"),
-            reason: format!("{what} expects {takes} entries, but the rows before it have {rows}"),
-        };
-        for step in &self.steps {
-            match step {
-                AfterPooling::Dense(dense) if dense.inputs() != rows => {
-                    return Err(refused("a Dense module", dense.inputs(), rows));
-                }
-                AfterPooling::Dense(dense) => rows = dense.outputs(),
-                AfterPooling::LayerNorm(norm) if norm.dimension() != rows => {
-                    return Err(refused("a LayerNorm module", norm.dimension(), rows));
-                }
-                AfterPooling::LayerNorm(_) | AfterPooling::Normalize | AfterPooling::Dropout(_) => {}
-            }
-        }
-        match &self.stage {
-            Some(stage) if stage.input_dimension() != rows => {
-                Err(refused(&format!("the {}", stage.kind()), stage.input_dimension(), rows))
-            }
-            _ => Ok(()),
-        }
+    /// The same pipeline that keeps the first `entries` of the `whole` entries of an embedding.
+    pub(super) fn truncated_to(mut self, entries: usize, whole: usize) -> Result<Self> {
+        check_truncation(entries, whole)?;
+        self.truncate_dim = Some(entries);
+        Ok(self)
     }
 
     /// The folder's own token limit, if any.
@@ -311,13 +292,13 @@ impl Pipeline {
 
     /// Number of entries of an embedding with `pooled` entries after the pooling.
     pub(super) fn dimension(&self, pooled: usize) -> usize {
-        let outputs = |step: &AfterPooling| match step {
-            AfterPooling::Dense(dense) => Some(dense.outputs()),
-            AfterPooling::Normalize | AfterPooling::LayerNorm(_) | AfterPooling::Dropout(_) => None,
-        };
-        let rows = self.steps.iter().rev().find_map(outputs).unwrap_or(pooled);
-        let rows = self.stage.as_ref().map_or(rows, Stage::output_dimension);
+        let rows = self.whole_dimension(pooled);
         self.truncate_dim.map_or(rows, |n| n.min(rows))
+    }
+
+    /// [`Self::dimension`] without truncation.
+    pub(super) fn whole_dimension(&self, pooled: usize) -> usize {
+        output_dimension(&self.steps, self.stage.as_ref(), pooled)
     }
 
     /// The token IDs of sentences with the prompt, at most `limit` each.
@@ -352,16 +333,12 @@ impl Pipeline {
 
     /// From pooled rows to embeddings: the modules after the pooling, whitening or flow, truncation.
     pub(super) fn finish(&self, pooled: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>> {
-        let rows = self.apply_modules(pooled)?;
+        let rows = apply_modules(&self.steps, pooled)?;
         let mut rows = match &self.stage {
             Some(stage) => stage.transform(&rows)?,
             None => rows,
         };
-        if let Some(n) = self.truncate_dim {
-            for row in &mut rows {
-                row.truncate(n);
-            }
-        }
+        truncate(&mut rows, self.truncate_dim);
         Ok(rows)
     }
 
@@ -383,28 +360,5 @@ impl Pipeline {
     ) -> Reading<'a> {
         let pad_to = self.pad_to.min(encoder.config().max_position_embeddings);
         Reading { pooling: self.pooling, convolution, pad_to, skip: self.skip }
-    }
-
-    /// Applies the modules after the pooling to its rows.
-    pub(super) fn apply_modules(&self, mut rows: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>> {
-        for step in &self.steps {
-            match step {
-                AfterPooling::Normalize => rows.par_iter_mut().for_each(|row| scale_to_unit(row)),
-                AfterPooling::Dense(dense) => rows = dense.apply(&rows)?,
-                AfterPooling::LayerNorm(norm) => norm.apply(&mut rows)?,
-                AfterPooling::Dropout(_) => {}
-            }
-        }
-        Ok(rows)
-    }
-}
-
-/// Scales a vector to length 1; a zero vector stays zero.
-fn scale_to_unit(row: &mut [f32]) {
-    let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt();
-    if norm > 0.0 {
-        for value in row {
-            *value /= norm;
-        }
     }
 }

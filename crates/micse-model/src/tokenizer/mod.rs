@@ -41,7 +41,7 @@ const SPECIAL_OF_MPNET: [&str; 5] = ["<pad>", "[UNK]", "<s>", "</s>", "<mask>"];
 /// The library's result, or its error message. On some damaged files it panics instead (its decoder parser
 /// contains an `unwrap`, its models index with unchecked values from the file); an untrusted file must not
 /// end the process.
-fn guarded<T, E: std::fmt::Display>(
+pub(crate) fn guarded<T, E: std::fmt::Display>(
     work: impl FnOnce() -> std::result::Result<T, E>,
 ) -> std::result::Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {

@@ -53,6 +53,8 @@ class SentenceEncoder:
         self.pooling = pooling
         self.precision = precision
         self.truncate_dim = truncate_dim
+        # The limit that the user set.
+        self._tokens: Optional[int] = None
         own = None if precision is None else _precision(precision)
         self._model = Model(self.model_name_or_path, pooling, own, "cpu")
         self.prompts: dict[str, str] = {**self._model.prompts, **(prompts or {})}
@@ -174,15 +176,16 @@ class SentenceEncoder:
         return self._model.token_ids([sentences] if isinstance(sentences, str) else as_list(sentences))
 
     @property
-    def max_seq_length(self) -> int:
-        """Maximum number of tokens per sentence; longer ones are cut off."""
+    def max_seq_length(self) -> Optional[int]:
+        """Maximum number of tokens per sentence; longer ones are cut off. ``None`` if there is no limit."""
         return self._model.max_seq_length
 
     @max_seq_length.setter
     def max_seq_length(self, tokens: int) -> None:
         self._model.max_seq_length = tokens
+        self._tokens = tokens
 
-    def get_max_seq_length(self) -> int:
+    def get_max_seq_length(self) -> Optional[int]:
         """``max_seq_length``."""
         return self.max_seq_length
 
@@ -199,7 +202,7 @@ class SentenceEncoder:
     def __repr__(self) -> str:
         return (
             f"SentenceEncoder({self.model_name_or_path!r}: {self._model.family}, {self.get_sentence_embedding_dimension()} "
-            f"dimensions, {self._model.pooling} pooling, at most {self.max_seq_length} tokens)"
+            f"dimensions, {self._model.pooling} pooling, at most {self.max_seq_length or 'any number of'} tokens)"
         )
 
     # scikit-learn: a step of a Pipeline, without state of its own.
@@ -252,14 +255,14 @@ class SentenceEncoder:
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         del state["_model"]
-        return {**state, "max_seq_length": self.max_seq_length}
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        tokens = state.pop("max_seq_length")
         self.__dict__.update(state)
         own = None if self.precision is None else _precision(self.precision)
         self._model = Model(self.model_name_or_path, self.pooling, own, "cpu")
-        self._model.max_seq_length = tokens
+        if self._tokens is not None:
+            self._model.max_seq_length = self._tokens
 
     def _encode_as(
         self, names: tuple[str, ...], sentences: Sentences, prompt_name: Optional[str], arguments: dict[str, Any]

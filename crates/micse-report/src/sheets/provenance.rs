@@ -25,7 +25,7 @@ impl Provenance {
         };
         let mut columns =
             vec![column("corpus", |m| &m.train_text), column("selected on", |m| &m.selected_on)];
-        if methods.iter().any(|method| method.own_encoder) {
+        if methods.iter().any(|method| method.names_encoder) {
             columns.insert(0, column("encoder", |m| &m.encoder));
         }
         Self { columns }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use micse_data::{Corpus, Parts, Task, TransferSuite};
 use micse_files::{Hash, RunFolder, write_whole};
-use micse_model::{Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision};
+use micse_model::{Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision, StaticFolder};
 use serde::{Deserialize, Serialize};
 
 use super::difference::first_difference;
@@ -66,7 +66,7 @@ pub struct Manifest {
     pub chunk: Option<NonZeroUsize>,
     /// Vector extensions in use: results are bit-for-bit identical on CPUs with the same extensions.
     pub cpu_features: Vec<String>,
-    /// SHA-256 of the base encoder's configuration, weights and tokenizer files, or of the word vectors.
+    /// SHA-256 of the base encoder's configuration, weights and tokenizer files, or of the word or token vectors.
     pub encoder_sha256: String,
     /// SHA-256 of the other files in the base model folder that affect its embeddings: modules, prompts, limits, added
     /// tokens; `None`: no such files.
@@ -182,6 +182,20 @@ pub fn hash_of_modules(base: &ModelFolder) -> Result<Option<String>> {
     Ok(any.then(|| hash.digits()))
 }
 
+/// SHA-256 of the files of a folder with token vectors, with their paths.
+fn hash_of_token_vectors(folder: &Path) -> Result<String> {
+    let mut hash = Hash::new();
+    for path in StaticFolder::open(folder)?.files()? {
+        if path.is_file() {
+            hash.update(path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().as_bytes());
+            hash.update([0]);
+            hash.file(&path)?;
+            hash.update([0]);
+        }
+    }
+    Ok(hash.digits())
+}
+
 fn hash_of_pairs<'a>(tasks: impl IntoIterator<Item = &'a Task>) -> String {
     let mut hash = Hash::new();
     for task in tasks {
@@ -228,9 +242,10 @@ impl Manifest {
         })
     }
 
-    /// The manifest of a word-vector file.
+    /// The manifest of a word-vector file, or of a folder with token vectors.
     pub(super) fn of_file(file: &Path, sets: EvaluationSets<'_>, compute: &Compute) -> Result<Self> {
-        Ok(Self::of_model(micse_files::sha256(file)?, Pooling::Mean, sets, compute))
+        let sha256 = if file.is_dir() { hash_of_token_vectors(file)? } else { micse_files::sha256(file)? };
+        Ok(Self::of_model(sha256, Pooling::Mean, sets, compute))
     }
 
     fn of_model(

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use micse_eval::{Embedder, Evaluation, Named, PairScores};
+use micse_eval::{Embedder, Evaluation, HubSnapshot, Named, PairScores};
 use micse_files::{RunFolder, remove_leftovers, write_json};
 use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
 
@@ -39,7 +39,7 @@ pub fn untrained<'a>(
     })
 }
 
-/// Scores an embedder in a single file, word vectors, into a run folder. `method` is its name in tables.
+/// Scores an embedder in a single file, word vectors, or in a folder with token vectors, into a run folder. `method` is its name in tables.
 ///
 /// # Errors
 /// The file cannot be read, or scoring fails.
@@ -57,7 +57,8 @@ pub fn scored_file<'a>(
     let score = |tell: &mut dyn FnMut(Event)| score(embedder, sets, tell);
     scored(folder, &manifest, score, tell, |scores, time| {
         let result = RunResult::untrained(method, Pooling::Mean, sets.suite, scores, time);
-        let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let own = || file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = HubSnapshot::of(file).map_or_else(own, |snapshot| snapshot.id);
         RunResult { train_text: name, ..result }
     })
 }

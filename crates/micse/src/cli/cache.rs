@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::SentenceModel;
+use crate::Model;
 use crate::files::{Hash, write_json};
 use anyhow::{Context, Result};
 use micse_cli::options::ComputeOptions;
@@ -16,6 +16,9 @@ struct Note {
     /// SHA-256 of the corpus file.
     text_sha256: String,
     pooling: String,
+    /// Entries that are kept of an embedding, if it is truncated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    truncate_dim: Option<usize>,
     /// Precision of the matrix products.
     precision: String,
     device: String,
@@ -35,7 +38,7 @@ impl Cache {
         rows: &Path,
         text: &Path,
         model: &Path,
-        encoder: &SentenceModel<'_>,
+        encoder: &Model,
         compute: &ComputeOptions,
     ) -> Result<Self> {
         let mut note_path = rows.as_os_str().to_owned();
@@ -44,6 +47,7 @@ impl Cache {
             model_sha256: hash_of_folder(model)?,
             text_sha256: crate::files::sha256(text)?,
             pooling: encoder.pooling().to_string(),
+            truncate_dim: encoder.truncate_dim(),
             precision: compute.engine.precision.to_string(),
             device: compute.device.clone(),
             version: env!("CARGO_PKG_VERSION").into(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Seek};
 use std::path::Path;
 
-use crate::SentenceModel;
+use crate::Model;
 use crate::data::{Error as DataError, SentenceReader};
 use crate::search::{Index, Npy, NpyWriter};
 use crate::train::Stop;
@@ -28,12 +28,7 @@ pub(crate) fn reader(text: Option<&Path>) -> Result<SentenceReader> {
 /// Encodes a text and passes each chunk of sentences and rows to `each`. Returns the number of rows.
 ///
 /// A text without sentences is an error. So is an embedding that is not finite.
-pub(crate) fn embed(
-    model: &SentenceModel<'_>,
-    text: Option<&Path>,
-    stop: &Stop,
-    each: &mut Each<'_>,
-) -> Result<usize> {
+pub(crate) fn embed(model: &Model, text: Option<&Path>, stop: &Stop, each: &mut Each<'_>) -> Result<usize> {
     let mut reader = reader(text)?;
     let mut progress = Progress::new(reader.bytes().0, "sentences");
     let mut count = 0;
@@ -71,7 +66,7 @@ pub(crate) fn embed(
 
 /// Encodes a text into the NumPy file `save`, or into an unnamed temporary file.
 pub(crate) fn embed_into_index(
-    model: &SentenceModel<'_>,
+    model: &Model,
     text: &Path,
     save: Option<&Path>,
     stop: &Stop,

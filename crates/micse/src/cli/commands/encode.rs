@@ -52,6 +52,7 @@ impl Encode {
                 "rows": rows,
                 "dimension": encoder.dimension(),
                 "pooling": pooling.name(),
+                "truncate_dim": encoder.truncate_dim(),
             }));
         }
         if let Some(output) = self.output.as_ref().filter(|_| !to_stdout) {

@@ -1,4 +1,4 @@
-//! `micse export`: writes a model as a folder for sentence-transformers, or in 8-bit integers.
+//! `micse export`: writes a model as a folder for sentence-transformers, in 8-bit integers, or in ONNX's format.
 
 use std::path::PathBuf;
 
@@ -17,15 +17,20 @@ use super::cosine;
 use micse_cli::model::{model_folder, pooling_of};
 use micse_cli::{notice, print, print_json};
 
-/// Write a model as a folder that sentence-transformers loads
+/// Write a model as a folder that sentence-transformers loads, or for ONNX
 ///
 /// Models that this format cannot express are rejected: poolings other than cls and mean, convolutions, flows. A
 /// whitening becomes a linear layer. The folder is read back and must produce the same embeddings.
 ///
 /// With `--precision int8`, the folder has a quarter of the size, and is encoded in 8-bit integers; only micse reads it.
+///
+/// With `--format onnx`, the folder contains `onnx/model.onnx` for onnxruntime, transformers.js and fastembed: opset 17,
+/// from `input_ids`, `attention_mask` and, for BERT, `token_type_ids` to `token_embeddings` and `sentence_embedding`, with
+/// pooling, all modules after it, and truncation inside.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  micse export runs/notes --output notes-model --precision f16\n  \
-                        micse export runs/notes --output notes-int8 --precision int8 --calibrate notes.txt")]
+                        micse export runs/notes --output notes-int8 --precision int8 --calibrate notes.txt\n  \
+                        micse export runs/notes --output notes-onnx --format onnx")]
 pub(crate) struct Export {
     /// Model folder, run folder, Hub model ID, or `demo` for the shipped encoder
     model: String,
@@ -35,6 +40,9 @@ pub(crate) struct Export {
     /// cls or mean [default: the model folder's, else mean]
     #[arg(long)]
     pooling: Option<Pooling>,
+    /// What to write
+    #[arg(long, value_enum, default_value = "sentence-transformers")]
+    format: Format,
     /// Precision of the weights on disk
     #[arg(long, value_enum, default_value = "f32", alias = "dtype")]
     precision: Precision,
@@ -45,6 +53,15 @@ pub(crate) struct Export {
     /// How int8 weights are rounded; each way includes the previous ones
     #[arg(long, value_enum, default_value = "compensated")]
     rounding: RoundingOption,
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A folder for sentence-transformers and transformers
+    SentenceTransformers,
+    /// The same with `onnx/model.onnx` in place of the weights
+    Onnx,
 }
 
 /// The precision of the weights on disk.
@@ -128,12 +145,16 @@ impl Export {
         {
             bail!("--calibrate and --rounding need --precision int8");
         }
+        if self.format == Format::Onnx && self.precision != Precision::F32 {
+            bail!("--format onnx writes weights in f32; remove --precision");
+        }
         let compute = Compute::cpu();
         let pooling = self.pooling.map_or_else(|| pooling_of(&base), Ok)?;
         let original = SentenceModel::load(&base, Some(pooling), &compute)?;
         let pipeline = original.pipeline().clone().with_linear_stage()?;
         let model = pipeline.with(original.encoder(), None);
         match self.precision.dtype() {
+            _ if self.format == Format::Onnx => model.save_onnx(&self.output, &base)?,
             Some(dtype) => model.save(&self.output, &base, dtype)?,
             None => self.save_int8(&model, &base)?,
         }
@@ -143,6 +164,9 @@ impl Export {
             );
         } else {
             self.copy_card(&base)?;
+        }
+        if self.format == Format::Onnx {
+            return self.tell_of_onnx(&original, as_json);
         }
         let closest = self.check_the_same(&original, &SentenceModel::open(&self.output)?)?;
         if as_json {
@@ -162,6 +186,38 @@ impl Export {
             "{to}: {pooling} pooling, dimension {}; read back, it produces the same embeddings (smallest cosine \
              {closest:.6}){python}",
             original.dimension()
+        ))
+    }
+
+    /// Reports the written ONNX file. Only its runtimes can read it back.
+    fn tell_of_onnx(&self, model: &SentenceModel<'_>, as_json: bool) -> Result<()> {
+        if !model.prompt().is_empty() {
+            notice(format_args!(
+                "the prompt {:?} is not part of the file; prepend it to every sentence",
+                model.prompt()
+            ));
+        }
+        let file = self.output.join("onnx/model.onnx");
+        let bytes = file.metadata().with_context(|| format!("cannot read {}", file.display()))?.len();
+        if as_json {
+            return print_json(&json!({
+                "folder": self.output,
+                "file": file,
+                "bytes": bytes,
+                "pooling": model.pooling().name(),
+                "dimension": model.dimension(),
+                "max_length": model.max_length(),
+            }));
+        }
+        print(&format!(
+            "{}: {:.1} MiB, {} pooling, dimension {}, at most {} tokens; outputs token_embeddings and \
+             sentence_embedding\nin Python: onnxruntime.InferenceSession(\"{}\"), with the tokenizer.json of the folder",
+            file.display(),
+            bytes as f64 / f64::from(1 << 20),
+            model.pooling(),
+            model.dimension(),
+            model.max_length(),
+            file.display()
         ))
     }
 

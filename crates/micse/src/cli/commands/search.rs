@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use crate::SentenceModel;
+use crate::Model;
 use crate::search::{Hit, Index, Npy};
 use crate::train::Stop;
 use anyhow::{Context, Result, bail};
@@ -128,7 +128,7 @@ impl Search {
     }
 
     /// The corpus embeddings: the saved ones if they match this corpus and model, else new ones.
-    fn index(&self, model: &SentenceModel<'_>, stop: &Stop) -> Result<Index> {
+    fn index(&self, model: &Model, stop: &Stop) -> Result<Index> {
         let Some(save) = &self.save else { return embed_into_index(model, &self.corpus, None, stop) };
         let folder = model_folder(&self.model.model)?;
         let cache = Cache::new(save, &self.corpus, &folder, model, &self.model.how.compute)?;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use crate::SentenceModel;
+use crate::Model;
 use crate::data::PairFile;
 use crate::eval::spearman;
 use anyhow::{Result, bail};
@@ -100,7 +100,7 @@ impl Similarity {
 }
 
 /// The cosine of each pair; 0 if one of its embeddings is zero.
-fn cosines(model: &SentenceModel<'_>, pairs: &[[String; 2]]) -> Result<Vec<f64>> {
+fn cosines(model: &Model, pairs: &[[String; 2]]) -> Result<Vec<f64>> {
     let mut progress = Progress::new(Some(pairs.len() as u64), "pairs");
     let mut cosines = Vec::with_capacity(pairs.len());
     for chunk in pairs.chunks(CHUNK) {

@@ -1,11 +1,13 @@
 //! `micse inspect`: shows the contents of a model folder, and its problems.
 
+mod token_vectors;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
 use crate::SentenceModel;
-use crate::model::{Checkpoint, Compute, ModelFolder, Pooling, TokenConvolution, Trainable};
+use crate::model::{Checkpoint, Compute, ModelFolder, Pooling, StaticFolder, TokenConvolution, Trainable};
 use crate::post::Stage;
 use anyhow::{Result, bail};
 use candle_core::Device;
@@ -31,6 +33,9 @@ pub(crate) struct Inspect {
 struct Report {
     folder: String,
     encoder: Option<EncoderFacts>,
+    /// Instead of an encoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_vectors: Option<TokenVectors>,
     weights: Option<WeightsFacts>,
     tokenizer: Option<TokenizerFacts>,
     pooling: Option<&'static str>,
@@ -42,6 +47,8 @@ struct Report {
     prompt: Option<String>,
     /// Entries of a final embedding.
     dimension: Option<usize>,
+    /// The number of entries that the folder keeps of an embedding, if it truncates them.
+    truncate_dim: Option<usize>,
     /// Whitening or flow after the pooling, and the corpus it was fitted on.
     stage: Option<String>,
     /// Ignored keys, as `FILE: KEY`; other libraries may follow them.
@@ -51,6 +58,15 @@ struct Report {
     /// The front matter of the model card.
     card: Option<String>,
     problems: Vec<String>,
+}
+
+/// A model without an encoder.
+#[derive(Serialize)]
+struct TokenVectors {
+    /// The library whose embeddings it gives.
+    library: &'static str,
+    vocabulary: usize,
+    dimension: usize,
 }
 
 #[derive(Serialize)]
@@ -89,8 +105,11 @@ const EXAMPLE: &str = "A Café in 1984";
 
 impl Inspect {
     pub(crate) fn run(&self, as_json: bool) -> Result<()> {
-        let folder = ModelFolder::open(&model_folder(&self.model)?)?;
-        let report = Report::of(&folder);
+        let path = model_folder(&self.model)?;
+        let report = match StaticFolder::find(&path)? {
+            Some(folder) => Report::of_token_vectors(&folder),
+            None => Report::of(&ModelFolder::open(&path)?),
+        };
         if as_json {
             print_json(&report)?;
         } else {
@@ -98,8 +117,8 @@ impl Inspect {
         }
         match report.problems.len() {
             0 => Ok(()),
-            1 => bail!("{}: 1 problem", folder.root().display()),
-            count => bail!("{}: {count} problems", folder.root().display()),
+            1 => bail!("{}: 1 problem", path.display()),
+            count => bail!("{}: {count} problems", path.display()),
         }
     }
 }
@@ -125,6 +144,7 @@ impl Report {
         if let Some(model) = noted(problems, SentenceModel::load(folder, Some(pooling), &Compute::cpu())) {
             report.prompt = Some(model.prompt().to_owned()).filter(|prompt| !prompt.is_empty());
             report.dimension = Some(model.dimension());
+            report.truncate_dim = model.truncate_dim();
             report.replaced_tokenizer_parts = model.tokenizer().replaced_parts().to_vec();
         }
         report.card = front_matter(folder.root());
@@ -145,6 +165,12 @@ impl Report {
             lines.push(("", format!("vocabulary {}, positions {}", e.vocabulary, e.positions)));
             lines.push(("parameters", format!("{:.2} million", e.parameters as f64 / 1e6)));
         }
+        if let Some(t) = &self.token_vectors {
+            lines.push(("encoder", "none: the mean of token vectors (StaticEmbedding)".into()));
+            lines.push(("vectors", format!("{} tokens, dimension {}", t.vocabulary, t.dimension)));
+            lines.push(("", format!("embeddings as by {}", t.library)));
+            lines.push(("parameters", format!("{:.2} million", (t.vocabulary * t.dimension) as f64 / 1e6)));
+        }
         if let Some(w) = &self.weights {
             let precisions: Vec<String> =
                 w.precisions.iter().map(|(name, count)| format!("{count} tensors in {name}")).collect();
@@ -155,12 +181,18 @@ impl Report {
             lines.push(("", precisions.join(", ")));
         }
         if let Some(t) = &self.tokenizer {
-            let mask = t.mask_token.as_deref().unwrap_or("no mask token");
-            lines.push(("tokenizer", format!("{}, {} ids, {mask}", t.file, t.vocabulary)));
+            let mask = match &t.mask_token {
+                _ if self.token_vectors.is_some() => String::new(),
+                Some(mask) => format!(", {mask}"),
+                None => ", no mask token".into(),
+            };
+            lines.push(("tokenizer", format!("{}, {} ids{mask}", t.file, t.vocabulary)));
             lines.push(("", format!("\"{EXAMPLE}\": {}", t.example.join(" "))));
         }
         let pooling = self.pooling.unwrap_or("not defined by the folder: mean (--pooling selects another)");
-        lines.push(("pooling", pooling.into()));
+        if self.token_vectors.is_none() {
+            lines.push(("pooling", pooling.into()));
+        }
         if let Some(length) = self.max_length {
             lines.push(("max length", format!("{length} tokens")));
         }
@@ -169,7 +201,8 @@ impl Report {
         }
         lines
             .extend(self.prompt.iter().map(|prompt| ("prompt", format!("{prompt:?} before every sentence"))));
-        lines.extend(self.dimension.map(|n| ("dimension", n.to_string())));
+        let kept = if self.truncate_dim.is_some() { " (truncate_dim)" } else { "" };
+        lines.extend(self.dimension.map(|n| ("dimension", format!("{n}{kept}"))));
         lines.extend(self.stage.iter().map(|stage| ("stage", stage.clone())));
         lines.extend(self.unknown_keys.iter().map(|key| ("unknown key", format!("{key} (ignored)"))));
         lines.extend(self.replaced_tokenizer_parts.iter().map(|part| {
