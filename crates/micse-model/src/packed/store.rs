@@ -5,7 +5,7 @@ use micse_kernels::adam::{adam, average, square_norm};
 use rayon::prelude::*;
 
 use super::int8::LinearInt8;
-use super::products::{RoundedWeight, Weight};
+use super::products::{PackedWeight, RoundedWeight, Weight};
 use super::slots::{LINEAR, LinearSlot, Slots, WORDS};
 use crate::optimizer::{AdamStep, kernel_rule};
 use crate::{BertConfig, Error, Precision, Result};
@@ -45,6 +45,8 @@ pub(super) struct Store {
     hidden: usize,
     /// Weights in bfloat16, if products use bf16.
     pub(super) rounded: Option<Vec<RoundedWeight>>,
+    /// Weights in f32, packed by passes in evaluation mode. A step frees them.
+    pub(super) packed: Vec<PackedWeight>,
     /// Linear layers in 8 bits, by number; `None` if the encoder is not quantised.
     pub(super) int8: Option<Vec<Option<LinearInt8>>>,
     /// Incremented when values change.
@@ -97,8 +99,9 @@ impl Gradients {
 impl Store {
     pub(super) fn new(slots: Slots, values: Vec<f32>, config: &BertConfig, precision: Precision) -> Self {
         let (vocabulary, hidden) = (config.vocab_size, config.hidden_size);
-        let rounded = (precision == Precision::Bf16)
-            .then(|| (0..config.num_hidden_layers * LINEAR).map(|_| RoundedWeight::default()).collect());
+        let linears = config.num_hidden_layers * LINEAR;
+        let rounded =
+            (precision == Precision::Bf16).then(|| (0..linears).map(|_| RoundedWeight::default()).collect());
         let gradients = Gradients {
             values: vec![0.0; slots.total],
             present: vec![false; slots.parameters.len()],
@@ -113,6 +116,7 @@ impl Store {
             any_word_moved: false,
             hidden,
             rounded,
+            packed: (0..linears).map(|_| PackedWeight::default()).collect(),
             int8: None,
             version: 0,
         }
@@ -212,6 +216,7 @@ impl Store {
     /// Takes one AdamW step for everything that has a gradient.
     pub(super) fn step(&mut self, step: &AdamStep) {
         self.version += 1;
+        self.packed.iter().for_each(PackedWeight::clear);
         let total = self.slots.total;
         let moments =
             self.moments.get_or_insert_with(|| Moments { first: vec![0.0; total], second: vec![0.0; total] });
@@ -318,6 +323,7 @@ pub(super) fn weight<'a>(
         outputs: slot.outputs,
         inputs: slot.inputs,
         rounded: rounded.as_ref().map(|all| (&all[slot.number], version)),
+        packed: None,
         int8: None,
         number: slot.number,
     }
