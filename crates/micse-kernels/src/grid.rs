@@ -33,6 +33,16 @@ impl<'a> Grid<'a> {
         Self { data: out.as_mut_ptr(), rows, columns, lifetime: std::marker::PhantomData }
     }
 
+    /// The block of all rows and some columns.
+    ///
+    /// # Safety
+    /// No other block with these columns exists at the same time.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn columns(&self, columns: Range<usize>) -> Block<'_> {
+        assert!(columns.end <= self.columns);
+        Block { grid: self, rows: 0..self.rows, columns }
+    }
+
     /// Calls `work` for each block of at most `down` rows and `across` columns.
     pub(crate) fn for_each(self, (down, across): (usize, usize), work: impl Fn(Block<'_>) + Sync) {
         let per_row = self.columns.div_ceil(across);
@@ -61,7 +71,7 @@ impl Block<'_> {
             "columns of another block"
         );
         let start = row * self.grid.columns + columns.start;
-        // SAFETY: the block is within the output by `Grid::for_each`, the elements are within the block by the
+        // SAFETY: the block is within the output by `Grid`'s methods, the elements are within the block by the
         // assertions, and blocks do not overlap. The result borrows the block mutably, so there is one at a time.
         unsafe { std::slice::from_raw_parts_mut(self.grid.data.add(start), columns.len()) }
     }

@@ -20,7 +20,7 @@ impl Store {
     pub(super) fn weight(&self, slot: &LinearSlot, evaluates: bool) -> Weight<'_> {
         let int8 = self.int8.as_ref().and_then(|all| all[slot.number].as_ref());
         let packed = evaluates.then(|| (&self.packed[slot.number], self.version));
-        Weight { int8, packed, ..weight(&self.values, (&self.rounded, self.version), slot) }
+        Weight { packed, int8, ..weight(&self.values, (&self.rounded, self.version), slot) }
     }
 
     fn bias(&self, slot: &LinearSlot) -> &[f32] {

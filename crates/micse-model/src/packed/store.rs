@@ -17,6 +17,7 @@ const TASK_ROWS: usize = 64;
 ///
 /// Most rows of the word table have no gradient, so only rows with a gradient are visited and cleared.
 pub(super) struct Gradients {
+    /// Empty before the first gradient, so that an encoder that is not trained needs no memory for them.
     pub(super) values: Vec<f32>,
     /// Whether each parameter has a gradient. Without one, its values are meaningless, except for the word
     /// table, whose rows without a gradient are zero.
@@ -54,8 +55,16 @@ pub(super) struct Store {
 }
 
 impl Gradients {
+    /// Allocates the values, unless they exist.
+    fn allocate(&mut self, slots: &Slots) {
+        if self.values.is_empty() {
+            self.values = vec![0.0; slots.total];
+        }
+    }
+
     /// The slice to which a parameter's gradient is added: zero if it has none yet.
     pub(super) fn part(&mut self, slots: &Slots, number: usize) -> &mut [f32] {
+        self.allocate(slots);
         let slice = &mut self.values[slots.ranges[number].clone()];
         if !self.present[number] {
             self.present[number] = true;
@@ -69,6 +78,7 @@ impl Gradients {
     /// Whether the parameters (of one linear layer) already have a gradient to add to; marks them as having
     /// one.
     pub(super) fn begin(&mut self, slots: &Slots, numbers: &[usize]) -> bool {
+        self.allocate(slots);
         let any = numbers.iter().any(|&n| self.present[n]);
         if any {
             for &n in numbers {
@@ -83,6 +93,9 @@ impl Gradients {
 
     /// Clears the rows of the word table that have a gradient.
     fn clear_words(&mut self, range: std::ops::Range<usize>, width: usize) {
+        if self.values.is_empty() {
+            return;
+        }
         for (row, marked) in self.values[range].chunks_exact_mut(width).zip(&mut self.word_rows) {
             if std::mem::take(marked) {
                 row.fill(0.0);
@@ -103,7 +116,7 @@ impl Store {
         let rounded =
             (precision == Precision::Bf16).then(|| (0..linears).map(|_| RoundedWeight::default()).collect());
         let gradients = Gradients {
-            values: vec![0.0; slots.total],
+            values: Vec::new(),
             present: vec![false; slots.parameters.len()],
             word_rows: vec![false; vocabulary],
         };
