@@ -65,3 +65,55 @@ fn training_and_encoding_are_measured() {
     assert_eq!(report["seconds"].as_array().map(Vec::len), Some(2));
     assert!(number(&report, "sentences_per_s") >= number(&report, "sentences_per_s_median"));
 }
+
+#[test]
+fn the_matrix_measures_all_shapes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_small_model(&folder.path().join("model"));
+    let text = folder.path().join("text.txt");
+    std::fs::write(&text, sentences(64).join("\n")).expect("text.txt");
+    let (text, out) = (text.to_str().expect("UTF-8"), folder.path().join("out"));
+    let out = out.to_str().expect("UTF-8");
+    let small = ["--strings", "30", "--passages", "3", "--rounds", "2", "--seconds", "0.01", "--out", out];
+    let plain = ["encode", "--matrix", "--corpus", text];
+    let report = bench(folder.path(), &[&plain[..], &small].concat());
+
+    let cells = report["cells"].as_array().expect("cells");
+    let of = |work: &str, program: &str| {
+        let found = cells.iter().find(|c| c["work"] == work && c["program"] == program);
+        found.unwrap_or_else(|| panic!("{work}, {program} in {report}"))
+    };
+    for program in ["micse, f32", "micse, int8"] {
+        for work in ["short sentence", "long sentence"] {
+            let cell = of(work, program);
+            let (median, p95) = (number(cell, "median_ms"), number(cell, "p95_ms"));
+            assert!(median <= p95, "{cell}");
+            assert!((number(cell, "texts_per_s") - 1e3 / median).abs() < 1e-6 * 1e3 / median, "{cell}");
+        }
+        // Words are single tokens, and [CLS] and [SEP] are added; the model has 32 positions.
+        assert_eq!(of("short sentence", program)["tokens"], 12);
+        assert_eq!(of("long sentence", program)["tokens"], 32);
+        assert_eq!(of("passages", program)["tokens"], 3 * 32);
+        let ids = of("strings, token IDs", program);
+        assert_eq!(ids["texts"], 30);
+        let file = of("strings, file to file", program);
+        let outside = file["outside"].as_f64().expect("a share");
+        let share = 1.0 - number(ids, "seconds") / number(file, "seconds");
+        assert!((outside - share).abs() < 1e-9, "{file} and {ids}");
+        if cfg!(target_os = "linux") {
+            number(file, "peak_mib");
+        }
+    }
+    assert!(number(of("short sentence", "micse, int8"), "cosine") > 0.99);
+    // Other libraries are not measured without a Python.
+    assert!(cells.iter().all(|cell| cell["program"].as_str().is_some_and(|name| name.starts_with("micse"))));
+
+    let model = folder.path().join("model");
+    let model = model.to_str().expect("UTF-8");
+    let refused = |more: &[&str]| {
+        let all = [&["bench"], &plain[..], &small, &["--model", model], more].concat();
+        run(env!("CARGO_BIN_EXE_xtask"), None, &all)
+    };
+    refused(&["--precision", "bf16"]).refused(&["omit --device, --engine and --precision"]);
+    refused(&["--python", "/no/such/python"]).refused(&["/no/such/python"]);
+}

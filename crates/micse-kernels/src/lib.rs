@@ -19,6 +19,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`matmul`], [`mod@bf16`], [`int8`] | matrix products in f32, in bfloat16 with f32 sums, and in 8-bit integers |
+//! | [`panels`] | products with weights that are packed once |
 //! | [`attention`] | attention at true length, with taps |
 //! | [`activation`] | bias and non-linearity |
 //! | [`norm`], [`dropout`] | LayerNorm with residual and dropout |
@@ -33,10 +34,12 @@ pub mod bf16;
 pub mod classifier;
 pub mod dropout;
 mod exp;
+mod grid;
 pub mod int8;
 mod line;
 pub mod matmul;
 pub mod norm;
+pub mod panels;
 pub mod rows;
 mod simd;
 mod small;

@@ -34,6 +34,16 @@ pub(crate) fn level() -> Level {
     Level::Base
 }
 
+/// Whether the CPU has the 32 registers of 512 bits of AVX-512.
+#[inline]
+pub(crate) fn has_wide_registers() -> bool {
+    match level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => true,
+        _ => false,
+    }
+}
+
 /// Defines a function whose body is compiled for every [`Level`]; a call runs the version for the current CPU.
 ///
 /// The body must be plain Rust that the compiler can vectorise: loops over chunks of fixed size.

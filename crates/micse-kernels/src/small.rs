@@ -1,10 +1,7 @@
 //! Small products for attention: a few dozen rows and columns, where the set-up of a general product would cost
 //! more than the arithmetic.
 
-use crate::simd::LANES;
-
-/// Rows of the left operand processed together.
-const ROWS: usize = 4;
+use crate::simd::{LANES, has_wide_registers};
 
 /// The left operand: element (i, k) is `data[i * row + k * column]`.
 #[derive(Clone, Copy)]
@@ -28,20 +25,42 @@ pub(crate) fn small_product(
     (m, depth, width): (usize, usize, usize),
 ) {
     debug_assert_eq!(width % LANES, 0);
-    let mut i = 0;
-    while i + ROWS <= m {
-        columns::<ROWS>(out, out_stride, left, right, right_stride, (i, depth, width));
-        i += ROWS;
+    // The sums of a tile must fit into the registers: 32 of 16 lanes, or 16 of 8 lanes.
+    if has_wide_registers() {
+        tiles::<4, { 2 * LANES }>(out, out_stride, left, right, right_stride, (m, depth, width));
+    } else {
+        tiles::<6, LANES>(out, out_stride, left, right, right_stride, (m, depth, width));
     }
-    while i < m {
-        columns::<1>(out, out_stride, left, right, right_stride, (i, depth, width));
-        i += 1;
+}
+
+/// Tiles of R rows and W columns, and smaller ones at the end.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn tiles<const R: usize, const W: usize>(
+    out: &mut [f32],
+    out_stride: usize,
+    left: Left<'_>,
+    right: &[f32],
+    right_stride: usize,
+    (m, depth, width): (usize, usize, usize),
+) {
+    let mut i = 0;
+    while i + R <= m {
+        columns::<R, W>(out, out_stride, left, right, right_stride, (i, depth, width));
+        i += R;
+    }
+    while i + 2 <= m {
+        columns::<2, W>(out, out_stride, left, right, right_stride, (i, depth, width));
+        i += 2;
+    }
+    if i < m {
+        columns::<1, W>(out, out_stride, left, right, right_stride, (i, depth, width));
     }
 }
 
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
-fn columns<const R: usize>(
+fn columns<const R: usize, const W: usize>(
     out: &mut [f32],
     out_stride: usize,
     left: Left<'_>,
@@ -50,9 +69,9 @@ fn columns<const R: usize>(
     (i, depth, width): (usize, usize, usize),
 ) {
     let mut j = 0;
-    while j + 2 * LANES <= width {
-        tile::<R, { 2 * LANES }>(out, out_stride, left, right, right_stride, (i, j, depth));
-        j += 2 * LANES;
+    while j + W <= width {
+        tile::<R, W>(out, out_stride, left, right, right_stride, (i, j, depth));
+        j += W;
     }
     if j < width {
         tile::<R, LANES>(out, out_stride, left, right, right_stride, (i, j, depth));

@@ -12,6 +12,7 @@ use micse_cli::print;
 use micse_data::{Locator, Suite};
 use serde_json::json;
 
+use super::matrix::Matrix;
 use super::work::Work;
 use super::{Subject, corpus, machine, median, print_table, round};
 
@@ -34,11 +35,16 @@ pub(super) struct Encode {
     #[arg(long, default_value = "3")]
     repeats: NonZeroUsize,
     #[command(flatten)]
+    matrix: Matrix,
+    #[command(flatten)]
     compute: ComputeOptions,
 }
 
 impl Encode {
     pub(super) fn run(&self, as_json: bool) -> Result<()> {
+        if self.matrix.matrix {
+            return self.matrix.run(self.subject.model.as_deref(), &self.corpus, &self.compute, as_json);
+        }
         let compute = self.compute.start()?;
         let locator = Locator::from_env()?;
         let name = self.subject.name(&locator)?;

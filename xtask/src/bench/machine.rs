@@ -1,4 +1,4 @@
-//! The speed of this machine, and the peak memory of this process.
+//! The speed of this machine, and the peak memory of processes.
 
 use std::time::Instant;
 
@@ -55,7 +55,12 @@ fn product(out: &mut [f32], left: &[f32], right: &[f32], threads: usize) {
 
 /// Peak memory of this process so far, in MiB; `None` if the system does not report it.
 pub(super) fn peak_memory() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    peak_in("/proc/self/status")
+}
+
+/// The peak memory in a process's status file, in MiB; `None` if the process has ended, or the system has no such file.
+pub(super) fn peak_in(status: &str) -> Option<f64> {
+    let status = std::fs::read_to_string(status).ok()?;
     let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: f64 = kibibytes.trim().trim_end_matches("kB").trim().parse().ok()?;
     Some(kibibytes / 1024.0)

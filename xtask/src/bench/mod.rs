@@ -5,6 +5,7 @@
 
 mod encode;
 mod machine;
+mod matrix;
 mod methods;
 mod train;
 mod work;
@@ -35,6 +36,8 @@ enum What {
     Train(train::Train),
     Encode(encode::Encode),
     Methods(methods::Methods),
+    #[command(hide = true)]
+    Part(matrix::Part),
 }
 
 impl Bench {
@@ -43,6 +46,7 @@ impl Bench {
             What::Train(train) => train.run(json),
             What::Encode(encode) => encode.run(json),
             What::Methods(methods) => methods.run(json),
+            What::Part(part) => part.run(),
         }
     }
 }

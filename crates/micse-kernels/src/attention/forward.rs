@@ -6,8 +6,12 @@ use super::{
     AttentionDropout, DistanceBias, HeadDropout, Layout, Place, SCRATCH, Scratch, first_distance, parts,
 };
 use crate::exp::exp_not_positive;
+use crate::grid::{Block, Grid};
 use crate::simd::{LANES, fold, padded, vectorised};
 use crate::small::{Left, small_product};
+
+/// With fewer sentences than this, the heads of a sentence are tasks of their own.
+const FEW_SENTENCES: usize = 16;
 
 /// One head of one sentence.
 struct Head<'a> {
@@ -54,8 +58,8 @@ fn softmax(row: &mut [f32], keys: usize, scale: f32) {
 }
 
 vectorised! {
-    /// `context`: the sentence's rows `[queries, D]`; writes the head's columns. `map`: `[queries, stride]`.
-    fn head_forward(context: &mut [f32], map: &mut [f32], head: &Head<'_>, scratch: &mut Scratch) {
+    /// `context`: the head's columns of the sentence's rows `[queries, D]`. `map`: `[queries, stride]`.
+    fn head_forward(context: &mut Block<'_>, map: &mut [f32], head: &Head<'_>, scratch: &mut Scratch) {
         let (place, size, width) = (head.place, head.size, 3 * head.hidden);
         let (stride, queries) = (place.stride(), place.queries);
         let at = |part: usize| part * head.hidden + head.column..part * head.hidden + head.column + size;
@@ -97,8 +101,8 @@ vectorised! {
         let out = scratch.out.room(queries, size);
         let left = Left { data: weights, row: stride, column: 1 };
         small_product(out, out_stride, left, &scratch.value.data, out_stride, (queries, place.keys, out_stride));
-        for (row, out) in context.chunks_exact_mut(head.hidden).zip(out.chunks_exact(out_stride)) {
-            row[head.column..head.column + size].copy_from_slice(&out[..size]);
+        for (row, out) in out.chunks_exact(out_stride).enumerate() {
+            context.row(row, head.column..head.column + size).copy_from_slice(&out[..size]);
         }
     }
 }
@@ -119,25 +123,30 @@ pub fn attention(
     assert_eq!(qkv.len(), layout.rows() * 3 * hidden, "queries, keys and values of all rows");
     let contexts = parts(context, layout.places.iter().map(|p| p.queries * hidden));
     let maps = parts(maps, layout.places.iter().map(|p| layout.heads * p.map_len()));
+    // Sentences alone are enough tasks if there are many.
+    let fewest = if contexts.len() < FEW_SENTENCES { 1 } else { layout.heads };
     contexts.into_par_iter().zip(maps).enumerate().for_each(|(sentence, (context, maps))| {
         let place = layout.places[sentence];
         if place.queries == 0 {
             return;
         }
-        SCRATCH.with_borrow_mut(|scratch| {
-            for (h, map) in maps.chunks_exact_mut(place.map_len()).enumerate() {
-                let head = Head {
-                    qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
-                    place,
-                    positions: layout.positions(&place),
-                    column: h * layout.head_size,
-                    hidden,
-                    size: layout.head_size,
-                    dropout: HeadDropout::new(dropout, sentence, h),
-                    bias: bias.map(|bias| bias.of(h)),
-                };
-                head_forward(context, map, &head, scratch);
-            }
+        let context = Grid::new(context, place.queries, hidden);
+        maps.par_chunks_exact_mut(place.map_len()).with_min_len(fewest).enumerate().for_each(|(h, map)| {
+            let column = h * layout.head_size;
+            let head = Head {
+                qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
+                place,
+                positions: layout.positions(&place),
+                column,
+                hidden,
+                size: layout.head_size,
+                dropout: HeadDropout::new(dropout, sentence, h),
+                bias: bias.map(|bias| bias.of(h)),
+            };
+            // SAFETY: every head has its own columns.
+            #[allow(unsafe_code)]
+            let mut context = unsafe { context.columns(column..column + layout.head_size) };
+            SCRATCH.with_borrow_mut(|scratch| head_forward(&mut context, map, &head, scratch));
         });
     });
 }

@@ -48,8 +48,8 @@ fn cut(cuts: &mut Vec<Cut>, x: &[f32], range: Range) {
 /// between calls.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    /// `[rows, inputs]`.
-    pub(super) values: Vec<u8>,
+    /// `[rows, inputs]`, in 16 bits as the product needs them, with a zero after an odd number of inputs.
+    pub(super) values: Vec<u16>,
     pub(super) ranges: Vec<Range>,
     /// What was cut off each row, in the order of the inputs.
     pub(super) cuts: Vec<Vec<Cut>>,
@@ -67,24 +67,26 @@ impl Rows {
         assert!(inputs > 0 && x.len().is_multiple_of(inputs), "{} values in rows of {inputs}", x.len());
         assert!(factors.is_none_or(|f| f.len() == inputs), "one factor per input");
         self.inputs = inputs;
-        self.values.resize(x.len(), 0);
+        let padded = inputs.next_multiple_of(2);
+        self.values.resize(x.len() / inputs * padded, 0);
         self.ranges.resize(x.len() / inputs, Range::default());
         self.cuts.resize(x.len() / inputs, Vec::new());
         let task = task_rows(inputs);
         self.values
-            .par_chunks_mut(task * inputs)
+            .par_chunks_mut(task * padded)
             .zip(self.ranges.par_chunks_mut(task))
             .zip(self.cuts.par_chunks_mut(task))
             .zip(x.par_chunks(task * inputs))
             .for_each(|(((values, ranges), cuts), x)| {
                 let mut scaled = vec![0.0; if factors.is_some() { inputs } else { 0 }];
-                let rows = values.chunks_exact_mut(inputs).zip(ranges).zip(cuts).zip(x.chunks_exact(inputs));
+                let rows = values.chunks_exact_mut(padded).zip(ranges).zip(cuts).zip(x.chunks_exact(inputs));
                 for (((values, range), cuts), mut x) in rows {
                     if let Some(factors) = factors {
                         multiply(&mut scaled, x, factors);
                         x = &scaled;
                     }
-                    *range = round_row(values, x);
+                    values[inputs..].fill(0);
+                    *range = round_row(&mut values[..inputs], x);
                     cuts.clear();
                     if range.clipped {
                         cut(cuts, x, *range);
@@ -114,7 +116,7 @@ vectorised! {
 
 vectorised! {
     /// Rounds one row.
-    fn round_row(out: &mut [u8], x: &[f32]) -> Range {
+    fn round_row(out: &mut [u16], x: &[f32]) -> Range {
         let (mut low, mut high) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
         let (mut squares, mut undefined) = ([0.0_f32; LANES], [0.0_f32; LANES]);
         let (blocks, rest) = x.as_chunks::<LANES>();
@@ -151,7 +153,7 @@ vectorised! {
         let (inverse, zero) = (1.0 / step, lowest / step);
         for (out, &x) in out.iter_mut().zip(x) {
             // The sum's last bit counts ones, so the addition rounds to even, and its low bits are the integer.
-            *out = ((x * inverse - zero).clamp(0.0, STEPS) + ONES).to_bits() as u8;
+            *out = (((x * inverse - zero).clamp(0.0, STEPS) + ONES).to_bits() as u8).into();
         }
         Range { lowest, step, clipped: least < lowest || most > highest }
     }

@@ -2,6 +2,7 @@
 
 use crate::common::normal;
 use micse_kernels::adam::{AdamRule, adam, average, square_norm};
+use micse_kernels::panels::{self, Panels};
 use micse_kernels::rows::{add, fill_rows, gather_rows, scatter_add_rows};
 use micse_kernels::sums::add_column_sums;
 use micse_kernels::{View, Write, product};
@@ -24,6 +25,33 @@ fn products_of_any_size_and_strides() {
             }
         }
     }
+}
+
+#[test]
+fn packed_weights_multiply_like_plain_loops() {
+    // Whole and partial tiles, panels and tasks; a buffer that was larger before.
+    let mut panels = Panels::default();
+    panels.pack(&normal(9, 100 * 70), 70);
+    for (m, k, n) in [(1, 1, 1), (2, 3, 16), (7, 5, 17), (12, 64, 96), (11, 9, 130), (101, 33, 65)] {
+        let (x, weight, bias) = (normal(1, m * k), normal(2, n * k), normal(3, n));
+        panels.pack(&weight, k);
+        assert_eq!((panels.inputs(), panels.outputs()), (k, n));
+        for bias in [None, Some(&bias[..])] {
+            let mut out = vec![f32::NAN; m * n];
+            panels::product(&mut out, &x, &panels, bias);
+            for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                let start = bias.map_or(0.0, |bias| f64::from(bias[j]));
+                let sum: f64 = (0..k).map(|l| f64::from(x[i * k + l]) * f64::from(weight[j * k + l])).sum();
+                let got = f64::from(out[i * n + j]);
+                assert!((got - sum - start).abs() < 1e-4, "{m}x{k}x{n} ({i}, {j}): {got} {}", sum + start);
+            }
+            // A row alone has the same bits.
+            let mut row = vec![0.0; n];
+            panels::product(&mut row, &x[(m - 1) * k..], &panels, bias);
+            assert_eq!(row, out[(m - 1) * n..]);
+        }
+    }
+    panels::product(&mut [], &[], &panels, None);
 }
 
 #[test]

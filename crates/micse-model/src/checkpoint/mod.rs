@@ -43,6 +43,9 @@ const NAMES: [&str; 5] = [
 const FOREIGN: [&str; 5] =
     ["tf_model.h5", "flax_model.msgpack", "model.ckpt.index", "adapter_model.safetensors", "onnx"];
 
+/// Bytes that are read at once; a multiple of the size of f32.
+const READ: usize = 1 << 20;
+
 /// Bytes per parameter of the smallest supported type.
 const SMALLEST: usize = 1;
 
@@ -177,6 +180,10 @@ impl Checkpoint {
             path: path.clone(),
             reason: format!("tensor `{stored}` has the unsupported type {kind}"),
         })?;
+        if dtype == DType::F32 {
+            let values = read_f32(path, entry.start, entry.bytes)?;
+            return Ok(Tensor::from_vec(values, entry.shape.as_slice(), &Device::Cpu)?);
+        }
         let bytes = read_range(path, entry.start, entry.bytes)?;
         Ok(Tensor::from_raw_buffer(&bytes, dtype, &entry.shape, &Device::Cpu)?)
     }
@@ -300,14 +307,37 @@ fn length(path: &Path) -> Result<u64> {
 
 /// Reads a range of bytes that must be within the file.
 fn read_range(path: &Path, start: u64, bytes: usize) -> Result<Vec<u8>> {
+    let mut file = open_range(path, start, bytes)?;
+    let mut buffer = vec![0; bytes];
+    file.read_exact(&mut buffer).map_err(Error::io(path))?;
+    Ok(buffer)
+}
+
+/// Reads a range of bytes as f32. A table of words is the largest part of a small encoder, so it is never in memory
+/// twice.
+fn read_f32(path: &Path, start: u64, bytes: usize) -> Result<Vec<f32>> {
+    const SIZE: usize = size_of::<f32>();
+    let mut file = open_range(path, start, bytes)?;
+    let mut values = Vec::with_capacity(bytes / SIZE);
+    let mut buffer = vec![0; READ.min(bytes)];
+    let mut left = bytes;
+    while left > 0 {
+        let part = &mut buffer[..READ.min(left)];
+        file.read_exact(part).map_err(Error::io(path))?;
+        values.extend(part.as_chunks::<SIZE>().0.iter().map(|value| f32::from_le_bytes(*value)));
+        left -= part.len();
+    }
+    Ok(values)
+}
+
+/// Opens a file at the start of a range, which must be within it.
+fn open_range(path: &Path, start: u64, bytes: usize) -> Result<File> {
     if start.checked_add(bytes as u64).is_none_or(|end| length(path).is_ok_and(|length| end > length)) {
         return Err(damaged(path, format!("{bytes} bytes at offset {start} extend beyond its end")));
     }
-    let mut buffer = vec![0; bytes];
     let mut file = File::open(path).map_err(Error::io(path))?;
     file.seek(SeekFrom::Start(start)).map_err(Error::io(path))?;
-    file.read_exact(&mut buffer).map_err(Error::io(path))?;
-    Ok(buffer)
+    Ok(file)
 }
 
 /// Size of a tensor in bytes; `None` if it overflows.

@@ -16,9 +16,11 @@ use crate::dropout::Site;
 use crate::{Activation, BertConfig, Pooling};
 
 impl Store {
-    pub(super) fn weight(&self, slot: &LinearSlot) -> Weight<'_> {
+    /// The weight of a linear layer, for a pass in evaluation mode or in training mode.
+    pub(super) fn weight(&self, slot: &LinearSlot, evaluates: bool) -> Weight<'_> {
         let int8 = self.int8.as_ref().and_then(|all| all[slot.number].as_ref());
-        Weight { int8, ..weight(&self.values, (&self.rounded, self.version), slot) }
+        let packed = evaluates.then(|| (&self.packed[slot.number], self.version));
+        Weight { packed, int8, ..weight(&self.values, (&self.rounded, self.version), slot) }
     }
 
     fn bias(&self, slot: &LinearSlot) -> &[f32] {
@@ -124,10 +126,11 @@ struct LayerPass<'a> {
 impl LayerPass<'_> {
     fn run(&self, x: &[f32], y: &mut Buffer, kept: &mut LayerBuffers, scratch: &mut Scratch) {
         let Self { store, config, plan, index, keep, distances } = *self;
+        let evaluates = plan.is_evaluation();
         let (slots, width, inner_width) = (&store.slots.layers[index], plan.hidden, config.intermediate_size);
 
         let qkv = kept.qkv.room(plan.rows * 3 * width);
-        let (weight, bias) = (store.weight(&slots.qkv), store.bias(&slots.qkv));
+        let (weight, bias) = (store.weight(&slots.qkv, evaluates), store.bias(&slots.qkv));
         products::forward(qkv, x, weight, Some(bias), &mut scratch.operands);
         let layout = plan.layout_of(index);
         let maps = kept.maps.room(layout.map_elements());
@@ -159,7 +162,7 @@ impl LayerPass<'_> {
         products::forward(
             wide,
             kept.context.get(),
-            store.weight(&slots.attention_output),
+            store.weight(&slots.attention_output, evaluates),
             None,
             &mut scratch.operands,
         );
@@ -180,7 +183,13 @@ impl LayerPass<'_> {
         );
 
         let inner = kept.inner.room(rows * inner_width);
-        products::forward(inner, attended, store.weight(&slots.intermediate), None, &mut scratch.operands);
+        products::forward(
+            inner,
+            attended,
+            store.weight(&slots.intermediate, evaluates),
+            None,
+            &mut scratch.operands,
+        );
         let bias = store.bias(&slots.intermediate);
         let activated = if keep {
             let activated = scratch.inner.room(rows * inner_width);
@@ -190,7 +199,13 @@ impl LayerPass<'_> {
             activate(kernel(config.hidden_act), inner, bias);
             &*inner
         };
-        products::forward(wide, activated, store.weight(&slots.output), None, &mut scratch.operands);
+        products::forward(
+            wide,
+            activated,
+            store.weight(&slots.output, evaluates),
+            None,
+            &mut scratch.operands,
+        );
         let lanes = plan.hidden_lanes(index, Site::Output);
         let keeping = keep.then(|| Keep {
             normed: kept.output_normed.room(rows * width),

@@ -25,7 +25,7 @@ use std::any::Any;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use candle_core::backprop::GradStore;
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Storage, Tensor, Var};
 
 use crate::encoder::{Encoder, Leaves, ParameterInfo, Pass, Taps, Trainable};
 use crate::optimizer::AdamStep;
@@ -104,8 +104,13 @@ impl PackedEncoder {
         let slots = Slots::new(&config);
         let mut values = vec![0.0; slots.total];
         for (info, range) in slots.parameters.iter().zip(&slots.ranges) {
-            let value = source.take(info, &Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
-            values[range.clone()].copy_from_slice(&value);
+            let value = source.take(info, &Device::Cpu)?.contiguous()?;
+            let (storage, layout) = value.storage_and_layout();
+            let Storage::Cpu(storage) = &*storage else {
+                return Err(Error::Input(format!("the parameter `{}` is not on the CPU", info.name)));
+            };
+            let value = &storage.as_slice::<f32>()?[layout.start_offset()..];
+            values[range.clone()].copy_from_slice(&value[..range.len()]);
         }
         Self::with_values(config, slots, values, precision)
     }

@@ -144,6 +144,11 @@ impl Plan {
         }
     }
 
+    /// Whether the pass is in evaluation mode.
+    pub(super) fn is_evaluation(&self) -> bool {
+        self.dropout.is_none()
+    }
+
     /// The attention layout of a layer.
     pub(super) fn layout_of(&self, layer: usize) -> &Layout {
         match &self.last_layout {

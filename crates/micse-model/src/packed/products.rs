@@ -9,53 +9,74 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use micse_kernels::bf16::{self, Lhs, Rhs, Start};
 use micse_kernels::int8;
+use micse_kernels::panels::{self, Panels};
 use micse_kernels::rows::fill_rows;
 use micse_kernels::{View, Write, product};
 
 use super::int8::LinearInt8;
 use super::observe::Observed;
 
-/// A weight in bfloat16, rounded again after every change of the weights.
-#[derive(Default)]
-struct Rounded(Mutex<Slot>);
+/// A form of a weight that products read, computed again after every change of the weights.
+struct Cached<T>(Mutex<Slot<T>>);
 
-#[derive(Default)]
-struct Slot {
+struct Slot<T> {
     /// The version of the weights that it was computed from.
     version: Option<u64>,
-    rhs: Arc<Rhs>,
+    form: Arc<T>,
 }
 
-impl Rounded {
-    /// The rounded form of `weight` at a version. Nothing is computed while the lock is held: a thread that
-    /// waits for parts of its work may execute another pass, which would wait for the lock forever.
-    fn of(&self, weight: View<'_>, version: u64) -> Arc<Rhs> {
+impl<T: Default> Default for Cached<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Slot { version: None, form: Arc::default() }))
+    }
+}
+
+impl<T: Default> Cached<T> {
+    /// The form at a version, which `compute` writes into an earlier one. Nothing is computed while the lock is held: a
+    /// thread that waits for parts of its work may execute another pass, which would wait for the lock forever.
+    fn of(&self, version: u64, compute: impl FnOnce(&mut T)) -> Arc<T> {
         let old = {
             let mut slot = self.lock();
             if slot.version == Some(version) {
-                return Arc::clone(&slot.rhs);
+                return Arc::clone(&slot.form);
             }
             slot.version = None;
-            std::mem::take(&mut slot.rhs)
+            std::mem::take(&mut slot.form)
         };
         // Reuse the buffers unless another pass still reads them.
-        let mut rhs = Arc::try_unwrap(old).unwrap_or_default();
-        rhs.pack(weight);
-        let rhs = Arc::new(rhs);
-        *self.lock() = Slot { version: Some(version), rhs: Arc::clone(&rhs) };
-        rhs
+        let mut form = Arc::try_unwrap(old).unwrap_or_default();
+        compute(&mut form);
+        let form = Arc::new(form);
+        *self.lock() = Slot { version: Some(version), form: Arc::clone(&form) };
+        form
     }
 
-    fn lock(&self) -> MutexGuard<'_, Slot> {
+    /// Frees the form.
+    fn clear(&self) {
+        *self.lock() = Slot { version: None, form: Arc::default() };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slot<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A weight, prepared for both orders of multiplication.
+/// A weight in bfloat16, prepared for both orders of multiplication.
 #[derive(Default)]
 pub(super) struct RoundedWeight {
-    forward: Rounded,
-    backward: Rounded,
+    forward: Cached<Rhs>,
+    backward: Cached<Rhs>,
+}
+
+/// A weight in f32, packed for passes in evaluation mode.
+#[derive(Default)]
+pub(super) struct PackedWeight(Cached<Panels>);
+
+impl PackedWeight {
+    /// Frees the copy of the weight.
+    pub(super) fn clear(&self) {
+        self.0.clear();
+    }
 }
 
 /// Temporary rounded operands of a product.
@@ -76,6 +97,8 @@ pub(super) struct Weight<'a> {
     pub(super) inputs: usize,
     /// The cache of its rounded form, and the version of the weights; `None` in f32.
     pub(super) rounded: Option<(&'a RoundedWeight, u64)>,
+    /// The cache of its packed form, and the version of the weights; `None` in training mode.
+    pub(super) packed: Option<(&'a PackedWeight, u64)>,
     /// Its form in 8 bits, if it has one.
     pub(super) int8: Option<&'a LinearInt8>,
     /// Its index among the linear layers.
@@ -96,11 +119,11 @@ fn multiply(
     out: &mut [f32],
     x: View<'_>,
     weight: View<'_>,
-    (rounded, version): (&Rounded, u64),
+    (rounded, version): (&Cached<Rhs>, u64),
     start: Start<'_>,
     operands: &mut Operands,
 ) {
-    let rhs = rounded.of(weight, version);
+    let rhs = rounded.of(version, |rhs| rhs.pack(weight));
     operands.lhs.pack(x);
     bf16::product(out, weight.columns(), operands.lhs.view(), &rhs, start);
 }
@@ -119,16 +142,22 @@ pub(super) fn forward(
     if let Some(linear) = weight.int8 {
         return linear.forward(y, x, bias, &mut operands.rows);
     }
-    let (x, turned) = (rows_of(x, weight.inputs), weight.view().transposed());
+    let (rows, turned) = (rows_of(x, weight.inputs), weight.view().transposed());
     if let Some((rounded, version)) = weight.rounded {
         let start = bias.map_or(Start::Zero, Start::Bias);
-        return multiply(y, x, turned, (&rounded.forward, version), start, operands);
+        return multiply(y, rows, turned, (&rounded.forward, version), start, operands);
+    }
+    if let Some((packed, version)) = weight.packed
+        && panels::suits(rows.rows())
+    {
+        let panels = packed.0.of(version, |panels| panels.pack(weight.values, weight.inputs));
+        return panels::product(y, x, &panels, bias);
     }
     let write = bias.map_or(Write::Replace, |bias| {
         fill_rows(y, bias);
         Write::Add
     });
-    product(y, x, turned, write);
+    product(y, rows, turned, write);
 }
 
 /// `dx (+)= dy W`: `[rows, inputs]` from `[rows, outputs]`.

@@ -5,7 +5,7 @@ use micse_kernels::adam::{adam, average, square_norm};
 use rayon::prelude::*;
 
 use super::int8::LinearInt8;
-use super::products::{RoundedWeight, Weight};
+use super::products::{PackedWeight, RoundedWeight, Weight};
 use super::slots::{LINEAR, LinearSlot, Slots, WORDS};
 use crate::optimizer::{AdamStep, kernel_rule};
 use crate::{BertConfig, Error, Precision, Result};
@@ -17,6 +17,7 @@ const TASK_ROWS: usize = 64;
 ///
 /// Most rows of the word table have no gradient, so only rows with a gradient are visited and cleared.
 pub(super) struct Gradients {
+    /// Empty before the first gradient, so that an encoder that is not trained needs no memory for them.
     pub(super) values: Vec<f32>,
     /// Whether each parameter has a gradient. Without one, its values are meaningless, except for the word
     /// table, whose rows without a gradient are zero.
@@ -45,6 +46,8 @@ pub(super) struct Store {
     hidden: usize,
     /// Weights in bfloat16, if products use bf16.
     pub(super) rounded: Option<Vec<RoundedWeight>>,
+    /// Weights in f32, packed by passes in evaluation mode. A step frees them.
+    pub(super) packed: Vec<PackedWeight>,
     /// Linear layers in 8 bits, by number; `None` if the encoder is not quantised.
     pub(super) int8: Option<Vec<Option<LinearInt8>>>,
     /// Incremented when values change.
@@ -52,8 +55,16 @@ pub(super) struct Store {
 }
 
 impl Gradients {
+    /// Allocates the values, unless they exist.
+    fn allocate(&mut self, slots: &Slots) {
+        if self.values.is_empty() {
+            self.values = vec![0.0; slots.total];
+        }
+    }
+
     /// The slice to which a parameter's gradient is added: zero if it has none yet.
     pub(super) fn part(&mut self, slots: &Slots, number: usize) -> &mut [f32] {
+        self.allocate(slots);
         let slice = &mut self.values[slots.ranges[number].clone()];
         if !self.present[number] {
             self.present[number] = true;
@@ -67,6 +78,7 @@ impl Gradients {
     /// Whether the parameters (of one linear layer) already have a gradient to add to; marks them as having
     /// one.
     pub(super) fn begin(&mut self, slots: &Slots, numbers: &[usize]) -> bool {
+        self.allocate(slots);
         let any = numbers.iter().any(|&n| self.present[n]);
         if any {
             for &n in numbers {
@@ -81,6 +93,9 @@ impl Gradients {
 
     /// Clears the rows of the word table that have a gradient.
     fn clear_words(&mut self, range: std::ops::Range<usize>, width: usize) {
+        if self.values.is_empty() {
+            return;
+        }
         for (row, marked) in self.values[range].chunks_exact_mut(width).zip(&mut self.word_rows) {
             if std::mem::take(marked) {
                 row.fill(0.0);
@@ -97,10 +112,11 @@ impl Gradients {
 impl Store {
     pub(super) fn new(slots: Slots, values: Vec<f32>, config: &BertConfig, precision: Precision) -> Self {
         let (vocabulary, hidden) = (config.vocab_size, config.hidden_size);
-        let rounded = (precision == Precision::Bf16)
-            .then(|| (0..config.num_hidden_layers * LINEAR).map(|_| RoundedWeight::default()).collect());
+        let linears = config.num_hidden_layers * LINEAR;
+        let rounded =
+            (precision == Precision::Bf16).then(|| (0..linears).map(|_| RoundedWeight::default()).collect());
         let gradients = Gradients {
-            values: vec![0.0; slots.total],
+            values: Vec::new(),
             present: vec![false; slots.parameters.len()],
             word_rows: vec![false; vocabulary],
         };
@@ -113,6 +129,7 @@ impl Store {
             any_word_moved: false,
             hidden,
             rounded,
+            packed: (0..linears).map(|_| PackedWeight::default()).collect(),
             int8: None,
             version: 0,
         }
@@ -212,6 +229,7 @@ impl Store {
     /// Takes one AdamW step for everything that has a gradient.
     pub(super) fn step(&mut self, step: &AdamStep) {
         self.version += 1;
+        self.packed.iter().for_each(PackedWeight::clear);
         let total = self.slots.total;
         let moments =
             self.moments.get_or_insert_with(|| Moments { first: vec![0.0; total], second: vec![0.0; total] });
@@ -318,6 +336,7 @@ pub(super) fn weight<'a>(
         outputs: slot.outputs,
         inputs: slot.inputs,
         rounded: rounded.as_ref().map(|all| (&all[slot.number], version)),
+        packed: None,
         int8: None,
         number: slot.number,
     }
