@@ -54,6 +54,7 @@ pub mod int8;
 mod layer_norm;
 mod mlm_head;
 mod modules;
+mod names;
 pub mod optimizer;
 pub mod packed;
 mod parameters;
@@ -68,7 +69,7 @@ pub mod weights;
 pub use batch::{Batch, Padding};
 pub use checkpoint::Checkpoint;
 pub use compute::{Compute, Engine, Precision, build_encoder};
-pub use config::{Activation, BertConfig};
+pub use config::{Activation, BertConfig, LocalLayers, Rotary};
 pub use dense::{Dense, DenseActivation};
 pub use encoder::{
     AttentionPosition, AttentionStage, AttentionValues, Dropout, Encoder, Leaves, Mode, ParameterInfo, Pass,
@@ -83,6 +84,7 @@ pub use head::{Head, HeadLayer, HeadPass, TokenConvolution, mean_of_tokens};
 pub use layer_norm::LayerNorm;
 pub use mlm_head::{MaskedLmHead, WORD_TABLE};
 pub use modules::{AfterPooling, Module};
+pub use names::Names;
 pub use optimizer::{AdamStep, Group, clip_factor};
 pub use packed::PackedEncoder;
 pub use parameters::ParameterSet;
