@@ -7,8 +7,8 @@ use candle_core::{DType, Device, Tensor};
 use micse_files as files;
 use micse_model::post::Whitening;
 use micse_model::{
-    AfterPooling, Batch, BertConfig, Checkpoint, Compute, Dense, DenseActivation, Family, ModelFolder, Names,
-    Pass, Pooling, SentenceModel, add_dense, save_model, save_safetensors,
+    AfterPooling, Batch, BertConfig, Checkpoint, Compute, Dense, DenseActivation, ModelFolder, Names, Pass,
+    Pooling, SentenceModel, add_dense, save_model, save_safetensors,
 };
 use micse_tests::{root, sentences, write_small_model};
 
