@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use micse::SentenceModel;
 use micse::eval::dev_spearman;
-use micse::model::{Compute, ModelFolder, Pooling};
+use micse::model::{Compute, MaskedLmHead, ModelFolder, Pooling, Trainable};
 use micse_tests::folders::Cases;
+use micse_tests::models::write_small_modernbert;
 use micse_tests::{Ended, command, run, sentences, write_small_model};
 use serde_json::Value;
 
@@ -67,6 +68,41 @@ fn a_trained_model_encodes() {
             .output();
         assert_eq!(std::fs::read(&rows).expect("rows.npy").len(), 128 + 4 * 30 * 32);
     }
+}
+
+#[test]
+fn a_modernbert_is_trained_encoded_scored_and_pretrained() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (model, notes, rows) = (path("model"), path("notes.txt"), path("rows.npy"));
+    write_small_modernbert(&model);
+    std::fs::write(&notes, sentences(60).join("\n")).expect("notes.txt");
+    let start = ["train", "--model", text(&model), "--corpus", text(&notes)];
+    let small = ["--set", "optimizer.batch_size=8", "--set", "objectives.ami.samples=8"];
+    let how = ["--recipe", "ami-simcse", "--steps", "3", "--sts", "demo", "--chunk", "3"];
+    for precision in ["f32", "bf16"] {
+        let out = path(precision);
+        let where_to = ["--out", text(&out), "--precision", precision];
+        micse(&[&start[..], &how, &small, &where_to].concat()).output();
+        let read = ["--input", text(&notes), "--output", text(&rows), "--precision", precision];
+        micse(&[&["encode", "--model", text(&out)], &read[..]].concat()).output();
+        assert_eq!(std::fs::read(&rows).expect("rows.npy").len(), 128 + 4 * 60 * 32);
+    }
+    let out = path("bf16");
+    let said = micse(&["inspect", text(&out), "--json"]).output();
+    assert!(said.contains("modernbert"), "{said}");
+    micse(&["eval", "--model", text(&out), "--sts", "demo"]).output();
+    let more = path("more");
+    let corpus = ["--corpus", text(&notes), "--license", "generated", "--sts", "demo", "--out", text(&more)];
+    let little = ["--steps", "2", "--eval-every", "2", "--max-length", "16", "--batch-tokens", "100"];
+    micse(&[&["pretrain", "--model", text(&model)], &corpus[..], &little].concat()).output();
+    let trained = more.join("model");
+    let head = MaskedLmHead::in_folder(
+        &trained,
+        &ModelFolder::open(&trained).and_then(|folder| folder.config()).expect("a configuration"),
+        &Compute::cpu().device,
+    );
+    assert_eq!(head.expect("the head's file").expect("a head").parameters().len(), 3);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::path::Path;
 use candle_core::{DType, Tensor};
 use micse_files as files;
 use micse_model::{
-    BertConfig, Checkpoint, Compute, Dense, DenseActivation, Family, ModelFolder, Pooling, RandomWeights,
-    Tokenizer, add_dense, build_encoder, save_model, save_safetensors,
+    BertConfig, Checkpoint, Compute, Dense, DenseActivation, Family, LocalLayers, ModelFolder, Pooling,
+    RandomWeights, Rotary, Tokenizer, add_dense, build_encoder, save_model, save_safetensors,
 };
 use micse_random::Stream;
 
@@ -36,6 +36,10 @@ pub fn write_tiny_model(folder: &Path, family: Family) {
     if family == Family::Mpnet {
         config.pad_token_id = 1;
     }
+    if family == Family::ModernBert {
+        let local = LocalLayers::AllButEvery(3);
+        config.rotary = Some(Rotary { global_theta: 160_000.0, local_theta: 10_000.0, window: 2, local });
+    }
     files::write_json(&base.join("config.json"), &config).expect("config.json");
     let mut weights = RandomWeights { deviation: 0.2, stream: Stream::new(7) };
     let encoder = build_encoder(config, &mut weights, &Compute::cpu()).expect("an encoder");
@@ -43,6 +47,32 @@ pub fn write_tiny_model(folder: &Path, family: Family) {
     save_model(folder, encoder.as_ref(), &base, Pooling::Mean, DType::F32).expect("a model");
     let dense = Dense::new(vec![0.5; 24], Some(vec![0.1; 3]), 8, DenseActivation::Tanh).expect("a layer");
     add_dense(folder, &dense).expect("a layer");
+}
+
+/// Writes the small model ([`crate::write_small_model`]) as a `ModernBERT`, with random weights of its own: two of its
+/// four layers attend to two tokens on each side.
+///
+/// # Panics
+/// If the folder cannot be written.
+pub fn write_small_modernbert(folder: &Path) {
+    let base = folder.join("base");
+    crate::write_small_model(&base);
+    let small = ModelFolder::open(&base).and_then(|base| base.config()).expect("the small model");
+    let local = LocalLayers::AllButEvery(3);
+    let config = BertConfig {
+        family: Family::ModernBert,
+        type_vocab_size: 0,
+        intermediate_size: 48,
+        rotary: Some(Rotary { global_theta: 160_000.0, local_theta: 10_000.0, window: 2, local }),
+        ..small
+    };
+    // Its weights are a BERT's.
+    std::fs::remove_file(base.join("model.safetensors")).expect("the weights");
+    files::write_json(&base.join("config.json"), &config).expect("config.json");
+    let mut weights = RandomWeights { deviation: 0.2, stream: Stream::new(7) };
+    let encoder = build_encoder(config, &mut weights, &Compute::cpu()).expect("an encoder");
+    let base = ModelFolder::open(&base).expect("the base");
+    save_model(folder, encoder.as_ref(), &base, Pooling::Cls, DType::F32).expect("a model");
 }
 
 /// Splits a model folder's weights into two shards.

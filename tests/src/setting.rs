@@ -1,11 +1,14 @@
 //! A small model with sentences and pairs, and trainers of any recipe on them.
 
+use std::path::Path;
+
 use candle_core::{Device, Tensor};
 use micse_data::{Corpus, Suite};
 use micse_model::{Compute, MaskedLmHead, ModelFolder};
 use micse_random::Stream;
 use micse_train::{Recipe, RunInputs, TrainText, Trainer};
 
+use crate::models::write_small_modernbert;
 use crate::{sentences, write_small_model, write_small_sts};
 
 /// The inputs of a small run, in a temporary folder.
@@ -34,12 +37,24 @@ impl Setting {
 /// # Panics
 /// If the folder cannot be written.
 pub fn setting(count: usize) -> Setting {
+    setting_with(count, &write_small_model)
+}
+
+/// [`setting`] with the small `ModernBERT`.
+///
+/// # Panics
+/// If the folder cannot be written.
+pub fn modern_setting(count: usize) -> Setting {
+    setting_with(count, &write_small_modernbert)
+}
+
+fn setting_with(count: usize, write_model: &dyn Fn(&Path)) -> Setting {
     let folder = tempfile::tempdir().expect("a folder");
     let (model, sts) = (folder.path().join("model"), folder.path().join("sts"));
-    write_small_model(&model);
+    write_model(&model);
     write_small_sts(&sts);
     Setting {
-        base: ModelFolder::open(&model).expect("the small model"),
+        base: ModelFolder::open(&model).expect("the model"),
         suite: Suite::load(&sts, None).expect("the small pairs"),
         text: TrainText::whole(Corpus::from_sentences("small", sentences(count)), "100%"),
         runs: folder.path().join("runs"),

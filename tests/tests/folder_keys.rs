@@ -86,6 +86,7 @@ fn what_is_not_followed_is_refused_by_its_key() {
     let cases = Cases::read().cases;
     let of = |name: &str| cases.iter().find(|case| case.name == name).expect(name);
     let (bert, everything, mpnet) = (of("mean"), of("everything"), of("mpnet"));
+    let modern = of("modernbert");
     let (distilbert, plain, types) = (of("distilbert"), of("plain encoder"), of("sentence of type 1"));
     let (config, tokenizer) = ("config.json", "tokenizer_config.json");
     let (transformer, settings) = ("sentence_bert_config.json", "config_sentence_transformers.json");
@@ -99,6 +100,12 @@ fn what_is_not_followed_is_refused_by_its_key() {
         (bert, config, "pruned_heads", json!({"0": [1]})),
         (bert, config, "adapters", json!({"a": 1})),
         (mpnet, config, "relative_attention_num_buckets", json!(64)),
+        (modern, config, "norm_bias", json!(true)),
+        (modern, config, "attention_bias", json!(true)),
+        (modern, config, "mlp_bias", json!(true)),
+        (modern, config, "rope_scaling", json!({"rope_type": "linear", "factor": 2.0})),
+        (modern, config, "rope_parameters", json!({"full_attention": {"rope_type": "yarn", "factor": 2.0}})),
+        (modern, config, "layer_types", json!(["full_attention"])),
         (bert, tokenizer, "tokenizer_class", json!("BertJapaneseTokenizer")),
         (bert, tokenizer, "tokenizer_class", json!("GPT2TokenizerFast")),
         (bert, tokenizer, "do_lower_case", json!("yes")),

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use micse_files as files;
 use micse_model::post::Whitening;
 use micse_model::{
-    AfterPooling, Batch, BertConfig, Checkpoint, Compute, Dense, DenseActivation, Family, ModelFolder, Pass,
+    AfterPooling, Batch, BertConfig, Checkpoint, Compute, Dense, DenseActivation, ModelFolder, Names, Pass,
     Pooling, SentenceModel, add_dense, save_model, save_safetensors,
 };
 use micse_tests::{root, sentences, write_small_model};
@@ -448,7 +448,7 @@ fn minilm_comes_out_as_it_went_in() {
     assert_eq!(encoder.after_pooling(), [AfterPooling::Normalize]);
     let out = tempfile::tempdir().expect("a folder");
     encoder.save(out.path(), &base, DType::F32).expect("a folder");
-    let open = |folder: &Path| Checkpoint::in_folder(folder, Family::Bert).expect("weights");
+    let open = |folder: &Path| Checkpoint::in_folder(folder, Names::default()).expect("weights");
     let (before, after) = (open(base.path()), open(out.path()));
     let names = |c: &Checkpoint| c.tensors().map(|(n, s)| (n.to_owned(), s.to_vec())).collect::<Vec<_>>();
     assert_eq!(names(&before), names(&after));

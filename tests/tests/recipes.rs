@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use candle_core::Tensor;
 use micse_model::Compute;
-use micse_tests::setting::{Setting, bits, recipe, setting, step, trainer, trainer_on};
+use micse_tests::setting::{Setting, bits, modern_setting, recipe, setting, step, trainer, trainer_on};
 use micse_train::recipe::names;
 use micse_train::{Recipe, Trainer};
 
@@ -36,16 +36,24 @@ fn collected(trainer: &Trainer) -> Vec<(String, Vec<f32>)> {
 /// Both engines use the same dropout masks, so loss and gradients agree.
 #[test]
 fn both_engines_agree_in_every_recipe() {
-    let setting = setting(40);
+    both_engines_agree(&setting(40));
+}
+
+#[test]
+fn both_engines_agree_in_every_recipe_of_a_modernbert() {
+    both_engines_agree(&modern_setting(40));
+}
+
+fn both_engines_agree(setting: &Setting) {
     for name in trained() {
-        let mut reference = trainer_on(&setting, recipe(name, &[]), &Compute::reference());
-        step(&mut reference, &setting);
+        let mut reference = trainer_on(setting, recipe(name, &[]), &Compute::reference());
+        step(&mut reference, setting);
         let state = setting.runs.join(format!("{name}.safetensors"));
         reference.save(&state, "a test", &[], serde_json::Value::Null).expect("a checkpoint");
-        let mut packed = trainer(&setting, recipe(name, &[]));
+        let mut packed = trainer(setting, recipe(name, &[]));
         packed.restore(&state, "best.").expect("the checkpoint");
-        let (want_loss, want) = gradients(&mut reference, &setting);
-        let (got_loss, got) = gradients(&mut packed, &setting);
+        let (want_loss, want) = gradients(&mut reference, setting);
+        let (got_loss, got) = gradients(&mut packed, setting);
         assert!((got_loss - want_loss).abs() < 1e-5 * want_loss.abs(), "{name}: {got_loss} {want_loss}");
         let floor = 1e-3 * want.iter().flat_map(|(_, g)| g).fold(0.0_f32, |m, g| m.max(g.abs()));
         for ((tensor, want), (_, got)) in want.iter().zip(&got) {
@@ -60,12 +68,17 @@ fn both_engines_agree_in_every_recipe() {
 /// Candle operations without a backward pass silently cut the gradient; this test finds them.
 #[test]
 fn every_trainable_tensor_gets_a_gradient_in_every_recipe() {
-    let setting = setting(40);
+    for setting in [setting(40), modern_setting(40)] {
+        every_trainable_tensor_gets_a_gradient(&setting);
+    }
+}
+
+fn every_trainable_tensor_gets_a_gradient(setting: &Setting) {
     for name in trained() {
-        let mut trainer = trainer(&setting, recipe(name, &[]));
+        let mut trainer = trainer(setting, recipe(name, &[]));
         // The queue is empty at the first step; only the second step has negatives from it.
-        step(&mut trainer, &setting);
-        let (_, gradients) = gradients(&mut trainer, &setting);
+        step(&mut trainer, setting);
+        let (_, gradients) = gradients(&mut trainer, setting);
         for (tensor, gradient) in gradients {
             if tensor.ends_with("key.bias") {
                 assert!(gradient.is_empty(), "{name}: {tensor} must have no gradient, softmax cancels it");
@@ -82,11 +95,16 @@ fn every_trainable_tensor_gets_a_gradient_in_every_recipe() {
 /// attention values, and with padding.
 #[test]
 fn chunks_give_the_gradients_of_the_whole_batch() {
-    let setting = setting(40);
+    for setting in [setting(40), modern_setting(40)] {
+        chunks_give_the_gradients(&setting);
+    }
+}
+
+fn chunks_give_the_gradients(setting: &Setting) {
     let (mut chunked, mut refused) = (0, 0);
     for name in trained() {
         if recipe(name, &[]).check_chunks().is_err() {
-            let error = trainer(&setting, recipe(name, &[])).in_chunks(NonZeroUsize::MIN);
+            let error = trainer(setting, recipe(name, &[])).in_chunks(NonZeroUsize::MIN);
             let error = error.err().expect("recipes that need the whole batch are rejected").to_string();
             let why = error.contains("reads token states") || error.contains("views.perturbation");
             assert!(why && error.contains("--chunk"), "{name}: {error}");
@@ -95,8 +113,8 @@ fn chunks_give_the_gradients_of_the_whole_batch() {
         }
         let of = |chunk: Option<usize>| {
             // Fill the queue in two steps, then compare the gradients of the third.
-            let mut trainer = trainer(&setting, recipe(name, &[]));
-            (0..2).for_each(|_| step(&mut trainer, &setting));
+            let mut trainer = trainer(setting, recipe(name, &[]));
+            (0..2).for_each(|_| step(&mut trainer, setting));
             if let Some(chunk) = chunk.and_then(NonZeroUsize::new) {
                 trainer = trainer.in_chunks(chunk).expect("a recipe that can be chunked");
             }

@@ -62,7 +62,7 @@ fn normal(x: f32) -> (f32, f32) {
 /// y and dy/dx.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
-fn gelu(x: f32) -> (f32, f32) {
+pub(crate) fn gelu(x: f32) -> (f32, f32) {
     let (phi, bell) = normal(x);
     (x * phi, (x * NORMAL_SCALE).mul_add(bell, phi))
 }
@@ -70,7 +70,7 @@ fn gelu(x: f32) -> (f32, f32) {
 /// y and dy/dx.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
-fn gelu_tanh(x: f32) -> (f32, f32) {
+pub(crate) fn gelu_tanh(x: f32) -> (f32, f32) {
     let cube = TANH_CUBE * x * x;
     let inner = TANH_SCALE * x * (1.0 + cube);
     // tanh |u| = (1 - e) / (1 + e) with e = exp(-2 |u|)
@@ -83,7 +83,7 @@ fn gelu_tanh(x: f32) -> (f32, f32) {
 /// y and dy/dx.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
-fn relu(x: f32) -> (f32, f32) {
+pub(crate) fn relu(x: f32) -> (f32, f32) {
     // NaN stays NaN.
     if x <= 0.0 { (0.0, 0.0) } else { (x, 1.0) }
 }

@@ -20,9 +20,10 @@
 //! |---|---|
 //! | [`matmul`], [`mod@bf16`], [`int8`] | matrix products in f32, in bfloat16 with f32 sums, and in 8-bit integers |
 //! | [`panels`] | products with weights that are packed once |
-//! | [`attention`] | attention at true length, with taps |
-//! | [`activation`] | bias and non-linearity |
-//! | [`norm`], [`dropout`] | LayerNorm with residual and dropout |
+//! | [`attention`] | attention at true length, of all tokens or within a window, with taps |
+//! | [`rotary`] | rotary positions |
+//! | [`activation`], [`gated`] | bias and non-linearity; the gated non-linearity |
+//! | [`norm`], [`stream`], [`dropout`] | LayerNorm with residual and dropout, after and before a block |
 //! | [`sums`], [`rows`] | column sums; gathering and scattering rows |
 //! | [`adam`] | AdamW, norms, moving averages |
 //! | [`classifier`] | softmax regression on fixed features |
@@ -34,15 +35,18 @@ pub mod bf16;
 pub mod classifier;
 pub mod dropout;
 mod exp;
+pub mod gated;
 mod grid;
 pub mod int8;
 mod line;
 pub mod matmul;
 pub mod norm;
 pub mod panels;
+pub mod rotary;
 pub mod rows;
 mod simd;
 mod small;
+pub mod stream;
 pub mod sums;
 pub mod view;
 

@@ -16,7 +16,7 @@ use crate::simd::{LANES, fold, vectorised};
 use crate::sums::add_rows;
 
 /// Rows per task.
-const TASK_ROWS: usize = 16;
+pub(crate) const TASK_ROWS: usize = 16;
 
 /// Gain, offset and epsilon of a LayerNorm.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +76,7 @@ fn dot(x: &[f32], y: &[f32]) -> f32 {
 /// Turns h into n in place; returns 1 / sqrt(var + eps).
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
-fn standardise(h: &mut [f32], epsilon: f32) -> f32 {
+pub(crate) fn standardise(h: &mut [f32], epsilon: f32) -> f32 {
     let scale = 1.0 / h.len() as f32;
     let mean = sum(h) * scale;
     for h in h.iter_mut() {
@@ -92,7 +92,7 @@ fn standardise(h: &mut [f32], epsilon: f32) -> f32 {
 /// y = gain n + offset; n and y can be separate or the same (`kept` empty).
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
-fn finish(y: &mut [f32], kept: &mut [f32], norm: &Norm<'_>) {
+pub(crate) fn finish(y: &mut [f32], kept: &mut [f32], norm: &Norm<'_>) {
     if !kept.is_empty() {
         kept.copy_from_slice(y);
     }
@@ -173,7 +173,13 @@ pub fn add_norm(
 /// Turns dy into dh in place; `sums` receives the rows' part of dgain, doffset.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
-fn norm_row_backward(dy: &mut [f32], normed: &[f32], inverse: f32, gain: &[f32], sums: &mut [f32]) {
+pub(crate) fn norm_row_backward(
+    dy: &mut [f32],
+    normed: &[f32],
+    inverse: f32,
+    gain: &[f32],
+    sums: &mut [f32],
+) {
     let width = gain.len();
     let scale = 1.0 / width as f32;
     let (dgain, doffset) = sums.split_at_mut(width);

@@ -193,3 +193,27 @@ fn gather_reads_the_position() {
         assert_eq!(map[p.query as usize][p.key as usize], value);
     }
 }
+
+/// With local attention, only positions within the window are drawn, and a row has no more samples than positions.
+#[test]
+fn positions_are_drawn_within_a_window() {
+    let window = 1;
+    let seen = |p: &Position| p.query.abs_diff(p.key) <= window;
+    let slices = pairs();
+    for sampler in [PAPER, AmiSampler { pool: Pool::Kept, ..PAPER }] {
+        let draw = |seen: Option<&dyn Fn(&Position) -> bool>| {
+            sampler.draw_seen(&slices, &[30, 3], None, seen, &dropout, Stream::new(3)).unwrap()
+        };
+        let (all, near) = (draw(None), draw(Some(&seen)));
+        assert!(!all.positions.iter().all(seen) && near.positions.iter().all(seen));
+        for (row, positions) in near.positions.chunks(near.samples).enumerate() {
+            // Of 3 tokens, 7 pairs are at most 1 apart, in each of the two maps of a slice.
+            let exist = if row < slices.len() { 20 } else { 14 };
+            let valid = &positions[..near.counts[row] as usize];
+            let distinct: HashSet<_> = valid.iter().map(|p| (p.layer, p.head, p.query, p.key)).collect();
+            assert_eq!(distinct.len(), valid.len());
+            assert!(valid.len() <= exist && (sampler.pool == Pool::Kept || valid.len() == exist));
+            assert!(sampler.pool == Pool::All || valid.iter().all(dropout));
+        }
+    }
+}

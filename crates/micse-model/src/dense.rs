@@ -217,7 +217,7 @@ impl Dense {
         if keys.in_features == 0 || keys.out_features == 0 {
             return Err(invalid("in_features and out_features must be at least 1".into()));
         }
-        let mut weights = Checkpoint::in_folder(folder, crate::Family::Bert)?;
+        let mut weights = Checkpoint::in_folder(folder, crate::Names::default())?;
         let mut values = |name: &str, shape: Vec<usize>| -> Result<Vec<f32>> {
             let info = ParameterInfo { name: name.into(), shape, group: Group::Weight };
             Ok(weights.take(&info, &Device::Cpu)?.flatten_all()?.to_vec1()?)

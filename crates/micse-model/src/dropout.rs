@@ -20,7 +20,8 @@ pub enum Site {
     Attention = 1,
     /// The attention output, before the residual.
     AttentionOutput = 2,
-    /// The feed-forward output, before the residual.
+    /// The feed-forward output, before the residual; with a gate (`ModernBERT`), the gated activations, before the
+    /// last product.
     Output = 3,
 }
 

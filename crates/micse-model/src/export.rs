@@ -12,8 +12,8 @@ use crate::files::{object, read_text};
 use crate::folder::keys::SETTINGS;
 use crate::int8::Quantized;
 use crate::modules::{self, AfterPooling, OWN};
-use crate::weights::save_safetensors;
-use crate::{BertConfig, Dense, Error, Family, ModelFolder, Pooling, Result, Tokenizer, onnx};
+use crate::weights::{joined, save_safetensors};
+use crate::{BertConfig, Dense, Error, ModelFolder, Pooling, Result, Tokenizer, onnx};
 use micse_files::{WholeFile, write_json, write_whole};
 
 /// The files of a tokenizer, copied unchanged from the folder of the encoder's base model.
@@ -143,16 +143,17 @@ fn write_own_tokenizer(folder: &Path, tokenizer: &Tokenizer, pad: u32, limit: us
 /// The encoder's tensors under the names of its family, and the tensors carried over from the base.
 fn tensors(encoder: &dyn Encoder, base: &ModelFolder, dtype: DType) -> Result<Vec<(String, Tensor)>> {
     let config = encoder.config();
-    let names = encoder.parameters().into_iter().map(|info| config.family.own_name(&info.name));
+    let places = encoder.parameters().into_iter().map(|info| config.names().own(&info.name));
     let values = encoder.values()?.into_iter();
-    let mut tensors = names
+    let parameters = places
         .zip(values)
-        .map(|(name, value)| Ok((name, value.to_device(&Device::Cpu)?.to_dtype(dtype)?)))
+        .map(|(place, value)| Ok((place, value.to_device(&Device::Cpu)?.to_dtype(dtype)?)))
         .collect::<Result<Vec<_>>>()?;
+    let mut tensors = joined(parameters)?;
     // The folder of a model to be trained from scratch has no weights yet.
-    let Some(weights) = Checkpoint::find(base.path(), config.family)? else { return Ok(tensors) };
+    let Some(weights) = Checkpoint::find(base.path(), config.names())? else { return Ok(tensors) };
     let (d, rows) = (config.hidden_size, config.position_rows());
-    for name in UNUSED.into_iter().filter(|_| config.family != Family::DistilBert) {
+    for name in UNUSED.into_iter().filter(|_| config.family.keeps_unused()) {
         let Some(stored) = weights.stored_name(name) else { continue };
         if weights.dtype(stored).is_none() {
             continue;

@@ -1,5 +1,5 @@
-//! Families of BERT-like checkpoints: one network with different names, positions, token types, and a bias on
-//! attention scores.
+//! Families of BERT-like checkpoints: one network with different names, positions, token types, a bias on attention
+//! scores, and the place of LayerNorm.
 //!
 //! | family | `model_type` | difference from BERT |
 //! |---|---|---|
@@ -11,9 +11,11 @@
 //! attention scores |
 //! | [`Family::DistilBert`] | `distilbert` | no token types, own keys and names, no dropout after the
 //! attention output |
+//! | [`Family::ModernBert`] | `modernbert` | rotary positions instead of a table, local attention in most layers,
+//! LayerNorm before each block, gated feed-forward layer, no biases, no token types, own keys and names |
 //!
 //! In this crate, in recipes and in training checkpoints, parameters have BERT's names. A family's own names
-//! appear only in its files.
+//! appear only in its files (`names.rs`).
 
 /// The kind of files that a checkpoint consists of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,44 +32,14 @@ pub enum Family {
     DistilBert,
     /// Song et al. 2020.
     Mpnet,
+    /// Warner et al. 2024.
+    ModernBert,
 }
-
-/// Parts of BERT names and their replacements, applied in order.
-type Renames = &'static [(&'static str, &'static str)];
-
-const ROBERTA: Renames = &[
-    ("cls.predictions.transform.dense.", "lm_head.dense."),
-    ("cls.predictions.transform.LayerNorm.", "lm_head.layer_norm."),
-    ("cls.predictions.", "lm_head."),
-];
-
-const DISTILBERT: Renames = &[
-    ("encoder.layer.", "transformer.layer."),
-    (".attention.self.query.", ".attention.q_lin."),
-    (".attention.self.key.", ".attention.k_lin."),
-    (".attention.self.value.", ".attention.v_lin."),
-    (".attention.output.dense.", ".attention.out_lin."),
-    (".attention.output.LayerNorm.", ".sa_layer_norm."),
-    (".intermediate.dense.", ".ffn.lin1."),
-    (".output.dense.", ".ffn.lin2."),
-    (".output.LayerNorm.", ".output_layer_norm."),
-    ("cls.predictions.transform.dense.", "vocab_transform."),
-    ("cls.predictions.transform.LayerNorm.", "vocab_layer_norm."),
-    ("cls.predictions.decoder.", "vocab_projector."),
-    ("cls.predictions.", "vocab_projector."),
-];
-
-const MPNET: Renames = &[
-    (".attention.self.query.", ".attention.attn.q."),
-    (".attention.self.key.", ".attention.attn.k."),
-    (".attention.self.value.", ".attention.attn.v."),
-    (".attention.output.dense.", ".attention.attn.o."),
-    (".attention.output.LayerNorm.", ".attention.LayerNorm."),
-];
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 5] = [Self::Bert, Self::Roberta, Self::XlmRoberta, Self::DistilBert, Self::Mpnet];
+    pub const ALL: [Self; 6] =
+        [Self::Bert, Self::Roberta, Self::XlmRoberta, Self::DistilBert, Self::Mpnet, Self::ModernBert];
 
     /// The `model_type` of `config.json`.
     pub fn name(self) -> &'static str {
@@ -77,6 +49,7 @@ impl Family {
             Self::XlmRoberta => "xlm-roberta",
             Self::DistilBert => "distilbert",
             Self::Mpnet => "mpnet",
+            Self::ModernBert => "modernbert",
         }
     }
 
@@ -108,6 +81,7 @@ impl Family {
             Self::XlmRoberta => "XLMRobertaModel",
             Self::DistilBert => "DistilBertModel",
             Self::Mpnet => "MPNetModel",
+            Self::ModernBert => "ModernBertModel",
         }
     }
 
@@ -118,19 +92,8 @@ impl Family {
             Self::Roberta | Self::XlmRoberta => "roberta.",
             Self::DistilBert => "distilbert.",
             Self::Mpnet => "mpnet.",
+            Self::ModernBert => "model.",
         }
-    }
-
-    /// The family's own name of the parameter with this BERT name.
-    pub(crate) fn own_name(self, name: &str) -> String {
-        let renames: [Renames; 2] = match self {
-            Self::Bert => [&[], &[]],
-            Self::Roberta | Self::XlmRoberta => [ROBERTA, &[]],
-            Self::DistilBert => [DISTILBERT, &[]],
-            // Its head has the RoBERTa names.
-            Self::Mpnet => [ROBERTA, MPNET],
-        };
-        renames.into_iter().flatten().fold(name.to_owned(), |name, (bert, own)| name.replace(bert, own))
     }
 
     /// Whether positions begin after the padding row of the table.
@@ -140,7 +103,23 @@ impl Family {
 
     /// Whether the family has a table of token types.
     pub fn has_token_types(self) -> bool {
-        !matches!(self, Self::DistilBert | Self::Mpnet)
+        !matches!(self, Self::DistilBert | Self::Mpnet | Self::ModernBert)
+    }
+
+    /// Whether linear layers have biases, and LayerNorm has offsets.
+    pub fn has_biases(self) -> bool {
+        self != Self::ModernBert
+    }
+
+    /// Whether the feed-forward layer multiplies its activation with a gate.
+    pub fn is_gated(self) -> bool {
+        self == Self::ModernBert
+    }
+
+    /// Whether LayerNorm is applied to the input of a block, beside the residual stream, instead of to the sum after
+    /// it.
+    pub(crate) fn normalizes_first(self) -> bool {
+        self == Self::ModernBert
     }
 
     /// Whether attention scores have a learned bias by distance.
@@ -148,9 +127,14 @@ impl Family {
         self == Self::Mpnet
     }
 
+    /// Whether the family's plain model has tensors that the encoder does not use: a pooler, or tables of IDs.
+    pub(crate) fn keeps_unused(self) -> bool {
+        !matches!(self, Self::DistilBert | Self::ModernBert)
+    }
+
     /// Whether the masked-LM head always uses GELU, whatever the encoder's activation.
     pub(crate) fn head_has_gelu(self) -> bool {
-        matches!(self, Self::Roberta | Self::XlmRoberta | Self::Mpnet)
+        matches!(self, Self::Roberta | Self::XlmRoberta | Self::Mpnet | Self::ModernBert)
     }
 
     /// Whether dropout is applied between the attention output and its residual.
@@ -168,42 +152,6 @@ impl std::fmt::Display for Family {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_distilbert() {
-        let own = |name: &str| Family::DistilBert.own_name(name);
-        assert_eq!(
-            own("encoder.layer.3.attention.self.query.weight"),
-            "transformer.layer.3.attention.q_lin.weight"
-        );
-        assert_eq!(
-            own("encoder.layer.3.attention.output.dense.bias"),
-            "transformer.layer.3.attention.out_lin.bias"
-        );
-        assert_eq!(
-            own("encoder.layer.3.attention.output.LayerNorm.bias"),
-            "transformer.layer.3.sa_layer_norm.bias"
-        );
-        assert_eq!(own("encoder.layer.3.output.dense.weight"), "transformer.layer.3.ffn.lin2.weight");
-        assert_eq!(
-            own("encoder.layer.3.output.LayerNorm.weight"),
-            "transformer.layer.3.output_layer_norm.weight"
-        );
-        assert_eq!(own("cls.predictions.bias"), "vocab_projector.bias");
-        assert_eq!(own("embeddings.LayerNorm.weight"), "embeddings.LayerNorm.weight");
-    }
-
-    #[test]
-    fn names_of_mpnet() {
-        let own = |name: &str| Family::Mpnet.own_name(name);
-        assert_eq!(own("encoder.layer.3.attention.self.key.bias"), "encoder.layer.3.attention.attn.k.bias");
-        assert_eq!(
-            own("encoder.layer.3.attention.output.dense.bias"),
-            "encoder.layer.3.attention.attn.o.bias"
-        );
-        assert_eq!(own("encoder.layer.3.output.dense.bias"), "encoder.layer.3.output.dense.bias");
-        assert_eq!(own("cls.predictions.transform.LayerNorm.weight"), "lm_head.layer_norm.weight");
-    }
 
     #[test]
     fn what_is_not_supported_says_why() {

@@ -44,7 +44,7 @@ impl LayerNorm {
             keys.get("dimension").and_then(Value::as_u64).filter(|&n| n > 0).ok_or_else(|| {
                 Error::Config { path, reason: "a LayerNorm module needs the key `dimension`".into() }
             })?;
-        let mut weights = Checkpoint::in_folder(folder, crate::Family::Bert)?;
+        let mut weights = Checkpoint::in_folder(folder, crate::Names::default())?;
         let mut values = |name: &str| -> Result<Vec<f32>> {
             let info =
                 ParameterInfo { name: name.into(), shape: vec![dimension as usize], group: Group::Weight };

@@ -56,6 +56,7 @@ mod layer_norm;
 mod mlm_head;
 mod model;
 mod modules;
+mod names;
 mod onnx;
 pub mod optimizer;
 pub mod packed;
@@ -72,7 +73,7 @@ pub mod weights;
 pub use batch::{Batch, Padding};
 pub use checkpoint::Checkpoint;
 pub use compute::{Compute, Engine, Precision, build_encoder};
-pub use config::{Activation, BertConfig};
+pub use config::{Activation, BertConfig, LocalLayers, Rotary};
 pub use dense::{Dense, DenseActivation};
 pub use encoder::{
     AttentionPosition, AttentionStage, AttentionValues, Dropout, Encoder, Leaves, Mode, ParameterInfo, Pass,
@@ -88,6 +89,7 @@ pub use layer_norm::LayerNorm;
 pub use mlm_head::{MaskedLmHead, WORD_TABLE};
 pub use model::Model;
 pub use modules::{AfterPooling, Module};
+pub use names::Names;
 pub use optimizer::{AdamStep, Group, clip_factor};
 pub use packed::PackedEncoder;
 pub use parameters::ParameterSet;

@@ -4,14 +4,16 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use micse_random::Stream;
+use serde_json::json;
 
 use crate::encoder::ParameterInfo;
+use crate::files::object;
 use crate::optimizer::Group;
 use crate::parameters::{ParameterSet, trainable_by};
 use crate::tensor::gelu::gelu;
 use crate::tensor::layers::{LayerNorm, Linear};
 use crate::weights::{RandomWeights, TensorSource, save_safetensors};
-use crate::{Activation, BertConfig, Checkpoint, Error, Result};
+use crate::{Activation, BertConfig, Checkpoint, Error, Family, Result};
 
 /// The index of `embeddings.word_embeddings.weight` among an encoder's parameters: the table that scores are
 /// computed with, and the target of [`crate::Trainable::add_gradient`] for its gradient.
@@ -24,6 +26,8 @@ pub const WORD_TABLE: usize = 0;
 /// scores = E LayerNorm(GELU(W h + c)) + b
 /// ```
 ///
+/// In a family without biases (`ModernBERT`) there is no c, and LayerNorm has no offset.
+///
 /// Head and table are trained together: [`Self::transform`] returns the states that the table multiplies, the
 /// loss computes that product itself (with [`Self::bias`]), and [`crate::Trainable::add_gradient`] with
 /// [`WORD_TABLE`] passes the table's gradient to the encoder.
@@ -34,21 +38,24 @@ pub struct MaskedLmHead {
     parameters: ParameterSet,
 }
 
-/// Name, shape and group of the head's tensors, as in `BertForMaskedLM`.
-fn layout(config: &BertConfig) -> [ParameterInfo; 5] {
+/// Name, shape and group of the head's tensors, as in `BertForMaskedLM`: W, c, gain, offset, b. A family without
+/// biases has no c and no offset.
+fn layout(config: &BertConfig) -> Vec<ParameterInfo> {
     let (d, v) = (config.hidden_size, config.vocab_size);
     let info = |name: &str, shape: &[usize], group| ParameterInfo {
         name: format!("cls.predictions.{name}"),
         shape: shape.to_vec(),
         group,
     };
-    [
-        info("transform.dense.weight", &[d, d], Group::Weight),
-        info("transform.dense.bias", &[d], Group::Bias),
-        info("transform.LayerNorm.weight", &[d], Group::LayerNorm),
-        info("transform.LayerNorm.bias", &[d], Group::LayerNorm),
-        info("bias", &[v], Group::Bias),
-    ]
+    let biases = config.family.has_biases();
+    let parts = [
+        (true, info("transform.dense.weight", &[d, d], Group::Weight)),
+        (biases, info("transform.dense.bias", &[d], Group::Bias)),
+        (true, info("transform.LayerNorm.weight", &[d], Group::LayerNorm)),
+        (biases, info("transform.LayerNorm.bias", &[d], Group::LayerNorm)),
+        (true, info("bias", &[v], Group::Bias)),
+    ];
+    parts.into_iter().filter(|(exists, _)| *exists).map(|(_, info)| info).collect()
 }
 
 impl MaskedLmHead {
@@ -70,22 +77,31 @@ impl MaskedLmHead {
     /// Fails if a tensor is missing or has a different shape.
     pub fn from_source(config: &BertConfig, source: &mut dyn TensorSource, device: &Device) -> Result<Self> {
         let mut parameters = ParameterSet::new();
-        let mut next = |info: &ParameterInfo| {
-            let value = source.take(info, device)?;
-            parameters.add(info.name.clone(), info.group, &value)
+        let mut tensors = Vec::new();
+        for info in layout(config) {
+            let value = source.take(&info, device)?;
+            tensors.push(parameters.add(info.name, info.group, &value)?);
+        }
+        let epsilon = config.layer_norm_eps;
+        let (dense, norm, bias) = match tensors.as_slice() {
+            [weight, gain, bias] => (
+                Linear { weight: weight.clone(), bias: None },
+                LayerNorm { gain: gain.clone(), offset: None, epsilon },
+                bias,
+            ),
+            [weight, dense_bias, gain, offset, bias] => (
+                Linear { weight: weight.clone(), bias: Some(dense_bias.clone()) },
+                LayerNorm { gain: gain.clone(), offset: Some(offset.clone()), epsilon },
+                bias,
+            ),
+            _ => unreachable!("a layout with or without biases"),
         };
-        let [weight, dense_bias, gain, offset, bias] = &layout(config);
-        Ok(Self {
-            dense: Linear { weight: next(weight)?, bias: next(dense_bias)? },
-            norm: LayerNorm { gain: next(gain)?, offset: next(offset)?, epsilon: config.layer_norm_eps },
-            bias: next(bias)?,
-            parameters,
-        })
+        Ok(Self { dense, norm, bias: bias.clone(), parameters })
     }
 
     /// The head of a model folder: in its `mlm_head.safetensors`, else among the encoder's weights, under the
     /// names of the family's masked-LM model (BERT's `cls.predictions.*`, RoBERTa's `lm_head.*`,
-    /// `DistilBERT`'s `vocab_*`); `None` if the folder has no head.
+    /// `DistilBERT`'s `vocab_*`, `ModernBERT`'s `head.*`); `None` if the folder has no head.
     ///
     /// # Errors
     /// Fails if a file cannot be read, contains only part of the head, or contains a head that differs from
@@ -96,11 +112,12 @@ impl MaskedLmHead {
             let file = Checkpoint::open(&own)?;
             return Self::from_source(config, &mut HeadFile(file), device).map(Some);
         }
-        let file = Checkpoint::in_folder(folder, config.family)?;
+        let file = Checkpoint::in_folder(folder, config.names())?;
         if file.stored_name(&layout(config)[0].name).is_none() {
             return Ok(None);
         }
         check_formula(&file, config)?;
+        check_keys(folder, config)?;
         Self::from_source(config, &mut HeadFile(file), device).map(Some)
     }
 
@@ -169,6 +186,27 @@ fn check_formula(file: &Checkpoint, config: &BertConfig) -> Result<()> {
         });
         if decoder? != words? {
             return other("has its own output matrix (tie_word_embeddings is false)");
+        }
+    }
+    Ok(())
+}
+
+/// Checks the keys of `config.json` that change the formula of `ModernBERT`'s head. It has biases with
+/// `classifier_bias`, and none with `decoder_bias: false`.
+fn check_keys(folder: &Path, config: &BertConfig) -> Result<()> {
+    if config.family != Family::ModernBert {
+        return Ok(());
+    }
+    let path = folder.join("config.json");
+    let keys = object(&path)?.unwrap_or_default();
+    for (key, usual) in [
+        ("classifier_activation", json!("gelu")),
+        ("classifier_bias", json!(false)),
+        ("decoder_bias", json!(true)),
+    ] {
+        if let Some(value) = keys.get(key).filter(|value| **value != usual) {
+            let reason = format!("{key} is {value}, but only a masked-LM head with {usual} is supported");
+            return Err(Error::Config { path, reason });
         }
     }
     Ok(())

@@ -8,8 +8,9 @@ use micse_random::Stream;
 
 use crate::distance::BUCKETS;
 use crate::encoder::ParameterInfo;
+use crate::names::OwnPlace;
 use crate::optimizer::Group;
-use crate::{BertConfig, Checkpoint, Error, Family, Result};
+use crate::{BertConfig, Checkpoint, Error, Names, Result};
 use micse_files::write_whole;
 
 /// The encoder's parameters in a fixed order, under BERT's names for every family. The pooler and other heads
@@ -38,34 +39,38 @@ pub(crate) fn embedding_layout(config: &BertConfig) -> Vec<ParameterInfo> {
         let shape = vec![BUCKETS, config.num_attention_heads];
         layout.push(ParameterInfo { name, shape, group: Group::Weight });
     }
-    add_pair(&mut layout, "embeddings.LayerNorm", vec![d], Group::LayerNorm);
+    add_pair(&mut layout, "embeddings.LayerNorm", vec![d], Group::LayerNorm, config.family.has_biases());
     layout
 }
 
 /// The parameters of one layer.
 pub(crate) fn layer_layout(config: &BertConfig, layer: usize) -> Vec<ParameterInfo> {
     let (d, inner) = (config.hidden_size, config.intermediate_size);
+    let inner_rows = config.inner_rows();
     let mut layout = Vec::new();
     let mut pair = |name: &str, shape: Vec<usize>, group| {
-        add_pair(&mut layout, &format!("encoder.layer.{layer}.{name}"), shape, group);
+        let biases = config.family.has_biases();
+        add_pair(&mut layout, &format!("encoder.layer.{layer}.{name}"), shape, group, biases);
     };
     for part in ["query", "key", "value"] {
         pair(&format!("attention.self.{part}"), vec![d, d], Group::Weight);
     }
     pair("attention.output.dense", vec![d, d], Group::Weight);
     pair("attention.output.LayerNorm", vec![d], Group::LayerNorm);
-    pair("intermediate.dense", vec![inner, d], Group::Weight);
+    pair("intermediate.dense", vec![inner_rows, d], Group::Weight);
     pair("output.dense", vec![d, inner], Group::Weight);
     pair("output.LayerNorm", vec![d], Group::LayerNorm);
     layout
 }
 
-/// A weight (or gain) of this shape, and its bias (or offset).
-fn add_pair(layout: &mut Vec<ParameterInfo>, name: &str, shape: Vec<usize>, group: Group) {
+/// A weight (or gain) of this shape and, if the family has them, its bias (or offset).
+fn add_pair(layout: &mut Vec<ParameterInfo>, name: &str, shape: Vec<usize>, group: Group, biases: bool) {
     let bias_group = if group == Group::LayerNorm { Group::LayerNorm } else { Group::Bias };
     let bias = vec![shape[0]];
     layout.push(ParameterInfo { name: format!("{name}.weight"), shape, group });
-    layout.push(ParameterInfo { name: format!("{name}.bias"), shape: bias, group: bias_group });
+    if biases {
+        layout.push(ParameterInfo { name: format!("{name}.bias"), shape: bias, group: bias_group });
+    }
 }
 
 /// The source of a new encoder's tensors. Each tensor is requested once, in layout order.
@@ -121,7 +126,7 @@ impl WeightsFile {
     /// # Errors
     /// Those of [`Checkpoint::in_folder`].
     pub fn in_folder(folder: &Path) -> Result<Self> {
-        Self::read(&Checkpoint::in_folder(folder, Family::Bert)?)
+        Self::read(&Checkpoint::in_folder(folder, Names::default())?)
     }
 
     /// Reads one weights file; the extension determines the format (`.safetensors`, else PyTorch's).
@@ -168,6 +173,23 @@ impl TensorSource for WeightsFile {
         }
         Ok(tensor.to_dtype(DType::F32)?.to_device(device)?)
     }
+}
+
+/// Joins parameters that are one tensor in the family's files; all others keep their order.
+pub(crate) fn joined(parameters: Vec<(OwnPlace, Tensor)>) -> Result<Vec<(String, Tensor)>> {
+    let mut tensors: Vec<(String, Vec<Tensor>)> = Vec::new();
+    for (OwnPlace { name, part }, tensor) in parameters {
+        // The parts are close together.
+        match tensors.iter_mut().rev().find(|(other, _)| part.is_some() && *other == name) {
+            Some((_, parts)) => parts.push(tensor),
+            None => tensors.push((name, vec![tensor])),
+        }
+    }
+    let join = |parts: Vec<Tensor>| match parts.as_slice() {
+        [whole] => Ok(whole.clone()),
+        parts => Tensor::cat(parts, 0),
+    };
+    tensors.into_iter().map(|(name, parts)| Ok((name, join(parts)?))).collect()
 }
 
 /// Writes named tensors as safetensors, with the metadata that transformers requires. The file is either

@@ -3,8 +3,8 @@
 use candle_core::{Device, Tensor, Var};
 use micse_model::{
     Activation, AdamStep, AttentionPosition, AttentionStage, AttentionValues, Batch, BertConfig, Dropout,
-    Encoder, Family, Leaves, Mode, PackedEncoder, Padding, Pass, Pooling, Precision, RandomWeights, Taps,
-    TensorEncoder,
+    Encoder, Family, Leaves, LocalLayers, Mode, PackedEncoder, Padding, Pass, Pooling, Precision,
+    RandomWeights, Rotary, Taps, TensorEncoder,
 };
 use micse_random::Stream;
 
@@ -13,6 +13,19 @@ fn config(layers: usize, hidden: usize, heads: usize, inner: usize) -> BertConfi
     let mut config = BertConfig::with_sizes(40, layers, hidden, heads, 40);
     config.intermediate_size = inner;
     config
+}
+
+/// A `ModernBERT` whose local layers see `window` tokens to each side; the first and fourth layer see all.
+fn modern(layers: usize, hidden: usize, heads: usize, inner: usize, window: usize) -> BertConfig {
+    let rotary =
+        Rotary { global_theta: 160_000.0, local_theta: 100.0, window, local: LocalLayers::AllButEvery(3) };
+    BertConfig {
+        family: Family::ModernBert,
+        type_vocab_size: 0,
+        rotary: Some(rotary),
+        max_position_embeddings: 100,
+        ..config(layers, hidden, heads, inner)
+    }
 }
 
 /// Both engines, with weights large enough for every path to matter.
@@ -218,6 +231,89 @@ fn every_activation() {
     }
 }
 
+#[test]
+fn modernbert_with_every_pooling_padding_and_tap() {
+    for (layers, hidden, heads, inner, window) in [(1, 8, 2, 8, 4), (4, 24, 3, 40, 2), (3, 32, 4, 30, 7)] {
+        let config = modern(layers, hidden, heads, inner, window);
+        // More than one tile of queries.
+        let batch = batch(&[6, 1, 75, 18], Padding::Drop);
+        for pooling in Pooling::ALL {
+            for mode in [Mode::Evaluation, training(0.3)] {
+                compare(&config, &batch, &Pass { mode, gradients: true, taps: pooled(pooling) });
+            }
+        }
+        for stage in [AttentionStage::BeforeDropout, AttentionStage::AfterDropout] {
+            let at = positions(&batch, &config, 500);
+            for taps in [pooled(Pooling::Cls), pooled(Pooling::Mean)] {
+                let attention_values = Some(AttentionValues { stage, at: at.clone() });
+                let taps = Taps { attention_values, ..taps };
+                compare(&config, &batch, &Pass { mode: training(0.2), gradients: true, taps });
+            }
+            let taps = Taps { attention_maps: Some(stage), ..pooled(Pooling::Cls) };
+            let even = self::batch(&[40, 40], Padding::Drop);
+            compare(&config, &even, &Pass { mode: training(0.2), gradients: true, taps });
+        }
+        let last = batch.rows() as u32 - 1;
+        for taps in [
+            Taps { states: vec![0, layers, 0], ..pooled(Pooling::Cls) },
+            Taps { states: vec![1], tokens: vec![26, 0, 7, 7, last, 3, 60], ..Taps::default() },
+            Taps { tokens: vec![1, 5, 20, 70], ..pooled(Pooling::Cls) },
+        ] {
+            compare(&config, &batch, &Pass { mode: training(0.1), gradients: true, taps });
+        }
+        // Pads far from every token see none.
+        for padding in [Padding::Keep, Padding::Attend] {
+            let batch = self::batch(&[6, 3, 41], padding);
+            for pooling in [Pooling::Cls, Pooling::Mean, Pooling::MeanWithPads] {
+                compare(
+                    &config,
+                    &batch,
+                    &Pass { mode: training(0.1), gradients: true, taps: pooled(pooling) },
+                );
+            }
+        }
+    }
+    for activation in [Activation::GeluNew, Activation::Relu] {
+        let config = BertConfig { hidden_act: activation, ..modern(2, 32, 4, 50, 4) };
+        let pass = Pass { mode: Mode::Evaluation, gradients: true, taps: pooled(Pooling::Mean) };
+        compare(&config, &batch(&[4, 9], Padding::Drop), &pass);
+    }
+}
+
+/// Values outside a window are zero in both engines, and do not change the gradients.
+#[test]
+fn attention_outside_the_window_is_zero() {
+    let config = modern(2, 24, 3, 40, 2);
+    let batch = batch(&[40], Padding::Drop);
+    let at = |layer, query, key| AttentionPosition { sentence: 0, layer, head: 1, query, key };
+    let at = vec![at(1, 5, 8), at(1, 5, 7), at(1, 39, 0), at(0, 39, 0)];
+    for encoder in <[_; 2]>::from(both(&config)) {
+        let attention_values = Some(AttentionValues { stage: AttentionStage::BeforeDropout, at: at.clone() });
+        let taps = Taps { attention_values, ..Taps::default() };
+        let leaves = encoder.forward(&batch, &Pass { taps, ..Pass::default() }).expect("leaves");
+        let values = numbers(&leaves.attention_values.expect("values"));
+        assert_eq!((values[0], values[2]), (0.0, 0.0));
+        assert!(values[1] > 0.0 && values[3] > 0.0);
+    }
+}
+
+/// Shuffled positions turn queries and keys by other angles; windows stay where they are.
+#[test]
+fn rotary_positions_can_be_shuffled() {
+    let config = modern(3, 24, 3, 40, 2);
+    let plain = batch(&[9, 40], Padding::Drop);
+    let mut positions = plain.positions().to_vec();
+    positions[1..40].reverse();
+    let shuffled = plain.clone().with_positions(positions).expect("positions");
+    let pass = Pass { mode: Mode::Evaluation, gradients: true, taps: pooled(Pooling::Mean) };
+    compare(&config, &shuffled, &pass);
+    let rows = [plain, shuffled].map(|batch| {
+        let pass = Pass { gradients: false, ..pass.clone() };
+        numbers(&both(&config).1.forward(&batch, &pass).expect("leaves").pooled.expect("rows"))
+    });
+    assert!(difference(&rows[0], &rows[1]) > 1e-3);
+}
+
 fn rule(step: usize, gradient_scale: f64, weight_decay: f64) -> AdamStep {
     AdamStep {
         step,
@@ -234,9 +330,14 @@ fn rule(step: usize, gradient_scale: f64, weight_decay: f64) -> AdamStep {
 /// bfloat16 has 8 bits of mantissa: leaves and gradients agree to a few per cent, and in direction.
 #[test]
 fn bfloat16_is_close_to_f32() {
-    let config = config(3, 96, 6, 200);
+    for config in [config(3, 96, 6, 200), modern(3, 96, 6, 200, 5)] {
+        bfloat16_is_close_to_f32_with(&config);
+    }
+}
+
+fn bfloat16_is_close_to_f32_with(config: &BertConfig) {
     let batch = batch(&[30, 1, 17, 9, 22], Padding::Drop);
-    let at = positions(&batch, &config, 200);
+    let at = positions(&batch, config, 200);
     let values = AttentionValues { stage: AttentionStage::BeforeDropout, at };
     for pooling in [Pooling::Cls, Pooling::Mean] {
         let taps = Taps { attention_values: Some(values.clone()), ..pooled(pooling) };
@@ -263,13 +364,13 @@ fn bfloat16_is_close_to_f32() {
 #[test]
 fn steps_and_moving_averages() {
     for weight_decay in [0.0, 0.1] {
-        steps_with(weight_decay);
+        steps_with(&config(2, 32, 4, 64), weight_decay);
     }
+    steps_with(&modern(2, 32, 4, 64, 3), 0.1);
 }
 
-fn steps_with(weight_decay: f64) {
-    let config = config(2, 32, 4, 64);
-    let (tensor, packed) = both(&config);
+fn steps_with(config: &BertConfig, weight_decay: f64) {
+    let (tensor, packed) = both(config);
     let mut slow = [tensor.duplicate().expect("a copy"), packed.duplicate().expect("a copy")];
     let mut fast = [tensor, packed];
     let pass = Pass { mode: training(0.1), gradients: true, taps: pooled(Pooling::Cls) };
@@ -279,7 +380,8 @@ fn steps_with(weight_decay: f64) {
         for (fast, slow) in fast.iter_mut().zip(&mut slow) {
             run(fast.as_mut(), &batch(&lengths, Padding::Drop), &pass);
             let extra = Tensor::full(0.25_f32, 32, &Device::Cpu).expect("a tensor");
-            fast.add_gradient(3, &extra).expect("a gradient");
+            let norm = fast.parameters().iter().position(|p| p.name == "embeddings.LayerNorm.weight");
+            fast.add_gradient(norm.expect("a norm"), &extra).expect("a gradient");
             let norm = fast.gradient_square_norm().expect("a norm").sqrt();
             fast.step(&rule(step, 1.0 / norm, weight_decay)).expect("a step");
             slow.follow(fast.as_ref(), 0.9).expect("a step");
@@ -392,7 +494,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     let bert = config(2, 128, 4, 512);
     let mut mpnet = bert.clone();
     (mpnet.family, mpnet.type_vocab_size, mpnet.pad_token_id) = (Family::Mpnet, 0, 1);
-    for config in [bert, mpnet] {
+    for config in [bert, mpnet, modern(2, 128, 4, 200, 6)] {
         same_bits_on_any_number_of_threads(&config);
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use micse_model::int8::{Quantized, Rounding, quantize};
 use micse_model::{
-    AdamStep, Batch, BertConfig, Checkpoint, Compute, Encoder, Engine, Family, ModelFolder, Pass, Precision,
+    AdamStep, Batch, BertConfig, Checkpoint, Compute, Encoder, Engine, ModelFolder, Names, Pass, Precision,
     RandomWeights, SentenceModel, Taps, build_encoder, save_safetensors,
 };
 use micse_random::Stream;
@@ -68,7 +68,7 @@ fn the_folder_has_8_bit_tensors_and_no_weights_for_other_libraries() {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), Rounding::Nearest);
     assert!(!folder.path().join("model.safetensors").exists());
-    let weights = Checkpoint::in_folder(folder.path(), Family::Bert).expect("weights");
+    let weights = Checkpoint::in_folder(folder.path(), Names::default()).expect("weights");
     assert!(weights.is_int8());
     let bytes = weights.tensors().filter(|(name, _)| weights.dtype(name) == Some(DType::U8)).count();
     assert_eq!(bytes, 4 * 6 + 1);

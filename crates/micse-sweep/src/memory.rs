@@ -59,8 +59,9 @@ fn text_of(file: &std::path::Path) -> u64 {
 /// Parameters of an encoder.
 pub(crate) fn parameters(config: &BertConfig) -> u64 {
     let (d, i) = (config.hidden_size as u64, config.intermediate_size as u64);
-    let rows = (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) as u64;
-    let layer = 4 * (d * d + d) + 2 * d * i + i + d + 4 * d;
+    let inner = config.inner_rows() as u64;
+    let rows = (config.vocab_size + config.position_rows() + config.type_vocab_size) as u64;
+    let layer = 4 * (d * d + d) + d * (inner + i) + inner + d + 4 * d;
     rows * d + 2 * d + config.num_hidden_layers as u64 * layer + d * d + d
 }
 
@@ -115,7 +116,8 @@ fn activations(recipe: &Recipe, config: &BertConfig, chunk: Option<usize>) -> u6
     let Some(optimizer) = &recipe.optimizer else { return 0 };
     let length = recipe.token_limit().min(config.max_position_embeddings);
     let sentences = chunk.unwrap_or(optimizer.batch_size).min(optimizer.batch_size);
-    let layer = 4 * (8 * d + 2 * i + heads * length * 3 / 2);
+    // In local layers, maps are narrower.
+    let layer = 4 * (8 * d + config.inner_rows() + i + heads * length * 3 / 2);
     let kept = recipe
         .views
         .iter()

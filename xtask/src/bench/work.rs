@@ -17,13 +17,19 @@ impl Work {
     /// One forward pass over sentences of the given lengths.
     pub(super) fn forward(config: &BertConfig, pooling: Pooling, lengths: &[usize]) -> Self {
         let (d, inner) = (config.hidden_size as f64, config.intermediate_size as f64);
-        let layers = config.num_hidden_layers as f64;
+        let (layers, inner_rows) = (config.num_hidden_layers as f64, config.inner_rows() as f64);
         let tokens = lengths.iter().sum::<usize>() as f64;
-        let squares = lengths.iter().map(|n| n * n).sum::<usize>() as f64;
-        let (to_attention, from_attention) = (3.0 * d * d, d * d + 2.0 * d * inner);
+        // A token of a local layer sees at most its window.
+        let pairs = |layer: usize| {
+            let local = config.rotary.as_ref().filter(|rotary| rotary.is_local(layer));
+            let width = local.map_or(usize::MAX, |rotary| 2 * rotary.window + 1);
+            lengths.iter().map(|&n| n * n.min(width)).sum::<usize>() as f64
+        };
+        let pairs: f64 = (0..config.num_hidden_layers).map(pairs).sum();
+        let (to_attention, from_attention) = (3.0 * d * d, d * d + d * (inner_rows + inner));
         let last_rows = if pooling == Pooling::Cls { lengths.len() as f64 } else { tokens };
         let rows = tokens * (layers - 1.0) + last_rows;
-        let attention = 2.0 * squares * d * layers;
+        let attention = 2.0 * pairs * d;
         Self {
             floor: 2.0 * layers * tokens * (to_attention + from_attention),
             done: 2.0 * (layers * tokens * to_attention + rows * from_attention + attention),

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{AttentionDropout, HeadDropout, Layout, Place, SCRATCH, Scratch, first_distance, parts};
+use super::{AttentionDropout, HeadDropout, Layout, SCRATCH, Scratch, Tile, first_distance, parts};
 use crate::simd::{LANES, fold, padded, vectorised};
 use crate::small::{Left, small_product};
 
@@ -19,6 +19,20 @@ pub struct Taps<'a> {
     pub maps: &'a [u32],
 }
 
+impl Head<'_> {
+    /// Adds the gradients of the taps in this tile.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // part of vectorised bodies
+    fn add_taps(&self, slope: &mut [f32]) {
+        for &(place, gradient) in self.taps {
+            let own = (place as usize).checked_sub(self.map_start).and_then(|at| slope.get_mut(at));
+            if let Some(slope) = own {
+                *slope += gradient;
+            }
+        }
+    }
+}
+
 impl<'a> Taps<'a> {
     /// The entries of one map.
     fn of(&self, map: usize) -> &'a [(u32, f32)] {
@@ -29,18 +43,22 @@ impl<'a> Taps<'a> {
     }
 }
 
-/// One head of one sentence.
+/// One head of one tile of a sentence.
 struct Head<'a> {
+    /// The sentence's rows: `[rows, 3 D]`.
     qkv: &'a [f32],
-    /// The sentence's rows of the context's gradient: `[queries, D]`.
+    /// The tile's rows of the context's gradient: `[queries, D]`.
     gradient: &'a [f32],
-    /// P: `[queries, stride]`.
+    /// The tile's part of P: `[queries, stride]`.
     map: &'a [f32],
-    /// Start of the map in the buffer of maps.
+    /// Start of that part in the buffer of maps.
     map_start: usize,
+    /// The taps of the head, in this and in other tiles.
     taps: &'a [(u32, f32)],
     taps_after_dropout: bool,
-    place: Place,
+    tile: Tile,
+    /// Whether other tiles of the sentence share its keys, so that gradients of keys and values add up.
+    shares_keys: bool,
     positions: &'a [u32],
     column: usize,
     hidden: usize,
@@ -51,22 +69,21 @@ struct Head<'a> {
 vectorised! {
     /// `out`: the sentence's rows `[rows, 3 D]`; writes the head's columns. `bias`: the head's sums by distance.
     fn head_backward(out: &mut [f32], bias: Option<&mut [f32]>, head: &Head<'_>, scratch: &mut Scratch) {
-        let (place, size, hidden, width) = (head.place, head.size, head.hidden, 3 * head.hidden);
-        let (stride, queries, keys, wide) = (place.stride(), place.queries, place.keys, padded(head.size));
+        let (tile, size, hidden, width) = (head.tile, head.size, head.hidden, 3 * head.hidden);
+        let (stride, queries, keys, wide) = (tile.stride(), tile.queries, tile.keys, padded(head.size));
+        let key_rows = tile.key..tile.key + keys;
         let at = |part: usize| part * hidden + head.column..part * hidden + head.column + size;
         let Scratch { query, key, context, turned, dropped, slope, out: room, .. } = scratch;
         query.gather(head.qkv, width, at(0), head.positions.iter().map(|&p| p as usize));
-        key.gather(head.qkv, width, at(1), 0..keys);
-        turned.transpose(head.qkv, width, at(2), keys);
+        key.gather(head.qkv, width, at(1), key_rows.clone());
+        turned.transpose(&head.qkv[tile.key * width..], width, at(2), keys);
         context.gather(head.gradient, hidden, head.column..head.column + size, 0..queries);
 
         let slope = slope.room(queries, keys);
         let left = Left { data: &context.data, row: wide, column: 1 };
         small_product(slope, stride, left, &turned.data, stride, (queries, size, stride));
         if head.taps_after_dropout {
-            for &(place, gradient) in head.taps {
-                slope[place as usize - head.map_start] += gradient;
-            }
+            head.add_taps(slope);
         }
         let weights = match head.dropout {
             None => head.map,
@@ -80,7 +97,8 @@ vectorised! {
                 {
                     let lane = d.stream.with(u64::from(p)).lane();
                     for (key, ((out, slope), &value)) in row.iter_mut().zip(slope).zip(map).enumerate() {
-                        let factor = if lane.draw(key as u32) >= d.threshold { d.scale } else { 0.0 };
+                        let key = (tile.key + key) as u32;
+                        let factor = if lane.draw(key) >= d.threshold { d.scale } else { 0.0 };
                         *out = value * factor;
                         *slope *= factor;
                     }
@@ -89,16 +107,14 @@ vectorised! {
             }
         };
         if !head.taps_after_dropout {
-            for &(place, gradient) in head.taps {
-                slope[place as usize - head.map_start] += gradient;
-            }
+            head.add_taps(slope);
         }
 
         // dV
         let rows = room.room(keys, size);
         let left = Left { data: weights, row: 1, column: stride };
         small_product(rows, wide, left, &context.data, wide, (keys, queries, wide));
-        write(out, width, at(2), rows, wide, 0..keys);
+        write(out, width, at(2), rows, wide, key_rows.clone(), head.shares_keys);
         // dS
         let scale = 1.0 / (size as f32).sqrt();
         for (slope, map) in slope.chunks_exact_mut(stride).zip(head.map.chunks_exact(stride)) {
@@ -116,7 +132,7 @@ vectorised! {
         if let Some(sums) = bias {
             let inverse = (size as f32).sqrt();
             for (row, &p) in slope.chunks_exact(stride).zip(head.positions) {
-                let first = first_distance(sums, p);
+                let first = first_distance(sums, p) + tile.key;
                 for (sum, &slope) in sums[first..][..keys].iter_mut().zip(row) {
                     *sum = slope.mul_add(inverse, *sum);
                 }
@@ -126,12 +142,12 @@ vectorised! {
         let rows = room.room(queries, size);
         let left = Left { data: slope, row: stride, column: 1 };
         small_product(rows, wide, left, &key.data, wide, (queries, keys, wide));
-        write(out, width, at(0), rows, wide, head.positions.iter().map(|&p| p as usize));
+        write(out, width, at(0), rows, wide, head.positions.iter().map(|&p| p as usize), false);
         // dK
         let rows = room.room(keys, size);
         let left = Left { data: slope, row: 1, column: stride };
         small_product(rows, wide, left, &query.data, wide, (keys, queries, wide));
-        write(out, width, at(1), rows, wide, 0..keys);
+        write(out, width, at(1), rows, wide, key_rows, head.shares_keys);
     }
 }
 
@@ -144,9 +160,15 @@ fn write(
     rows: &[f32],
     stride: usize,
     to: impl Iterator<Item = usize>,
+    adds: bool,
 ) {
     for (row, to) in rows.chunks_exact(stride).zip(to) {
-        out[to * width + columns.start..to * width + columns.end].copy_from_slice(&row[..columns.len()]);
+        let out = &mut out[to * width + columns.start..to * width + columns.end];
+        if adds {
+            out.iter_mut().zip(row).for_each(|(out, &value)| *out += value);
+        } else {
+            out.copy_from_slice(&row[..columns.len()]);
+        }
     }
 }
 
@@ -172,36 +194,36 @@ pub fn attention_backward(
     let biases = parts(bias, layout.places.iter().map(|_| own));
     outs.into_par_iter().zip(biases).enumerate().for_each(|(sentence, (out, bias))| {
         let place = layout.places[sentence];
-        if place.queries < place.rows || place.keys < place.rows {
+        let tiles = layout.tiles(&place);
+        if place.queries < place.rows || place.keys < place.rows || tiles.len() > 1 {
             // Rows that are not queries, and rows that are not keys, have no gradient there.
             out.fill(0.0);
         }
-        if place.queries == 0 {
-            return;
+        for tile in tiles.iter().filter(|tile| tile.keys > 0) {
+            let first_query = place.first_query + tile.query;
+            SCRATCH.with_borrow_mut(|scratch| {
+                for h in 0..layout.heads {
+                    let map = place.map + h * place.map_len..place.map + (h + 1) * place.map_len;
+                    let head = Head {
+                        qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
+                        gradient: &gradient[first_query * hidden..(first_query + tile.queries) * hidden],
+                        map_start: map.start + tile.map().start,
+                        map: &maps[map][tile.map()],
+                        taps: taps.of(sentence * layout.heads + h),
+                        taps_after_dropout: taps.after_dropout,
+                        tile: *tile,
+                        shares_keys: tiles.len() > 1,
+                        positions: layout.positions(&place, tile),
+                        column: h * layout.head_size,
+                        hidden,
+                        size: layout.head_size,
+                        dropout: HeadDropout::new(dropout, sentence, h),
+                    };
+                    let width = bias.len() / layout.heads;
+                    let sums = (width > 0).then(|| &mut bias[h * width..(h + 1) * width]);
+                    head_backward(out, sums, &head, scratch);
+                }
+            });
         }
-        SCRATCH.with_borrow_mut(|scratch| {
-            for h in 0..layout.heads {
-                let map_start = place.map + h * place.map_len();
-                let map_end = map_start + place.map_len();
-                let head = Head {
-                    qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
-                    gradient: &gradient
-                        [place.first_query * hidden..(place.first_query + place.queries) * hidden],
-                    map: &maps[map_start..map_end],
-                    map_start,
-                    taps: taps.of(sentence * layout.heads + h),
-                    taps_after_dropout: taps.after_dropout,
-                    place,
-                    positions: layout.positions(&place),
-                    column: h * layout.head_size,
-                    hidden,
-                    size: layout.head_size,
-                    dropout: HeadDropout::new(dropout, sentence, h),
-                };
-                let width = bias.len() / layout.heads;
-                let sums = (width > 0).then(|| &mut bias[h * width..(h + 1) * width]);
-                head_backward(out, sums, &head, scratch);
-            }
-        });
     });
 }

@@ -1,9 +1,11 @@
 //! The forward pass of attention.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::{
-    AttentionDropout, DistanceBias, HeadDropout, Layout, Place, SCRATCH, Scratch, first_distance, parts,
+    AttentionDropout, DistanceBias, HeadDropout, Layout, SCRATCH, Scratch, Tile, first_distance, parts,
 };
 use crate::exp::exp_not_positive;
 use crate::grid::{Block, Grid};
@@ -13,12 +15,13 @@ use crate::small::{Left, small_product};
 /// With fewer sentences than this, the heads of a sentence are tasks of their own.
 const FEW_SENTENCES: usize = 16;
 
-/// One head of one sentence.
+/// One head of one tile of a sentence.
 struct Head<'a> {
     /// The sentence's rows of queries, keys and values: `[rows, 3 D]`.
     qkv: &'a [f32],
-    place: Place,
-    /// Position of every query.
+    tile: Tile,
+    window: Option<usize>,
+    /// Position of every query of the tile.
     positions: &'a [u32],
     /// The head's first column among D.
     column: usize,
@@ -29,11 +32,15 @@ struct Head<'a> {
     bias: Option<&'a [f32]>,
 }
 
-/// Turns x into softmax(s x) over the first `keys` entries, and zero after them.
+/// Turns x into softmax(s x) over the entries `seen`, and zero elsewhere.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
-fn softmax(row: &mut [f32], keys: usize, scale: f32) {
-    row[keys..].fill(f32::NEG_INFINITY);
+fn softmax(row: &mut [f32], seen: Range<usize>, scale: f32) {
+    if seen.is_empty() {
+        return row.fill(0.0);
+    }
+    row[..seen.start].fill(f32::NEG_INFINITY);
+    row[seen.end..].fill(f32::NEG_INFINITY);
     let mut highest = [f32::NEG_INFINITY; LANES];
     for chunk in row.as_chunks::<LANES>().0 {
         for (highest, &x) in highest.iter_mut().zip(chunk) {
@@ -44,7 +51,8 @@ fn softmax(row: &mut [f32], keys: usize, scale: f32) {
     for x in row.iter_mut() {
         *x = exp_not_positive((*x - highest) * scale);
     }
-    row[keys..].fill(0.0);
+    row[..seen.start].fill(0.0);
+    row[seen.end..].fill(0.0);
     let mut sums = [0.0_f32; LANES];
     for chunk in row.as_chunks::<LANES>().0 {
         for (sum, &x) in sums.iter_mut().zip(chunk) {
@@ -58,39 +66,39 @@ fn softmax(row: &mut [f32], keys: usize, scale: f32) {
 }
 
 vectorised! {
-    /// `context`: the head's columns of the sentence's rows `[queries, D]`. `map`: `[queries, stride]`.
+    /// `context`: the head's columns of the sentence's rows, of which the tile's are written. `map`: `[queries, stride]`.
     fn head_forward(context: &mut Block<'_>, map: &mut [f32], head: &Head<'_>, scratch: &mut Scratch) {
-        let (place, size, width) = (head.place, head.size, 3 * head.hidden);
-        let (stride, queries) = (place.stride(), place.queries);
+        let (tile, size, width) = (head.tile, head.size, 3 * head.hidden);
+        let (stride, queries, keys) = (tile.stride(), tile.queries, tile.keys);
         let at = |part: usize| part * head.hidden + head.column..part * head.hidden + head.column + size;
         scratch.query.gather(head.qkv, width, at(0), head.positions.iter().map(|&p| p as usize));
-        scratch.turned.transpose(head.qkv, width, at(1), place.keys);
-        scratch.value.gather(head.qkv, width, at(2), 0..place.keys);
+        scratch.turned.transpose(&head.qkv[tile.key * width..], width, at(1), keys);
+        scratch.value.gather(head.qkv, width, at(2), tile.key..tile.key + keys);
         let query = Left { data: &scratch.query.data, row: scratch.query.stride, column: 1 };
         small_product(map, stride, query, &scratch.turned.data, stride, (queries, size, stride));
         if let Some(bias) = head.bias {
             // The softmax scales its input.
             let inverse = (size as f32).sqrt();
             for (row, &p) in map.chunks_exact_mut(stride).zip(head.positions) {
-                for (x, &b) in row.iter_mut().zip(&bias[first_distance(bias, p)..][..place.keys]) {
+                for (x, &b) in row.iter_mut().zip(&bias[first_distance(bias, p) + tile.key..][..keys]) {
                     *x = b.mul_add(inverse, *x);
                 }
             }
         }
         let scale = 1.0 / (size as f32).sqrt();
-        for row in map.chunks_exact_mut(stride) {
-            softmax(row, place.keys, scale);
+        for (row, &p) in map.chunks_exact_mut(stride).zip(head.positions) {
+            softmax(row, tile.seen(head.window, p), scale);
         }
         let weights = match head.dropout {
             None => &*map,
             Some(d) => {
-                let dropped = scratch.dropped.room(queries, place.keys);
+                let dropped = scratch.dropped.room(queries, keys);
                 for ((row, map), &p) in
                     dropped.chunks_exact_mut(stride).zip(map.chunks_exact(stride)).zip(head.positions)
                 {
                     let lane = d.stream.with(u64::from(p)).lane();
                     for (key, (out, &value)) in row.iter_mut().zip(map).enumerate() {
-                        let factor = if lane.draw(key as u32) >= d.threshold { d.scale } else { 0.0 };
+                        let factor = if lane.draw((tile.key + key) as u32) >= d.threshold { d.scale } else { 0.0 };
                         *out = value * factor;
                     }
                 }
@@ -100,9 +108,9 @@ vectorised! {
         let out_stride = padded(size);
         let out = scratch.out.room(queries, size);
         let left = Left { data: weights, row: stride, column: 1 };
-        small_product(out, out_stride, left, &scratch.value.data, out_stride, (queries, place.keys, out_stride));
+        small_product(out, out_stride, left, &scratch.value.data, out_stride, (queries, keys, out_stride));
         for (row, out) in out.chunks_exact(out_stride).enumerate() {
-            context.row(row, head.column..head.column + size).copy_from_slice(&out[..size]);
+            context.row(tile.query + row, head.column..head.column + size).copy_from_slice(&out[..size]);
         }
     }
 }
@@ -122,7 +130,7 @@ pub fn attention(
     let hidden = layout.hidden();
     assert_eq!(qkv.len(), layout.rows() * 3 * hidden, "queries, keys and values of all rows");
     let contexts = parts(context, layout.places.iter().map(|p| p.queries * hidden));
-    let maps = parts(maps, layout.places.iter().map(|p| layout.heads * p.map_len()));
+    let maps = parts(maps, layout.places.iter().map(|p| layout.heads * p.map_len));
     // Sentences alone are enough tasks if there are many.
     let fewest = if contexts.len() < FEW_SENTENCES { 1 } else { layout.heads };
     contexts.into_par_iter().zip(maps).enumerate().for_each(|(sentence, (context, maps))| {
@@ -131,22 +139,34 @@ pub fn attention(
             return;
         }
         let context = Grid::new(context, place.queries, hidden);
-        maps.par_chunks_exact_mut(place.map_len()).with_min_len(fewest).enumerate().for_each(|(h, map)| {
+        maps.par_chunks_exact_mut(place.map_len).with_min_len(fewest).enumerate().for_each(|(h, map)| {
             let column = h * layout.head_size;
-            let head = Head {
-                qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
-                place,
-                positions: layout.positions(&place),
-                column,
-                hidden,
-                size: layout.head_size,
-                dropout: HeadDropout::new(dropout, sentence, h),
-                bias: bias.map(|bias| bias.of(h)),
-            };
+            let columns = column..column + layout.head_size;
             // SAFETY: every head has its own columns.
             #[allow(unsafe_code)]
-            let mut context = unsafe { context.columns(column..column + layout.head_size) };
-            SCRATCH.with_borrow_mut(|scratch| head_forward(&mut context, map, &head, scratch));
+            let mut context = unsafe { context.columns(columns.clone()) };
+            for tile in layout.tiles(&place) {
+                if tile.keys == 0 {
+                    for row in tile.query..tile.query + tile.queries {
+                        context.row(row, columns.clone()).fill(0.0);
+                    }
+                    continue;
+                }
+                let head = Head {
+                    qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
+                    tile: *tile,
+                    window: layout.window(),
+                    positions: layout.positions(&place, tile),
+                    column,
+                    hidden,
+                    size: layout.head_size,
+                    dropout: HeadDropout::new(dropout, sentence, h),
+                    bias: bias.map(|bias| bias.of(h)),
+                };
+                SCRATCH.with_borrow_mut(|scratch| {
+                    head_forward(&mut context, &mut map[tile.map()], &head, scratch);
+                });
+            }
         });
     });
 }

@@ -11,11 +11,16 @@
 //!
 //! With a bias by distance ([`DistanceBias`]), P = softmax(s Q K^T + B), and dB = dS / s.
 //!
-//! The maps P of a pass are stored one after the other in one buffer, each row padded with zeros to full vectors;
-//! [`Layout::place`] locates an entry.
+//! With a window, P is 0 for keys that are too far from their query. A sentence is then computed in tiles of
+//! neighbouring queries, each with the keys that these see, so that time and memory grow with the window, not with
+//! the length of the sentence. A query without any key in its window (a pad row) has a context of zero.
+//!
+//! The maps P of a pass are stored one after the other in one buffer, tile by tile, each row padded with zeros to full
+//! vectors; [`Layout::place`] locates an entry.
 
 mod backward;
 mod forward;
+mod layout;
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -26,133 +31,8 @@ use crate::simd::padded;
 
 pub use backward::{Taps, attention_backward};
 pub use forward::attention;
-
-/// One sentence of a batch.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// Its first row.
-    row: usize,
-    /// Number of rows.
-    rows: usize,
-    /// Number of rows that are keys.
-    keys: usize,
-    /// First entry in the list of queries, and so first row of the context.
-    first_query: usize,
-    queries: usize,
-    /// Start of its maps.
-    map: usize,
-}
-
-impl Place {
-    /// Elements from one row of a map to the next.
-    fn stride(&self) -> usize {
-        padded(self.keys)
-    }
-
-    /// Elements of one head's map.
-    fn map_len(&self) -> usize {
-        self.queries * self.stride()
-    }
-}
-
-/// Positions of a batch's sentences, and which rows are queries.
-#[derive(Clone, Debug)]
-pub struct Layout {
-    heads: usize,
-    head_size: usize,
-    places: Vec<Place>,
-    /// Position of every query in its sentence.
-    queries: Vec<u32>,
-    rows: usize,
-    maps: usize,
-}
-
-impl Layout {
-    /// A layout of consecutive sentences, each with (rows, keys): its first `keys` rows are keys, and all rows are
-    /// queries.
-    pub fn new(heads: usize, head_size: usize, sentences: impl Iterator<Item = (usize, usize)>) -> Self {
-        let mut layout = Self { heads, head_size, places: Vec::new(), queries: Vec::new(), rows: 0, maps: 0 };
-        for (rows, keys) in sentences {
-            assert!(keys <= rows && keys > 0, "{keys} keys in a sentence of {rows} rows");
-            layout.push(rows, keys, (0..rows as u32).collect::<Vec<_>>().as_slice());
-        }
-        layout
-    }
-
-    /// The same sentences, with only the given rows of the batch (ascending) as queries: the context has one row
-    /// for each.
-    #[must_use]
-    pub fn asking(&self, rows: &[u32]) -> Self {
-        let mut layout = Self {
-            heads: self.heads,
-            head_size: self.head_size,
-            places: Vec::new(),
-            queries: Vec::new(),
-            rows: 0,
-            maps: 0,
-        };
-        let mut rest = rows;
-        for place in &self.places {
-            let end = rest.partition_point(|&r| (r as usize) < place.row + place.rows);
-            let (own, later) = rest.split_at(end);
-            let positions: Vec<u32> = own.iter().map(|&r| r - place.row as u32).collect();
-            layout.push(place.rows, place.keys, &positions);
-            rest = later;
-        }
-        assert!(rest.is_empty(), "query rows must be ascending and within the batch");
-        layout
-    }
-
-    fn push(&mut self, rows: usize, keys: usize, positions: &[u32]) {
-        let place = Place {
-            row: self.rows,
-            rows,
-            keys,
-            first_query: self.queries.len(),
-            queries: positions.len(),
-            map: self.maps,
-        };
-        self.queries.extend_from_slice(positions);
-        self.rows += rows;
-        self.maps += self.heads * place.map_len();
-        self.places.push(place);
-    }
-
-    /// Number of rows in the batch.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Number of queries, which is the number of context rows.
-    pub fn queries(&self) -> usize {
-        self.queries.len()
-    }
-
-    /// Number of elements in the buffer of all maps.
-    pub fn map_elements(&self) -> usize {
-        self.maps
-    }
-
-    /// Number of maps: sentences times heads.
-    pub fn maps(&self) -> usize {
-        self.places.len() * self.heads
-    }
-
-    /// Index of P of (sentence, head, query, key) in the buffer of maps; `query` counts only the sentence's
-    /// queries.
-    pub fn place(&self, sentence: usize, head: usize, query: usize, key: usize) -> usize {
-        let place = &self.places[sentence];
-        place.map + head * place.map_len() + query * place.stride() + key
-    }
-
-    fn hidden(&self) -> usize {
-        self.heads * self.head_size
-    }
-
-    fn positions(&self, place: &Place) -> &[u32] {
-        &self.queries[place.first_query..place.first_query + place.queries]
-    }
-}
+pub use layout::Layout;
+use layout::Tile;
 
 /// Dropout of attention: P(query, key) of a head is kept if and only if
 /// `stream.with(head).with(query).lane().draw(key) >= threshold`, with the sentence's stream and the query's

@@ -4,5 +4,8 @@ mod activation;
 mod attention;
 mod classifier;
 mod common;
+mod gated;
 mod norm;
 mod plain;
+mod rotary;
+mod stream;

@@ -81,6 +81,21 @@ impl AmiSampler {
         kept: &dyn Fn(&Position) -> bool,
         stream: Stream,
     ) -> Result<Selection> {
+        self.draw_seen(slices, lengths, width, None, kept, stream)
+    }
+
+    /// [`draw`](Self::draw) from the positions that `seen` accepts: in layers with local attention, those within the
+    /// window. Attention outside is 0 in both views, whatever the sentence; as equal values far below all others, these
+    /// positions alone would make the views correlate.
+    pub fn draw_seen(
+        &self,
+        slices: &[Slice],
+        lengths: &[usize],
+        width: Option<usize>,
+        seen: Option<&dyn Fn(&Position) -> bool>,
+        kept: &dyn Fn(&Position) -> bool,
+        stream: Stream,
+    ) -> Result<Selection> {
         if self.samples < 2 {
             return Err(Error::Sampling(format!(
                 "a correlation needs at least 2 samples, found {}",
@@ -89,12 +104,16 @@ impl AmiSampler {
         }
         let grids = grids(slices, lengths, width)?;
         let look = self.pool == Pool::Kept || self.scaling == Scaling::ValidShareSquared;
+        let kept = |p: &Position| seen.is_none_or(|seen| seen(p)) && kept(p);
         let valid: Vec<Vec<u32>> =
-            if look { grids.iter().map(|grid| grid.valid(kept)).collect() } else { vec![] };
-        let count = |row: usize| match self.pool {
-            Pool::All => grids[row].len(),
-            Pool::Kept => valid[row].len(),
+            if look { grids.iter().map(|grid| grid.valid(&kept)).collect() } else { vec![] };
+        // `None`: all positions of the grids.
+        let candidates: Option<Vec<Vec<u32>>> = match (self.pool, seen) {
+            (Pool::Kept, _) => Some(valid.clone()),
+            (Pool::All, Some(seen)) => Some(grids.iter().map(|grid| grid.valid(seen)).collect()),
+            (Pool::All, None) => None,
         };
+        let count = |row: usize| candidates.as_ref().map_or(grids[row].len(), |all| all[row].len());
 
         let mut rows: Vec<usize> = (0..grids.len()).collect();
         let mut samples = self.samples;
@@ -123,10 +142,7 @@ impl AmiSampler {
                 n if self.replacement => (0..samples).map(|_| draws.below(n as u64) as u32).collect(),
                 n => draws.distinct(n, samples),
             };
-            let at = |i: u32| match self.pool {
-                Pool::All => grid.position(i),
-                Pool::Kept => grid.position(valid[row][i as usize]),
-            };
+            let at = |i: u32| grid.position(candidates.as_ref().map_or(i, |all| all[row][i as usize]));
             // A row whose positions were all dropped stays in the selection, with 0 valid samples.
             let first = drawn.first().map_or_else(|| grid.position(0), |&i| at(i));
             counts.push(drawn.len() as u32);

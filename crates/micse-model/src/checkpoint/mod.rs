@@ -24,8 +24,9 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 
 use crate::encoder::ParameterInfo;
+use crate::names::OwnPlace;
 use crate::weights::{TensorSource, embedding_layout, layer_layout};
-use crate::{BertConfig, Error, Family, Result, int8};
+use crate::{BertConfig, Error, Names, Result, int8};
 
 /// The weights of an encoder in 8 bits (see [`crate::int8`]).
 pub(crate) const INT8: &str = "int8.safetensors";
@@ -68,26 +69,26 @@ pub struct Checkpoint {
     path: PathBuf,
     files: Vec<PathBuf>,
     entries: BTreeMap<String, Entry>,
-    family: Family,
+    names: Names,
 }
 
 impl Checkpoint {
     /// The weights in a model folder: `model.safetensors`, `pytorch_model.bin`, or the shards of either;
-    /// `None` without weights. `family` determines the tensor names.
+    /// `None` without weights. `names` are the names of its tensors ([`BertConfig::names`], or BERT's).
     ///
     /// # Errors
     /// Fails if a file cannot be read, is truncated or damaged, or a shard is missing.
-    pub fn find(folder: &Path, family: Family) -> Result<Option<Self>> {
+    pub fn find(folder: &Path, names: Names) -> Result<Option<Self>> {
         let found = NAMES.map(|name| folder.join(name)).into_iter().find(|path| path.is_file());
-        found.map(|path| Ok(Self { family, ..Self::open(&path)? })).transpose()
+        found.map(|path| Ok(Self { names, ..Self::open(&path)? })).transpose()
     }
 
     /// [`Self::find`], but missing weights are an error.
     ///
     /// # Errors
     /// Those of [`Self::find`], and if the folder has no weights.
-    pub fn in_folder(folder: &Path, family: Family) -> Result<Self> {
-        if let Some(found) = Self::find(folder, family)? {
+    pub fn in_folder(folder: &Path, names: Names) -> Result<Self> {
+        if let Some(found) = Self::find(folder, names)? {
             return Ok(found);
         }
         let foreign: Vec<&str> = FOREIGN.into_iter().filter(|name| folder.join(name).exists()).collect();
@@ -113,7 +114,7 @@ impl Checkpoint {
         } else {
             (vec![path.to_path_buf()], table(path, 0)?.into_iter().collect())
         };
-        Ok(Self { path: path.into(), files, entries, family: Family::Bert })
+        Ok(Self { path: path.into(), files, entries, names: Names::default() })
     }
 
     /// The weights file, or the index of its shards.
@@ -154,10 +155,10 @@ impl Checkpoint {
 
     /// All stored names of a parameter, in order of preference.
     fn stored_names(&self, name: &str) -> Vec<&str> {
-        let own = self.family.own_name(name);
+        let own = self.names.own(name).name;
         let old =
             own.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
-        let prefix = self.family.prefix();
+        let prefix = self.names.prefix();
         let mut names = Vec::new();
         for candidate in [own.clone(), format!("{prefix}{own}"), old.clone(), format!("{prefix}{old}")] {
             if let Some((name, _)) = self.entries.get_key_value(&candidate)
@@ -174,18 +175,35 @@ impl Checkpoint {
     /// # Errors
     /// Fails if the tensor does not exist, its type is not supported by candle, or the file cannot be read.
     pub fn read(&self, stored: &str) -> Result<Tensor> {
+        self.read_part(stored, None)
+    }
+
+    /// [`Self::read`] of part (index, count) of the rows.
+    pub(crate) fn read_part(&self, stored: &str, part: Option<(usize, usize)>) -> Result<Tensor> {
         let entry = self.entries.get(stored).ok_or_else(|| self.missing(stored))?;
         let path = &self.files[entry.file];
         let dtype = entry.dtype.clone().map_err(|kind| Error::Weights {
             path: path.clone(),
             reason: format!("tensor `{stored}` has the unsupported type {kind}"),
         })?;
-        if dtype == DType::F32 {
-            let values = read_f32(path, entry.start, entry.bytes)?;
-            return Ok(Tensor::from_vec(values, entry.shape.as_slice(), &Device::Cpu)?);
+        let (index, count) = part.unwrap_or((0, 1));
+        let mut shape = entry.shape.clone();
+        if let Some(rows) = shape.first_mut().filter(|_| count > 1) {
+            *rows /= count;
         }
-        let bytes = read_range(path, entry.start, entry.bytes)?;
-        Ok(Tensor::from_raw_buffer(&bytes, dtype, &entry.shape, &Device::Cpu)?)
+        let bytes = entry.bytes / count;
+        let start = entry.start + (index * bytes) as u64;
+        if dtype == DType::F32 {
+            let values = read_f32(path, start, bytes)?;
+            return Ok(Tensor::from_vec(values, shape.as_slice(), &Device::Cpu)?);
+        }
+        let bytes = read_range(path, start, bytes)?;
+        Ok(Tensor::from_raw_buffer(&bytes, dtype, &shape, &Device::Cpu)?)
+    }
+
+    /// The part of its stored tensor that is the parameter with this BERT name; `None` if it is the whole tensor.
+    pub(crate) fn part_of(&self, name: &str) -> Option<(usize, usize)> {
+        self.names.own(name).part
     }
 
     /// [`Self::read`], and also a tensor of signed 8-bit integers, which candle does not have, as F32.
@@ -226,14 +244,13 @@ impl Checkpoint {
     }
 
     fn missing(&self, name: &str) -> Error {
-        Error::MissingTensor { path: self.path.clone(), name: name.into(), prefix: self.family.prefix() }
+        Error::MissingTensor { path: self.path.clone(), name: name.into(), prefix: self.names.prefix() }
     }
 
     fn entry(&self, info: &ParameterInfo) -> Result<&str> {
         let names = self.stored_names(&info.name);
-        let Some(&stored) = names.first() else {
-            return Err(self.missing(&self.family.own_name(&info.name)));
-        };
+        let OwnPlace { name, part } = self.names.own(&info.name);
+        let Some(&stored) = names.first() else { return Err(self.missing(&name)) };
         let entry = &self.entries[stored];
         let path = &self.files[entry.file];
         if names.len() > 1 {
@@ -248,12 +265,14 @@ impl Checkpoint {
                 ),
             });
         }
-        if entry.shape != info.shape {
+        let mut expected = info.shape.clone();
+        expected[0] *= part.map_or(1, |(_, count)| count);
+        if entry.shape != expected {
             return Err(Error::Shape {
                 path: path.clone(),
                 name: stored.to_owned(),
                 found: entry.shape.clone(),
-                expected: info.shape.clone(),
+                expected,
             });
         }
         let found = match &entry.dtype {
@@ -276,9 +295,10 @@ impl Checkpoint {
 impl TensorSource for Checkpoint {
     fn take(&mut self, info: &ParameterInfo, device: &Device) -> Result<Tensor> {
         let stored = self.entry(info)?;
+        let part = self.part_of(&info.name);
         let tensor = match self.dtype(stored) {
-            Some(DType::U8) => int8::widen(self, stored)?,
-            _ => self.read(stored)?,
+            Some(DType::U8) => int8::widen(self, stored, part)?,
+            _ => self.read_part(stored, part)?,
         };
         Ok(tensor.to_dtype(DType::F32)?.to_device(device)?)
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rotary::RotaryKeys;
 use super::{Activation, BertConfig};
 use crate::Family;
 use crate::distance::BUCKETS;
@@ -9,6 +10,9 @@ use crate::distance::BUCKETS;
 pub(super) const LAYER_NORM_EPS: f64 = 1e-12;
 pub(super) const DROPOUT: f64 = 0.1;
 pub(super) const INITIALIZER_RANGE: f64 = 0.02;
+/// What transformers takes for missing keys of `ModernBERT`.
+const NORM_EPS: f64 = 1e-5;
+const MODERNBERT_PAD: u32 = 50_283;
 
 /// The only supported position embeddings are those that are added to the token embeddings.
 const ABSOLUTE: &str = "absolute";
@@ -66,6 +70,22 @@ pub(super) struct Keys {
     initializer_range: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     is_decoder: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden_activation: Option<Activation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    norm_eps: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    norm_bias: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attention_bias: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mlp_bias: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embedding_dropout: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mlp_dropout: Option<f64>,
+    #[serde(flatten)]
+    rotary: RotaryKeys,
 }
 
 fn required<T>(key: &str, value: Option<T>) -> Result<T, String> {
@@ -87,7 +107,20 @@ impl TryFrom<Keys> for BertConfig {
                         encoder checkpoint"
                 .into());
         }
-        let distil = family == Family::DistilBert;
+        let (distil, modern) = (family == Family::DistilBert, family == Family::ModernBert);
+        if modern {
+            for (key, value) in [
+                ("norm_bias", keys.norm_bias),
+                ("attention_bias", keys.attention_bias),
+                ("mlp_bias", keys.mlp_bias),
+            ] {
+                if value == Some(true) {
+                    return Err(format!(
+                        "{key} is true, but a ModernBERT with biases is not supported; use a checkpoint without"
+                    ));
+                }
+            }
+        }
         let size = |bert: (&str, Option<usize>), own: (&str, Option<usize>)| {
             if !distil {
                 return required(bert.0, bert.1);
@@ -101,17 +134,18 @@ impl TryFrom<Keys> for BertConfig {
                 (value, other) => required(own.0, value.or(other)),
             }
         };
-        let act = if distil {
-            required("activation", keys.activation)?
-        } else {
-            required("hidden_act", keys.hidden_act)?
+        let act = match family {
+            Family::DistilBert => required("activation", keys.activation)?,
+            Family::ModernBert => keys.hidden_activation.unwrap_or(Activation::Gelu),
+            _ => required("hidden_act", keys.hidden_act)?,
         };
-        let dropout = if distil {
-            [keys.dropout, keys.attention_dropout]
-        } else {
-            [keys.hidden_dropout_prob, keys.attention_probs_dropout_prob]
+        let (dropout, usual) = match family {
+            Family::DistilBert => ([keys.dropout, keys.attention_dropout], DROPOUT),
+            Family::ModernBert => ([keys.embedding_dropout, keys.attention_dropout], 0.0),
+            _ => ([keys.hidden_dropout_prob, keys.attention_probs_dropout_prob], DROPOUT),
         };
-        let pad_token_id = keys.pad_token_id.unwrap_or(u32::from(family.shifts_positions()));
+        let usual_pad = if modern { MODERNBERT_PAD } else { u32::from(family.shifts_positions()) };
+        let pad_token_id = keys.pad_token_id.unwrap_or(usual_pad);
         if family == Family::Mpnet {
             // Constants in the library's code, whatever the configuration contains.
             let buckets = keys.relative_attention_num_buckets.unwrap_or(BUCKETS);
@@ -155,11 +189,16 @@ impl TryFrom<Keys> for BertConfig {
             } else {
                 0
             },
-            // DistilBERT has no key for this.
-            layer_norm_eps: keys.layer_norm_eps.filter(|_| !distil).unwrap_or(LAYER_NORM_EPS),
+            layer_norm_eps: match family {
+                // It has no key for this.
+                Family::DistilBert => LAYER_NORM_EPS,
+                Family::ModernBert => keys.norm_eps.unwrap_or(NORM_EPS),
+                _ => keys.layer_norm_eps.unwrap_or(LAYER_NORM_EPS),
+            },
             pad_token_id,
-            hidden_dropout_prob: dropout[0].unwrap_or(DROPOUT),
-            attention_probs_dropout_prob: dropout[1].unwrap_or(DROPOUT),
+            rotary: modern.then(|| keys.rotary.read()).transpose()?,
+            hidden_dropout_prob: dropout[0].unwrap_or(usual),
+            attention_probs_dropout_prob: dropout[1].unwrap_or(usual),
             initializer_range: keys.initializer_range.unwrap_or(INITIALIZER_RANGE),
         })
     }
@@ -171,7 +210,7 @@ impl From<BertConfig> for Keys {
             architectures: Some(vec![config.family.architecture().to_owned()]),
             model_type: config.family.name().to_owned(),
             vocab_size: Some(config.vocab_size),
-            max_position_embeddings: Some(config.position_rows()),
+            max_position_embeddings: Some(config.max_position_embeddings + config.first_position() as usize),
             pad_token_id: Some(config.pad_token_id),
             initializer_range: Some(config.initializer_range),
             ..Self::default()
@@ -188,11 +227,28 @@ impl From<BertConfig> for Keys {
                 ..common
             };
         }
-        Self {
+        let common = Self {
             hidden_size: Some(config.hidden_size),
             num_hidden_layers: Some(config.num_hidden_layers),
             num_attention_heads: Some(config.num_attention_heads),
             intermediate_size: Some(config.intermediate_size),
+            ..common
+        };
+        if config.family == Family::ModernBert {
+            return Self {
+                hidden_activation: Some(config.hidden_act),
+                norm_eps: Some(config.layer_norm_eps),
+                norm_bias: Some(false),
+                attention_bias: Some(false),
+                mlp_bias: Some(false),
+                embedding_dropout: Some(config.hidden_dropout_prob),
+                mlp_dropout: Some(config.hidden_dropout_prob),
+                attention_dropout: Some(config.attention_probs_dropout_prob),
+                rotary: config.rotary.map(RotaryKeys::from).unwrap_or_default(),
+                ..common
+            };
+        }
+        Self {
             hidden_act: Some(config.hidden_act),
             type_vocab_size: config.family.has_token_types().then_some(config.type_vocab_size),
             relative_attention_num_buckets: config.family.biases_by_distance().then_some(BUCKETS),

@@ -1,6 +1,7 @@
 //! The encoder configuration in Hugging Face's `config.json`.
 
 mod keys;
+mod rotary;
 
 use std::path::Path;
 
@@ -8,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::distance::BUCKETS;
 use crate::files::read_text;
-use crate::{Error, Family, Result};
+use crate::{Error, Family, Names, Result};
 use keys::Keys;
+pub use rotary::{LocalLayers, Rotary};
 
 /// Upper limit of all sizes in a configuration: far above every real encoder, and small enough that a product
 /// of three sizes does not overflow.
@@ -32,7 +34,7 @@ pub enum Activation {
 
 /// Sizes and constants of an encoder, under BERT's names for every [`Family`]. Files use the family's own
 /// keys (`dim`, `n_layers`, ... of `DistilBERT`; RoBERTa's number of positions includes `pad_token_id + 1`
-/// unused rows). Other keys (of heads, of generation) are ignored.
+/// unused rows; `ModernBERT` has no table of positions). Other keys (of heads, of generation) are ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub struct BertConfig {
@@ -46,19 +48,21 @@ pub struct BertConfig {
     pub num_hidden_layers: usize,
     /// Number of attention heads H; divides D.
     pub num_attention_heads: usize,
-    /// Width of the feed-forward layer.
+    /// Width of the feed-forward layer; with a gate, of its output.
     pub intermediate_size: usize,
     /// The feed-forward layer's non-linearity.
     pub hidden_act: Activation,
     /// Number of positions, and so the longest input in tokens. (The position table of a RoBERTa has more
-    /// rows, see [`Self::position_rows`].)
+    /// rows, see [`Self::position_rows`]; with [`Self::rotary`] positions there is no table.)
     pub max_position_embeddings: usize,
-    /// Number of token types; only type 0 is used. 0 if the family has no such table (`DistilBERT`, MPNet).
+    /// Number of token types; only type 0 is used. 0 if the family has no such table (`DistilBERT`, MPNet, `ModernBERT`).
     pub type_vocab_size: usize,
     /// Added to the variance under the square root of every LayerNorm.
     pub layer_norm_eps: f64,
     /// The ID that pads batches, where padding is used.
     pub pad_token_id: u32,
+    /// Rotary positions and local attention; `None` if the family has a table of positions.
+    pub rotary: Option<Rotary>,
     /// Written for other tools. In micse, recipes define dropout.
     pub hidden_dropout_prob: f64,
     /// Written for other tools. In micse, recipes define dropout.
@@ -82,6 +86,7 @@ impl BertConfig {
             type_vocab_size: 2,
             layer_norm_eps: keys::LAYER_NORM_EPS,
             pad_token_id: 0,
+            rotary: None,
             hidden_dropout_prob: keys::DROPOUT,
             attention_probs_dropout_prob: keys::DROPOUT,
             initializer_range: keys::INITIALIZER_RANGE,
@@ -147,6 +152,14 @@ impl BertConfig {
                 self.hidden_size, self.num_attention_heads
             ));
         }
+        match (&self.rotary, self.family == Family::ModernBert) {
+            (Some(rotary), true) => rotary.check(self.num_hidden_layers, self.head_size())?,
+            (None, false) => {}
+            (found, _) => {
+                let has = if found.is_some() { "has" } else { "has no" };
+                return Err(format!("a configuration of the family {} {has} rotary positions", self.family));
+            }
+        }
         for (key, value) in
             [("layer_norm_eps", self.layer_norm_eps), ("initializer_range", self.initializer_range)]
         {
@@ -171,9 +184,24 @@ impl BertConfig {
             self.type_vocab_size,
         ]
         .map(|n| n as u128);
-        let layer = 4 * (d * d + d) + (2 * d * i + i + d) + 4 * d;
+        let inner = u128::from(self.family.is_gated()) * i + i;
+        let biases = if self.family.has_biases() { 5 * d + inner + 2 * d } else { 0 };
+        let layer = 4 * d * d + (inner + i) * d + 2 * d + biases;
         let distances = if self.family.biases_by_distance() { BUCKETS * self.num_attention_heads } else { 0 };
-        (v + self.position_rows() as u128 + t + 2) * d + distances as u128 + l * layer
+        let offset = u128::from(self.family.has_biases()) * d;
+        (v + self.position_rows() as u128 + t + 1) * d + offset + distances as u128 + l * layer
+    }
+
+    /// Whether the attention of a layer reaches from the query at one position to the key at another: always, except
+    /// outside the window of a local layer.
+    pub fn attends(&self, layer: usize, query: usize, key: usize) -> bool {
+        let local = self.rotary.as_ref().filter(|rotary| rotary.is_local(layer));
+        local.is_none_or(|rotary| query.abs_diff(key) <= rotary.window)
+    }
+
+    /// The names of the encoder's parameters in the files of its family.
+    pub fn names(&self) -> Names {
+        Names::new(self.family, self.num_hidden_layers)
     }
 
     /// Width of one attention head, D / H.
@@ -181,8 +209,16 @@ impl BertConfig {
         self.hidden_size / self.num_attention_heads
     }
 
-    /// Rows of the position table.
+    /// Rows of the feed-forward layer's first matrix: its inner width, and with a gate twice that.
+    pub fn inner_rows(&self) -> usize {
+        self.intermediate_size * if self.family.is_gated() { 2 } else { 1 }
+    }
+
+    /// Rows of the position table; 0 with rotary positions.
     pub fn position_rows(&self) -> usize {
+        if self.rotary.is_some() {
+            return 0;
+        }
         self.max_position_embeddings + self.first_position() as usize
     }
 
@@ -219,6 +255,9 @@ mod tests {
     const DISTILBERT: &str = r#"{"model_type": "distilbert", "vocab_size": 60, "dim": 8, "n_layers": 3, "n_heads": 2,
         "hidden_dim": 12, "activation": "gelu", "max_position_embeddings": 20, "pad_token_id": 0, "dropout": 0.2}"#;
 
+    const MODERNBERT: &str = r#"{"model_type": "modernbert", "vocab_size": 60, "hidden_size": 8, "num_hidden_layers": 4,
+        "num_attention_heads": 2, "intermediate_size": 12, "hidden_activation": "gelu", "max_position_embeddings": 20,
+        "norm_eps": 1e-5, "pad_token_id": 1, "local_attention": 9, "global_rope_theta": 5000.0, "mlp_bias": false}"#;
     const MPNET: &str = r#"{"model_type": "mpnet", "vocab_size": 60, "hidden_size": 8, "num_hidden_layers": 1,
         "num_attention_heads": 2, "intermediate_size": 12, "hidden_act": "gelu", "max_position_embeddings": 20,
         "layer_norm_eps": 1e-5, "relative_attention_num_buckets": 32, "pad_token_id": 1}"#;
@@ -233,7 +272,23 @@ mod tests {
         assert_eq!((distilbert.hidden_dropout_prob, distilbert.position_row(7, 5)), (0.2, 5));
         let mpnet = read(MPNET).expect("an MPNet");
         assert_eq!((mpnet.max_position_embeddings, mpnet.type_vocab_size), (18, 0));
-        for config in [roberta, distilbert, mpnet, BertConfig::with_sizes(60, 1, 8, 2, 20)] {
+        let modern = read(MODERNBERT).expect("a ModernBERT");
+        assert_eq!((modern.max_position_embeddings, modern.position_rows()), (20, 0));
+        assert_eq!(modern.hidden_dropout_prob, 0.0);
+        let rotary = modern.rotary.clone().expect("rotary positions");
+        assert_eq!((rotary.global_theta, rotary.local_theta, rotary.window), (5000.0, 10_000.0, 4));
+        assert_eq!([0, 1, 2, 3].map(|layer| rotary.is_local(layer)), [false, true, true, false]);
+        let listed = read(&MODERNBERT.replace(
+            "\"mlp_bias\": false",
+            r#""layer_types": ["sliding_attention", "full_attention", "full_attention", "sliding_attention"],
+               "rope_parameters": {"full_attention": {"rope_theta": 7e4, "rope_type": "default"},
+                                   "sliding_attention": {"rope_theta": 100}}"#,
+        ))
+        .expect("a ModernBERT");
+        let rotary = listed.rotary.clone().expect("rotary positions");
+        assert_eq!((rotary.global_theta, rotary.local_theta), (7e4, 100.0));
+        assert_eq!([0, 1, 2, 3].map(|layer| rotary.is_local(layer)), [true, false, false, true]);
+        for config in [modern, listed, roberta, distilbert, mpnet, BertConfig::with_sizes(60, 1, 8, 2, 20)] {
             let text = serde_json::to_string(&config).expect("JSON");
             assert_eq!(read(&text).expect("what was written"), config, "{text}");
         }
@@ -265,6 +320,27 @@ mod tests {
             ("\"pad_token_id\": 1", "\"pad_token_id\": 0", "pad_token_id is 0"),
         ] {
             let error = read(&MPNET.replace(from, to)).expect_err(to);
+            assert!(error.contains(says), "{to}: {error}");
+        }
+        for (from, to, says) in [
+            ("\"mlp_bias\": false", "\"mlp_bias\": true", "mlp_bias is true"),
+            ("\"mlp_bias\": false", "\"norm_bias\": true", "norm_bias is true"),
+            ("\"mlp_bias\": false", "\"attention_bias\": true", "attention_bias is true"),
+            ("\"mlp_bias\": false", "\"layer_types\": [\"full_attention\"]", "layer_types lists 1"),
+            ("\"mlp_bias\": false", "\"layer_types\": [\"causal\"]", "\"causal\""),
+            ("\"mlp_bias\": false", "\"rope_scaling\": {\"factor\": 2}", "rope_scaling"),
+            ("\"mlp_bias\": false", "\"rope_parameters\": {\"rope_theta\": 2}", "has the key rope_theta"),
+            (
+                "\"mlp_bias\": false",
+                r#""rope_parameters": {"full_attention": {"rope_type": "yarn"}}"#,
+                "rope_parameters.full_attention.rope_type",
+            ),
+            ("\"mlp_bias\": false", "\"global_attn_every_n_layers\": 0", "global_attn_every_n_layers"),
+            ("\"global_rope_theta\": 5000.0", "\"global_rope_theta\": -1.0", "rope_theta of full_attention"),
+            ("\"num_attention_heads\": 2", "\"num_attention_heads\": 8", "heads of size 1"),
+            ("\"gelu\"", "\"silu\"", "silu"),
+        ] {
+            let error = read(&MODERNBERT.replace(from, to)).expect_err(to);
             assert!(error.contains(says), "{to}: {error}");
         }
         // Each size is possible, but not all of them together.

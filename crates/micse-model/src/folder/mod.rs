@@ -86,7 +86,7 @@ impl ModelFolder {
     /// # Errors
     /// Fails if weights are missing or cannot be read, or `config.json` is invalid.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
-        Checkpoint::in_folder(&self.path, self.config()?.family)
+        Checkpoint::in_folder(&self.path, self.config()?.names())
     }
 
     /// The encoder.
@@ -95,7 +95,7 @@ impl ModelFolder {
     /// Fails if the configuration or the weights are invalid.
     pub fn encoder(&self, compute: &Compute) -> Result<Box<dyn Encoder>> {
         let config = self.config()?;
-        let mut weights = Checkpoint::in_folder(&self.path, config.family)?;
+        let mut weights = Checkpoint::in_folder(&self.path, config.names())?;
         // Before any allocation: the sizes in an untrusted configuration may be arbitrary.
         weights.check(&config)?;
         if weights.is_int8() {
@@ -113,7 +113,8 @@ impl ModelFolder {
         let tokenizer = Tokenizer::load(&self.path)?;
         let config = self.config()?;
         tokenizer.check_fits(config.vocab_size)?;
-        if tokenizer.pads_left() && !config.family.shifts_positions() {
+        // Rotary positions only depend on distances.
+        if tokenizer.pads_left() && !config.family.shifts_positions() && config.rotary.is_none() {
             let config_path = self.path.join("tokenizer_config.json");
             let own = object(&config_path)?.is_some_and(|keys| keys.contains_key("padding_side"));
             return Err(Error::Tokenizer {

@@ -3,7 +3,8 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::{Quantized, QuantizedLinear, check_inputs};
-use crate::weights::parameter_layout;
+use crate::names::OwnPlace;
+use crate::weights::{joined, parameter_layout};
 use crate::{Checkpoint, Encoder, Error, Result, WORD_TABLE};
 
 /// Ends the names of the scales of a tensor.
@@ -20,21 +21,24 @@ impl Quantized {
         let config = encoder.config();
         let mut tensors = Vec::new();
         for (number, (info, value)) in parameter_layout(config).iter().zip(encoder.values()?).enumerate() {
-            let name = config.family.own_name(&info.name);
+            let place = config.names().own(&info.name);
+            let next_to = |end: &str| OwnPlace { name: format!("{}{end}", place.name), part: place.part };
             match self.parts_of(number, &info.name) {
-                None => tensors.push((name, value.to_device(&Device::Cpu)?)),
+                None => tensors.push((place, value.to_device(&Device::Cpu)?)),
                 Some(Parts { values, scales, factors }) => {
                     let bytes: Vec<u8> = values.iter().map(|&v| (i16::from(v) + ZERO) as u8).collect();
                     let vector = |values: &[f32]| Tensor::from_slice(values, values.len(), &Device::Cpu);
-                    tensors.push((format!("{name}{SCALE}"), vector(scales)?));
-                    if let Some(factors) = factors {
-                        tensors.push((format!("{name}{FACTOR}"), vector(factors)?));
+                    tensors.push((next_to(SCALE), vector(scales)?));
+                    // Parameters of one product have the same factors.
+                    if let Some(factors) = factors.filter(|_| place.part.is_none_or(|(index, _)| index == 0))
+                    {
+                        tensors.push((next_to(FACTOR), vector(factors)?));
                     }
-                    tensors.push((name, Tensor::from_vec(bytes, info.shape.as_slice(), &Device::Cpu)?));
+                    tensors.push((place, Tensor::from_vec(bytes, info.shape.as_slice(), &Device::Cpu)?));
                 }
             }
         }
-        Ok(tensors)
+        joined(tensors)
     }
 
     fn parts_of(&self, number: usize, name: &str) -> Option<Parts<'_>> {
@@ -93,22 +97,35 @@ impl QuantizedLinear {
         else {
             return Ok(None);
         };
-        let values = checkpoint.read(stored)?;
+        let part = checkpoint.part_of(name);
+        let values = checkpoint.read_part(stored, part)?;
         let (outputs, inputs) = values.dims2()?;
         check_inputs(inputs)?;
         Ok(Some(Self {
             values: integers(&values)?,
-            scales: vector(checkpoint, &format!("{stored}{SCALE}"), outputs)?,
+            scales: scales(checkpoint, stored, outputs, part)?,
             factors: vector(checkpoint, &format!("{stored}{FACTOR}"), inputs)?,
         }))
     }
 }
 
-/// The parameter that is stored in 8 bits under this name, as f32.
-pub(crate) fn widen(checkpoint: &Checkpoint, stored: &str) -> Result<Tensor> {
-    let values = checkpoint.read(stored)?;
+/// The scales of `rows` rows, which are part (index, count) of those that are stored.
+fn scales(
+    checkpoint: &Checkpoint,
+    stored: &str,
+    rows: usize,
+    part: Option<(usize, usize)>,
+) -> Result<Vec<f32>> {
+    let (index, count) = part.unwrap_or((0, 1));
+    let all = vector(checkpoint, &format!("{stored}{SCALE}"), count * rows)?;
+    Ok(all[index * rows..(index + 1) * rows].to_vec())
+}
+
+/// The parameter that is stored in 8 bits under this name, or is a part of what is stored there, as f32.
+pub(crate) fn widen(checkpoint: &Checkpoint, stored: &str, part: Option<(usize, usize)>) -> Result<Tensor> {
+    let values = checkpoint.read_part(stored, part)?;
     let (rows, width) = values.dims2()?;
-    let scales = vector(checkpoint, &format!("{stored}{SCALE}"), rows)?;
+    let scales = scales(checkpoint, stored, rows, part)?;
     let factor_name = format!("{stored}{FACTOR}");
     let factors =
         checkpoint.dtype(&factor_name).map(|_| vector(checkpoint, &factor_name, width)).transpose()?;

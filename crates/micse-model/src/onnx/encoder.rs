@@ -50,13 +50,13 @@ impl<'a> Writer<'a> {
     /// A parameter as a constant, under the family's own name.
     fn constant(&mut self, name: &str) -> Result<Value> {
         let tensor = self.take(name)?;
-        self.graph.tensor(self.config.family.own_name(name), &tensor)
+        self.graph.tensor(self.config.names().own(name).name, &tensor)
     }
 
     /// `x W^T + b`.
     fn linear(&mut self, x: &Value, name: &str) -> Result<Value> {
         let weight = self.take(&format!("{name}.weight"))?.t()?.contiguous()?;
-        let own = self.config.family.own_name(&format!("{name}.weight"));
+        let own = self.config.names().own(&format!("{name}.weight")).name;
         let weight = self.graph.tensor(format!("{own}.transposed"), &weight)?;
         let bias = self.constant(&format!("{name}.bias"))?;
         let product = self.graph.node("MatMul", &[x, &weight], &[]);
@@ -119,7 +119,7 @@ impl<'a> Writer<'a> {
         } else if self.config.family.has_token_types() {
             // RoBERTa's tokenizer has one type, so other exporters omit the input, too.
             let row = self.take("embeddings.token_type_embeddings.weight")?.get(0)?;
-            let name = self.config.family.own_name("embeddings.token_type_embeddings.weight");
+            let name = self.config.names().own("embeddings.token_type_embeddings.weight").name;
             let row = self.graph.tensor(format!("{name}.0"), &row)?;
             sum = self.graph.node("Add", &[&sum, &row], &[]);
         }

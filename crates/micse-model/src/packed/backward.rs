@@ -3,15 +3,19 @@
 use micse_kernels::Write;
 use micse_kernels::activation::activation_backward;
 use micse_kernels::attention::{AttentionDropout, DistanceBias, Taps, attention_backward};
+use micse_kernels::dropout::RowDropout;
+use micse_kernels::gated::gate_backward;
 use micse_kernels::norm::{Kept, add_norm_backward, norm_drop_backward};
+use micse_kernels::rotary::rotate_backward;
 use micse_kernels::rows::{add, scatter_add_rows};
+use micse_kernels::stream::stream_norm_backward;
 use micse_kernels::sums::add_column_sums;
 
 use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratch};
 use super::forward::kernel;
 use super::plan::{Plan, row_dropout};
 use super::products::{self, Operands, Weight};
-use super::slots::{LinearSlot, POSITIONS, Slots, WORDS};
+use super::slots::{LayerSlots, LinearSlot, NormSlot, Slots, WORDS};
 use super::store::{Gradients, Store, weight};
 use crate::distance;
 use crate::dropout::Site;
@@ -37,12 +41,12 @@ pub(super) fn embed(
         row_dropout(lanes.as_ref()),
         &mut scratch.parts,
     );
-    let [gain, offset] = slots.embedding_norm.numbers;
-    add(gradients.part(slots, gain), &sums[..width]);
-    add(gradients.part(slots, offset), &sums[width..]);
+    add_sums(gradients, slots, &sums, &slots.embedding_norm, None);
     gradients.mark_words(plan.ids.iter().map(|&id| id as usize));
     scatter_add_rows(gradients.part(slots, WORDS), gradient, &plan.ids, width);
-    scatter_add_rows(gradients.part(slots, POSITIONS), gradient, &plan.positions, width);
+    if let Some(positions) = slots.positions {
+        scatter_add_rows(gradients.part(slots, positions), gradient, &plan.positions, width);
+    }
     if let Some(types) = slots.types {
         let kind = &mut gradients.part(slots, types)[..width];
         add_column_sums(kind, gradient, &mut scratch.parts);
@@ -60,10 +64,15 @@ pub(super) fn encode(
     scratch: &mut Scratch,
 ) -> Vec<f32> {
     let rows = plan.selected.as_ref().map_or(plan.rows, Vec::len);
-    // The gradient of the state between two layers, from the last layer to the first.
+    // The gradient of the state between two layers, from the last layer to the first; if LayerNorm is before a block,
+    // that of the normed state, and beside it that of the residual stream.
+    let first = config.family.normalizes_first();
     let mut upper = std::mem::take(&mut scratch.upper);
     upper.room(rows * plan.hidden).fill(0.0);
     add_leaves(plan, plan.depth, leaves, upper.get_mut());
+    if first {
+        scratch.stream.room(rows * plan.hidden).fill(0.0);
+    }
     for index in (0..plan.depth).rev() {
         let kept = &buffers.layers[index];
         let work = LayerPass { config, plan, index, kept };
@@ -71,9 +80,13 @@ pub(super) fn encode(
         work.attention_output(store, upper.get_mut(), scratch);
         work.spread(&mut upper, scratch);
         work.attention(store, upper.get_mut(), buffers.states[index].get(), leaves, scratch);
-        add_leaves(plan, index, leaves, upper.get_mut());
+        add_leaves(plan, index, leaves, if first { scratch.stream.get_mut() } else { upper.get_mut() });
     }
-    let result = upper.get().to_vec();
+    let mut result = upper.get().to_vec();
+    if first {
+        // Without a LayerNorm before the first block, its input is the stream.
+        add(&mut result, scratch.stream.get());
+    }
     scratch.upper = upper;
     result
 }
@@ -90,33 +103,38 @@ impl LayerPass<'_> {
     /// Turns `upper` `[S, D]` from the gradient of the layer's output into that of the attention block's
     /// output.
     fn feed_forward(&self, store: &mut Store, upper: &mut [f32], scratch: &mut Scratch) {
+        let (config, gated) = (self.config, self.config.family.is_gated());
+        let kept = Kept { normed: self.kept.output_normed.get(), inverse: self.kept.output_inverse.get() };
+        let lanes = self.plan.hidden_lanes(self.index, Site::Output);
+        let dropout = row_dropout(lanes.as_ref());
+        // A gated block drops before its last product.
+        let after = dropout.filter(|_| !gated);
+        self.sum(store, upper, scratch, kept, after, |layer| (&layer.output_norm, &layer.output));
+
         let Store { slots, values, gradients, rounded, version, .. } = store;
         let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
         let layer = &slots.layers[self.index];
-        let inner_width = self.config.intermediate_size;
         let rows = upper.len() / self.plan.hidden;
         let Scratch { rows: masked, inner, inner_gradient, parts, operands, .. } = scratch;
-
-        let masked = masked.room(upper.len());
-        let kept = Kept { normed: self.kept.output_normed.get(), inverse: self.kept.output_inverse.get() };
-        let lanes = self.plan.hidden_lanes(self.index, Site::Output);
-        let mut sums = vec![0.0; 3 * self.plan.hidden];
-        let gain = &values[layer.output_norm.gain.clone()];
-        add_norm_backward(upper, masked, &mut sums, kept, gain, row_dropout(lanes.as_ref()), parts);
-        let [gain, offset] = layer.output_norm.numbers;
-        self.add_sums(gradients, slots, &sums, [gain, offset, layer.output.biases[0]]);
-
-        let inner_gradient = inner_gradient.room(rows * inner_width);
-        products::backward(inner_gradient, masked, weight_of(&layer.output), Write::Replace, operands);
+        let (masked, inner_width) = (masked.get(), config.intermediate_size);
+        let inner_gradient = inner_gradient.room(rows * config.inner_rows());
         let activated = inner.room(rows * inner_width);
-        activation_backward(
-            kernel(self.config.hidden_act),
-            activated,
-            inner_gradient,
-            self.kept.inner.get(),
-            gradients.part(slots, layer.intermediate.biases[0]),
-            parts,
-        );
+        let before = self.kept.inner.get();
+        if gated {
+            products::backward(activated, masked, weight_of(&layer.output), Write::Replace, operands);
+            let activation = kernel(config.hidden_act);
+            gate_backward(activation, activated, inner_gradient, before, inner_width, dropout);
+        } else {
+            products::backward(inner_gradient, masked, weight_of(&layer.output), Write::Replace, operands);
+            activation_backward(
+                kernel(config.hidden_act),
+                activated,
+                inner_gradient,
+                before,
+                gradients.part(slots, layer.intermediate.biases[0]),
+                parts,
+            );
+        }
         weight_gradient(
             gradients,
             slots,
@@ -135,25 +153,30 @@ impl LayerPass<'_> {
             self.kept.attended.get(),
             operands,
         );
-        products::backward(upper, inner_gradient, weight_of(&layer.intermediate), Write::Add, operands);
+        products::backward(
+            upper,
+            inner_gradient,
+            weight_of(&layer.intermediate),
+            self.onto_residual(),
+            operands,
+        );
     }
 
-    /// Turns `upper` `[S, D]` into the gradient of the residual; the gradient of the context goes to
-    /// `scratch.context` `[S, D]`.
+    /// Turns `upper` `[S, D]` into the gradient of the residual, if it is not in the stream; the gradient of the context
+    /// goes to `scratch.context` `[S, D]`.
     fn attention_output(&self, store: &mut Store, upper: &mut [f32], scratch: &mut Scratch) {
-        let Store { slots, values, gradients, rounded, version, .. } = store;
-        let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
-        let layer = &slots.layers[self.index];
-        let Scratch { rows: masked, context, parts, operands, .. } = scratch;
-        let masked = masked.room(upper.len());
         let kept =
             Kept { normed: self.kept.attention_normed.get(), inverse: self.kept.attention_inverse.get() };
         let lanes = self.plan.hidden_lanes(self.index, Site::AttentionOutput);
-        let mut sums = vec![0.0; 3 * self.plan.hidden];
-        let gain = &values[layer.attention_norm.gain.clone()];
-        add_norm_backward(upper, masked, &mut sums, kept, gain, row_dropout(lanes.as_ref()), parts);
-        let [gain, offset] = layer.attention_norm.numbers;
-        self.add_sums(gradients, slots, &sums, [gain, offset, layer.attention_output.biases[0]]);
+        let dropout = row_dropout(lanes.as_ref());
+        self.sum(store, upper, scratch, kept, dropout, |layer| {
+            (&layer.attention_norm, &layer.attention_output)
+        });
+        let Store { slots, values, gradients, rounded, version, .. } = store;
+        let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
+        let layer = &slots.layers[self.index];
+        let Scratch { rows: masked, context, operands, .. } = scratch;
+        let masked = masked.get();
         weight_gradient(
             gradients,
             slots,
@@ -167,6 +190,40 @@ impl LayerPass<'_> {
         products::backward(context, masked, weight_of(&layer.attention_output), Write::Replace, operands);
     }
 
+    /// Backward pass of a block's sum and its LayerNorm: from the gradient `upper` of the normed sum to that of the
+    /// block's output, in `scratch.rows`, and that of the residual, in `upper` or in the stream.
+    fn sum(
+        &self,
+        store: &mut Store,
+        upper: &mut [f32],
+        scratch: &mut Scratch,
+        kept: Kept<'_>,
+        dropout: Option<RowDropout<'_>>,
+        of: impl Fn(&LayerSlots) -> (&NormSlot, &LinearSlot),
+    ) {
+        let Store { slots, values, gradients, .. } = store;
+        let (norm, last) = of(&slots.layers[self.index]);
+        let Scratch { rows: masked, stream, parts, .. } = scratch;
+        let masked = masked.room(upper.len());
+        let gain = &values[norm.gain.clone()];
+        if self.config.family.normalizes_first() {
+            let mut sums = vec![0.0; 2 * self.plan.hidden];
+            masked.copy_from_slice(upper);
+            stream_norm_backward(stream.get_mut(), masked, &mut sums, kept, gain, dropout, parts);
+            add_sums(gradients, slots, &sums, norm, None);
+        } else {
+            let mut sums = vec![0.0; 3 * self.plan.hidden];
+            add_norm_backward(upper, masked, &mut sums, kept, gain, dropout, parts);
+            add_sums(gradients, slots, &sums, norm, last.biases.first().copied());
+        }
+    }
+
+    /// How the gradient of a block's input is written to `upper`: added to that of the residual, unless this is in the
+    /// stream.
+    fn onto_residual(&self) -> Write {
+        if self.config.family.normalizes_first() { Write::Replace } else { Write::Add }
+    }
+
     /// If only some rows were computed after the attention: expands these rows `[S, D]` to all rows `[M, D]`.
     fn spread(&self, upper: &mut Buffer, scratch: &mut Scratch) {
         let Some(selected) = self.plan.selected_of(self.index) else { return };
@@ -176,8 +233,15 @@ impl LayerPass<'_> {
             to.fill(0.0);
             scatter_add_rows(to, from.get(), selected, width);
         };
-        spread(upper, &mut scratch.residual);
-        std::mem::swap(upper, &mut scratch.residual);
+        if self.config.family.normalizes_first() {
+            spread(&scratch.stream, &mut scratch.residual);
+            std::mem::swap(&mut scratch.stream, &mut scratch.residual);
+            // It receives the gradient of the layer's input.
+            upper.room(all);
+        } else {
+            spread(upper, &mut scratch.residual);
+            std::mem::swap(upper, &mut scratch.residual);
+        }
         if self.plan.thins_context(self.index) {
             spread(&scratch.context, &mut scratch.wide);
             std::mem::swap(&mut scratch.context, &mut scratch.wide);
@@ -227,20 +291,29 @@ impl LayerPass<'_> {
         if let Some(number) = slots.distances {
             distance::gather(gradients.part(slots, number), distances, heads, plan.reach);
         }
-        let mut sums = vec![0.0; 3 * width];
-        add_column_sums(&mut sums, qkv, parts);
+        if let Some(rotation) = plan.rotation_of(self.index, self.config) {
+            rotate_backward(qkv, width, &plan.positions, rotation);
+        }
         // The key bias gets no gradient: it adds the same value to all scores of a query, and the softmax
-        // cancels it. Its gradient is exactly zero; computed, it would be rounding noise, which Adam scales
-        // up to full steps.
-        let [query, _, value] = layer.qkv.biases[..] else { unreachable!("three biases") };
-        add(gradients.part(slots, query), &sums[..width]);
-        add(gradients.part(slots, value), &sums[2 * width..]);
+        // cancels it. Its gradient is exactly zero; computed, it would be rounding noise, which Adam scales up
+        // to full steps.
+        if let [query, _, value] = layer.qkv.biases[..] {
+            let mut sums = vec![0.0; 3 * width];
+            add_column_sums(&mut sums, qkv, parts);
+            add(gradients.part(slots, query), &sums[..width]);
+            add(gradients.part(slots, value), &sums[2 * width..]);
+        }
         weight_gradient(gradients, slots, &layer.qkv, weight_of(&layer.qkv), qkv, x, operands);
-        products::backward(upper, qkv, weight_of(&layer.qkv), Write::Add, operands);
+        products::backward(upper, qkv, weight_of(&layer.qkv), self.onto_residual(), operands);
     }
+}
 
-    fn add_sums(&self, gradients: &mut Gradients, slots: &Slots, sums: &[f32], numbers: [usize; 3]) {
-        for (number, sum) in numbers.into_iter().zip(sums.chunks_exact(self.plan.hidden)) {
+/// Adds the gradients of a LayerNorm's gain and offset and of the bias before it, one after the other in `sums`, to
+/// those of the parameters that exist.
+fn add_sums(gradients: &mut Gradients, slots: &Slots, sums: &[f32], norm: &NormSlot, bias: Option<usize>) {
+    let numbers = [Some(norm.gain_number), norm.offset_number, bias];
+    for (number, sum) in numbers.into_iter().zip(sums.chunks_exact(norm.gain.len())) {
+        if let Some(number) = number {
             add(gradients.part(slots, number), sum);
         }
     }

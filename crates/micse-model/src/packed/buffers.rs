@@ -48,9 +48,9 @@ pub(super) struct LayerBuffers {
     /// `[S, D]` and `[S]`.
     pub(super) attention_normed: Buffer,
     pub(super) attention_inverse: Buffer,
-    /// The attention block's output `[S, D]`.
+    /// The attention block's output, after its LayerNorm `[S, D]`.
     pub(super) attended: Buffer,
-    /// Before the activation, `[S, I]`.
+    /// Before the activation, `[S, I]`; with a gate `[S, 2 I]`.
     pub(super) inner: Buffer,
     /// `[S, D]` and `[S]`.
     pub(super) output_normed: Buffer,
@@ -74,8 +74,11 @@ pub(super) struct Scratch {
     pub(super) context: Buffer,
     pub(super) residual: Buffer,
     pub(super) upper: Buffer,
-    /// `[M, I]` each.
+    /// The residual stream, if LayerNorm is before a block; in a backward pass, its gradient.
+    pub(super) stream: Buffer,
+    /// `[M, I]`.
     pub(super) inner: Buffer,
+    /// `[M, I]`; with a gate `[M, 2 I]`.
     pub(super) inner_gradient: Buffer,
     /// `[M, 3 D]`.
     pub(super) qkv: Buffer,

@@ -3,13 +3,17 @@
 use micse_kernels::activation;
 use micse_kernels::activation::{activate, activate_keeping};
 use micse_kernels::attention::{AttentionDropout, DistanceBias, attention};
+use micse_kernels::dropout::RowDropout;
+use micse_kernels::gated::gate;
 use micse_kernels::norm::{Keep, Norm, add_norm, norm_drop};
+use micse_kernels::rotary::rotate;
 use micse_kernels::rows::{add, gather_rows};
+use micse_kernels::stream::stream_norm;
 
 use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratch};
 use super::plan::{Plan, row_dropout};
 use super::products::{self, Weight};
-use super::slots::{LinearSlot, NormSlot, POSITIONS, WORDS};
+use super::slots::{LinearSlot, NormSlot, WORDS};
 use super::store::{Store, weight};
 use crate::distance;
 use crate::dropout::Site;
@@ -23,14 +27,17 @@ impl Store {
         Weight { packed, int8, ..weight(&self.values, (&self.rounded, self.version), slot) }
     }
 
+    /// The bias of a linear layer; zeros if the family has none.
     fn bias(&self, slot: &LinearSlot) -> &[f32] {
-        &self.values[slot.bias.clone()]
+        if slot.bias.is_empty() { &self.zeros[..slot.outputs] } else { &self.values[slot.bias.clone()] }
     }
 
     fn norm(&self, slot: &NormSlot, config: &BertConfig) -> Norm<'_> {
+        let gain = &self.values[slot.gain.clone()];
+        let offset = &self.values[slot.offset.clone()];
         Norm {
-            gain: &self.values[slot.gain.clone()],
-            offset: &self.values[slot.offset.clone()],
+            gain,
+            offset: if offset.is_empty() { &self.zeros[..gain.len()] } else { offset },
             epsilon: config.layer_norm_eps as f32,
         }
     }
@@ -54,19 +61,20 @@ pub(super) fn embed(
 ) -> Vec<f32> {
     let width = plan.hidden;
     let table = |number: usize| &store.values[store.slots.ranges[number].clone()];
-    let (words, positions) = (table(WORDS), table(POSITIONS));
     let kind = store.slots.types.map(|types| &table(types)[..width]);
     let mut y = vec![0.0; plan.rows * width];
-    gather_rows(&mut y, words, &plan.ids, width);
-    for (y, &position) in y.chunks_exact_mut(width).zip(&plan.positions) {
-        let position = &positions[position as usize * width..][..width];
-        match kind {
-            Some(kind) => {
-                for ((y, &p), &k) in y.iter_mut().zip(position).zip(kind) {
-                    *y += p + k;
+    gather_rows(&mut y, table(WORDS), &plan.ids, width);
+    if let Some(positions) = store.slots.positions.map(table) {
+        for (y, &position) in y.chunks_exact_mut(width).zip(&plan.positions) {
+            let position = &positions[position as usize * width..][..width];
+            match kind {
+                Some(kind) => {
+                    for ((y, &p), &k) in y.iter_mut().zip(position).zip(kind) {
+                        *y += p + k;
+                    }
                 }
+                None => add(y, position),
             }
-            None => add(y, position),
         }
     }
     let keep =
@@ -98,6 +106,11 @@ pub(super) fn encode(
         distance::spread(table, config.num_attention_heads, plan.reach)
     });
     buffers.states[0].room(embeddings.len()).copy_from_slice(embeddings);
+    let first = config.family.normalizes_first();
+    let mut stream = std::mem::take(&mut scratch.stream);
+    if first {
+        stream.room(embeddings.len()).copy_from_slice(embeddings);
+    }
     emit_state(plan, 0, buffers.states[0].get(), &mut leaves);
     for index in 0..plan.depth {
         let (from, to) = if keep { (index, index + 1) } else { (index % 2, (index + 1) % 2) };
@@ -105,11 +118,15 @@ pub(super) fn encode(
         let kept = &mut buffers.layers[if keep { index } else { 0 }];
         let distances = distances.as_ref().map(|table| DistanceBias { table, reach: plan.reach });
         let work = LayerPass { store, config, plan, index, keep, distances };
-        work.run(x.get(), &mut buffers.states[to], kept, scratch);
+        let own = if first { Some(&mut stream) } else { None };
+        work.run(x.get(), own, &mut buffers.states[to], kept, scratch);
         emit_values(plan, index, kept.maps.get(), &mut leaves);
         buffers.states[from] = x;
-        emit_state(plan, index + 1, buffers.states[to].get(), &mut leaves);
+        // Between layers, the state is the residual stream.
+        let state = if first && index + 1 < plan.depth { &stream } else { &buffers.states[to] };
+        emit_state(plan, index + 1, state.get(), &mut leaves);
     }
+    scratch.stream = stream;
     leaves
 }
 
@@ -123,15 +140,70 @@ struct LayerPass<'a> {
     distances: Option<DistanceBias<'a>>,
 }
 
-impl LayerPass<'_> {
-    fn run(&self, x: &[f32], y: &mut Buffer, kept: &mut LayerBuffers, scratch: &mut Scratch) {
-        let Self { store, config, plan, index, keep, distances } = *self;
-        let evaluates = plan.is_evaluation();
-        let (slots, width, inner_width) = (&store.slots.layers[index], plan.hidden, config.intermediate_size);
+impl<'a> LayerPass<'a> {
+    /// The weight of a linear layer.
+    fn weight(&self, slot: &LinearSlot) -> Weight<'a> {
+        self.store.weight(slot, self.plan.is_evaluation())
+    }
 
+    /// From the layer's input x to its output y. `stream` is the residual stream, if LayerNorm is before a block;
+    /// otherwise it is x.
+    fn run(
+        &self,
+        x: &[f32],
+        mut stream: Option<&mut Buffer>,
+        y: &mut Buffer,
+        kept: &mut LayerBuffers,
+        scratch: &mut Scratch,
+    ) {
+        let Self { store, plan, index, .. } = *self;
+        let (slots, width) = (&store.slots.layers[index], plan.hidden);
+        self.attention(x, kept, scratch);
+        let selected = plan.selected_of(index);
+        let rows = selected.map_or(plan.rows, <[u32]>::len);
+        if let Some(selected) = selected {
+            let residual = scratch.residual.room(rows * width);
+            gather_rows(residual, stream.as_deref().map_or(x, Buffer::get), selected, width);
+            if let Some(stream) = stream.as_deref_mut() {
+                std::mem::swap(stream, &mut scratch.residual);
+            }
+        }
+        let residual = if selected.is_some() { scratch.residual.get() } else { x };
+
+        let wide = scratch.wide.room(rows * width);
+        let operands = &mut scratch.operands;
+        products::forward(wide, kept.context.get(), self.weight(&slots.attention_output), None, operands);
+        let lanes = plan.hidden_lanes(index, Site::AttentionOutput);
+        let into = match stream.as_deref_mut() {
+            Some(stream) => Sum::Stream(stream.get_mut()),
+            None => Sum::Residual(residual, store.bias(&slots.attention_output)),
+        };
+        let keep = (&mut kept.attention_normed, &mut kept.attention_inverse);
+        let dropout = row_dropout(lanes.as_ref());
+        self.sum(into, wide, &slots.attention_norm, &mut kept.attended, keep, dropout);
+
+        self.feed_forward(rows, kept, scratch);
+        let lanes = plan.hidden_lanes(index, Site::Output);
+        // A gated block has dropped before its last product.
+        let dropout = row_dropout(lanes.as_ref()).filter(|_| !self.config.family.is_gated());
+        let into = match stream {
+            Some(stream) => Sum::Stream(stream.get_mut()),
+            None => Sum::Residual(kept.attended.get(), store.bias(&slots.output)),
+        };
+        let keep = (&mut kept.output_normed, &mut kept.output_inverse);
+        self.sum(into, scratch.wide.get_mut(), &slots.output_norm, y, keep, dropout);
+    }
+
+    /// Attention of all heads, from x `[M, D]` to `kept.context` `[S, D]`.
+    fn attention(&self, x: &[f32], kept: &mut LayerBuffers, scratch: &mut Scratch) {
+        let Self { store, config, plan, index, distances, .. } = *self;
+        let (slots, width) = (&store.slots.layers[index], plan.hidden);
         let qkv = kept.qkv.room(plan.rows * 3 * width);
-        let (weight, bias) = (store.weight(&slots.qkv, evaluates), store.bias(&slots.qkv));
-        products::forward(qkv, x, weight, Some(bias), &mut scratch.operands);
+        let bias = Some(store.bias(&slots.qkv)).filter(|_| !slots.qkv.bias.is_empty());
+        products::forward(qkv, x, self.weight(&slots.qkv), bias, &mut scratch.operands);
+        if let Some(rotation) = plan.rotation_of(index, config) {
+            rotate(qkv, width, &plan.positions, rotation);
+        }
         let layout = plan.layout_of(index);
         let maps = kept.maps.room(layout.map_elements());
         let streams = plan.attention_streams(index);
@@ -149,49 +221,22 @@ impl LayerPass<'_> {
         } else {
             attention(kept.context.room(rows * width), maps, qkv, layout, dropout, distances);
         }
-        let residual = match selected {
-            None => x,
-            Some(selected) => {
-                let residual = scratch.residual.room(rows * width);
-                gather_rows(residual, x, selected, width);
-                &*residual
-            }
-        };
+    }
 
-        let wide = scratch.wide.room(rows * width);
-        products::forward(
-            wide,
-            kept.context.get(),
-            store.weight(&slots.attention_output, evaluates),
-            None,
-            &mut scratch.operands,
-        );
-        let lanes = plan.hidden_lanes(index, Site::AttentionOutput);
-        let attended = kept.attended.room(rows * width);
-        let keeping = keep.then(|| Keep {
-            normed: kept.attention_normed.room(rows * width),
-            inverse: kept.attention_inverse.room(rows),
-        });
-        add_norm(
-            attended,
-            keeping,
-            wide,
-            store.bias(&slots.attention_output),
-            residual,
-            store.norm(&slots.attention_norm, config),
-            row_dropout(lanes.as_ref()),
-        );
-
-        let inner = kept.inner.room(rows * inner_width);
-        products::forward(
-            inner,
-            attended,
-            store.weight(&slots.intermediate, evaluates),
-            None,
-            &mut scratch.operands,
-        );
+    /// The feed-forward block, from `kept.attended` `[S, D]` to `scratch.wide` `[S, D]`, without its last bias.
+    fn feed_forward(&self, rows: usize, kept: &mut LayerBuffers, scratch: &mut Scratch) {
+        let Self { store, config, plan, index, keep, .. } = *self;
+        let (slots, inner_width) = (&store.slots.layers[index], config.intermediate_size);
+        let attended = kept.attended.get();
+        let inner = kept.inner.room(rows * config.inner_rows());
+        products::forward(inner, attended, self.weight(&slots.intermediate), None, &mut scratch.operands);
         let bias = store.bias(&slots.intermediate);
-        let activated = if keep {
+        let activated = if config.family.is_gated() {
+            let activated = scratch.inner.room(rows * inner_width);
+            let lanes = plan.hidden_lanes(index, Site::Output);
+            gate(kernel(config.hidden_act), activated, inner, inner_width, row_dropout(lanes.as_ref()));
+            &*activated
+        } else if keep {
             let activated = scratch.inner.room(rows * inner_width);
             activate_keeping(kernel(config.hidden_act), activated, inner, bias);
             &*activated
@@ -199,28 +244,38 @@ impl LayerPass<'_> {
             activate(kernel(config.hidden_act), inner, bias);
             &*inner
         };
-        products::forward(
-            wide,
-            activated,
-            store.weight(&slots.output, evaluates),
-            None,
-            &mut scratch.operands,
-        );
-        let lanes = plan.hidden_lanes(index, Site::Output);
-        let keeping = keep.then(|| Keep {
-            normed: kept.output_normed.room(rows * width),
-            inverse: kept.output_inverse.room(rows),
-        });
-        add_norm(
-            y.room(rows * width),
-            keeping,
-            wide,
-            store.bias(&slots.output),
-            attended,
-            store.norm(&slots.output_norm, config),
-            row_dropout(lanes.as_ref()),
-        );
+        let wide = scratch.wide.room(rows * plan.hidden);
+        products::forward(wide, activated, self.weight(&slots.output), None, &mut scratch.operands);
     }
+
+    /// Adds the output x of a block to the sum, and normalizes it into y. The backward pass needs the normed rows and
+    /// their inverse deviations.
+    fn sum(
+        &self,
+        into: Sum<'_>,
+        x: &[f32],
+        norm: &NormSlot,
+        y: &mut Buffer,
+        (normed, inverse): (&mut Buffer, &mut Buffer),
+        dropout: Option<RowDropout<'_>>,
+    ) {
+        let (y, width) = (y.room(x.len()), self.plan.hidden);
+        let keep =
+            self.keep.then(|| Keep { normed: normed.room(x.len()), inverse: inverse.room(x.len() / width) });
+        let norm = self.store.norm(norm, self.config);
+        match into {
+            Sum::Residual(residual, bias) => add_norm(y, keep, x, bias, residual, norm, dropout),
+            Sum::Stream(stream) => stream_norm(stream, y, keep, x, norm, dropout),
+        }
+    }
+}
+
+/// What the output of a block is added to.
+enum Sum<'a> {
+    /// The residual, and the bias of the block's last product.
+    Residual(&'a [f32], &'a [f32]),
+    /// The residual stream, in place; its blocks have no biases.
+    Stream(&'a mut [f32]),
 }
 
 /// Writes the leaves that depend on the states of a layer.

@@ -260,12 +260,12 @@ impl Encoder for PackedEncoder {
                 plan.hidden
             )));
         }
-        if plan.layout.map_elements() > u32::MAX as usize {
+        if plan.map_elements() > u32::MAX as usize {
             return Err(Error::Input(format!(
                 "the attention maps of {} sentences have {} entries per layer, more than the engine can \
                  index; encode fewer sentences at a time with --chunk",
                 batch.sentences(),
-                plan.layout.map_elements()
+                plan.map_elements()
             )));
         }
         let (ranges, sentences) = (plan.leaves.clone(), batch.sentences());

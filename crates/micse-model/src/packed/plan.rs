@@ -2,9 +2,11 @@
 //! activations, and the positions of the leaves in the pass's single output.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use micse_kernels::attention::Layout;
 use micse_kernels::dropout::RowDropout;
+use micse_kernels::rotary::Rotation;
 use micse_random::{Lane, Stream, dropout_threshold};
 
 use crate::dropout::{Site, attention_stream, hidden_lane};
@@ -48,7 +50,7 @@ pub(super) struct Plan {
     /// Rows of the longest sentence.
     pub(super) reach: usize,
     pub(super) ids: Vec<u32>,
-    /// The row of the position table for every row.
+    /// The row of the position table for every row; with rotary positions, the position of every row.
     pub(super) positions: Vec<u32>,
     /// (index of the sentence in the whole batch, position) of every row.
     places: Vec<(usize, usize)>,
@@ -59,8 +61,15 @@ pub(super) struct Plan {
     dropout: Option<Dropout>,
     /// Whether dropout also applies to the attention output.
     drops_attention_output: bool,
-    /// The attention layout of all layers, except possibly the last.
+    /// The attention layout of all layers that attend to all tokens, except possibly the last layer.
     pub(super) layout: Layout,
+    /// The attention layout of layers that attend to near tokens only.
+    local_layout: Option<Layout>,
+    /// Whether each layer attends to near tokens only.
+    local: Vec<bool>,
+    /// The rotations of layers that attend to all tokens and of those that attend to near tokens, once a layer needs
+    /// them.
+    rotations: OnceLock<[Rotation; 2]>,
     /// The attention layout of the last layer if only some rows are queries.
     last_layout: Option<Layout>,
     /// The rows that the last layer computes after its attention, ascending; `None`: all.
@@ -82,11 +91,16 @@ impl Plan {
     pub(super) fn new(batch: &Batch, pass: &Pass, config: &BertConfig) -> Self {
         let (depth, hidden) = (config.num_hidden_layers, config.hidden_size);
         let taps = &pass.taps;
-        let layout = Layout::new(
-            config.num_attention_heads,
-            config.head_size(),
-            (0..batch.sentences()).map(|b| (batch.rows_of(b), batch.keys_of(b))),
-        );
+        let layout_with = |window: Option<usize>| {
+            let sentences = (0..batch.sentences()).map(|b| (batch.rows_of(b), batch.keys_of(b)));
+            Layout::new(config.num_attention_heads, config.head_size(), window, sentences)
+        };
+        let layout = layout_with(None);
+        let rotary = config.rotary.as_ref();
+        let local_layout = rotary.map(|rotary| layout_with(Some(rotary.window)));
+        let local: Vec<bool> =
+            (0..depth).map(|layer| rotary.is_some_and(|rotary| rotary.is_local(layer))).collect();
+        let layouts = |layer: usize| local_layout.as_ref().filter(|_| local[layer]).unwrap_or(&layout);
         let all_of_last = taps.states.contains(&depth)
             || taps.pooled.is_some_and(|p| p != Pooling::Cls && p.layers(depth).contains(&depth));
         let selected = (!all_of_last).then(|| {
@@ -98,9 +112,9 @@ impl Plan {
             rows.dedup();
             rows
         });
-        let layer_taps = attention_taps(pass, &layout, config);
+        let layer_taps = attention_taps(pass, &layouts, config);
         let last_layout = match &selected {
-            Some(rows) if layer_taps[depth - 1].taps.is_empty() => Some(layout.asking(rows)),
+            Some(rows) if layer_taps[depth - 1].taps.is_empty() => Some(layouts(depth - 1).asking(rows)),
             _ => None,
         };
         let (leaves, output) = leaf_ranges(batch, pass, hidden);
@@ -128,6 +142,9 @@ impl Plan {
             },
             drops_attention_output: config.family.drops_attention_output(),
             layout,
+            local_layout,
+            local,
+            rotations: OnceLock::new(),
             last_layout,
             selected,
             pooling: taps.pooled,
@@ -153,8 +170,24 @@ impl Plan {
     pub(super) fn layout_of(&self, layer: usize) -> &Layout {
         match &self.last_layout {
             Some(last) if layer + 1 == self.depth => last,
-            _ => &self.layout,
+            _ => self.local_layout.as_ref().filter(|_| self.local[layer]).unwrap_or(&self.layout),
         }
+    }
+
+    /// The rotation of a layer's queries and keys; `None` if the family has a table of positions.
+    pub(super) fn rotation_of(&self, layer: usize, config: &BertConfig) -> Option<&Rotation> {
+        let rotary = config.rotary.as_ref()?;
+        let count = self.positions.iter().max().map_or(0, |&last| last as usize + 1);
+        let rotations = self.rotations.get_or_init(|| {
+            [rotary.global_theta, rotary.local_theta]
+                .map(|theta| Rotation::new(theta, config.head_size(), count))
+        });
+        Some(&rotations[usize::from(self.local[layer])])
+    }
+
+    /// The largest number of elements of the maps of a layer.
+    pub(super) fn map_elements(&self) -> usize {
+        (0..self.depth).map(|layer| self.layout_of(layer).map_elements()).max().unwrap_or(0)
     }
 
     /// The rows that a layer computes after its attention; `None`: all.
@@ -229,16 +262,25 @@ pub(super) fn row_dropout(lanes: Option<&(Vec<Lane>, u32, f32)>) -> Option<RowDr
 }
 
 /// The requested values by layer and map: a counting sort that keeps the order of the request, so that sums
-/// of gradients are bit-for-bit reproducible.
-fn attention_taps(pass: &Pass, layout: &Layout, config: &BertConfig) -> Vec<LayerTaps> {
-    let (depth, heads, maps) = (config.num_hidden_layers, config.num_attention_heads, layout.maps());
+/// of gradients are bit-for-bit reproducible. Values outside a local layer's window are left out: they are 0, whatever
+/// the parameters.
+fn attention_taps<'a>(
+    pass: &Pass,
+    layouts: &dyn Fn(usize) -> &'a Layout,
+    config: &BertConfig,
+) -> Vec<LayerTaps> {
+    let (depth, heads, maps) = (config.num_hidden_layers, config.num_attention_heads, layouts(0).maps());
     let mut layers = vec![LayerTaps::default(); depth];
     let Some(values) = pass.taps.attention_values.as_ref().filter(|v| !v.at.is_empty()) else {
         return layers;
     };
     let map = |p: &AttentionPosition| p.sentence as usize * heads + p.head as usize;
     let mut starts = vec![vec![0_u32; maps + 1]; depth];
-    for p in &values.at {
+    let place = |p: &AttentionPosition| {
+        let layout = layouts(p.layer as usize);
+        layout.place(p.sentence as usize, p.head as usize, p.query as usize, p.key as usize)
+    };
+    for p in values.at.iter().filter(|p| place(p).is_some()) {
         starts[p.layer as usize][map(p) + 1] += 1;
     }
     for (layer, starts) in layers.iter_mut().zip(&mut starts) {
@@ -251,8 +293,7 @@ fn attention_taps(pass: &Pass, layout: &Layout, config: &BertConfig) -> Vec<Laye
         }
     }
     for (slot, p) in values.at.iter().enumerate() {
-        let place =
-            layout.place(p.sentence as usize, p.head as usize, p.query as usize, p.key as usize) as u32;
+        let Some(place) = place(p).map(|place| place as u32) else { continue };
         let AttentionPosition { sentence, head, query, key, .. } = *p;
         // The start of a map advances as its values are placed.
         let next = &mut starts[p.layer as usize][map(p)];

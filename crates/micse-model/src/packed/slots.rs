@@ -6,15 +6,12 @@ use crate::BertConfig;
 use crate::encoder::ParameterInfo;
 use crate::weights::{embedding_layout, parameter_layout};
 
-/// Number of parameters per layer, in the order of [`parameter_layout`].
-const LAYER: usize = 16;
+/// Number of weights and gains per layer, in the order of [`parameter_layout`]; each is followed by its bias or offset
+/// if the family has them.
+const PAIRS: usize = 8;
 /// Number of linear layers per layer; queries, keys and values count as one.
 pub(super) const LINEAR: usize = 4;
-/// The order of a layer's parameters in the buffers: query, key and value weights side by side, then their
-/// biases, so that each group of three forms one matrix.
-const ORDER: [usize; LAYER] = [0, 2, 4, 1, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
-
-/// A linear layer: weight `[out, in]` and bias `[out]`.
+/// A linear layer: weight `[out, in]` and bias `[out]` (empty if the family has none).
 #[derive(Clone, Debug)]
 pub(super) struct LinearSlot {
     pub(super) weight: Range<usize>,
@@ -31,8 +28,11 @@ pub(super) struct LinearSlot {
 #[derive(Clone, Debug)]
 pub(super) struct NormSlot {
     pub(super) gain: Range<usize>,
+    /// Empty if the family has none.
     pub(super) offset: Range<usize>,
-    pub(super) numbers: [usize; 2],
+    /// Indices of the gain and of the offset.
+    pub(super) gain_number: usize,
+    pub(super) offset_number: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub(super) struct Slots {
     pub(super) parameters: Vec<ParameterInfo>,
     /// The range of every parameter in the buffers.
     pub(super) ranges: Vec<Range<usize>>,
+    /// The index of the table of positions; `None` with rotary positions.
+    pub(super) positions: Option<usize>,
     /// The index of the table of token types, if the family has one.
     pub(super) types: Option<usize>,
     /// The index of the table of attention biases by distance, if the family has one.
@@ -63,17 +65,17 @@ pub(super) struct Slots {
     pub(super) total: usize,
 }
 
-/// Indices of the embedding tables.
+/// The index of the word table.
 pub(super) const WORDS: usize = 0;
-pub(super) const POSITIONS: usize = 1;
 
 impl Slots {
     pub(super) fn new(config: &BertConfig) -> Self {
         let parameters = parameter_layout(config);
         let embeddings = embedding_layout(config).len();
-        let types = (config.type_vocab_size > 0).then_some(POSITIONS + 1);
-        let distances =
-            config.family.biases_by_distance().then_some(types.map_or(POSITIONS + 1, |types| types + 1));
+        let number = |name: &str| parameters[..embeddings].iter().position(|info| info.name == name);
+        let positions = number("embeddings.position_embeddings.weight");
+        let types = number("embeddings.token_type_embeddings.weight");
+        let distances = number("encoder.relative_attention_bias.weight");
         let mut ranges = vec![0..0; parameters.len()];
         let mut total = 0;
         let mut place = |number: usize| {
@@ -82,54 +84,57 @@ impl Slots {
             total += count;
         };
         (0..embeddings).for_each(&mut place);
+        // Query, key and value weights side by side, then their biases, so that each group of three forms one matrix.
+        let step = if config.family.has_biases() { 2 } else { 1 };
         for layer in 0..config.num_hidden_layers {
-            for o in ORDER {
-                place(embeddings + layer * LAYER + o);
-            }
+            let base = embeddings + layer * PAIRS * step;
+            let of_three = |offset: usize| (0..3).map(move |part| base + part * step + offset);
+            (0..step).flat_map(of_three).for_each(&mut place);
+            (base + 3 * step..base + PAIRS * step).for_each(&mut place);
         }
         let layers = (0..config.num_hidden_layers)
-            .map(|layer| Self::layer(config, &ranges, layer, embeddings + layer * LAYER))
+            .map(|layer| Self::layer(config, &ranges, layer, embeddings + layer * PAIRS * step))
             .collect();
-        // The last two parameters of the embeddings.
-        let embedding_norm = norm(&ranges, embeddings - 2);
-        Self { parameters, ranges, types, distances, embedding_norm, layers, total }
+        // The last parameters of the embeddings.
+        let embedding_norm = norm(&ranges, embeddings - step, step == 2);
+        Self { parameters, ranges, positions, types, distances, embedding_norm, layers, total }
     }
 
     /// The layer whose parameters begin at index `base`.
     fn layer(config: &BertConfig, ranges: &[Range<usize>], layer: usize, base: usize) -> LayerSlots {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let linear = |number: usize, at: usize, outputs: usize, inputs: usize| LinearSlot {
-            weight: ranges[base + at].clone(),
-            bias: ranges[base + at + 1].clone(),
-            outputs,
-            inputs,
-            number: layer * LINEAR + number,
-            weights: vec![base + at],
-            biases: vec![base + at + 1],
+        let biases = config.family.has_biases();
+        // The index of a weight or gain, by its place in the layer.
+        let at = |pair: usize| base + pair * if biases { 2 } else { 1 };
+        let linear = |number: usize, pairs: Range<usize>, outputs: usize, inputs: usize| {
+            let last = at(pairs.end - 1);
+            let bias = if biases { ranges[at(pairs.start) + 1].start..ranges[last + 1].end } else { 0..0 };
+            LinearSlot {
+                weight: ranges[at(pairs.start)].start..ranges[last].end,
+                bias,
+                outputs,
+                inputs,
+                number: layer * LINEAR + number,
+                weights: pairs.clone().map(at).collect(),
+                biases: pairs.filter(|_| biases).map(|pair| at(pair) + 1).collect(),
+            }
         };
         LayerSlots {
-            qkv: LinearSlot {
-                weight: ranges[base].start..ranges[base + 4].end,
-                bias: ranges[base + 1].start..ranges[base + 5].end,
-                outputs: 3 * hidden,
-                inputs: hidden,
-                number: layer * LINEAR,
-                weights: vec![base, base + 2, base + 4],
-                biases: vec![base + 1, base + 3, base + 5],
-            },
-            attention_output: linear(1, 6, hidden, hidden),
-            attention_norm: norm(ranges, base + 8),
-            intermediate: linear(2, 10, inner, hidden),
-            output: linear(3, 12, hidden, inner),
-            output_norm: norm(ranges, base + 14),
+            qkv: linear(0, 0..3, 3 * hidden, hidden),
+            attention_output: linear(1, 3..4, hidden, hidden),
+            attention_norm: norm(ranges, at(4), biases),
+            intermediate: linear(2, 5..6, config.inner_rows(), hidden),
+            output: linear(3, 6..7, hidden, inner),
+            output_norm: norm(ranges, at(7), biases),
         }
     }
 }
 
-fn norm(ranges: &[Range<usize>], number: usize) -> NormSlot {
+fn norm(ranges: &[Range<usize>], gain: usize, has_offset: bool) -> NormSlot {
     NormSlot {
-        gain: ranges[number].clone(),
-        offset: ranges[number + 1].clone(),
-        numbers: [number, number + 1],
+        gain: ranges[gain].clone(),
+        offset: if has_offset { ranges[gain + 1].clone() } else { 0..0 },
+        gain_number: gain,
+        offset_number: has_offset.then_some(gain + 1),
     }
 }

@@ -36,6 +36,8 @@ struct Moments {
 pub(super) struct Store {
     pub(super) slots: Slots,
     pub(super) values: Vec<f32>,
+    /// In place of biases and offsets that the family does not have; empty if it has them.
+    pub(super) zeros: Vec<f32>,
     pub(super) gradients: Gradients,
     moments: Option<Moments>,
     /// Rows of the word table whose gradient was ever non-zero. All other rows have zero moments and, without
@@ -120,9 +122,12 @@ impl Store {
             present: vec![false; slots.parameters.len()],
             word_rows: vec![false; vocabulary],
         };
+        let widest = config.inner_rows().max(3 * hidden);
+        let zeros = if config.family.has_biases() { Vec::new() } else { vec![0.0; widest] };
         Self {
             slots,
             values,
+            zeros,
             gradients,
             moments: None,
             moved_words: vec![false; vocabulary],

@@ -8,7 +8,7 @@ use crate::checkpoint::Checkpoint;
 use crate::files::object;
 use crate::folder::unknown;
 use crate::modules::{self, AfterPooling, Module, Settings};
-use crate::{Error, Family, Result};
+use crate::{Error, Names, Result};
 
 /// Tokens to which model2vec truncates sentences unless its `config.json` has another number.
 const MAX_LENGTH: usize = 512;
@@ -114,7 +114,7 @@ impl StaticFolder {
     /// # Errors
     /// Fails if weights are missing or cannot be read.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
-        Checkpoint::in_folder(&self.path, Family::Bert)
+        Checkpoint::in_folder(&self.path, Names::default())
     }
 
     /// The tokenizer's file.

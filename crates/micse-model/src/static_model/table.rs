@@ -6,7 +6,7 @@ use candle_core::{DType, Tensor};
 
 use super::folder::StaticFolder;
 use crate::checkpoint::Checkpoint;
-use crate::{Error, Family, Result};
+use crate::{Error, Names, Result};
 
 /// sentence-transformers' name of the table.
 const WEIGHT: &str = "embedding.weight";
@@ -29,7 +29,7 @@ impl TokenTable {
     /// Reads the vectors in f32. As in sentence-transformers, shared vectors and factors become a vector for each token:
     /// `V[t] = embeddings[mapping[t]] * weights[t]`.
     pub(super) fn load(folder: &StaticFolder) -> Result<Self> {
-        let checkpoint = Checkpoint::in_folder(folder.path(), Family::Bert)?;
+        let checkpoint = Checkpoint::in_folder(folder.path(), Names::default())?;
         let path = checkpoint.path();
         let has = |name: &str| checkpoint.tensors().any(|(stored, _)| stored == name);
         let name = if has(WEIGHT) { WEIGHT } else { VECTORS };

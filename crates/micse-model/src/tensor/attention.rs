@@ -1,6 +1,8 @@
-//! Multi-head self-attention on packed rows: A = softmax(Q K^T / sqrt(D/H) + mask), context = dropout(A) V.
+//! Multi-head self-attention on packed rows: A = softmax(Q K^T / sqrt(D/H) + mask), context = dropout(A) V; with
+//! rotary positions and, in some layers, only near keys.
 
 use candle_core::{D, DType, Device, Tensor};
+use micse_kernels::rotary::Rotation;
 
 use super::layers::Linear;
 use crate::dropout::attention_mask;
@@ -15,6 +17,8 @@ pub(super) struct Packing {
     unpad: Option<Tensor>,
     /// `[B, 1, 1, n]`: 0 for keys, -inf elsewhere.
     mask: Tensor,
+    /// Number of keys of every sentence.
+    keys: Vec<usize>,
     sentences: usize,
     width: usize,
 }
@@ -40,8 +44,32 @@ impl Packing {
             pad: index(pad)?,
             unpad: index(unpad)?,
             mask: Tensor::from_vec(mask, (sentences, 1, 1, width), device)?,
+            keys: (0..sentences).map(|b| batch.keys_of(b)).collect(),
             sentences,
             width,
+        })
+    }
+
+    /// The mask of attention to keys at most `window` positions away, and which queries have such keys: pad rows far
+    /// from all keys have none. `[B, 1, n, n]` (0, or -inf) and `[B, 1, n, 1]` (1 or 0).
+    pub(super) fn local(&self, window: usize, device: &Device) -> Result<Local> {
+        let n = self.width;
+        let mut mask = vec![f32::NEG_INFINITY; self.sentences * n * n];
+        let mut sees = vec![1.0_f32; self.sentences * n];
+        for (row, mask) in mask.chunks_exact_mut(n).enumerate() {
+            let (query, keys) = (row % n, self.keys[row / n]);
+            let seen = query.saturating_sub(window)..(query + window + 1).min(keys);
+            if seen.is_empty() {
+                // A softmax needs at least one key; its result is multiplied by 0.
+                mask.fill(0.0);
+                sees[row] = 0.0;
+            } else {
+                mask[seen].fill(0.0);
+            }
+        }
+        Ok(Local {
+            mask: Tensor::from_vec(mask, (self.sentences, 1, n, n), device)?,
+            sees: Tensor::from_vec(sees, (self.sentences, 1, n, 1), device)?,
         })
     }
 
@@ -64,6 +92,60 @@ impl Packing {
             None => Ok(x),
         }
     }
+}
+
+/// Attention to near keys only, see [`Packing::local`].
+pub(super) struct Local {
+    mask: Tensor,
+    sees: Tensor,
+}
+
+/// Cosine and sine of every row's angles, `[rows, d/2]` (Su et al. 2021; see [`micse_kernels::rotary`]).
+pub(super) struct Angles {
+    cosines: Tensor,
+    sines: Tensor,
+}
+
+impl Angles {
+    pub(super) fn new(theta: f64, head_size: usize, batch: &Batch, device: &Device) -> Result<Self> {
+        let positions = batch.positions();
+        let count = positions.iter().max().map_or(0, |&last| last as usize + 1);
+        let rotation = Rotation::new(theta, head_size, count);
+        let (mut cosines, mut sines) = (Vec::new(), Vec::new());
+        for &position in positions {
+            let (cos, sin) = rotation.at(position as usize);
+            cosines.extend_from_slice(cos);
+            sines.extend_from_slice(sin);
+        }
+        let shape = (positions.len(), 1, head_size / 2);
+        Ok(Self {
+            cosines: Tensor::from_vec(cosines, shape, device)?,
+            sines: Tensor::from_vec(sines, shape, device)?,
+        })
+    }
+
+    /// Turns every head of `[rows, D]`.
+    fn rotate(&self, x: &Tensor, heads: usize) -> Result<Tensor> {
+        let (rows, width) = x.dims2()?;
+        let half = width / heads / 2;
+        let x = x.reshape((rows, heads, 2 * half))?;
+        let (left, right) = (x.narrow(2, 0, half)?, x.narrow(2, half, half)?);
+        let turned = |a: &Tensor, b: &Tensor| -> Result<(Tensor, Tensor)> {
+            Ok((a.broadcast_mul(&self.cosines)?, b.broadcast_mul(&self.sines)?))
+        };
+        let ((left_cos, right_sin), (right_cos, left_sin)) = (turned(&left, &right)?, turned(&right, &left)?);
+        let both = [(left_cos - right_sin)?, (right_cos + left_sin)?];
+        Ok(Tensor::cat(&both, 2)?.reshape((rows, width))?)
+    }
+}
+
+/// What attention adds to its formula in a family or layer.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Extras<'a> {
+    /// Added to the scores, `[1, H, n, n]`.
+    pub(super) bias: Option<&'a Tensor>,
+    pub(super) angles: Option<&'a Angles>,
+    pub(super) local: Option<&'a Local>,
 }
 
 /// Attention before and after dropout, `[B, H, n, n]`.
@@ -98,7 +180,6 @@ pub(super) struct SelfAttention {
 
 impl SelfAttention {
     /// Maps `[rows, D]` to the context `[rows, D]` (before the output projection) and the attention maps.
-    /// `bias` `[1, H, n, n]` is added to the scores.
     pub(super) fn forward(
         &self,
         x: &Tensor,
@@ -106,17 +187,23 @@ impl SelfAttention {
         mode: Mode,
         batch: &Batch,
         packing: &Packing,
-        bias: Option<&Tensor>,
+        extras: Extras<'_>,
     ) -> Result<(Tensor, Maps)> {
-        let q = packing.split_heads(&self.query.forward(x)?, self.heads)?;
-        let k = packing.split_heads(&self.key.forward(x)?, self.heads)?;
+        let (mut q, mut k) = (self.query.forward(x)?, self.key.forward(x)?);
+        if let Some(angles) = extras.angles {
+            (q, k) = (angles.rotate(&q, self.heads)?, angles.rotate(&k, self.heads)?);
+        }
+        let (q, k) = (packing.split_heads(&q, self.heads)?, packing.split_heads(&k, self.heads)?);
         let v = packing.split_heads(&self.value.forward(x)?, self.heads)?;
         let scale = 1.0 / (q.dim(D::Minus1)? as f64).sqrt();
         let mut scores = (q.matmul(&k.transpose(2, 3)?)? * scale)?.broadcast_add(&packing.mask)?;
-        if let Some(bias) = bias {
+        if let Some(bias) = extras.bias {
             scores = scores.broadcast_add(bias)?;
         }
-        let before = softmax(&scores)?;
+        let before = match extras.local {
+            Some(local) => softmax(&scores.broadcast_add(&local.mask)?)?.broadcast_mul(&local.sees)?,
+            None => softmax(&scores)?,
+        };
         let after = match mode {
             Mode::Training(dropout) if dropout.attention > 0.0 => {
                 let rate = dropout.attention;

@@ -8,23 +8,31 @@ use crate::dropout::{Site, hidden_mask};
 use crate::encoder::Mode;
 use crate::{Batch, Result};
 
-/// y = x W^T + b, with W `[out, in]`.
+/// y = x W^T + b, with W `[out, in]`; b is missing in families without biases.
 pub(crate) struct Linear {
     pub(crate) weight: Tensor,
-    pub(crate) bias: Tensor,
+    pub(crate) bias: Option<Tensor>,
 }
 
 impl Linear {
     /// `[rows, in]` to `[rows, out]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?)
+        with_bias(x.matmul(&self.weight.t()?)?, self.bias.as_ref())
     }
 }
 
-/// y = (x - mean) / sqrt(var + eps) * gain + offset over the last dimension (Ba et al. 2016).
+fn with_bias(x: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    match bias {
+        Some(bias) => Ok(x.broadcast_add(bias)?),
+        None => Ok(x),
+    }
+}
+
+/// y = (x - mean) / sqrt(var + eps) * gain + offset over the last dimension (Ba et al. 2016); the offset is missing
+/// in families without biases.
 pub(crate) struct LayerNorm {
     pub(crate) gain: Tensor,
-    pub(crate) offset: Tensor,
+    pub(crate) offset: Option<Tensor>,
     pub(crate) epsilon: f64,
 }
 
@@ -34,7 +42,7 @@ impl LayerNorm {
         let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
         let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
         let normed = centred.broadcast_div(&(variance + self.epsilon)?.sqrt()?)?;
-        Ok(normed.broadcast_mul(&self.gain)?.broadcast_add(&self.offset)?)
+        with_bias(normed.broadcast_mul(&self.gain)?, self.offset.as_ref())
     }
 }
 
@@ -60,22 +68,31 @@ pub(crate) fn hidden_dropout(
     }
 }
 
-/// The feed-forward block: W_2 act(W_1 x + b_1) + b_2.
+/// The feed-forward block: W_2 act(W_1 x + b_1) + b_2. With a gate, W_1 x = [u, g], and the block is
+/// W_2 dropout(act(u) g) (Shazeer 2020).
 pub(crate) struct FeedForward {
     pub(crate) intermediate: Linear,
     pub(crate) output: Linear,
     pub(crate) activation: Activation,
+    pub(crate) gated: bool,
 }
 
 impl FeedForward {
-    /// `[rows, D]` to `[rows, D]`.
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// `[rows, D]` to `[rows, D]`; `drop` is the dropout of a gated output.
+    pub(crate) fn forward(&self, x: &Tensor, drop: &dyn Fn(Tensor) -> Result<Tensor>) -> Result<Tensor> {
         let inner = self.intermediate.forward(x)?;
-        let inner = match self.activation {
-            Activation::Gelu => gelu(&inner)?,
-            Activation::GeluNew => inner.gelu()?,
-            Activation::Relu => inner.relu()?,
+        let activate = |u: &Tensor| {
+            Ok::<_, crate::Error>(match self.activation {
+                Activation::Gelu => gelu(u)?,
+                Activation::GeluNew => u.gelu()?,
+                Activation::Relu => u.relu()?,
+            })
         };
-        self.output.forward(&inner)
+        if !self.gated {
+            return self.output.forward(&activate(&inner)?);
+        }
+        let width = inner.dim(D::Minus1)? / 2;
+        let (u, gate) = (inner.narrow(D::Minus1, 0, width)?, inner.narrow(D::Minus1, width, width)?);
+        self.output.forward(&drop((activate(&u)? * gate)?)?)
     }
 }

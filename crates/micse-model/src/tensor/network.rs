@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::attention::{Packing, SelfAttention, averaging_matrix};
+use super::attention::{Angles, Extras, Packing, SelfAttention, averaging_matrix};
 use super::layers::{FeedForward, LayerNorm, Linear, hidden_dropout};
 use crate::distance;
 use crate::dropout::Site;
@@ -19,7 +19,8 @@ struct Layer {
 
 pub(super) struct Network {
     words: Tensor,
-    positions: Tensor,
+    /// `None` with rotary positions.
+    positions: Option<Tensor>,
     /// `None` if the family has no token types.
     types: Option<Tensor>,
     /// The attention bias by distance `[BUCKETS, H]`, if the family has one.
@@ -27,6 +28,7 @@ pub(super) struct Network {
     embedding_norm: LayerNorm,
     layers: Vec<Layer>,
     drops_attention_output: bool,
+    normalizes_first: bool,
 }
 
 impl Network {
@@ -35,32 +37,51 @@ impl Network {
         let mut next =
             || tensors.next().ok_or_else(|| Error::Input("the parameter list is too short".into()));
         let epsilon = config.layer_norm_eps;
-        let (words, positions) = (next()?, next()?);
+        let words = next()?;
+        let positions = config.rotary.is_none().then(&mut next).transpose()?;
         let types = (config.type_vocab_size > 0).then(&mut next).transpose()?;
         let distances = config.family.biases_by_distance().then(&mut next).transpose()?;
-        let embedding_norm = LayerNorm { gain: next()?, offset: next()?, epsilon };
+        let biases = config.family.has_biases();
+        let norm = |next: &mut dyn FnMut() -> Result<Tensor>| -> Result<LayerNorm> {
+            Ok(LayerNorm { gain: next()?, offset: biases.then(next).transpose()?, epsilon })
+        };
+        let linear = |next: &mut dyn FnMut() -> Result<Tensor>| -> Result<Linear> {
+            Ok(Linear { weight: next()?, bias: biases.then(next).transpose()? })
+        };
+        let embedding_norm = norm(&mut next)?;
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for _ in 0..config.num_hidden_layers {
-            let mut linear = || -> Result<Linear> { Ok(Linear { weight: next()?, bias: next()? }) };
-            let (query, mut key, value, attention_output) = (linear()?, linear()?, linear()?, linear()?);
+            let (query, mut key) = (linear(&mut next)?, linear(&mut next)?);
+            let (value, attention_output) = (linear(&mut next)?, linear(&mut next)?);
             // A key bias adds the same value to all scores of a query, and the softmax cancels it. Its
             // gradient is exactly zero; computed, it would be rounding noise, which Adam scales up to full
             // steps.
-            key.bias = key.bias.detach();
-            let attention_norm = LayerNorm { gain: next()?, offset: next()?, epsilon };
-            let mut linear = || -> Result<Linear> { Ok(Linear { weight: next()?, bias: next()? }) };
-            let (intermediate, output) = (linear()?, linear()?);
-            let output_norm = LayerNorm { gain: next()?, offset: next()?, epsilon };
+            key.bias = key.bias.map(|bias| bias.detach());
             layers.push(Layer {
                 attention: SelfAttention { query, key, value, heads: config.num_attention_heads },
                 attention_output,
-                attention_norm,
-                feed_forward: FeedForward { intermediate, output, activation: config.hidden_act },
-                output_norm,
+                attention_norm: norm(&mut next)?,
+                feed_forward: FeedForward {
+                    intermediate: linear(&mut next)?,
+                    output: linear(&mut next)?,
+                    activation: config.hidden_act,
+                    gated: config.family.is_gated(),
+                },
+                output_norm: norm(&mut next)?,
             });
         }
         let drops_attention_output = config.family.drops_attention_output();
-        Ok(Self { words, positions, types, distances, embedding_norm, layers, drops_attention_output })
+        let normalizes_first = config.family.normalizes_first();
+        Ok(Self {
+            words,
+            positions,
+            types,
+            distances,
+            embedding_norm,
+            layers,
+            drops_attention_output,
+            normalizes_first,
+        })
     }
 
     pub(super) fn embed(
@@ -70,9 +91,11 @@ impl Network {
         config: &BertConfig,
         device: &Device,
     ) -> Result<Tensor> {
-        let words = self.words.index_select(&Tensor::new(batch.ids(), device)?, 0)?;
-        let positions = Tensor::new(batch.position_rows(config), device)?;
-        let mut sum = (words + self.positions.index_select(&positions, 0)?)?;
+        let mut sum = self.words.index_select(&Tensor::new(batch.ids(), device)?, 0)?;
+        if let Some(positions) = &self.positions {
+            let rows = Tensor::new(batch.position_rows(config), device)?;
+            sum = (sum + positions.index_select(&rows, 0)?)?;
+        }
         if let Some(types) = &self.types {
             sum = sum.broadcast_add(&types.narrow(0, 0, 1)?)?;
         }
@@ -114,28 +137,43 @@ impl Network {
         let attention_output = if self.drops_attention_output { pass.mode } else { Mode::Evaluation };
         let modes = (attention_output, pass.mode);
         let bias = self.distance_bias(batch.width(), config, device)?;
-        let mut x = embeddings.clone();
+        let rotary = config.rotary.as_ref().map(|rotary| {
+            let angles = |theta: f64| Angles::new(theta, config.head_size(), batch, device);
+            let local = packing.local(rotary.window, device)?;
+            Ok::<_, Error>((rotary, angles(rotary.global_theta)?, angles(rotary.local_theta)?, local))
+        });
+        let rotary = rotary.transpose()?;
+        // The input of a layer, and the sum that its blocks add to: the same, unless LayerNorm is before a block.
+        let (mut x, mut stream) = (embeddings.clone(), embeddings.clone());
         if wanted(0) {
             kept.push((0, x.clone()));
         }
         for (index, layer) in self.layers.iter().enumerate() {
+            let mut extras = Extras { bias: bias.as_ref(), ..Extras::default() };
+            if let Some((rotary, global_angles, local_angles, local)) = &rotary {
+                let is_local = rotary.is_local(index);
+                extras.angles = Some(if is_local { local_angles } else { global_angles });
+                extras.local = is_local.then_some(local);
+            }
             let (context, layer_maps) =
-                layer.attention.forward(&x, index, pass.mode, batch, &packing, bias.as_ref())?;
+                layer.attention.forward(&x, index, pass.mode, batch, &packing, extras)?;
             values.record(index, &layer_maps)?;
             if let Some(stage) = taps.attention_maps {
                 maps.push(layer_maps.at(stage).clone());
             }
-            x = if cls_only && index + 1 == depth {
+            let work = TokenWise { index, modes, first: self.normalizes_first, batch, device };
+            (x, stream) = if cls_only && index + 1 == depth {
                 let first: Vec<u32> = batch.first_rows().iter().map(|&r| r as u32).collect();
                 let first = Tensor::new(first, device)?;
                 let cls: Vec<_> = (0..batch.sentences()).map(|b| (b, 0)).collect();
-                let (x, context) = (x.index_select(&first, 0)?, context.index_select(&first, 0)?);
-                layer.after_attention(&x, &context, index, modes, batch, &cls, device)?
+                let (stream, context) = (stream.index_select(&first, 0)?, context.index_select(&first, 0)?);
+                layer.after_attention(&stream, &context, &cls, work)?
             } else {
-                layer.after_attention(&x, &context, index, modes, batch, &rows, device)?
+                layer.after_attention(&stream, &context, &rows, work)?
             };
             if wanted(index + 1) {
-                kept.push((index + 1, x.clone()));
+                // Between layers, the state is the sum, as in transformers.
+                kept.push((index + 1, if index + 1 == depth { x.clone() } else { stream.clone() }));
             }
         }
 
@@ -163,27 +201,43 @@ impl Network {
     }
 }
 
+/// The part of a layer after its attention.
+#[derive(Clone, Copy)]
+struct TokenWise<'a> {
+    index: usize,
+    /// Of the attention output, and of everything else.
+    modes: (Mode, Mode),
+    /// Whether LayerNorm is before a block.
+    first: bool,
+    batch: &'a Batch,
+    device: &'a Device,
+}
+
 impl Layer {
-    /// Output projection, residual and LayerNorm, then the feed-forward block with its own. Both apply
-    /// dropout according to the mode.
-    #[allow(clippy::too_many_arguments)] // a layer needs its position, mode and rows in addition to its input
+    /// Output projection, residual and LayerNorm, then the feed-forward block with its own: the layer's normed output
+    /// and the stream after it. If LayerNorm is after the sum, both are the same.
     fn after_attention(
         &self,
-        x: &Tensor,
+        stream: &Tensor,
         context: &Tensor,
-        layer: usize,
-        (attention_mode, mode): (Mode, Mode),
-        batch: &Batch,
         rows: &[(usize, usize)],
-        device: &Device,
-    ) -> Result<Tensor> {
+        work: TokenWise<'_>,
+    ) -> Result<(Tensor, Tensor)> {
+        let TokenWise { index, modes: (attention_mode, mode), first, batch, device } = work;
+        let drop =
+            |x: Tensor, mode: Mode, site: Site| hidden_dropout(x, mode, (index, site), batch, rows, device);
+        let step = |stream: &Tensor, block: Tensor, norm: &LayerNorm| -> Result<(Tensor, Tensor)> {
+            let sum = (stream + block)?;
+            let normed = norm.forward(&sum)?;
+            Ok((normed.clone(), if first { sum } else { normed }))
+        };
         let attended = self.attention_output.forward(context)?;
-        let attended =
-            hidden_dropout(attended, attention_mode, (layer, Site::AttentionOutput), batch, rows, device)?;
-        let x = self.attention_norm.forward(&(x + attended)?)?;
-        let output = self.feed_forward.forward(&x)?;
-        let output = hidden_dropout(output, mode, (layer, Site::Output), batch, rows, device)?;
-        self.output_norm.forward(&(x + output)?)
+        let attended = drop(attended, attention_mode, Site::AttentionOutput)?;
+        let (x, stream) = step(stream, attended, &self.attention_norm)?;
+        let output = self.feed_forward.forward(&x, &|gated| drop(gated, mode, Site::Output))?;
+        // A gated block drops before its last product.
+        let output = if self.feed_forward.gated { output } else { drop(output, mode, Site::Output)? };
+        step(&stream, output, &self.output_norm)
     }
 }
 

@@ -3,6 +3,8 @@
 //! The positions are known before the encoder runs: they depend on lengths, on the seed and (for `pool = "kept"`) on
 //! dropout masks, which are functions of position. The encoder therefore returns only the values that the loss reads,
 //! before dropout: dividing all values by a constant does not change rho.
+//!
+//! In layers with local attention, positions are drawn within the window.
 
 use candle_core::Tensor;
 use micse_data::augment::TokenOp;
@@ -157,7 +159,11 @@ impl Term for Ami {
         let width = padded.then(|| batches[0].width().min(batches[1].width()));
         let shorter = |&b: &usize| batches[0].keys_of(b).min(batches[1].keys_of(b));
         let lengths: Vec<usize> = sentences.iter().map(shorter).collect();
-        let mut selection = sampler.draw(&slices, &lengths, width, &kept, stream)?;
+        let attends = |p: &Position| config.attends(p.layer as usize, p.query as usize, p.key as usize);
+        // Without local attention, there is nothing to look up.
+        let seen: Option<&dyn Fn(&Position) -> bool> =
+            if config.rotary.is_some() { Some(&attends) } else { None };
+        let mut selection = sampler.draw_seen(&slices, &lengths, width, seen, &kept, stream)?;
         for position in &mut selection.positions {
             position.sentence = sentences[position.sentence as usize] as u32;
         }

@@ -1,0 +1,133 @@
+//! The residual stream of a network that normalizes before each block (Xiong et al. 2020), forward and backward.
+//!
+//! A block adds its output x to the stream h, and the next block reads the stream through a LayerNorm:
+//!
+//! ```text
+//! h <- h + dropout(x)                 y = LayerNorm(h)
+//! dh <- dh + LayerNorm'(dy)           dx = dropout(dh)
+//! ```
+
+use rayon::prelude::*;
+
+use crate::dropout::{RowDropout, drop_row};
+use crate::norm::{Keep, Kept, Norm, TASK_ROWS, finish, norm_row_backward, standardise};
+use crate::simd::vectorised;
+use crate::sums::add_rows;
+
+vectorised! {
+    fn stream_norm_rows(
+        stream: &mut [f32],
+        y: &mut [f32],
+        normed: &mut [f32],
+        inverse: &mut [f32],
+        x: &[f32],
+        norm: &Norm<'_>,
+        dropout: Option<RowDropout<'_>>,
+    ) {
+        let width = norm.gain.len();
+        for (r, (stream, y)) in stream.chunks_exact_mut(width).zip(y.chunks_exact_mut(width)).enumerate() {
+            let at = r * width;
+            y.copy_from_slice(&x[at..at + width]);
+            if let Some(d) = &dropout {
+                drop_row(y, d.lanes[r], d.threshold, d.scale);
+            }
+            for (stream, y) in stream.iter_mut().zip(y.iter_mut()) {
+                *stream += *y;
+                *y = *stream;
+            }
+            let value = standardise(y, norm.epsilon);
+            if normed.is_empty() {
+                finish(y, &mut [], norm);
+            } else {
+                inverse[r] = value;
+                finish(y, &mut normed[at..at + width], norm);
+            }
+        }
+    }
+}
+
+/// `stream += dropout(x)`, then `y = LayerNorm(stream)`, all `[rows, D]`. With `keep`, also writes what the backward
+/// pass needs.
+pub fn stream_norm(
+    stream: &mut [f32],
+    y: &mut [f32],
+    keep: Option<Keep<'_>>,
+    x: &[f32],
+    norm: Norm<'_>,
+    dropout: Option<RowDropout<'_>>,
+) {
+    let width = norm.gain.len();
+    assert!(x.len() == y.len() && stream.len() == y.len() && y.len().is_multiple_of(width));
+    let task = TASK_ROWS * width;
+    let work = |index: usize, stream: &mut [f32], y: &mut [f32], normed: &mut [f32], inverse: &mut [f32]| {
+        let x = &x[index * task..index * task + y.len()];
+        let rows = RowDropout::rows(dropout, index * TASK_ROWS, y.len() / width);
+        stream_norm_rows(stream, y, normed, inverse, x, &norm, rows);
+    };
+    let rows = stream.par_chunks_mut(task).zip(y.par_chunks_mut(task));
+    match keep {
+        Some(keep) => rows
+            .zip(keep.normed.par_chunks_mut(task))
+            .zip(keep.inverse.par_chunks_mut(TASK_ROWS))
+            .enumerate()
+            .for_each(|(i, (((stream, y), normed), inverse))| work(i, stream, y, normed, inverse)),
+        None => rows.enumerate().for_each(|(i, (stream, y))| work(i, stream, y, &mut [], &mut [])),
+    }
+}
+
+vectorised! {
+    fn stream_norm_rows_backward(
+        stream: &mut [f32],
+        dy: &mut [f32],
+        sums: &mut [f32],
+        normed: &[f32],
+        inverse: &[f32],
+        gain: &[f32],
+        dropout: Option<RowDropout<'_>>,
+    ) {
+        let width = gain.len();
+        sums.fill(0.0);
+        for (r, (stream, dy)) in stream.chunks_exact_mut(width).zip(dy.chunks_exact_mut(width)).enumerate() {
+            norm_row_backward(dy, &normed[r * width..(r + 1) * width], inverse[r], gain, sums);
+            for (stream, dy) in stream.iter_mut().zip(dy.iter_mut()) {
+                *stream += *dy;
+                *dy = *stream;
+            }
+            if let Some(d) = &dropout {
+                drop_row(dy, d.lanes[r], d.threshold, d.scale);
+            }
+        }
+    }
+}
+
+/// Backward pass of [`stream_norm`]: to `stream`, the gradient of the stream after the step, is added that of the
+/// LayerNorm, and `dy` becomes the gradient of x. The gradients of gain and offset are added to `sums` `[2 D]`.
+/// `parts` is a buffer for partial sums over tasks of fixed size.
+pub fn stream_norm_backward(
+    stream: &mut [f32],
+    dy: &mut [f32],
+    sums: &mut [f32],
+    kept: Kept<'_>,
+    gain: &[f32],
+    dropout: Option<RowDropout<'_>>,
+    parts: &mut Vec<f32>,
+) {
+    let width = gain.len();
+    let task = TASK_ROWS * width;
+    let Kept { normed, inverse } = kept;
+    assert!(stream.len() == dy.len() && normed.len() == dy.len() && sums.len() == 2 * width);
+    parts.resize(dy.len().div_ceil(task) * 2 * width, 0.0);
+    stream
+        .par_chunks_mut(task)
+        .zip(dy.par_chunks_mut(task))
+        .zip(parts.par_chunks_mut(2 * width))
+        .enumerate()
+        .for_each(|(i, ((stream, dy), sums))| {
+            let (at, end, rows) = (i * task, i * task + dy.len(), dy.len() / width);
+            let first = i * TASK_ROWS;
+            let dropout = RowDropout::rows(dropout, first, rows);
+            let inverse = &inverse[first..first + rows];
+            stream_norm_rows_backward(stream, dy, sums, &normed[at..end], inverse, gain, dropout);
+        });
+    add_rows(sums, parts);
+}
