@@ -68,6 +68,31 @@ fn token_vectors_are_encoded_searched_compared_and_scored() {
 }
 
 #[test]
+fn a_model_is_exported_for_onnx() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (onnx, int8) = (path("onnx"), path("int8"));
+    let export = |arguments: &[&str]| micse(&[&["export", "demo", "--output"], arguments].concat());
+    export(&[text(&int8), "--format", "onnx", "--precision", "f16"]).refused(&["f32", "remove --precision"]);
+    export(&[text(&int8), "--format", "onnx", "--calibrate", "notes.txt"]).refused(&["--precision int8"]);
+    export(&[text(&int8), "--format", "onnx", "--pooling", "top2-avg"]).refused(&["cls or mean"]);
+    assert!(!int8.exists());
+
+    let report = json(&export(&[text(&onnx), "--format", "onnx", "--json"]).output());
+    assert_eq!((report["pooling"].as_str(), report["dimension"].as_u64()), (Some("mean"), Some(256)));
+    let size = onnx.join("onnx/model.onnx").metadata().expect("the file").len();
+    assert_eq!(report["bytes"].as_u64(), Some(size));
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "README.md"] {
+        assert!(onnx.join(name).is_file(), "{name}");
+    }
+    let config = json(&std::fs::read_to_string(onnx.join("tokenizer_config.json")).expect("a file"));
+    assert_eq!(config["model_max_length"], report["max_length"]);
+    // Other programs read the file; this one names it in its error.
+    micse(&["similarity", "--model", text(&onnx), "a", "b"]).refused(&["found onnx", "cannot read"]);
+    micse(&["export", "demo", "--output", text(&onnx), "--format", "onnx"]).refused(&["not empty"]);
+}
+
+#[test]
 fn truncated_embeddings_are_the_first_entries_everywhere() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);

@@ -11,6 +11,8 @@ use micse_random::Stream;
 
 pub mod folders;
 pub mod models;
+pub mod onnx;
+pub mod protobuf;
 pub mod setting;
 pub mod sweeps;
 pub mod token_vectors;

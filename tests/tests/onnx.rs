@@ -1,4 +1,5 @@
-//! Models in ONNX's format: what the file contains, and, with Python, what onnxruntime computes from it.
+//! Models in ONNX's format: what the file contains, what its operators compute by their definitions, and, with Python, what
+//! onnxruntime computes from it.
 //!
 //! `MICSE_PYTHON` names a Python with onnx, onnxruntime and tokenizers; without it, the comparison is skipped.
 
@@ -9,95 +10,39 @@ use std::process::Command;
 
 use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
 use micse_tests::folders::Cases;
+use micse_tests::onnx::{Array, run};
+use micse_tests::protobuf::Message;
 use micse_tests::root;
 use serde_json::json;
 use tempfile::TempDir;
 
 const FAMILIES: [&str; 5] = ["bert", "distilbert", "mpnet", "roberta", "xlm-roberta"];
 
-/// A field of a protobuf message.
-enum Field<'a> {
-    Number(u64),
-    Float(f32),
-    Bytes(&'a [u8]),
-}
-
-/// The fields of a message by number, in order, read by the definition of the wire format.
-struct Message<'a>(Vec<(u64, Field<'a>)>);
-
-impl<'a> Message<'a> {
-    fn of(mut bytes: &'a [u8]) -> Self {
-        fn varint(bytes: &mut &[u8]) -> u64 {
-            let (mut value, mut shift) = (0, 0);
-            loop {
-                let (&byte, rest) = bytes.split_first().expect("a whole number");
-                *bytes = rest;
-                value |= u64::from(byte & 0x7f) << shift;
-                shift += 7;
-                if byte < 0x80 {
-                    return value;
-                }
-            }
-        }
-        let mut fields = Vec::new();
-        while !bytes.is_empty() {
-            let key = varint(&mut bytes);
-            let value = match key & 7 {
-                0 => Field::Number(varint(&mut bytes)),
-                2 => {
-                    let length = varint(&mut bytes) as usize;
-                    let (value, rest) = bytes.split_at(length);
-                    bytes = rest;
-                    Field::Bytes(value)
-                }
-                5 => {
-                    let (value, rest) = bytes.split_first_chunk().expect("four bytes");
-                    bytes = rest;
-                    Field::Float(f32::from_le_bytes(*value))
-                }
-                kind => panic!("a field of kind {kind}"),
-            };
-            fields.push((key >> 3, value));
-        }
-        Self(fields)
-    }
-
-    fn numbers(&self, number: u64) -> Vec<u64> {
-        let value = |(field, value): &(u64, Field<'_>)| match value {
-            Field::Number(value) if *field == number => Some(*value),
-            _ => None,
-        };
-        self.0.iter().filter_map(value).collect()
-    }
-
-    fn floats(&self, number: u64) -> Vec<f32> {
-        let value = |(field, value): &(u64, Field<'_>)| match value {
-            Field::Float(value) if *field == number => Some(*value),
-            _ => None,
-        };
-        self.0.iter().filter_map(value).collect()
-    }
-
-    fn bytes(&self, number: u64) -> Vec<&'a [u8]> {
-        let value = |(field, value): &(u64, Field<'a>)| match value {
-            Field::Bytes(value) if *field == number => Some(*value),
-            _ => None,
-        };
-        self.0.iter().filter_map(value).collect()
-    }
-
-    fn texts(&self, number: u64) -> Vec<String> {
-        self.bytes(number).into_iter().map(|text| String::from_utf8(text.into()).expect("UTF-8")).collect()
-    }
-
-    fn text(&self, number: u64) -> String {
-        self.texts(number).pop().expect("a text")
-    }
-
-    fn messages(&self, number: u64) -> Vec<Message<'a>> {
-        self.bytes(number).into_iter().map(Message::of).collect()
-    }
-}
+/// Folders with modules, prompts, limits and tokenizers of their own.
+const WITH_MODULES: [&str; 22] = [
+    "normalize",
+    "dense activation.Tanh",
+    "dense activation.ReLU",
+    "dense activation.GELU",
+    "dense activation.Sigmoid",
+    "dense activation.SiLU",
+    "dense activation.LeakyReLU",
+    "dense linear.Identity",
+    "dense without activation or bias",
+    "dense with a residual",
+    "dense with a projected residual",
+    "layer norm",
+    "dropout",
+    "everything",
+    "truncate_dim",
+    "max_seq_length",
+    "truncation from the left",
+    "a cased tokenizer.json under BertTokenizer",
+    "prompt lower-cased",
+    "vocab.txt",
+    "roberta, merges",
+    "additional_special_tokens",
+];
 
 /// The folder of a family's fixture, exported; `pooling` replaces mean.
 fn exported(family: &str, pooling: Pooling) -> (TempDir, SentenceModel<'static>) {
@@ -105,6 +50,16 @@ fn exported(family: &str, pooling: Pooling) -> (TempDir, SentenceModel<'static>)
     let model = SentenceModel::load(&base, Some(pooling), &Compute::cpu()).expect(family);
     let folder = tempfile::tempdir().expect("a folder");
     model.save_onnx(folder.path(), &base).expect(family);
+    (folder, model)
+}
+
+/// A folder of tests/fixtures/folders, exported.
+fn exported_case(name: &str) -> (TempDir, SentenceModel<'static>) {
+    let case = Cases::named(name).folder();
+    let base = ModelFolder::open(case.path()).expect(name);
+    let model = SentenceModel::load(&base, None, &Compute::cpu()).expect(name);
+    let folder = tempfile::tempdir().expect("a folder");
+    model.save_onnx(folder.path(), &base).expect(name);
     (folder, model)
 }
 
@@ -213,6 +168,48 @@ fn check_constants(family: &str, model: &SentenceModel<'_>, constants: &[Message
     );
 }
 
+/// Computes the file's embeddings of a padded batch by the definitions of the operators, and compares.
+fn compare_by_definition(name: &str, folder: &Path, model: &SentenceModel<'_>, texts: &[String]) {
+    let bytes = std::fs::read(folder.join("onnx/model.onnx")).expect("the file");
+    let ids = model.pipeline().tokenize(texts, model.max_length()).expect("tokens");
+    let width = ids.iter().map(Vec::len).max().expect("texts");
+    let pad = f64::from(model.encoder().config().pad_token_id);
+    let padded = |of: &dyn Fn(u32) -> f64, pad: f64| Array {
+        shape: vec![ids.len(), width],
+        values: ids.iter().flat_map(|ids| (0..width).map(|i| ids.get(i).map_or(pad, |&id| of(id)))).collect(),
+    };
+    let inputs = [
+        ("input_ids", padded(&f64::from, pad)),
+        ("attention_mask", padded(&|_| 1.0, 0.0)),
+        ("token_type_ids", padded(&|_| 0.0, 0.0)),
+    ];
+    let found = run(&Message::of(&bytes), inputs.map(|(name, array)| (name.to_owned(), array)).into());
+    let (found, expected) = (&found["sentence_embedding"], model.encode(texts).expect("rows"));
+    assert_eq!(found.shape, [texts.len(), model.dimension()], "{name}");
+    let largest = expected.iter().flatten().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    for (found, expected) in found.values.iter().zip(expected.iter().flatten()) {
+        assert!(
+            (found - f64::from(*expected)).abs() < 1e-5 * f64::from(largest),
+            "{name}: {found}, {expected}"
+        );
+    }
+}
+
+#[test]
+fn the_operators_compute_the_same_embeddings() {
+    let texts = Cases::read().texts;
+    for family in FAMILIES {
+        for pooling in [Pooling::Mean, Pooling::Cls] {
+            let (folder, model) = exported(family, pooling);
+            compare_by_definition(&format!("{family}, {pooling}"), folder.path(), &model, &texts);
+        }
+    }
+    for name in WITH_MODULES {
+        let (folder, model) = exported_case(name);
+        compare_by_definition(name, folder.path(), &model, &texts);
+    }
+}
+
 #[test]
 fn what_the_file_cannot_express_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -274,36 +271,8 @@ fn onnxruntime_computes_the_same_embeddings() {
             compare(python, &format!("{family}, {pooling}"), folder.path(), &model, &cases.texts);
         }
     }
-    // Folders with modules, prompts, limits and tokenizers of their own.
-    for name in [
-        "normalize",
-        "dense activation.Tanh",
-        "dense activation.ReLU",
-        "dense activation.GELU",
-        "dense activation.Sigmoid",
-        "dense activation.SiLU",
-        "dense activation.LeakyReLU",
-        "dense linear.Identity",
-        "dense without activation or bias",
-        "dense with a residual",
-        "dense with a projected residual",
-        "layer norm",
-        "dropout",
-        "everything",
-        "truncate_dim",
-        "max_seq_length",
-        "truncation from the left",
-        "a cased tokenizer.json under BertTokenizer",
-        "prompt lower-cased",
-        "vocab.txt",
-        "roberta, merges",
-        "additional_special_tokens",
-    ] {
-        let case = Cases::named(name).folder();
-        let base = ModelFolder::open(case.path()).expect(name);
-        let model = SentenceModel::load(&base, None, &Compute::cpu()).expect(name);
-        let folder = tempfile::tempdir().expect("a folder");
-        model.save_onnx(folder.path(), &base).expect(name);
+    for name in WITH_MODULES {
+        let (folder, model) = exported_case(name);
         compare(python, name, folder.path(), &model, &cases.texts);
     }
 }

@@ -221,7 +221,7 @@ fn facts(model: &Model, place: &Path) -> Result<MtebFacts> {
             )
         }
         Model::Static(model) => {
-            let table = model.vocabulary_size() * model.token_dimension();
+            let table = model.parameter_count();
             (table, Some(table), true, StaticFolder::open(place)?.path().to_owned())
         }
     };

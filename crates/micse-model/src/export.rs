@@ -1,6 +1,5 @@
 //! Writes model folders that sentence-transformers and transformers load unchanged.
 
-use std::io::Write;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -14,7 +13,7 @@ use crate::int8::Quantized;
 use crate::modules::{self, AfterPooling, OWN};
 use crate::weights::{joined, save_safetensors};
 use crate::{BertConfig, Dense, Error, ModelFolder, Pooling, Result, Tokenizer, onnx};
-use micse_files::{WholeFile, write_json, write_whole};
+use micse_files::{write_json, write_whole};
 
 /// The files of a tokenizer, copied unchanged from the folder of the encoder's base model.
 const TOKENIZER_FILES: [&str; 8] = [
@@ -118,26 +117,13 @@ pub(crate) fn save_with(
     write_settings(folder, base)?;
     parts(folder)?;
     // Last: a folder with weights is complete.
-    let path = folder.join(form.file());
-    let Form::Onnx(parts, tokenizer) = form else { return save_safetensors(&path, &tensors) };
-    write_own_tokenizer(folder, tokenizer, config.pad_token_id, limit)?;
-    let file = WholeFile::create(&path)?;
-    let mut handle = file.handle()?;
-    parts.iter().try_for_each(|part| handle.write_all(part)).map_err(Error::io(&path))?;
-    Ok(file.publish()?)
-}
-
-/// Writes the tokenizer in effect, its token limit and its padding token. Users of ONNX files read `tokenizer.json` as it
-/// is, while transformers builds its pipeline from other files; and they know no other limit.
-fn write_own_tokenizer(folder: &Path, tokenizer: &Tokenizer, pad: u32, limit: usize) -> Result<()> {
-    tokenizer.save(&folder.join("tokenizer.json"))?;
-    let path = folder.join("tokenizer_config.json");
-    let mut keys = object(&path)?.unwrap_or_default();
-    keys.insert("model_max_length".into(), limit.into());
-    if let Some(token) = tokenizer.tokens().get(pad as usize) {
-        keys.entry("pad_token").or_insert_with(|| token.as_str().into());
+    match form {
+        Form::Onnx(parts, tokenizer) => {
+            onnx::write_tokenizer(folder, tokenizer, config.pad_token_id, limit)?;
+            onnx::write(folder, parts)
+        }
+        _ => save_safetensors(&folder.join(form.file()), &tensors),
     }
-    Ok(write_json(&path, &keys)?)
 }
 
 /// The encoder's tensors under the names of its family, and the tensors carried over from the base.

@@ -10,6 +10,7 @@
 //! The names are those that optimum gives to models of sentence-transformers. Batches are padded on the right.
 
 mod encoder;
+mod folder;
 mod graph;
 mod wire;
 
@@ -20,6 +21,7 @@ use crate::modules::AfterPooling;
 use crate::sentence::SentenceModel;
 use crate::{Error, LayerNorm, Pooling, Result, layer_norm};
 use encoder::{BATCH, TOKENS, Writer, gelu};
+pub(crate) use folder::{write, write_tokenizer};
 use graph::{Attribute, FLOAT, Graph, Size, Value};
 
 /// The file in a model folder.

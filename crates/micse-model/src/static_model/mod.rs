@@ -57,7 +57,7 @@ impl StaticModel {
     pub fn load(folder: &StaticFolder) -> Result<Self> {
         let settings = folder.settings()?;
         let (tokens, table) = (Splitter::load(folder)?, TokenTable::load(folder)?);
-        tokens.check_fits(table.rows())?;
+        tokens.check_fits(table.tokens())?;
         let steps = folder.after_table()?;
         check_dimensions(&steps, None, table.dimension(), folder.root())?;
         folder.warn_of_unknown_keys();
@@ -146,12 +146,17 @@ impl StaticModel {
 
     /// Number of token IDs with a vector.
     pub fn vocabulary_size(&self) -> usize {
-        self.table.rows()
+        self.table.tokens()
     }
 
     /// Number of entries of a token's vector.
     pub fn token_dimension(&self) -> usize {
         self.table.dimension()
+    }
+
+    /// Number of stored entries of token vectors; tokens may share them.
+    pub fn parameter_count(&self) -> usize {
+        self.table.parameters()
     }
 
     /// The text of a token; `None` for an unused ID.

@@ -23,11 +23,14 @@ pub(super) struct TokenTable {
     /// Row by row.
     values: Vec<f32>,
     dimension: usize,
+    /// The row of each token; without it, a token has the row of its ID. Not expanded, because a short file could then
+    /// demand any amount of memory.
+    mapping: Option<Vec<usize>>,
+    factors: Option<Vec<f64>>,
 }
 
 impl TokenTable {
-    /// Reads the vectors in f32. As in sentence-transformers, shared vectors and factors become a vector for each token:
-    /// `V[t] = embeddings[mapping[t]] * weights[t]`.
+    /// Reads the vectors in f32.
     pub(super) fn load(folder: &StaticFolder) -> Result<Self> {
         let checkpoint = Checkpoint::in_folder(folder.path(), Names::default())?;
         let path = checkpoint.path();
@@ -46,8 +49,6 @@ impl TokenTable {
         if rows == 0 || dimension == 0 {
             return Err(invalid(path, format!("`{name}` has shape {:?}, which is empty", vectors.dims())));
         }
-        let values: Vec<f32> = vectors.flatten_all()?.to_vec1()?;
-        let whole = Self { values, dimension };
         // sentence-transformers reads these two only with model2vec's name of the vectors.
         let part = |part: &str| -> Result<Option<Tensor>> {
             if name != VECTORS || !has(part) {
@@ -59,64 +60,53 @@ impl TokenTable {
             }
             Err(invalid(path, format!("`{part}` has shape {:?}; it must be a list", tensor.dims())))
         };
-        let mapped = match part(MAPPING)? {
-            Some(mapping) => whole.mapped(&mapping.to_dtype(DType::I64)?.to_vec1()?, path)?,
-            None => whole,
+        let mapping = match part(MAPPING)? {
+            Some(mapping) => Some(checked(&mapping.to_dtype(DType::I64)?.to_vec1()?, rows, path)?),
+            None => None,
         };
-        match part(FACTORS)? {
-            Some(factors) => mapped.scaled(&factors.to_dtype(DType::F64)?.to_vec1()?, path),
-            None => Ok(mapped),
-        }
-    }
-
-    /// The rows at these indices.
-    fn mapped(self, mapping: &[i64], path: &Path) -> Result<Self> {
-        let row = |index: i64| usize::try_from(index).ok().filter(|&index| index < self.rows());
-        let mut values = Vec::with_capacity(mapping.len().saturating_mul(self.dimension));
-        for (token, &index) in mapping.iter().enumerate() {
-            let row = row(index).ok_or_else(|| {
-                let rows = self.rows();
-                invalid(
-                    path,
-                    format!("`{MAPPING}` of token {token} is {index}, but `{VECTORS}` has {rows} rows"),
-                )
-            })?;
-            values.extend_from_slice(self.row(row));
-        }
-        Ok(Self { values, ..self })
-    }
-
-    /// The rows times their factors.
-    fn scaled(mut self, factors: &[f64], path: &Path) -> Result<Self> {
-        if factors.len() != self.rows() {
-            let (count, rows) = (factors.len(), self.rows());
-            return Err(invalid(path, format!("`{FACTORS}` has {count} entries for {rows} tokens")));
-        }
-        for (row, &factor) in self.values.chunks_exact_mut(self.dimension).zip(factors) {
-            for value in row {
-                *value = (f64::from(*value) * factor) as f32;
+        let factors: Option<Vec<f64>> = match part(FACTORS)? {
+            Some(factors) => Some(factors.to_dtype(DType::F64)?.to_vec1()?),
+            None => None,
+        };
+        let table = Self { values: vectors.flatten_all()?.to_vec1()?, dimension, mapping, factors };
+        match &table.factors {
+            Some(factors) if factors.len() != table.tokens() => {
+                let (count, tokens) = (factors.len(), table.tokens());
+                Err(invalid(path, format!("`{FACTORS}` has {count} entries for {tokens} tokens")))
             }
+            _ => Ok(table),
         }
-        Ok(self)
     }
 
-    pub(super) fn rows(&self) -> usize {
-        self.values.len() / self.dimension
+    /// Number of token IDs with a vector.
+    pub(super) fn tokens(&self) -> usize {
+        self.mapping.as_ref().map_or(self.values.len() / self.dimension, Vec::len)
     }
 
     pub(super) fn dimension(&self) -> usize {
         self.dimension
     }
 
-    fn row(&self, index: usize) -> &[f32] {
-        &self.values[index * self.dimension..][..self.dimension]
+    /// Number of stored entries of vectors.
+    pub(super) fn parameters(&self) -> usize {
+        self.values.len()
     }
 
-    /// The mean of the tokens' vectors; zeros without tokens. The sum is over tokens in order, in f32.
+    /// The mean of the tokens' vectors, `V[t] = embeddings[mapping[t]] * weights[t]`; zeros without tokens. The sum is over
+    /// tokens in order, in f32.
     pub(super) fn mean(&self, ids: &[u32]) -> Vec<f32> {
         let mut mean = vec![0.0; self.dimension];
-        for &id in ids {
-            micse_kernels::rows::add(&mut mean, self.row(id as usize));
+        for token in ids.iter().map(|&id| id as usize) {
+            let row = self.mapping.as_ref().map_or(token, |mapping| mapping[token]);
+            let row = &self.values[row * self.dimension..][..self.dimension];
+            match &self.factors {
+                None => micse_kernels::rows::add(&mut mean, row),
+                Some(factors) => {
+                    for (sum, value) in mean.iter_mut().zip(row) {
+                        *sum += (f64::from(*value) * factors[token]) as f32;
+                    }
+                }
+            }
         }
         let count = ids.len().max(1) as f32;
         for value in &mut mean {
@@ -124,6 +114,16 @@ impl TokenTable {
         }
         mean
     }
+}
+
+/// The mapping, if each of its entries is one of the `rows`.
+fn checked(mapping: &[i64], rows: usize, path: &Path) -> Result<Vec<usize>> {
+    let row = |(token, &index): (usize, &i64)| {
+        usize::try_from(index).ok().filter(|&index| index < rows).ok_or_else(|| {
+            invalid(path, format!("`{MAPPING}` of token {token} is {index}, but `{VECTORS}` has {rows} rows"))
+        })
+    };
+    mapping.iter().enumerate().map(row).collect()
 }
 
 fn invalid(path: &Path, reason: impl std::fmt::Display) -> Error {

@@ -67,6 +67,7 @@ struct TokenVectors {
     library: &'static str,
     vocabulary: usize,
     dimension: usize,
+    parameters: usize,
 }
 
 #[derive(Serialize)]
@@ -169,7 +170,7 @@ impl Report {
             lines.push(("encoder", "none: the mean of token vectors (StaticEmbedding)".into()));
             lines.push(("vectors", format!("{} tokens, dimension {}", t.vocabulary, t.dimension)));
             lines.push(("", format!("embeddings as by {}", t.library)));
-            lines.push(("parameters", format!("{:.2} million", (t.vocabulary * t.dimension) as f64 / 1e6)));
+            lines.push(("parameters", format!("{:.2} million", t.parameters as f64 / 1e6)));
         }
         if let Some(w) = &self.weights {
             let precisions: Vec<String> =

@@ -23,6 +23,7 @@ impl Report {
                 library: folder.library(),
                 vocabulary: model.vocabulary_size(),
                 dimension: model.token_dimension(),
+                parameters: model.parameter_count(),
             });
             report.max_length = model.max_length();
             report.prompt = Some(model.prompt().to_owned()).filter(|prompt| !prompt.is_empty());
