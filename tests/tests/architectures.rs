@@ -356,7 +356,8 @@ fn masked_lm_trains_in_every_family() {
         let (encoder, tokenizer) = (base.encoder(&Compute::cpu()), base.tokenizer());
         let (encoder, tokenizer) = (encoder.expect("the encoder"), tokenizer.expect("the tokenizer"));
         let recipe = micse_tests::setting::recipe("simcse-mlm", &["optimizer.batch_size=4"]);
-        let marked = ![Family::Bert, Family::DistilBert, Family::ModernBert].contains(&family);
+        let marked =
+            ![Family::Bert, Family::DistilBert, Family::ModernBert, Family::Electra].contains(&family);
         let mask = if marked { "<mask>" } else { "[MASK]" };
         assert_eq!(tokenizer.mask_token().as_deref(), Some(mask), "{family}");
         let vocabulary = micse_train::masked_lm::mask_vocabulary(&tokenizer).expect("a mask");
