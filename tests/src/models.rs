@@ -36,6 +36,9 @@ pub fn write_tiny_model(folder: &Path, family: Family) {
     if family == Family::Mpnet {
         config.pad_token_id = 1;
     }
+    if family == Family::Electra {
+        config.embedding_size = 6;
+    }
     if family == Family::ModernBert {
         let local = LocalLayers::AllButEvery(3);
         config.rotary = Some(Rotary { global_theta: 160_000.0, local_theta: 10_000.0, window: 2, local });

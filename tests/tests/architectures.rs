@@ -201,6 +201,29 @@ fn every_tensor_learns_alike_in_both_engines() {
     }
 }
 
+/// Keys that change the formula of `ModernBERT`'s prediction head are rejected by name.
+#[test]
+fn other_heads_of_modernbert_are_refused() {
+    let whole = folder(Family::ModernBert);
+    let config = whole.config().expect("a configuration");
+    for (key, value) in [
+        ("classifier_activation", serde_json::json!("relu")),
+        ("classifier_bias", serde_json::json!(true)),
+        ("decoder_bias", serde_json::json!(false)),
+    ] {
+        let changed = tempfile::tempdir().expect("a folder");
+        let weights = "model.safetensors";
+        std::fs::copy(whole.path().join(weights), changed.path().join(weights)).expect("the weights");
+        let text = std::fs::read_to_string(whole.path().join("config.json")).expect("config.json");
+        let mut keys: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        keys[key] = value;
+        files::write_json(&changed.path().join("config.json"), &keys).expect("config.json");
+        let head = MaskedLmHead::in_folder(changed.path(), &config, &Device::Cpu);
+        let error = head.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.contains(key) && error.contains("config.json"), "{key}: {error}");
+    }
+}
+
 /// `tests/fixtures/architectures/write.py` describes the loss. Some of its attention values are outside a window.
 #[test]
 fn gradients_and_states_of_modernbert_are_those_of_pytorch() {
@@ -356,7 +379,8 @@ fn masked_lm_trains_in_every_family() {
         let (encoder, tokenizer) = (base.encoder(&Compute::cpu()), base.tokenizer());
         let (encoder, tokenizer) = (encoder.expect("the encoder"), tokenizer.expect("the tokenizer"));
         let recipe = micse_tests::setting::recipe("simcse-mlm", &["optimizer.batch_size=4"]);
-        let marked = ![Family::Bert, Family::DistilBert, Family::ModernBert].contains(&family);
+        let marked =
+            ![Family::Bert, Family::DistilBert, Family::ModernBert, Family::Electra].contains(&family);
         let mask = if marked { "<mask>" } else { "[MASK]" };
         assert_eq!(tokenizer.mask_token().as_deref(), Some(mask), "{family}");
         let vocabulary = micse_train::masked_lm::mask_vocabulary(&tokenizer).expect("a mask");

@@ -14,7 +14,7 @@ use crate::{Batch, Result};
 /// A place in the encoder where dropout is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Site {
-    /// Embeddings, after their LayerNorm.
+    /// Embeddings, after their LayerNorm and before a projection.
     Embeddings = 0,
     /// Attention probabilities.
     Attention = 1,

@@ -40,7 +40,7 @@ pub enum Mode {
 /// equal values here give equal masks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
-    /// Dropout rate after the embeddings, the attention output and the feed-forward layer.
+    /// Dropout rate after the embeddings, the attention output and the feed-forward layer ([`crate::dropout::Site`]).
     pub hidden: f64,
     /// Dropout rate on the attention probabilities.
     pub attention: f64,
@@ -57,7 +57,8 @@ pub struct Taps {
     pub attention_values: Option<AttentionValues>,
     /// Whole attention maps of all layers.
     pub attention_maps: Option<AttentionStage>,
-    /// Token states of these layers: 0 is the output of the embeddings, L the output of the last layer.
+    /// Token states of these layers: 0 is the output of the embeddings, L the output of the last layer. If LayerNorm is
+    /// before each block (`ModernBERT`), states between two layers are those of the residual stream.
     pub states: Vec<usize>,
     /// The last layer's states at these rows of the batch (a masked-LM objective reads only a few rows).
     /// Repeats are allowed; their gradients add up.
@@ -136,7 +137,7 @@ pub struct Leaves {
     pub pooled: Option<Tensor>,
     /// `[positions]`, in the requested order.
     pub attention_values: Option<Tensor>,
-    /// `[L, B, H, n, n]`: query before key; columns of padded keys are 0.
+    /// `[L, B, H, n, n]`: query before key; columns of padded keys, and keys outside the window of a local layer, are 0.
     pub attention_maps: Option<Tensor>,
     /// `[rows, D]` for each requested layer, in the requested order.
     pub states: Vec<Tensor>,
@@ -229,7 +230,8 @@ pub trait Encoder: Trainable + Send + Sync {
     /// Sizes and constants.
     fn config(&self) -> &BertConfig;
 
-    /// Token, position and type embeddings after LayerNorm and dropout: `[rows, D]`.
+    /// Token, position and type embeddings after LayerNorm and dropout, projected to the hidden size if they are
+    /// narrower: `[rows, D]`.
     ///
     /// # Errors
     /// Fails if the batch does not fit the encoder (see [`Batch::check`]).

@@ -11,6 +11,7 @@
 //! attention scores |
 //! | [`Family::DistilBert`] | `distilbert` | no token types, own keys and names, no dropout after the
 //! attention output |
+//! | [`Family::Electra`] | `electra` | embeddings of a smaller width, and a projection to the hidden size |
 //! | [`Family::ModernBert`] | `modernbert` | rotary positions instead of a table, local attention in most layers,
 //! LayerNorm before each block, gated feed-forward layer, no biases, no token types, own keys and names |
 //!
@@ -34,12 +35,21 @@ pub enum Family {
     Mpnet,
     /// Warner et al. 2024.
     ModernBert,
+    /// Clark et al. 2020.
+    Electra,
 }
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 6] =
-        [Self::Bert, Self::Roberta, Self::XlmRoberta, Self::DistilBert, Self::Mpnet, Self::ModernBert];
+    pub const ALL: [Self; 7] = [
+        Self::Bert,
+        Self::Roberta,
+        Self::XlmRoberta,
+        Self::DistilBert,
+        Self::Mpnet,
+        Self::ModernBert,
+        Self::Electra,
+    ];
 
     /// The `model_type` of `config.json`.
     pub fn name(self) -> &'static str {
@@ -50,6 +60,7 @@ impl Family {
             Self::DistilBert => "distilbert",
             Self::Mpnet => "mpnet",
             Self::ModernBert => "modernbert",
+            Self::Electra => "electra",
         }
     }
 
@@ -82,6 +93,7 @@ impl Family {
             Self::DistilBert => "DistilBertModel",
             Self::Mpnet => "MPNetModel",
             Self::ModernBert => "ModernBertModel",
+            Self::Electra => "ElectraModel",
         }
     }
 
@@ -93,6 +105,7 @@ impl Family {
             Self::DistilBert => "distilbert.",
             Self::Mpnet => "mpnet.",
             Self::ModernBert => "model.",
+            Self::Electra => "electra.",
         }
     }
 
@@ -132,9 +145,14 @@ impl Family {
         !matches!(self, Self::DistilBert | Self::ModernBert)
     }
 
+    /// Whether embeddings may be narrower than the hidden size.
+    pub fn projects_embeddings(self) -> bool {
+        self == Self::Electra
+    }
+
     /// Whether the masked-LM head always uses GELU, whatever the encoder's activation.
     pub(crate) fn head_has_gelu(self) -> bool {
-        matches!(self, Self::Roberta | Self::XlmRoberta | Self::Mpnet | Self::ModernBert)
+        !matches!(self, Self::Bert | Self::DistilBert)
     }
 
     /// Whether dropout is applied between the attention output and its residual.

@@ -41,7 +41,7 @@ pub struct MaskedLmHead {
 /// Name, shape and group of the head's tensors, as in `BertForMaskedLM`: W, c, gain, offset, b. A family without
 /// biases has no c and no offset.
 fn layout(config: &BertConfig) -> Vec<ParameterInfo> {
-    let (d, v) = (config.hidden_size, config.vocab_size);
+    let (d, e, v) = (config.hidden_size, config.embedding_size, config.vocab_size);
     let info = |name: &str, shape: &[usize], group| ParameterInfo {
         name: format!("cls.predictions.{name}"),
         shape: shape.to_vec(),
@@ -49,10 +49,10 @@ fn layout(config: &BertConfig) -> Vec<ParameterInfo> {
     };
     let biases = config.family.has_biases();
     let parts = [
-        (true, info("transform.dense.weight", &[d, d], Group::Weight)),
-        (biases, info("transform.dense.bias", &[d], Group::Bias)),
-        (true, info("transform.LayerNorm.weight", &[d], Group::LayerNorm)),
-        (biases, info("transform.LayerNorm.bias", &[d], Group::LayerNorm)),
+        (true, info("transform.dense.weight", &[e, d], Group::Weight)),
+        (biases, info("transform.dense.bias", &[e], Group::Bias)),
+        (true, info("transform.LayerNorm.weight", &[e], Group::LayerNorm)),
+        (biases, info("transform.LayerNorm.bias", &[e], Group::LayerNorm)),
         (true, info("bias", &[v], Group::Bias)),
     ];
     parts.into_iter().filter(|(exists, _)| *exists).map(|(_, info)| info).collect()
@@ -101,7 +101,7 @@ impl MaskedLmHead {
 
     /// The head of a model folder: in its `mlm_head.safetensors`, else among the encoder's weights, under the
     /// names of the family's masked-LM model (BERT's `cls.predictions.*`, RoBERTa's `lm_head.*`,
-    /// `DistilBERT`'s `vocab_*`, `ModernBERT`'s `head.*`); `None` if the folder has no head.
+    /// `DistilBERT`'s `vocab_*`, `ModernBERT`'s `head.*`, ELECTRA's `generator_*`); `None` if the folder has no head.
     ///
     /// # Errors
     /// Fails if a file cannot be read, contains only part of the head, or contains a head that differs from
@@ -136,7 +136,7 @@ impl MaskedLmHead {
         save_safetensors(&folder.join(Self::FILE), &tensors)
     }
 
-    /// Maps states `[M, D]` to the states `[M, D]` that the word table multiplies: `LayerNorm(GELU(W h +
+    /// Maps states `[M, D]` to the states `[M, E]` that the word table multiplies: `LayerNorm(GELU(W h +
     /// c))`, in the graph of the states and the head's parameters.
     ///
     /// # Errors
@@ -150,7 +150,7 @@ impl MaskedLmHead {
         &self.bias
     }
 
-    /// Scores `[M, V]` of states `[M, D]` with the word table `[V, D]`, for inspecting predictions. (A loss
+    /// Scores `[M, V]` of states `[M, D]` with the word table `[V, E]`, for inspecting predictions. (A loss
     /// should not store them: see [`Self::transform`].)
     ///
     /// # Errors

@@ -47,6 +47,13 @@ const MODERNBERT: Renames = &[
     ("cls.predictions.", "decoder."),
 ];
 
+const ELECTRA: Renames = &[
+    ("embeddings.projection.", "embeddings_project."),
+    ("cls.predictions.transform.", "generator_predictions."),
+    ("cls.predictions.decoder.", "generator_lm_head."),
+    ("cls.predictions.", "generator_lm_head."),
+];
+
 const MPNET: Renames = &[
     (".attention.self.query.", ".attention.attn.q."),
     (".attention.self.key.", ".attention.attn.k."),
@@ -64,6 +71,7 @@ fn renamed(family: Family, name: &str) -> String {
         // Its head has the RoBERTa names.
         Family::Mpnet => [ROBERTA, MPNET],
         Family::ModernBert => [MODERNBERT, &[]],
+        Family::Electra => [ELECTRA, &[]],
     };
     renames.into_iter().flatten().fold(name.to_owned(), |name, (bert, own)| name.replace(bert, own))
 }

@@ -21,9 +21,9 @@ pub fn parameter_layout(config: &BertConfig) -> Vec<ParameterInfo> {
 }
 
 /// The tables before the first layer: words, positions, token types and the attention bias by distance (if
-/// the family has them), and LayerNorm.
+/// the family has them), LayerNorm, and the projection to the hidden size.
 pub(crate) fn embedding_layout(config: &BertConfig) -> Vec<ParameterInfo> {
-    let d = config.hidden_size;
+    let (d, e) = (config.hidden_size, config.embedding_size);
     let tables = [
         ("word_embeddings", config.vocab_size),
         ("position_embeddings", config.position_rows()),
@@ -32,14 +32,18 @@ pub(crate) fn embedding_layout(config: &BertConfig) -> Vec<ParameterInfo> {
     let mut layout = Vec::new();
     for (table, rows) in tables.into_iter().filter(|(_, rows)| *rows > 0) {
         let name = format!("embeddings.{table}.weight");
-        layout.push(ParameterInfo { name, shape: vec![rows, d], group: Group::Weight });
+        layout.push(ParameterInfo { name, shape: vec![rows, e], group: Group::Weight });
     }
     if config.family.biases_by_distance() {
         let name = "encoder.relative_attention_bias.weight".to_owned();
         let shape = vec![BUCKETS, config.num_attention_heads];
         layout.push(ParameterInfo { name, shape, group: Group::Weight });
     }
-    add_pair(&mut layout, "embeddings.LayerNorm", vec![d], Group::LayerNorm, config.family.has_biases());
+    let biases = config.family.has_biases();
+    add_pair(&mut layout, "embeddings.LayerNorm", vec![e], Group::LayerNorm, biases);
+    if config.projects_embeddings() {
+        add_pair(&mut layout, "embeddings.projection", vec![d, e], Group::Weight, biases);
+    }
     layout
 }
 

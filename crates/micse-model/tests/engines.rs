@@ -15,6 +15,11 @@ fn config(layers: usize, hidden: usize, heads: usize, inner: usize) -> BertConfi
     config
 }
 
+/// An ELECTRA with embeddings of 6 columns.
+fn electra(layers: usize, hidden: usize, heads: usize, inner: usize) -> BertConfig {
+    BertConfig { family: Family::Electra, embedding_size: 6, ..config(layers, hidden, heads, inner) }
+}
+
 /// A `ModernBERT` whose local layers see `window` tokens to each side; the first and fourth layer see all.
 fn modern(layers: usize, hidden: usize, heads: usize, inner: usize, window: usize) -> BertConfig {
     let rotary =
@@ -280,6 +285,18 @@ fn modernbert_with_every_pooling_padding_and_tap() {
     }
 }
 
+#[test]
+fn projected_embeddings() {
+    let config = electra(2, 24, 3, 40);
+    let batch = batch(&[5, 1, 40], Padding::Drop);
+    for pooling in Pooling::ALL {
+        for mode in [Mode::Evaluation, training(0.3)] {
+            let taps = Taps { states: vec![0], ..pooled(pooling) };
+            compare(&config, &batch, &Pass { mode, gradients: true, taps });
+        }
+    }
+}
+
 /// Values outside a window are zero in both engines, and do not change the gradients.
 #[test]
 fn attention_outside_the_window_is_zero() {
@@ -330,7 +347,7 @@ fn rule(step: usize, gradient_scale: f64, weight_decay: f64) -> AdamStep {
 /// bfloat16 has 8 bits of mantissa: leaves and gradients agree to a few per cent, and in direction.
 #[test]
 fn bfloat16_is_close_to_f32() {
-    for config in [config(3, 96, 6, 200), modern(3, 96, 6, 200, 5)] {
+    for config in [config(3, 96, 6, 200), modern(3, 96, 6, 200, 5), electra(3, 96, 6, 200)] {
         bfloat16_is_close_to_f32_with(&config);
     }
 }
@@ -367,6 +384,7 @@ fn steps_and_moving_averages() {
         steps_with(&config(2, 32, 4, 64), weight_decay);
     }
     steps_with(&modern(2, 32, 4, 64, 3), 0.1);
+    steps_with(&electra(2, 32, 4, 64), 0.0);
 }
 
 fn steps_with(config: &BertConfig, weight_decay: f64) {
@@ -379,7 +397,7 @@ fn steps_with(config: &BertConfig, weight_decay: f64) {
         let lengths = [step + 1, 2 * step];
         for (fast, slow) in fast.iter_mut().zip(&mut slow) {
             run(fast.as_mut(), &batch(&lengths, Padding::Drop), &pass);
-            let extra = Tensor::full(0.25_f32, 32, &Device::Cpu).expect("a tensor");
+            let extra = Tensor::full(0.25_f32, config.embedding_size, &Device::Cpu).expect("a tensor");
             let norm = fast.parameters().iter().position(|p| p.name == "embeddings.LayerNorm.weight");
             fast.add_gradient(norm.expect("a norm"), &extra).expect("a gradient");
             let norm = fast.gradient_square_norm().expect("a norm").sqrt();

@@ -29,6 +29,8 @@ pub(super) struct Keys {
     #[serde(skip_serializing_if = "Option::is_none")]
     hidden_size: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    embedding_size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     num_hidden_layers: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     num_attention_heads: Option<usize>,
@@ -166,10 +168,16 @@ impl TryFrom<Keys> for BertConfig {
                  = {unused}"
             )
         })?;
+        let hidden_size = size(("hidden_size", keys.hidden_size), ("dim", keys.dim))?;
         Ok(Self {
             family,
             vocab_size: required("vocab_size", keys.vocab_size)?,
-            hidden_size: size(("hidden_size", keys.hidden_size), ("dim", keys.dim))?,
+            hidden_size,
+            embedding_size: if family.projects_embeddings() {
+                required("embedding_size", keys.embedding_size)?
+            } else {
+                hidden_size
+            },
             num_hidden_layers: size(
                 ("num_hidden_layers", keys.num_hidden_layers),
                 ("n_layers", keys.n_layers),
@@ -249,6 +257,7 @@ impl From<BertConfig> for Keys {
             };
         }
         Self {
+            embedding_size: config.family.projects_embeddings().then_some(config.embedding_size),
             hidden_act: Some(config.hidden_act),
             type_vocab_size: config.family.has_token_types().then_some(config.type_vocab_size),
             relative_attention_num_buckets: config.family.biases_by_distance().then_some(BUCKETS),

@@ -44,6 +44,9 @@ pub struct BertConfig {
     pub vocab_size: usize,
     /// Hidden size D.
     pub hidden_size: usize,
+    /// Width E of the embedding tables and of their LayerNorm. Other than D only in ELECTRA, which then projects the
+    /// embeddings to D.
+    pub embedding_size: usize,
     /// Number of layers L.
     pub num_hidden_layers: usize,
     /// Number of attention heads H; divides D.
@@ -78,6 +81,7 @@ impl BertConfig {
             family: Family::Bert,
             vocab_size: vocab,
             hidden_size: hidden,
+            embedding_size: hidden,
             num_hidden_layers: layers,
             num_attention_heads: heads,
             intermediate_size: hidden.saturating_mul(4),
@@ -121,6 +125,7 @@ impl BertConfig {
         for (key, value) in [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
+            ("embedding_size", self.embedding_size),
             ("num_hidden_layers", self.num_hidden_layers),
             ("num_attention_heads", self.num_attention_heads),
             ("intermediate_size", self.intermediate_size),
@@ -150,6 +155,12 @@ impl BertConfig {
             return Err(format!(
                 "hidden_size {} is not divisible by num_attention_heads {}",
                 self.hidden_size, self.num_attention_heads
+            ));
+        }
+        if self.projects_embeddings() && !self.family.projects_embeddings() {
+            return Err(format!(
+                "embedding_size is {}, but hidden_size is {}; in the family {} they are equal",
+                self.embedding_size, self.hidden_size, self.family
             ));
         }
         match (&self.rotary, self.family == Family::ModernBert) {
@@ -188,8 +199,11 @@ impl BertConfig {
         let biases = if self.family.has_biases() { 5 * d + inner + 2 * d } else { 0 };
         let layer = 4 * d * d + (inner + i) * d + 2 * d + biases;
         let distances = if self.family.biases_by_distance() { BUCKETS * self.num_attention_heads } else { 0 };
-        let offset = u128::from(self.family.has_biases()) * d;
-        (v + self.position_rows() as u128 + t + 1) * d + offset + distances as u128 + l * layer
+        let e = self.embedding_size as u128;
+        let offset = u128::from(self.family.has_biases()) * e;
+        let projection = u128::from(self.projects_embeddings()) * (e * d + d);
+        let tables = (v + self.position_rows() as u128 + t + 1) * e + offset + projection;
+        tables + distances as u128 + l * layer
     }
 
     /// Whether the attention of a layer reaches from the query at one position to the key at another: always, except
@@ -197,6 +211,11 @@ impl BertConfig {
     pub fn attends(&self, layer: usize, query: usize, key: usize) -> bool {
         let local = self.rotary.as_ref().filter(|rotary| rotary.is_local(layer));
         local.is_none_or(|rotary| query.abs_diff(key) <= rotary.window)
+    }
+
+    /// Whether embeddings are projected from E to D.
+    pub fn projects_embeddings(&self) -> bool {
+        self.embedding_size != self.hidden_size
     }
 
     /// The names of the encoder's parameters in the files of its family.
@@ -288,7 +307,15 @@ mod tests {
         let rotary = listed.rotary.clone().expect("rotary positions");
         assert_eq!((rotary.global_theta, rotary.local_theta), (7e4, 100.0));
         assert_eq!([0, 1, 2, 3].map(|layer| rotary.is_local(layer)), [true, false, false, true]);
-        for config in [modern, listed, roberta, distilbert, mpnet, BertConfig::with_sizes(60, 1, 8, 2, 20)] {
+        let electra =
+            read(&ROBERTA.replace("\"roberta\"", "\"electra\", \"embedding_size\": 4")).expect("an ELECTRA");
+        assert_eq!((electra.embedding_size, electra.position_rows()), (4, 20));
+        // 60 words, 20 positions and a type, LayerNorm, and the projection.
+        let layer = 4 * (64 + 8) + 2 * 8 * 12 + 12 + 8 + 4 * 8;
+        assert_eq!(electra.parameter_count(), 81 * 4 + 8 + 4 * 8 + 8 + layer);
+        for config in
+            [electra, modern, listed, roberta, distilbert, mpnet, BertConfig::with_sizes(60, 1, 8, 2, 20)]
+        {
             let text = serde_json::to_string(&config).expect("JSON");
             assert_eq!(read(&text).expect("what was written"), config, "{text}");
         }
@@ -346,6 +373,9 @@ mod tests {
         // Each size is possible, but not all of them together.
         let mut huge = BertConfig::with_sizes(LARGEST, LARGEST, LARGEST, 2, LARGEST);
         huge.intermediate_size = LARGEST;
+        let mut narrow = BertConfig::with_sizes(60, 1, 8, 2, 20);
+        narrow.embedding_size = 4;
+        assert!(narrow.check().is_err_and(|e| e.to_string().contains("embedding_size is 4")));
         assert!(huge.check().is_err_and(|e| e.to_string().contains("parameters")));
     }
 }

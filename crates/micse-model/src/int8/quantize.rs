@@ -51,7 +51,7 @@ pub fn quantize(encoder: &dyn Encoder, sample: &[Vec<u32>], rounding: Rounding) 
         })
         .collect::<Result<_>>()?;
     let words: Vec<f32> = encoder.value(WORD_TABLE)?.flatten_all()?.to_vec1()?;
-    Ok(Quantized { linears, words: by_rows(&words, config.hidden_size) })
+    Ok(Quantized { linears, words: by_rows(&words, config.embedding_size) })
 }
 
 /// The sample in batches; sentences are sorted by length.

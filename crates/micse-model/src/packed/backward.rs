@@ -24,13 +24,26 @@ use crate::{BertConfig, Pooling};
 /// Backward pass of [`super::forward::embed`]: `gradient` is the gradient of the embeddings `[M, D]`.
 pub(super) fn embed(
     store: &mut Store,
+    config: &BertConfig,
     plan: &Plan,
     kept: &EmbeddingBuffers,
     gradient: &mut [f32],
     scratch: &mut Scratch,
 ) {
-    let width = plan.hidden;
-    let Store { slots, values, gradients, .. } = store;
+    let width = config.embedding_size;
+    let Store { slots, values, gradients, rounded, version, .. } = store;
+    let Scratch { rows: below, parts, operands, .. } = scratch;
+    let gradient = match &slots.projection {
+        None => gradient,
+        Some(slot) => {
+            let projection = weight(values, (rounded, *version), slot);
+            let below = below.room(plan.rows * width);
+            products::backward(below, gradient, projection, Write::Replace, operands);
+            weight_gradient(gradients, slots, slot, projection, gradient, kept.projected.get(), operands);
+            add_column_sums(gradients.part(slots, slot.biases[0]), gradient, parts);
+            below
+        }
+    };
     let mut sums = vec![0.0; 2 * width];
     let lanes = plan.hidden_lanes(0, Site::Embeddings);
     norm_drop_backward(
@@ -39,7 +52,7 @@ pub(super) fn embed(
         Kept { normed: kept.normed.get(), inverse: kept.inverse.get() },
         &values[slots.embedding_norm.gain.clone()],
         row_dropout(lanes.as_ref()),
-        &mut scratch.parts,
+        parts,
     );
     add_sums(gradients, slots, &sums, &slots.embedding_norm, None);
     gradients.mark_words(plan.ids.iter().map(|&id| id as usize));
@@ -49,7 +62,7 @@ pub(super) fn embed(
     }
     if let Some(types) = slots.types {
         let kind = &mut gradients.part(slots, types)[..width];
-        add_column_sums(kind, gradient, &mut scratch.parts);
+        add_column_sums(kind, gradient, parts);
     }
 }
 

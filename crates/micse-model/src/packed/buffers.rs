@@ -88,11 +88,12 @@ pub(super) struct Scratch {
     pub(super) operands: Operands,
 }
 
-/// The values that the embeddings keep: `[M, D]` and `[M]`.
+/// The values that the embeddings keep: `[M, E]` and `[M]`, and the input of their projection `[M, E]`, if they have one.
 #[derive(Default)]
 pub(super) struct EmbeddingBuffers {
     pub(super) normed: Buffer,
     pub(super) inverse: Buffer,
+    pub(super) projected: Buffer,
 }
 
 /// Number of buffers in a pool: for the two views of a step, and as many for an evaluation at the same time.

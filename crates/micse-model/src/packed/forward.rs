@@ -22,7 +22,7 @@ use crate::{Activation, BertConfig, Pooling};
 impl Store {
     /// The weight of a linear layer, for a pass in evaluation mode or in training mode.
     pub(super) fn weight(&self, slot: &LinearSlot, evaluates: bool) -> Weight<'_> {
-        let int8 = self.int8.as_ref().and_then(|all| all[slot.number].as_ref());
+        let int8 = self.int8.as_ref().and_then(|all| all.get(slot.number)?.as_ref());
         let packed = evaluates.then(|| (&self.packed[slot.number], self.version));
         Weight { packed, int8, ..weight(&self.values, (&self.rounded, self.version), slot) }
     }
@@ -57,9 +57,9 @@ pub(super) fn embed(
     store: &Store,
     config: &BertConfig,
     plan: &Plan,
-    keep: Option<&mut EmbeddingBuffers>,
+    mut keep: Option<&mut EmbeddingBuffers>,
 ) -> Vec<f32> {
-    let width = plan.hidden;
+    let width = config.embedding_size;
     let table = |number: usize| &store.values[store.slots.ranges[number].clone()];
     let kind = store.slots.types.map(|types| &table(types)[..width]);
     let mut y = vec![0.0; plan.rows * width];
@@ -77,12 +77,21 @@ pub(super) fn embed(
             }
         }
     }
-    let keep =
-        keep.map(|k| Keep { normed: k.normed.room(plan.rows * width), inverse: k.inverse.room(plan.rows) });
+    let normed = keep
+        .as_deref_mut()
+        .map(|k| Keep { normed: k.normed.room(plan.rows * width), inverse: k.inverse.room(plan.rows) });
     let lanes = plan.hidden_lanes(0, Site::Embeddings);
     let norm = store.norm(&store.slots.embedding_norm, config);
-    norm_drop(&mut y, keep, norm, row_dropout(lanes.as_ref()));
-    y
+    norm_drop(&mut y, normed, norm, row_dropout(lanes.as_ref()));
+    let Some(slot) = &store.slots.projection else { return y };
+    let mut projected = vec![0.0; plan.rows * plan.hidden];
+    let bias = Some(store.bias(slot));
+    let weight = store.weight(slot, plan.is_evaluation());
+    products::forward(&mut projected, &y, weight, bias, &mut products::Operands::default());
+    if let Some(keep) = keep {
+        keep.projected.room(y.len()).copy_from_slice(&y);
+    }
+    projected
 }
 
 /// All layers: from the embeddings to the leaves, in one flat vector (see [`super::plan::LeafRanges`]). With

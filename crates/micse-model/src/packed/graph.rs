@@ -64,7 +64,7 @@ impl CustomOp1 for EmbedOp {
         same_weights(&self.version, store.version)?;
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let (store, scratch) = (&mut *store, &mut *self.core.scratch.take());
-        in_pool(|| backward::embed(store, &self.plan, &kept, &mut gradient, scratch));
+        in_pool(|| backward::embed(store, &self.core.config, &self.plan, &kept, &mut gradient, scratch));
         Ok(Some(anchor.zeros_like()?))
     }
 }

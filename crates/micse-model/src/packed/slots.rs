@@ -60,6 +60,8 @@ pub(super) struct Slots {
     /// The index of the table of attention biases by distance, if the family has one.
     pub(super) distances: Option<usize>,
     pub(super) embedding_norm: NormSlot,
+    /// The projection of the embeddings to the hidden size, if they are narrower; the last linear layer.
+    pub(super) projection: Option<LinearSlot>,
     pub(super) layers: Vec<LayerSlots>,
     /// Total number of elements.
     pub(super) total: usize,
@@ -95,9 +97,18 @@ impl Slots {
         let layers = (0..config.num_hidden_layers)
             .map(|layer| Self::layer(config, &ranges, layer, embeddings + layer * PAIRS * step))
             .collect();
-        // The last parameters of the embeddings.
-        let embedding_norm = norm(&ranges, embeddings - step, step == 2);
-        Self { parameters, ranges, positions, types, distances, embedding_norm, layers, total }
+        let last = number("embeddings.LayerNorm.weight").expect("every encoder has this norm");
+        let embedding_norm = norm(&ranges, last, step == 2);
+        let projection = number("embeddings.projection.weight").map(|weight| LinearSlot {
+            weight: ranges[weight].clone(),
+            bias: ranges[weight + 1].clone(),
+            outputs: config.hidden_size,
+            inputs: config.embedding_size,
+            number: config.num_hidden_layers * LINEAR,
+            weights: vec![weight],
+            biases: vec![weight + 1],
+        });
+        Self { parameters, ranges, positions, types, distances, embedding_norm, projection, layers, total }
     }
 
     /// The layer whose parameters begin at index `base`.

@@ -45,7 +45,8 @@ pub(super) struct Store {
     moved_words: Vec<bool>,
     /// Whether other rows may have changed too: by weight decay, or by restored values and moments.
     any_word_moved: bool,
-    hidden: usize,
+    /// Width of the word table.
+    word_width: usize,
     /// Weights in bfloat16, if products use bf16.
     pub(super) rounded: Option<Vec<RoundedWeight>>,
     /// Weights in f32, packed by passes in evaluation mode. A step frees them.
@@ -113,8 +114,9 @@ impl Gradients {
 
 impl Store {
     pub(super) fn new(slots: Slots, values: Vec<f32>, config: &BertConfig, precision: Precision) -> Self {
-        let (vocabulary, hidden) = (config.vocab_size, config.hidden_size);
-        let linears = config.num_hidden_layers * LINEAR;
+        let (vocabulary, word_width) = (config.vocab_size, config.embedding_size);
+        // One more than the layers have: the projection of the embeddings.
+        let linears = config.num_hidden_layers * LINEAR + 1;
         let rounded =
             (precision == Precision::Bf16).then(|| (0..linears).map(|_| RoundedWeight::default()).collect());
         let gradients = Gradients {
@@ -122,7 +124,7 @@ impl Store {
             present: vec![false; slots.parameters.len()],
             word_rows: vec![false; vocabulary],
         };
-        let widest = config.inner_rows().max(3 * hidden);
+        let widest = config.inner_rows().max(3 * config.hidden_size);
         let zeros = if config.family.has_biases() { Vec::new() } else { vec![0.0; widest] };
         Self {
             slots,
@@ -132,7 +134,7 @@ impl Store {
             moments: None,
             moved_words: vec![false; vocabulary],
             any_word_moved: false,
-            hidden,
+            word_width,
             rounded,
             packed: (0..linears).map(|_| PackedWeight::default()).collect(),
             int8: None,
@@ -182,7 +184,7 @@ impl Store {
         check_shape(info, gradient, "gradient to add")?;
         let added = gradient.flatten_all()?.to_vec1::<f32>()?;
         if number == WORDS {
-            let rows = added.chunks_exact(self.hidden).enumerate();
+            let rows = added.chunks_exact(self.word_width).enumerate();
             let filled = rows.filter(|(_, row)| row.iter().any(|&g| g != 0.0)).map(|(row, _)| row);
             self.gradients.mark_words(filled);
         }
@@ -201,7 +203,7 @@ impl Store {
             return Err(Error::Input(format!("parameter {number} is out of range: there are {count}")));
         }
         if number == WORDS {
-            self.gradients.clear_words(self.slots.ranges[WORDS].clone(), self.hidden);
+            self.gradients.clear_words(self.slots.ranges[WORDS].clone(), self.word_width);
         }
         self.gradients.present[number] = false;
         Ok(())
@@ -216,7 +218,7 @@ impl Store {
             }
             let values = &self.gradients.values[range.clone()];
             if number == WORDS {
-                let rows = values.chunks_exact(self.hidden).zip(&self.gradients.word_rows);
+                let rows = values.chunks_exact(self.word_width).zip(&self.gradients.word_rows);
                 total += rows.filter(|(_, marked)| **marked).map(|(row, _)| square_norm(row)).sum::<f64>();
             } else {
                 total += square_norm(values);
@@ -227,7 +229,7 @@ impl Store {
 
     /// Discards the gradients.
     pub(super) fn clear_gradients(&mut self) {
-        self.gradients.clear_words(self.slots.ranges[WORDS].clone(), self.hidden);
+        self.gradients.clear_words(self.slots.ranges[WORDS].clone(), self.word_width);
         self.gradients.present.fill(false);
     }
 
@@ -251,7 +253,7 @@ impl Store {
                 self.any_word_moved |= number == WORDS;
                 adam(p, g, m, v, &rule);
             } else {
-                let (width, task) = (self.hidden, TASK_ROWS * self.hidden);
+                let (width, task) = (self.word_width, TASK_ROWS * self.word_width);
                 p.par_chunks_mut(task)
                     .zip(g.par_chunks(task))
                     .zip(m.par_chunks_mut(task))
@@ -291,8 +293,8 @@ impl Store {
         copy_all(&self.slots, &mut moments.second, tensors.iter().map(|(_, v)| v), "second moment")?;
         let words = self.slots.ranges[WORDS].clone();
         let rows = moments.first[words.clone()]
-            .chunks_exact(self.hidden)
-            .zip(moments.second[words].chunks_exact(self.hidden));
+            .chunks_exact(self.word_width)
+            .zip(moments.second[words].chunks_exact(self.word_width));
         for (moved, (m, v)) in self.moved_words.iter_mut().zip(rows) {
             *moved = m.iter().chain(v).any(|&x| x != 0.0);
         }
@@ -308,7 +310,7 @@ impl Store {
             return average(&mut self.values, &leader.values, decay);
         }
         let words = self.slots.ranges[WORDS].clone();
-        let (width, task) = (self.hidden, TASK_ROWS * self.hidden);
+        let (width, task) = (self.word_width, TASK_ROWS * self.word_width);
         self.values[words.clone()]
             .par_chunks_mut(task)
             .zip(leader.values[words.clone()].par_chunks(task))

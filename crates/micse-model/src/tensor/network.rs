@@ -26,6 +26,8 @@ pub(super) struct Network {
     /// The attention bias by distance `[BUCKETS, H]`, if the family has one.
     distances: Option<Tensor>,
     embedding_norm: LayerNorm,
+    /// From the width of the embeddings to the hidden size, if they differ.
+    projection: Option<Linear>,
     layers: Vec<Layer>,
     drops_attention_output: bool,
     normalizes_first: bool,
@@ -49,6 +51,7 @@ impl Network {
             Ok(Linear { weight: next()?, bias: biases.then(next).transpose()? })
         };
         let embedding_norm = norm(&mut next)?;
+        let projection = config.projects_embeddings().then(|| linear(&mut next)).transpose()?;
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for _ in 0..config.num_hidden_layers {
             let (query, mut key) = (linear(&mut next)?, linear(&mut next)?);
@@ -78,6 +81,7 @@ impl Network {
             types,
             distances,
             embedding_norm,
+            projection,
             layers,
             drops_attention_output,
             normalizes_first,
@@ -100,7 +104,12 @@ impl Network {
             sum = sum.broadcast_add(&types.narrow(0, 0, 1)?)?;
         }
         let normed = self.embedding_norm.forward(&sum)?;
-        hidden_dropout(normed, pass.mode, (0, Site::Embeddings), batch, &all_rows(batch), device)
+        let rows = all_rows(batch);
+        let dropped = hidden_dropout(normed, pass.mode, (0, Site::Embeddings), batch, &rows, device)?;
+        match &self.projection {
+            Some(projection) => projection.forward(&dropped),
+            None => Ok(dropped),
+        }
     }
 
     /// The bias added to the scores of all sentences, `[1, H, n, n]`.

@@ -120,7 +120,7 @@ impl Class {
             Some(name) => Self::named(&name).map(Some),
             None if empty => Ok(Some(Self::AsItIs)),
             None => Ok(match config.get("model_type").and_then(Value::as_str) {
-                Some("bert" | "distilbert") => Some(Self::Bert),
+                Some("bert" | "distilbert" | "electra") => Some(Self::Bert),
                 Some("mpnet") => Some(Self::Mpnet),
                 Some("roberta") => Some(Self::Roberta),
                 Some("xlm-roberta") => Some(Self::XlmRoberta),
