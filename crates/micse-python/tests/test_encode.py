@@ -230,3 +230,29 @@ def test_scikit_learn(model, sentences):
     assert np.array_equal(pipeline[0].fit_transform(sentences), model.encode(sentences))
     pipeline.set_params(sentenceencoder__truncate_dim=32)
     assert pipeline[0].transform(["a"]).shape == (1, 32)
+
+
+def test_token_vectors(model, tmp_path):
+    vocabulary = len((model.folder / "vocab.txt").read_text(encoding="utf-8").splitlines())
+    table = np.random.default_rng(48).normal(size=(vocabulary, 6)).astype(np.float32)
+    folder = tmp_path / "static"
+    folder.mkdir()
+    shutil.copy(model.folder / "tokenizer.json", folder)
+    header = {"embeddings": {"dtype": "F32", "shape": list(table.shape), "data_offsets": [0, table.nbytes]}}
+    header = json.dumps(header).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + table.tobytes())
+    (folder / "config.json").write_text(json.dumps({"model_type": "model2vec", "normalize": False}), encoding="utf-8")
+    encoder = micse.SentenceEncoder(folder)
+    assert encoder.get_sentence_embedding_dimension() == 6 and encoder.max_seq_length == 512
+    ids = encoder.token_ids(["a dog runs", "the cat"])
+    rows = encoder.encode(["a dog runs", "the cat"])
+    assert np.allclose(rows, [table[row].mean(axis=0) for row in ids], atol=1e-6)
+    assert np.allclose(encoder.encode(["runs"], prompt="a dog "), rows[:1], atol=1e-6)
+    with pytest.raises(micse.Error, match="averaged in f32"):
+        encoder.encode(["a"], precision="bf16")
+    with pytest.raises(ValueError, match="that of its tokenizer"):
+        encoder.max_seq_length = 5
+    with pytest.raises(micse.Error, match="no pooling cls"):
+        micse.SentenceEncoder(folder, pooling="cls")
+    with pytest.raises(micse.Error, match="token vectors|StaticEmbedding"):
+        micse.train(folder, ["a dog", "a cat"], tmp_path / "run")
