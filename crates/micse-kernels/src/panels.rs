@@ -212,9 +212,11 @@ fn sums<const R: usize>(start: [f32; PANEL], x: [&[f32]; R], columns: &[Column])
     let mut sums = [start; R];
     let x = x.map(|x| &x[..columns.len()]);
     for (k, column) in columns.iter().enumerate() {
+        // A copy, so that the compiler loads the weights once and not for every row.
+        let weights = column.0;
         for (sums, x) in sums.iter_mut().zip(&x) {
             let factor = x[k];
-            for (sum, &weight) in sums.iter_mut().zip(&column.0) {
+            for (sum, &weight) in sums.iter_mut().zip(&weights) {
                 *sum = factor.mul_add(weight, *sum);
             }
         }

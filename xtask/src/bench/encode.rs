@@ -42,7 +42,7 @@ pub(super) struct Encode {
 
 impl Encode {
     pub(super) fn run(&self, as_json: bool) -> Result<()> {
-        if self.matrix.matrix {
+        if self.matrix.requested {
             return self.matrix.run(self.subject.model.as_deref(), &self.corpus, &self.compute, as_json);
         }
         let compute = self.compute.start()?;

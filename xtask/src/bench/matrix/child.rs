@@ -23,7 +23,7 @@ pub(super) struct Finished {
 
 /// Runs a process to its end.
 pub(super) fn run(command: &mut Command) -> Result<Finished> {
-    let name = format!("{:?}", command.get_program());
+    let name = command.get_program().display().to_string();
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
     let begun = Instant::now();

@@ -31,8 +31,8 @@ use texts::Texts;
 pub(super) struct Matrix {
     /// Measure single sentences, long passages and a file of short strings instead, each in a process of its own, in f32,
     /// bf16 (if the CPU has it) and int8
-    #[arg(long, conflicts_with_all = ["arch", "sts", "tokenizer"])]
-    pub(super) matrix: bool,
+    #[arg(id = "matrix", long, conflicts_with_all = ["arch", "sts", "tokenizer"])]
+    pub(super) requested: bool,
     /// Short strings in the file
     #[arg(long, value_name = "N", default_value_t = 20_000, requires = "matrix")]
     strings: usize,
@@ -144,7 +144,7 @@ impl Matrix {
         programs.push(Program::micse(&int8, "int8")?);
         match self.python.clone().or_else(|| std::env::var_os("MICSE_PYTHON").map(PathBuf::from)) {
             Some(python) => {
-                programs.extend(Program::peers(&python, folder, &self.out.join(format!("{key}.onnx")))?)
+                programs.extend(Program::peers(&python, folder, &self.out.join(format!("{key}.onnx")))?);
             }
             None => note("only micse is measured; pass --python PYTHON for other libraries"),
         }
