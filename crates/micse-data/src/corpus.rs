@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::demo;
 use crate::error::{Error, Result};
-pub use reader::SentenceReader;
+pub use reader::{CHUNK, CHUNK_BYTES, SentenceReader};
 
 /// Sentences in a fixed order, addressed by index.
 #[derive(Clone, Debug)]

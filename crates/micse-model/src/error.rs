@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The caller stopped an encoding.
+    #[error("the encoding was stopped")]
+    Stopped,
     /// A file cannot be read.
     #[error("{}: {source}{}", path.display(), micse_files::remedy(source))]
     Io {

@@ -94,7 +94,7 @@ pub use optimizer::{AdamStep, Group, clip_factor};
 pub use packed::PackedEncoder;
 pub use parameters::ParameterSet;
 pub use pooling::Pooling;
-pub use sentence::{Pipeline, SentenceModel, View};
+pub use sentence::{Pipeline, SentenceModel, View, Watch};
 pub use static_model::{StaticFolder, StaticModel};
 pub use tensor::TensorEncoder;
 pub use threads::{THREADS_VARIABLE, threads};

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::{Compute, ModelFolder, Pooling, Result, SentenceModel, StaticFolder, StaticModel, modules};
+use crate::sentence::Watch;
+use crate::{
+    Compute, Error, ModelFolder, Pooling, Result, SentenceModel, StaticFolder, StaticModel, modules,
+};
 
 /// A model that turns sentences into embeddings. What needs an encoder (training, export) takes a [`SentenceModel`].
 ///
@@ -58,6 +61,25 @@ impl Model {
         match self {
             Self::Encoder(model) => model.encode(sentences),
             Self::Static(model) => model.encode(sentences),
+        }
+    }
+
+    /// [`Self::encode`], with a function that learns of the progress and may stop it.
+    ///
+    /// # Errors
+    /// Fails if a sentence cannot be tokenized, or with [`Error::Stopped`].
+    pub fn encode_watched<S: AsRef<str> + Sync>(
+        &self,
+        sentences: &[S],
+        watch: &Watch<'_>,
+    ) -> Result<Vec<Vec<f32>>> {
+        match self {
+            Self::Encoder(model) => model.encode_watched(sentences, watch),
+            // Takes microseconds per sentence.
+            Self::Static(model) => {
+                let rows = model.encode(sentences)?;
+                if watch(rows.len()) { Ok(rows) } else { Err(Error::Stopped) }
+            }
         }
     }
 

@@ -6,18 +6,20 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use micse::SentenceModel;
-use micse::model::{Compute, ModelFolder, Pipeline, Pooling, Precision, StaticFolder, StaticModel};
+use micse::data::corpus::{CHUNK, CHUNK_BYTES};
+use micse::model::{Compute, ModelFolder, Pipeline, Pooling, Precision, StaticFolder, StaticModel, Watch};
 use numpy::{PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::errors::{raise, refuse};
-use crate::text::texts;
+use crate::text::{text_at, texts};
+use crate::work::watch;
 use crate::{logging, threads};
 
-/// Sentences per call without the interpreter's lock, as in `micse encode`: Ctrl-C takes effect between two calls.
-const CHUNK: usize = 1024;
+/// With more sentences than this, the calling thread answers Ctrl-C while others encode.
+const FEW: usize = 64;
 
 /// A model folder and its model.
 #[pyclass(frozen, module = "micse._micse")]
@@ -137,11 +139,30 @@ impl Model {
         };
         let count = sentences.len();
         let array = PyArray2::<f32>::zeros(py, [count, kept], false);
+        let progress = progress.map(|progress| progress.clone().unbind());
         let mut start = 0;
         while start < count {
-            let end = (start + CHUNK).min(count);
-            let texts = texts(sentences, start, end)?;
-            let mut rows = py.detach(|| threads::install(|| encoding.encode(&texts)))??;
+            let texts = chunk(sentences, start)?;
+            let end = start + texts.len();
+            let mut rows = if texts.len() <= FEW {
+                let rows = py.detach(|| threads::install(|| encoding.encode(&texts, &|_| true)))??;
+                if let Some(progress) = &progress {
+                    progress.call1(py, (texts.len(),))?;
+                }
+                rows
+            } else {
+                watch(
+                    py,
+                    |stop, tell: &mut (dyn FnMut(usize) + Send)| {
+                        let tell = Mutex::new(tell);
+                        encoding.encode(&texts, &|done| {
+                            lock(&tell)(done);
+                            !stop.requested()
+                        })
+                    },
+                    |py, done| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done,)).map(drop)),
+                )??
+            };
             if let Some(bad) = rows.iter().position(|row| row.iter().any(|value| !value.is_finite())) {
                 return Err(refuse(format!(
                     "the embedding of sentence {} contains NaN or infinity; the model's weights are damaged; use \
@@ -161,9 +182,6 @@ impl Model {
                 place.iter_mut().zip(row).for_each(|(place, &value)| *place = value);
             }
             drop(values);
-            if let Some(progress) = progress {
-                progress.call1((end - start,))?;
-            }
             py.check_signals()?;
             start = end;
         }
@@ -172,7 +190,7 @@ impl Model {
 
     /// The token IDs of texts, with the special tokens.
     fn token_ids(&self, py: Python<'_>, sentences: &Bound<'_, PyList>) -> PyResult<Vec<Vec<u32>>> {
-        let texts = texts(sentences, 0, sentences.len())?;
+        let texts = texts(sentences)?;
         py.detach(|| {
             let settings = Settings { max_length: *lock(&self.max_length), ..Settings::default() };
             let encoding = self.encoding(self.precision, settings)?;
@@ -331,10 +349,10 @@ impl Encoding<'_> {
         }
     }
 
-    fn encode(&self, texts: &[String]) -> PyResult<Vec<Vec<f32>>> {
+    fn encode(&self, texts: &[String], watch: &Watch<'_>) -> PyResult<Vec<Vec<f32>>> {
         match self {
             Self::Encoder(model, pipeline) => {
-                pipeline.with(model.encoder(), model.convolution()).encode(texts)
+                pipeline.with(model.encoder(), model.convolution()).encode_watched(texts, watch)
             }
             Self::Static(model, prompt) => model.encode_prompted(prompt, texts),
         }
@@ -351,6 +369,20 @@ impl Encoding<'_> {
         }
         .map_err(raise)
     }
+}
+
+/// The texts of a list from `start` on that `micse encode` would encode at a time, so that the bits are the same.
+fn chunk(sentences: &Bound<'_, PyList>, start: usize) -> PyResult<Vec<String>> {
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    for i in start..sentences.len() {
+        if chunk.len() == CHUNK || bytes >= CHUNK_BYTES {
+            break;
+        }
+        let text = text_at(sentences, i)?;
+        bytes += text.len();
+        chunk.push(text);
+    }
+    Ok(chunk)
 }
 
 fn lock<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -71,7 +71,7 @@ pub(crate) fn judge(
     sentences: &Bound<'_, PyList>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
-    let texts = texts(sentences, 0, sentences.len())?;
+    let texts = texts(sentences)?;
     let judge = Judge::new(texts.iter().map(|text| text.trim()))
         .ok_or_else(|| PyValueError::new_err("fewer than 20 distinct sentences; pass more"))?;
     let models = [before.own()?, after.own()?];

@@ -4,16 +4,16 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
-/// The texts of a list from `start` to `end`.
+/// The texts of a list.
 ///
 /// Errors name the position of an element that is not a text.
-pub(crate) fn texts(list: &Bound<'_, PyList>, start: usize, end: usize) -> PyResult<Vec<String>> {
-    (start..end)
-        .map(|i| {
-            let item = list.get_item(i)?;
-            text(&item).map_err(|error| error.at(list.py(), i))
-        })
-        .collect()
+pub(crate) fn texts(list: &Bound<'_, PyList>) -> PyResult<Vec<String>> {
+    (0..list.len()).map(|i| text_at(list, i)).collect()
+}
+
+/// The text at a position of a list.
+pub(crate) fn text_at(list: &Bound<'_, PyList>, i: usize) -> PyResult<String> {
+    text(&list.get_item(i)?).map_err(|error| error.at(i))
 }
 
 /// Why an object is not a text.
@@ -26,7 +26,7 @@ struct NoText {
 }
 
 impl NoText {
-    fn at(self, _py: Python<'_>, i: usize) -> PyErr {
+    fn at(self, i: usize) -> PyErr {
         let message = format!("sentence {i} {}; {}", self.is, self.remedy);
         if self.is_string { PyValueError::new_err(message) } else { PyTypeError::new_err(message) }
     }

@@ -44,7 +44,7 @@ pub(crate) fn train(
 ) -> PyResult<String> {
     logging::start();
     let source = match sentences {
-        Some(list) => Source::Sentences(texts(list, 0, list.len())?),
+        Some(list) => Source::Sentences(texts(list)?),
         None => Source::Files(files),
     };
     let (request, precision) = request(options)?;

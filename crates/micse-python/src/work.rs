@@ -66,9 +66,6 @@ impl Embedder for Stoppable<'_> {
     }
 
     fn embed(&self, sentences: &[&str]) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
-        if self.stop.requested() {
-            return Err("interrupted".into());
-        }
-        Ok(self.model.encode(sentences)?)
+        Ok(self.model.encode_watched(sentences, &|_| !self.stop.requested())?)
     }
 }

@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// The longest line in bytes: far more than any sentence, and a bound on memory for files that are not text.
 const LONGEST_LINE: usize = 1 << 20;
-/// Bytes per chunk, not counting its last sentence: a caller that stops between chunks does not wait for long.
-const CHUNK_BYTES: usize = 512 << 10;
+/// Bytes per chunk, not counting its last sentence: its rows do not need much memory.
+pub const CHUNK_BYTES: usize = 512 << 10;
 /// Sentences per chunk: enough to sort by length and to keep all threads busy, even if each is a few words.
-const CHUNK: usize = 8192;
+pub const CHUNK: usize = 8192;
 
 /// Reads a text file with one sentence per line, in chunks. The file is plain, Zstandard or gzip, detected by its
 /// first bytes and not by its name. Removes white space around each sentence and a byte order mark; skips and

@@ -68,6 +68,10 @@ impl Reading<'_> {
     }
 }
 
+/// Called after each batch of an encoding with its number of sentences, on the threads that encode; returns whether to
+/// go on.
+pub type Watch<'a> = dyn Fn(usize) -> bool + Sync + 'a;
+
 /// Encodes tokenized sentences in evaluation mode: one row per sentence, in the given order.
 ///
 /// Sentences are sorted by length and batched, so that there is hardly any padding. Except for rounding, a
@@ -77,6 +81,7 @@ pub(crate) fn encode_ids(
     sentences: &[Vec<u32>],
     reading: Reading<'_>,
     batch_tokens: usize,
+    watch: &Watch<'_>,
 ) -> Result<Vec<Vec<f32>>> {
     let mut order: Vec<usize> = (0..sentences.len()).collect();
     order.sort_by_key(|&i| sentences[i].len());
@@ -97,7 +102,8 @@ pub(crate) fn encode_ids(
         let ids: Vec<&Vec<u32>> = members.iter().map(|&i| &sentences[i]).collect();
         let batch = reading.batch(&ids, encoder.config())?;
         let rows = reading.rows(encoder.forward(&batch, &pass)?, &batch)?;
-        Ok(rows.to_device(&Device::Cpu)?.to_vec2::<f32>()?)
+        let rows = rows.to_device(&Device::Cpu)?.to_vec2::<f32>()?;
+        if watch(members.len()) { Ok(rows) } else { Err(Error::Stopped) }
     };
     // Threads process whole batches, so they hardly ever wait for each other.
     let encoded: Vec<Vec<Vec<f32>>> =

@@ -19,6 +19,7 @@ use crate::modules::AfterPooling;
 use crate::post::Stage;
 use crate::{Compute, Error, ModelFolder, Pooling, Result, Tokenizer, onnx};
 
+pub use encode::Watch;
 pub use pipeline::Pipeline;
 pub use view::View;
 
@@ -130,7 +131,19 @@ impl SentenceModel<'_> {
     /// # Errors
     /// Fails if a sentence cannot be tokenized.
     pub fn encode<S: AsRef<str> + Sync>(&self, sentences: &[S]) -> Result<Vec<Vec<f32>>> {
-        self.pipeline.encode(self.encoder(), self.convolution(), sentences)
+        self.encode_watched(sentences, &|_| true)
+    }
+
+    /// [`Self::encode`], with a function that learns of the progress and may stop it.
+    ///
+    /// # Errors
+    /// Fails if a sentence cannot be tokenized, or with [`Error::Stopped`].
+    pub fn encode_watched<S: AsRef<str> + Sync>(
+        &self,
+        sentences: &[S],
+        watch: &Watch<'_>,
+    ) -> Result<Vec<Vec<f32>>> {
+        self.pipeline.encode(self.encoder(), self.convolution(), sentences, watch)
     }
 
     /// The rows of [`Self::encode`] before whitening, flow and truncation to `truncate_dim`: the input for
@@ -139,7 +152,7 @@ impl SentenceModel<'_> {
     /// # Errors
     /// Fails if a sentence does not fit the encoder.
     pub fn encode_before_stage(&self, ids: &[Vec<u32>]) -> Result<Vec<Vec<f32>>> {
-        let pooled = self.pipeline.encode_pooled(self.encoder(), self.convolution(), ids)?;
+        let pooled = self.pipeline.encode_pooled(self.encoder(), self.convolution(), ids, &|_| true)?;
         after::apply_modules(&self.pipeline.steps, pooled)
     }
 

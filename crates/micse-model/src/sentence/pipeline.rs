@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use super::after::{apply_modules, check_dimensions, check_truncation, output_dimension, truncate};
-use super::encode::{BATCH_TOKENS, Reading, encode_ids};
+use super::encode::{BATCH_TOKENS, Reading, Watch, encode_ids};
 use crate::encoder::Encoder;
 use crate::head::TokenConvolution;
 use crate::modules::{self, AfterPooling};
@@ -320,6 +320,7 @@ impl Pipeline {
         encoder: &dyn Encoder,
         convolution: Option<&TokenConvolution>,
         sentences: &[S],
+        watch: &Watch<'_>,
     ) -> Result<Vec<Vec<f32>>> {
         let ids = self.tokenize(sentences, self.limit(encoder.config().max_position_embeddings))?;
         if let Some(empty) = ids.iter().position(Vec::is_empty) {
@@ -328,7 +329,7 @@ impl Pipeline {
                 sentences[empty].as_ref()
             )));
         }
-        self.finish(self.encode_pooled(encoder, convolution, &ids)?)
+        self.finish(self.encode_pooled(encoder, convolution, &ids, watch)?)
     }
 
     /// From pooled rows to embeddings: the modules after the pooling, whitening or flow, truncation.
@@ -348,8 +349,9 @@ impl Pipeline {
         encoder: &dyn Encoder,
         convolution: Option<&TokenConvolution>,
         ids: &[Vec<u32>],
+        watch: &Watch<'_>,
     ) -> Result<Vec<Vec<f32>>> {
-        encode_ids(encoder, ids, self.reading(encoder, convolution), self.batch_tokens)
+        encode_ids(encoder, ids, self.reading(encoder, convolution), self.batch_tokens, watch)
     }
 
     /// How the token states of this encoder become a row.

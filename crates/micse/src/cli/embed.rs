@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::Model;
 use crate::data::{Error as DataError, SentenceReader};
+use crate::model::Error as ModelError;
 use crate::search::{Index, Npy, NpyWriter};
 use crate::train::Stop;
 use anyhow::{Context, Result, bail};
@@ -37,7 +38,11 @@ pub(crate) fn embed(model: &Model, text: Option<&Path>, stop: &Stop, each: &mut 
         if sentences.is_empty() {
             break;
         }
-        let rows = model.encode(&sentences)?;
+        let watched = model.encode_watched(&sentences, &|_| !stop.requested());
+        let rows = match watched {
+            Err(ModelError::Stopped) => return Err(stopped(count)),
+            rows => rows?,
+        };
         let finite = |row: &&Vec<f32>| row.iter().all(|value| value.is_finite());
         if let Some(bad) = rows.iter().position(|row| !finite(&row)) {
             bail!(
@@ -49,7 +54,7 @@ pub(crate) fn embed(model: &Model, text: Option<&Path>, stop: &Stop, each: &mut 
         count += rows.len();
         progress.set(reader.bytes().1, count as u64, "");
         if stop.requested() {
-            return Err(Interrupted(format!("stopped after {count} sentences; no file was written")).into());
+            return Err(stopped(count));
         }
     }
     drop(progress);
@@ -62,6 +67,10 @@ pub(crate) fn embed(model: &Model, text: Option<&Path>, stop: &Stop, each: &mut 
         notice(format_args!("skipped {blank_lines} blank lines"));
     }
     Ok(count)
+}
+
+fn stopped(count: usize) -> anyhow::Error {
+    Interrupted(format!("stopped after {count} sentences; no file was written")).into()
 }
 
 /// Encodes a text into the NumPy file `save`, or into an unnamed temporary file.
