@@ -1,6 +1,6 @@
 //! The extension module `micse._micse`: what the Python package `micse` computes.
 //!
-//! Each function releases the interpreter's lock while it works, and computes in the pool of [`threads`]. The package
+//! Each function releases the interpreter's lock while it works, and computes in the pool of `threads`. The package
 //! in `python/micse` gives it the names and arguments of sentence-transformers, and documents it.
 
 // pyo3 hands arguments over as owned values.
@@ -8,6 +8,7 @@
 
 mod arrays;
 mod command;
+mod encoding;
 mod errors;
 mod logging;
 mod losses;

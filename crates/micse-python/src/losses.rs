@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use crate::arrays::{array, variable};
 use crate::errors::raise;
+use crate::threads;
 
 /// A value and the gradient of each input.
 type Gradients<'py> = (f64, Vec<Bound<'py, PyAny>>);
@@ -26,10 +27,10 @@ pub(crate) fn info_nce<'py>(
 ) -> PyResult<Gradients<'py>> {
     let views = [variable("z1", z1)?, variable("z2", z2)?];
     let queue = queue.map(|queue| variable("queue", queue)).transpose()?;
-    let queue = queue.as_ref().map(Var::as_tensor);
-    let objective = InfoNce { temperature, form: InfoNceForm::Standard };
-    let loss = objective.loss(&views[0], &views[1], queue).map_err(raise)?;
-    gradients(py, "InfoNCE", &loss, &views)
+    compute(py, "InfoNCE", &views, || {
+        let objective = InfoNce { temperature, form: InfoNceForm::Standard };
+        objective.loss(&views[0], &views[1], queue.as_ref().map(Var::as_tensor))
+    })
 }
 
 /// AMI of the attention maps `[B, L, H, n, n]` of two views.
@@ -66,23 +67,35 @@ pub(crate) fn ami<'py>(
             "lengths must be {sentences} numbers of at most {tokens} tokens"
         )));
     }
-    let all: Vec<usize> = (0..depth).collect();
-    let slices = Slicing::Adjacent { heads, layers }.slices(&all, all_heads).map_err(raise)?;
-    let sampler = AmiSampler { samples, replacement: false, pool: Pool::All, scaling: Scaling::Mean };
-    let selection = sampler.draw(&slices, &lengths, None, &|_| true, Stream::new(seed)).map_err(raise)?;
-    let values = [&views[0], &views[1]].map(|maps| selection.gather(maps));
-    let [x, y] = values;
-    let loss = ami_loss(&x.map_err(raise)?, &y.map_err(raise)?, &selection, MiForm::Eq4).map_err(raise)?;
-    gradients(py, "AMI", &loss, &views)
+    compute(py, "AMI", &views, || {
+        let all: Vec<usize> = (0..depth).collect();
+        let slices = Slicing::Adjacent { heads, layers }.slices(&all, all_heads)?;
+        let sampler = AmiSampler { samples, replacement: false, pool: Pool::All, scaling: Scaling::Mean };
+        let selection = sampler.draw(&slices, &lengths, None, &|_| true, Stream::new(seed))?;
+        let (x, y) = (selection.gather(&views[0])?, selection.gather(&views[1])?);
+        ami_loss(&x, &y, &selection, MiForm::Eq4)
+    })
 }
 
-/// The value of a loss, and its gradient for each variable.
-fn gradients<'py>(py: Python<'py>, name: &str, loss: &Tensor, inputs: &[Var]) -> PyResult<Gradients<'py>> {
-    let value = check_finite(loss, name).map_err(raise)?;
-    let store = loss.backward().map_err(raise)?;
-    let arrays = inputs.iter().map(|input| match store.get(input) {
-        Some(gradient) => array(py, gradient),
-        None => array(py, &input.zeros_like().map_err(raise)?),
-    });
-    Ok((value, arrays.collect::<PyResult<_>>()?))
+/// The value of a loss, and its gradient for each of its inputs.
+fn compute<'py>(
+    py: Python<'py>,
+    name: &str,
+    inputs: &[Var],
+    loss: impl FnOnce() -> micse::losses::Result<Tensor> + Send,
+) -> PyResult<Gradients<'py>> {
+    let (value, gradients) = py.detach(|| {
+        threads::install(|| -> PyResult<_> {
+            let loss = loss().map_err(raise)?;
+            let value = check_finite(&loss, name).map_err(raise)?;
+            let store = loss.backward().map_err(raise)?;
+            let gradient = |input: &Var| match store.get(input) {
+                Some(gradient) => Ok(gradient.clone()),
+                None => input.zeros_like().map_err(raise),
+            };
+            Ok((value, inputs.iter().map(gradient).collect::<PyResult<Vec<Tensor>>>()?))
+        })
+    })??;
+    let arrays = gradients.iter().map(|gradient| array(py, gradient)).collect::<PyResult<_>>()?;
+    Ok((value, arrays))
 }

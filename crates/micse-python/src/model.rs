@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
-use micse::SentenceModel;
 use micse::data::corpus::{CHUNK, CHUNK_BYTES};
-use micse::model::{Compute, ModelFolder, Pipeline, Pooling, Precision, StaticFolder, StaticModel, Watch};
+use micse::model::{Compute, ModelFolder, Pooling, Precision, StaticFolder};
 use numpy::{PyArray2, PyArrayMethods};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use crate::encoding::{Encoding, Latest, Settings, lock};
 use crate::errors::{raise, refuse};
 use crate::text::{text_at, texts};
 use crate::work::watch;
@@ -36,16 +36,7 @@ pub(crate) struct Model {
     /// Limits the tokens of a sentence, if the user set one.
     max_length: Mutex<Option<usize>>,
     prompts: BTreeMap<String, String>,
-    /// The pipeline of the latest prompt and limits.
-    latest: Mutex<Option<(Settings, Arc<Pipeline>)>>,
-}
-
-/// What distinguishes a pipeline from the folder's own.
-#[derive(Clone, Default, PartialEq)]
-struct Settings {
-    prompt: Option<String>,
-    max_length: Option<usize>,
-    batch_tokens: Option<NonZeroUsize>,
+    latest: Latest,
 }
 
 /// Parses a name that the library defines.
@@ -98,7 +89,7 @@ impl Model {
                 models: [const { OnceLock::new() }; Precision::ALL.len()],
                 max_length: Mutex::new(None),
                 prompts,
-                latest: Mutex::new(None),
+                latest: Latest::default(),
             })
         })?;
         py.detach(|| threads::install(|| model.of(precision).map(drop)))??;
@@ -121,31 +112,28 @@ impl Model {
         batch_tokens: Option<usize>,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let precision = precision.map_or(Ok(self.precision), named)?;
+        let precision = precision.map(named).transpose()?;
         let batch_tokens = batch_tokens
-            .map(|tokens| NonZeroUsize::new(tokens).ok_or_else(|| refuse("batch_tokens must be at least 1")))
+            .map(|tokens| {
+                NonZeroUsize::new(tokens)
+                    .ok_or_else(|| PyValueError::new_err("batch_tokens is 0; it must be at least 1"))
+            })
             .transpose()?;
-        let settings = Settings { prompt, max_length: *lock(&self.max_length), batch_tokens };
+        let settings = Settings { prompt, truncate_dim, batch_tokens, max_length: None };
         let encoding = py.detach(|| self.encoding(precision, settings))?;
-        let dimension = encoding.dimension();
-        let kept = match truncate_dim {
-            Some(0) => return Err(PyValueError::new_err("truncate_dim is 0; it must be at least 1")),
-            Some(kept) if kept > dimension => {
-                return Err(PyValueError::new_err(format!(
-                    "truncate_dim is {kept}, but the model has {dimension} dimensions"
-                )));
-            }
-            kept => kept.unwrap_or(dimension),
-        };
         let count = sentences.len();
-        let array = PyArray2::<f32>::zeros(py, [count, kept], false);
+        let array = PyArray2::<f32>::zeros(py, [count, encoding.dimension()], false);
         let progress = progress.map(|progress| progress.clone().unbind());
         let mut start = 0;
         while start < count {
+            if sentences.len() != count {
+                return Err(PyRuntimeError::new_err("the list of sentences changed while it was encoded"));
+            }
             let texts = chunk(sentences, start)?;
             let end = start + texts.len();
             let mut rows = if texts.len() <= FEW {
-                let rows = py.detach(|| threads::install(|| encoding.encode(&texts, &|_| true)))??;
+                let rows =
+                    py.detach(|| threads::install(|| encoding.encode(&texts, &|_| true)))?.map_err(raise)?;
                 if let Some(progress) = &progress {
                     progress.call1(py, (texts.len(),))?;
                 }
@@ -161,7 +149,8 @@ impl Model {
                         })
                     },
                     |py, done| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done,)).map(drop)),
-                )??
+                )?
+                .map_err(raise)?
             };
             if let Some(bad) = rows.iter().position(|row| row.iter().any(|value| !value.is_finite())) {
                 return Err(refuse(format!(
@@ -170,9 +159,8 @@ impl Model {
                     start + bad
                 )));
             }
-            for row in &mut rows {
-                row.truncate(kept);
-                if normalize {
+            if normalize {
+                for row in &mut rows {
                     scale_to_unit(row);
                 }
             }
@@ -192,9 +180,8 @@ impl Model {
     fn token_ids(&self, py: Python<'_>, sentences: &Bound<'_, PyList>) -> PyResult<Vec<Vec<u32>>> {
         let texts = texts(sentences)?;
         py.detach(|| {
-            let settings = Settings { max_length: *lock(&self.max_length), ..Settings::default() };
-            let encoding = self.encoding(self.precision, settings)?;
-            threads::install(|| encoding.token_ids(&texts))?
+            let encoding = self.encoding(None, Settings::default())?;
+            threads::install(|| encoding.token_ids(&texts))?.map_err(raise)
         })
     }
 
@@ -204,22 +191,17 @@ impl Model {
         self.prompts.clone()
     }
 
-    /// The prompt before every sentence, unless another is given; usually empty.
-    #[getter]
-    fn default_prompt(&self) -> PyResult<String> {
-        Ok(self.own()?.prompt().to_owned())
-    }
-
-    /// Entries of an embedding.
-    #[getter]
-    fn dimension(&self) -> PyResult<usize> {
-        Ok(self.own()?.dimension())
+    /// Entries of an embedding that is truncated to `truncate_dim`, or as the folder says.
+    #[pyo3(signature = (truncate_dim=None))]
+    fn dimension(&self, py: Python<'_>, truncate_dim: Option<usize>) -> PyResult<usize> {
+        let settings = Settings { truncate_dim, ..Settings::default() };
+        Ok(py.detach(|| self.encoding(None, settings))?.dimension())
     }
 
     /// Maximum number of tokens per sentence; `None` if there is none.
     #[getter]
     fn max_seq_length(&self) -> PyResult<Option<usize>> {
-        let model = self.own()?;
+        let model = self.of(self.precision)?;
         let Some(encoder) = model.as_encoder() else { return Ok(model.max_length()) };
         let positions = encoder.encoder().config().max_position_embeddings;
         let asked = lock(&self.max_length).map(|asked| asked.min(positions));
@@ -288,11 +270,6 @@ impl Model {
         Ok(slot.get_or_init(|| model))
     }
 
-    /// The model in its own precision.
-    pub(crate) fn own(&self) -> PyResult<&micse::Model> {
-        self.of(self.precision)
-    }
-
     /// The name of the pooling.
     pub(crate) fn pooling_name(&self) -> &'static str {
         self.pooling.name()
@@ -303,71 +280,15 @@ impl Model {
         self.root.display().to_string()
     }
 
-    /// The model in a precision, with these settings; the latest pipeline is kept.
-    fn encoding(&self, precision: Precision, settings: Settings) -> PyResult<Encoding<'_>> {
-        let model = match threads::install(|| self.of(precision))?? {
-            micse::Model::Encoder(model) => model,
-            micse::Model::Static(model) => {
-                let prompt = settings.prompt.unwrap_or_else(|| model.prompt().to_owned());
-                return Ok(Encoding::Static(model, prompt));
-            }
-        };
-        let mut latest = lock(&self.latest);
-        if let Some((known, pipeline)) = latest.as_ref()
-            && *known == settings
-        {
-            return Ok(Encoding::Encoder(model, Arc::clone(pipeline)));
-        }
-        let mut pipeline = model.pipeline().clone();
-        if let Some(tokens) = settings.max_length {
-            pipeline = pipeline.with_max_length(tokens).map_err(raise)?;
-        }
-        if let Some(tokens) = settings.batch_tokens {
-            pipeline = pipeline.with_batch_tokens(tokens);
-        }
-        if let (Some(prompt), Some(folder)) = (&settings.prompt, &self.folder) {
-            pipeline = pipeline.with_prompt(prompt, folder).map_err(raise)?;
-        }
-        let pipeline = Arc::new(pipeline);
-        *latest = Some((settings, Arc::clone(&pipeline)));
-        Ok(Encoding::Encoder(model, pipeline))
-    }
-}
-
-/// A model with the settings of one call.
-enum Encoding<'a> {
-    Encoder(&'a SentenceModel<'static>, Arc<Pipeline>),
-    /// With its prompt.
-    Static(&'a StaticModel, String),
-}
-
-impl Encoding<'_> {
-    fn dimension(&self) -> usize {
-        match self {
-            Self::Encoder(model, _) => model.dimension(),
-            Self::Static(model, _) => model.dimension(),
-        }
-    }
-
-    fn encode(&self, texts: &[String], watch: &Watch<'_>) -> PyResult<Vec<Vec<f32>>> {
-        match self {
-            Self::Encoder(model, pipeline) => {
-                pipeline.with(model.encoder(), model.convolution()).encode_watched(texts, watch)
-            }
-            Self::Static(model, prompt) => model.encode_prompted(prompt, texts),
-        }
-        .map_err(raise)
-    }
-
-    fn token_ids(&self, texts: &[String]) -> PyResult<Vec<Vec<u32>>> {
-        match self {
-            Self::Encoder(model, pipeline) => {
-                let limit = pipeline.with(model.encoder(), model.convolution()).max_length();
-                pipeline.tokenize(texts, limit)
-            }
-            Self::Static(model, _) => texts.iter().map(|text| model.ids(text)).collect(),
-        }
-        .map_err(raise)
+    /// The model in a precision, with these settings. Call it without the interpreter's lock.
+    pub(crate) fn encoding(
+        &self,
+        precision: Option<Precision>,
+        settings: Settings,
+    ) -> PyResult<Encoding<'_>> {
+        let model = threads::install(|| self.of(precision.unwrap_or(self.precision)))??;
+        let settings = Settings { max_length: *lock(&self.max_length), ..settings };
+        Encoding::new(model, self.folder.as_ref(), settings, &self.latest)
     }
 }
 
@@ -383,10 +304,6 @@ fn chunk(sentences: &Bound<'_, PyList>, start: usize) -> PyResult<Vec<String>> {
         chunk.push(text);
     }
     Ok(chunk)
-}
-
-fn lock<T>(value: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Scales a vector to length 1; a zero vector stays zero.

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 use serde_json::json;
 
+use crate::encoding::Settings;
 use crate::errors::raise;
 use crate::model::Model;
 use crate::text::texts;
@@ -18,10 +19,13 @@ use crate::work::{Stoppable, watch};
 
 /// Scores a model on STS sets and transfer tasks. `progress` is called with the sentences done and their total.
 #[pyfunction]
-#[pyo3(signature = (model, sts, tasks=None, transfer=false, progress=None))]
+#[pyo3(signature = (model, prompt, truncate_dim, sts, tasks=None, transfer=false, progress=None))]
+#[allow(clippy::too_many_arguments)] // as many as the Python function has
 pub(crate) fn evaluate(
     py: Python<'_>,
     model: &Model,
+    prompt: Option<String>,
+    truncate_dim: Option<usize>,
     sts: &str,
     tasks: Option<Vec<String>>,
     transfer: bool,
@@ -44,11 +48,12 @@ pub(crate) fn evaluate(
         let tasks = (!labelled.is_empty()).then_some(&labelled[..]);
         Ok((suite, Some(TransferSuite::load(&place, tasks).map_err(raise)?)))
     })?;
-    let own = model.own()?;
+    let settings = Settings { prompt, truncate_dim, ..Settings::default() };
+    let encoding = &py.detach(|| model.encoding(None, settings))?;
     let done = watch(
         py,
         |stop, tell| -> PyResult<Evaluation> {
-            let embedder = Stoppable { model: own, stop };
+            let embedder = Stoppable { encoding, stop };
             let evaluation = micse::eval::evaluate(&embedder, &suite, &mut |done, total| tell((done, total)))
                 .map_err(raise)?;
             let Some(tasks) = &transfer else { return Ok(evaluation) };
@@ -61,33 +66,43 @@ pub(crate) fn evaluate(
     done.of_model(model.place(), model.pooling_name()).to_json().map_err(raise)
 }
 
+/// A model, its prompt, and the entries of an embedding to keep.
+type Judged<'py> = (Bound<'py, Model>, Option<String>, Option<usize>);
+
+fn parts<'a>((model, prompt, truncate_dim): &'a Judged<'_>) -> (&'a Model, Settings) {
+    let settings = Settings { prompt: prompt.clone(), truncate_dim: *truncate_dim, ..Settings::default() };
+    (model.get(), settings)
+}
+
 /// Compares two models on a text without labels. `progress` is called with the sentences done and their total.
 #[pyfunction]
 #[pyo3(signature = (before, after, sentences, progress=None))]
 pub(crate) fn judge(
     py: Python<'_>,
-    before: &Model,
-    after: &Model,
+    before: Judged<'_>,
+    after: Judged<'_>,
     sentences: &Bound<'_, PyList>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let texts = texts(sentences)?;
     let judge = Judge::new(texts.iter().map(|text| text.trim()))
         .ok_or_else(|| PyValueError::new_err("fewer than 20 distinct sentences; pass more"))?;
-    let models = [before.own()?, after.own()?];
+    let ((before, first), (after, second)) = (parts(&before), parts(&after));
+    let encodings =
+        [py.detach(|| before.encoding(None, first))?, py.detach(|| after.encoding(None, second))?];
     let change = watch(
         py,
         |stop, tell| -> PyResult<_> {
             let mut measured = 0;
-            let mut measure = |model| {
-                let embedder = Stoppable { model, stop };
+            let mut measure = |encoding| {
+                let embedder = Stoppable { encoding, stop };
                 let measures = judge.measure(&embedder, &mut |done, total| {
-                    tell((measured * total + done, models.len() * total));
+                    tell((measured * total + done, encodings.len() * total));
                 });
                 measured += 1;
                 measures.map_err(raise)
             };
-            let (before, after) = (measure(models[0])?, measure(models[1])?);
+            let (before, after) = (measure(&encodings[0])?, measure(&encodings[1])?);
             before.change_to(&after).map_err(raise)
         },
         |py, (done, total)| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done, total)).map(drop)),

@@ -131,7 +131,7 @@ fn request(options: &Bound<'_, PyDict>) -> PyResult<(Request, Precision)> {
         match key.as_str() {
             "recipe" => request.recipe = Some(value.extract()?),
             "published_settings" => request.published_settings = value.extract()?,
-            "steps" => request.steps = Some(value.extract()?),
+            "steps" => request.steps = Some(at_least_one(&key, &value)?.get()),
             "size" => request.size = value.str()?.to_string().parse().map_err(|e| invalid(&e))?,
             "seed" => request.seed = value.extract()?,
             "with_terms" => request.with = value.extract()?,
@@ -150,12 +150,10 @@ fn request(options: &Bound<'_, PyDict>) -> PyResult<(Request, Precision)> {
             "purpose" => {
                 request.purpose = Some(value.extract::<String>()?.parse().map_err(|e| invalid(&e))?);
             }
-            "chunk" => {
-                let chunk = NonZeroUsize::new(value.extract()?);
-                request.chunk = Some(chunk.ok_or_else(|| invalid(&"chunk must be at least 1"))?);
-            }
+            "chunk" => request.chunk = Some(at_least_one(&key, &value)?),
             "precision" => precision = value.extract::<String>()?.parse().map_err(|e| invalid(&e))?,
-            "checkpoint_steps" => request.checkpoint_steps = value.extract()?,
+            "checkpoint_steps" => request.checkpoint_steps = at_least_one(&key, &value)?.get(),
+            "allow_other_cpu" => request.allow_other_cpu = value.extract()?,
             "name" => request.card.name = Some(value.extract()?),
             "languages" => request.card.languages = value.extract()?,
             "license" => request.card.license = Some(value.extract()?),
@@ -163,6 +161,12 @@ fn request(options: &Bound<'_, PyDict>) -> PyResult<(Request, Precision)> {
         }
     }
     Ok((request, precision))
+}
+
+/// A count.
+fn at_least_one(key: &str, value: &Bound<'_, PyAny>) -> PyResult<NonZeroUsize> {
+    let wrong = || PyValueError::new_err(format!("{key} is {value}; it must be an integer of at least 1"));
+    NonZeroUsize::new(value.extract().map_err(|_| wrong())?).ok_or_else(wrong)
 }
 
 /// Development pairs: a file, or a list of (sentence, sentence, score).

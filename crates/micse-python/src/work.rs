@@ -3,11 +3,11 @@
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use micse::Model;
 use micse::eval::Embedder;
 use micse::train::Stop;
 use pyo3::prelude::*;
 
+use crate::encoding::Encoding;
 use crate::errors::refuse;
 use crate::threads::install;
 
@@ -54,18 +54,22 @@ pub(crate) fn watch<E: Send, R: Send>(
     })
 }
 
-/// A model whose encoding fails once a stop is requested.
+/// An encoding that fails once a stop is requested.
 pub(crate) struct Stoppable<'a> {
-    pub(crate) model: &'a Model,
+    pub(crate) encoding: &'a Encoding<'a>,
     pub(crate) stop: &'a Stop,
 }
 
 impl Embedder for Stoppable<'_> {
     fn dimension(&self) -> usize {
-        self.model.dimension()
+        self.encoding.dimension()
+    }
+
+    fn truncate_dim(&self) -> Option<usize> {
+        self.encoding.truncate_dim()
     }
 
     fn embed(&self, sentences: &[&str]) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(self.model.encode_watched(sentences, &|_| !self.stop.requested())?)
+        Ok(self.encoding.encode(sentences, &|_| !self.stop.requested())?)
     }
 }

@@ -54,6 +54,8 @@ def test_sentence_transformers_agrees(model, sentences):
 
 def test_one_text_gives_one_row_and_a_list_gives_rows(model):
     one = model.encode("A dog runs.")
+    assert np.array_equal(one, model.encode(inputs="A dog runs."))
+    assert np.array_equal(one, model.encode(sentences="A dog runs."))
     assert one.shape == (256,)
     assert np.allclose(one, model.encode(["A dog runs.", "A cat sleeps on the sofa."])[0], atol=1e-6)
     assert model.encode([]).shape == (0, 256)
@@ -70,6 +72,13 @@ def test_containers_of_python_programs_are_texts(model):
             forms.append(__import__(library).Series(texts))
         except ImportError:
             pass
+    try:
+        import pandas
+
+        with pytest.raises(TypeError, match="pass one column"):
+            model.encode(pandas.DataFrame({"text": texts}))
+    except ImportError:
+        pass
     for form in forms:
         assert np.array_equal(model.encode(form), rows), type(form)
 
@@ -110,15 +119,18 @@ def test_arguments_that_have_no_meaning_say_so(model):
         ({"device": "cuda"}, "computes on 'cpu'"),
         ({"batch_size": 0}, "positive"),
         ({"prompt_name": "none"}, "no prompt is named"),
-        ({"truncate_dim": 0}, "at least 1"),
-        ({"truncate_dim": 257}, "256 dimensions"),
+        ({"truncate_dim": 0}, "truncate_dim"),
+        ({"truncate_dim": 257}, "truncated to 257"),
+        ({"batch_tokens": 0}, "at least 1"),
     ]:
         with pytest.raises(ValueError, match=says):
             model.encode(["a"], **arguments)
-    with pytest.raises(micse.Error, match="batch_tokens"):
-        model.encode(["a"], batch_tokens=0)
     with pytest.raises(TypeError):
         model.encode(["a"], no_such_argument=1)
+    with pytest.raises(TypeError, match="same argument"):
+        model.encode(["a"], sentences=["a"])
+    with pytest.raises(ValueError, match="truncated to 257"):
+        micse.SentenceEncoder("demo", truncate_dim=257)
 
 
 def test_truncation_comes_before_the_length_of_one(model):
@@ -179,6 +191,30 @@ def test_prompts_outside_the_pooling_agree_with_sentence_transformers(model, tmp
     assert np.abs(micse.SentenceEncoder(folder).encode_query(["a dog", "the cat sleeps"]) - theirs).max() < 1e-5
 
 
+def test_the_folder_s_own_settings_are_those_of_sentence_transformers(model, tmp_path):
+    folder = prompted(model, tmp_path)
+    settings = folder / "config_sentence_transformers.json"
+    keys = json.loads(settings.read_text(encoding="utf-8"))
+    more = {"default_prompt_name": "passage", "truncate_dim": 64, "similarity_fn_name": "dot"}
+    settings.write_text(json.dumps({**keys, **more}), encoding="utf-8")
+    own = micse.SentenceEncoder(folder)
+    assert (own.default_prompt_name, own.truncate_dim, own.similarity_fn_name) == ("passage", 64, "dot")
+    plain = model.encode(["text: a dog", "other: a dog", "a dog"])
+    assert np.allclose(own.encode(["a dog"]), plain[:1, :64], atol=1e-6)
+    assert np.allclose(own.encode(["a dog"], truncate_dim=128), plain[:1, :128], atol=1e-6)
+    other = micse.SentenceEncoder(folder, prompts={"passage": "other: "})
+    assert np.allclose(other.encode(["a dog"]), plain[1:2, :64], atol=1e-6)
+    other.default_prompt_name = None
+    assert np.allclose(other.encode(["a dog"]), plain[2:, :64], atol=1e-6)
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        return
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    assert np.abs(theirs.encode(["a dog"]) - own.encode(["a dog"])).max() < 1e-5
+    assert np.abs(theirs.encode(["a dog"], truncate_dim=128) - own.encode(["a dog"], truncate_dim=128)).max() < 1e-5
+
+
 def test_the_token_limit_can_be_set(tmp_path):
     encoder = micse.SentenceEncoder("demo")
     assert encoder.max_seq_length == 128
@@ -199,6 +235,9 @@ def test_similarities(model):
         model.similarity_fn_name = name
         assert np.isclose(model.similarity(a, b)[1, 0], value), name
         assert np.allclose(model.similarity_pairwise(a, b), np.diag(model.similarity(a, b))), name
+        assert model.similarity(np.zeros((0, 2)), b).shape == (0, 3)
+    with pytest.raises(ValueError, match="must be one of"):
+        model.similarity_fn_name = "cos"
     model.similarity_fn_name = "cosine"
     assert model.similarity(a[0], b).shape == (1, 3)
     with pytest.raises(ValueError, match="must be one of"):
@@ -230,6 +269,12 @@ def test_scikit_learn(model, sentences):
     assert np.array_equal(pipeline[0].fit_transform(sentences), model.encode(sentences))
     pipeline.set_params(sentenceencoder__truncate_dim=32)
     assert pipeline[0].transform(["a"]).shape == (1, 32)
+    encoder = micse.SentenceEncoder(
+        "demo", prompts={"x": "find: "}, default_prompt_name="x", similarity_fn_name="dot", max_seq_length=7
+    )
+    copy = clone(encoder)
+    assert np.array_equal(copy.encode(sentences[:5]), encoder.encode(sentences[:5]))
+    assert (copy.similarity_fn_name, copy.max_seq_length) == ("dot", 7)
 
 
 def test_token_vectors(model, tmp_path):
@@ -248,6 +293,9 @@ def test_token_vectors(model, tmp_path):
     rows = encoder.encode(["a dog runs", "the cat"])
     assert np.allclose(rows, [table[row].mean(axis=0) for row in ids], atol=1e-6)
     assert np.allclose(encoder.encode(["runs"], prompt="a dog "), rows[:1], atol=1e-6)
+    counts = []
+    encoder._model.encode(["a dog"] * 500, progress=counts.append)
+    assert sum(counts) == 500
     with pytest.raises(micse.Error, match="averaged in f32"):
         encoder.encode(["a"], precision="bf16")
     with pytest.raises(ValueError, match="that of its tokenizer"):

@@ -37,7 +37,7 @@ def test_the_run_is_the_command_s_to_the_bit(tmp_path, sentences):
 
 
 def test_a_finished_run_is_returned(tmp_path, sentences):
-    first = micse.train("demo", sentences, tmp_path / "run", steps=2)
+    first = micse.train(micse.SentenceEncoder("demo"), sentences, tmp_path / "run", steps=2)
     steps = []
     again = micse.train("demo", sentences, tmp_path / "run", steps=2, on_step=steps.append)
     assert again.result == first.result and not steps
@@ -84,12 +84,13 @@ def test_pairs_choose_the_weights(tmp_path, sentences):
 
 def test_settings_reach_the_recipe(tmp_path, sentences):
     run = micse.train(
-        "demo", sentences, tmp_path / "run", recipe="simcse", with_terms=["ami"], steps=1, size="50%", seed=3,
-        settings={"optimizer.lr": 1e-6}, purpose="search", name="my model", languages=["en"],
+        "demo", sentences, tmp_path / "run", recipe="simcse", with_terms="ami", steps=1, size="50%", seed=3,
+        settings={"optimizer.lr": 1e-6}, purpose="search", name="my model", languages="en",
     )
     manifest = (run.folder / "run.toml").read_text(encoding="utf-8")
     assert "lr = 0.000001" in manifest and 'kind = "ami"' in manifest
-    assert "my model" in (run.model / "README.md").read_text(encoding="utf-8")
+    card = (run.model / "README.md").read_text(encoding="utf-8")
+    assert "my model" in card and "- en\n" in card
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,9 @@ def test_settings_reach_the_recipe(tmp_path, sentences):
         ({"pairs": "none.tsv"}, micse.Error, "none.tsv"),
         ({"chunk": 0}, ValueError, "chunk"),
         ({"precision": "f16"}, ValueError, "f16"),
-        ({"steps": -1}, OverflowError, "negative"),
+        ({"steps": -1}, ValueError, "steps is -1"),
+        ({"steps": "ten"}, ValueError, "steps is ten"),
+        ({"checkpoint_steps": 0}, ValueError, "checkpoint_steps is 0"),
     ],
 )
 def test_wrong_arguments_are_named(tmp_path, sentences, arguments, error, says):
@@ -136,6 +139,8 @@ def test_judge_and_evaluate(model, sentences):
         [str(program), "eval", "--model", "demo", "--sts", "demo", "--json"], check=True, capture_output=True, text=True
     )
     assert micse.evaluate("demo") == json.loads(done.stdout)
+    short = micse.evaluate(micse.SentenceEncoder("demo", truncate_dim=4))
+    assert short["truncate_dim"] == 4 and short["average"] != micse.evaluate("demo")["average"]
     scores = micse.evaluate(model, transfer=True)
     assert scores["transfer"]["average"] > 50
     with pytest.raises(micse.Error, match="none"):

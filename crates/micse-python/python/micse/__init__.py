@@ -12,7 +12,8 @@ labels, ``search`` finds nearest neighbours, and ``losses`` has training objecti
 
 Computing threads: ``RAYON_NUM_THREADS``, else ``OMP_NUM_THREADS``, else all cores; ``set_num_threads`` changes it.
 Events go to the logger ``micse``. What is wrong with a model or a file raises ``micse.Error``; options in its text are
-those of the command, so ``--keep last`` is ``keep="last"`` here.
+those of the command: ``--keep last`` is ``keep="last"`` here, ``--set`` ``settings``, ``--with`` ``with_terms``, ``--for``
+``purpose``, ``--language`` ``languages``, ``--corpus`` ``sentences``.
 """
 
 import os as _os

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Union
 
-import numpy as np
-
 Sentences = Union[str, Iterable[str]]
+
+
+def names(value: Union[str, Iterable[str]]) -> list[str]:
+    """One name, or several."""
+    return [value] if isinstance(value, str) else list(value)
 
 
 def as_list(sentences: Any, what: str = "sentences") -> list[str]:
@@ -19,11 +22,12 @@ def as_list(sentences: Any, what: str = "sentences") -> list[str]:
     if isinstance(sentences, list):
         return sentences
     if isinstance(sentences, (str, bytes, dict)) or not isinstance(sentences, Iterable):
-        raise TypeError(f"{what} must be a list of texts (str), not {type(sentences).__name__}")
-    if isinstance(sentences, np.ndarray):
-        if sentences.ndim != 1:
-            raise TypeError(f"{what} must have one dimension, not the shape {sentences.shape}")
-        return sentences.tolist()
+        raise TypeError(
+            f"{what} must be a list of texts (str), not {type(sentences).__name__}; for a file, pass a pathlib.Path where "
+            "files are accepted"
+        )
+    if getattr(sentences, "ndim", 1) != 1 or hasattr(sentences, "columns"):
+        raise TypeError(f"{what} must have one dimension, not the shape {sentences.shape}; pass one column")
     for method in ("to_list", "tolist", "to_pylist"):
         # Columns convert faster than element by element.
         if hasattr(sentences, method):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -27,10 +28,12 @@ class SentenceEncoder:
             folder's own, else ``"mean"``.
         precision: ``"f32"``, or ``"bf16"`` for products of bfloat16 numbers, faster on processors that have them
             (float32 sums and results in any case). A folder that was exported in int8 needs no precision.
-        truncate_dim: Keep only this many leading dimensions of an embedding (Matryoshka models).
+        truncate_dim: Keep only this many leading dimensions of an embedding (Matryoshka models); by default the folder's.
         prompts: Prompts by name, in addition to those of the folder.
         default_prompt_name: The prompt of an encoding that names none; by default the folder's.
-        similarity_fn_name: ``"cosine"`` (default), ``"dot"``, ``"euclidean"`` or ``"manhattan"``.
+        similarity_fn_name: ``"cosine"``, ``"dot"``, ``"euclidean"`` or ``"manhattan"``; by default the folder's, else
+            cosine.
+        max_seq_length: Maximum number of tokens per sentence; by default the folder's.
 
     Raises:
         micse.Error: No model has this name, or its folder is incomplete or not supported; the text says why.
@@ -47,27 +50,42 @@ class SentenceEncoder:
         prompts: Optional[dict[str, str]] = None,
         default_prompt_name: Optional[str] = None,
         similarity_fn_name: Optional[str] = None,
+        max_seq_length: Optional[int] = None,
     ) -> None:
         _check_device(device)
+        # As given: scikit-learn's clones are made from these.
+        self._given = {
+            "model_name_or_path": model_name_or_path,
+            "device": device,
+            "pooling": pooling,
+            "precision": precision,
+            "truncate_dim": truncate_dim,
+            "prompts": prompts,
+            "default_prompt_name": default_prompt_name,
+            "similarity_fn_name": similarity_fn_name,
+            "max_seq_length": max_seq_length,
+        }
         self.model_name_or_path = str(model_name_or_path)
-        self.pooling = pooling
-        self.precision = precision
-        self.truncate_dim = truncate_dim
-        # The limit that the user set.
-        self._tokens: Optional[int] = None
+        self._load()
+        folder = _folder_settings(self.folder)
+        self.prompts: dict[str, str] = {**self._model.prompts, **{name: text or "" for name, text in (prompts or {}).items()}}
+        self.default_prompt_name = default_prompt_name or folder.get("default_prompt_name")
+        self.similarity_fn_name = similarity_fn_name or folder.get("similarity_fn_name")
+        self.truncate_dim = folder.get("truncate_dim") if truncate_dim is None else truncate_dim
+        # These fail now rather than with the first sentence.
+        self._prompt(None, None)
+        self.get_sentence_embedding_dimension()
+
+    def _load(self) -> None:
+        precision = self._given["precision"]
         own = None if precision is None else _precision(precision)
-        self._model = Model(self.model_name_or_path, pooling, own, "cpu")
-        self.prompts: dict[str, str] = {**self._model.prompts, **(prompts or {})}
-        self.default_prompt_name = default_prompt_name
-        self.similarity_fn_name = similarity_fn_name or "cosine"
-        if self.similarity_fn_name not in _SIMILARITIES:
-            raise ValueError(f"similarity_fn_name is {similarity_fn_name!r}; it must be one of {_SIMILARITIES}")
-        if default_prompt_name is not None:
-            self._prompt(None, default_prompt_name)
+        self._model = Model(self.model_name_or_path, self._given["pooling"], own, "cpu")
+        if self._given["max_seq_length"] is not None:
+            self._model.max_seq_length = self._given["max_seq_length"]
 
     def encode(
         self,
-        sentences: Sentences,
+        inputs: Optional[Sentences] = None,
         prompt_name: Optional[str] = None,
         prompt: Optional[str] = None,
         batch_size: int = 32,
@@ -80,11 +98,13 @@ class SentenceEncoder:
         normalize_embeddings: bool = False,
         truncate_dim: Optional[int] = None,
         batch_tokens: Optional[int] = None,
+        *,
+        sentences: Optional[Sentences] = None,
     ) -> np.ndarray:
         """Embeds sentences.
 
         Args:
-            sentences: One text, or a list, tuple, array, pandas or polars column of texts.
+            inputs: One text, or a list, tuple, array, pandas or polars column of texts.
             prompt_name: A key of ``prompts``; the text is put before every sentence.
             prompt: The text itself, which takes precedence.
             batch_size: Without effect: batches are formed by tokens (``batch_tokens``), of sentences of similar length.
@@ -98,6 +118,7 @@ class SentenceEncoder:
             normalize_embeddings: Whether to scale rows to length 1.
             truncate_dim: Keep only this many leading dimensions; by default the model's.
             batch_tokens: Tokens per batch; by default 2,048.
+            sentences: The name of ``inputs`` before sentence-transformers 6.
 
         Returns:
             float32 ``[n, d]``; ``[d]`` for one text. A row does not depend on the other sentences, but for rounding.
@@ -114,8 +135,12 @@ class SentenceEncoder:
             raise ValueError(f"output_value is {output_value!r}; only 'sentence_embedding' is supported")
         if batch_size <= 0:
             raise ValueError(f"batch_size must be a positive integer, got {batch_size}")
-        single = isinstance(sentences, str)
-        texts = [sentences] if single else as_list(sentences)
+        if sentences is not None:
+            if inputs is not None:
+                raise TypeError("inputs and sentences are the same argument; pass one of them")
+            inputs = sentences
+        single = isinstance(inputs, str)
+        texts = [inputs] if single else as_list(inputs)
         progress = Progress(len(texts), "sentences", wanted(show_progress_bar))
         try:
             rows = self._model.encode(
@@ -133,14 +158,32 @@ class SentenceEncoder:
             return rows[0]
         return rows if convert_to_numpy else list(rows)
 
-    def encode_query(self, sentences: Sentences, prompt_name: Optional[str] = None, **arguments: Any) -> np.ndarray:
+    def encode_query(
+        self,
+        inputs: Optional[Sentences] = None,
+        prompt_name: Optional[str] = None,
+        prompt: Optional[str] = None,
+        *arguments: Any,
+        **named: Any,
+    ) -> np.ndarray:
         """``encode`` with the prompt ``"query"``, unless a prompt is given."""
-        return self._encode_as(("query",), sentences, prompt_name, arguments)
+        if prompt_name is None and prompt is None:
+            prompt_name = self._first_prompt("query")
+        return self.encode(inputs, prompt_name, prompt, *arguments, **named)
 
-    def encode_document(self, sentences: Sentences, prompt_name: Optional[str] = None, **arguments: Any) -> np.ndarray:
+    def encode_document(
+        self,
+        inputs: Optional[Sentences] = None,
+        prompt_name: Optional[str] = None,
+        prompt: Optional[str] = None,
+        *arguments: Any,
+        **named: Any,
+    ) -> np.ndarray:
         """``encode`` with the first of the prompts ``"document"``, ``"passage"``, ``"corpus"`` that exists, unless one is
         given."""
-        return self._encode_as(("document", "passage", "corpus"), sentences, prompt_name, arguments)
+        if prompt_name is None and prompt is None:
+            prompt_name = self._first_prompt("document", "passage", "corpus")
+        return self.encode(inputs, prompt_name, prompt, *arguments, **named)
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> np.ndarray:
         """The similarity of each row of one array with each of the other: float32 ``[n, m]``."""
@@ -149,6 +192,8 @@ class SentenceEncoder:
             return a @ b.T
         if self.similarity_fn_name == "cosine":
             return _unit(a) @ _unit(b).T
+        if len(a) == 0:
+            return np.zeros((0, len(b)), dtype=np.float32)
         # Row by row, so that memory holds one difference at a time.
         norm = 1 if self.similarity_fn_name == "manhattan" else 2
         return np.stack([-np.linalg.norm(row - b, ord=norm, axis=1) for row in a])
@@ -166,8 +211,7 @@ class SentenceEncoder:
 
     def get_sentence_embedding_dimension(self) -> int:
         """Dimensions of an embedding."""
-        own = self._model.dimension
-        return own if self.truncate_dim is None else min(own, self.truncate_dim)
+        return self._model.dimension(self.truncate_dim)
 
     get_embedding_dimension = get_sentence_embedding_dimension
 
@@ -183,11 +227,34 @@ class SentenceEncoder:
     @max_seq_length.setter
     def max_seq_length(self, tokens: int) -> None:
         self._model.max_seq_length = tokens
-        self._tokens = tokens
+        self._given["max_seq_length"] = tokens
+
+    @property
+    def similarity_fn_name(self) -> str:
+        """The function of ``similarity``."""
+        return self._similarity_fn_name
+
+    @similarity_fn_name.setter
+    def similarity_fn_name(self, name: Any) -> None:
+        # sentence-transformers has an enum of these names.
+        name = "cosine" if name is None else getattr(name, "value", name)
+        if name not in _SIMILARITIES:
+            raise ValueError(f"similarity_fn_name is {name!r}; it must be one of {_SIMILARITIES}")
+        self._similarity_fn_name = name
 
     def get_max_seq_length(self) -> Optional[int]:
         """``max_seq_length``."""
         return self.max_seq_length
+
+    @property
+    def pooling(self) -> Optional[str]:
+        """The pooling that was asked for; ``None``: the folder's."""
+        return self._given["pooling"]
+
+    @property
+    def precision(self) -> Optional[str]:
+        """The precision that was asked for; ``None``: float32."""
+        return self._given["precision"]
 
     @property
     def device(self) -> str:
@@ -205,7 +272,7 @@ class SentenceEncoder:
             f"dimensions, {self._model.pooling} pooling, at most {self.max_seq_length or 'any number of'} tokens)"
         )
 
-    # scikit-learn: a step of a Pipeline, without state of its own.
+    # scikit-learn: a step of a Pipeline.
 
     def fit(self, sentences: Any = None, y: Any = None) -> SentenceEncoder:
         """Does nothing: a model is trained by ``micse.train``."""
@@ -221,19 +288,15 @@ class SentenceEncoder:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments of the constructor, for scikit-learn."""
-        return {
-            "model_name_or_path": self.model_name_or_path,
-            "pooling": self.pooling,
-            "precision": self.precision,
-            "truncate_dim": self.truncate_dim,
-        }
+        return dict(self._given)
 
     def set_params(self, **parameters: Any) -> SentenceEncoder:
         """Loads the model anew with other arguments, for scikit-learn."""
-        unknown = set(parameters) - set(self.get_params())
+        unknown = set(parameters) - set(self._given)
         if unknown:
-            raise ValueError(f"unknown parameters {sorted(unknown)}; known are {sorted(self.get_params())}")
-        self.__init__(**{**self.get_params(), **parameters})  # type: ignore[misc]
+            raise ValueError(f"unknown parameters {sorted(unknown)}; known are {sorted(self._given)}")
+        if parameters:
+            self.__init__(**{**self._given, **parameters})  # type: ignore[misc]
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -259,28 +322,29 @@ class SentenceEncoder:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        own = None if self.precision is None else _precision(self.precision)
-        self._model = Model(self.model_name_or_path, self.pooling, own, "cpu")
-        if self._tokens is not None:
-            self._model.max_seq_length = self._tokens
+        self._load()
 
-    def _encode_as(
-        self, names: tuple[str, ...], sentences: Sentences, prompt_name: Optional[str], arguments: dict[str, Any]
-    ) -> np.ndarray:
-        if prompt_name is None and arguments.get("prompt") is None:
-            prompt_name = next((name for name in names if name in self.prompts), None)
-        return self.encode(sentences, prompt_name=prompt_name, **arguments)
+    def _first_prompt(self, *names: str) -> Optional[str]:
+        return next((name for name in names if name in self.prompts), None)
 
-    def _prompt(self, prompt: Optional[str], name: Optional[str]) -> Optional[str]:
-        """The text before every sentence; ``None``: the folder's own."""
+    def _prompt(self, prompt: Optional[str], name: Optional[str]) -> str:
+        """The text before every sentence."""
         if prompt is not None:
             return prompt
         name = self.default_prompt_name if name is None else name
         if name is None:
-            return None
+            return ""
         if name not in self.prompts:
             raise ValueError(f"no prompt is named {name!r}; this model has {', '.join(sorted(self.prompts))}")
         return self.prompts[name]
+
+
+def _folder_settings(folder: Path) -> dict[str, Any]:
+    """What a folder sets for encodings. Its model has been loaded, which checks the file."""
+    file = folder / "config_sentence_transformers.json"
+    if not (folder / "modules.json").is_file() or not file.is_file():
+        return {}
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _check_device(device: Optional[str]) -> None:

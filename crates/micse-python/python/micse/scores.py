@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Optional, Union
 
+from ._micse import Model
 from ._micse import evaluate as _evaluate
 from ._micse import judge as _judge
 from ._progress import Progress, wanted
-from ._sentences import Sentences, as_list
+from ._sentences import Sentences, as_list, names
 from .encoder import SentenceEncoder
 
 
-def _loaded(model: Union[SentenceEncoder, str, Path]) -> SentenceEncoder:
-    return model if isinstance(model, SentenceEncoder) else SentenceEncoder(model)
+def _parts(model: Union[SentenceEncoder, str, Path]) -> tuple[Model, str, Optional[int]]:
+    """A model with its default prompt and truncation."""
+    encoder = model if isinstance(model, SentenceEncoder) else SentenceEncoder(model)
+    return encoder._model, encoder._prompt(None, None), encoder.truncate_dim
 
 
 def evaluate(
@@ -38,9 +41,10 @@ def evaluate(
         What ``micse eval --json`` prints: ``average``, and ``tasks`` with the scores of each.
     """
     progress = Progress(0, "sentences", wanted(show_progress_bar))
-    names = None if tasks is None else list(tasks)
+    given = None if tasks is None else names(tasks)
+    encoder, prompt, truncate_dim = _parts(model)
     try:
-        text = _evaluate(_loaded(model)._model, str(sts), names, transfer, progress.set)
+        text = _evaluate(encoder, prompt, truncate_dim, str(sts), given, transfer, progress.set)
     finally:
         progress.close()
     return json.loads(text)
@@ -65,7 +69,7 @@ def judge(
     """
     progress = Progress(0, "texts", wanted(show_progress_bar))
     try:
-        text = _judge(_loaded(before)._model, _loaded(after)._model, as_list(sentences), progress.set)
+        text = _judge(_parts(before), _parts(after), as_list(sentences), progress.set)
     finally:
         progress.close()
     return json.loads(text)

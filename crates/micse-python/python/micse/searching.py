@@ -32,7 +32,9 @@ def search(
         raise ValueError(f"top is {top}; it must be at least 1")
     texts = None if _is_rows(corpus) else as_list(corpus, "corpus")
     rows = corpus if texts is None else model.encode_document(texts)
-    if not _is_rows(queries):
+    if _is_rows(queries):
+        queries = np.atleast_2d(queries)
+    else:
         queries = model.encode_query([queries] if isinstance(queries, str) else as_list(queries, "queries"))
     found = _search(_contiguous(rows, "corpus"), _contiguous(queries, "queries"), top)
     named = (lambda row: {}) if texts is None else (lambda row: {"text": texts[row]})

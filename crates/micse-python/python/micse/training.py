@@ -10,7 +10,7 @@ from typing import Any, Optional, Union
 
 from ._micse import train as _train
 from ._progress import Progress, wanted
-from ._sentences import as_list
+from ._sentences import as_list, names
 from .encoder import SentenceEncoder
 
 
@@ -39,7 +39,7 @@ class Run:
 
 
 def train(
-    model: Union[str, Path],
+    model: Union[SentenceEncoder, str, Path],
     sentences: Any,
     out: Union[str, Path],
     *,
@@ -57,6 +57,7 @@ def train(
     precision: Optional[str] = None,
     chunk: Optional[int] = None,
     checkpoint_steps: Optional[int] = None,
+    allow_other_cpu: bool = False,
     name: Optional[str] = None,
     languages: Iterable[str] = (),
     license: Optional[str] = None,
@@ -70,7 +71,7 @@ def train(
     result. Ctrl-C, and an exception in ``on_step``, save a checkpoint first.
 
     Args:
-        model: Model folder, run folder, model ID of the Hub, or ``"demo"``.
+        model: Model folder, run folder, model ID of the Hub, ``"demo"``, or a loaded model, whose folder is used.
         sentences: A list or column of texts; or a ``pathlib.Path``, or a list of them, to text files with one sentence per
             line (plain, zstd or gzip).
         out: The run folder.
@@ -88,12 +89,21 @@ def train(
         published_settings: Whether to use the recipe's published settings.
         precision: ``"f32"`` or ``"bf16"``.
         chunk: Encode this many sentences at a time: less memory, but each is encoded twice.
+        checkpoint_steps: Steps between two checkpoints; by default 500, and at least one in five minutes.
+        allow_other_cpu: Whether to resume from a checkpoint that another kind of CPU wrote.
+        name, languages, license: Facts for the model card.
         on_step: Called after each step with its number, loss and terms.
+        show_progress_bar: By default, if the logger ``micse`` shows information.
 
     Raises:
         micse.Error: A setting, the model or the text cannot be used, or the folder belongs to another run.
         KeyboardInterrupt: Ctrl-C, after a checkpoint.
     """
+    if isinstance(model, SentenceEncoder):
+        if model.pooling is not None:
+            raise ValueError("a run trains with the folder's own pooling; pass the folder, or set pooling by settings")
+        precision = precision or model.precision
+        model = model.folder
     files: list[Path] = []
     texts = None
     if isinstance(sentences, Path):
@@ -111,14 +121,15 @@ def train(
         "seed": seed,
         "keep": keep,
         "purpose": purpose,
-        "with_terms": list(with_terms),
+        "with_terms": names(with_terms),
         "settings": [f"{key}={_toml(value)}" for key, value in (settings or {}).items()],
         "published_settings": published_settings,
         "precision": precision,
         "chunk": chunk,
         "checkpoint_steps": checkpoint_steps,
         "name": name,
-        "languages": list(languages),
+        "languages": names(languages),
+        "allow_other_cpu": allow_other_cpu,
         "license": license,
     }
     bars: dict[str, Progress] = {}
