@@ -90,7 +90,7 @@ def test_settings_reach_the_recipe(tmp_path, sentences):
     manifest = (run.folder / "run.toml").read_text(encoding="utf-8")
     assert "lr = 0.000001" in manifest and 'kind = "ami"' in manifest
     card = (run.model / "README.md").read_text(encoding="utf-8")
-    assert "my model" in card and "- en\n" in card
+    assert "my model" in card and '- "en"\n' in card
 
 
 @pytest.mark.parametrize(
