@@ -44,11 +44,15 @@ def test_threads_change_no_bit(model, sentences):
         micse.set_num_threads(0)
 
 
-def test_sentence_transformers_agrees(model, sentences):
-    pytest.importorskip("sentence_transformers")
-    from sentence_transformers import SentenceTransformer
+def peer(folder):
+    """The same model in sentence-transformers; in float32, as here, although the weights are stored in half precision."""
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    arguments = {"dtype": "float32"}
+    return sentence_transformers.SentenceTransformer(str(folder), device="cpu", model_kwargs=arguments)
 
-    theirs = SentenceTransformer(str(model.folder), device="cpu").encode(sentences)
+
+def test_sentence_transformers_agrees(model, sentences):
+    theirs = peer(model.folder).encode(sentences)
     assert np.abs(model.encode(sentences) - theirs).max() < 1e-5
 
 
@@ -183,15 +187,12 @@ def test_prompts(model, tmp_path):
 
 
 def test_prompts_outside_the_pooling_agree_with_sentence_transformers(model, tmp_path):
-    pytest.importorskip("sentence_transformers")
-    from sentence_transformers import SentenceTransformer
-
     folder = prompted(model, tmp_path, include=False)
-    theirs = SentenceTransformer(str(folder), device="cpu").encode_query(["a dog", "the cat sleeps"])
+    theirs = peer(folder).encode_query(["a dog", "the cat sleeps"])
     assert np.abs(micse.SentenceEncoder(folder).encode_query(["a dog", "the cat sleeps"]) - theirs).max() < 1e-5
 
 
-def test_the_folder_s_own_settings_are_those_of_sentence_transformers(model, tmp_path):
+def test_the_folder_s_own_settings(model, tmp_path):
     folder = prompted(model, tmp_path)
     settings = folder / "config_sentence_transformers.json"
     keys = json.loads(settings.read_text(encoding="utf-8"))
@@ -206,11 +207,15 @@ def test_the_folder_s_own_settings_are_those_of_sentence_transformers(model, tmp
     assert np.allclose(other.encode(["a dog"]), plain[1:2, :64], atol=1e-6)
     other.default_prompt_name = None
     assert np.allclose(other.encode(["a dog"]), plain[2:, :64], atol=1e-6)
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError:
-        return
-    theirs = SentenceTransformer(str(folder), device="cpu")
+
+
+def test_the_folder_s_own_settings_agree_with_sentence_transformers(model, tmp_path):
+    folder = prompted(model, tmp_path)
+    settings = folder / "config_sentence_transformers.json"
+    keys = json.loads(settings.read_text(encoding="utf-8"))
+    settings.write_text(json.dumps({**keys, "default_prompt_name": "passage", "truncate_dim": 64}), encoding="utf-8")
+    own = micse.SentenceEncoder(folder)
+    theirs = peer(folder)
     assert np.abs(theirs.encode(["a dog"]) - own.encode(["a dog"])).max() < 1e-5
     assert np.abs(theirs.encode(["a dog"], truncate_dim=128) - own.encode(["a dog"], truncate_dim=128)).max() < 1e-5
 
