@@ -21,19 +21,20 @@ rows = model.encode(some)
 print(rows.shape, rows.dtype)
 model.similarity(rows, rows).round(2)""",
     "## Search",
-    """>for hit in micse.search(model, sentences[:2000], 'a woman repairs a boat', top=3)[0]:
+    """>for hit in micse.search(model, sentences[:2000], 'a visitor opened the cinema', top=3)[0]:
     print(f"{hit['score']:.3f}  {hit['text']}")""",
     """## Training
 
 A judge without labels compares the model before and after on sentences that are held out, and keeps the trained weights,
-an average of both, or the start's. `on_step` sees every step; Ctrl-C (the stop button) saves a checkpoint, and the same
+an average of both, or the start's: here, what is better for similarity. `on_step` sees every step; Ctrl-C (the stop button) saves a checkpoint, and the same
 call resumes.""",
     """>import tempfile
 from pathlib import Path
 
 runs = Path(tempfile.mkdtemp())
 losses = []
-run = micse.train('demo', sentences[:600], runs / 'first', steps=20, on_step=lambda step: losses.append(step['loss']))
+run = micse.train('demo', sentences[:600], runs / 'first', purpose='similarity', steps=40,
+                  on_step=lambda step: losses.append(step['loss']))
 chosen = run.result['result']['chosen']
 print(f"kept: {100 * chosen['share']:.0f} % of the change; loss {losses[0]:.3f} to {losses[-1]:.3f}")""",
     """>own = run.load()
@@ -43,8 +44,8 @@ micse.judge(model, own, sentences[1000:1400])['effects']""",
 SimCSE and attention mutual information (AMI, the subject of miCSE) with few and with more sentences, scored on the demo's
 pairs (Spearman x 100). Two seeds of a few steps show how such a curve is made, not which method is better: for that there
 is `micse sweep`.""",
-    """>sizes, seeds = [50, 200, 800], [48, 49]
-settings = {'optimizer.lr': 1e-5, 'optimizer.batch_size': 50}
+    """>sizes, seeds = [100, 400, 1600], [48, 49]
+settings = {'optimizer.lr': 1e-4, 'optimizer.batch_size': 50}
 
 
 def score(recipe, size, seed):
