@@ -46,19 +46,20 @@ pairs (Spearman x 100). Two seeds of a few steps show how such a curve is made, 
 is `micse sweep`.""",
     """>sizes, seeds = [100, 400, 1600], [48, 49]
 settings = {'optimizer.lr': 1e-4, 'optimizer.batch_size': 50}
+own_settings = {'simcse-baseline': {}, 'ami-simcse': {'objectives.ami.weight': 3}}
 
 
 def score(recipe, size, seed):
     name = f'{recipe}-{size}-{seed}'
     run = micse.train('demo', sentences, runs / name, recipe=recipe, size=size, seed=seed, steps=20, keep='last',
-                      settings=settings)
+                      settings={**settings, **own_settings[recipe]})
     return micse.evaluate(run.model)['average']
 
 
 start = micse.evaluate(model)['average']
 curves = {
     recipe: [[score(recipe, size, seed) for seed in seeds] for size in sizes]
-    for recipe in ['simcse-baseline', 'ami-simcse']
+    for recipe in own_settings
 }
 curves""",
     """>import matplotlib.pyplot as plt
