@@ -1,9 +1,12 @@
 //! The encoder: embeddings do not depend on batches, and agree with a second implementation.
 
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert;
-use micse_model::{Compute, ModelFolder, Pooling, SentenceModel};
+use micse_model::{Compute, ModelFolder, Pipeline, Pooling, SentenceModel};
 use micse_tests::{root, sentences, write_small_model};
 
 fn largest_difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f32 {
@@ -52,4 +55,34 @@ fn candle_transformers_agrees() {
         let got = ours.encode(&[&sentence]).expect("an embedding");
         assert!(largest_difference(&got, &[want]) < 1e-5, "{sentence}");
     }
+}
+
+#[test]
+fn an_encoding_can_be_watched_and_stopped() {
+    let model = SentenceModel::open(root().join("data/encoder")).expect("the shipped encoder");
+    let sentences: Vec<String> = (0..600).map(|i| format!("Sentence number {i}.")).collect();
+    let seen = AtomicUsize::new(0);
+    let watched = model.encode_watched(&sentences, &|count| {
+        seen.fetch_add(count, Ordering::Relaxed);
+        true
+    });
+    assert_eq!(watched.expect("rows"), model.encode(&sentences).expect("rows"));
+    assert_eq!(seen.into_inner(), sentences.len());
+    assert!(matches!(model.encode_watched(&sentences, &|_| false), Err(micse_model::Error::Stopped)));
+}
+
+#[test]
+fn a_pipeline_takes_another_prompt_limit_and_batch() {
+    let folder = ModelFolder::open(&root().join("data/encoder")).expect("a folder");
+    let model = SentenceModel::open(root().join("data/encoder")).expect("the shipped encoder");
+    let rows = |pipeline: Pipeline, sentence: &str| {
+        pipeline.with(model.encoder(), None).encode(&[sentence]).expect("a row")
+    };
+    let own = || model.pipeline().clone();
+    let prompted = own().with_prompt("find: ", &folder).expect("a prompt");
+    assert_eq!(rows(prompted, "a dog"), rows(own(), "find: a dog"));
+    let cut = own().with_max_length(5).expect("a limit");
+    assert_eq!(rows(cut, "a dog runs over the hill"), rows(own(), "a dog runs"));
+    assert!(own().with_max_length(2).is_err());
+    assert_eq!(rows(own().with_batch_tokens(NonZeroUsize::MIN), "a dog"), rows(own(), "a dog"));
 }
