@@ -5,8 +5,9 @@ use std::path::Path;
 use candle_core::{DType, Tensor};
 use micse_files as files;
 use micse_model::{
-    BertConfig, Checkpoint, Compute, Dense, DenseActivation, Family, LocalLayers, ModelFolder, Pooling,
-    RandomWeights, Rotary, Tokenizer, add_dense, build_encoder, save_model, save_safetensors,
+    BertConfig, Checkpoint, Compute, Dense, DenseActivation, Family, LocalAttention, LocalLayers,
+    ModelFolder, Pooling, RandomWeights, Rotary, Tokenizer, add_dense, build_encoder, save_model,
+    save_safetensors,
 };
 use micse_random::Stream;
 
@@ -36,12 +37,14 @@ pub fn write_tiny_model(folder: &Path, family: Family) {
     if family == Family::Mpnet {
         config.pad_token_id = 1;
     }
-    if family == Family::Electra {
+    if family.projects_embeddings() {
         config.embedding_size = 6;
     }
-    if family == Family::ModernBert {
-        let local = LocalLayers::AllButEvery(3);
-        config.rotary = Some(Rotary { global_theta: 160_000.0, local_theta: 10_000.0, window: 2, local });
+    if family.shares_layers() {
+        config.num_hidden_groups = Some(1);
+    }
+    if family.has_rotary() {
+        config.rotary = Some(rotary(family));
     }
     files::write_json(&base.join("config.json"), &config).expect("config.json");
     let mut weights = RandomWeights { deviation: 0.2, stream: Stream::new(7) };
@@ -50,6 +53,12 @@ pub fn write_tiny_model(folder: &Path, family: Family) {
     save_model(folder, encoder.as_ref(), &base, Pooling::Mean, DType::F32).expect("a model");
     let dense = Dense::new(vec![0.5; 24], Some(vec![0.1; 3]), 8, DenseActivation::Tanh).expect("a layer");
     add_dense(folder, &dense).expect("a layer");
+}
+
+/// Rotary positions, with local layers in a `ModernBERT`.
+fn rotary(family: Family) -> Rotary {
+    let local = LocalAttention { theta: 10_000.0, window: 2, layers: LocalLayers::AllButEvery(3) };
+    Rotary { theta: 160_000.0, factor: 1.0, local: (family == Family::ModernBert).then_some(local) }
 }
 
 /// Writes the small model ([`crate::write_small_model`]) as a `ModernBERT`, with random weights of its own: two of its
@@ -61,12 +70,11 @@ pub fn write_small_modernbert(folder: &Path) {
     let base = folder.join("base");
     crate::write_small_model(&base);
     let small = ModelFolder::open(&base).and_then(|base| base.config()).expect("the small model");
-    let local = LocalLayers::AllButEvery(3);
     let config = BertConfig {
         family: Family::ModernBert,
         type_vocab_size: 0,
         intermediate_size: 48,
-        rotary: Some(Rotary { global_theta: 160_000.0, local_theta: 10_000.0, window: 2, local }),
+        rotary: Some(rotary(Family::ModernBert)),
         ..small
     };
     // Its weights are a BERT's.

@@ -69,8 +69,58 @@ fn every_folder_survives_being_saved() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The folder of a family among the fixtures of architectures, as a base.
+fn architecture(name: &str) -> TempDir {
+    let (folder, from) = (tempfile::tempdir().expect("a folder"), micse_tests::root());
+    let from = from.join("tests/fixtures/architectures").join(name);
+    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(from.join(file), folder.path().join(file)).expect(file);
+    }
+    folder
+}
+
+/// Keys of families whose folders `tests/fixtures/folders` does not have.
+#[test]
+fn what_is_not_followed_in_other_families_is_refused_by_its_key() {
+    let mut tried = Vec::new();
+    for (family, key, value) in [
+        ("albert", "inner_group_num", json!(2)),
+        ("albert", "num_hidden_groups", json!(3)),
+        ("nomic_bert", "head_dim", json!(5)),
+        ("nomic_bert", "prenorm", json!(true)),
+        ("nomic_bert", "parallel_block", json!(true)),
+        ("nomic_bert", "causal", json!(true)),
+        ("nomic_bert", "use_rms_norm", json!(true)),
+        ("nomic_bert", "qkv_proj_bias", json!(true)),
+        ("nomic_bert", "mlp_fc1_bias", json!(true)),
+        ("nomic_bert", "mlp_fc2_bias", json!(true)),
+        ("nomic_bert", "rotary_emb_fraction", json!(0.5)),
+        ("nomic_bert", "rotary_emb_interleaved", json!(true)),
+        ("nomic_bert", "rotary_emb_scale_base", json!(512)),
+        ("nomic_bert", "moe_every_n_layers", json!(2)),
+        ("nomic_bert", "rope_parameters", json!({"rope_type": "yarn", "rope_theta": 1000.0})),
+        ("gte", "layer_norm_type", json!("rms_norm")),
+        ("gte", "logn_attention_scale", json!(true)),
+        ("gte-new", "rope_scaling", json!({"type": "dynamic", "factor": 2.0})),
+        ("gte-new", "position_embedding_type", json!("absolute")),
+    ] {
+        let base = architecture(family);
+        open(base.path()).expect(family);
+        let folder = set_key(base, "config.json", key, value);
+        let Err(error) = open(folder.path()) else { panic!("{family}: {key} is accepted") };
+        let error = error.to_string();
+        assert!(error.contains("config.json") && error.contains(key), "{family}, {key}: {error}");
+        tried.push(key);
+    }
+    let mut keys = KNOWN_KEYS.iter().filter(|known| known.keys.contains(&"prenorm")).flat_map(|k| k.keys);
+    assert!(keys.all(|key| tried.contains(key)));
+}
+
 fn with_key(case: &Case, file: &str, key: &str, value: Value) -> TempDir {
-    let folder = case.folder();
+    set_key(case.folder(), file, key, value)
+}
+
+fn set_key(folder: TempDir, file: &str, key: &str, value: Value) -> TempDir {
     let path = folder.path().join(file);
     let mut keys: Map<String, Value> = std::fs::read_to_string(&path)
         .ok()
@@ -170,10 +220,12 @@ fn what_is_not_followed_is_refused_by_its_key() {
         assert!(error.contains(file) && by_key, "{file}, {key}: {error}");
         refused.push((file.split('/').next_back().expect("a name").to_owned(), key));
     }
-    // Every key listed as refused must be tried here.
+    // Every key listed as refused must be tried here, except those of other families.
+    refused.extend(["inner_group_num", "head_dim"].map(|key| (config.to_owned(), key)));
     for known in KNOWN_KEYS.iter().filter(|known| known.treatment == Treatment::Refused) {
-        // Another test covers modules.json.
-        for key in known.keys.iter().filter(|_| known.file != "modules.json") {
+        // Other tests cover modules.json and the keys of NomicBERT and GTE.
+        let elsewhere = known.file == "modules.json" || known.keys.contains(&"prenorm");
+        for key in known.keys.iter().filter(|_| !elsewhere) {
             assert!(refused.iter().any(|(_, tried)| tried == key), "{}: {key}", known.file);
         }
     }

@@ -4,6 +4,7 @@
 //! GELU      y = x Phi(x)                                      dy/dx = Phi(x) + x phi(x)
 //! GELU-tanh y = x/2 (1 + tanh(c (x + 0.044715 x^3))),  c = sqrt(2 / pi)
 //! ReLU      y = max(0, x)
+//! SiLU      y = x s(x),  s(x) = 1 / (1 + exp(-x))             dy/dx = s(x) (1 + x (1 - s(x)))
 //! ```
 //!
 //! The upper tail of Phi is `1/2 t Q(2t - 1) exp(-x^2/2)` with `t = 1 / (1 + 0.35 |x| / sqrt 2)`. Q is a
@@ -23,6 +24,8 @@ pub enum Activation {
     GeluTanh,
     /// max(0, x).
     Relu,
+    /// x / (1 + exp(-x)) (Hendrycks & Gimpel 2016; also called swish).
+    Silu,
 }
 
 /// The coefficients of Q, lowest power first.
@@ -88,6 +91,17 @@ pub(crate) fn relu(x: f32) -> (f32, f32) {
     if x <= 0.0 { (0.0, 0.0) } else { (x, 1.0) }
 }
 
+/// y and dy/dx.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+pub(crate) fn silu(x: f32) -> (f32, f32) {
+    let e = exp_not_positive(-x.abs());
+    // The sigmoid and 1 minus it, each without cancellation.
+    let (large, small) = (1.0 / (1.0 + e), e / (1.0 + e));
+    let (s, rest) = if x < 0.0 { (small, large) } else { (large, small) };
+    (x * s, s * (1.0 + x * rest))
+}
+
 /// Rows per task.
 pub(crate) const TASK_ROWS: usize = 32;
 
@@ -136,6 +150,7 @@ macro_rules! kernels {
 kernels!(gelu_forward, gelu_keep, gelu_backward, gelu);
 kernels!(gelu_tanh_forward, gelu_tanh_keep, gelu_tanh_backward, gelu_tanh);
 kernels!(relu_forward, relu_keep, relu_backward, relu);
+kernels!(silu_forward, silu_keep, silu_backward, silu);
 
 /// `x <- f(x + bias)` in place: `[rows, width]`, bias `[width]`.
 pub fn activate(activation: Activation, x: &mut [f32], bias: &[f32]) {
@@ -143,6 +158,7 @@ pub fn activate(activation: Activation, x: &mut [f32], bias: &[f32]) {
         Activation::Gelu => gelu_forward,
         Activation::GeluTanh => gelu_tanh_forward,
         Activation::Relu => relu_forward,
+        Activation::Silu => silu_forward,
     };
     x.par_chunks_mut(TASK_ROWS * bias.len()).for_each(|x| kernel(x, bias));
 }
@@ -153,6 +169,7 @@ pub fn activate_keeping(activation: Activation, y: &mut [f32], x: &mut [f32], bi
         Activation::Gelu => gelu_keep,
         Activation::GeluTanh => gelu_tanh_keep,
         Activation::Relu => relu_keep,
+        Activation::Silu => silu_keep,
     };
     assert!(y.len() == x.len() && x.len().is_multiple_of(bias.len()));
     let task = TASK_ROWS * bias.len();
@@ -175,6 +192,7 @@ pub fn activation_backward(
         Activation::Gelu => gelu_backward,
         Activation::GeluTanh => gelu_tanh_backward,
         Activation::Relu => relu_backward,
+        Activation::Silu => silu_backward,
     };
     let width = bias_gradient.len();
     assert!(y.len() == x.len() && gradient.len() == x.len() && x.len().is_multiple_of(width));

@@ -1,4 +1,4 @@
-//! The gated non-linearity of a feed-forward layer (Shazeer 2020: GEGLU, ReGLU), with dropout on its
+//! The gated non-linearity of a feed-forward layer (Shazeer 2020: GEGLU, ReGLU, SwiGLU), with dropout on its
 //! output, forward and backward.
 //!
 //! A row x has 2 I entries: u, then g. With a dropout mask M (0 or 1 / (1 - rate)):
@@ -9,7 +9,7 @@
 
 use rayon::prelude::*;
 
-use crate::activation::{Activation, TASK_ROWS, gelu, gelu_tanh, relu};
+use crate::activation::{Activation, TASK_ROWS, gelu, gelu_tanh, relu, silu};
 use crate::dropout::{RowDropout, drop_row};
 use crate::simd::vectorised;
 
@@ -54,6 +54,7 @@ macro_rules! kernels {
 kernels!(gelu_forward, gelu_backward, gelu);
 kernels!(gelu_tanh_forward, gelu_tanh_backward, gelu_tanh);
 kernels!(relu_forward, relu_backward, relu);
+kernels!(silu_forward, silu_backward, silu);
 
 /// `y = f(u) g`, dropped: `[rows, width]` from `x` = u, g `[rows, 2 width]`.
 pub fn gate(activation: Activation, y: &mut [f32], x: &[f32], width: usize, dropout: Option<RowDropout<'_>>) {
@@ -61,6 +62,7 @@ pub fn gate(activation: Activation, y: &mut [f32], x: &[f32], width: usize, drop
         Activation::Gelu => gelu_forward,
         Activation::GeluTanh => gelu_tanh_forward,
         Activation::Relu => relu_forward,
+        Activation::Silu => silu_forward,
     };
     assert!(x.len() == 2 * y.len() && y.len().is_multiple_of(width));
     let task = TASK_ROWS * width;
@@ -84,6 +86,7 @@ pub fn gate_backward(
         Activation::Gelu => gelu_backward,
         Activation::GeluTanh => gelu_tanh_backward,
         Activation::Relu => relu_backward,
+        Activation::Silu => silu_backward,
     };
     assert!(x.len() == 2 * y.len() && dx.len() == x.len() && y.len().is_multiple_of(width));
     let task = TASK_ROWS * width;

@@ -4,7 +4,7 @@
 //! Columns i and i + d/2 of a head of width d are the two coordinates of one point, i < d/2:
 //!
 //! ```text
-//! a = position * theta^(-2 i / d)
+//! a = position * theta^(-2 i / d) / factor
 //! x[i] <- x[i] cos a - x[i + d/2] sin a        x[i + d/2] <- x[i + d/2] cos a + x[i] sin a
 //! ```
 //!
@@ -26,14 +26,15 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// The rotation of heads of width `head_size` (even) at positions below `positions`.
+    /// The rotation of heads of width `head_size` (even) at positions below `positions`; `factor` divides the frequencies.
     ///
     /// Frequencies and angles are rounded to f32, as in the implementations that models are trained with: at
     /// position 8000 an angle is only exact to 5e-4.
-    pub fn new(theta: f64, head_size: usize, positions: usize) -> Self {
+    pub fn new(theta: f64, factor: f64, head_size: usize, positions: usize) -> Self {
         assert!(head_size.is_multiple_of(2), "heads of width {head_size} cannot be halved");
         let half = head_size / 2;
-        let frequency = |i: usize| 1.0 / (theta as f32).powf(2.0 * i as f32 / head_size as f32);
+        let frequency =
+            |i: usize| 1.0 / (theta as f32).powf(2.0 * i as f32 / head_size as f32) / factor as f32;
         let frequencies: Vec<f32> = (0..half).map(frequency).collect();
         let mut angles = Vec::with_capacity(positions * head_size);
         for position in 0..positions {

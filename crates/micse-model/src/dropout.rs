@@ -20,9 +20,10 @@ pub enum Site {
     Attention = 1,
     /// The attention output, before the residual.
     AttentionOutput = 2,
-    /// The feed-forward output, before the residual; with a gate (`ModernBERT`), the gated activations, before the
-    /// last product.
+    /// The feed-forward output, before the residual.
     Output = 3,
+    /// The gated activations, before the last product of the feed-forward layer.
+    Gate = 4,
 }
 
 /// The lane of one token row at a site; its index is the channel.

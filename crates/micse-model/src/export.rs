@@ -12,7 +12,7 @@ use crate::folder::keys::SETTINGS;
 use crate::int8::Quantized;
 use crate::modules::{self, AfterPooling, OWN};
 use crate::weights::{joined, save_safetensors};
-use crate::{BertConfig, Dense, Error, ModelFolder, Pooling, Result, Tokenizer, onnx};
+use crate::{BertConfig, Dense, Error, Family, ModelFolder, Pooling, Result, Tokenizer, onnx};
 use micse_files::{write_json, write_whole};
 
 /// The files of a tokenizer, copied unchanged from the folder of the encoder's base model.
@@ -167,13 +167,21 @@ fn own_config(base: &ModelFolder, config: &BertConfig, dtype: DType) -> Result<M
         return Ok(keys);
     };
     // For an unchanged configuration, keep the base's spelling of values (`gelu_python`), except for integers
-    // in place of decimal numbers, which transformers rejects.
+    // in place of decimal numbers, which transformers rejects. Families with rotary positions have configurations whose keys
+    // transformers does not know: it needs its own, too.
     let same = base.config()? == *config;
+    let explicit = config.family.has_rotary();
     for (key, value) in own {
+        let missing = explicit && !keys.contains_key(&key);
         let whole = value.is_f64() && keys.get(&key).is_some_and(|base| base.is_i64() || base.is_u64());
-        if !same || whole || key == "architectures" || key == "model_type" {
+        if !same || whole || missing || key == "architectures" || key == "model_type" {
             keys.insert(key, value);
         }
+    }
+    if config.family == Family::Gte {
+        // In `rope_parameters` now.
+        keys.remove("rope_scaling");
+        keys.remove("rope_theta");
     }
     let precision = match dtype {
         DType::F16 => "float16",

@@ -12,11 +12,19 @@
 //! | [`Family::DistilBert`] | `distilbert` | no token types, own keys and names, no dropout after the
 //! attention output |
 //! | [`Family::Electra`] | `electra` | embeddings of a smaller width, and a projection to the hidden size |
+//! | [`Family::Albert`] | `albert` | as ELECTRA, all layers share their parameters, own names, no dropout on the
+//! feed-forward output |
+//! | [`Family::NomicBert`] | `nomic_bert` | rotary positions instead of a table, gated feed-forward layer, no biases
+//! of linear layers, own names |
+//! | [`Family::Gte`] | `gte`, `new` | as `NomicBERT`, but with biases, except those of the gated half; GTE 1.5 and its
+//! multilingual successor |
 //! | [`Family::ModernBert`] | `modernbert` | rotary positions instead of a table, local attention in most layers,
 //! LayerNorm before each block, gated feed-forward layer, no biases, no token types, own keys and names |
 //!
 //! In this crate, in recipes and in training checkpoints, parameters have BERT's names. A family's own names
 //! appear only in its files (`names.rs`).
+
+use crate::dropout::Site;
 
 /// The kind of files that a checkpoint consists of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -37,11 +45,28 @@ pub enum Family {
     ModernBert,
     /// Clark et al. 2020.
     Electra,
+    /// Lan et al. 2020.
+    Albert,
+    /// Nussbaum et al. 2024.
+    NomicBert,
+    /// Zhang et al. 2024.
+    Gte,
+}
+
+/// Linear layers that all have biases in a family, or none of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Linears {
+    /// Queries, keys, values, and the output of attention.
+    Attention,
+    /// The first of the feed-forward layer.
+    Intermediate,
+    /// The last of the feed-forward layer.
+    Output,
 }
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Bert,
         Self::Roberta,
         Self::XlmRoberta,
@@ -49,6 +74,9 @@ impl Family {
         Self::Mpnet,
         Self::ModernBert,
         Self::Electra,
+        Self::Albert,
+        Self::NomicBert,
+        Self::Gte,
     ];
 
     /// The `model_type` of `config.json`.
@@ -61,6 +89,9 @@ impl Family {
             Self::Mpnet => "mpnet",
             Self::ModernBert => "modernbert",
             Self::Electra => "electra",
+            Self::Albert => "albert",
+            Self::NomicBert => "nomic_bert",
+            Self::Gte => "gte",
         }
     }
 
@@ -74,7 +105,9 @@ impl Family {
 
     /// [`of_model_type`](Self::of_model_type), for errors that also name a file.
     pub(crate) fn find(model_type: &str) -> Result<Self, String> {
-        if let Some(family) = Self::ALL.into_iter().find(|f| f.name() == model_type) {
+        // The name in checkpoints that are older than the class in transformers.
+        let name = if model_type == "new" { Self::Gte.name() } else { model_type };
+        if let Some(family) = Self::ALL.into_iter().find(|f| f.name() == name) {
             return Ok(family);
         }
         let known = Self::ALL.map(Self::name).join(", ");
@@ -94,18 +127,24 @@ impl Family {
             Self::Mpnet => "MPNetModel",
             Self::ModernBert => "ModernBertModel",
             Self::Electra => "ElectraModel",
+            Self::Albert => "AlbertModel",
+            Self::NomicBert => "NomicBertModel",
+            Self::Gte => "GteModel",
         }
     }
 
-    /// The prefix of tensor names in checkpoints that also contain a head.
-    pub(crate) fn prefix(self) -> &'static str {
+    /// The prefix of tensor names in checkpoints that also contain a head: that of transformers, and others that exist.
+    pub(crate) fn prefixes(self) -> &'static [&'static str] {
         match self {
-            Self::Bert => "bert.",
-            Self::Roberta | Self::XlmRoberta => "roberta.",
-            Self::DistilBert => "distilbert.",
-            Self::Mpnet => "mpnet.",
-            Self::ModernBert => "model.",
-            Self::Electra => "electra.",
+            Self::Bert => &["bert."],
+            Self::Roberta | Self::XlmRoberta => &["roberta."],
+            Self::DistilBert => &["distilbert."],
+            Self::Mpnet => &["mpnet."],
+            Self::ModernBert => &["model."],
+            Self::Electra => &["electra."],
+            Self::Albert => &["albert."],
+            Self::NomicBert => &["nomic_bert.", "bert."],
+            Self::Gte => &["gte.", "new."],
         }
     }
 
@@ -114,19 +153,38 @@ impl Family {
         matches!(self, Self::Roberta | Self::XlmRoberta | Self::Mpnet)
     }
 
-    /// Whether the family has a table of token types.
+    /// Whether the family has a table of token types; some models of the family GTE have none.
     pub fn has_token_types(self) -> bool {
         !matches!(self, Self::DistilBert | Self::Mpnet | Self::ModernBert)
     }
 
-    /// Whether linear layers have biases, and LayerNorm has offsets.
-    pub fn has_biases(self) -> bool {
+    /// Whether positions turn queries and keys, instead of a table that is added to the word embeddings.
+    pub fn has_rotary(self) -> bool {
+        matches!(self, Self::ModernBert | Self::NomicBert | Self::Gte)
+    }
+
+    /// Whether LayerNorm has offsets.
+    pub(crate) fn has_offsets(self) -> bool {
         self != Self::ModernBert
+    }
+
+    /// Whether these linear layers have biases.
+    pub(crate) fn has_bias(self, linears: Linears) -> bool {
+        match self {
+            Self::ModernBert | Self::NomicBert => false,
+            Self::Gte => linears != Linears::Intermediate,
+            _ => true,
+        }
     }
 
     /// Whether the feed-forward layer multiplies its activation with a gate.
     pub fn is_gated(self) -> bool {
-        self == Self::ModernBert
+        matches!(self, Self::ModernBert | Self::NomicBert | Self::Gte)
+    }
+
+    /// Whether layers share their parameters.
+    pub fn shares_layers(self) -> bool {
+        self == Self::Albert
     }
 
     /// Whether LayerNorm is applied to the input of a block, beside the residual stream, instead of to the sum after
@@ -147,17 +205,27 @@ impl Family {
 
     /// Whether embeddings may be narrower than the hidden size.
     pub fn projects_embeddings(self) -> bool {
-        self == Self::Electra
+        matches!(self, Self::Electra | Self::Albert)
     }
 
     /// Whether the masked-LM head always uses GELU, whatever the encoder's activation.
     pub(crate) fn head_has_gelu(self) -> bool {
-        !matches!(self, Self::Bert | Self::DistilBert)
+        !matches!(self, Self::Bert | Self::DistilBert | Self::Albert | Self::NomicBert | Self::Gte)
     }
 
-    /// Whether dropout is applied between the attention output and its residual.
-    pub(crate) fn drops_attention_output(self) -> bool {
-        self != Self::DistilBert
+    /// Whether the masked-LM head's linear layer has a bias, and its LayerNorm an offset.
+    pub(crate) fn has_head_biases(self) -> bool {
+        self != Self::ModernBert
+    }
+
+    /// Whether dropout is applied at a site.
+    pub(crate) fn drops(self, site: Site) -> bool {
+        match site {
+            Site::Embeddings | Site::Attention => true,
+            Site::AttentionOutput => self != Self::DistilBert,
+            Site::Output => !matches!(self, Self::ModernBert | Self::Albert),
+            Site::Gate => matches!(self, Self::ModernBert | Self::Gte),
+        }
     }
 }
 

@@ -73,7 +73,7 @@ pub mod weights;
 pub use batch::{Batch, Padding};
 pub use checkpoint::Checkpoint;
 pub use compute::{Compute, Engine, Precision, build_encoder};
-pub use config::{Activation, BertConfig, LocalLayers, Rotary};
+pub use config::{Activation, BertConfig, LocalAttention, LocalLayers, Rotary};
 pub use dense::{Dense, DenseActivation};
 pub use encoder::{
     AttentionPosition, AttentionStage, AttentionValues, Dropout, Encoder, Leaves, Mode, ParameterInfo, Pass,

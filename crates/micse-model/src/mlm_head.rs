@@ -10,8 +10,7 @@ use crate::encoder::ParameterInfo;
 use crate::files::object;
 use crate::optimizer::Group;
 use crate::parameters::{ParameterSet, trainable_by};
-use crate::tensor::gelu::gelu;
-use crate::tensor::layers::{LayerNorm, Linear};
+use crate::tensor::layers::{LayerNorm, Linear, activate};
 use crate::weights::{RandomWeights, TensorSource, save_safetensors};
 use crate::{Activation, BertConfig, Checkpoint, Error, Family, Result};
 
@@ -23,23 +22,25 @@ pub const WORD_TABLE: usize = 0;
 /// table E:
 ///
 /// ```text
-/// scores = E LayerNorm(GELU(W h + c)) + b
+/// scores = E LayerNorm(f(W h + c)) + b
 /// ```
 ///
-/// In a family without biases (`ModernBERT`) there is no c, and LayerNorm has no offset.
+/// f is GELU or, in BERT, `DistilBERT`, ALBERT, `NomicBERT` and GTE, the encoder's activation. `ModernBERT` has no c, and its
+/// LayerNorm no offset.
 ///
 /// Head and table are trained together: [`Self::transform`] returns the states that the table multiplies, the
 /// loss computes that product itself (with [`Self::bias`]), and [`crate::Trainable::add_gradient`] with
 /// [`WORD_TABLE`] passes the table's gradient to the encoder.
 pub struct MaskedLmHead {
     dense: Linear,
+    activation: Activation,
     norm: LayerNorm,
     bias: Tensor,
     parameters: ParameterSet,
 }
 
-/// Name, shape and group of the head's tensors, as in `BertForMaskedLM`: W, c, gain, offset, b. A family without
-/// biases has no c and no offset.
+/// Name, shape and group of the head's tensors, as in `BertForMaskedLM`: W, c, gain, offset, b; `ModernBERT` has no c and
+/// no offset.
 fn layout(config: &BertConfig) -> Vec<ParameterInfo> {
     let (d, e, v) = (config.hidden_size, config.embedding_size, config.vocab_size);
     let info = |name: &str, shape: &[usize], group| ParameterInfo {
@@ -47,7 +48,7 @@ fn layout(config: &BertConfig) -> Vec<ParameterInfo> {
         shape: shape.to_vec(),
         group,
     };
-    let biases = config.family.has_biases();
+    let biases = config.family.has_head_biases();
     let parts = [
         (true, info("transform.dense.weight", &[e, d], Group::Weight)),
         (biases, info("transform.dense.bias", &[e], Group::Bias)),
@@ -96,16 +97,18 @@ impl MaskedLmHead {
             ),
             _ => unreachable!("a layout with or without biases"),
         };
-        Ok(Self { dense, norm, bias: bias.clone(), parameters })
+        let activation = if config.family.head_has_gelu() { Activation::Gelu } else { config.hidden_act };
+        Ok(Self { dense, activation, norm, bias: bias.clone(), parameters })
     }
 
     /// The head of a model folder: in its `mlm_head.safetensors`, else among the encoder's weights, under the
     /// names of the family's masked-LM model (BERT's `cls.predictions.*`, RoBERTa's `lm_head.*`,
-    /// `DistilBERT`'s `vocab_*`, `ModernBERT`'s `head.*`, ELECTRA's `generator_*`); `None` if the folder has no head.
+    /// `DistilBERT`'s `vocab_*`, `ModernBERT`'s `head.*`, ELECTRA's `generator_*`, ALBERT's `predictions.*`); `None` if the
+    /// folder has no head.
     ///
     /// # Errors
     /// Fails if a file cannot be read, contains only part of the head, or contains a head that differs from
-    /// the formula: its own output matrix instead of the word table, or a different activation.
+    /// the formula: its own output matrix instead of the word table.
     pub fn in_folder(folder: &Path, config: &BertConfig, device: &Device) -> Result<Option<Self>> {
         let own = folder.join(Self::FILE);
         if own.is_file() {
@@ -116,7 +119,7 @@ impl MaskedLmHead {
         if file.stored_name(&layout(config)[0].name).is_none() {
             return Ok(None);
         }
-        check_formula(&file, config)?;
+        check_formula(&file)?;
         check_keys(folder, config)?;
         Self::from_source(config, &mut HeadFile(file), device).map(Some)
     }
@@ -136,13 +139,13 @@ impl MaskedLmHead {
         save_safetensors(&folder.join(Self::FILE), &tensors)
     }
 
-    /// Maps states `[M, D]` to the states `[M, E]` that the word table multiplies: `LayerNorm(GELU(W h +
-    /// c))`, in the graph of the states and the head's parameters.
+    /// Maps states `[M, D]` to the states `[M, E]` that the word table multiplies: `LayerNorm(f(W h + c))`, in the graph of
+    /// the states and the head's parameters.
     ///
     /// # Errors
     /// Fails if the width does not match.
     pub fn transform(&self, states: &Tensor) -> Result<Tensor> {
-        self.norm.forward(&gelu(&self.dense.forward(states)?)?)
+        self.norm.forward(&activate(self.activation, &self.dense.forward(states)?)?)
     }
 
     /// The bias b `[V]`, in the graph.
@@ -171,14 +174,11 @@ impl MaskedLmHead {
 trainable_by!(MaskedLmHead, parameters);
 
 /// Checks that a checkpoint's head has the supported formula.
-fn check_formula(file: &Checkpoint, config: &BertConfig) -> Result<()> {
+fn check_formula(file: &Checkpoint) -> Result<()> {
     let other = |reason: &str| {
         let path = file.path().to_path_buf();
         Err(Error::Weights { path, reason: format!("its masked-LM head {reason}, which is not supported") })
     };
-    if !config.family.head_has_gelu() && config.hidden_act != Activation::Gelu {
-        return other("has an activation other than GELU");
-    }
     let words = file.stored_name("embeddings.word_embeddings.weight");
     if let (Some(decoder), Some(words)) = (file.stored_name("cls.predictions.decoder.weight"), words) {
         let [decoder, words] = [decoder, words].map(|name| -> Result<Vec<f32>> {

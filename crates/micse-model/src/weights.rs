@@ -8,6 +8,7 @@ use micse_random::Stream;
 
 use crate::distance::BUCKETS;
 use crate::encoder::ParameterInfo;
+use crate::family::Linears;
 use crate::names::OwnPlace;
 use crate::optimizer::Group;
 use crate::{BertConfig, Checkpoint, Error, Names, Result};
@@ -16,7 +17,7 @@ use micse_files::write_whole;
 /// The encoder's parameters in a fixed order, under BERT's names for every family. The pooler and other heads
 /// are not included.
 pub fn parameter_layout(config: &BertConfig) -> Vec<ParameterInfo> {
-    let layers = (0..config.num_hidden_layers).flat_map(|layer| layer_layout(config, layer));
+    let layers = (0..config.own_layers()).flat_map(|layer| layer_layout(config, layer));
     embedding_layout(config).into_iter().chain(layers).collect()
 }
 
@@ -39,31 +40,34 @@ pub(crate) fn embedding_layout(config: &BertConfig) -> Vec<ParameterInfo> {
         let shape = vec![BUCKETS, config.num_attention_heads];
         layout.push(ParameterInfo { name, shape, group: Group::Weight });
     }
-    let biases = config.family.has_biases();
-    add_pair(&mut layout, "embeddings.LayerNorm", vec![e], Group::LayerNorm, biases);
+    let offsets = config.family.has_offsets();
+    add_pair(&mut layout, "embeddings.LayerNorm", vec![e], Group::LayerNorm, offsets);
     if config.projects_embeddings() {
-        add_pair(&mut layout, "embeddings.projection", vec![d, e], Group::Weight, biases);
+        add_pair(&mut layout, "embeddings.projection", vec![d, e], Group::Weight, true);
     }
     layout
 }
 
-/// The parameters of one layer.
+/// The parameters of one layer, of those that do not share them.
 pub(crate) fn layer_layout(config: &BertConfig, layer: usize) -> Vec<ParameterInfo> {
-    let (d, inner) = (config.hidden_size, config.intermediate_size);
-    let inner_rows = config.inner_rows();
+    let (d, inner, family) = (config.hidden_size, config.intermediate_size, config.family);
     let mut layout = Vec::new();
-    let mut pair = |name: &str, shape: Vec<usize>, group| {
-        let biases = config.family.has_biases();
-        add_pair(&mut layout, &format!("encoder.layer.{layer}.{name}"), shape, group, biases);
+    let mut pair = |name: &str, shape: Vec<usize>, group, bias| {
+        add_pair(&mut layout, &format!("encoder.layer.{layer}.{name}"), shape, group, bias);
     };
+    let (attention, offsets) = (family.has_bias(Linears::Attention), family.has_offsets());
     for part in ["query", "key", "value"] {
-        pair(&format!("attention.self.{part}"), vec![d, d], Group::Weight);
+        pair(&format!("attention.self.{part}"), vec![d, d], Group::Weight, attention);
     }
-    pair("attention.output.dense", vec![d, d], Group::Weight);
-    pair("attention.output.LayerNorm", vec![d], Group::LayerNorm);
-    pair("intermediate.dense", vec![inner_rows, d], Group::Weight);
-    pair("output.dense", vec![d, inner], Group::Weight);
-    pair("output.LayerNorm", vec![d], Group::LayerNorm);
+    pair("attention.output.dense", vec![d, d], Group::Weight, attention);
+    pair("attention.output.LayerNorm", vec![d], Group::LayerNorm, offsets);
+    let intermediate = family.has_bias(Linears::Intermediate);
+    pair("intermediate.dense", vec![inner, d], Group::Weight, intermediate);
+    if family.is_gated() {
+        pair("intermediate.gate", vec![inner, d], Group::Weight, intermediate);
+    }
+    pair("output.dense", vec![d, inner], Group::Weight, family.has_bias(Linears::Output));
+    pair("output.LayerNorm", vec![d], Group::LayerNorm, offsets);
     layout
 }
 
@@ -181,17 +185,22 @@ impl TensorSource for WeightsFile {
 
 /// Joins parameters that are one tensor in the family's files; all others keep their order.
 pub(crate) fn joined(parameters: Vec<(OwnPlace, Tensor)>) -> Result<Vec<(String, Tensor)>> {
-    let mut tensors: Vec<(String, Vec<Tensor>)> = Vec::new();
+    let mut tensors: Vec<(String, Vec<(usize, Tensor)>)> = Vec::new();
     for (OwnPlace { name, part }, tensor) in parameters {
+        let part_number = part.map_or(0, |(index, _)| index);
         // The parts are close together.
         match tensors.iter_mut().rev().find(|(other, _)| part.is_some() && *other == name) {
-            Some((_, parts)) => parts.push(tensor),
-            None => tensors.push((name, vec![tensor])),
+            Some((_, parts)) => parts.push((part_number, tensor)),
+            None => tensors.push((name, vec![(part_number, tensor)])),
         }
     }
-    let join = |parts: Vec<Tensor>| match parts.as_slice() {
-        [whole] => Ok(whole.clone()),
-        parts => Tensor::cat(parts, 0),
+    let join = |mut parts: Vec<(usize, Tensor)>| {
+        parts.sort_by_key(|(number, _)| *number);
+        let parts: Vec<Tensor> = parts.into_iter().map(|(_, tensor)| tensor).collect();
+        match parts.as_slice() {
+            [whole] => Ok(whole.clone()),
+            parts => Tensor::cat(parts, 0),
+        }
     };
     tensors.into_iter().map(|(name, parts)| Ok((name, join(parts)?))).collect()
 }

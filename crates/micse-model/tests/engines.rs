@@ -3,8 +3,8 @@
 use candle_core::{Device, Tensor, Var};
 use micse_model::{
     Activation, AdamStep, AttentionPosition, AttentionStage, AttentionValues, Batch, BertConfig, Dropout,
-    Encoder, Family, Leaves, LocalLayers, Mode, PackedEncoder, Padding, Pass, Pooling, Precision,
-    RandomWeights, Rotary, Taps, TensorEncoder,
+    Encoder, Family, Leaves, LocalAttention, LocalLayers, Mode, PackedEncoder, Padding, Pass, Pooling,
+    Precision, RandomWeights, Rotary, Taps, TensorEncoder,
 };
 use micse_random::Stream;
 
@@ -22,8 +22,8 @@ fn electra(layers: usize, hidden: usize, heads: usize, inner: usize) -> BertConf
 
 /// A `ModernBERT` whose local layers see `window` tokens to each side; the first and fourth layer see all.
 fn modern(layers: usize, hidden: usize, heads: usize, inner: usize, window: usize) -> BertConfig {
-    let rotary =
-        Rotary { global_theta: 160_000.0, local_theta: 100.0, window, local: LocalLayers::AllButEvery(3) };
+    let local = LocalAttention { theta: 100.0, window, layers: LocalLayers::AllButEvery(3) };
+    let rotary = Rotary { theta: 160_000.0, factor: 1.0, local: Some(local) };
     BertConfig {
         family: Family::ModernBert,
         type_vocab_size: 0,
@@ -229,7 +229,7 @@ fn every_padding() {
 
 #[test]
 fn every_activation() {
-    for activation in [Activation::Gelu, Activation::GeluNew, Activation::Relu] {
+    for activation in [Activation::Gelu, Activation::GeluNew, Activation::Relu, Activation::Silu] {
         let config = BertConfig { hidden_act: activation, ..config(2, 32, 4, 50) };
         let pass = Pass { mode: Mode::Evaluation, gradients: true, taps: pooled(Pooling::Mean) };
         compare(&config, &batch(&[4, 9], Padding::Drop), &pass);
@@ -278,7 +278,7 @@ fn modernbert_with_every_pooling_padding_and_tap() {
             }
         }
     }
-    for activation in [Activation::GeluNew, Activation::Relu] {
+    for activation in [Activation::GeluNew, Activation::Relu, Activation::Silu] {
         let config = BertConfig { hidden_act: activation, ..modern(2, 32, 4, 50, 4) };
         let pass = Pass { mode: Mode::Evaluation, gradients: true, taps: pooled(Pooling::Mean) };
         compare(&config, &batch(&[4, 9], Padding::Drop), &pass);
@@ -294,6 +294,49 @@ fn projected_embeddings() {
             let taps = Taps { states: vec![0], ..pooled(pooling) };
             compare(&config, &batch, &Pass { mode, gradients: true, taps });
         }
+    }
+}
+
+/// An ALBERT, in whose pairs of layers the parameters are the same.
+fn albert(layers: usize, hidden: usize, heads: usize, inner: usize) -> BertConfig {
+    let groups = Some(layers / 2);
+    let bert = config(layers, hidden, heads, inner);
+    BertConfig { family: Family::Albert, embedding_size: 6, num_hidden_groups: groups, ..bert }
+}
+
+/// A family with rotary positions and LayerNorm after the sum; the frequencies are divided by 1.5.
+fn rotary(family: Family, types: usize) -> BertConfig {
+    BertConfig {
+        family,
+        type_vocab_size: types,
+        rotary: Some(Rotary { theta: 500.0, factor: 1.5, local: None }),
+        hidden_act: Activation::Silu,
+        ..config(3, 24, 3, 30)
+    }
+}
+
+#[test]
+fn shared_layers_and_gates_after_the_sum() {
+    let batch = batch(&[5, 1, 40], Padding::Drop);
+    for config in [
+        albert(4, 24, 3, 40),
+        albert(2, 32, 4, 50),
+        rotary(Family::NomicBert, 2),
+        rotary(Family::Gte, 1),
+        rotary(Family::Gte, 0),
+    ] {
+        for pooling in Pooling::ALL {
+            for mode in [Mode::Evaluation, training(0.3)] {
+                let taps = Taps { states: vec![0, 1], ..pooled(pooling) };
+                compare(&config, &batch, &Pass { mode, gradients: true, taps });
+            }
+        }
+        let at = positions(&batch, &config, 200);
+        let values = Some(AttentionValues { stage: AttentionStage::AfterDropout, at });
+        let taps = Taps { attention_values: values, ..pooled(Pooling::Cls) };
+        compare(&config, &batch, &Pass { mode: training(0.2), gradients: true, taps });
+        let padded = self::batch(&[6, 3, 21], Padding::Attend);
+        compare(&config, &padded, &Pass { mode: training(0.1), gradients: true, taps: pooled(Pooling::Cls) });
     }
 }
 

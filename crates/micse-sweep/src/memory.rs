@@ -62,7 +62,7 @@ pub(crate) fn parameters(config: &BertConfig) -> u64 {
     let inner = config.inner_rows() as u64;
     let rows = (config.vocab_size + config.position_rows() + config.type_vocab_size) as u64;
     let layer = 4 * (d * d + d) + d * (inner + i) + inner + d + 4 * d;
-    rows * config.embedding_size as u64 + 2 * d + config.num_hidden_layers as u64 * layer + d * d + d
+    rows * config.embedding_size as u64 + 2 * d + config.own_layers() as u64 * layer + d * d + d
 }
 
 /// Bytes of a run's checkpoint: values and two moments of each network that learns, copies, and the best values so far.

@@ -21,8 +21,8 @@ impl Work {
         let tokens = lengths.iter().sum::<usize>() as f64;
         // A token of a local layer sees at most its window.
         let pairs = |layer: usize| {
-            let local = config.rotary.as_ref().filter(|rotary| rotary.is_local(layer));
-            let width = local.map_or(usize::MAX, |rotary| 2 * rotary.window + 1);
+            let local = config.rotary.as_ref().and_then(|rotary| rotary.local_at(layer));
+            let width = local.map_or(usize::MAX, |local| 2 * local.window + 1);
             lengths.iter().map(|&n| n * n.min(width)).sum::<usize>() as f64
         };
         let pairs: f64 = (0..config.num_hidden_layers).map(pairs).sum();

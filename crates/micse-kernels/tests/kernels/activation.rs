@@ -7,6 +7,7 @@ use micse_kernels::activation::{Activation, activate, activate_keeping, activati
 /// x = numpy.array([-6., -3., -1., -0.1, 0., 0.1, 1., 3., 6.]); Phi = scipy.special.ndtr(x)
 /// print(x * Phi)
 /// print(x / 2 * (1 + numpy.tanh(numpy.sqrt(2 / numpy.pi) * (x + 0.044715 * x ** 3))))
+/// print(x * scipy.special.expit(x))
 /// ```
 #[test]
 fn values() {
@@ -33,7 +34,20 @@ fn values() {
         2.996_362_608,
         6.0,
     ];
-    for (activation, want) in [(Activation::Gelu, gelu), (Activation::GeluTanh, tanh)] {
+    let silu = [
+        -0.014_835_74,
+        -0.142_277_62,
+        -0.268_941_42,
+        -0.047_502_08,
+        0.0,
+        0.052_497_92,
+        0.731_058_58,
+        2.857_722_38,
+        5.985_164_26,
+    ];
+    for (activation, want) in
+        [(Activation::Gelu, gelu), (Activation::GeluTanh, tanh), (Activation::Silu, silu)]
+    {
         let mut y = x;
         activate(activation, &mut y, &[0.0; 9]);
         for (i, want) in want.into_iter().enumerate() {
@@ -54,12 +68,16 @@ fn far_out_it_is_zero_or_the_identity_and_never_nan() {
         assert!(y[..3].iter().all(|y| y.abs() < 1e-6), "{activation:?}: {y:?}");
         assert_eq!(y[3..], [14.0, 50.0, 1e10]);
     }
+    let mut y = [-1e30_f32, -50.0, 50.0, 1e10];
+    activate(Activation::Silu, &mut y, &[0.0; 4]);
+    assert!(y[..2].iter().all(|y| y.abs() < 1e-7), "{y:?}");
+    assert_eq!(y[2..], [50.0, 1e10]);
 }
 
 #[test]
 fn gradients() {
     for (rows, width) in [(1, 1), (3, 7), (70, 5)] {
-        for activation in [Activation::Gelu, Activation::GeluTanh] {
+        for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Silu] {
             let (x, bias, dy) = (normal(1, rows * width), normal(2, width), normal(3, rows * width));
             let forward = |x: &[f32], bias: &[f32]| {
                 let mut y = x.to_vec();
@@ -79,7 +97,7 @@ fn gradients() {
 
 #[test]
 fn nan_is_not_hidden() {
-    for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu] {
+    for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu] {
         let mut y = [f32::NAN, 1.0];
         activate(activation, &mut y, &[0.0; 2]);
         assert!(y[0].is_nan() && y[1].is_finite(), "{activation:?}: {y:?}");

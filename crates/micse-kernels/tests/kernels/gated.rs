@@ -19,7 +19,7 @@ fn dropout(lanes: &[Lane]) -> RowDropout<'_> {
 #[test]
 fn values_and_gradients() {
     for (rows, width) in [(1, 1), (3, 7), (70, 5)] {
-        for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu] {
+        for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu] {
             for drops in [false, true] {
                 let lanes = lanes(rows);
                 let mask = drops.then(|| dropout(&lanes));

@@ -7,7 +7,7 @@ use micse_kernels::rotary::{Rotation, rotate, rotate_backward};
 fn values_and_gradients() {
     for (heads, size, theta) in [(1, 2, 10_000.0), (3, 8, 160_000.0), (2, 20, 10_000.0)] {
         let (hidden, positions) = (heads * size, [0_u32, 1, 2, 7, 2, 39]);
-        let rotation = Rotation::new(theta, size, 40);
+        let rotation = Rotation::new(theta, 1.5, size, 40);
         let x = normal(1, positions.len() * 3 * hidden);
         let mut y = x.clone();
         rotate(&mut y, hidden, &positions, &rotation);
@@ -17,8 +17,9 @@ fn values_and_gradients() {
                 f64::from(x[i])
             } else {
                 let within = column % size;
-                let angle =
-                    f64::from(positions[row]) * theta.powf(-2.0 * (within % (size / 2)) as f64 / size as f64);
+                let angle = f64::from(positions[row])
+                    * theta.powf(-2.0 * (within % (size / 2)) as f64 / size as f64)
+                    / 1.5;
                 let other =
                     if within < size / 2 { -f64::from(x[i + size / 2]) } else { f64::from(x[i - size / 2]) };
                 f64::from(x[i]) * angle.cos() + other * angle.sin()
@@ -40,7 +41,7 @@ fn values_and_gradients() {
 /// The product of a turned query and a turned key depends on the distance between them alone.
 #[test]
 fn products_depend_on_the_distance() {
-    let (size, rotation) = (16, Rotation::new(10_000.0, 16, 200));
+    let (size, rotation) = (16, Rotation::new(10_000.0, 1.0, 16, 200));
     let row = normal(3, 3 * size);
     let product = |query: u32, key: u32| {
         let mut rows = [row.clone(), row.clone()].concat();

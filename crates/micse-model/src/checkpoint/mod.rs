@@ -158,9 +158,12 @@ impl Checkpoint {
         let own = self.names.own(name).name;
         let old =
             own.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
-        let prefix = self.names.prefix();
         let mut names = Vec::new();
-        for candidate in [own.clone(), format!("{prefix}{own}"), old.clone(), format!("{prefix}{old}")] {
+        let prefixes = [""].iter().chain(self.names.prefixes());
+        let candidates = [&own, &old]
+            .into_iter()
+            .flat_map(|name| prefixes.clone().map(move |prefix| format!("{prefix}{name}")));
+        for candidate in candidates {
             if let Some((name, _)) = self.entries.get_key_value(&candidate)
                 && !names.contains(&name.as_str())
             {
@@ -239,12 +242,16 @@ impl Checkpoint {
                 format!("{whole} bytes are too few for the {count} parameters that config.json requires");
             return Err(damaged(&self.path, reason));
         }
-        let layers = (0..config.num_hidden_layers).flat_map(|layer| layer_layout(config, layer));
+        let layers = (0..config.own_layers()).flat_map(|layer| layer_layout(config, layer));
         embedding_layout(config).into_iter().chain(layers).try_for_each(|info| self.entry(&info).map(drop))
     }
 
     fn missing(&self, name: &str) -> Error {
-        Error::MissingTensor { path: self.path.clone(), name: name.into(), prefix: self.names.prefix() }
+        Error::MissingTensor {
+            path: self.path.clone(),
+            name: name.into(),
+            prefix: self.names.prefixes().first().unwrap_or(&""),
+        }
     }
 
     fn entry(&self, info: &ParameterInfo) -> Result<&str> {

@@ -1,6 +1,7 @@
 //! The keys of `config.json`, for all families.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::rotary::RotaryKeys;
 use super::{Activation, BertConfig};
@@ -14,8 +15,13 @@ pub(super) const INITIALIZER_RANGE: f64 = 0.02;
 const NORM_EPS: f64 = 1e-5;
 const MODERNBERT_PAD: u32 = 50_283;
 
-/// The only supported position embeddings are those that are added to the token embeddings.
+/// Position embeddings that are added to the token embeddings (ModernBERT's configurations have this value, too), and
+/// GTE's.
 const ABSOLUTE: &str = "absolute";
+const ROPE: &str = "rope";
+/// The model type of GTE's first configurations.
+const NEW: &str = "new";
+const NOMIC_POSITIONS: usize = 2048;
 
 /// Writing produces the keys of the family; when reading, keys with a default may be missing.
 #[derive(Default, Serialize, Deserialize)]
@@ -86,8 +92,87 @@ pub(super) struct Keys {
     embedding_dropout: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mlp_dropout: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    num_hidden_groups: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inner_group_num: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    head_dim: Option<usize>,
     #[serde(flatten)]
     rotary: RotaryKeys,
+    #[serde(flatten)]
+    nomic: NomicKeys,
+    #[serde(flatten, skip_serializing)]
+    others: Map<String, Value>,
+}
+
+/// Fails for keys whose value would change the network of a family with rotary positions: all that differ from the value
+/// here, null or missing.
+fn refuse_others(family: Family, others: &Map<String, Value>) -> Result<(), String> {
+    let only = match family {
+        Family::NomicBert => vec![
+            ("prenorm", json!(false)),
+            ("parallel_block", json!(false)),
+            ("causal", json!(false)),
+            ("use_rms_norm", json!(false)),
+            ("qkv_proj_bias", json!(false)),
+            ("mlp_fc1_bias", json!(false)),
+            ("mlp_fc2_bias", json!(false)),
+            ("rotary_emb_fraction", json!(1.0)),
+            ("rotary_emb_interleaved", json!(false)),
+            ("rotary_emb_scale_base", Value::Null),
+            ("moe_every_n_layers", json!(0)),
+        ],
+        Family::Gte => vec![("layer_norm_type", json!("layer_norm")), ("logn_attention_scale", json!(false))],
+        _ => Vec::new(),
+    };
+    let same = |value: &Value, only: &Value| match (value.as_f64(), only.as_f64()) {
+        (Some(a), Some(b)) => a == b,
+        _ => value == only,
+    };
+    for (key, only) in only {
+        if let Some(other) = others.get(key).filter(|value| !value.is_null() && !same(value, &only)) {
+            return Err(format!("{key} is {other}, but only {only} is supported"));
+        }
+    }
+    Ok(())
+}
+
+/// The keys of `NomicBERT`'s first configurations, which are GPT-2's.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct NomicKeys {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_embd: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_layer: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_head: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_inner: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_positions: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_trained_positions: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activation_function: Option<Activation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer_norm_epsilon: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resid_pdrop: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attn_pdrop: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotary_scaling_factor: Option<f64>,
+}
+
+impl NomicKeys {
+    /// Positions that need no scaling: beyond `max_trained_positions`, a `rotary_scaling_factor` would change the angles
+    /// with the length of the input.
+    fn positions(&self) -> Option<usize> {
+        let scaled = self.rotary_scaling_factor.and(self.max_trained_positions);
+        self.n_positions.map(|n| n.min(scaled.unwrap_or(n)))
+    }
 }
 
 fn required<T>(key: &str, value: Option<T>) -> Result<T, String> {
@@ -99,11 +184,16 @@ impl TryFrom<Keys> for BertConfig {
 
     fn try_from(keys: Keys) -> Result<Self, String> {
         let family = Family::find(&keys.model_type)?;
-        if let Some(other) = keys.position_embedding_type.filter(|kind| kind != ABSOLUTE) {
+        let positions = if family == Family::Gte { ROPE } else { ABSOLUTE };
+        if let Some(other) = keys.position_embedding_type.as_ref().filter(|kind| *kind != positions) {
             return Err(format!(
-                "position_embedding_type is \"{other}\", but only \"{ABSOLUTE}\" is supported"
+                "position_embedding_type is \"{other}\", but only \"{positions}\" is supported"
             ));
         }
+        if let Some(other) = keys.inner_group_num.filter(|&n| family.shares_layers() && n != 1) {
+            return Err(format!("inner_group_num is {other}, but only 1 is supported"));
+        }
+        refuse_others(family, &keys.others)?;
         if keys.is_decoder == Some(true) {
             return Err("is_decoder is true: a decoder's tokens see only the tokens before them; use an \
                         encoder checkpoint"
@@ -123,9 +213,12 @@ impl TryFrom<Keys> for BertConfig {
                 }
             }
         }
-        let size = |bert: (&str, Option<usize>), own: (&str, Option<usize>)| {
+        let (albert, nomic) = (family == Family::Albert, &keys.nomic);
+        let size = |bert: (&str, Option<usize>), distilbert: (&str, Option<usize>), first: Option<usize>| {
+            let own =
+                if distil { distilbert } else { (bert.0, first.filter(|_| family == Family::NomicBert)) };
             if !distil {
-                return required(bert.0, bert.1);
+                return required(bert.0, bert.1.or(own.1));
             }
             // transformers accepts the BERT names of these keys, too.
             match (own.1, bert.1) {
@@ -139,14 +232,25 @@ impl TryFrom<Keys> for BertConfig {
         let act = match family {
             Family::DistilBert => required("activation", keys.activation)?,
             Family::ModernBert => keys.hidden_activation.unwrap_or(Activation::Gelu),
+            Family::NomicBert => required("hidden_act", keys.hidden_act.or(nomic.activation_function))?,
             _ => required("hidden_act", keys.hidden_act)?,
         };
         let (dropout, usual) = match family {
             Family::DistilBert => ([keys.dropout, keys.attention_dropout], DROPOUT),
             Family::ModernBert => ([keys.embedding_dropout, keys.attention_dropout], 0.0),
+            Family::NomicBert => (
+                [
+                    keys.hidden_dropout_prob.or(nomic.resid_pdrop),
+                    keys.attention_probs_dropout_prob.or(nomic.attn_pdrop),
+                ],
+                0.0,
+            ),
             _ => ([keys.hidden_dropout_prob, keys.attention_probs_dropout_prob], DROPOUT),
         };
-        let usual_pad = if modern { MODERNBERT_PAD } else { u32::from(family.shifts_positions()) };
+        let usual_pad = match family {
+            Family::ModernBert => MODERNBERT_PAD,
+            _ => u32::from(family.shifts_positions()),
+        };
         let pad_token_id = keys.pad_token_id.unwrap_or(usual_pad);
         if family == Family::Mpnet {
             // Constants in the library's code, whatever the configuration contains.
@@ -160,7 +264,8 @@ impl TryFrom<Keys> for BertConfig {
                 return Err(format!("pad_token_id is {pad_token_id}; every MPNet implementation uses 1"));
             }
         }
-        let rows = required("max_position_embeddings", keys.max_position_embeddings)?;
+        let usual_rows = (family == Family::NomicBert).then(|| nomic.positions().unwrap_or(NOMIC_POSITIONS));
+        let rows = required("max_position_embeddings", keys.max_position_embeddings.or(usual_rows))?;
         let unused = if family.shifts_positions() { pad_token_id as usize + 1 } else { 0 };
         let positions = rows.checked_sub(unused).ok_or_else(|| {
             format!(
@@ -168,7 +273,17 @@ impl TryFrom<Keys> for BertConfig {
                  = {unused}"
             )
         })?;
-        let hidden_size = size(("hidden_size", keys.hidden_size), ("dim", keys.dim))?;
+        let hidden_size = size(("hidden_size", keys.hidden_size), ("dim", keys.dim), nomic.n_embd)?;
+        let num_hidden_layers =
+            size(("num_hidden_layers", keys.num_hidden_layers), ("n_layers", keys.n_layers), nomic.n_layer)?;
+        let num_attention_heads =
+            size(("num_attention_heads", keys.num_attention_heads), ("n_heads", keys.n_heads), nomic.n_head)?;
+        let head_size = hidden_size / num_attention_heads.max(1);
+        if let Some(other) = keys.head_dim.filter(|&size| family.has_rotary() && size != head_size) {
+            return Err(format!(
+                "head_dim is {other}, but only hidden_size / heads = {head_size} is supported"
+            ));
+        }
         Ok(Self {
             family,
             vocab_size: required("vocab_size", keys.vocab_size)?,
@@ -178,17 +293,13 @@ impl TryFrom<Keys> for BertConfig {
             } else {
                 hidden_size
             },
-            num_hidden_layers: size(
-                ("num_hidden_layers", keys.num_hidden_layers),
-                ("n_layers", keys.n_layers),
-            )?,
-            num_attention_heads: size(
-                ("num_attention_heads", keys.num_attention_heads),
-                ("n_heads", keys.n_heads),
-            )?,
+            num_hidden_layers,
+            num_hidden_groups: albert.then(|| keys.num_hidden_groups.unwrap_or(1)),
+            num_attention_heads,
             intermediate_size: size(
                 ("intermediate_size", keys.intermediate_size),
                 ("hidden_dim", keys.hidden_dim),
+                nomic.n_inner,
             )?,
             hidden_act: act,
             max_position_embeddings: positions,
@@ -201,10 +312,16 @@ impl TryFrom<Keys> for BertConfig {
                 // It has no key for this.
                 Family::DistilBert => LAYER_NORM_EPS,
                 Family::ModernBert => keys.norm_eps.unwrap_or(NORM_EPS),
+                Family::NomicBert => {
+                    keys.layer_norm_eps.or(nomic.layer_norm_epsilon).unwrap_or(LAYER_NORM_EPS)
+                }
                 _ => keys.layer_norm_eps.unwrap_or(LAYER_NORM_EPS),
             },
             pad_token_id,
-            rotary: modern.then(|| keys.rotary.read()).transpose()?,
+            rotary: family
+                .has_rotary()
+                .then(|| keys.rotary.read(family, head_size, keys.model_type == NEW))
+                .transpose()?,
             hidden_dropout_prob: dropout[0].unwrap_or(usual),
             attention_probs_dropout_prob: dropout[1].unwrap_or(usual),
             initializer_range: keys.initializer_range.unwrap_or(INITIALIZER_RANGE),
@@ -258,11 +375,15 @@ impl From<BertConfig> for Keys {
         }
         Self {
             embedding_size: config.family.projects_embeddings().then_some(config.embedding_size),
+            num_hidden_groups: config.num_hidden_groups,
+            inner_group_num: config.family.shares_layers().then_some(1),
+            rotary: config.rotary.map(RotaryKeys::from).unwrap_or_default(),
             hidden_act: Some(config.hidden_act),
             type_vocab_size: config.family.has_token_types().then_some(config.type_vocab_size),
             relative_attention_num_buckets: config.family.biases_by_distance().then_some(BUCKETS),
             layer_norm_eps: Some(config.layer_norm_eps),
-            position_embedding_type: config.family.has_token_types().then(|| ABSOLUTE.to_owned()),
+            position_embedding_type: (config.family.has_token_types() && !config.family.has_rotary())
+                .then(|| ABSOLUTE.to_owned()),
             hidden_dropout_prob: Some(config.hidden_dropout_prob),
             attention_probs_dropout_prob: Some(config.attention_probs_dropout_prob),
             ..common

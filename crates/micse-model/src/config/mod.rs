@@ -8,14 +8,18 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::distance::BUCKETS;
+use crate::family::Linears;
 use crate::files::read_text;
 use crate::{Error, Family, Names, Result};
 use keys::Keys;
-pub use rotary::{LocalLayers, Rotary};
+pub use rotary::{LocalAttention, LocalLayers, Rotary};
 
 /// Upper limit of all sizes in a configuration: far above every real encoder, and small enough that a product
 /// of three sizes does not overflow.
 const LARGEST: usize = 1 << 31;
+
+/// Upper limit of the number of layers that share parameters.
+const MOST_SHARED: usize = 1000;
 
 /// The non-linearity between the two feed-forward products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +34,9 @@ pub enum Activation {
     /// max(0, x).
     #[serde(rename = "relu")]
     Relu,
+    /// x / (1 + exp(-x)), also called swish; "swiglu" with a gate.
+    #[serde(rename = "silu", alias = "swish", alias = "swiglu")]
+    Silu,
 }
 
 /// Sizes and constants of an encoder, under BERT's names for every [`Family`]. Files use the family's own
@@ -44,11 +51,14 @@ pub struct BertConfig {
     pub vocab_size: usize,
     /// Hidden size D.
     pub hidden_size: usize,
-    /// Width E of the embedding tables and of their LayerNorm. Other than D only in ELECTRA, which then projects the
-    /// embeddings to D.
+    /// Width E of the embedding tables and of their LayerNorm. Other than D only in ELECTRA and ALBERT, which project
+    /// the embeddings to D.
     pub embedding_size: usize,
     /// Number of layers L.
     pub num_hidden_layers: usize,
+    /// In ALBERT, the number of groups of adjacent layers that share their parameters; divides L. `None` if no layers
+    /// share any.
+    pub num_hidden_groups: Option<usize>,
     /// Number of attention heads H; divides D.
     pub num_attention_heads: usize,
     /// Width of the feed-forward layer; with a gate, of its output.
@@ -58,7 +68,8 @@ pub struct BertConfig {
     /// Number of positions, and so the longest input in tokens. (The position table of a RoBERTa has more
     /// rows, see [`Self::position_rows`]; with [`Self::rotary`] positions there is no table.)
     pub max_position_embeddings: usize,
-    /// Number of token types; only type 0 is used. 0 if the family has no such table (`DistilBERT`, MPNet, `ModernBERT`).
+    /// Number of token types; only type 0 is used. 0 if there is no such table (`DistilBERT`, MPNet, `ModernBERT`, some
+    /// models of the family GTE).
     pub type_vocab_size: usize,
     /// Added to the variance under the square root of every LayerNorm.
     pub layer_norm_eps: f64,
@@ -83,6 +94,7 @@ impl BertConfig {
             hidden_size: hidden,
             embedding_size: hidden,
             num_hidden_layers: layers,
+            num_hidden_groups: None,
             num_attention_heads: heads,
             intermediate_size: hidden.saturating_mul(4),
             hidden_act: Activation::Gelu,
@@ -121,7 +133,8 @@ impl BertConfig {
 
     /// [`check`](Self::check), for errors that also name a file.
     fn checked(&self) -> std::result::Result<(), String> {
-        let types = self.type_vocab_size.max(usize::from(!self.family.has_token_types()));
+        let needs_types = self.family.has_token_types() && self.family != Family::Gte;
+        let types = self.type_vocab_size.max(usize::from(!needs_types));
         for (key, value) in [
             ("vocab_size", self.vocab_size),
             ("hidden_size", self.hidden_size),
@@ -157,18 +170,44 @@ impl BertConfig {
                 self.hidden_size, self.num_attention_heads
             ));
         }
+        match (self.num_hidden_groups, self.family.shares_layers()) {
+            (Some(groups), true) if groups > 0 && self.num_hidden_layers.is_multiple_of(groups) => {
+                // The size of a weights file does not limit this number.
+                if self.num_hidden_layers > MOST_SHARED {
+                    return Err(format!(
+                        "num_hidden_layers is {}; the limit of layers that share parameters is {MOST_SHARED}",
+                        self.num_hidden_layers
+                    ));
+                }
+            }
+            (None, false) => {}
+            (groups, _) => {
+                return Err(format!(
+                    "num_hidden_groups is {}, which does not fit {} layers of the family {}",
+                    groups.map_or("missing".into(), |groups| groups.to_string()),
+                    self.num_hidden_layers,
+                    self.family
+                ));
+            }
+        }
         if self.projects_embeddings() && !self.family.projects_embeddings() {
             return Err(format!(
                 "embedding_size is {}, but hidden_size is {}; in the family {} they are equal",
                 self.embedding_size, self.hidden_size, self.family
             ));
         }
-        match (&self.rotary, self.family == Family::ModernBert) {
-            (Some(rotary), true) => rotary.check(self.num_hidden_layers, self.head_size())?,
+        match (&self.rotary, self.family.has_rotary()) {
+            (Some(rotary), true) if rotary.local.is_some() == (self.family == Family::ModernBert) => {
+                rotary.check(self.num_hidden_layers, self.head_size())?;
+            }
             (None, false) => {}
             (found, _) => {
-                let has = if found.is_some() { "has" } else { "has no" };
-                return Err(format!("a configuration of the family {} {has} rotary positions", self.family));
+                let has = match found {
+                    Some(Rotary { local: Some(_), .. }) => "has local attention",
+                    Some(Rotary { local: None, .. }) => "has rotary positions without local attention",
+                    None => "has no rotary positions",
+                };
+                return Err(format!("a configuration of the family {} {has}", self.family));
             }
         }
         for (key, value) in
@@ -190,17 +229,20 @@ impl BertConfig {
         let [v, d, l, i, t] = [
             self.vocab_size,
             self.hidden_size,
-            self.num_hidden_layers,
+            self.own_layers(),
             self.intermediate_size,
             self.type_vocab_size,
         ]
         .map(|n| n as u128);
         let inner = u128::from(self.family.is_gated()) * i + i;
-        let biases = if self.family.has_biases() { 5 * d + inner + 2 * d } else { 0 };
-        let layer = 4 * d * d + (inner + i) * d + 2 * d + biases;
+        let biases = [(Linears::Attention, 4 * d), (Linears::Intermediate, inner), (Linears::Output, d)];
+        let biases = biases.into_iter().filter(|(linears, _)| self.family.has_bias(*linears));
+        let offsets = u128::from(self.family.has_offsets());
+        let layer =
+            4 * d * d + (inner + i) * d + 2 * d * (1 + offsets) + biases.map(|(_, n)| n).sum::<u128>();
         let distances = if self.family.biases_by_distance() { BUCKETS * self.num_attention_heads } else { 0 };
         let e = self.embedding_size as u128;
-        let offset = u128::from(self.family.has_biases()) * e;
+        let offset = offsets * e;
         let projection = u128::from(self.projects_embeddings()) * (e * d + d);
         let tables = (v + self.position_rows() as u128 + t + 1) * e + offset + projection;
         tables + distances as u128 + l * layer
@@ -209,13 +251,23 @@ impl BertConfig {
     /// Whether the attention of a layer reaches from the query at one position to the key at another: always, except
     /// outside the window of a local layer.
     pub fn attends(&self, layer: usize, query: usize, key: usize) -> bool {
-        let local = self.rotary.as_ref().filter(|rotary| rotary.is_local(layer));
-        local.is_none_or(|rotary| query.abs_diff(key) <= rotary.window)
+        let local = self.rotary.as_ref().and_then(|rotary| rotary.local_at(layer));
+        local.is_none_or(|local| query.abs_diff(key) <= local.window)
     }
 
-    /// Whether embeddings are projected from E to D.
+    /// Whether embeddings are projected from E to D: always in ALBERT, else if the two differ.
     pub fn projects_embeddings(&self) -> bool {
-        self.embedding_size != self.hidden_size
+        self.embedding_size != self.hidden_size || self.family == Family::Albert
+    }
+
+    /// Number of layers with parameters of their own.
+    pub fn own_layers(&self) -> usize {
+        self.num_hidden_groups.unwrap_or(self.num_hidden_layers)
+    }
+
+    /// Which of the layers with parameters of their own a layer uses.
+    pub fn own_layer(&self, layer: usize) -> usize {
+        self.num_hidden_groups.map_or(layer, |groups| layer / (self.num_hidden_layers / groups))
     }
 
     /// The names of the encoder's parameters in the files of its family.
@@ -277,6 +329,21 @@ mod tests {
     const MODERNBERT: &str = r#"{"model_type": "modernbert", "vocab_size": 60, "hidden_size": 8, "num_hidden_layers": 4,
         "num_attention_heads": 2, "intermediate_size": 12, "hidden_activation": "gelu", "max_position_embeddings": 20,
         "norm_eps": 1e-5, "pad_token_id": 1, "local_attention": 9, "global_rope_theta": 5000.0, "mlp_bias": false}"#;
+    const ALBERT: &str = r#"{"model_type": "albert", "vocab_size": 60, "hidden_size": 8, "embedding_size": 4,
+        "num_hidden_layers": 6, "num_hidden_groups": 2, "num_attention_heads": 2, "intermediate_size": 12,
+        "hidden_act": "gelu_new", "max_position_embeddings": 20, "type_vocab_size": 2, "inner_group_num": 1}"#;
+    const NOMIC: &str = r#"{"model_type": "nomic_bert", "vocab_size": 60, "hidden_size": 8, "num_hidden_layers": 3,
+        "num_attention_heads": 2, "intermediate_size": 12, "hidden_act": "silu", "max_position_embeddings": 20,
+        "type_vocab_size": 2, "rope_parameters": {"rope_theta": 700.0, "rope_type": "default"}, "head_dim": 4}"#;
+    const NOMIC_FIRST: &str = r#"{"model_type": "nomic_bert", "vocab_size": 60, "n_embd": 8, "n_layer": 3, "n_head": 2,
+        "n_inner": 12, "activation_function": "swiglu", "n_positions": 80, "max_trained_positions": 20,
+        "rotary_scaling_factor": 2, "rotary_emb_base": 700, "rotary_emb_fraction": 1.0, "rotary_emb_interleaved": false,
+        "type_vocab_size": 2, "layer_norm_epsilon": 1e-12, "prenorm": false, "qkv_proj_bias": false,
+        "mlp_fc1_bias": false, "mlp_fc2_bias": false, "resid_pdrop": 0.0, "attn_pdrop": 0.0}"#;
+    const GTE: &str = r#"{"model_type": "gte", "vocab_size": 60, "hidden_size": 8, "num_hidden_layers": 3,
+        "num_attention_heads": 2, "intermediate_size": 12, "hidden_act": "gelu", "max_position_embeddings": 20,
+        "type_vocab_size": 1, "pad_token_id": 1,
+        "rope_parameters": {"rope_theta": 40.0, "rope_type": "linear", "factor": 3.0}}"#;
     const MPNET: &str = r#"{"model_type": "mpnet", "vocab_size": 60, "hidden_size": 8, "num_hidden_layers": 1,
         "num_attention_heads": 2, "intermediate_size": 12, "hidden_act": "gelu", "max_position_embeddings": 20,
         "layer_norm_eps": 1e-5, "relative_attention_num_buckets": 32, "pad_token_id": 1}"#;
@@ -295,8 +362,10 @@ mod tests {
         assert_eq!((modern.max_position_embeddings, modern.position_rows()), (20, 0));
         assert_eq!(modern.hidden_dropout_prob, 0.0);
         let rotary = modern.rotary.clone().expect("rotary positions");
-        assert_eq!((rotary.global_theta, rotary.local_theta, rotary.window), (5000.0, 10_000.0, 4));
-        assert_eq!([0, 1, 2, 3].map(|layer| rotary.is_local(layer)), [false, true, true, false]);
+        let is_local = |rotary: &Rotary| [0, 1, 2, 3].map(|layer| rotary.local_at(layer).is_some());
+        let local = rotary.local.as_ref().expect("local layers");
+        assert_eq!((rotary.theta, local.theta, local.window), (5000.0, 10_000.0, 4));
+        assert_eq!(is_local(&rotary), [false, true, true, false]);
         let listed = read(&MODERNBERT.replace(
             "\"mlp_bias\": false",
             r#""layer_types": ["sliding_attention", "full_attention", "full_attention", "sliding_attention"],
@@ -305,17 +374,45 @@ mod tests {
         ))
         .expect("a ModernBERT");
         let rotary = listed.rotary.clone().expect("rotary positions");
-        assert_eq!((rotary.global_theta, rotary.local_theta), (7e4, 100.0));
-        assert_eq!([0, 1, 2, 3].map(|layer| rotary.is_local(layer)), [true, false, false, true]);
+        let local = rotary.local.as_ref().expect("local layers");
+        assert_eq!((rotary.theta, local.theta), (7e4, 100.0));
+        assert_eq!(is_local(&rotary), [true, false, false, true]);
         let electra =
             read(&ROBERTA.replace("\"roberta\"", "\"electra\", \"embedding_size\": 4")).expect("an ELECTRA");
         assert_eq!((electra.embedding_size, electra.position_rows()), (4, 20));
         // 60 words, 20 positions and a type, LayerNorm, and the projection.
         let layer = 4 * (64 + 8) + 2 * 8 * 12 + 12 + 8 + 4 * 8;
         assert_eq!(electra.parameter_count(), 81 * 4 + 8 + 4 * 8 + 8 + layer);
-        for config in
-            [electra, modern, listed, roberta, distilbert, mpnet, BertConfig::with_sizes(60, 1, 8, 2, 20)]
-        {
+        let albert = read(ALBERT).expect("an ALBERT");
+        assert_eq!([0, 2, 3, 5].map(|layer| albert.own_layer(layer)), [0, 0, 1, 1]);
+        let tables = (60 + 20 + 2) * 4 + 2 * 4 + 4 * 8 + 8;
+        assert_eq!(albert.parameter_count(), tables + 2 * (4 * (64 + 8) + 2 * 8 * 12 + 12 + 8 + 4 * 8));
+        let nomic = read(NOMIC).expect("a NomicBERT");
+        assert_eq!(nomic, read(NOMIC_FIRST).expect("a NomicBERT"));
+        assert_eq!(nomic.parameter_count(), (60 + 2 + 2) * 8 + 3 * (4 * 64 + 3 * 8 * 12 + 4 * 8));
+        let gte = read(GTE).expect("a GTE");
+        assert_eq!(gte.rotary, Some(Rotary { theta: 40.0, factor: 3.0, local: None }));
+        // Fixed NTK scaling, in GTE's first configurations.
+        let new =
+            GTE.replace("\"gte\"", "\"new\", \"position_embedding_type\": \"rope\", \"rope_theta\": 20.0");
+        let scaled = new.replace(
+            "\"rope_parameters\": {\"rope_theta\": 40.0, \"rope_type\": \"linear\"",
+            "\"rope_scaling\": {\"type\": \"ntk\"",
+        );
+        let ntk = read(&scaled).expect("a GTE").rotary.expect("rotary positions");
+        assert_eq!((ntk.theta, ntk.factor), (60.0, 3_f64.sqrt()));
+        for config in [
+            electra,
+            modern,
+            listed,
+            roberta,
+            distilbert,
+            mpnet,
+            albert,
+            nomic,
+            gte,
+            BertConfig::with_sizes(60, 1, 8, 2, 20),
+        ] {
             let text = serde_json::to_string(&config).expect("JSON");
             assert_eq!(read(&text).expect("what was written"), config, "{text}");
         }
@@ -337,7 +434,7 @@ mod tests {
             ("\"roberta\"", "\"bert\", \"is_decoder\": true", "is_decoder"),
             ("\"roberta\"", "\"bert\", \"position_embedding_type\": \"alibi\"", "alibi"),
             ("\"hidden_size\": 8,", "", "hidden_size is missing"),
-            ("\"gelu\"", "\"silu\"", "silu"),
+            ("\"gelu\"", "\"mish\"", "mish"),
         ] {
             let error = read(&ROBERTA.replace(from, to)).expect_err(to);
             assert!(error.contains(says), "{to}: {error}");
@@ -365,9 +462,42 @@ mod tests {
             ("\"mlp_bias\": false", "\"global_attn_every_n_layers\": 0", "global_attn_every_n_layers"),
             ("\"global_rope_theta\": 5000.0", "\"global_rope_theta\": -1.0", "rope_theta of full_attention"),
             ("\"num_attention_heads\": 2", "\"num_attention_heads\": 8", "heads of size 1"),
-            ("\"gelu\"", "\"silu\"", "silu"),
+            ("\"gelu\"", "\"mish\"", "mish"),
         ] {
             let error = read(&MODERNBERT.replace(from, to)).expect_err(to);
+            assert!(error.contains(says), "{to}: {error}");
+        }
+        for (whole, from, to, says) in [
+            (ALBERT, "groups\": 2", "groups\": 4", "num_hidden_groups is 4"),
+            (ALBERT, "groups\": 2", "groups\": 0", "num_hidden_groups is 0"),
+            (ALBERT, "group_num\": 1", "group_num\": 2", "inner_group_num is 2"),
+            (ALBERT, "layers\": 6", "layers\": 2000000", "num_hidden_layers is 2000000"),
+            (NOMIC_FIRST, "prenorm\": false", "prenorm\": true", "prenorm is true"),
+            (NOMIC_FIRST, "fraction\": 1.0", "fraction\": 0.5", "rotary_emb_fraction is 0.5"),
+            (
+                NOMIC_FIRST,
+                "\"attn_pdrop\"",
+                "\"moe_every_n_layers\": 2, \"attn_pdrop\"",
+                "moe_every_n_layers is 2",
+            ),
+            (NOMIC, "head_dim\": 4", "head_dim\": 5", "head_dim is 5"),
+            (NOMIC, "\"default\"", "\"yarn\"", "rope_parameters.rope_type is \"yarn\""),
+            (GTE, "\"factor\": 3.0", "\"factor\": -1", "factor of rotary positions is -1"),
+            (GTE, "\"factor\": 3.0", "\"beta_fast\": 3.0", "rope_parameters.beta_fast"),
+            (
+                GTE,
+                "\"pad_token_id\"",
+                "\"position_embedding_type\": \"absolute\", \"pad_token_id\"",
+                "absolute",
+            ),
+            (
+                GTE,
+                "\"pad_token_id\"",
+                "\"layer_norm_type\": \"rms_norm\", \"pad_token_id\"",
+                "layer_norm_type",
+            ),
+        ] {
+            let error = read(&whole.replace(from, to)).expect_err(to);
             assert!(error.contains(says), "{to}: {error}");
         }
         // Each size is possible, but not all of them together.

@@ -225,6 +225,10 @@ fn activation(graph: &mut Graph, kind: Activation, x: &Value) -> Value {
             graph.node("Mul", &[&product, &half], &[])
         }
         Activation::Relu => graph.node("Relu", &[x], &[]),
+        Activation::Silu => {
+            let sigmoid = graph.node("Sigmoid", &[x], &[]);
+            graph.node("Mul", &[x, &sigmoid], &[])
+        }
     }
 }
 

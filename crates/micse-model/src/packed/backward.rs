@@ -120,13 +120,11 @@ impl LayerPass<'_> {
         let kept = Kept { normed: self.kept.output_normed.get(), inverse: self.kept.output_inverse.get() };
         let lanes = self.plan.hidden_lanes(self.index, Site::Output);
         let dropout = row_dropout(lanes.as_ref());
-        // A gated block drops before its last product.
-        let after = dropout.filter(|_| !gated);
-        self.sum(store, upper, scratch, kept, after, |layer| (&layer.output_norm, &layer.output));
+        self.sum(store, upper, scratch, kept, dropout, |layer| (&layer.output_norm, &layer.output));
 
         let Store { slots, values, gradients, rounded, version, .. } = store;
         let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
-        let layer = &slots.layers[self.index];
+        let layer = &slots.layers[self.config.own_layer(self.index)];
         let rows = upper.len() / self.plan.hidden;
         let Scratch { rows: masked, inner, inner_gradient, parts, operands, .. } = scratch;
         let (masked, inner_width) = (masked.get(), config.intermediate_size);
@@ -136,6 +134,8 @@ impl LayerPass<'_> {
         if gated {
             products::backward(activated, masked, weight_of(&layer.output), Write::Replace, operands);
             let activation = kernel(config.hidden_act);
+            let lanes = self.plan.hidden_lanes(self.index, Site::Gate);
+            let dropout = row_dropout(lanes.as_ref());
             gate_backward(activation, activated, inner_gradient, before, inner_width, dropout);
         } else {
             products::backward(inner_gradient, masked, weight_of(&layer.output), Write::Replace, operands);
@@ -187,7 +187,7 @@ impl LayerPass<'_> {
         });
         let Store { slots, values, gradients, rounded, version, .. } = store;
         let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
-        let layer = &slots.layers[self.index];
+        let layer = &slots.layers[self.config.own_layer(self.index)];
         let Scratch { rows: masked, context, operands, .. } = scratch;
         let masked = masked.get();
         weight_gradient(
@@ -215,7 +215,7 @@ impl LayerPass<'_> {
         of: impl Fn(&LayerSlots) -> (&NormSlot, &LinearSlot),
     ) {
         let Store { slots, values, gradients, .. } = store;
-        let (norm, last) = of(&slots.layers[self.index]);
+        let (norm, last) = of(&slots.layers[self.config.own_layer(self.index)]);
         let Scratch { rows: masked, stream, parts, .. } = scratch;
         let masked = masked.room(upper.len());
         let gain = &values[norm.gain.clone()];
@@ -272,7 +272,8 @@ impl LayerPass<'_> {
     ) {
         let Store { slots, values: parameters, gradients, rounded, version, .. } = store;
         let weight_of = |slot: &LinearSlot| weight(parameters, (rounded, *version), slot);
-        let (plan, layer, width) = (self.plan, &slots.layers[self.index], self.plan.hidden);
+        let (plan, layer, width) =
+            (self.plan, &slots.layers[self.config.own_layer(self.index)], self.plan.hidden);
         let Scratch { qkv, context, parts, operands, distances, .. } = scratch;
         let qkv = qkv.room(plan.rows * 3 * width);
         let streams = plan.attention_streams(self.index);

@@ -13,7 +13,7 @@ use micse_kernels::stream::stream_norm;
 use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratch};
 use super::plan::{Plan, row_dropout};
 use super::products::{self, Weight};
-use super::slots::{LinearSlot, NormSlot, WORDS};
+use super::slots::{LayerSlots, LinearSlot, NormSlot, WORDS};
 use super::store::{Store, weight};
 use crate::distance;
 use crate::dropout::Site;
@@ -49,6 +49,7 @@ pub(super) fn kernel(activation: Activation) -> activation::Activation {
         Activation::Gelu => activation::Activation::Gelu,
         Activation::GeluNew => activation::Activation::GeluTanh,
         Activation::Relu => activation::Activation::Relu,
+        Activation::Silu => activation::Activation::Silu,
     }
 }
 
@@ -64,17 +65,17 @@ pub(super) fn embed(
     let kind = store.slots.types.map(|types| &table(types)[..width]);
     let mut y = vec![0.0; plan.rows * width];
     gather_rows(&mut y, table(WORDS), &plan.ids, width);
-    if let Some(positions) = store.slots.positions.map(table) {
-        for (y, &position) in y.chunks_exact_mut(width).zip(&plan.positions) {
-            let position = &positions[position as usize * width..][..width];
-            match kind {
-                Some(kind) => {
-                    for ((y, &p), &k) in y.iter_mut().zip(position).zip(kind) {
-                        *y += p + k;
-                    }
+    let positions = store.slots.positions.map(table);
+    for (y, &position) in y.chunks_exact_mut(width).zip(&plan.positions) {
+        let position = positions.map(|table| &table[position as usize * width..][..width]);
+        match (position, kind) {
+            (Some(position), Some(kind)) => {
+                for ((y, &p), &k) in y.iter_mut().zip(position).zip(kind) {
+                    *y += p + k;
                 }
-                None => add(y, position),
             }
+            (Some(one), None) | (None, Some(one)) => add(y, one),
+            (None, None) => {}
         }
     }
     let normed = keep
@@ -155,6 +156,10 @@ impl<'a> LayerPass<'a> {
         self.store.weight(slot, self.plan.is_evaluation())
     }
 
+    fn slots(&self) -> &'a LayerSlots {
+        &self.store.slots.layers[self.config.own_layer(self.index)]
+    }
+
     /// From the layer's input x to its output y. `stream` is the residual stream, if LayerNorm is before a block;
     /// otherwise it is x.
     fn run(
@@ -166,7 +171,7 @@ impl<'a> LayerPass<'a> {
         scratch: &mut Scratch,
     ) {
         let Self { store, plan, index, .. } = *self;
-        let (slots, width) = (&store.slots.layers[index], plan.hidden);
+        let (slots, width) = (self.slots(), plan.hidden);
         self.attention(x, kept, scratch);
         let selected = plan.selected_of(index);
         let rows = selected.map_or(plan.rows, <[u32]>::len);
@@ -193,8 +198,7 @@ impl<'a> LayerPass<'a> {
 
         self.feed_forward(rows, kept, scratch);
         let lanes = plan.hidden_lanes(index, Site::Output);
-        // A gated block has dropped before its last product.
-        let dropout = row_dropout(lanes.as_ref()).filter(|_| !self.config.family.is_gated());
+        let dropout = row_dropout(lanes.as_ref());
         let into = match stream {
             Some(stream) => Sum::Stream(stream.get_mut()),
             None => Sum::Residual(kept.attended.get(), store.bias(&slots.output)),
@@ -206,7 +210,7 @@ impl<'a> LayerPass<'a> {
     /// Attention of all heads, from x `[M, D]` to `kept.context` `[S, D]`.
     fn attention(&self, x: &[f32], kept: &mut LayerBuffers, scratch: &mut Scratch) {
         let Self { store, config, plan, index, distances, .. } = *self;
-        let (slots, width) = (&store.slots.layers[index], plan.hidden);
+        let (slots, width) = (self.slots(), plan.hidden);
         let qkv = kept.qkv.room(plan.rows * 3 * width);
         let bias = Some(store.bias(&slots.qkv)).filter(|_| !slots.qkv.bias.is_empty());
         products::forward(qkv, x, self.weight(&slots.qkv), bias, &mut scratch.operands);
@@ -235,14 +239,14 @@ impl<'a> LayerPass<'a> {
     /// The feed-forward block, from `kept.attended` `[S, D]` to `scratch.wide` `[S, D]`, without its last bias.
     fn feed_forward(&self, rows: usize, kept: &mut LayerBuffers, scratch: &mut Scratch) {
         let Self { store, config, plan, index, keep, .. } = *self;
-        let (slots, inner_width) = (&store.slots.layers[index], config.intermediate_size);
+        let (slots, inner_width) = (self.slots(), config.intermediate_size);
         let attended = kept.attended.get();
         let inner = kept.inner.room(rows * config.inner_rows());
         products::forward(inner, attended, self.weight(&slots.intermediate), None, &mut scratch.operands);
         let bias = store.bias(&slots.intermediate);
         let activated = if config.family.is_gated() {
             let activated = scratch.inner.room(rows * inner_width);
-            let lanes = plan.hidden_lanes(index, Site::Output);
+            let lanes = plan.hidden_lanes(index, Site::Gate);
             gate(kernel(config.hidden_act), activated, inner, inner_width, row_dropout(lanes.as_ref()));
             &*activated
         } else if keep {

@@ -11,7 +11,7 @@ use micse_random::{Lane, Stream, dropout_threshold};
 
 use crate::dropout::{Site, attention_stream, hidden_lane};
 use crate::encoder::{AttentionPosition, AttentionStage, Mode, Pass};
-use crate::{Batch, BertConfig, Dropout, Pooling};
+use crate::{Batch, BertConfig, Dropout, Family, Pooling};
 
 /// One requested attention value.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,8 +59,8 @@ pub(super) struct Plan {
     /// For every sentence, its first row and the number of tokens that count in means.
     pub(super) spans: Vec<(usize, usize)>,
     dropout: Option<Dropout>,
-    /// Whether dropout also applies to the attention output.
-    drops_attention_output: bool,
+    /// Which sites have dropout.
+    family: Family,
     /// The attention layout of all layers that attend to all tokens, except possibly the last layer.
     pub(super) layout: Layout,
     /// The attention layout of layers that attend to near tokens only.
@@ -69,7 +69,7 @@ pub(super) struct Plan {
     local: Vec<bool>,
     /// The rotations of layers that attend to all tokens and of those that attend to near tokens, once a layer needs
     /// them.
-    rotations: OnceLock<[Rotation; 2]>,
+    rotations: OnceLock<Vec<Rotation>>,
     /// The attention layout of the last layer if only some rows are queries.
     last_layout: Option<Layout>,
     /// The rows that the last layer computes after its attention, ascending; `None`: all.
@@ -97,9 +97,9 @@ impl Plan {
         };
         let layout = layout_with(None);
         let rotary = config.rotary.as_ref();
-        let local_layout = rotary.map(|rotary| layout_with(Some(rotary.window)));
+        let local_layout = rotary.and_then(|r| r.local.as_ref()).map(|local| layout_with(Some(local.window)));
         let local: Vec<bool> =
-            (0..depth).map(|layer| rotary.is_some_and(|rotary| rotary.is_local(layer))).collect();
+            (0..depth).map(|layer| rotary.is_some_and(|r| r.local_at(layer).is_some())).collect();
         let layouts = |layer: usize| local_layout.as_ref().filter(|_| local[layer]).unwrap_or(&layout);
         let all_of_last = taps.states.contains(&depth)
             || taps.pooled.is_some_and(|p| p != Pooling::Cls && p.layers(depth).contains(&depth));
@@ -140,7 +140,7 @@ impl Plan {
                 Mode::Training(dropout) => Some(dropout),
                 Mode::Evaluation => None,
             },
-            drops_attention_output: config.family.drops_attention_output(),
+            family: config.family,
             layout,
             local_layout,
             local,
@@ -179,10 +179,11 @@ impl Plan {
         let rotary = config.rotary.as_ref()?;
         let count = self.positions.iter().max().map_or(0, |&last| last as usize + 1);
         let rotations = self.rotations.get_or_init(|| {
-            [rotary.global_theta, rotary.local_theta]
-                .map(|theta| Rotation::new(theta, config.head_size(), count))
+            let of_local = rotary.local.as_ref().map(|local| (local.theta, 1.0));
+            let all = [Some((rotary.theta, rotary.factor)), of_local].into_iter().flatten();
+            all.map(|(theta, factor)| Rotation::new(theta, factor, config.head_size(), count)).collect()
         });
-        Some(&rotations[usize::from(self.local[layer])])
+        rotations.get(usize::from(self.local[layer]))
     }
 
     /// The largest number of elements of the maps of a layer.
@@ -217,8 +218,7 @@ impl Plan {
 
     /// The lanes of hidden dropout at a site, for the rows that are computed there.
     pub(super) fn hidden_lanes(&self, layer: usize, site: Site) -> Option<(Vec<Lane>, u32, f32)> {
-        let acts = site != Site::AttentionOutput || self.drops_attention_output;
-        let dropout = self.dropout.filter(|d| acts && d.hidden > 0.0)?;
+        let dropout = self.dropout.filter(|d| self.family.drops(site) && d.hidden > 0.0)?;
         let lane = |&(sentence, position): &(usize, usize)| {
             hidden_lane(dropout.stream, layer, site, sentence, position)
         };

@@ -4,11 +4,8 @@ use std::ops::Range;
 
 use crate::BertConfig;
 use crate::encoder::ParameterInfo;
-use crate::weights::{embedding_layout, parameter_layout};
+use crate::weights::{embedding_layout, layer_layout, parameter_layout};
 
-/// Number of weights and gains per layer, in the order of [`parameter_layout`]; each is followed by its bias or offset
-/// if the family has them.
-const PAIRS: usize = 8;
 /// Number of linear layers per layer; queries, keys and values count as one.
 pub(super) const LINEAR: usize = 4;
 /// A linear layer: weight `[out, in]` and bias `[out]` (empty if the family has none).
@@ -41,6 +38,7 @@ pub(super) struct LayerSlots {
     pub(super) qkv: LinearSlot,
     pub(super) attention_output: LinearSlot,
     pub(super) attention_norm: NormSlot,
+    /// With a gate, both halves: `[2 I, D]`.
     pub(super) intermediate: LinearSlot,
     pub(super) output: LinearSlot,
     pub(super) output_norm: NormSlot,
@@ -62,6 +60,7 @@ pub(super) struct Slots {
     pub(super) embedding_norm: NormSlot,
     /// The projection of the embeddings to the hidden size, if they are narrower; the last linear layer.
     pub(super) projection: Option<LinearSlot>,
+    /// Those with parameters of their own.
     pub(super) layers: Vec<LayerSlots>,
     /// Total number of elements.
     pub(super) total: usize,
@@ -87,24 +86,23 @@ impl Slots {
         };
         (0..embeddings).for_each(&mut place);
         // Query, key and value weights side by side, then their biases, so that each group of three forms one matrix.
-        let step = if config.family.has_biases() { 2 } else { 1 };
-        for layer in 0..config.num_hidden_layers {
-            let base = embeddings + layer * PAIRS * step;
-            let of_three = |offset: usize| (0..3).map(move |part| base + part * step + offset);
-            (0..step).flat_map(of_three).for_each(&mut place);
-            (base + 3 * step..base + PAIRS * step).for_each(&mut place);
+        let in_layer = InLayer::of(config);
+        let base = |layer: usize| embeddings + layer * in_layer.names.len();
+        for layer in 0..config.own_layers() {
+            let (together, others) = in_layer.order();
+            together.chain(others).map(|number| base(layer) + number).for_each(&mut place);
         }
-        let layers = (0..config.num_hidden_layers)
-            .map(|layer| Self::layer(config, &ranges, layer, embeddings + layer * PAIRS * step))
+        let layers = (0..config.own_layers())
+            .map(|layer| Self::layer(config, &ranges, layer, base(layer), &in_layer))
             .collect();
         let last = number("embeddings.LayerNorm.weight").expect("every encoder has this norm");
-        let embedding_norm = norm(&ranges, last, step == 2);
+        let embedding_norm = norm(&ranges, last, config.family.has_offsets());
         let projection = number("embeddings.projection.weight").map(|weight| LinearSlot {
             weight: ranges[weight].clone(),
             bias: ranges[weight + 1].clone(),
             outputs: config.hidden_size,
             inputs: config.embedding_size,
-            number: config.num_hidden_layers * LINEAR,
+            number: config.own_layers() * LINEAR,
             weights: vec![weight],
             biases: vec![weight + 1],
         });
@@ -112,32 +110,78 @@ impl Slots {
     }
 
     /// The layer whose parameters begin at index `base`.
-    fn layer(config: &BertConfig, ranges: &[Range<usize>], layer: usize, base: usize) -> LayerSlots {
+    fn layer(
+        config: &BertConfig,
+        ranges: &[Range<usize>],
+        layer: usize,
+        base: usize,
+        names: &InLayer,
+    ) -> LayerSlots {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let biases = config.family.has_biases();
-        // The index of a weight or gain, by its place in the layer.
-        let at = |pair: usize| base + pair * if biases { 2 } else { 1 };
-        let linear = |number: usize, pairs: Range<usize>, outputs: usize, inputs: usize| {
-            let last = at(pairs.end - 1);
-            let bias = if biases { ranges[at(pairs.start) + 1].start..ranges[last + 1].end } else { 0..0 };
+        let whole = |numbers: &[usize]| match numbers {
+            [] => 0..0,
+            [first, .., last] => ranges[*first].start..ranges[*last].end,
+            [one] => ranges[*one].clone(),
+        };
+        let linear = |number: usize, parts: &[&str], outputs: usize, inputs: usize| {
+            let all = |end: &str| -> Vec<usize> {
+                parts.iter().filter_map(|part| Some(base + names.find(&format!("{part}.{end}"))?)).collect()
+            };
+            let (weights, biases) = (all("weight"), all("bias"));
             LinearSlot {
-                weight: ranges[at(pairs.start)].start..ranges[last].end,
-                bias,
+                weight: whole(&weights),
+                bias: whole(&biases),
                 outputs,
                 inputs,
                 number: layer * LINEAR + number,
-                weights: pairs.clone().map(at).collect(),
-                biases: pairs.filter(|_| biases).map(|pair| at(pair) + 1).collect(),
+                weights,
+                biases,
             }
         };
+        let norm_of = |name: &str| {
+            let gain = names.find(&format!("{name}.weight")).expect("every layer has this norm");
+            norm(ranges, base + gain, config.family.has_offsets())
+        };
         LayerSlots {
-            qkv: linear(0, 0..3, 3 * hidden, hidden),
-            attention_output: linear(1, 3..4, hidden, hidden),
-            attention_norm: norm(ranges, at(4), biases),
-            intermediate: linear(2, 5..6, config.inner_rows(), hidden),
-            output: linear(3, 6..7, hidden, inner),
-            output_norm: norm(ranges, at(7), biases),
+            qkv: linear(0, &QKV, 3 * hidden, hidden),
+            attention_output: linear(1, &["attention.output.dense"], hidden, hidden),
+            attention_norm: norm_of("attention.output.LayerNorm"),
+            intermediate: linear(
+                2,
+                &["intermediate.dense", "intermediate.gate"],
+                config.inner_rows(),
+                hidden,
+            ),
+            output: linear(3, &["output.dense"], hidden, inner),
+            output_norm: norm_of("output.LayerNorm"),
         }
+    }
+}
+
+const QKV: [&str; 3] = ["attention.self.query", "attention.self.key", "attention.self.value"];
+
+/// The names of a layer's parameters, without its number, in the order of [`parameter_layout`].
+struct InLayer {
+    names: Vec<String>,
+}
+
+impl InLayer {
+    fn of(config: &BertConfig) -> Self {
+        let prefix = "encoder.layer.0.";
+        let names = layer_layout(config, 0).into_iter().map(|info| info.name[prefix.len()..].to_owned());
+        Self { names: names.collect() }
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|other| other == name)
+    }
+
+    /// The order in the buffers: what forms one matrix or one bias, then everything else.
+    fn order(&self) -> (impl Iterator<Item = usize>, impl Iterator<Item = usize>) {
+        let of_qkv = |end: &str| QKV.map(|part| self.find(&format!("{part}.{end}"))).into_iter().flatten();
+        let together: Vec<usize> = of_qkv("weight").chain(of_qkv("bias")).collect();
+        let others = (0..self.names.len()).filter(|number| !together.contains(number)).collect::<Vec<_>>();
+        (together.into_iter(), others.into_iter())
     }
 }
 

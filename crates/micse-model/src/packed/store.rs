@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::int8::LinearInt8;
 use super::products::{PackedWeight, RoundedWeight, Weight};
 use super::slots::{LINEAR, LinearSlot, Slots, WORDS};
+use crate::family::Linears;
 use crate::optimizer::{AdamStep, kernel_rule};
 use crate::{BertConfig, Error, Precision, Result};
 
@@ -36,7 +37,7 @@ struct Moments {
 pub(super) struct Store {
     pub(super) slots: Slots,
     pub(super) values: Vec<f32>,
-    /// In place of biases and offsets that the family does not have; empty if it has them.
+    /// In place of biases and offsets that the family does not have; empty if it has all.
     pub(super) zeros: Vec<f32>,
     pub(super) gradients: Gradients,
     moments: Option<Moments>,
@@ -116,7 +117,7 @@ impl Store {
     pub(super) fn new(slots: Slots, values: Vec<f32>, config: &BertConfig, precision: Precision) -> Self {
         let (vocabulary, word_width) = (config.vocab_size, config.embedding_size);
         // One more than the layers have: the projection of the embeddings.
-        let linears = config.num_hidden_layers * LINEAR + 1;
+        let linears = config.own_layers() * LINEAR + 1;
         let rounded =
             (precision == Precision::Bf16).then(|| (0..linears).map(|_| RoundedWeight::default()).collect());
         let gradients = Gradients {
@@ -125,7 +126,10 @@ impl Store {
             word_rows: vec![false; vocabulary],
         };
         let widest = config.inner_rows().max(3 * config.hidden_size);
-        let zeros = if config.family.has_biases() { Vec::new() } else { vec![0.0; widest] };
+        let complete = [Linears::Attention, Linears::Intermediate, Linears::Output]
+            .into_iter()
+            .all(|linears| config.family.has_bias(linears));
+        let zeros = if complete && config.family.has_offsets() { Vec::new() } else { vec![0.0; widest] };
         Self {
             slots,
             values,

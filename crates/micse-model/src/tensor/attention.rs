@@ -107,10 +107,16 @@ pub(super) struct Angles {
 }
 
 impl Angles {
-    pub(super) fn new(theta: f64, head_size: usize, batch: &Batch, device: &Device) -> Result<Self> {
+    /// Of frequencies with this theta, divided by a factor.
+    pub(super) fn new(
+        (theta, factor): (f64, f64),
+        head_size: usize,
+        batch: &Batch,
+        device: &Device,
+    ) -> Result<Self> {
         let positions = batch.positions();
         let count = positions.iter().max().map_or(0, |&last| last as usize + 1);
-        let rotation = Rotation::new(theta, head_size, count);
+        let rotation = Rotation::new(theta, factor, head_size, count);
         let (mut cosines, mut sines) = (Vec::new(), Vec::new());
         for &position in positions {
             let (cos, sin) = rotation.at(position as usize);

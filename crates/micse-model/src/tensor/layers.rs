@@ -68,31 +68,32 @@ pub(crate) fn hidden_dropout(
     }
 }
 
-/// The feed-forward block: W_2 act(W_1 x + b_1) + b_2. With a gate, W_1 x = [u, g], and the block is
-/// W_2 dropout(act(u) g) (Shazeer 2020).
+/// act(x), entry by entry.
+pub(crate) fn activate(activation: Activation, x: &Tensor) -> Result<Tensor> {
+    Ok(match activation {
+        Activation::Gelu => gelu(x)?,
+        Activation::GeluNew => x.gelu()?,
+        Activation::Relu => x.relu()?,
+        Activation::Silu => x.silu()?,
+    })
+}
+
+/// The feed-forward block: W_2 act(W_1 x + b_1) + b_2; with a gate, W_2 dropout(act(W_1 x) G x) + b_2 (Shazeer 2020).
 pub(crate) struct FeedForward {
     pub(crate) intermediate: Linear,
+    /// G.
+    pub(crate) gate: Option<Linear>,
     pub(crate) output: Linear,
     pub(crate) activation: Activation,
-    pub(crate) gated: bool,
 }
 
 impl FeedForward {
-    /// `[rows, D]` to `[rows, D]`; `drop` is the dropout of a gated output.
+    /// `[rows, D]` to `[rows, D]`; `drop` is the dropout of the gated activations.
     pub(crate) fn forward(&self, x: &Tensor, drop: &dyn Fn(Tensor) -> Result<Tensor>) -> Result<Tensor> {
-        let inner = self.intermediate.forward(x)?;
-        let activate = |u: &Tensor| {
-            Ok::<_, crate::Error>(match self.activation {
-                Activation::Gelu => gelu(u)?,
-                Activation::GeluNew => u.gelu()?,
-                Activation::Relu => u.relu()?,
-            })
-        };
-        if !self.gated {
-            return self.output.forward(&activate(&inner)?);
-        }
-        let width = inner.dim(D::Minus1)? / 2;
-        let (u, gate) = (inner.narrow(D::Minus1, 0, width)?, inner.narrow(D::Minus1, width, width)?);
-        self.output.forward(&drop((activate(&u)? * gate)?)?)
+        let activated = activate(self.activation, &self.intermediate.forward(x)?)?;
+        self.output.forward(&match &self.gate {
+            Some(gate) => drop((activated * gate.forward(x)?)?)?,
+            None => activated,
+        })
     }
 }

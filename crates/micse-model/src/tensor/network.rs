@@ -7,7 +7,8 @@ use super::layers::{FeedForward, LayerNorm, Linear, hidden_dropout};
 use crate::distance;
 use crate::dropout::Site;
 use crate::encoder::{Leaves, Mode, Pass, Taps};
-use crate::{Batch, BertConfig, Error, Pooling, Result};
+use crate::family::Linears;
+use crate::{Batch, BertConfig, Error, Family, Pooling, Result};
 
 struct Layer {
     attention: SelfAttention,
@@ -28,9 +29,8 @@ pub(super) struct Network {
     embedding_norm: LayerNorm,
     /// From the width of the embeddings to the hidden size, if they differ.
     projection: Option<Linear>,
+    /// Those with parameters of their own.
     layers: Vec<Layer>,
-    drops_attention_output: bool,
-    normalizes_first: bool,
 }
 
 impl Network {
@@ -43,19 +43,21 @@ impl Network {
         let positions = config.rotary.is_none().then(&mut next).transpose()?;
         let types = (config.type_vocab_size > 0).then(&mut next).transpose()?;
         let distances = config.family.biases_by_distance().then(&mut next).transpose()?;
-        let biases = config.family.has_biases();
+        let family = config.family;
         let norm = |next: &mut dyn FnMut() -> Result<Tensor>| -> Result<LayerNorm> {
-            Ok(LayerNorm { gain: next()?, offset: biases.then(next).transpose()?, epsilon })
+            Ok(LayerNorm { gain: next()?, offset: family.has_offsets().then(next).transpose()?, epsilon })
         };
-        let linear = |next: &mut dyn FnMut() -> Result<Tensor>| -> Result<Linear> {
-            Ok(Linear { weight: next()?, bias: biases.then(next).transpose()? })
+        let linear = |next: &mut dyn FnMut() -> Result<Tensor>, has_bias: bool| -> Result<Linear> {
+            Ok(Linear { weight: next()?, bias: has_bias.then(next).transpose()? })
         };
         let embedding_norm = norm(&mut next)?;
-        let projection = config.projects_embeddings().then(|| linear(&mut next)).transpose()?;
-        let mut layers = Vec::with_capacity(config.num_hidden_layers);
-        for _ in 0..config.num_hidden_layers {
-            let (query, mut key) = (linear(&mut next)?, linear(&mut next)?);
-            let (value, attention_output) = (linear(&mut next)?, linear(&mut next)?);
+        let projection = config.projects_embeddings().then(|| linear(&mut next, true)).transpose()?;
+        let [attention, intermediate, output] =
+            [Linears::Attention, Linears::Intermediate, Linears::Output].map(|of| family.has_bias(of));
+        let mut layers = Vec::with_capacity(config.own_layers());
+        for _ in 0..config.own_layers() {
+            let (query, mut key) = (linear(&mut next, attention)?, linear(&mut next, attention)?);
+            let (value, attention_output) = (linear(&mut next, attention)?, linear(&mut next, attention)?);
             // A key bias adds the same value to all scores of a query, and the softmax cancels it. Its
             // gradient is exactly zero; computed, it would be rounding noise, which Adam scales up to full
             // steps.
@@ -65,27 +67,15 @@ impl Network {
                 attention_output,
                 attention_norm: norm(&mut next)?,
                 feed_forward: FeedForward {
-                    intermediate: linear(&mut next)?,
-                    output: linear(&mut next)?,
+                    intermediate: linear(&mut next, intermediate)?,
+                    gate: family.is_gated().then(|| linear(&mut next, intermediate)).transpose()?,
+                    output: linear(&mut next, output)?,
                     activation: config.hidden_act,
-                    gated: config.family.is_gated(),
                 },
                 output_norm: norm(&mut next)?,
             });
         }
-        let drops_attention_output = config.family.drops_attention_output();
-        let normalizes_first = config.family.normalizes_first();
-        Ok(Self {
-            words,
-            positions,
-            types,
-            distances,
-            embedding_norm,
-            projection,
-            layers,
-            drops_attention_output,
-            normalizes_first,
-        })
+        Ok(Self { words, positions, types, distances, embedding_norm, projection, layers })
     }
 
     pub(super) fn embed(
@@ -132,7 +122,7 @@ impl Network {
         taps.check(batch, config)?;
         let packing = Packing::new(batch, device)?;
         let rows = all_rows(batch);
-        let depth = self.layers.len();
+        let depth = config.num_hidden_layers;
         let mut values = ValueTap::new(taps, batch, config);
         let mut maps = Vec::new();
         // States that pooling or a tap needs; all others are dropped once the next layer is done.
@@ -143,13 +133,13 @@ impl Network {
         let wants_tokens = !taps.tokens.is_empty();
         let cls_only = taps.pooled == Some(Pooling::Cls) && !taps.states.contains(&depth) && !wants_tokens;
 
-        let attention_output = if self.drops_attention_output { pass.mode } else { Mode::Evaluation };
-        let modes = (attention_output, pass.mode);
         let bias = self.distance_bias(batch.width(), config, device)?;
         let rotary = config.rotary.as_ref().map(|rotary| {
-            let angles = |theta: f64| Angles::new(theta, config.head_size(), batch, device);
-            let local = packing.local(rotary.window, device)?;
-            Ok::<_, Error>((rotary, angles(rotary.global_theta)?, angles(rotary.local_theta)?, local))
+            let angles = |theta, factor| Angles::new((theta, factor), config.head_size(), batch, device);
+            let local = rotary.local.as_ref().map(|local| {
+                Ok::<_, Error>((angles(local.theta, 1.0)?, packing.local(local.window, device)?))
+            });
+            Ok::<_, Error>((rotary, angles(rotary.theta, rotary.factor)?, local.transpose()?))
         });
         let rotary = rotary.transpose()?;
         // The input of a layer, and the sum that its blocks add to: the same, unless LayerNorm is before a block.
@@ -157,12 +147,13 @@ impl Network {
         if wanted(0) {
             kept.push((0, x.clone()));
         }
-        for (index, layer) in self.layers.iter().enumerate() {
+        for index in 0..depth {
+            let layer = &self.layers[config.own_layer(index)];
             let mut extras = Extras { bias: bias.as_ref(), ..Extras::default() };
-            if let Some((rotary, global_angles, local_angles, local)) = &rotary {
-                let is_local = rotary.is_local(index);
-                extras.angles = Some(if is_local { local_angles } else { global_angles });
-                extras.local = is_local.then_some(local);
+            if let Some((rotary, global_angles, local)) = &rotary {
+                let local = local.as_ref().filter(|_| rotary.local_at(index).is_some());
+                extras.angles = Some(local.map_or(global_angles, |(angles, _)| angles));
+                extras.local = local.map(|(_, local)| local);
             }
             let (context, layer_maps) =
                 layer.attention.forward(&x, index, pass.mode, batch, &packing, extras)?;
@@ -170,7 +161,7 @@ impl Network {
             if let Some(stage) = taps.attention_maps {
                 maps.push(layer_maps.at(stage).clone());
             }
-            let work = TokenWise { index, modes, first: self.normalizes_first, batch, device };
+            let work = TokenWise { index, mode: pass.mode, family: config.family, batch, device };
             (x, stream) = if cls_only && index + 1 == depth {
                 let first: Vec<u32> = batch.first_rows().iter().map(|&r| r as u32).collect();
                 let first = Tensor::new(first, device)?;
@@ -214,10 +205,8 @@ impl Network {
 #[derive(Clone, Copy)]
 struct TokenWise<'a> {
     index: usize,
-    /// Of the attention output, and of everything else.
-    modes: (Mode, Mode),
-    /// Whether LayerNorm is before a block.
-    first: bool,
+    mode: Mode,
+    family: Family,
     batch: &'a Batch,
     device: &'a Device,
 }
@@ -232,21 +221,22 @@ impl Layer {
         rows: &[(usize, usize)],
         work: TokenWise<'_>,
     ) -> Result<(Tensor, Tensor)> {
-        let TokenWise { index, modes: (attention_mode, mode), first, batch, device } = work;
-        let drop =
-            |x: Tensor, mode: Mode, site: Site| hidden_dropout(x, mode, (index, site), batch, rows, device);
+        let TokenWise { index, mode, family, batch, device } = work;
+        let first = family.normalizes_first();
+        let drop = |x: Tensor, site: Site| {
+            let mode = if family.drops(site) { mode } else { Mode::Evaluation };
+            hidden_dropout(x, mode, (index, site), batch, rows, device)
+        };
         let step = |stream: &Tensor, block: Tensor, norm: &LayerNorm| -> Result<(Tensor, Tensor)> {
             let sum = (stream + block)?;
             let normed = norm.forward(&sum)?;
             Ok((normed.clone(), if first { sum } else { normed }))
         };
         let attended = self.attention_output.forward(context)?;
-        let attended = drop(attended, attention_mode, Site::AttentionOutput)?;
+        let attended = drop(attended, Site::AttentionOutput)?;
         let (x, stream) = step(stream, attended, &self.attention_norm)?;
-        let output = self.feed_forward.forward(&x, &|gated| drop(gated, mode, Site::Output))?;
-        // A gated block drops before its last product.
-        let output = if self.feed_forward.gated { output } else { drop(output, mode, Site::Output)? };
-        step(&stream, output, &self.output_norm)
+        let output = self.feed_forward.forward(&x, &|gated| drop(gated, Site::Gate))?;
+        step(&stream, drop(output, Site::Output)?, &self.output_norm)
     }
 }
 

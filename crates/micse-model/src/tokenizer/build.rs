@@ -1,6 +1,6 @@
 //! Builds a tokenizer of the tokenizers library from a folder's files, as transformers 5 does.
 //!
-//! The transformers classes for BERT, RoBERTa, MPNet and XLM-RoBERTa use vocabulary and merges from
+//! The transformers classes for BERT, RoBERTa, MPNet, XLM-RoBERTa and ALBERT use vocabulary and merges from
 //! `tokenizer.json` (else from `vocab.txt`, or `vocab.json` and `merges.txt`) and build the rest of the
 //! pipeline from `tokenizer_config.json`. They ignore the normalization, pre-tokenization and special tokens
 //! around a sentence in `tokenizer.json`. Other classes use `tokenizer.json` unchanged. Added tokens come
@@ -265,13 +265,26 @@ fn definition(
                 level,
             )
         }
-        Class::XlmRoberta => {
+        Class::XlmRoberta | Class::Albert => {
             kind("unigram pieces with scores", pieces.is_array())?;
             let scheme = if flag("add_prefix_space", true)? { "always" } else { "never" };
             let meta = json!({"type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": scheme, "split": true});
+            let precompiled = precompiled(&given["normalizer"]);
+            let (unknown, normalizer) = if class == Class::Albert {
+                (
+                    1,
+                    albert_normalizer(
+                        flag("keep_accents", false)?,
+                        flag("do_lower_case", true)?,
+                        precompiled,
+                    ),
+                )
+            } else {
+                (3, precompiled)
+            };
             (
-                json!({"type": "Unigram", "unk_id": 3, "vocab": pieces, "byte_fallback": false}),
-                precompiled(&given["normalizer"]),
+                json!({"type": "Unigram", "unk_id": unknown, "vocab": pieces, "byte_fallback": false}),
+                normalizer,
                 json!({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, meta]}),
                 meta,
             )
@@ -306,6 +319,23 @@ fn same(given: &Value, built: &Value) -> bool {
     plain(given) == plain(built)
 }
 
+/// ALBERT's own normalization, then the sentencepiece table.
+fn albert_normalizer(keeps_accents: bool, lower: bool, precompiled: Value) -> Value {
+    let quotes =
+        ["``", "''"].map(|pair| json!({"type": "Replace", "pattern": {"String": pair}, "content": "\""}));
+    let mut steps = Vec::from(quotes);
+    if !keeps_accents {
+        steps.extend([json!({"type": "NFKD"}), json!({"type": "StripAccents"})]);
+    }
+    if lower {
+        steps.push(json!({"type": "Lowercase"}));
+    }
+    if !precompiled.is_null() {
+        steps.push(precompiled);
+    }
+    json!({"type": "Sequence", "normalizers": steps})
+}
+
 /// The sentencepiece table in a normalizer, if any.
 fn precompiled(normalizer: &Value) -> Value {
     if normalizer["type"] == "Precompiled" {
@@ -335,6 +365,7 @@ fn check_special_tokens(class: Class, inner: &HfTokenizer, added: &Added) -> std
         let token = added.named.get(key).ok_or_else(|| format!("the folder defines no {key}"))?;
         let of = match class {
             Class::Bert | Class::Mpnet => "BERT or MPNet",
+            Class::Albert => "ALBERT",
             _ => "RoBERTa",
         };
         // A token that no file lists would get an ID after the vocabulary, outside the encoder's word table.
@@ -359,7 +390,7 @@ fn put_around(class: Class, inner: &mut HfTokenizer, added: &Added) -> std::resu
             .ok_or_else(|| format!("the vocabulary has no {token}, which must begin or end every sentence"))
     };
     let (first, last) = ((before.clone(), id(&before)?), (after.clone(), id(&after)?));
-    if class == Class::Bert {
+    if matches!(class, Class::Bert | Class::Albert) {
         inner.with_post_processor(Some(BertProcessing::new(last, first)));
     } else {
         inner.with_post_processor(Some(RobertaProcessing::new(last, first).add_prefix_space(false)));

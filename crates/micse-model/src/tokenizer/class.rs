@@ -13,14 +13,15 @@ pub(super) enum Class {
     Roberta,
     /// `XLMRobertaTokenizer`: a unigram model.
     XlmRoberta,
+    /// `AlbertTokenizer`: a unigram model, lower case and without accents unless `tokenizer_config.json` says otherwise.
+    Albert,
     /// `tokenizer.json` unchanged.
     AsItIs,
 }
 
 /// Classes with their own pipelines, which this crate does not build. Unknown class names use
 /// `tokenizer.json` unchanged.
-const OTHERS: [&str; 78] = [
-    "AlbertTokenizer",
+const OTHERS: [&str; 77] = [
     "BarthezTokenizer",
     "BartphoTokenizer",
     "BertJapaneseTokenizer",
@@ -120,7 +121,8 @@ impl Class {
             Some(name) => Self::named(&name).map(Some),
             None if empty => Ok(Some(Self::AsItIs)),
             None => Ok(match config.get("model_type").and_then(Value::as_str) {
-                Some("bert" | "distilbert" | "electra") => Some(Self::Bert),
+                Some("bert" | "distilbert" | "electra" | "nomic_bert") => Some(Self::Bert),
+                Some("albert") => Some(Self::Albert),
                 Some("mpnet") => Some(Self::Mpnet),
                 Some("roberta") => Some(Self::Roberta),
                 Some("xlm-roberta") => Some(Self::XlmRoberta),
@@ -146,6 +148,7 @@ impl Class {
                 Ok(Self::Roberta)
             }
             "XLMRobertaTokenizer" => Ok(Self::XlmRoberta),
+            "AlbertTokenizer" => Ok(Self::Albert),
             other if OTHERS.contains(&other) || other == "XLMTokenizer" => Err(format!(
                 "tokenizer_class is {name}, which is not supported; save a complete tokenizer.json and set \
                  tokenizer_class to PreTrainedTokenizerFast"
@@ -182,6 +185,15 @@ impl Class {
                 ("cls_token", "<s>"),
                 ("mask_token", "<mask>"),
             ],
+            Self::Albert => &[
+                ("bos_token", "[CLS]"),
+                ("eos_token", "[SEP]"),
+                ("unk_token", "<unk>"),
+                ("sep_token", "[SEP]"),
+                ("pad_token", "<pad>"),
+                ("cls_token", "[CLS]"),
+                ("mask_token", "[MASK]"),
+            ],
             Self::AsItIs => &[],
         }
     }
@@ -200,6 +212,7 @@ mod tests {
         for (tokenizer, config, class) in [
             ("{}", r#"{"model_type": "distilbert"}"#, Some(Class::Bert)),
             ("{}", r#"{"model_type": "xlm-roberta"}"#, Some(Class::XlmRoberta)),
+            (r#"{"tokenizer_class": "AlbertTokenizerFast"}"#, "{}", Some(Class::Albert)),
             ("{}", "{}", None),
             (
                 r#"{"tokenizer_class": null}"#,
