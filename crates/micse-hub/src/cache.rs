@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::id;
-use crate::{Event, Progress};
+use crate::{Event, Hub, Progress};
 
 /// Pause between two attempts to take a held lock.
 const POLL: Duration = Duration::from_millis(100);
@@ -106,7 +106,7 @@ impl Store {
         &self,
         etag: &str,
         file: &str,
-        longest: Duration,
+        hub: &Hub,
         progress: &mut Progress<'_>,
     ) -> Result<File> {
         let path = self.locks.join(format!("{etag}.lock"));
@@ -117,6 +117,7 @@ impl Store {
             .write(true)
             .open(&path)
             .map_err(|source| failed("open the lock file", &path, source))?;
+        let longest = hub.settings.patience.lock;
         let begun = Instant::now();
         let mut told = false;
         loop {
@@ -137,6 +138,7 @@ impl Store {
                             "{file}: waiting for another process that is downloading it"
                         )));
                     }
+                    hub.go_on()?;
                     std::thread::sleep(POLL.min(longest));
                 }
             }

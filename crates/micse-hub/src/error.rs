@@ -106,6 +106,9 @@ pub enum Error {
         /// The system's error message.
         cause: String,
     },
+    /// The caller stopped the download.
+    #[error("stopped the download; the bytes that have arrived are kept, and the next call continues")]
+    Stopped,
     /// A download was interrupted several times in a row.
     #[error(
         "{file}: the download was interrupted {times} times, last by: {cause} ({url}); run the command \

@@ -2,6 +2,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use ureq::http::StatusCode;
 
@@ -33,10 +34,16 @@ impl Content {
 }
 
 impl Hub {
+    /// Fails if the caller wants to stop.
+    pub(crate) fn go_on(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(()) }
+    }
+
     /// Repeats a step until it succeeds or another attempt would not help.
     pub(crate) fn insist<T>(&self, mut step: impl FnMut() -> std::result::Result<T, Fault>) -> Result<T> {
-        let mut retry = Retry::new(&self.settings.patience);
+        let mut retry = Retry::new(&self.settings.patience, &self.stop);
         loop {
+            self.go_on()?;
             let (error, wait) = match step() {
                 Ok(done) => return Ok(done),
                 Err(Fault::Final(error)) => return Err(error),
@@ -85,7 +92,7 @@ impl Hub {
         let blob = store.blob(&content.etag);
         if !is_whole(&blob, content.size) {
             cache::create_parent(&blob)?;
-            let held = store.lock(&content.etag, file, self.settings.patience.lock, progress)?;
+            let held = store.lock(&content.etag, file, self, progress)?;
             // Another process may have downloaded it in the meantime.
             if !is_whole(&blob, content.size) {
                 self.download(&store, repository, file, content, progress)?;
@@ -108,9 +115,10 @@ impl Hub {
         let subject = Subject { repository, file: Some(file), revision: &content.commit, url: &url };
         let path = store.partial(&content.etag);
         let mut partial = Partial::open(&path)?;
-        let mut retry = Retry::new(&self.settings.patience);
+        let mut retry = Retry::new(&self.settings.patience, &self.stop);
         let mut most = partial.length;
         loop {
+            self.go_on()?;
             let (error, wait) = match self.attempt(&mut partial, &subject, content, progress) {
                 Ok(()) => break,
                 Err(Fault::Final(error)) => return Err(error),
@@ -199,6 +207,7 @@ impl Hub {
         let mut chunk = vec![0; CHUNK];
         progress(Event::Bytes { file, done: partial.length, total });
         loop {
+            self.go_on().map_err(Fault::Final)?;
             let count = match reader.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(count) => count,

@@ -1,12 +1,16 @@
 //! HTTP requests. Redirects are followed by hand: the Hub's own headers are in the redirecting answer, and
 //! the token must not be sent to another host.
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
 use ureq::{Agent, Body};
 
 use crate::error::{Error, Result};
 use crate::settings::{Patience, Settings};
+
+/// How long a pause may continue after a stop.
+const SLICE: Duration = Duration::from_millis(100);
 
 /// Maximum number of redirects per request.
 const REDIRECTS: usize = 10;
@@ -223,12 +227,14 @@ fn resolve(base: &str, location: &str) -> std::result::Result<String, String> {
 /// Counts consecutive failures and pauses between attempts.
 pub(crate) struct Retry<'a> {
     patience: &'a Patience,
+    /// Ends a pause early.
+    stop: &'a AtomicBool,
     failed: u32,
 }
 
 impl<'a> Retry<'a> {
-    pub(crate) fn new(patience: &'a Patience) -> Self {
-        Self { patience, failed: 0 }
+    pub(crate) fn new(patience: &'a Patience, stop: &'a AtomicBool) -> Self {
+        Self { patience, stop, failed: 0 }
     }
 
     /// Resets the count after progress.
@@ -244,7 +250,14 @@ impl<'a> Retry<'a> {
             return Err(self.failed);
         }
         let pause = self.patience.pause * (1 << (self.failed - 1).min(10));
-        std::thread::sleep(pause.max(wanted.unwrap_or_default().min(Duration::from_mins(1))));
+        let end = Instant::now() + pause.max(wanted.unwrap_or_default().min(Duration::from_mins(1)));
+        while !self.stop.load(Ordering::Relaxed) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            std::thread::sleep(left.min(SLICE));
+        }
         Ok(())
     }
 }

@@ -46,6 +46,8 @@ mod refusal;
 mod settings;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use catalogue::{DataFile, Dataset, catalogue};
 pub use error::{Error, Result};
@@ -82,6 +84,7 @@ pub type Progress<'a> = dyn FnMut(Event<'_>) + 'a;
 pub struct Hub {
     settings: Settings,
     client: Client,
+    stop: Arc<AtomicBool>,
 }
 
 impl Hub {
@@ -92,7 +95,14 @@ impl Hub {
     /// a space or a control character.
     pub fn new(settings: Settings) -> Result<Self> {
         let client = Client::new(&settings)?;
-        Ok(Self { settings, client })
+        Ok(Self { settings, client, stop: Arc::default() })
+    }
+
+    /// Ends downloads soon after another thread sets this flag, with [`Error::Stopped`]. The bytes that have arrived are
+    /// kept.
+    #[must_use]
+    pub fn stopped_by(self, stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..self }
     }
 
     /// Reads the settings from the environment of the process.

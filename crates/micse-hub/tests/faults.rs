@@ -2,6 +2,8 @@
 mod common;
 
 use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::repo::etag;
@@ -9,7 +11,7 @@ use common::server::Fault;
 use common::{
     Repo, Server, assert_whole, files, hub, model, model_and_notes, noise, sentence_model, settings,
 };
-use micse_hub::{Error, Hub, Patience, Settings};
+use micse_hub::{Error, Event, Hub, Patience, Settings};
 
 const ID: &str = "owner/name";
 
@@ -77,6 +79,45 @@ fn many_cuts_with_progress_are_no_failure_and_cuts_without_are() {
         ["bytes=100000-", "bytes=100000-"],
         "one request to the Hub, one to the storage it redirects to"
     );
+}
+
+/// A stop within a file keeps what has arrived; the next download asks for the rest.
+#[test]
+fn a_stopped_download_goes_on_later() {
+    let (repo, cache) = (sentence_model(), tempfile::tempdir().unwrap());
+    let server = Server::with_model(ID, &repo);
+    let stop = Arc::new(AtomicBool::new(false));
+    let error = hub(&server, cache.path()).stopped_by(Arc::clone(&stop)).model(ID, &mut |event| {
+        if let Event::Bytes { file: "model.safetensors", done: 1.., .. } = event {
+            stop.store(true, Ordering::Relaxed);
+        }
+    });
+    assert!(matches!(error, Err(Error::Stopped)), "{error:?}");
+    let arrived = partial(cache.path(), &repo).metadata().unwrap().len();
+    assert!(arrived > 0 && arrived < repo.bytes("model.safetensors").len() as u64, "{arrived}");
+    server.requests();
+    assert_whole(&model(&hub(&server, cache.path()), ID).unwrap(), &repo);
+    let ranges: Vec<_> = server.downloads().into_iter().filter_map(|request| request.range).collect();
+    assert_eq!(ranges, vec![format!("bytes={arrived}-"); 2]);
+}
+
+/// A stop ends the pause before another attempt.
+#[test]
+fn a_stop_ends_a_pause() {
+    let (repo, cache) = (sentence_model(), tempfile::tempdir().unwrap());
+    let server = Server::with_model(ID, &repo);
+    server.fail("GET", &stored(&repo), 99, Fault::Status(503, &[("Retry-After", "60")]));
+    let stop = Arc::new(AtomicBool::new(false));
+    let patient = hub(&server, cache.path()).stopped_by(Arc::clone(&stop));
+    let error = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| patient.model(ID, &mut |_| {}));
+        while !server.requests().iter().any(|request| request.storage) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        stop.store(true, Ordering::Relaxed);
+        asked.join().unwrap()
+    });
+    assert!(matches!(error, Err(Error::Stopped)), "{error:?}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use pyo3::types::PyList;
 use crate::encoding::{Encoding, Latest, Settings, lock};
 use crate::errors::{raise, refuse};
 use crate::text::{text_at, texts};
-use crate::work::watch;
+use crate::work::{Arrived, find, watch};
 use crate::{logging, threads};
 
 /// With more sentences than this, the calling thread answers Ctrl-C while others encode.
@@ -50,20 +50,31 @@ where
 #[pymethods]
 impl Model {
     /// Loads a model by name.
+    ///
+    /// `progress` is called during a download with the name of a file, the bytes that have arrived, and its size.
     #[new]
-    #[pyo3(signature = (name, pooling=None, precision=None, device="cpu"))]
+    #[pyo3(signature = (name, pooling=None, precision=None, device="cpu", progress=None))]
     fn new(
         py: Python<'_>,
         name: &str,
         pooling: Option<&str>,
         precision: Option<&str>,
         device: &str,
+        progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         logging::start();
         let precision = precision.map_or(Ok(Precision::default()), named)?;
         let pooling = pooling.map(named::<Pooling>).transpose()?;
+        let progress = progress.map(|progress| progress.clone().unbind());
+        let root = watch(
+            py,
+            |stop, send| find(name, stop, send),
+            |py, (file, done, total): Arrived| match &progress {
+                Some(progress) => progress.call1(py, (file, done, total)).map(drop),
+                None => Ok(()),
+            },
+        )??;
         let model = py.detach(|| -> PyResult<Self> {
-            let root = micse::find(name).map_err(raise)?;
             let folder = match StaticFolder::find(&root).map_err(raise)? {
                 Some(_) => None,
                 None => Some(ModelFolder::open(&root).map_err(raise)?),

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::errors::raise;
 use crate::logging;
 use crate::text::texts;
-use crate::work::watch;
+use crate::work::{Arrived, find, watch};
 
 /// What the caller learns while a run goes on: its kind, and JSON.
 type Told = (&'static str, String);
@@ -52,7 +52,8 @@ pub(crate) fn train(
     watch(
         py,
         |stop, send: &mut (dyn FnMut(Told) + Send)| -> PyResult<String> {
-            let base = ModelFolder::open(&micse::find(model).map_err(raise)?).map_err(raise)?;
+            let base =
+                ModelFolder::open(&find(model, stop, &mut |event| send(arrived(event)))?).map_err(raise)?;
             let compute = Compute::new("cpu", None, precision).map_err(raise)?;
             let corpus = corpus(source)?;
             let adaptation = Adaptation::prepare(base, corpus, request, compute).map_err(raise)?;
@@ -63,7 +64,7 @@ pub(crate) fn train(
                 }
             }
             let mut scored = |done, total| send(progress("sentences scored", done, total));
-            let before = adaptation.score_start(&out, &mut scored).map_err(raise)?;
+            let before = adaptation.score_start(&out, stop, &mut scored).map_err(raise)?;
             let result: RunResult =
                 adaptation.run(&out, &before, stop, &mut |event| told(event, send)).map_err(raise)?;
             let report = json!({
@@ -76,6 +77,10 @@ pub(crate) fn train(
         },
         |py, (kind, text)| tell.call1(py, (kind, text)).map(drop),
     )?
+}
+
+fn arrived((file, done, total): Arrived) -> Told {
+    ("arrived", json!({"file": file, "done": done, "total": total}).to_string())
 }
 
 fn progress(what: &str, done: usize, total: usize) -> Told {

@@ -1,14 +1,16 @@
 //! Long work on another thread, while the calling thread answers Ctrl-C and calls Python functions.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use micse::eval::Embedder;
+use micse::hub::Event;
 use micse::train::Stop;
 use pyo3::prelude::*;
 
 use crate::encoding::Encoding;
-use crate::errors::refuse;
+use crate::errors::{raise, refuse};
 use crate::threads::install;
 
 /// How long Ctrl-C may wait.
@@ -52,6 +54,19 @@ pub(crate) fn watch<E: Send, R: Send>(
             raised.map_or(done, Err)
         })
     })
+}
+
+/// The name of a file that is downloaded, the bytes that have arrived, and its size if that is known.
+pub(crate) type Arrived = (String, u64, Option<u64>);
+
+/// The folder of a model, after a download if it is on the Hub.
+pub(crate) fn find(name: &str, stop: &Stop, tell: &mut dyn FnMut(Arrived)) -> PyResult<PathBuf> {
+    let told = micse::find_watched(name, stop, &mut |event| match event {
+        Event::Bytes { file, done, total } => tell((file.to_owned(), done, total)),
+        Event::Note(text) => tracing::info!(target: "micse", "{text}"),
+        _ => {}
+    });
+    told.map_err(raise)
 }
 
 /// An encoding that fails once a stop is requested.

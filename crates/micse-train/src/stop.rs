@@ -34,6 +34,11 @@ impl Stop {
         Ok(stop)
     }
 
+    /// The flag itself, for work that knows no more of this type.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     /// Sets the flag.
     pub fn request(&self) {
         self.0.store(true, Ordering::SeqCst);

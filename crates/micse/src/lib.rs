@@ -38,6 +38,7 @@
 //! | [`data`] | micse-data | corpora, low-shot splits, STS sets |
 //! | [`eval`] | micse-eval | STS scores |
 //! | [`files`] | micse-files | atomic file writes, run folders |
+//! | `hub` | micse-hub | downloads from the Hugging Face Hub (feature `hub`) |
 //! | [`post`] | micse-model | whitening, flows |
 //! | [`train`] | micse-train | recipes, trainer, runs |
 //! | [`search`] | micse-search | nearest neighbours |
@@ -51,6 +52,8 @@ mod load;
 pub use micse_data as data;
 pub use micse_eval as eval;
 pub use micse_files as files;
+#[cfg(feature = "hub")]
+pub use micse_hub as hub;
 pub use micse_losses as losses;
 pub use micse_model as model;
 pub use micse_model::post;
@@ -58,5 +61,7 @@ pub use micse_random as random;
 pub use micse_search as search;
 pub use micse_train as train;
 
+#[cfg(feature = "hub")]
+pub use load::find_watched;
 pub use load::{LoadError, find, load};
 pub use micse_model::{Model, SentenceModel};

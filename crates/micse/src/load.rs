@@ -45,9 +45,35 @@ pub fn load(name: &str) -> Result<Model, LoadError> {
 /// No model has this name, a download fails, or a run is not finished.
 pub fn find(name: &str) -> Result<PathBuf, LoadError> {
     #[cfg(feature = "hub")]
-    if name != DEMO && !std::path::Path::new(name).exists() && micse_hub::is_hub_id(name) {
+    if is_on_hub(name) {
         return Ok(micse_hub::Hub::from_env()?.model(name, &mut |_| {})?);
     }
+    find_here(name)
+}
+
+/// [`find`], with the events of a download; it ends soon after a stop was requested.
+///
+/// # Errors
+/// The errors of [`find`], and [`micse_hub::Error::Stopped`].
+#[cfg(feature = "hub")]
+pub fn find_watched(
+    name: &str,
+    stop: &micse_train::Stop,
+    progress: &mut micse_hub::Progress<'_>,
+) -> Result<PathBuf, LoadError> {
+    if is_on_hub(name) {
+        return Ok(micse_hub::Hub::from_env()?.stopped_by(stop.flag()).model(name, progress)?);
+    }
+    find_here(name)
+}
+
+#[cfg(feature = "hub")]
+fn is_on_hub(name: &str) -> bool {
+    name != DEMO && !std::path::Path::new(name).exists() && micse_hub::is_hub_id(name)
+}
+
+/// A model that needs no download.
+fn find_here(name: &str) -> Result<PathBuf, LoadError> {
     let run = RunFolder::new(name);
     if name == DEMO || !run.is_begun() {
         return Ok(Locator::from_env()?.model(Some(name))?.place);

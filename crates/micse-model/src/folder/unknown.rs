@@ -112,7 +112,7 @@ pub(crate) fn warn_once(root: &Path, unknown: impl Fn() -> Result<Vec<String>>, 
     let similarity = settings.as_ref().and_then(|keys| keys.get("similarity_fn_name")?.as_str());
     if let Some(other) = similarity.filter(|name| *name != "cosine") {
         tracing::warn!(
-            "{name}: similarity_fn_name is {other}; micse compares embeddings by cosine similarity"
+            "{name}: similarity_fn_name is {other}; micse's commands, search and evaluation use cosine similarity"
         );
     }
     for part in replaced {

@@ -12,7 +12,12 @@ class Error(Exception): ...
 
 class Model:
     def __init__(
-        self, name: str, pooling: Optional[str] = None, precision: Optional[str] = None, device: str = "cpu"
+        self,
+        name: str,
+        pooling: Optional[str] = None,
+        precision: Optional[str] = None,
+        device: str = "cpu",
+        progress: Optional[Callable[[str, int, Optional[int]], Any]] = None,
     ) -> None: ...
     def encode(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from typing import Any, Optional
@@ -22,7 +23,7 @@ class Progress:
         try:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=total, unit=f" {unit}", unit_scale=False)
+            self._bar = tqdm(total=total, unit=f" {unit}", unit_scale=unit.startswith("bytes"))
         except ImportError:
             pass
 
@@ -44,6 +45,29 @@ class Progress:
         """Ends the bar."""
         if self._bar is not None:
             self._bar.close()
+
+
+class Downloads:
+    """Shows the files that arrive from the Hub, one bar for each that is not small, as huggingface_hub does."""
+
+    _SMALL = 1 << 20
+
+    def __init__(self) -> None:
+        self._bars: dict[str, Progress] = {}
+        self._shown = os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS", "").upper() not in ("1", "ON", "YES", "TRUE")
+
+    def arrived(self, file: str, done: int, total: Optional[int]) -> None:
+        """Takes note of the bytes of a file."""
+        if total is None or total < self._SMALL:
+            return
+        if file not in self._bars:
+            self._bars[file] = Progress(total, f"bytes of {file}", self._shown)
+        self._bars[file].set(done, total)
+
+    def close(self) -> None:
+        """Ends all bars."""
+        for bar in self._bars.values():
+            bar.close()
 
 
 def wanted(show: Optional[bool]) -> bool:

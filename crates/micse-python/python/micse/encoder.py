@@ -9,7 +9,7 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from ._micse import Model
-from ._progress import Progress, wanted
+from ._progress import Downloads, Progress, wanted
 from ._sentences import Sentences, as_list
 
 _PRECISIONS = {"float32": "f32", "f32": "f32", "bfloat16": "bf16", "bf16": "bf16"}
@@ -79,7 +79,11 @@ class SentenceEncoder:
     def _load(self) -> None:
         precision = self._given["precision"]
         own = None if precision is None else _precision(precision)
-        self._model = Model(self.model_name_or_path, self._given["pooling"], own, "cpu")
+        downloads = Downloads()
+        try:
+            self._model = Model(self.model_name_or_path, self._given["pooling"], own, "cpu", downloads.arrived)
+        finally:
+            downloads.close()
         if self._given["max_seq_length"] is not None:
             self._model.max_seq_length = self._given["max_seq_length"]
 

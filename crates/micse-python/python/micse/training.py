@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from ._micse import train as _train
-from ._progress import Progress, wanted
+from ._progress import Downloads, Progress, wanted
 from ._sentences import as_list, names
 from .encoder import SentenceEncoder
 
@@ -133,6 +133,7 @@ def train(
         "license": license,
     }
     bars: dict[str, Progress] = {}
+    downloads = Downloads()
     shown = wanted(show_progress_bar)
 
     def tell(kind: str, text: str) -> None:
@@ -141,6 +142,8 @@ def train(
             if event["what"] not in bars:
                 bars[event["what"]] = Progress(event["total"], event["what"], shown)
             bars[event["what"]].set(event["done"], event["total"])
+        elif kind == "arrived":
+            downloads.arrived(event["file"], event["done"], event["total"])
         elif kind == "step":
             if "steps" in bars:
                 bars["steps"].add(1)
@@ -150,6 +153,7 @@ def train(
     try:
         text = _train(str(model), str(out), texts, files, options, tell)
     finally:
+        downloads.close()
         for bar in bars.values():
             bar.close()
     return Run(Path(out), json.loads(text))

@@ -10,8 +10,9 @@
 //! let base = ModelFolder::open("all-MiniLM-L6-v2".as_ref())?;
 //! let corpus = Corpus::open(&["notes.txt".into()])?;
 //! let adaptation = Adaptation::prepare(base, corpus, Request::default(), Compute::cpu())?;
-//! let before = adaptation.score_start("runs/notes".as_ref(), &mut |_done, _total| {})?;
-//! let result = adaptation.run("runs/notes".as_ref(), &before, &Stop::new(), &mut |_event| {})?;
+//! let stop = Stop::new();
+//! let before = adaptation.score_start("runs/notes".as_ref(), &stop, &mut |_done, _total| {})?;
+//! let result = adaptation.run("runs/notes".as_ref(), &before, &stop, &mut |_event| {})?;
 //! println!("share of the change that was kept: {}", result.chosen.map_or(1.0, |chosen| chosen.share));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -31,8 +32,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::SentenceModel;
 use crate::data::{Corpus, SplitSize, Suite, Task};
-use crate::eval::evaluate;
 use crate::eval::judge::{Judge, Purpose};
+use crate::eval::{Embedder, evaluate};
 use crate::files::RunFolder;
 use crate::model::{Compute, ModelFolder};
 use crate::train::recipe::Select;
@@ -45,6 +46,29 @@ pub use error::{Error, Result};
 pub const DEFAULT_SEED: u64 = 48;
 /// The fewest sentences of which some are held out for the judge.
 const FEWEST: usize = 60;
+
+/// A model that fails to embed once a stop is requested.
+struct Stoppable<'a> {
+    model: &'a SentenceModel<'static>,
+    stop: &'a Stop,
+}
+
+impl Embedder for Stoppable<'_> {
+    fn dimension(&self) -> usize {
+        Embedder::dimension(self.model)
+    }
+
+    fn truncate_dim(&self) -> Option<usize> {
+        Embedder::truncate_dim(self.model)
+    }
+
+    fn embed(
+        &self,
+        sentences: &[&str],
+    ) -> std::result::Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.model.encode_watched(sentences, &|_| !self.stop.requested())?)
+    }
+}
 
 /// What a user asks of an adaptation. Everything has a default.
 #[derive(Clone, Debug)]
@@ -177,9 +201,14 @@ impl Adaptation {
     /// scores in the folder of a finished run. `progress` receives the sentences done and their total.
     ///
     /// # Errors
-    /// [`Self::run`] would fail, or scoring fails.
-    pub fn score_start(&self, out: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Before> {
-        let inputs = self.inputs(&Stop::new());
+    /// [`Self::run`] would fail, scoring fails, or a stop was requested ([`crate::train::Error::Stopped`]).
+    pub fn score_start(
+        &self,
+        out: &Path,
+        stop: &Stop,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Before> {
+        let inputs = self.inputs(stop);
         // Fails now rather than after minutes of scoring.
         check(&inputs)?;
         let folder = RunFolder::new(out);
@@ -192,8 +221,11 @@ impl Adaptation {
         let own = self.base.pooling().ok().flatten();
         let pooling = own.unwrap_or(self.recipe.test_pooling());
         let model = SentenceModel::load(&self.base, Some(pooling), &self.compute)?;
-        let scores = evaluate(&model, &self.suite, progress)?;
-        Ok(Before { scores: Some(scores) })
+        match evaluate(&Stoppable { model: &model, stop }, &self.suite, progress) {
+            Ok(scores) => Ok(Before { scores: Some(scores) }),
+            Err(_) if stop.requested() => Err(crate::train::Error::Stopped { step: 0 }.into()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Trains and chooses the weights, or resumes an earlier start in this folder. The model is in
@@ -270,4 +302,28 @@ fn judge(request: &Request, text: &mut TrainText, notes: &mut Vec<Note>) -> Resu
         held_out.len()
     )));
     Ok(Some(judge.unordered()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Locator;
+
+    /// The scores of the start take minutes with all sets, so that a stop must not wait for them.
+    #[test]
+    fn a_stop_ends_the_scores_of_the_start() {
+        let locator = Locator::from_env().expect("the shipped files");
+        let base = ModelFolder::open(&crate::find("demo").expect("the shipped encoder")).expect("a folder");
+        let sts = Suite::load(&locator.sts(Some("demo")).expect("the shipped pairs").place, None);
+        let request = Request { sts: Some(sts.expect("pairs")), ..Request::default() };
+        let corpus = Corpus::from_sentences("sentences", (0..100).map(|i| format!("Sentence {i}.")));
+        let adaptation = Adaptation::prepare(base, corpus, request, Compute::cpu()).expect("an adaptation");
+        let (folder, stop) = (tempfile::tempdir().expect("a folder"), Stop::new());
+        stop.request();
+        let out = folder.path().join("run");
+        let scores = adaptation.score_start(&out, &stop, &mut |_, _| {});
+        assert!(matches!(scores, Err(Error::Train(crate::train::Error::Stopped { step: 0 }))));
+        assert!(!out.exists());
+        assert!(adaptation.score_start(&out, &Stop::new(), &mut |_, _| {}).is_ok());
+    }
 }

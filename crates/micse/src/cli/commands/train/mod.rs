@@ -215,11 +215,12 @@ impl Train {
         // Until here, a signal just ends the command; from here on, there is a run to resume.
         let stop = Stop::on_signals()?;
         let mut progress: Option<Progress> = None;
-        let before = adaptation.score_start(&self.out, &mut |done, total| {
+        let before = adaptation.score_start(&self.out, &stop, &mut |done, total| {
             let progress =
                 progress.get_or_insert_with(|| Progress::new(Some(total as u64), "sentences scored"));
             progress.set(done as u64, done as u64, "");
-        })?;
+        });
+        let before = before.map_err(|error| self.stopped(error))?;
         drop(progress);
         report::before(&before);
         let result = self.watch(&adaptation, &before, &stop)?;

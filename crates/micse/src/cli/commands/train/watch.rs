@@ -64,13 +64,22 @@ impl Train {
             }
         });
         drop(progress);
-        done.map_err(|error| match error {
+        done.map_err(|error| self.stopped(error))
+    }
+
+    /// What the command says of a run that did not end.
+    pub(super) fn stopped(&self, error: AdaptError) -> anyhow::Error {
+        let out = || quoted_path(&self.out).unwrap_or_else(|_| "OUT".into());
+        match error {
+            // Nothing was trained, so that there is nothing to resume.
+            AdaptError::Train(Error::Stopped { step: 0 }) => {
+                Stopped("stopped before the first step; repeat the command to start again".into()).into()
+            }
             AdaptError::Train(stopped @ Error::Stopped { .. }) => {
-                let out = quoted_path(&self.out).unwrap_or_else(|_| "OUT".into());
-                Stopped(format!("{stopped}, or run: micse train --out {out} --resume")).into()
+                Stopped(format!("{stopped}, or run: micse train --out {} --resume", out())).into()
             }
             other => other.into(),
-        })
+        }
     }
 
     /// Records the command that started the run, for --resume. Failing to write it does not affect the run.
