@@ -76,7 +76,7 @@ fn dot(x: &[f32], y: &[f32]) -> f32 {
 /// Turns h into n in place; returns 1 / sqrt(var + eps).
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
-pub(crate) fn standardise(h: &mut [f32], epsilon: f32) -> f32 {
+fn standardise(h: &mut [f32], epsilon: f32) -> f32 {
     let scale = 1.0 / h.len() as f32;
     let mean = sum(h) * scale;
     for h in h.iter_mut() {
@@ -89,12 +89,15 @@ pub(crate) fn standardise(h: &mut [f32], epsilon: f32) -> f32 {
     inverse
 }
 
-/// y = gain n + offset; n and y can be separate or the same (`kept` empty).
+/// LayerNorm of row r in place. The standardised row and its inverse deviation are kept in row r of `normed` and
+/// `inverse`, unless these are empty.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
-pub(crate) fn finish(y: &mut [f32], kept: &mut [f32], norm: &Norm<'_>) {
-    if !kept.is_empty() {
-        kept.copy_from_slice(y);
+pub(crate) fn norm_row(y: &mut [f32], normed: &mut [f32], inverse: &mut [f32], r: usize, norm: &Norm<'_>) {
+    let value = standardise(y, norm.epsilon);
+    if !normed.is_empty() {
+        inverse[r] = value;
+        normed[r * y.len()..(r + 1) * y.len()].copy_from_slice(y);
     }
     for ((y, &gain), &offset) in y.iter_mut().zip(norm.gain).zip(norm.offset) {
         *y = y.mul_add(gain, offset);
@@ -130,13 +133,7 @@ vectorised! {
                     }
                 }
             }
-            let value = standardise(y, norm.epsilon);
-            if normed.is_empty() {
-                finish(y, &mut [], norm);
-            } else {
-                inverse[r] = value;
-                finish(y, &mut normed[at..at + width], norm);
-            }
+            norm_row(y, normed, inverse, r, norm);
         }
     }
 }
@@ -290,13 +287,7 @@ vectorised! {
     ) {
         let width = norm.gain.len();
         for (r, y) in y.chunks_exact_mut(width).enumerate() {
-            let value = standardise(y, norm.epsilon);
-            if normed.is_empty() {
-                finish(y, &mut [], norm);
-            } else {
-                inverse[r] = value;
-                finish(y, &mut normed[r * width..(r + 1) * width], norm);
-            }
+            norm_row(y, normed, inverse, r, norm);
             if let Some(d) = &dropout {
                 drop_row(y, d.lanes[r], d.threshold, d.scale);
             }

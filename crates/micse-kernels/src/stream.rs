@@ -10,7 +10,7 @@
 use rayon::prelude::*;
 
 use crate::dropout::{RowDropout, drop_row};
-use crate::norm::{Keep, Kept, Norm, TASK_ROWS, finish, norm_row_backward, standardise};
+use crate::norm::{Keep, Kept, Norm, TASK_ROWS, norm_row, norm_row_backward};
 use crate::simd::vectorised;
 use crate::sums::add_rows;
 
@@ -35,13 +35,7 @@ vectorised! {
                 *stream += *y;
                 *y = *stream;
             }
-            let value = standardise(y, norm.epsilon);
-            if normed.is_empty() {
-                finish(y, &mut [], norm);
-            } else {
-                inverse[r] = value;
-                finish(y, &mut normed[at..at + width], norm);
-            }
+            norm_row(y, normed, inverse, r, norm);
         }
     }
 }

@@ -26,8 +26,8 @@ model.similarity(rows, rows).round(2)""",
     """## Training
 
 A judge without labels compares the model before and after on sentences that are held out, and keeps the trained weights,
-an average of both, or the start's: here, what is better for similarity. `on_step` sees every step; Ctrl-C (the stop button) saves a checkpoint, and the same
-call resumes.""",
+an average of both, or the start's: here, what is better for similarity. `on_step` sees every step; Ctrl-C (the stop
+button) saves a checkpoint, and the same call resumes.""",
     """>import tempfile
 from pathlib import Path
 
@@ -51,8 +51,8 @@ own_settings = {'simcse-baseline': {}, 'ami-simcse': {'objectives.ami.weight': 3
 
 def score(recipe, size, seed):
     name = f'{recipe}-{size}-{seed}'
-    run = micse.train('demo', sentences, runs / name, recipe=recipe, size=size, seed=seed, steps=20, keep='last',
-                      settings={**settings, **own_settings[recipe]})
+    run = micse.train('demo', sentences, runs / name, recipe=recipe, size=size, seed=seed, steps=20,
+                      keep='last', settings={**settings, **own_settings[recipe]})
     return micse.evaluate(run.model)['average']
 
 
@@ -66,10 +66,12 @@ curves""",
 import numpy as np
 
 for recipe, scores in curves.items():
-    means, spread = np.mean(scores, axis=1), np.std(scores, axis=1)
+    means, spread = np.mean(scores, axis=1), np.std(scores, axis=1, ddof=1)
     plt.errorbar(sizes, means, yerr=spread, marker='o', capsize=3, label=recipe)
 plt.axhline(start, color='grey', linestyle=':', label='untrained')
 plt.xscale('log')
+plt.minorticks_off()
+plt.xticks(sizes, sizes)
 plt.xlabel('training sentences')
 plt.ylabel('Spearman x 100 on the demo pairs')
 plt.legend();""",
