@@ -16,7 +16,7 @@ use crate::{BertConfig, Dense, Error, Family, ModelFolder, Pooling, Result, Toke
 use micse_files::{write_json, write_whole};
 
 /// The files of a tokenizer, copied unchanged from the folder of the encoder's base model.
-const TOKENIZER_FILES: [&str; 8] = [
+const TOKENIZER_FILES: [&str; 9] = [
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -25,11 +25,19 @@ const TOKENIZER_FILES: [&str; 8] = [
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",
+    "spiece.model",
 ];
 
 /// Tensors of the family's plain model that the encoder does not use.
-const UNUSED: [&str; 4] =
-    ["pooler.dense.weight", "pooler.dense.bias", "embeddings.position_ids", "embeddings.token_type_ids"];
+const UNUSED: [&str; 6] = [
+    "pooler.dense.weight",
+    "pooler.dense.bias",
+    // ALBERT's.
+    "pooler.weight",
+    "pooler.bias",
+    "embeddings.position_ids",
+    "embeddings.token_type_ids",
+];
 
 /// Writes an encoder as a folder that sentence-transformers and transformers load: `config.json` and tensor
 /// names of its family, pooling, and tokenizer.
@@ -146,8 +154,8 @@ fn tensors(encoder: &dyn Encoder, base: &ModelFolder, dtype: DType) -> Result<Ve
         }
         let tensor = weights.read(stored)?;
         let shape: &[usize] = match name {
-            "pooler.dense.weight" => &[d, d],
-            "pooler.dense.bias" => &[d],
+            "pooler.dense.weight" | "pooler.weight" => &[d, d],
+            "pooler.dense.bias" | "pooler.bias" => &[d],
             _ => &[1, rows],
         };
         if tensor.dims() == shape {
@@ -170,18 +178,26 @@ fn own_config(base: &ModelFolder, config: &BertConfig, dtype: DType) -> Result<M
     // in place of decimal numbers, which transformers rejects. Families with rotary positions have configurations whose keys
     // transformers does not know: it needs its own, too.
     let same = base.config()? == *config;
+    const CLASS: &str = "tokenizer_class";
+    let is_new = keys.get("model_type").is_some_and(|kind| kind == "new");
     let explicit = config.family.has_rotary();
     for (key, value) in own {
-        let missing = explicit && !keys.contains_key(&key);
+        let missing = explicit && keys.get(&key).is_none_or(Value::is_null);
         let whole = value.is_f64() && keys.get(&key).is_some_and(|base| base.is_i64() || base.is_u64());
-        if !same || whole || missing || key == "architectures" || key == "model_type" {
+        // In `rope_parameters`, whatever the base's form.
+        let frequencies = config.family == Family::Gte && key == "rope_parameters";
+        if !same || whole || missing || frequencies || key == "architectures" || key == "model_type" {
             keys.insert(key, value);
         }
     }
     if config.family == Family::Gte {
-        // In `rope_parameters` now.
         keys.remove("rope_scaling");
         keys.remove("rope_theta");
+        let tokenizer = object(&base.path().join("tokenizer_config.json"))?.unwrap_or_default();
+        if is_new && !keys.contains_key(CLASS) && !tokenizer.contains_key(CLASS) {
+            // The default of the type `gte` is another class.
+            keys.insert(CLASS.into(), "PreTrainedTokenizerFast".into());
+        }
     }
     let precision = match dtype {
         DType::F16 => "float16",

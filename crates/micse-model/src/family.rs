@@ -12,12 +12,12 @@
 //! | [`Family::DistilBert`] | `distilbert` | no token types, own keys and names, no dropout after the
 //! attention output |
 //! | [`Family::Electra`] | `electra` | embeddings of a smaller width, and a projection to the hidden size |
-//! | [`Family::Albert`] | `albert` | as ELECTRA, all layers share their parameters, own names, no dropout on the
-//! feed-forward output |
+//! | [`Family::Albert`] | `albert` | always a projection of the embeddings, layers of a group share their parameters,
+//! own names, no dropout on the feed-forward output |
 //! | [`Family::NomicBert`] | `nomic_bert` | rotary positions instead of a table, gated feed-forward layer, no biases
 //! of linear layers, own names |
-//! | [`Family::Gte`] | `gte`, `new` | as `NomicBERT`, but with biases, except those of the gated half; GTE 1.5 and its
-//! multilingual successor |
+//! | [`Family::Gte`] | `gte`, `new` | as `NomicBERT`, but with biases, except in the first product of the feed-forward
+//! layer; GTE 1.5 and its multilingual successor |
 //! | [`Family::ModernBert`] | `modernbert` | rotary positions instead of a table, local attention in most layers,
 //! LayerNorm before each block, gated feed-forward layer, no biases, no token types, own keys and names |
 //!
@@ -210,7 +210,7 @@ impl Family {
 
     /// Whether the masked-LM head always uses GELU, whatever the encoder's activation.
     pub(crate) fn head_has_gelu(self) -> bool {
-        !matches!(self, Self::Bert | Self::DistilBert | Self::Albert | Self::NomicBert | Self::Gte)
+        !matches!(self, Self::Bert | Self::DistilBert | Self::Albert | Self::NomicBert)
     }
 
     /// Whether the masked-LM head's linear layer has a bias, and its LayerNorm an offset.

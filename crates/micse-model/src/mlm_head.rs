@@ -25,7 +25,7 @@ pub const WORD_TABLE: usize = 0;
 /// scores = E LayerNorm(f(W h + c)) + b
 /// ```
 ///
-/// f is GELU or, in BERT, `DistilBERT`, ALBERT, `NomicBERT` and GTE, the encoder's activation. `ModernBERT` has no c, and its
+/// f is GELU or, in BERT, `DistilBERT`, ALBERT and `NomicBERT`, the encoder's activation. `ModernBERT` has no c, and its
 /// LayerNorm no offset.
 ///
 /// Head and table are trained together: [`Self::transform`] returns the states that the table multiplies, the
@@ -113,7 +113,8 @@ impl MaskedLmHead {
         let own = folder.join(Self::FILE);
         if own.is_file() {
             let file = Checkpoint::open(&own)?;
-            return Self::from_source(config, &mut HeadFile(file), device).map(Some);
+            return Self::from_source(config, &mut HeadFile { file, family: config.family }, device)
+                .map(Some);
         }
         let file = Checkpoint::in_folder(folder, config.names())?;
         if file.stored_name(&layout(config)[0].name).is_none() {
@@ -121,7 +122,7 @@ impl MaskedLmHead {
         }
         check_formula(&file)?;
         check_keys(folder, config)?;
-        Self::from_source(config, &mut HeadFile(file), device).map(Some)
+        Self::from_source(config, &mut HeadFile { file, family: config.family }, device).map(Some)
     }
 
     /// Writes `mlm_head.safetensors` into a model folder.
@@ -213,21 +214,27 @@ fn check_keys(folder: &Path, config: &BertConfig) -> Result<()> {
 }
 
 /// A weights file that may use short names for the head's tensors (`dense.weight`, `norm.bias`, `bias`), or
-/// name its bias after the output layer.
-struct HeadFile(Checkpoint);
+/// name its bias after the output layer. `NomicBERT`'s first checkpoints have no biases of linear layers.
+struct HeadFile {
+    file: Checkpoint,
+    family: Family,
+}
 
 impl TensorSource for HeadFile {
     fn take(&mut self, info: &ParameterInfo, device: &Device) -> Result<Tensor> {
-        if self.0.stored_name(&info.name).is_none() {
+        if self.file.stored_name(&info.name).is_none() {
             let name = info.name.replace("cls.predictions.", "");
             let short = name.replace("transform.", "").replace("LayerNorm", "norm");
             for name in [short, format!("cls.predictions.decoder.{name}")] {
-                if self.0.stored_name(&name).is_some() {
-                    return self.0.take(&ParameterInfo { name, ..info.clone() }, device);
+                if self.file.stored_name(&name).is_some() {
+                    return self.file.take(&ParameterInfo { name, ..info.clone() }, device);
                 }
             }
+            if self.family == Family::NomicBert && info.group == Group::Bias {
+                return Ok(Tensor::zeros(info.shape.as_slice(), DType::F32, device)?);
+            }
         }
-        self.0.take(info, device)
+        self.file.take(info, device)
     }
 }
 

@@ -259,6 +259,7 @@ mod tests {
             assert_eq!(own(bert), whole(modern));
         }
     }
+
     #[test]
     fn names_of_albert_nomic_and_gte() {
         let own = |family, name: &str| {

@@ -48,7 +48,7 @@ pub(crate) fn embedding_layout(config: &BertConfig) -> Vec<ParameterInfo> {
     layout
 }
 
-/// The parameters of one layer, of those that do not share them.
+/// The parameters of one layer, or of one group of layers that share them.
 pub(crate) fn layer_layout(config: &BertConfig, layer: usize) -> Vec<ParameterInfo> {
     let (d, inner, family) = (config.hidden_size, config.intermediate_size, config.family);
     let mut layout = Vec::new();

@@ -62,7 +62,8 @@ pub(crate) fn parameters(config: &BertConfig) -> u64 {
     let inner = config.inner_rows() as u64;
     let rows = (config.vocab_size + config.position_rows() + config.type_vocab_size) as u64;
     let layer = 4 * (d * d + d) + d * (inner + i) + inner + d + 4 * d;
-    rows * config.embedding_size as u64 + 2 * d + config.own_layers() as u64 * layer + d * d + d
+    let projection = if config.projects_embeddings() { d * (config.embedding_size as u64 + 1) } else { 0 };
+    rows * config.embedding_size as u64 + 2 * d + projection + config.own_layers() as u64 * layer + d * d + d
 }
 
 /// Bytes of a run's checkpoint: values and two moments of each network that learns, copies, and the best values so far.
@@ -91,7 +92,7 @@ fn networks(recipe: &Recipe, config: &BertConfig) -> u64 {
     };
     let mut bytes: u64 = networks.iter().filter(|n| n.kind.is_encoder()).map(|n| own * encoder(n)).sum();
     if networks.iter().any(|n| matches!(n.kind, NetworkKind::MaskedLmHead | NetworkKind::GeneratorHead)) {
-        bytes += (config.vocab_size * config.hidden_size) as u64 * 8;
+        bytes += (config.vocab_size * config.embedding_size) as u64 * 8;
     }
     // While the gradients of a head's views are summed, two copies are in memory.
     bytes + head(&recipe.head.layers(), config) * (TRAINED + 8)

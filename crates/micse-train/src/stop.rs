@@ -34,7 +34,7 @@ impl Stop {
         Ok(stop)
     }
 
-    /// The flag itself, for work that knows no more of this type.
+    /// The flag itself, for code that takes a plain flag.
     pub fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)
     }

@@ -264,8 +264,13 @@ impl TryFrom<Keys> for BertConfig {
                 return Err(format!("pad_token_id is {pad_token_id}; every MPNet implementation uses 1"));
             }
         }
-        let usual_rows = (family == Family::NomicBert).then(|| nomic.positions().unwrap_or(NOMIC_POSITIONS));
-        let rows = required("max_position_embeddings", keys.max_position_embeddings.or(usual_rows))?;
+        // NomicBERT's newer configurations have both keys; the smaller one is the length in pre-training.
+        let rows = match family {
+            Family::NomicBert => {
+                keys.max_position_embeddings.max(nomic.positions()).unwrap_or(NOMIC_POSITIONS)
+            }
+            _ => required("max_position_embeddings", keys.max_position_embeddings)?,
+        };
         let unused = if family.shifts_positions() { pad_token_id as usize + 1 } else { 0 };
         let positions = rows.checked_sub(unused).ok_or_else(|| {
             format!(

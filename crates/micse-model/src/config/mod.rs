@@ -401,6 +401,17 @@ mod tests {
         );
         let ntk = read(&scaled).expect("a GTE").rotary.expect("rotary positions");
         assert_eq!((ntk.theta, ntk.factor), (60.0, 3_f64.sqrt()));
+        // Newer configurations of NomicBERT have the length in pre-training beside that of inputs.
+        let both =
+            NOMIC.replace("\"head_dim\"", "\"n_positions\": 80, \"max_trained_positions\": 20, \"head_dim\"");
+        assert_eq!(read(&both).expect("a NomicBERT").max_position_embeddings, 80);
+        // theta within the scaling, as transformers reads it.
+        let parameters =
+            "\"rope_parameters\": {\"rope_theta\": 40.0, \"rope_type\": \"linear\", \"factor\": 3.0}";
+        assert!(GTE.contains(parameters));
+        assert_eq!(read(&GTE.replace("rope_parameters", "rope_scaling")).expect("a GTE").rotary, gte.rotary);
+        let plain = read(&GTE.replace(parameters, "\"rope_scaling\": {\"rope_type\": \"default\"}"));
+        assert_eq!(plain.expect("a GTE").rotary.map(|r| (r.theta, r.factor)), Some((160_000.0, 1.0)));
         for config in [
             electra,
             modern,
@@ -483,6 +494,12 @@ mod tests {
             (NOMIC, "head_dim\": 4", "head_dim\": 5", "head_dim is 5"),
             (NOMIC, "\"default\"", "\"yarn\"", "rope_parameters.rope_type is \"yarn\""),
             (GTE, "\"factor\": 3.0", "\"factor\": -1", "factor of rotary positions is -1"),
+            (
+                GTE,
+                "\"pad_token_id\"",
+                "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}, \"pad_token_id\"",
+                "remove one",
+            ),
             (GTE, "\"factor\": 3.0", "\"beta_fast\": 3.0", "rope_parameters.beta_fast"),
             (
                 GTE,

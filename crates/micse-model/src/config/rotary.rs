@@ -168,20 +168,30 @@ impl RotaryKeys {
             _ => GTE_THETA,
         };
         let plain = self.rope_theta.or(self.rotary_emb_base);
+        let scaling = self.rope_scaling.as_ref().filter(|value| !value.is_null());
         if let Some(keys) = &self.rope_parameters {
+            if let Some(scaling) = scaling {
+                return Err(format!(
+                    "rope_scaling is {scaling}, but rope_parameters is present, too; remove one of them"
+                ));
+            }
             let parameters = Parameters { at: "rope_parameters", keys };
             let kind = parameters.kind(&["default", "linear"], &["factor"])?;
             let theta = parameters.number("rope_theta")?.or(plain).unwrap_or(usual);
             let factor = parameters.number("factor")?.filter(|_| kind == "linear").unwrap_or(1.0);
             return Ok(Rotary { theta, factor, local: None });
         }
-        let theta = plain.unwrap_or(usual);
-        let Some(scaling) = self.rope_scaling.as_ref().filter(|value| !value.is_null()) else {
-            return Ok(Rotary { theta, factor: 1.0, local: None });
+        let Some(scaling) = scaling else {
+            return Ok(Rotary { theta: plain.unwrap_or(usual), factor: 1.0, local: None });
         };
         let parameters = Parameters::of("rope_scaling", scaling)?;
+        let theta = parameters.number("rope_theta")?.or(plain).unwrap_or(usual);
+        let kind = parameters.kind(&["default", "linear", "ntk"], &["factor"])?;
+        if kind == "default" {
+            return Ok(Rotary { theta, factor: 1.0, local: None });
+        }
         let factor = parameters.number("factor")?.ok_or("rope_scaling has no factor")?;
-        match parameters.kind(&["linear", "ntk"], &["factor"])? {
+        match kind {
             // Fixed NTK scaling: frequencies `(factor theta)^(-2 i / d) / factor^(2 / d)`.
             "ntk" if factor > 1.0 => {
                 Ok(Rotary { theta: theta * factor, factor: factor.powf(2.0 / head_size as f64), local: None })

@@ -110,8 +110,7 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
             "rotary_emb_base",
             "rope_scaling",
         ],
-        "in families with rotary positions, their frequencies; ModernBERT's must not be scaled, others only by linear or \
-         ntk",
+        "frequencies of rotary positions; NomicBERT's and GTE's may be scaled linearly or by fixed NTK, ModernBERT's not",
     ),
     keys(
         CONFIG,
@@ -348,7 +347,7 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
         TOKENIZER,
         Refused,
         &["padding_side"],
-        "left, for BERT, DistilBERT and ELECTRA: positions in a sentence would depend on the batch",
+        "left, for BERT, DistilBERT, ELECTRA and ALBERT: positions in a sentence would depend on the batch",
     ),
     keys(
         TOKENIZER,

@@ -300,9 +300,11 @@ fn definition(
             replaced.push("pre_tokenizer");
         }
     }
+    // AlbertTokenizer sets its own before the file is read, the other classes after it.
+    let post_processor = if class == Class::Albert { given["post_processor"].clone() } else { Value::Null };
     let whole = json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": normalizer,
-        "pre_tokenizer": pre_tokenizer, "post_processor": null, "decoder": decoder, "model": model
+        "pre_tokenizer": pre_tokenizer, "post_processor": post_processor, "decoder": decoder, "model": model
     });
     Ok((whole, replaced))
 }
@@ -380,7 +382,7 @@ fn check_special_tokens(class: Class, inner: &HfTokenizer, added: &Added) -> std
 
 /// Sets the tokens around a sentence, for a class that builds its own pipeline.
 fn put_around(class: Class, inner: &mut HfTokenizer, added: &Added) -> std::result::Result<(), String> {
-    if class == Class::AsItIs {
+    if class == Class::AsItIs || inner.get_post_processor().is_some() {
         return Ok(());
     }
     let [before, after] = around(class).map(|key| added.named.get(key).cloned().unwrap_or_default());

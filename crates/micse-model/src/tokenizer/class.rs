@@ -125,7 +125,7 @@ impl Class {
                 Some("albert") => Some(Self::Albert),
                 Some("mpnet") => Some(Self::Mpnet),
                 Some("roberta") => Some(Self::Roberta),
-                Some("xlm-roberta") => Some(Self::XlmRoberta),
+                Some("xlm-roberta" | "gte") => Some(Self::XlmRoberta),
                 _ => None,
             }),
         }
@@ -213,6 +213,8 @@ mod tests {
             ("{}", r#"{"model_type": "distilbert"}"#, Some(Class::Bert)),
             ("{}", r#"{"model_type": "xlm-roberta"}"#, Some(Class::XlmRoberta)),
             (r#"{"tokenizer_class": "AlbertTokenizerFast"}"#, "{}", Some(Class::Albert)),
+            ("{}", r#"{"model_type": "gte"}"#, Some(Class::XlmRoberta)),
+            ("{}", r#"{"model_type": "new"}"#, None),
             ("{}", "{}", None),
             (
                 r#"{"tokenizer_class": null}"#,

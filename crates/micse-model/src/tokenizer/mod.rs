@@ -93,13 +93,16 @@ impl Tokenizer {
         if let Some(path) = files.into_iter().find(|path| path.is_file()).or(bytes) {
             return Self::finish(build::build(&path)?);
         }
-        let reason = if folder.join("sentencepiece.bpe.model").is_file() {
-            "sentencepiece.bpe.model alone cannot be read; create a tokenizer.json from it once: \
-             transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
-        } else {
-            "found neither tokenizer.json, nor vocab.txt, nor vocab.json with merges.txt"
+        let pieces =
+            ["sentencepiece.bpe.model", "spiece.model"].into_iter().find(|name| folder.join(name).is_file());
+        let reason = match pieces {
+            Some(name) => format!(
+                "{name} alone cannot be read; create a tokenizer.json from it once: \
+                 transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
+            ),
+            None => "found neither tokenizer.json, nor vocab.txt, nor vocab.json with merges.txt".into(),
         };
-        Err(Error::Tokenizer { path: folder.into(), reason: reason.into() })
+        Err(Error::Tokenizer { path: folder.into(), reason })
     }
 
     /// Reads a `vocab.txt` (one word piece per line, including the special tokens of BERT or MPNet), with

@@ -2,8 +2,9 @@
 
 use candle_core::{Device, Tensor, Var};
 use micse_model::{
-    AttentionPosition, Batch, BertConfig, Dropout, Encoder, Family, Leaves, LocalAttention, LocalLayers,
-    Mode, PackedEncoder, Padding, Pass, Pooling, Precision, RandomWeights, Rotary, Taps, TensorEncoder,
+    Activation, AttentionPosition, Batch, BertConfig, Dropout, Encoder, Family, Leaves, LocalAttention,
+    LocalLayers, Mode, PackedEncoder, Padding, Pass, Pooling, Precision, RandomWeights, Rotary, Taps,
+    TensorEncoder,
 };
 use micse_random::Stream;
 
@@ -28,6 +29,28 @@ pub(crate) fn modern(layers: usize, hidden: usize, heads: usize, inner: usize, w
         type_vocab_size: 0,
         rotary: Some(rotary),
         max_position_embeddings: 100,
+        ..config(layers, hidden, heads, inner)
+    }
+}
+
+/// An ALBERT, in whose pairs of layers the parameters are the same.
+pub(crate) fn albert(layers: usize, hidden: usize, heads: usize, inner: usize) -> BertConfig {
+    let groups = Some(layers / 2);
+    let bert = config(layers, hidden, heads, inner);
+    BertConfig { family: Family::Albert, embedding_size: 6, num_hidden_groups: groups, ..bert }
+}
+
+/// A family with rotary positions and LayerNorm after the sum; the frequencies are divided by 1.5.
+pub(crate) fn rotary(
+    family: Family,
+    types: usize,
+    (layers, hidden, heads, inner): (usize, usize, usize, usize),
+) -> BertConfig {
+    BertConfig {
+        family,
+        type_vocab_size: types,
+        rotary: Some(Rotary { theta: 500.0, factor: 1.5, local: None }),
+        hidden_act: Activation::Silu,
         ..config(layers, hidden, heads, inner)
     }
 }

@@ -2,7 +2,7 @@
 
 use micse_model::{
     Activation, AttentionPosition, AttentionStage, AttentionValues, BertConfig, Family, Mode, Padding, Pass,
-    Pooling, Rotary, Taps,
+    Pooling, Taps,
 };
 
 use crate::common::*;
@@ -68,33 +68,15 @@ fn projected_embeddings() {
     }
 }
 
-/// An ALBERT, in whose pairs of layers the parameters are the same.
-fn albert(layers: usize, hidden: usize, heads: usize, inner: usize) -> BertConfig {
-    let groups = Some(layers / 2);
-    let bert = config(layers, hidden, heads, inner);
-    BertConfig { family: Family::Albert, embedding_size: 6, num_hidden_groups: groups, ..bert }
-}
-
-/// A family with rotary positions and LayerNorm after the sum; the frequencies are divided by 1.5.
-fn rotary(family: Family, types: usize) -> BertConfig {
-    BertConfig {
-        family,
-        type_vocab_size: types,
-        rotary: Some(Rotary { theta: 500.0, factor: 1.5, local: None }),
-        hidden_act: Activation::Silu,
-        ..config(3, 24, 3, 30)
-    }
-}
-
 #[test]
 fn shared_layers_and_gates_after_the_sum() {
-    let batch = batch(&[5, 1, 40], Padding::Drop);
+    let (batch, sizes) = (batch(&[5, 1, 40], Padding::Drop), (3, 24, 3, 30));
     for config in [
         albert(4, 24, 3, 40),
         albert(2, 32, 4, 50),
-        rotary(Family::NomicBert, 2),
-        rotary(Family::Gte, 1),
-        rotary(Family::Gte, 0),
+        rotary(Family::NomicBert, 2, sizes),
+        rotary(Family::Gte, 1, sizes),
+        rotary(Family::Gte, 0, sizes),
     ] {
         for pooling in Pooling::ALL {
             for mode in [Mode::Evaluation, training(0.3)] {

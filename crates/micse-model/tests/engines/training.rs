@@ -25,7 +25,9 @@ fn rule(step: usize, gradient_scale: f64, weight_decay: f64) -> AdamStep {
 /// bfloat16 has 8 bits of mantissa: leaves and gradients agree to a few per cent, and in direction.
 #[test]
 fn bfloat16_is_close_to_f32() {
-    for config in [config(3, 96, 6, 200), modern(3, 96, 6, 200, 5), electra(3, 96, 6, 200)] {
+    let gated = rotary(Family::Gte, 1, (3, 96, 6, 200));
+    let bert = config(3, 96, 6, 200);
+    for config in [bert, modern(3, 96, 6, 200, 5), electra(3, 96, 6, 200), albert(4, 96, 6, 200), gated] {
         bfloat16_is_close_to_f32_with(&config);
     }
 }
@@ -190,7 +192,8 @@ fn any_number_of_threads_gives_the_same_bits() {
     let bert = config(2, 128, 4, 512);
     let mut mpnet = bert.clone();
     (mpnet.family, mpnet.type_vocab_size, mpnet.pad_token_id) = (Family::Mpnet, 0, 1);
-    for config in [bert, mpnet, modern(2, 128, 4, 200, 6)] {
+    let gated = rotary(Family::NomicBert, 2, (2, 128, 4, 200));
+    for config in [bert, mpnet, modern(2, 128, 4, 200, 6), albert(4, 128, 4, 200), gated] {
         same_bits_on_any_number_of_threads(&config);
     }
 }

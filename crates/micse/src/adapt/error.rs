@@ -13,6 +13,9 @@ pub enum Error {
     /// The recipe is wrong, or the run failed or was stopped.
     #[error(transparent)]
     Train(#[from] micse_train::Error),
+    /// A stop was requested while the start was scored.
+    #[error("stopped while scoring the model before training; repeat the same command to continue")]
+    Stopped,
     /// The start could not be scored.
     #[error(transparent)]
     Eval(#[from] micse_eval::Error),

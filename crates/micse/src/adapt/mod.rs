@@ -201,7 +201,7 @@ impl Adaptation {
     /// scores in the folder of a finished run. `progress` receives the sentences done and their total.
     ///
     /// # Errors
-    /// [`Self::run`] would fail, scoring fails, or a stop was requested ([`crate::train::Error::Stopped`]).
+    /// [`Self::run`] would fail, scoring fails, or a stop was requested ([`Error::Stopped`]).
     pub fn score_start(
         &self,
         out: &Path,
@@ -223,7 +223,7 @@ impl Adaptation {
         let model = SentenceModel::load(&self.base, Some(pooling), &self.compute)?;
         match evaluate(&Stoppable { model: &model, stop }, &self.suite, progress) {
             Ok(scores) => Ok(Before { scores: Some(scores) }),
-            Err(_) if stop.requested() => Err(crate::train::Error::Stopped { step: 0 }.into()),
+            Err(_) if stop.requested() => Err(Error::Stopped),
             Err(error) => Err(error.into()),
         }
     }
@@ -322,7 +322,7 @@ mod tests {
         stop.request();
         let out = folder.path().join("run");
         let scores = adaptation.score_start(&out, &stop, &mut |_, _| {});
-        assert!(matches!(scores, Err(Error::Train(crate::train::Error::Stopped { step: 0 }))));
+        assert!(matches!(scores, Err(Error::Stopped)));
         assert!(!out.exists());
         assert!(adaptation.score_start(&out, &Stop::new(), &mut |_, _| {}).is_ok());
     }

@@ -71,10 +71,7 @@ impl Train {
     pub(super) fn stopped(&self, error: AdaptError) -> anyhow::Error {
         let out = || quoted_path(&self.out).unwrap_or_else(|_| "OUT".into());
         match error {
-            // Nothing was trained, so that there is nothing to resume.
-            AdaptError::Train(Error::Stopped { step: 0 }) => {
-                Stopped("stopped before the first step; repeat the command to start again".into()).into()
-            }
+            stopped @ AdaptError::Stopped => Stopped(stopped.to_string()).into(),
             AdaptError::Train(stopped @ Error::Stopped { .. }) => {
                 Stopped(format!("{stopped}, or run: micse train --out {} --resume", out())).into()
             }
