@@ -166,6 +166,9 @@ fn tensors(encoder: &dyn Encoder, base: &ModelFolder, dtype: DType) -> Result<Ve
     Ok(tensors)
 }
 
+/// The key of the tokenizer's class in `tokenizer_config.json` and `config.json`.
+const CLASS: &str = "tokenizer_class";
+
 /// The base's `config.json`, updated with the encoder's values.
 fn own_config(base: &ModelFolder, config: &BertConfig, dtype: DType) -> Result<Map<String, Value>> {
     let path = base.path().join("config.json");
@@ -178,7 +181,6 @@ fn own_config(base: &ModelFolder, config: &BertConfig, dtype: DType) -> Result<M
     // in place of decimal numbers, which transformers rejects. Families with rotary positions have configurations whose keys
     // transformers does not know: it needs its own, too.
     let same = base.config()? == *config;
-    const CLASS: &str = "tokenizer_class";
     let is_new = keys.get("model_type").is_some_and(|kind| kind == "new");
     let explicit = config.family.has_rotary();
     for (key, value) in own {
