@@ -1,4 +1,4 @@
-"""What local attention costs: a random ModernBERT with global layers only, and with local ones, in micse and PyTorch.
+"""What local attention costs: a random ModernBERT with global layers only, and with local ones only, in micse and PyTorch.
 
     python local_attention.py [--micse target/release/micse] [--threads 2]
 
@@ -23,9 +23,10 @@ SIZES = dict(vocab_size=1000, hidden_size=384, num_hidden_layers=6, num_attentio
              bos_token_id=2, eos_token_id=3)
 
 
-def write(folder, every):
+def write(folder, kind):
     torch.manual_seed(48)
-    model = t.ModernBertModel(t.ModernBertConfig(global_attn_every_n_layers=every, **SIZES)).eval()
+    kinds = [kind] * SIZES["num_hidden_layers"]
+    model = t.ModernBertModel(t.ModernBertConfig(layer_types=kinds, **SIZES)).eval()
     model.save_pretrained(folder)
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + [f"w{i}" for i in range(995)]
     t.BertTokenizer(vocab={word: i for i, word in enumerate(words)}, model_max_length=4200).save_pretrained(folder)
@@ -67,9 +68,9 @@ def main():
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as place:
         kinds = {}
-        for name, every in [("all layers global", 1), ("first layer global", 100)]:
-            folder = os.path.join(place, name.split()[0])
-            kinds[name] = (folder, write(folder, every))
+        for name, kind in [("global", "full_attention"), ("local", "sliding_attention")]:
+            folder = os.path.join(place, name)
+            kinds[name] = (folder, write(folder, kind))
         print("| tokens | " + " | ".join(f"micse, {name} | PyTorch, {name}" for name in kinds) + " |")
         print("|---:|" + "---:|" * (2 * len(kinds)))
         for n in LENGTHS:
