@@ -168,10 +168,11 @@ struct NomicKeys {
 
 impl NomicKeys {
     /// Positions that need no scaling: beyond `max_trained_positions`, a `rotary_scaling_factor` would change the angles
-    /// with the length of the input.
-    fn positions(&self) -> Option<usize> {
+    /// with the length of the input. `own` is `max_position_embeddings`; of the two keys, the smaller one is the length in
+    /// pre-training.
+    fn positions(&self, own: Option<usize>) -> usize {
         let scaled = self.rotary_scaling_factor.and(self.max_trained_positions);
-        self.n_positions.map(|n| n.min(scaled.unwrap_or(n)))
+        own.max(self.n_positions).unwrap_or(NOMIC_POSITIONS).min(scaled.unwrap_or(usize::MAX))
     }
 }
 
@@ -264,11 +265,8 @@ impl TryFrom<Keys> for BertConfig {
                 return Err(format!("pad_token_id is {pad_token_id}; every MPNet implementation uses 1"));
             }
         }
-        // NomicBERT's newer configurations have both keys; the smaller one is the length in pre-training.
         let rows = match family {
-            Family::NomicBert => {
-                keys.max_position_embeddings.max(nomic.positions()).unwrap_or(NOMIC_POSITIONS)
-            }
+            Family::NomicBert => nomic.positions(keys.max_position_embeddings),
             _ => required("max_position_embeddings", keys.max_position_embeddings)?,
         };
         let unused = if family.shifts_positions() { pad_token_id as usize + 1 } else { 0 };

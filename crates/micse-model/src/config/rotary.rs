@@ -178,7 +178,10 @@ impl RotaryKeys {
             let parameters = Parameters { at: "rope_parameters", keys };
             let kind = parameters.kind(&["default", "linear"], &["factor"])?;
             let theta = parameters.number("rope_theta")?.or(plain).unwrap_or(usual);
-            let factor = parameters.number("factor")?.filter(|_| kind == "linear").unwrap_or(1.0);
+            let factor = match kind {
+                "linear" => parameters.number("factor")?.ok_or("rope_parameters has no factor")?,
+                _ => 1.0,
+            };
             return Ok(Rotary { theta, factor, local: None });
         }
         let Some(scaling) = scaling else {

@@ -93,6 +93,8 @@ fn families_are_read_and_written_in_their_own_keys() {
     let both =
         NOMIC.replace("\"head_dim\"", "\"n_positions\": 80, \"max_trained_positions\": 20, \"head_dim\"");
     assert_eq!(read(&both).expect("a NomicBERT").max_position_embeddings, 80);
+    let scaled = NOMIC_FIRST.replace("\"prenorm\"", "\"max_position_embeddings\": 80, \"prenorm\"");
+    assert_eq!(read(&scaled).expect("a NomicBERT").max_position_embeddings, 20);
     // theta within the scaling, as transformers reads it.
     let parameters =
         "\"rope_parameters\": {\"rope_theta\": 40.0, \"rope_type\": \"linear\", \"factor\": 3.0}";
@@ -182,6 +184,7 @@ fn impossible_values_are_named() {
         (NOMIC, "head_dim\": 4", "head_dim\": 5", "head_dim is 5"),
         (NOMIC, "\"default\"", "\"yarn\"", "rope_parameters.rope_type is \"yarn\""),
         (GTE, "\"factor\": 3.0", "\"factor\": -1", "factor of rotary positions is -1"),
+        (GTE, ", \"factor\": 3.0", "", "rope_parameters has no factor"),
         (
             GTE,
             "\"pad_token_id\"",
