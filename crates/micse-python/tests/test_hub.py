@@ -17,6 +17,8 @@ import micse
 COMMIT = "0123456789" * 4
 #: Bytes of a large file that are sent at a time, with a pause after each.
 PIECE, PAUSE = 1 << 18, 0.05
+#: Bytes that a download has received when it is stopped.
+BEGUN = 1 << 20
 
 
 class Hub(http.server.ThreadingHTTPServer):
@@ -96,17 +98,29 @@ def test_a_download_shows_its_progress(hub, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 @pytest.mark.parametrize("call", ["micse.SentenceEncoder('owner/name')", "micse.train('owner/name', ['a', 'b'] * 50, 'run')"])
 def test_ctrl_c_ends_a_download_that_goes_on_later(hub, tmp_path, call):
+    cache = tmp_path / "cache"
+    # Only the weights are larger than BEGUN, and most of them are still to come then.
     program = f"""
-import os, signal, threading, micse
+import os, pathlib, signal, threading, time, micse
 os.chdir({str(tmp_path)!r})
-threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+def begun(part):
+    try:
+        return part.stat().st_size > {BEGUN}
+    except FileNotFoundError:
+        return False  # It was complete and was renamed.
+def stop():
+    cache = pathlib.Path({str(cache)!r})
+    while not any(begun(part) for part in cache.rglob("*.incomplete")):
+        time.sleep(0.02)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=stop, daemon=True).start()
 try:
     {call}
 except KeyboardInterrupt:
     print("stopped")
 print(micse.SentenceEncoder("owner/name").encode("A dog runs.").shape)
 """
-    done = run(program, hub, tmp_path / "cache")
+    done = run(program, hub, cache)
     assert done.stdout.split("\n")[:2] == ["stopped", "(256,)"], done.stdout + done.stderr
     # The second download asks for the rest alone.
     assert len(hub.ranges) == 1 and hub.ranges[0] != "bytes=0-", hub.ranges

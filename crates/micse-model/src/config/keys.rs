@@ -180,6 +180,19 @@ fn required<T>(key: &str, value: Option<T>) -> Result<T, String> {
     value.ok_or_else(|| format!("{key} is missing"))
 }
 
+/// A key of `config.json` and its value.
+type Key = (&'static str, Option<usize>);
+
+/// The value of a key that has another name. transformers accepts both names.
+fn one_of(key: Key, other: Key) -> Result<usize, String> {
+    match (key, other) {
+        ((name, Some(a)), (other, Some(b))) if a != b => {
+            Err(format!("{name} is {a}, but its other name {other} is {b}; remove one of them"))
+        }
+        ((name, value), (_, same)) => required(name, value.or(same)),
+    }
+}
+
 impl TryFrom<Keys> for BertConfig {
     type Error = String;
 
@@ -215,20 +228,10 @@ impl TryFrom<Keys> for BertConfig {
             }
         }
         let (albert, nomic) = (family == Family::Albert, &keys.nomic);
-        let size = |bert: (&str, Option<usize>), distilbert: (&str, Option<usize>), first: Option<usize>| {
-            let own =
-                if distil { distilbert } else { (bert.0, first.filter(|_| family == Family::NomicBert)) };
-            if !distil {
-                return required(bert.0, bert.1.or(own.1));
-            }
-            // transformers accepts the BERT names of these keys, too.
-            match (own.1, bert.1) {
-                (Some(own_value), Some(bert_value)) if own_value != bert_value => Err(format!(
-                    "{} is {own_value}, but its other name {} is {bert_value}; remove one of them",
-                    own.0, bert.0
-                )),
-                (value, other) => required(own.0, value.or(other)),
-            }
+        let size = |bert: Key, distilbert: Key, first: Key| match family {
+            Family::DistilBert => one_of(distilbert, bert),
+            Family::NomicBert => one_of(bert, first),
+            _ => required(bert.0, bert.1),
         };
         let act = match family {
             Family::DistilBert => required("activation", keys.activation)?,
@@ -276,11 +279,18 @@ impl TryFrom<Keys> for BertConfig {
                  = {unused}"
             )
         })?;
-        let hidden_size = size(("hidden_size", keys.hidden_size), ("dim", keys.dim), nomic.n_embd)?;
-        let num_hidden_layers =
-            size(("num_hidden_layers", keys.num_hidden_layers), ("n_layers", keys.n_layers), nomic.n_layer)?;
-        let num_attention_heads =
-            size(("num_attention_heads", keys.num_attention_heads), ("n_heads", keys.n_heads), nomic.n_head)?;
+        let hidden_size =
+            size(("hidden_size", keys.hidden_size), ("dim", keys.dim), ("n_embd", nomic.n_embd))?;
+        let num_hidden_layers = size(
+            ("num_hidden_layers", keys.num_hidden_layers),
+            ("n_layers", keys.n_layers),
+            ("n_layer", nomic.n_layer),
+        )?;
+        let num_attention_heads = size(
+            ("num_attention_heads", keys.num_attention_heads),
+            ("n_heads", keys.n_heads),
+            ("n_head", nomic.n_head),
+        )?;
         let head_size = hidden_size / num_attention_heads.max(1);
         if let Some(other) = keys.head_dim.filter(|&size| family.has_rotary() && size != head_size) {
             return Err(format!(
@@ -302,7 +312,7 @@ impl TryFrom<Keys> for BertConfig {
             intermediate_size: size(
                 ("intermediate_size", keys.intermediate_size),
                 ("hidden_dim", keys.hidden_dim),
-                nomic.n_inner,
+                ("n_inner", nomic.n_inner),
             )?,
             hidden_act: act,
             max_position_embeddings: positions,

@@ -125,50 +125,51 @@ fn families_are_read_and_written_in_their_own_keys() {
 
 #[test]
 fn impossible_values_are_named() {
-    for (from, to, says) in [
-        ("\"vocab_size\": 60", "\"vocab_size\": 18446744073709551615", "vocab_size is"),
-        ("\"hidden_size\": 8", "\"hidden_size\": 0", "hidden_size is 0"),
-        ("\"roberta\"", "\"bert\", \"pad_token_id\": 60, \"a\": 1", "duplicate"),
-        ("\"vocab_size\": 60", "\"vocab_size\": 1", "pad_token_id is 1"),
-        ("\"pad_token_id\": 1", "\"pad_token_id\": 19", "max_position_embeddings"),
-        ("\"pad_token_id\": 1", "\"pad_token_id\": 4294967295", "pad_token_id"),
-        ("\"roberta\"", "\"bert\", \"is_decoder\": true", "is_decoder"),
-        ("\"roberta\"", "\"bert\", \"position_embedding_type\": \"alibi\"", "alibi"),
-        ("\"hidden_size\": 8,", "", "hidden_size is missing"),
-        ("\"gelu\"", "\"mish\"", "mish"),
-    ] {
-        let error = read(&ROBERTA.replace(from, to)).expect_err(to);
-        assert!(error.contains(says), "{to}: {error}");
-    }
-    for (from, to, says) in [
-        ("buckets\": 32", "buckets\": 64", "relative_attention_num_buckets is 64"),
-        ("\"pad_token_id\": 1", "\"pad_token_id\": 0", "pad_token_id is 0"),
-    ] {
-        let error = read(&MPNET.replace(from, to)).expect_err(to);
-        assert!(error.contains(says), "{to}: {error}");
-    }
-    for (from, to, says) in [
-        ("\"mlp_bias\": false", "\"mlp_bias\": true", "mlp_bias is true"),
-        ("\"mlp_bias\": false", "\"norm_bias\": true", "norm_bias is true"),
-        ("\"mlp_bias\": false", "\"attention_bias\": true", "attention_bias is true"),
-        ("\"mlp_bias\": false", "\"layer_types\": [\"full_attention\"]", "layer_types lists 1"),
-        ("\"mlp_bias\": false", "\"layer_types\": [\"causal\"]", "\"causal\""),
-        ("\"mlp_bias\": false", "\"rope_scaling\": {\"factor\": 2}", "rope_scaling"),
-        ("\"mlp_bias\": false", "\"rope_parameters\": {\"rope_theta\": 2}", "has the key rope_theta"),
+    for (whole, from, to, says) in [
+        (ROBERTA, "\"vocab_size\": 60", "\"vocab_size\": 18446744073709551615", "vocab_size is"),
+        (ROBERTA, "\"hidden_size\": 8", "\"hidden_size\": 0", "hidden_size is 0"),
+        (ROBERTA, "\"roberta\"", "\"bert\", \"pad_token_id\": 60, \"a\": 1", "duplicate"),
+        (ROBERTA, "\"vocab_size\": 60", "\"vocab_size\": 1", "pad_token_id is 1"),
+        (ROBERTA, "\"pad_token_id\": 1", "\"pad_token_id\": 19", "max_position_embeddings"),
+        (ROBERTA, "\"pad_token_id\": 1", "\"pad_token_id\": 4294967295", "pad_token_id"),
+        (ROBERTA, "\"roberta\"", "\"bert\", \"is_decoder\": true", "is_decoder"),
+        (ROBERTA, "\"roberta\"", "\"bert\", \"position_embedding_type\": \"alibi\"", "alibi"),
+        (ROBERTA, "\"hidden_size\": 8,", "", "hidden_size is missing"),
+        (ROBERTA, "\"gelu\"", "\"mish\"", "mish"),
+        (MPNET, "buckets\": 32", "buckets\": 64", "relative_attention_num_buckets is 64"),
+        (MPNET, "\"pad_token_id\": 1", "\"pad_token_id\": 0", "pad_token_id is 0"),
+        (MODERNBERT, "\"mlp_bias\": false", "\"mlp_bias\": true", "mlp_bias is true"),
+        (MODERNBERT, "\"mlp_bias\": false", "\"norm_bias\": true", "norm_bias is true"),
+        (MODERNBERT, "\"mlp_bias\": false", "\"attention_bias\": true", "attention_bias is true"),
+        (MODERNBERT, "\"mlp_bias\": false", "\"layer_types\": [\"full_attention\"]", "layer_types lists 1"),
+        (MODERNBERT, "\"mlp_bias\": false", "\"layer_types\": [\"causal\"]", "\"causal\""),
+        (MODERNBERT, "\"mlp_bias\": false", "\"rope_scaling\": {\"factor\": 2}", "rope_scaling"),
         (
+            MODERNBERT,
+            "\"mlp_bias\": false",
+            "\"rope_parameters\": {\"rope_theta\": 2}",
+            "has the key rope_theta",
+        ),
+        (
+            MODERNBERT,
             "\"mlp_bias\": false",
             r#""rope_parameters": {"full_attention": {"rope_type": "yarn"}}"#,
             "rope_parameters.full_attention.rope_type",
         ),
-        ("\"mlp_bias\": false", "\"global_attn_every_n_layers\": 0", "global_attn_every_n_layers"),
-        ("\"global_rope_theta\": 5000.0", "\"global_rope_theta\": -1.0", "rope_theta of full_attention"),
-        ("\"num_attention_heads\": 2", "\"num_attention_heads\": 8", "heads of size 1"),
-        ("\"gelu\"", "\"mish\"", "mish"),
-    ] {
-        let error = read(&MODERNBERT.replace(from, to)).expect_err(to);
-        assert!(error.contains(says), "{to}: {error}");
-    }
-    for (whole, from, to, says) in [
+        (
+            MODERNBERT,
+            "\"mlp_bias\": false",
+            "\"global_attn_every_n_layers\": 0",
+            "global_attn_every_n_layers",
+        ),
+        (
+            MODERNBERT,
+            "\"global_rope_theta\": 5000.0",
+            "\"global_rope_theta\": -1.0",
+            "rope_theta of full_attention",
+        ),
+        (MODERNBERT, "\"num_attention_heads\": 2", "\"num_attention_heads\": 8", "heads of size 1"),
+        (MODERNBERT, "\"gelu\"", "\"mish\"", "mish"),
         (ALBERT, "groups\": 2", "groups\": 4", "num_hidden_groups is 4"),
         (ALBERT, "groups\": 2", "groups\": 0", "num_hidden_groups is 0"),
         (ALBERT, "group_num\": 1", "group_num\": 2", "inner_group_num is 2"),
@@ -194,7 +195,10 @@ fn impossible_values_are_named() {
         (GTE, "\"factor\": 3.0", "\"beta_fast\": 3.0", "rope_parameters.beta_fast"),
         (GTE, "\"pad_token_id\"", "\"position_embedding_type\": \"absolute\", \"pad_token_id\"", "absolute"),
         (GTE, "\"pad_token_id\"", "\"layer_norm_type\": \"rms_norm\", \"pad_token_id\"", "layer_norm_type"),
+        (DISTILBERT, "\"dim\": 8", "\"dim\": 8, \"hidden_size\": 16", "its other name hidden_size is 16"),
+        (NOMIC, "\"hidden_size\": 8", "\"hidden_size\": 8, \"n_embd\": 16", "its other name n_embd is 16"),
     ] {
+        assert!(whole.contains(from), "{from}");
         let error = read(&whole.replace(from, to)).expect_err(to);
         assert!(error.contains(says), "{to}: {error}");
     }
