@@ -15,11 +15,15 @@ use micse_kernels::{View, Write};
 use std::hint::black_box;
 use timing::{best, normal, rounds};
 
-/// Gop/s of the kernel's instructions on registers only, for all threads together.
-fn ceiling(rounds: usize) -> Option<f64> {
+/// The kernel's instructions, and their Gop/s on registers only, for all threads together.
+fn ceiling(rounds: usize) -> Option<(&'static str, f64)> {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
-        return Some(timing::ceiling(rounds, peak::OPERATIONS, peak::steps));
+        return Some(("vpmaddwd and vpaddd", timing::ceiling(rounds, peak::OPERATIONS, peak::steps)));
+    }
+    #[cfg(target_arch = "aarch64")]
+    if std::arch::is_aarch64_feature_detected!("dotprod") {
+        return Some(("sdot", timing::ceiling(rounds, peak::OPERATIONS, peak::steps)));
     }
     let _ = rounds;
     None
@@ -58,13 +62,49 @@ mod peak {
     }
 }
 
+#[cfg(target_arch = "aarch64")]
+mod peak {
+    use std::arch::aarch64::{int8x16_t, int32x4_t, vaddvq_s32, vdupq_n_s8, vdupq_n_s32};
+    use std::arch::asm;
+    use std::hint::black_box;
+
+    const SUMS: usize = 24;
+
+    /// Operations per step.
+    pub(crate) const OPERATIONS: usize = SUMS * 32;
+
+    #[allow(unsafe_code)]
+    pub(crate) fn steps(count: usize) {
+        // SAFETY: the caller has detected the feature.
+        black_box(unsafe { on_registers(count) });
+    }
+
+    #[allow(unsafe_code)]
+    #[target_feature(enable = "neon,dotprod")]
+    fn on_registers(count: usize) -> i32 {
+        let factor: int8x16_t = vdupq_n_s8(black_box(3));
+        let mut sums: [int32x4_t; SUMS] = [vdupq_n_s32(0); SUMS];
+        for _ in 0..count {
+            for sum in &mut sums {
+                // SAFETY: the instruction changes its first operand only, and the function has the feature.
+                unsafe {
+                    asm!(
+                        "sdot {0:v}.4s, {1:v}.16b, {1:v}.16b",
+                        inout(vreg) *sum,
+                        in(vreg) factor,
+                        options(nomem, nostack, preserves_flags)
+                    );
+                }
+            }
+        }
+        sums.into_iter().map(|sum| vaddvq_s32(sum)).fold(0, i32::wrapping_add)
+    }
+}
+
 fn main() {
     let rounds = rounds();
-    if let Some(rate) = ceiling(rounds) {
-        println!(
-            "vpmaddwd and vpaddd on registers, {} threads: {rate:.0} Gop/s",
-            rayon::current_num_threads()
-        );
+    if let Some((name, rate)) = ceiling(rounds) {
+        println!("{name} on registers, {} threads: {rate:.0} Gop/s", rayon::current_num_threads());
     }
     println!("Gop/s; rounding in GB/s of f32");
     println!(

@@ -101,13 +101,14 @@ fn pack_panel(columns: &mut [Column], weight: &[f32]) {
 /// Whether [`product`] is faster on this CPU than a general product with this many rows.
 #[must_use]
 pub fn suits(rows: usize) -> bool {
-    match level() {
+    let most = match level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => rows <= 64,
+        Level::Avx512 => 64,
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => true,
-        Level::Base => false,
-    }
+        Level::Avx2 => usize::MAX,
+        Level::Base => 0,
+    };
+    rows <= most
 }
 
 /// Some rows and panels of a product.

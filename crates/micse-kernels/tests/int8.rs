@@ -96,8 +96,11 @@ impl Case {
     fn check(&self, what: &str) {
         let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         let expected = bits(&self.expected());
-        assert_eq!(bits(&self.product(&self.weights())), expected, "{what}");
-        assert_eq!(bits(&self.product(&self.weights().portable())), expected, "{what}, portable");
+        let weights = self.weights();
+        let channels: Vec<i8> = (0..weights.outputs()).flat_map(|output| weights.channel(output)).collect();
+        assert!(channels == self.weights && weights.scales() == self.scales, "{what}");
+        assert_eq!(bits(&self.product(&weights)), expected, "{what}");
+        assert_eq!(bits(&self.product(&weights.portable())), expected, "{what}, portable");
     }
 }
 

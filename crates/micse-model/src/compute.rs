@@ -170,8 +170,7 @@ pub(crate) fn build_int8_encoder(
                 .into(),
         });
     }
-    let encoder = PackedEncoder::new(config, weights, Precision::F32)?;
-    Ok(Box::new(encoder.use_int8(weights)?))
+    Ok(Box::new(PackedEncoder::quantized(config, weights)?))
 }
 
 /// Implements `Display` and `FromStr` from `ALL` and `name`.

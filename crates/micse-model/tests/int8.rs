@@ -137,10 +137,25 @@ fn training_and_other_engines_are_refused() {
         gradient_scale: 1.0,
         bias_correction: true,
     };
-    let errors =
-        [encoder.forward(&batch, &pass).err(), encoder.set_values(&values).err(), encoder.step(&step).err()];
+    let moments: Vec<_> = values.iter().map(|value| (value.clone(), value.clone())).collect();
+    let mut leader = encoder.duplicate().expect("a copy");
+    let errors = [
+        encoder.forward(&batch, &pass).err(),
+        encoder.set_values(&values).err(),
+        encoder.step(&step).err(),
+        encoder.add_gradient(1, &values[1]).err(),
+        encoder.set_moments(&moments).err(),
+        encoder.follow(leader.as_ref(), 0.5).err(),
+    ];
     for error in errors {
         assert!(error.expect("refused").to_string().contains("int8 cannot be trained"));
+    }
+    // But an encoder in f32 may follow its values.
+    leader = shipped().encoder(&Compute::cpu()).expect("an encoder");
+    leader.follow(encoder.as_ref(), 0.0).expect("values");
+    for (number, value) in values.iter().enumerate() {
+        let of = |t: &Tensor| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
+        assert_eq!(of(&leader.value(number).expect("a value")), of(value));
     }
 }
 

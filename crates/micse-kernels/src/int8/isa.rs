@@ -5,12 +5,20 @@
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Avx2(());
 
+/// Proof that the CPU has `sdot`; only [`Isa::best`] creates one.
+#[cfg(target_arch = "aarch64")]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dot(());
+
 /// The instruction set of a product.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Isa {
     /// `vpmaddwd`: pairs of 16-bit products, summed in 32 bits.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    /// `sdot`: four 8-bit products, summed in 32 bits.
+    #[cfg(target_arch = "aarch64")]
+    Dot(Dot),
     /// Plain Rust.
     Portable,
 }
@@ -22,6 +30,30 @@ impl Isa {
         if std::arch::is_x86_feature_detected!("avx2") {
             return Self::Avx2(Avx2(()));
         }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("dotprod") {
+            return Self::Dot(Dot(()));
+        }
         Self::Portable
+    }
+
+    /// Weights per word: those of adjacent inputs.
+    pub(super) const fn depth(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => 2,
+            _ => 4,
+        }
+    }
+
+    /// A word that has the weight at one place, and zeros elsewhere.
+    pub(super) const fn word(self, weight: i8, place: usize) -> u32 {
+        let bits = 32 / self.depth();
+        (weight as u32 & (u32::MAX >> (32 - bits))) << (bits * place)
+    }
+
+    /// The weight at one place of a word.
+    pub(super) const fn weight(self, word: u32, place: usize) -> i8 {
+        (word >> (32 / self.depth() * place)) as i8
     }
 }

@@ -17,7 +17,7 @@ const VECTORS: usize = PANEL / 8;
 pub(super) fn sums(_: Avx2, tile: &Tile<'_>) -> Sums {
     macro_rules! by_rows {
         ($($rows:literal)*) => {
-            match tile.rows {
+            match tile.activations.len() / tile.width {
                 // SAFETY: the token proves that the CPU has AVX2.
                 $($rows => unsafe { rows::<$rows>(tile) },)*
                 _ => unreachable!("a tile has 1 to {TILE_ROWS} rows"),

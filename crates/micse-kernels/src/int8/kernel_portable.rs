@@ -1,20 +1,36 @@
 //! The kernel in plain Rust.
 
+use super::isa::Isa;
 use super::product::{Sums, TILE_ROWS, Tile};
-use super::weights::{PANEL, halves};
+use super::weights::PANEL;
+use crate::line::Line;
+
+/// Inputs per word.
+const DEPTH: usize = Isa::Portable.depth();
 
 /// See [`Tile`].
 pub(super) fn sums(tile: &Tile<'_>) -> Sums {
-    let pairs = tile.panel.len();
     let mut sums = [[0; PANEL]; TILE_ROWS];
-    for (i, sums) in sums.iter_mut().enumerate().take(tile.rows) {
-        let row = tile.activations[2 * i * pairs..].as_chunks::<2>().0;
-        for (&[first, second], line) in row.iter().zip(tile.panel) {
-            for (sum, &weights) in sums.iter_mut().zip(&line.0) {
-                let (a, b) = halves(weights);
-                *sum += i32::from(first) * a + i32::from(second) * b;
-            }
+    for (row, sums) in tile.activations.chunks_exact(tile.width).zip(&mut sums) {
+        let (words, rest) = row.as_chunks::<DEPTH>();
+        for (inputs, line) in words.iter().zip(tile.panel) {
+            add(sums, *inputs, line);
+        }
+        // Missing inputs are zero.
+        if let ([first, second], Some(line)) = (rest, tile.panel.last()) {
+            add(sums, [*first, *second, 0, 0], line);
         }
     }
     sums
+}
+
+/// The products of one word per channel.
+#[inline]
+fn add(sums: &mut [i32; PANEL], inputs: [u16; DEPTH], line: &Line) {
+    for (sum, &word) in sums.iter_mut().zip(&line.0) {
+        // In 16 bits, whose products vector instructions have.
+        let product =
+            |k: usize| i32::from(inputs[k] as i16) * i32::from(i16::from(Isa::Portable.weight(word, k)));
+        *sum += product(0) + product(1) + product(2) + product(3);
+    }
 }

@@ -12,7 +12,7 @@
 //! steps, of all others. They are clipped for the formula above, and what is cut off is multiplied in f32 (compare
 //! LLM.int8, Dettmers and others 2022, which treats whole input channels this way).
 //!
-//! - [`Weights`] is a weight matrix, packed into panels of 16 output channels and pairs of inputs.
+//! - [`Weights`] is a weight matrix, packed into panels of 16 output channels.
 //! - [`Rows`] is a block of activations. Before they are rounded, inputs can be multiplied by one factor per input
 //!   channel, by which the weights were divided (SmoothQuant, Xiao and others 2023).
 //!
@@ -44,6 +44,8 @@ mod weights;
 
 #[cfg(target_arch = "x86_64")]
 mod kernel_avx2;
+#[cfg(target_arch = "aarch64")]
+mod kernel_neon;
 
 pub use product::product;
 pub use rows::Rows;

@@ -3,9 +3,11 @@
 use super::isa::Isa;
 #[cfg(target_arch = "x86_64")]
 use super::kernel_avx2;
+#[cfg(target_arch = "aarch64")]
+use super::kernel_neon::SignedRows;
 use super::kernel_portable;
 use super::rows::{Cut, Range, Rows};
-use super::weights::{PANEL, Weights, halves};
+use super::weights::{PANEL, Weights};
 use crate::grid::{Block, Grid};
 use crate::line::Line;
 use crate::simd::vectorised;
@@ -22,11 +24,11 @@ pub(super) type Sums = [[i32; PANEL]; TILE_ROWS];
 
 /// Up to 6 rows and one panel of the output.
 pub(super) struct Tile<'a> {
-    /// 1 to [`TILE_ROWS`].
-    pub(super) rows: usize,
-    /// Activations, padded to pairs: row i is `activations[2 * i * pairs..][..2 * pairs]`.
+    /// Activations: 1 to [`TILE_ROWS`] rows of [`Self::width`].
     pub(super) activations: &'a [u16],
-    /// One line per pair.
+    /// Inputs, rounded up to an even number.
+    pub(super) width: usize,
+    /// One line per word of the weights.
     pub(super) panel: &'a [Line],
 }
 
@@ -48,29 +50,37 @@ pub fn product(out: &mut [f32], rows: &Rows, weights: &Weights, bias: Option<&[f
 
 /// Computes one task's block.
 fn multiply(mut block: Block<'_>, rows: &Rows, weights: &Weights, bias: Option<&[f32]>) {
-    let pairs = weights.inputs().div_ceil(2);
+    let width = weights.inputs().next_multiple_of(2);
+    let activations = &rows.values[block.rows.start * width..block.rows.end * width];
+    #[cfg(target_arch = "aarch64")]
+    let signed = SignedRows::new(activations, width);
     for start in block.columns.clone().step_by(PANEL) {
         let columns = start..block.columns.end.min(start + PANEL);
-        let lines = &weights.lines[start / PANEL * pairs..][..pairs];
+        let panel = weights.panel(start / PANEL);
         let channels = Channels {
             scales: &weights.scales[columns.clone()],
-            sums: &weights.sums[columns.clone()],
+            totals: &weights.totals[columns.clone()],
             bias: bias.map(|bias| &bias[columns.clone()]),
         };
-        for first in block.rows.clone().step_by(TILE_ROWS) {
-            let count = (block.rows.end - first).min(TILE_ROWS);
-            let activations = &rows.values[2 * first * pairs..][..2 * count * pairs];
-            let tile = Tile { rows: count, activations, panel: lines };
+        let own = activations.chunks(TILE_ROWS * width);
+        for (first, activations) in block.rows.clone().step_by(TILE_ROWS).zip(own) {
+            let count = activations.len() / width;
+            let tile = Tile { activations, width, panel };
             let sums = match weights.isa {
                 #[cfg(target_arch = "x86_64")]
                 Isa::Avx2(token) => kernel_avx2::sums(token, &tile),
+                #[cfg(target_arch = "aarch64")]
+                Isa::Dot(token) => {
+                    let at = first - block.rows.start;
+                    signed.sums(token, at..at + count, panel, channels.totals)
+                }
                 Isa::Portable => kernel_portable::sums(&tile),
             };
             for (row, sums) in (first..first + count).zip(&sums) {
                 let out = block.row(row, columns.clone());
                 write(out, sums, rows.ranges[row], &channels);
                 for cut in &rows.cuts[row] {
-                    add_cut(out, *cut, lines, channels.scales);
+                    add_cut(out, *cut, weights.isa, panel, channels.scales);
                 }
             }
         }
@@ -80,17 +90,17 @@ fn multiply(mut block: Block<'_>, rows: &Rows, weights: &Weights, bias: Option<&
 /// What belongs to the output channels of a panel.
 struct Channels<'a> {
     scales: &'a [f32],
-    /// Sums of weights.
-    sums: &'a [f32],
+    /// Sums of weights, without the scales.
+    totals: &'a [i32],
     bias: Option<&'a [f32]>,
 }
 
 vectorised! {
     /// The outputs of one row and panel, by the formula of this module's parent.
     fn write(out: &mut [f32], sums: &[i32; PANEL], range: Range, channels: &Channels<'_>) {
-        let weights = channels.scales.iter().zip(channels.sums);
-        for ((out, &sum), (scale, weight_sum)) in out.iter_mut().zip(sums).zip(weights) {
-            *out = range.step * scale * sum as f32 + range.lowest * weight_sum;
+        let weights = channels.scales.iter().zip(channels.totals);
+        for ((out, &sum), (scale, &total)) in out.iter_mut().zip(sums).zip(weights) {
+            *out = range.step * scale * sum as f32 + range.lowest * (scale * total as f32);
         }
         if let Some(bias) = channels.bias {
             for (out, bias) in out.iter_mut().zip(bias) {
@@ -101,11 +111,9 @@ vectorised! {
 }
 
 /// Adds the product of what was cut off one activation.
-fn add_cut(out: &mut [f32], cut: Cut, panel: &[Line], scales: &[f32]) {
-    let line = &panel[cut.input as usize / 2].0;
-    for ((out, &word), scale) in out.iter_mut().zip(line).zip(scales) {
-        let (first, second) = halves(word);
-        let weight = if cut.input.is_multiple_of(2) { first } else { second };
-        *out += cut.value * (scale * weight as f32);
+fn add_cut(out: &mut [f32], cut: Cut, isa: Isa, panel: &[Line], scales: &[f32]) {
+    let (word, place) = (cut.input as usize / isa.depth(), cut.input as usize % isa.depth());
+    for ((out, &word), scale) in out.iter_mut().zip(&panel[word].0).zip(scales) {
+        *out += cut.value * (scale * f32::from(isa.weight(word, place)));
     }
 }

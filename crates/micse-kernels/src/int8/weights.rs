@@ -14,15 +14,15 @@ pub(super) const PANEL: usize = WORDS;
 
 /// The weights of a linear layer, `[outputs, inputs]`.
 ///
-/// A panel contains 16 output channels, line after line; a line contains two adjacent inputs of each channel as 16-bit
-/// integers. Missing channels, and the input after an odd number of them, are zero.
+/// A panel contains 16 output channels, line after line; a line contains one word of each channel: the weights of two
+/// adjacent inputs in 16 bits, or of four in 8 bits, as the product needs them. Missing channels and inputs are zero.
 #[derive(Clone, Debug)]
 pub struct Weights {
     pub(super) lines: Vec<Line>,
     pub(super) inputs: usize,
-    /// The scale of each output channel, and the scaled sum of its weights.
+    /// The scale of each output channel, and the sum of its weights without the scale.
     pub(super) scales: Vec<f32>,
-    pub(super) sums: Vec<f32>,
+    pub(super) totals: Vec<i32>,
     pub(super) isa: Isa,
 }
 
@@ -39,25 +39,54 @@ impl Weights {
             "{} output channels of {inputs} inputs",
             scales.len()
         );
-        let pairs = inputs.div_ceil(2);
-        let mut lines = vec![Line::ZERO; scales.len().div_ceil(PANEL) * pairs];
-        let mut sums = Vec::with_capacity(scales.len());
-        for (output, &scale) in scales.iter().enumerate() {
+        Self::packed(values, inputs, scales, Isa::best())
+    }
+
+    fn packed(values: &[i8], inputs: usize, scales: &[f32], isa: Isa) -> Self {
+        let depth = isa.depth();
+        let words = inputs.div_ceil(depth);
+        let mut lines = vec![Line::ZERO; scales.len().div_ceil(PANEL) * words];
+        let mut totals = Vec::with_capacity(scales.len());
+        for output in 0..scales.len() {
             let row = &values[output * inputs..][..inputs];
-            sums.push(scale * row.iter().map(|&w| i32::from(w)).sum::<i32>() as f32);
-            for (pair, weights) in row.chunks(2).enumerate() {
-                let second = weights.get(1).copied().unwrap_or(0);
-                lines[output / PANEL * pairs + pair].0[output % PANEL] =
-                    word(weights[0].into(), second.into());
+            totals.push(row.iter().map(|&w| i32::from(w)).sum());
+            let panel = &mut lines[output / PANEL * words..][..words];
+            for (input, &weight) in row.iter().enumerate() {
+                panel[input / depth].0[output % PANEL] |= isa.word(weight, input % depth);
             }
         }
-        Self { lines, inputs, scales: scales.to_vec(), sums, isa: Isa::best() }
+        Self { lines, inputs, scales: scales.to_vec(), totals, isa }
     }
 
     /// The same weights, multiplied by portable code on every CPU.
     #[must_use]
     pub fn portable(self) -> Self {
-        Self { isa: Isa::Portable, ..self }
+        let values: Vec<i8> = (0..self.outputs()).flat_map(|output| self.channel(output)).collect();
+        Self::packed(&values, self.inputs, &self.scales, Isa::Portable)
+    }
+
+    /// The weights of one output channel, without its scale.
+    ///
+    /// # Panics
+    /// There is no such channel.
+    pub fn channel(&self, output: usize) -> impl Iterator<Item = i8> {
+        assert!(output < self.outputs(), "there is no output channel {output}");
+        let panel = self.panel(output / PANEL);
+        let depth = self.isa.depth();
+        (0..self.inputs)
+            .map(move |input| self.isa.weight(panel[input / depth].0[output % PANEL], input % depth))
+    }
+
+    /// The lines of a panel.
+    pub(super) fn panel(&self, number: usize) -> &[Line] {
+        let words = self.inputs.div_ceil(self.isa.depth());
+        &self.lines[number * words..][..words]
+    }
+
+    /// The scale of each output channel.
+    #[must_use]
+    pub fn scales(&self) -> &[f32] {
+        &self.scales
     }
 
     /// Number of inputs.
@@ -71,17 +100,6 @@ impl Weights {
     pub fn outputs(&self) -> usize {
         self.scales.len()
     }
-}
-
-/// Two 16-bit integers in one word, the first in the low half.
-pub(super) fn word(first: i16, second: i16) -> u32 {
-    u32::from(first as u16) | u32::from(second as u16) << 16
-}
-
-/// The two 16-bit integers of a word.
-#[inline]
-pub(super) fn halves(word: u32) -> (i32, i32) {
-    (i32::from(word as u16 as i16), word as i32 >> 16)
 }
 
 /// Rounds the weights of one output channel to the nearest multiples of a scale chosen so that the largest magnitude

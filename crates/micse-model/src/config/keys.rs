@@ -213,8 +213,7 @@ impl TryFrom<Keys> for BertConfig {
                         encoder checkpoint"
                 .into());
         }
-        let (distil, modern) = (family == Family::DistilBert, family == Family::ModernBert);
-        if modern {
+        if family == Family::ModernBert {
             for (key, value) in [
                 ("norm_bias", keys.norm_bias),
                 ("attention_bias", keys.attention_bias),

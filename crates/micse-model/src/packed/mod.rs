@@ -102,8 +102,19 @@ impl PackedEncoder {
     pub fn new(config: BertConfig, source: &mut dyn TensorSource, precision: Precision) -> Result<Self> {
         config.check()?;
         let slots = Slots::new(&config);
+        Self::in_slots(config, slots, source, precision)
+    }
+
+    /// The encoder with the parameters that have a place.
+    fn in_slots(
+        config: BertConfig,
+        slots: Slots,
+        source: &mut dyn TensorSource,
+        precision: Precision,
+    ) -> Result<Self> {
         let mut values = vec![0.0; slots.total];
-        for (info, range) in slots.parameters.iter().zip(&slots.ranges) {
+        for (info, range) in slots.parameters.iter().zip(&slots.ranges).filter(|(_, range)| !range.is_empty())
+        {
             let value = source.take(info, &Device::Cpu)?.contiguous()?;
             let (storage, layout) = value.storage_and_layout();
             let Storage::Cpu(storage) = &*storage else {
@@ -164,6 +175,7 @@ impl Trainable for PackedEncoder {
     }
 
     fn add_gradient(&mut self, parameter: usize, gradient: &Tensor) -> Result<()> {
+        self.core.check_trainable()?;
         self.core.write()?.add_gradient(parameter, gradient)
     }
 
@@ -193,13 +205,15 @@ impl Trainable for PackedEncoder {
     }
 
     fn set_moments(&mut self, moments: &[(Tensor, Tensor)]) -> Result<()> {
+        self.core.check_trainable()?;
         self.core.write()?.set_moments(moments)
     }
 
     fn follow(&mut self, leader: &dyn Trainable, decay: f64) -> Result<()> {
         self.core.check_trainable()?;
         match leader.as_any().downcast_ref::<Self>() {
-            Some(leader) if !Arc::ptr_eq(&leader.core, &self.core) => {
+            // Without a copy; not of an encoder in 8 bits.
+            Some(leader) if !Arc::ptr_eq(&leader.core, &self.core) && leader.core.read()?.int8.is_none() => {
                 let leader = leader.core.read()?;
                 let mut own = self.core.write()?;
                 if own.slots.total != leader.slots.total {
@@ -211,8 +225,8 @@ impl Trainable for PackedEncoder {
                 in_pool(|| own.follow(leader, decay));
                 Ok(())
             }
-            Some(_) => Ok(()),
-            None => {
+            Some(leader) if Arc::ptr_eq(&leader.core, &self.core) => Ok(()),
+            _ => {
                 let values = leader.values()?;
                 self.core.write()?.follow_values(&values, decay)
             }

@@ -49,7 +49,7 @@ pub(super) struct LayerSlots {
 pub(super) struct Slots {
     /// Name, shape and group of every parameter.
     pub(super) parameters: Vec<ParameterInfo>,
-    /// The range of every parameter in the buffers.
+    /// The range of every parameter in the buffers; empty for those that the buffers do not contain.
     pub(super) ranges: Vec<Range<usize>>,
     /// The index of the table of positions; `None` with rotary positions.
     pub(super) positions: Option<usize>,
@@ -71,6 +71,11 @@ pub(super) const WORDS: usize = 0;
 
 impl Slots {
     pub(super) fn new(config: &BertConfig) -> Self {
+        Self::without(config, &[])
+    }
+
+    /// Places for all parameters but those with these indices.
+    pub(super) fn without(config: &BertConfig, absent: &[usize]) -> Self {
         let parameters = parameter_layout(config);
         let embeddings = embedding_layout(config).len();
         let number = |name: &str| parameters[..embeddings].iter().position(|info| info.name == name);
@@ -80,7 +85,8 @@ impl Slots {
         let mut ranges = vec![0..0; parameters.len()];
         let mut total = 0;
         let mut place = |number: usize| {
-            let count = parameters[number].shape.iter().product::<usize>();
+            let elements = parameters[number].shape.iter().product::<usize>();
+            let count = if absent.contains(&number) { 0 } else { elements };
             ranges[number] = total..total + count;
             total += count;
         };

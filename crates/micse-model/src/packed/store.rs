@@ -156,7 +156,7 @@ impl Store {
     }
 
     pub(super) fn value_tensors(&self) -> Result<Vec<Tensor>> {
-        self.tensors(&self.values)
+        (0..self.slots.parameters.len()).map(|number| self.value_tensor(number)).collect()
     }
 
     pub(super) fn value_tensor(&self, number: usize) -> Result<Tensor> {
@@ -164,7 +164,13 @@ impl Store {
         if number >= count {
             return Err(Error::Input(format!("parameter {number} is out of range: there are {count}")));
         }
-        self.tensor(number, &self.values)
+        match self.widened(number) {
+            Some(values) => {
+                let shape = self.slots.parameters[number].shape.as_slice();
+                Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+            }
+            None => self.tensor(number, &self.values),
+        }
     }
 
     pub(super) fn set_values(&mut self, values: &[Tensor]) -> Result<()> {
