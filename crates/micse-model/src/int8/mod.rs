@@ -2,7 +2,7 @@
 //!
 //! Products of linear layers use 8-bit weights, with one scale per output channel, and 8-bit activations, with a range
 //! per token ([`micse_kernels::int8`]). Everything else (attention, softmax, LayerNorm, activation, pooling) stays f32.
-//! The word table is stored in 8 bits, with one scale per word, and is widened when the model is loaded.
+//! The word table is in 8 bits too, with one scale per word.
 //!
 //! [`quantize`] reduces the rounding error in three ways, with statistics of a few hundred sentences:
 //!
@@ -47,6 +47,16 @@ pub(crate) struct QuantizedLinear {
     pub(crate) scales: Vec<f32>,
     /// `[inputs]`.
     pub(crate) factors: Vec<f32>,
+}
+
+/// A table in 8 bits: row i is `scales[i] * values[i]`.
+#[derive(Clone)]
+pub(crate) struct QuantizedTable {
+    /// `[rows, width]`.
+    pub(crate) values: Vec<i8>,
+    /// `[rows]`.
+    pub(crate) scales: Vec<f32>,
+    pub(crate) width: usize,
 }
 
 /// Fails if a linear layer has more inputs than its sums can hold.

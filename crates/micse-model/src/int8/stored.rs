@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{Quantized, QuantizedLinear, check_inputs};
+use super::{Quantized, QuantizedLinear, QuantizedTable, check_inputs};
 use crate::names::OwnPlace;
 use crate::weights::{joined, parameter_layout};
 use crate::{Checkpoint, Encoder, Error, Result, WORD_TABLE};
@@ -93,10 +93,7 @@ impl QuantizedLinear {
     }
 
     fn read_one(checkpoint: &Checkpoint, name: &str) -> Result<Option<Self>> {
-        let Some(stored) = checkpoint.stored_name(name).filter(|s| checkpoint.dtype(s) == Some(DType::U8))
-        else {
-            return Ok(None);
-        };
+        let Some(stored) = in_8_bits(checkpoint, name) else { return Ok(None) };
         let part = checkpoint.part_of(name);
         let values = checkpoint.read_part(stored, part)?;
         let (outputs, inputs) = values.dims2()?;
@@ -107,6 +104,21 @@ impl QuantizedLinear {
             factors: vector(checkpoint, &format!("{stored}{FACTOR}"), inputs)?,
         }))
     }
+}
+
+impl QuantizedTable {
+    /// Reads the table with this name; `None` if it is not stored in 8 bits.
+    pub(crate) fn read(checkpoint: &Checkpoint, name: &str) -> Result<Option<Self>> {
+        let Some(stored) = in_8_bits(checkpoint, name) else { return Ok(None) };
+        let values = checkpoint.read_part(stored, None)?;
+        let (rows, width) = values.dims2()?;
+        Ok(Some(Self { values: integers(&values)?, scales: scales(checkpoint, stored, rows, None)?, width }))
+    }
+}
+
+/// The stored name of a parameter that is stored in 8 bits.
+fn in_8_bits<'a>(checkpoint: &'a Checkpoint, name: &str) -> Option<&'a str> {
+    checkpoint.stored_name(name).filter(|stored| checkpoint.dtype(stored) == Some(DType::U8))
 }
 
 /// The scales of `rows` rows, which are part (index, count) of those that are stored.

@@ -11,6 +11,7 @@ use micse_kernels::rows::{add, gather_rows};
 use micse_kernels::stream::stream_norm;
 
 use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratch};
+use super::int8::Int8Weights;
 use super::plan::{Plan, row_dropout};
 use super::products::{self, Weight};
 use super::slots::{LayerSlots, LinearSlot, NormSlot, WORDS};
@@ -22,7 +23,7 @@ use crate::{Activation, BertConfig, Pooling};
 impl Store {
     /// The weight of a linear layer, for a pass in evaluation mode or in training mode.
     pub(super) fn weight(&self, slot: &LinearSlot, evaluates: bool) -> Weight<'_> {
-        let int8 = self.int8.as_ref().and_then(|all| all.get(slot.number)?.as_ref());
+        let int8 = self.int8.as_ref().and_then(|int8| int8.linear(slot.number));
         let packed = evaluates.then(|| (&self.packed[slot.number], self.version));
         Weight { packed, int8, ..weight(&self.values, (&self.rounded, self.version), slot) }
     }
@@ -64,7 +65,10 @@ pub(super) fn embed(
     let table = |number: usize| &store.values[store.slots.ranges[number].clone()];
     let kind = store.slots.types.map(|types| &table(types)[..width]);
     let mut y = vec![0.0; plan.rows * width];
-    gather_rows(&mut y, table(WORDS), &plan.ids, width);
+    match store.int8.as_ref().and_then(Int8Weights::words) {
+        Some(words) => words.gather(&mut y, &plan.ids),
+        None => gather_rows(&mut y, table(WORDS), &plan.ids, width),
+    }
     let positions = store.slots.positions.map(table);
     for (y, &position) in y.chunks_exact_mut(width).zip(&plan.positions) {
         let position = positions.map(|table| &table[position as usize * width..][..width]);

@@ -1,14 +1,46 @@
-//! Linear layers in 8 bits.
+//! Linear layers and the word table in 8 bits.
 
 use std::ops::Range;
 
 use micse_kernels::int8::{Rows, Weights, product};
 
 use super::PackedEncoder;
-use super::slots::{LinearSlot, Slots};
+use super::slots::{LinearSlot, Slots, WORDS};
 use super::store::Store;
-use crate::int8::QuantizedLinear;
+use crate::int8::{QuantizedLinear, QuantizedTable};
 use crate::{BertConfig, Checkpoint, Error, Precision, Result};
+
+/// What an encoder has in 8 bits.
+#[derive(Clone)]
+pub(super) struct Int8Weights {
+    /// By number.
+    linears: Vec<Option<LinearInt8>>,
+    words: Option<QuantizedTable>,
+}
+
+impl Int8Weights {
+    /// The linear layer with this number, if it is in 8 bits.
+    pub(super) fn linear(&self, number: usize) -> Option<&LinearInt8> {
+        self.linears.get(number)?.as_ref()
+    }
+
+    /// The word table, if it is in 8 bits.
+    pub(super) fn words(&self) -> Option<&QuantizedTable> {
+        self.words.as_ref()
+    }
+}
+
+impl QuantizedTable {
+    /// Sets row i of `out` to row `rows[i]` of the table.
+    pub(super) fn gather(&self, out: &mut [f32], rows: &[u32]) {
+        for (out, &row) in out.chunks_exact_mut(self.width).zip(rows) {
+            let (row, scale) = (row as usize, self.scales[row as usize]);
+            for (out, &value) in out.iter_mut().zip(&self.values[row * self.width..]) {
+                *out = f32::from(value) * scale;
+            }
+        }
+    }
+}
 
 /// A linear layer in 8 bits, ready for products.
 #[derive(Clone)]
@@ -56,10 +88,15 @@ impl Slots {
 impl Store {
     /// The weight parameter with this index in f32, if it is in 8 bits.
     pub(super) fn widened(&self, number: usize) -> Option<Vec<f32>> {
-        let (slot, linear) =
-            self.slots.linears().zip(self.int8.as_ref()?).find_map(|(slot, linear)| {
-                slot.weights.contains(&number).then_some((slot, linear.as_ref()?))
-            })?;
+        let int8 = self.int8.as_ref()?;
+        if let (WORDS, Some(table)) = (number, int8.words()) {
+            let all: Vec<u32> = (0..table.scales.len() as u32).collect();
+            let mut out = vec![0.0; table.values.len()];
+            table.gather(&mut out, &all);
+            return Some(out);
+        }
+        let slot = self.slots.linears().find(|slot| slot.weights.contains(&number))?;
+        let linear = int8.linear(slot.number)?;
         // The parameters of a matrix have the same number of rows each.
         let part = slot.weights.iter().position(|&n| n == number)?;
         let rows = slot.outputs / slot.weights.len();
@@ -83,20 +120,23 @@ impl PackedEncoder {
         Ok((store.values[slot.weight.clone()].to_vec(), slot.inputs))
     }
 
-    /// The encoder whose linear layers are in 8 bits where the checkpoint has them so. Their weights are not kept in f32.
+    /// The encoder whose linear layers and words are in 8 bits where the checkpoint has them so. They are not kept in f32.
     pub(crate) fn quantized(config: BertConfig, checkpoint: &mut Checkpoint) -> Result<Self> {
         config.check()?;
         let slots = Slots::new(&config);
+        let words = QuantizedTable::read(checkpoint, &slots.parameters[WORDS].name)?;
         let read = |slot: &LinearSlot| {
             let linear = QuantizedLinear::read(checkpoint, &slots.names(slot))?;
             Ok(linear.as_ref().map(LinearInt8::new))
         };
-        let linears: Vec<Option<LinearInt8>> = slots.linears().map(read).collect::<Result<_>>()?;
-        let in_int8 = slots.linears().zip(&linears).filter(|(_, linear)| linear.is_some());
-        let absent: Vec<usize> = in_int8.flat_map(|(slot, _)| slot.weights.clone()).collect();
-        let encoder =
-            Self::in_slots(config.clone(), Slots::without(&config, &absent), checkpoint, Precision::F32)?;
-        encoder.core.write()?.int8 = Some(linears);
+        let linears = slots.linears().map(read).collect::<Result<_>>()?;
+        let int8 = Int8Weights { linears, words };
+        let in_int8 = slots.linears().filter(|slot| int8.linear(slot.number).is_some());
+        let mut absent: Vec<usize> = in_int8.flat_map(|slot| slot.weights.clone()).collect();
+        absent.extend(int8.words().map(|_| WORDS));
+        let without = Slots::without(&config, &absent);
+        let encoder = Self::in_slots(config, without, checkpoint, Precision::F32)?;
+        encoder.core.write()?.int8 = Some(int8);
         Ok(encoder)
     }
 }

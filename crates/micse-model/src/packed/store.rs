@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use micse_kernels::adam::{adam, average, square_norm};
 use rayon::prelude::*;
 
-use super::int8::LinearInt8;
+use super::int8::Int8Weights;
 use super::products::{PackedWeight, RoundedWeight, Weight};
 use super::slots::{LINEAR, LinearSlot, Slots, WORDS};
 use crate::family::Linears;
@@ -52,8 +52,8 @@ pub(super) struct Store {
     pub(super) rounded: Option<Vec<RoundedWeight>>,
     /// Weights in f32, packed by passes in evaluation mode. A step frees them.
     pub(super) packed: Vec<PackedWeight>,
-    /// Linear layers in 8 bits, by number; `None` if the encoder is not quantised.
-    pub(super) int8: Option<Vec<Option<LinearInt8>>>,
+    /// Linear layers and words in 8 bits; `None` if the encoder is not quantised.
+    pub(super) int8: Option<Int8Weights>,
     /// Incremented when values change.
     pub(super) version: u64,
 }
