@@ -18,7 +18,7 @@ const MIDDLE: u8 = 128;
 
 /// Activations as signed bytes: `[rows, words]`, each word 4 adjacent inputs less 128.
 pub(super) struct SignedRows {
-    words: Vec<i32>,
+    words: Vec<[u8; DEPTH]>,
     /// Words per row.
     width: usize,
 }
@@ -26,15 +26,14 @@ pub(super) struct SignedRows {
 impl SignedRows {
     /// Those of `activations`, in rows of `width` inputs.
     pub(super) fn new(activations: &[u16], width: usize) -> Self {
-        let word = |inputs: &[u16]| {
-            let mut bytes = [0; DEPTH];
-            for (byte, &input) in bytes.iter_mut().zip(inputs) {
-                *byte = (input as u8) ^ MIDDLE;
+        let words = width.div_ceil(DEPTH);
+        let mut own = Self { words: vec![[0; DEPTH]; activations.len() / width * words], width: words };
+        for (own, row) in own.words.chunks_exact_mut(words).zip(activations.chunks_exact(width)) {
+            for (byte, &input) in own.as_flattened_mut().iter_mut().zip(row) {
+                *byte = input as u8 ^ MIDDLE;
             }
-            i32::from_le_bytes(bytes)
-        };
-        let words = activations.chunks_exact(width).flat_map(|row| row.chunks(DEPTH).map(word)).collect();
-        Self { words, width: width.div_ceil(DEPTH) }
+        }
+        own
     }
 
     /// The sums of some of these rows and a panel whose channels have the given sums of weights; see [`Tile`].
@@ -65,7 +64,7 @@ impl SignedRows {
 /// The 24 sums of 6 rows stay in registers, with the panel's four vectors and one broadcast.
 #[allow(unsafe_code)]
 #[target_feature(enable = "neon,dotprod")]
-fn tile<const R: usize>(activations: &[i32], panel: &[Line]) -> Sums {
+fn tile<const R: usize>(activations: &[[u8; DEPTH]], panel: &[Line]) -> Sums {
     assert_eq!(activations.len(), R * panel.len());
     let mut sums = [[vdupq_n_s32(0); VECTORS]; R];
     for (place, line) in panel.iter().enumerate() {
@@ -77,7 +76,7 @@ fn tile<const R: usize>(activations: &[i32], panel: &[Line]) -> Sums {
         for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: `i < R` and `place < panel.len()`, and the assertion.
             let word = unsafe { *activations.get_unchecked(i * panel.len() + place) };
-            let word = vreinterpretq_s8_s32(vdupq_n_s32(word));
+            let word = vreinterpretq_s8_s32(vdupq_n_s32(i32::from_le_bytes(word)));
             for (sum, &weights) in sums.iter_mut().zip(&weights) {
                 *sum = dot(*sum, weights, word);
             }
