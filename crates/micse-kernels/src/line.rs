@@ -1,9 +1,9 @@
 //! Buffers of whole cache lines.
 
-/// Words per line; a word holds two values of 16 bits, bfloat16 or integers.
+/// Words per line; a word holds two values of 16 bits or four of 8.
 pub(crate) const WORDS: usize = 16;
 
-/// A cache line of 16 words; a word is two values that are adjacent along the depth, the first in the low half.
+/// A cache line of 16 words; a word is two or four values that are adjacent along the depth, the first in the low bits.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Line(pub(crate) [u32; WORDS]);

@@ -101,14 +101,14 @@ fn pack_panel(columns: &mut [Column], weight: &[f32]) {
 /// Whether [`product`] is faster on this CPU than a general product with this many rows.
 #[must_use]
 pub fn suits(rows: usize) -> bool {
-    let most = match level() {
+    let limit = match level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => 64,
+        Level::Avx512 => 65,
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => usize::MAX,
         Level::Base => 0,
     };
-    rows <= most
+    rows < limit
 }
 
 /// Some rows and panels of a product.

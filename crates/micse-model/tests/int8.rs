@@ -138,30 +138,61 @@ fn training_and_other_engines_are_refused() {
         bias_correction: true,
     };
     let moments: Vec<_> = values.iter().map(|value| (value.clone(), value.clone())).collect();
-    let mut leader = encoder.duplicate().expect("a copy");
+    let copy = encoder.duplicate().expect("a copy");
     let errors = [
         encoder.forward(&batch, &pass).err(),
         encoder.set_values(&values).err(),
         encoder.step(&step).err(),
         encoder.add_gradient(1, &values[1]).err(),
         encoder.set_moments(&moments).err(),
-        encoder.follow(leader.as_ref(), 0.5).err(),
+        encoder.follow(copy.as_ref(), 0.5).err(),
     ];
     for error in errors {
         assert!(error.expect("refused").to_string().contains("int8 cannot be trained"));
     }
-    // But an encoder in f32 may follow its values.
-    leader = shipped().encoder(&Compute::cpu()).expect("an encoder");
-    leader.follow(encoder.as_ref(), 0.0).expect("values");
+    // But an encoder in f32 may follow its values. The step is from a value to its rounded one, which f32 has exactly if
+    // they differ by less than a factor of two, and otherwise to a last bit.
+    let mut follower = shipped().encoder(&Compute::cpu()).expect("an encoder");
+    follower.follow(encoder.as_ref(), 0.0).expect("values");
     for (number, value) in values.iter().enumerate() {
         let of = |t: &Tensor| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
-        assert_eq!(of(&leader.value(number).expect("a value")), of(value));
+        for (a, b) in of(&follower.value(number).expect("a value")).iter().zip(of(value)) {
+            assert!((a - b).abs() <= 1e-6 * b.abs().max(0.1), "{number}: {a} instead of {b}");
+        }
     }
+}
+
+#[test]
+fn parts_of_the_folder_may_be_in_f32() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), Rounding::Compensated);
+    let texts = sentences(0, 20);
+    let (wanted, values, infos) = {
+        let model = SentenceModel::open(folder.path()).expect("a model");
+        let encoder = model.encoder();
+        (model.encode(&texts).expect("rows"), encoder.values().expect("values"), encoder.parameters())
+    };
+    let path = folder.path().join("int8.safetensors");
+    let put = |name: &str| {
+        let weights = Checkpoint::open(&path).expect("weights");
+        let number = infos.iter().position(|info| info.name == name).expect("a parameter");
+        let own = |other: &str| {
+            if other == name { Ok(values[number].clone()) } else { weights.read(other) }
+        };
+        let names: Vec<String> = weights.tensors().map(|(name, _)| name.to_owned()).collect();
+        let tensors: Vec<_> = names.iter().map(|n| (n.clone(), own(n).expect("a tensor"))).collect();
+        save_safetensors(&path, &tensors).expect("a file");
+        SentenceModel::open(folder.path()).and_then(|model| model.encode(&texts)).expect("rows")
+    };
+    assert!(put("embeddings.word_embeddings.weight") == wanted);
+    let rows = put("encoder.layer.0.intermediate.dense.weight");
+    assert!(rows != wanted && cosines(&wanted, &rows).iter().all(|&c| c > 0.999));
 }
 
 #[test]
 fn damaged_folders_are_named() {
     const NAME: &str = "encoder.layer.1.attention.self.key.weight";
+    const WORDS: &str = "embeddings.word_embeddings.weight";
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), Rounding::Nearest);
     let path = folder.path().join("int8.safetensors");
@@ -177,6 +208,7 @@ fn damaged_folders_are_named() {
         assert!(reasons.iter().all(|reason| text.contains(reason)), "{text}");
     };
     let scale = format!("{NAME}.scale");
+    let word_scale = format!("{WORDS}.scale");
     refused(&|tensors| drop(tensors.remove(&scale)), &["int8.safetensors", "key.weight.scale"]);
     let vector = |value: f32, length: usize| Tensor::full(value, length, &Device::Cpu).expect("a tensor");
     refused(
@@ -187,6 +219,18 @@ fn damaged_folders_are_named() {
         &|tensors| drop(tensors.insert(scale.clone(), vector(1.0, 7))),
         &["key.weight.scale", "256", "7"],
     );
+    refused(
+        &|tensors| drop(tensors.remove(&word_scale)),
+        &["int8.safetensors", "word_embeddings.weight.scale"],
+    );
+    refused(
+        &|tensors| drop(tensors.insert(word_scale.clone(), vector(f32::INFINITY, 8192))),
+        &["word_embeddings.weight.scale", "inf"],
+    );
+    let bytes = |rows: usize| Tensor::full(1_u8, (rows, 256), &Device::Cpu).expect("a tensor");
+    for (name, rows) in [(WORDS, 8191), (NAME, 255)] {
+        refused(&|tensors| drop(tensors.insert(name.into(), bytes(rows))), &[name, &rows.to_string()]);
+    }
     refused(
         &|tensors| drop(tensors.insert(format!("{NAME}.factor"), vector(2.0, 256))),
         &["key.weight", "query.weight", "factors"],

@@ -35,9 +35,10 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     Target { name: "model_folder", seeds: model::folder_seeds, read: model::folder },
     Target { name: "model_shards", seeds: model::shards_seeds, read: model::shards },
+    Target { name: "model_int8", seeds: model::int8_seeds, read: model::int8 },
     Target { name: "static_model", seeds: static_model::seeds, read: static_model::read },
     Target { name: "config", seeds: model::config_seeds, read: model::config },
     Target { name: "model_parts", seeds: parts::seeds, read: parts::read },

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
 use micse_files as files;
-use micse_model::{BertConfig, Checkpoint, Family, SentenceModel, Tokenizer, save_safetensors};
+use micse_model::int8::{Rounding, quantize};
+use micse_model::{BertConfig, Checkpoint, Family, ModelFolder, SentenceModel, Tokenizer, save_safetensors};
 use micse_tests::models::{TINY_VOCABULARY, into_shards, write_tiny_model};
 use tempfile::TempDir;
 
@@ -13,6 +14,14 @@ use crate::{choosing, chosen, told};
 
 const SENTENCES: [&str; 3] = ["a small dog", "", "Zürich, 東京 <mask> [MASK]"];
 
+/// The weights of a folder.
+#[derive(Clone, Copy, PartialEq)]
+enum Weights {
+    InOneFile,
+    InShards,
+    InInt8,
+}
+
 /// A model whose files are replaced one at a time, so each thread needs its own copy.
 struct Folder {
     folder: TempDir,
@@ -20,11 +29,13 @@ struct Folder {
 }
 
 impl Folder {
-    fn new(family: Family, in_shards: bool, names: &'static [&'static str]) -> Self {
+    fn new(family: Family, weights: Weights, names: &'static [&'static str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         write_tiny_model(folder.path(), family);
-        if in_shards {
-            into_shards(folder.path());
+        match weights {
+            Weights::InOneFile => {}
+            Weights::InShards => into_shards(folder.path()),
+            Weights::InInt8 => return Self { folder: into_int8(folder.path()), names },
         }
         Self { folder, names }
     }
@@ -50,14 +61,26 @@ impl Folder {
 }
 
 thread_local! {
-    static WHOLE: Folder = Folder::new(Family::DistilBert, false, &[
+    static WHOLE: Folder = Folder::new(Family::DistilBert, Weights::InOneFile, &[
         "config.json", "model.safetensors", "tokenizer.json", "modules.json", "1_Pooling/config.json",
         "2_Dense/config.json", "2_Dense/model.safetensors", "sentence_bert_config.json",
         "config_sentence_transformers.json",
     ]);
-    static SHARDS: Folder = Folder::new(Family::Mpnet, true, &[
+    static SHARDS: Folder = Folder::new(Family::Mpnet, Weights::InShards, &[
         "model.safetensors.index.json", "model-0.safetensors", "config.json",
     ]);
+    static INT8: Folder = Folder::new(Family::Bert, Weights::InInt8, &["int8.safetensors", "config.json"]);
+}
+
+/// Writes the model in int8 to another folder.
+fn into_int8(folder: &Path) -> TempDir {
+    let (base, model) = (ModelFolder::open(folder), SentenceModel::open(folder));
+    let (base, model) = (base.expect("a model"), model.expect("a model"));
+    let ids = model.pipeline().tokenize(&SENTENCES, model.max_length()).expect("tokens");
+    let quantized = quantize(model.encoder(), &ids, Rounding::Nearest).expect("a quantised encoder");
+    let int8 = tempfile::tempdir().expect("a folder");
+    model.save_int8(int8.path(), &base, &quantized).expect("a folder");
+    int8
 }
 
 pub(crate) fn folder_seeds() -> Vec<Vec<u8>> {
@@ -76,6 +99,15 @@ pub(crate) fn shards_seeds() -> Vec<Vec<u8>> {
 /// Reads a model folder with sharded weights, with one file replaced.
 pub(crate) fn shards(bytes: &[u8]) -> Result<(), String> {
     SHARDS.with(|folder| folder.read(bytes))
+}
+
+pub(crate) fn int8_seeds() -> Vec<Vec<u8>> {
+    INT8.with(Folder::seeds)
+}
+
+/// Reads a model folder in int8, with one file replaced.
+pub(crate) fn int8(bytes: &[u8]) -> Result<(), String> {
+    INT8.with(|folder| folder.read(bytes))
 }
 
 /// The configurations of all families, as written by transformers.

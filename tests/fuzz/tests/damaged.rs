@@ -134,7 +134,7 @@ macro_rules! survive_damage {
     };
 }
 
-survive_damage!(model_folder model_shards static_model config model_parts safetensors pytorch pickle tokenizer vocabulary sentences corpus corpus_zstd sts transfer treebank
+survive_damage!(model_folder model_shards model_int8 static_model config model_parts safetensors pytorch pickle tokenizer vocabulary sentences corpus corpus_zstd sts transfer treebank
     word_vectors word_vectors_binary npy recipe settings);
 
 /// Every target has a test here and a fuzz program.

@@ -13,7 +13,7 @@ use crate::line::Line;
 const DEPTH: usize = 4;
 /// Vectors of sums per row.
 const VECTORS: usize = PANEL / 4;
-/// Subtracted from the activations, so that they fit into signed bytes; in 8 bits, that turns the highest bit.
+/// Subtracted from the activations, so that they fit into signed bytes; in 8 bits, that flips the highest bit.
 const MIDDLE: u8 = 128;
 
 /// Activations as signed bytes: `[rows, words]`, each word 4 adjacent inputs less 128.
@@ -52,6 +52,7 @@ impl SignedRows {
             };
         }
         let mut sums = by_rows!(1 2 3 4 5 6);
+        // Both terms are below 2^30, and the result is the sum that `MOST_INPUTS` bounds.
         for sums in &mut sums {
             for (sum, total) in sums.iter_mut().zip(totals) {
                 *sum += i32::from(MIDDLE) * total;

@@ -28,7 +28,7 @@ pub(super) fn sums(tile: &Tile<'_>) -> Sums {
 #[inline]
 fn add(sums: &mut [i32; PANEL], inputs: [u16; DEPTH], line: &Line) {
     for (sum, &word) in sums.iter_mut().zip(&line.0) {
-        // In 16 bits, whose products vector instructions have.
+        // As 16-bit numbers, because vector instructions multiply those.
         let product =
             |k: usize| i32::from(inputs[k] as i16) * i32::from(i16::from(Isa::Portable.weight(word, k)));
         *sum += product(0) + product(1) + product(2) + product(3);

@@ -53,7 +53,7 @@ fn multiply(mut block: Block<'_>, rows: &Rows, weights: &Weights, bias: Option<&
     let width = weights.inputs().next_multiple_of(2);
     let activations = &rows.values[block.rows.start * width..block.rows.end * width];
     #[cfg(target_arch = "aarch64")]
-    let signed = SignedRows::new(activations, width);
+    let signed = matches!(weights.isa, Isa::Dot(_)).then(|| SignedRows::new(activations, width));
     for start in block.columns.clone().step_by(PANEL) {
         let columns = start..block.columns.end.min(start + PANEL);
         let panel = weights.panel(start / PANEL);
@@ -72,6 +72,7 @@ fn multiply(mut block: Block<'_>, rows: &Rows, weights: &Weights, bias: Option<&
                 #[cfg(target_arch = "aarch64")]
                 Isa::Dot(token) => {
                     let at = first - block.rows.start;
+                    let signed = signed.as_ref().expect("made for this kernel");
                     signed.sums(token, at..at + count, panel, channels.totals)
                 }
                 Isa::Portable => kernel_portable::sums(&tile),

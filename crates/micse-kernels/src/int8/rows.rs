@@ -48,7 +48,7 @@ fn cut(cuts: &mut Vec<Cut>, x: &[f32], range: Range) {
 /// between calls.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    /// `[rows, inputs]`, in 16 bits as the product needs them, with a zero after an odd number of inputs.
+    /// `[rows, inputs]`, in 16 bits, as `vpmaddwd` multiplies them, with a zero after an odd number of inputs.
     pub(super) values: Vec<u16>,
     pub(super) ranges: Vec<Range>,
     /// What was cut off each row, in the order of the inputs.

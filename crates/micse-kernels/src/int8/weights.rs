@@ -51,8 +51,9 @@ impl Weights {
             let row = &values[output * inputs..][..inputs];
             totals.push(row.iter().map(|&w| i32::from(w)).sum());
             let panel = &mut lines[output / PANEL * words..][..words];
-            for (input, &weight) in row.iter().enumerate() {
-                panel[input / depth].0[output % PANEL] |= isa.word(weight, input % depth);
+            for (line, weights) in panel.iter_mut().zip(row.chunks(depth)) {
+                let words = weights.iter().enumerate().map(|(place, &weight)| isa.word(weight, place));
+                line.0[output % PANEL] = words.fold(0, |all, word| all | word);
             }
         }
         Self { lines, inputs, scales: scales.to_vec(), totals, isa }

@@ -1,5 +1,7 @@
 //! The keys of `config.json`, for all families.
 
+use std::fmt::Debug;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -181,15 +183,15 @@ fn required<T>(key: &str, value: Option<T>) -> Result<T, String> {
 }
 
 /// A key of `config.json` and its value.
-type Key = (&'static str, Option<usize>);
+type Key<T> = (&'static str, Option<T>);
 
-/// The value of a key that has another name. transformers accepts both names.
-fn one_of(key: Key, other: Key) -> Result<usize, String> {
+/// The value of a key that has another name. Libraries differ in the name that they read, so both must agree.
+fn one_of<T: PartialEq + Debug>(key: Key<T>, other: Key<T>) -> Result<Option<T>, String> {
     match (key, other) {
         ((name, Some(a)), (other, Some(b))) if a != b => {
-            Err(format!("{name} is {a}, but its other name {other} is {b}; remove one of them"))
+            Err(format!("{name} is {a:?}, but its other name {other} is {b:?}; remove one of them"))
         }
-        ((name, value), (_, same)) => required(name, value.or(same)),
+        ((_, value), (_, same)) => Ok(value.or(same)),
     }
 }
 
@@ -227,15 +229,18 @@ impl TryFrom<Keys> for BertConfig {
             }
         }
         let (albert, nomic) = (family == Family::Albert, &keys.nomic);
-        let size = |bert: Key, distilbert: Key, first: Key| match family {
-            Family::DistilBert => one_of(distilbert, bert),
-            Family::NomicBert => one_of(bert, first),
+        let size = |bert: Key<usize>, distilbert: Key<usize>, first: Key<usize>| match family {
+            Family::DistilBert => required(distilbert.0, one_of(distilbert, bert)?),
+            Family::NomicBert => required(bert.0, one_of(bert, first)?),
             _ => required(bert.0, bert.1),
         };
         let act = match family {
             Family::DistilBert => required("activation", keys.activation)?,
             Family::ModernBert => keys.hidden_activation.unwrap_or(Activation::Gelu),
-            Family::NomicBert => required("hidden_act", keys.hidden_act.or(nomic.activation_function))?,
+            Family::NomicBert => {
+                let first = ("activation_function", nomic.activation_function);
+                required("hidden_act", one_of(("hidden_act", keys.hidden_act), first)?)?
+            }
             _ => required("hidden_act", keys.hidden_act)?,
         };
         let (dropout, usual) = match family {
@@ -325,7 +330,8 @@ impl TryFrom<Keys> for BertConfig {
                 Family::DistilBert => LAYER_NORM_EPS,
                 Family::ModernBert => keys.norm_eps.unwrap_or(NORM_EPS),
                 Family::NomicBert => {
-                    keys.layer_norm_eps.or(nomic.layer_norm_epsilon).unwrap_or(LAYER_NORM_EPS)
+                    let first = ("layer_norm_epsilon", nomic.layer_norm_epsilon);
+                    one_of(("layer_norm_eps", keys.layer_norm_eps), first)?.unwrap_or(LAYER_NORM_EPS)
                 }
                 _ => keys.layer_norm_eps.unwrap_or(LAYER_NORM_EPS),
             },

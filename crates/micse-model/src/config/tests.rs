@@ -197,6 +197,18 @@ fn impossible_values_are_named() {
         (GTE, "\"pad_token_id\"", "\"layer_norm_type\": \"rms_norm\", \"pad_token_id\"", "layer_norm_type"),
         (DISTILBERT, "\"dim\": 8", "\"dim\": 8, \"hidden_size\": 16", "its other name hidden_size is 16"),
         (NOMIC, "\"hidden_size\": 8", "\"hidden_size\": 8, \"n_embd\": 16", "its other name n_embd is 16"),
+        (
+            NOMIC,
+            "\"silu\"",
+            "\"silu\", \"activation_function\": \"gelu\"",
+            "its other name activation_function",
+        ),
+        (
+            NOMIC,
+            "\"silu\"",
+            "\"silu\", \"layer_norm_eps\": 1e-5, \"layer_norm_epsilon\": 1e-6",
+            "layer_norm_epsilon",
+        ),
     ] {
         assert!(whole.contains(from), "{from}");
         let error = read(&whole.replace(from, to)).expect_err(to);

@@ -120,9 +120,10 @@ impl PackedEncoder {
         Ok((store.values[slot.weight.clone()].to_vec(), slot.inputs))
     }
 
-    /// The encoder whose linear layers and words are in 8 bits where the checkpoint has them so. They are not kept in f32.
+    /// The encoder with its linear layers and words in 8 bits, if the checkpoint stores them so; those have no f32 copy.
     pub(crate) fn quantized(config: BertConfig, checkpoint: &mut Checkpoint) -> Result<Self> {
         config.check()?;
+        checkpoint.check(&config)?;
         let slots = Slots::new(&config);
         let words = QuantizedTable::read(checkpoint, &slots.parameters[WORDS].name)?;
         let read = |slot: &LinearSlot| {

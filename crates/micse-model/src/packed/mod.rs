@@ -212,7 +212,7 @@ impl Trainable for PackedEncoder {
     fn follow(&mut self, leader: &dyn Trainable, decay: f64) -> Result<()> {
         self.core.check_trainable()?;
         match leader.as_any().downcast_ref::<Self>() {
-            // Without a copy; not of an encoder in 8 bits.
+            // Reads the leader's buffer directly, which does not contain what is in 8 bits.
             Some(leader) if !Arc::ptr_eq(&leader.core, &self.core) && leader.core.read()?.int8.is_none() => {
                 let leader = leader.core.read()?;
                 let mut own = self.core.write()?;

@@ -332,11 +332,12 @@ impl Store {
         average(&mut self.values[words.end..], &leader.values[words.end..], decay);
     }
 
-    /// [`Self::follow`] for a leader with a different engine.
+    /// [`Self::follow`] for a leader with a different engine, or in 8 bits.
     pub(super) fn follow_values(&mut self, leader: &[Tensor], decay: f64) -> Result<()> {
         self.version += 1;
         let mut values = vec![0.0; self.slots.total];
         copy_all(&self.slots, &mut values, leader.iter(), "leader's value")?;
+        self.any_word_moved = true;
         average(&mut self.values, &values, decay);
         Ok(())
     }
