@@ -1,11 +1,9 @@
 //! The instruction sets of the product.
 
-/// Proof that the CPU has AVX2; only [`Isa::best`] creates one.
+/// Proofs that the CPU has an instruction set; only [`Isa::best`] creates them.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Avx2(());
-
-/// Proof that the CPU has `sdot`; only [`Isa::best`] creates one.
 #[cfg(target_arch = "aarch64")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dot(());

@@ -14,10 +14,10 @@ const VECTORS: usize = PANEL / 8;
 
 /// See [`Tile`].
 #[allow(unsafe_code)]
-pub(super) fn sums(_: Avx2, tile: &Tile<'_>) -> Sums {
+pub(super) fn sums(_: Avx2, tile: &Tile<'_, u16>) -> Sums {
     macro_rules! by_rows {
         ($($rows:literal)*) => {
-            match tile.activations.len() / tile.width {
+            match tile.rows() {
                 // SAFETY: the token proves that the CPU has AVX2.
                 $($rows => unsafe { rows::<$rows>(tile) },)*
                 _ => unreachable!("a tile has 1 to {TILE_ROWS} rows"),
@@ -30,7 +30,7 @@ pub(super) fn sums(_: Avx2, tile: &Tile<'_>) -> Sums {
 /// The 12 sums of 6 rows stay in registers, with the panel's two vectors and one broadcast.
 #[allow(unsafe_code)]
 #[target_feature(enable = "avx2")]
-fn rows<const R: usize>(tile: &Tile<'_>) -> Sums {
+fn rows<const R: usize>(tile: &Tile<'_, u16>) -> Sums {
     let pairs = tile.panel.len();
     assert!(2 * R * pairs <= tile.activations.len());
     let activations = tile.activations.as_ptr();

@@ -2,6 +2,7 @@
 
 use super::isa::Isa;
 use super::product::{Sums, TILE_ROWS, Tile};
+use super::rows::Level;
 use super::weights::PANEL;
 use crate::line::Line;
 
@@ -9,16 +10,16 @@ use crate::line::Line;
 const DEPTH: usize = Isa::Portable.depth();
 
 /// See [`Tile`].
-pub(super) fn sums(tile: &Tile<'_>) -> Sums {
+pub(super) fn sums<L: Level>(tile: &Tile<'_, L>) -> Sums {
     let mut sums = [[0; PANEL]; TILE_ROWS];
     for (row, sums) in tile.activations.chunks_exact(tile.width).zip(&mut sums) {
         let (words, rest) = row.as_chunks::<DEPTH>();
         for (inputs, line) in words.iter().zip(tile.panel) {
-            add(sums, *inputs, line);
+            add(sums, inputs.map(L::signed), line);
         }
         // Missing inputs are zero.
         if let ([first, second], Some(line)) = (rest, tile.panel.last()) {
-            add(sums, [*first, *second, 0, 0], line);
+            add(sums, [first.signed(), second.signed(), 0, 0], line);
         }
     }
     sums
@@ -26,11 +27,10 @@ pub(super) fn sums(tile: &Tile<'_>) -> Sums {
 
 /// The products of one word per channel.
 #[inline]
-fn add(sums: &mut [i32; PANEL], inputs: [u16; DEPTH], line: &Line) {
+fn add(sums: &mut [i32; PANEL], inputs: [i16; DEPTH], line: &Line) {
     for (sum, &word) in sums.iter_mut().zip(&line.0) {
         // As 16-bit numbers, because vector instructions multiply those.
-        let product =
-            |k: usize| i32::from(inputs[k] as i16) * i32::from(i16::from(Isa::Portable.weight(word, k)));
+        let product = |k: usize| i32::from(inputs[k]) * i32::from(i16::from(Isa::Portable.weight(word, k)));
         *sum += product(0) + product(1) + product(2) + product(3);
     }
 }

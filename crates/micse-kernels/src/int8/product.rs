@@ -4,9 +4,9 @@ use super::isa::Isa;
 #[cfg(target_arch = "x86_64")]
 use super::kernel_avx2;
 #[cfg(target_arch = "aarch64")]
-use super::kernel_neon::SignedRows;
+use super::kernel_neon;
 use super::kernel_portable;
-use super::rows::{Cut, Range, Rows};
+use super::rows::{Cut, Level, Range, Rows, Values};
 use super::weights::{PANEL, Weights};
 use crate::grid::{Block, Grid};
 use crate::line::Line;
@@ -22,14 +22,20 @@ const TASK_PANELS: usize = 4;
 /// The sums of up to 6 rows and one panel.
 pub(super) type Sums = [[i32; PANEL]; TILE_ROWS];
 
-/// Up to 6 rows and one panel of the output.
-pub(super) struct Tile<'a> {
+/// A few rows and one panel of the output.
+pub(super) struct Tile<'a, L> {
     /// Activations: 1 to [`TILE_ROWS`] rows of [`Self::width`].
-    pub(super) activations: &'a [u16],
-    /// Inputs, rounded up to an even number.
+    pub(super) activations: &'a [L],
+    /// Inputs, rounded up to whole words.
     pub(super) width: usize,
     /// One line per word of the weights.
     pub(super) panel: &'a [Line],
+}
+
+impl<L> Tile<'_, L> {
+    pub(super) fn rows(&self) -> usize {
+        self.activations.len() / self.width
+    }
 }
 
 /// `out = x W^T + bias`: `[rows, outputs]` from `[rows, inputs]`; no bias is added if it is `None`.
@@ -49,39 +55,59 @@ pub fn product(out: &mut [f32], rows: &Rows, weights: &Weights, bias: Option<&[f
 }
 
 /// Computes one task's block.
-fn multiply(mut block: Block<'_>, rows: &Rows, weights: &Weights, bias: Option<&[f32]>) {
-    let width = weights.inputs().next_multiple_of(2);
-    let activations = &rows.values[block.rows.start * width..block.rows.end * width];
-    #[cfg(target_arch = "aarch64")]
-    let signed = matches!(weights.isa, Isa::Dot(_)).then(|| SignedRows::new(activations, width));
-    for start in block.columns.clone().step_by(PANEL) {
-        let columns = start..block.columns.end.min(start + PANEL);
-        let panel = weights.panel(start / PANEL);
-        let channels = Channels {
-            scales: &weights.scales[columns.clone()],
-            totals: &weights.totals[columns.clone()],
-            bias: bias.map(|bias| &bias[columns.clone()]),
-        };
-        let own = activations.chunks(TILE_ROWS * width);
-        for (first, activations) in block.rows.clone().step_by(TILE_ROWS).zip(own) {
-            let count = activations.len() / width;
-            let tile = Tile { activations, width, panel };
-            let sums = match weights.isa {
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2(token) => kernel_avx2::sums(token, &tile),
-                #[cfg(target_arch = "aarch64")]
-                Isa::Dot(token) => {
-                    let at = first - block.rows.start;
-                    let signed = signed.as_ref().expect("made for this kernel");
-                    signed.sums(token, at..at + count, panel, channels.totals)
-                }
-                Isa::Portable => kernel_portable::sums(&tile),
+fn multiply(block: Block<'_>, rows: &Rows, weights: &Weights, bias: Option<&[f32]>) {
+    let work = Work { rows, weights, bias };
+    match (weights.isa, &rows.values) {
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Avx2(token), Values::Halves(values)) => {
+            work.run(block, values, |tile, _| kernel_avx2::sums(token, tile));
+        }
+        #[cfg(target_arch = "aarch64")]
+        (Isa::Dot(token), Values::Bytes(values)) => {
+            work.run(block, values, |tile, totals| kernel_neon::sums(token, tile, totals));
+        }
+        (Isa::Portable, Values::Bytes(values)) => {
+            work.run(block, values, |tile, _| kernel_portable::sums(tile));
+        }
+        (Isa::Portable, Values::Halves(values)) => {
+            work.run(block, values, |tile, _| kernel_portable::sums(tile));
+        }
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        _ => unreachable!("activations have the form that this CPU's product reads"),
+    }
+}
+
+/// The factors of a product.
+struct Work<'a> {
+    rows: &'a Rows,
+    weights: &'a Weights,
+    bias: Option<&'a [f32]>,
+}
+
+impl Work<'_> {
+    /// Computes a block; `sums` gets a tile and the sums of its channels' weights.
+    fn run<L: Level>(&self, mut block: Block<'_>, values: &[L], sums: impl Fn(&Tile<'_, L>, &[i32]) -> Sums) {
+        let Self { rows, weights, bias } = self;
+        let width = rows.inputs.next_multiple_of(L::DEPTH);
+        let values = &values[block.rows.start * width..block.rows.end * width];
+        for start in block.columns.clone().step_by(PANEL) {
+            let columns = start..block.columns.end.min(start + PANEL);
+            let panel = weights.panel(start / PANEL);
+            let channels = Channels {
+                scales: &weights.scales[columns.clone()],
+                totals: &weights.totals[columns.clone()],
+                bias: bias.map(|bias| &bias[columns.clone()]),
             };
-            for (row, sums) in (first..first + count).zip(&sums) {
-                let out = block.row(row, columns.clone());
-                write(out, sums, rows.ranges[row], &channels);
-                for cut in &rows.cuts[row] {
-                    add_cut(out, *cut, weights.isa, panel, channels.scales);
+            let tiles = values.chunks(TILE_ROWS * width).zip(block.rows.clone().step_by(TILE_ROWS));
+            for (activations, first) in tiles {
+                let tile = Tile { activations, width, panel };
+                let sums = sums(&tile, channels.totals);
+                for (row, sums) in (first..first + tile.rows()).zip(&sums) {
+                    let out = block.row(row, columns.clone());
+                    write(out, sums, rows.ranges[row], &channels);
+                    for cut in &rows.cuts[row] {
+                        add_cut(out, *cut, weights.isa, panel, channels.scales);
+                    }
                 }
             }
         }

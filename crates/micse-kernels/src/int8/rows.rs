@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::isa::Isa;
 use crate::simd::{LANES, fold, vectorised};
 
 /// Elements per task.
@@ -44,12 +45,66 @@ fn cut(cuts: &mut Vec<Cut>, x: &[f32], range: Range) {
     }
 }
 
+/// Rounded activations, `[rows, width]`, in the form that this CPU's product reads. The width is the number of inputs,
+/// rounded up to whole words of the weights; the values there are zero.
+#[derive(Clone, Debug)]
+pub(super) enum Values {
+    /// For words of two weights.
+    Halves(Vec<u16>),
+    /// For words of four weights.
+    Bytes(Vec<u8>),
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        match Isa::best().depth() {
+            2 => Self::Halves(Vec::new()),
+            _ => Self::Bytes(Vec::new()),
+        }
+    }
+}
+
+/// A rounded activation, 0 to 255.
+pub(super) trait Level: Copy + Default + Send + Sync {
+    /// Activations per word of the weights.
+    const DEPTH: usize;
+
+    /// As a signed number of 16 bits.
+    fn signed(self) -> i16;
+
+    /// Rounds values: to `value * inverse - zero`.
+    fn round(out: &mut [Self], x: &[f32], inverse: f32, zero: f32);
+}
+
+impl Level for u16 {
+    const DEPTH: usize = 2;
+
+    fn signed(self) -> i16 {
+        self as i16
+    }
+
+    fn round(out: &mut [Self], x: &[f32], inverse: f32, zero: f32) {
+        round_to_halves(out, x, inverse, zero);
+    }
+}
+
+impl Level for u8 {
+    const DEPTH: usize = 4;
+
+    fn signed(self) -> i16 {
+        self.into()
+    }
+
+    fn round(out: &mut [Self], x: &[f32], inverse: f32, zero: f32) {
+        round_to_bytes(out, x, inverse, zero);
+    }
+}
+
 /// Rows (tokens) of activations, each rounded to 256 levels between its lowest and its highest value. Reuses its buffers
 /// between calls.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    /// `[rows, inputs]`, in 16 bits, as `vpmaddwd` multiplies them, with a zero after an odd number of inputs.
-    pub(super) values: Vec<u16>,
+    pub(super) values: Values,
     pub(super) ranges: Vec<Range>,
     /// What was cut off each row, in the order of the inputs.
     pub(super) cuts: Vec<Vec<Cut>>,
@@ -67,32 +122,13 @@ impl Rows {
         assert!(inputs > 0 && x.len().is_multiple_of(inputs), "{} values in rows of {inputs}", x.len());
         assert!(factors.is_none_or(|f| f.len() == inputs), "one factor per input");
         self.inputs = inputs;
-        let padded = inputs.next_multiple_of(2);
-        self.values.resize(x.len() / inputs * padded, 0);
         self.ranges.resize(x.len() / inputs, Range::default());
         self.cuts.resize(x.len() / inputs, Vec::new());
-        let task = task_rows(inputs);
-        self.values
-            .par_chunks_mut(task * padded)
-            .zip(self.ranges.par_chunks_mut(task))
-            .zip(self.cuts.par_chunks_mut(task))
-            .zip(x.par_chunks(task * inputs))
-            .for_each(|(((values, ranges), cuts), x)| {
-                let mut scaled = vec![0.0; if factors.is_some() { inputs } else { 0 }];
-                let rows = values.chunks_exact_mut(padded).zip(ranges).zip(cuts).zip(x.chunks_exact(inputs));
-                for (((values, range), cuts), mut x) in rows {
-                    if let Some(factors) = factors {
-                        multiply(&mut scaled, x, factors);
-                        x = &scaled;
-                    }
-                    values[inputs..].fill(0);
-                    *range = round_row(&mut values[..inputs], x);
-                    cuts.clear();
-                    if range.clipped {
-                        cut(cuts, x, *range);
-                    }
-                }
-            });
+        let (ranges, cuts) = (&mut self.ranges, &mut self.cuts);
+        match &mut self.values {
+            Values::Halves(values) => round_all(values, ranges, cuts, x, inputs, factors),
+            Values::Bytes(values) => round_all(values, ranges, cuts, x, inputs, factors),
+        }
     }
 
     /// Number of rows.
@@ -100,6 +136,46 @@ impl Rows {
     pub fn rows(&self) -> usize {
         self.ranges.len()
     }
+}
+
+/// See [`Rows::round`].
+fn round_all<L: Level>(
+    values: &mut Vec<L>,
+    ranges: &mut [Range],
+    cuts: &mut [Vec<Cut>],
+    x: &[f32],
+    inputs: usize,
+    factors: Option<&[f32]>,
+) {
+    let padded = inputs.next_multiple_of(L::DEPTH);
+    values.resize(ranges.len() * padded, L::default());
+    let task = task_rows(inputs);
+    values
+        .par_chunks_mut(task * padded)
+        .zip(ranges.par_chunks_mut(task))
+        .zip(cuts.par_chunks_mut(task))
+        .zip(x.par_chunks(task * inputs))
+        .for_each(|(((values, ranges), cuts), x)| {
+            let mut scaled = vec![0.0; if factors.is_some() { inputs } else { 0 }];
+            let rows = values.chunks_exact_mut(padded).zip(ranges).zip(cuts).zip(x.chunks_exact(inputs));
+            for (((values, range), cuts), mut x) in rows {
+                if let Some(factors) = factors {
+                    multiply(&mut scaled, x, factors);
+                    x = &scaled;
+                }
+                values[inputs..].fill(L::default());
+                *range = range_of(x);
+                if range.step > 0.0 {
+                    L::round(&mut values[..inputs], x, 1.0 / range.step, range.lowest / range.step);
+                } else {
+                    values.fill(L::default());
+                }
+                cuts.clear();
+                if range.clipped {
+                    cut(cuts, x, *range);
+                }
+            }
+        });
 }
 
 fn task_rows(inputs: usize) -> usize {
@@ -115,8 +191,8 @@ vectorised! {
 }
 
 vectorised! {
-    /// Rounds one row.
-    fn round_row(out: &mut [u16], x: &[f32]) -> Range {
+    /// The range of one row; its step is 0 or NaN if all values become 0.
+    fn range_of(x: &[f32]) -> Range {
         let (mut low, mut high) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
         let (mut squares, mut undefined) = ([0.0_f32; LANES], [0.0_f32; LANES]);
         let (blocks, rest) = x.as_chunks::<LANES>();
@@ -136,7 +212,6 @@ vectorised! {
             take(i, x);
         }
         if undefined.iter().any(|x| x.is_nan()) {
-            out.fill(0);
             return Range { lowest: f32::NAN, step: f32::NAN, clipped: false };
         }
         let least = low.iter().fold(f32::INFINITY, |a, &b| if b < a { b } else { a });
@@ -147,14 +222,32 @@ vectorised! {
         // Divided first, because the difference can exceed f32.
         let step = highest / STEPS - lowest / STEPS;
         if step < f32::MIN_POSITIVE {
-            out.fill(0);
             return Range { lowest, step: 0.0, clipped: false };
         }
-        let (inverse, zero) = (1.0 / step, lowest / step);
-        for (out, &x) in out.iter_mut().zip(x) {
-            // The sum's last bit counts ones, so the addition rounds to even, and its low bits are the integer.
-            *out = (((x * inverse - zero).clamp(0.0, STEPS) + ONES).to_bits() as u8).into();
-        }
         Range { lowest, step, clipped: least < lowest || most > highest }
+    }
+}
+
+/// The level of one value. The last bit of the sum counts ones, so the addition rounds to even, and its low bits are the
+/// integer.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn level(x: f32, inverse: f32, zero: f32) -> u8 {
+    ((x * inverse - zero).clamp(0.0, STEPS) + ONES).to_bits() as u8
+}
+
+vectorised! {
+    fn round_to_halves(out: &mut [u16], x: &[f32], inverse: f32, zero: f32) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = level(x, inverse, zero).into();
+        }
+    }
+}
+
+vectorised! {
+    fn round_to_bytes(out: &mut [u8], x: &[f32], inverse: f32, zero: f32) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = level(x, inverse, zero);
+        }
     }
 }
