@@ -15,7 +15,6 @@ use crate::{choosing, chosen, told};
 const SENTENCES: [&str; 3] = ["a small dog", "", "Zürich, 東京 <mask> [MASK]"];
 
 /// The weights of a folder.
-#[derive(Clone, Copy, PartialEq)]
 enum Weights {
     InOneFile,
     InShards,

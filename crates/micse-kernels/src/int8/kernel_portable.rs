@@ -2,7 +2,7 @@
 
 use super::isa::Isa;
 use super::product::{Sums, TILE_ROWS, Tile};
-use super::rows::Level;
+use super::rows::Rounded;
 use super::weights::PANEL;
 use crate::line::Line;
 
@@ -10,7 +10,7 @@ use crate::line::Line;
 const DEPTH: usize = Isa::Portable.depth();
 
 /// See [`Tile`].
-pub(super) fn sums<L: Level>(tile: &Tile<'_, L>) -> Sums {
+pub(super) fn sums<L: Rounded>(tile: &Tile<'_, L>) -> Sums {
     let mut sums = [[0; PANEL]; TILE_ROWS];
     for (row, sums) in tile.activations.chunks_exact(tile.width).zip(&mut sums) {
         let (words, rest) = row.as_chunks::<DEPTH>();

@@ -6,7 +6,7 @@ use super::kernel_avx2;
 #[cfg(target_arch = "aarch64")]
 use super::kernel_neon;
 use super::kernel_portable;
-use super::rows::{Cut, Level, Range, Rows, Values};
+use super::rows::{Cut, Range, Rounded, Rows, Values};
 use super::weights::{PANEL, Weights};
 use crate::grid::{Block, Grid};
 use crate::line::Line;
@@ -86,7 +86,12 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Computes a block; `sums` gets a tile and the sums of its channels' weights.
-    fn run<L: Level>(&self, mut block: Block<'_>, values: &[L], sums: impl Fn(&Tile<'_, L>, &[i32]) -> Sums) {
+    fn run<L: Rounded>(
+        &self,
+        mut block: Block<'_>,
+        values: &[L],
+        sums: impl Fn(&Tile<'_, L>, &[i32]) -> Sums,
+    ) {
         let Self { rows, weights, bias } = self;
         let width = rows.inputs.next_multiple_of(L::DEPTH);
         let values = &values[block.rows.start * width..block.rows.end * width];

@@ -65,7 +65,7 @@ impl Default for Values {
 }
 
 /// A rounded activation, 0 to 255.
-pub(super) trait Level: Copy + Default + Send + Sync {
+pub(super) trait Rounded: Copy + Default + Send + Sync {
     /// Activations per word of the weights.
     const DEPTH: usize;
 
@@ -76,7 +76,7 @@ pub(super) trait Level: Copy + Default + Send + Sync {
     fn round(out: &mut [Self], x: &[f32], inverse: f32, zero: f32);
 }
 
-impl Level for u16 {
+impl Rounded for u16 {
     const DEPTH: usize = 2;
 
     fn signed(self) -> i16 {
@@ -88,7 +88,7 @@ impl Level for u16 {
     }
 }
 
-impl Level for u8 {
+impl Rounded for u8 {
     const DEPTH: usize = 4;
 
     fn signed(self) -> i16 {
@@ -139,7 +139,7 @@ impl Rows {
 }
 
 /// See [`Rows::round`].
-fn round_all<L: Level>(
+fn round_all<L: Rounded>(
     values: &mut Vec<L>,
     ranges: &mut [Range],
     cuts: &mut [Vec<Cut>],

@@ -212,8 +212,9 @@ impl Trainable for PackedEncoder {
     fn follow(&mut self, leader: &dyn Trainable, decay: f64) -> Result<()> {
         self.core.check_trainable()?;
         match leader.as_any().downcast_ref::<Self>() {
+            Some(leader) if Arc::ptr_eq(&leader.core, &self.core) => Ok(()),
             // Reads the leader's buffer directly, which does not contain what is in 8 bits.
-            Some(leader) if !Arc::ptr_eq(&leader.core, &self.core) && leader.core.read()?.int8.is_none() => {
+            Some(leader) if leader.core.read()?.int8.is_none() => {
                 let leader = leader.core.read()?;
                 let mut own = self.core.write()?;
                 if own.slots.total != leader.slots.total {
@@ -225,7 +226,6 @@ impl Trainable for PackedEncoder {
                 in_pool(|| own.follow(leader, decay));
                 Ok(())
             }
-            Some(leader) if Arc::ptr_eq(&leader.core, &self.core) => Ok(()),
             _ => {
                 let values = leader.values()?;
                 self.core.write()?.follow_values(&values, decay)
