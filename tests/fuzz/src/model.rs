@@ -15,6 +15,7 @@ use crate::{choosing, chosen, told};
 const SENTENCES: [&str; 3] = ["a small dog", "", "Zürich, 東京 <mask> [MASK]"];
 
 /// The weights of a folder.
+#[derive(Clone, Copy)]
 enum Weights {
     InOneFile,
     InShards,
