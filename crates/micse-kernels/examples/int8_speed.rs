@@ -18,8 +18,19 @@ use timing::{best, normal, rounds};
 /// The kernel's instructions, and their Gop/s on registers only, for all threads together.
 fn ceiling(rounds: usize) -> Option<(&'static str, f64)> {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        return Some(("vpmaddwd and vpaddd", timing::ceiling(rounds, peak::OPERATIONS, peak::steps)));
+    {
+        use std::arch::is_x86_feature_detected as has;
+        if has!("avx512f") && has!("avx512vnni") {
+            let rate = timing::ceiling(rounds, peak::WIDE_VNNI_OPERATIONS, peak::wide_vnni_steps);
+            return Some(("vpdpbusd on 512 bits", rate));
+        }
+        if has!("avx2") && has!("avxvnni") {
+            let rate = timing::ceiling(rounds, peak::VNNI_OPERATIONS, peak::vnni_steps);
+            return Some(("vpdpbusd on 256 bits", rate));
+        }
+        if has!("avx2") {
+            return Some(("vpmaddwd and vpaddd", timing::ceiling(rounds, peak::OPERATIONS, peak::steps)));
+        }
     }
     #[cfg(target_arch = "aarch64")]
     if std::arch::is_aarch64_feature_detected!("dotprod") {
@@ -32,34 +43,70 @@ fn ceiling(rounds: usize) -> Option<(&'static str, f64)> {
 #[cfg(target_arch = "x86_64")]
 mod peak {
     use std::arch::x86_64::{
-        _mm256_add_epi32, _mm256_extract_epi32, _mm256_madd_epi16, _mm256_set1_epi16, _mm256_setzero_si256,
+        _mm256_add_epi32, _mm256_dpbusd_avx_epi32, _mm256_extract_epi32, _mm256_madd_epi16,
+        _mm256_set1_epi16, _mm256_setzero_si256, _mm512_dpbusd_epi32, _mm512_reduce_add_epi32,
+        _mm512_set1_epi8, _mm512_setzero_si512,
     };
     use std::hint::black_box;
 
     const SUMS: usize = 12;
 
-    /// Operations per step.
+    /// Operations per step: of `vpmaddwd`, and of `vpdpbusd` on 256 and 512 bits.
     pub(crate) const OPERATIONS: usize = SUMS * 32;
+    pub(crate) const VNNI_OPERATIONS: usize = SUMS * 64;
+    pub(crate) const WIDE_VNNI_OPERATIONS: usize = SUMS * 128;
 
-    #[allow(unsafe_code)]
-    pub(crate) fn steps(count: usize) {
-        // SAFETY: the caller has detected the feature.
-        black_box(unsafe { on_registers(count) });
-    }
-
-    #[target_feature(enable = "avx2")]
-    fn on_registers(count: usize) -> i32 {
-        let mut factor = _mm256_set1_epi16(black_box(3));
-        let mut sums = [_mm256_setzero_si256(); SUMS];
-        for _ in 0..count {
-            // Otherwise the compiler would compute the product once.
-            factor = black_box(factor);
-            for sum in &mut sums {
-                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(*sum, factor));
+    macro_rules! steps {
+        ($name:ident, $loop:ident, $features:literal, $factor:expr, $zero:expr, $step:expr, $read:expr) => {
+            #[allow(unsafe_code)]
+            pub(crate) fn $name(count: usize) {
+                // SAFETY: the caller has detected the features.
+                black_box(unsafe { $loop(count) });
             }
-        }
-        sums.into_iter().map(|sum| _mm256_extract_epi32::<0>(sum)).fold(0, i32::wrapping_add)
+
+            #[target_feature(enable = $features)]
+            fn $loop(count: usize) -> i32 {
+                let mut factor = $factor;
+                let mut sums = [$zero; SUMS];
+                for _ in 0..count {
+                    // Otherwise the compiler would compute the product once.
+                    factor = black_box(factor);
+                    for sum in &mut sums {
+                        *sum = $step(*sum, factor);
+                    }
+                }
+                sums.into_iter().map(|sum| $read(sum)).fold(0, i32::wrapping_add)
+            }
+        };
     }
+
+    steps!(
+        steps,
+        on_registers,
+        "avx2",
+        _mm256_set1_epi16(black_box(3)),
+        _mm256_setzero_si256(),
+        |sum, factor| _mm256_add_epi32(sum, _mm256_madd_epi16(sum, factor)),
+        |sum| _mm256_extract_epi32::<0>(sum)
+    );
+    steps!(
+        vnni_steps,
+        vnni_on_registers,
+        "avx2,avxvnni",
+        _mm256_set1_epi16(black_box(3)),
+        _mm256_setzero_si256(),
+        |sum, factor| _mm256_dpbusd_avx_epi32(sum, factor, factor),
+        |sum| _mm256_extract_epi32::<0>(sum)
+    );
+    steps!(
+        wide_vnni_steps,
+        wide_vnni_on_registers,
+        "avx512f,avx512vnni",
+        _mm512_set1_epi8(black_box(3)),
+        _mm512_setzero_si512(),
+        |sum, factor| _mm512_dpbusd_epi32(sum, factor, factor),
+        |sum| _mm512_reduce_add_epi32(sum)
+    );
 }
 
 #[cfg(target_arch = "aarch64")]

@@ -4,6 +4,12 @@
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Avx2(());
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AvxVnni(());
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Avx512Vnni(());
 #[cfg(target_arch = "aarch64")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dot(());
@@ -11,6 +17,12 @@ pub(super) struct Dot(());
 /// The instruction set of a product.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Isa {
+    /// `vpdpbusd` on 512 bits: four 8-bit products, summed in 32 bits.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni(Avx512Vnni),
+    /// `vpdpbusd` on 256 bits.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni(AvxVnni),
     /// `vpmaddwd`: pairs of 16-bit products, summed in 32 bits.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
@@ -25,8 +37,16 @@ impl Isa {
     /// The fastest instruction set of this CPU.
     pub(super) fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            return Self::Avx2(Avx2(()));
+        {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
+                return Self::Avx512Vnni(Avx512Vnni(()));
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni") {
+                return Self::AvxVnni(AvxVnni(()));
+            }
+            if is_x86_feature_detected!("avx2") {
+                return Self::Avx2(Avx2(()));
+            }
         }
         #[cfg(target_arch = "aarch64")]
         if std::arch::is_aarch64_feature_detected!("dotprod") {

@@ -6,21 +6,23 @@ use std::arch::x86_64::{
 };
 
 use super::isa::Avx2;
-use super::product::{Sums, TILE_ROWS, Tile};
+use super::product::{Sums, Tile};
 use super::weights::PANEL;
 
+/// Rows per tile.
+const ROWS: usize = 6;
 /// Vectors of sums per row.
 const VECTORS: usize = PANEL / 8;
 
 /// See [`Tile`].
 #[allow(unsafe_code)]
-pub(super) fn sums(_: Avx2, tile: &Tile<'_, u16>) -> Sums {
+pub(super) fn sums(_: Avx2, tile: &Tile<'_, u16>) -> Sums<ROWS> {
     macro_rules! by_rows {
         ($($rows:literal)*) => {
             match tile.rows() {
                 // SAFETY: the token proves that the CPU has AVX2.
                 $($rows => unsafe { rows::<$rows>(tile) },)*
-                _ => unreachable!("a tile has 1 to {TILE_ROWS} rows"),
+                _ => unreachable!("a tile has 1 to {ROWS} rows"),
             }
         };
     }
@@ -30,7 +32,7 @@ pub(super) fn sums(_: Avx2, tile: &Tile<'_, u16>) -> Sums {
 /// The 12 sums of 6 rows stay in registers, with the panel's two vectors and one broadcast.
 #[allow(unsafe_code)]
 #[target_feature(enable = "avx2")]
-fn rows<const R: usize>(tile: &Tile<'_, u16>) -> Sums {
+fn rows<const R: usize>(tile: &Tile<'_, u16>) -> Sums<ROWS> {
     let pairs = tile.panel.len();
     assert!(2 * R * pairs <= tile.activations.len());
     let activations = tile.activations.as_ptr();
@@ -50,7 +52,7 @@ fn rows<const R: usize>(tile: &Tile<'_, u16>) -> Sums {
             }
         }
     }
-    let mut out = [[0; PANEL]; TILE_ROWS];
+    let mut out = [[0; PANEL]; ROWS];
     for (out, sums) in out.iter_mut().zip(sums) {
         for (out, sum) in out.as_chunks_mut::<8>().0.iter_mut().zip(sums) {
             // SAFETY: `out` has room for one vector.

@@ -7,9 +7,11 @@ use std::arch::aarch64::{
 use std::arch::asm;
 
 use super::isa::Dot;
-use super::product::{Sums, TILE_ROWS, Tile};
+use super::product::{Sums, Tile};
 use super::weights::PANEL;
 
+/// Rows per tile.
+const ROWS: usize = 6;
 /// Vectors of sums per row.
 const VECTORS: usize = PANEL / 4;
 /// Subtracted from the activations, so that they fit into signed bytes; in 8 bits, that flips the highest bit.
@@ -17,13 +19,13 @@ const MIDDLE: u8 = 128;
 
 /// See [`Tile`]. `totals` are the sums of the weights of each channel.
 #[allow(unsafe_code)]
-pub(super) fn sums(_: Dot, tile: &Tile<'_, u8>, totals: &[i32]) -> Sums {
+pub(super) fn sums(_: Dot, tile: &Tile<'_, u8>, totals: &[i32]) -> Sums<ROWS> {
     macro_rules! by_rows {
         ($($rows:literal)*) => {
             match tile.rows() {
                 // SAFETY: the token proves that the CPU has `sdot`.
                 $($rows => unsafe { rows::<$rows>(tile) },)*
-                _ => unreachable!("a tile has 1 to {TILE_ROWS} rows"),
+                _ => unreachable!("a tile has 1 to {ROWS} rows"),
             }
         };
     }
@@ -40,7 +42,7 @@ pub(super) fn sums(_: Dot, tile: &Tile<'_, u8>, totals: &[i32]) -> Sums {
 /// The 24 sums of 6 rows stay in registers, with the panel's four vectors and one broadcast.
 #[allow(unsafe_code)]
 #[target_feature(enable = "neon,dotprod")]
-fn rows<const R: usize>(tile: &Tile<'_, u8>) -> Sums {
+fn rows<const R: usize>(tile: &Tile<'_, u8>) -> Sums<ROWS> {
     let words = tile.panel.len();
     assert_eq!(tile.activations.len(), 4 * R * words);
     let activations = tile.activations.as_ptr();
@@ -61,7 +63,7 @@ fn rows<const R: usize>(tile: &Tile<'_, u8>) -> Sums {
             }
         }
     }
-    let mut out = [[0; PANEL]; TILE_ROWS];
+    let mut out = [[0; PANEL]; ROWS];
     for (out, sums) in out.iter_mut().zip(sums) {
         for (out, sum) in out.as_chunks_mut::<4>().0.iter_mut().zip(sums) {
             // SAFETY: `out` has room for one vector.

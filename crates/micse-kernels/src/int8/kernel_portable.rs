@@ -1,17 +1,19 @@
 //! The kernel in plain Rust.
 
 use super::isa::Isa;
-use super::product::{Sums, TILE_ROWS, Tile};
+use super::product::{Sums, Tile};
 use super::rows::Rounded;
 use super::weights::PANEL;
 use crate::line::Line;
 
+/// Rows per tile.
+const ROWS: usize = 6;
 /// Inputs per word.
 const DEPTH: usize = Isa::Portable.depth();
 
 /// See [`Tile`].
-pub(super) fn sums<L: Rounded>(tile: &Tile<'_, L>) -> Sums {
-    let mut sums = [[0; PANEL]; TILE_ROWS];
+pub(super) fn sums<L: Rounded>(tile: &Tile<'_, L>) -> Sums<ROWS> {
+    let mut sums = [[0; PANEL]; ROWS];
     for (row, sums) in tile.activations.chunks_exact(tile.width).zip(&mut sums) {
         let (words, rest) = row.as_chunks::<DEPTH>();
         for (inputs, line) in words.iter().zip(tile.panel) {

@@ -46,6 +46,8 @@ mod weights;
 mod kernel_avx2;
 #[cfg(target_arch = "aarch64")]
 mod kernel_neon;
+#[cfg(target_arch = "x86_64")]
+mod kernel_vnni;
 
 pub use product::product;
 pub use rows::Rows;

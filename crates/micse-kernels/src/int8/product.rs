@@ -1,30 +1,27 @@
 //! The product: tasks, tiles, and the choice of the kernel.
 
 use super::isa::Isa;
-#[cfg(target_arch = "x86_64")]
-use super::kernel_avx2;
 #[cfg(target_arch = "aarch64")]
 use super::kernel_neon;
 use super::kernel_portable;
 use super::rows::{Cut, Range, Rounded, Rows, Values};
 use super::weights::{PANEL, Weights};
+#[cfg(target_arch = "x86_64")]
+use super::{kernel_avx2, kernel_vnni};
 use crate::grid::{Block, Grid};
 use crate::line::Line;
 use crate::simd::vectorised;
 
-/// Maximum rows per tile.
-pub(super) const TILE_ROWS: usize = 6;
-
 /// Rows and panels per task: the task's activations and panels stay in the second-level cache.
-const TASK_ROWS: usize = 8 * TILE_ROWS;
+const TASK_ROWS: usize = 48;
 const TASK_PANELS: usize = 4;
 
-/// The sums of up to 6 rows and one panel.
-pub(super) type Sums = [[i32; PANEL]; TILE_ROWS];
+/// The sums of a tile, for up to `ROWS` rows; each kernel has its own number.
+pub(super) type Sums<const ROWS: usize> = [[i32; PANEL]; ROWS];
 
 /// A few rows and one panel of the output.
 pub(super) struct Tile<'a, L> {
-    /// Activations: 1 to [`TILE_ROWS`] rows of [`Self::width`].
+    /// Activations: rows of [`Self::width`], from one to as many as the kernel computes at a time.
     pub(super) activations: &'a [L],
     /// Inputs, rounded up to whole words.
     pub(super) width: usize,
@@ -59,6 +56,14 @@ fn multiply(block: Block<'_>, rows: &Rows, weights: &Weights, bias: Option<&[f32
     let work = Work { rows, weights, bias };
     match (weights.isa, &rows.values) {
         #[cfg(target_arch = "x86_64")]
+        (Isa::Avx512Vnni(token), Values::Bytes(values)) => {
+            work.run(block, values, |tile, _| kernel_vnni::wide_sums(token, tile));
+        }
+        #[cfg(target_arch = "x86_64")]
+        (Isa::AvxVnni(token), Values::Bytes(values)) => {
+            work.run(block, values, |tile, _| kernel_vnni::sums(token, tile));
+        }
+        #[cfg(target_arch = "x86_64")]
         (Isa::Avx2(token), Values::Halves(values)) => {
             work.run(block, values, |tile, _| kernel_avx2::sums(token, tile));
         }
@@ -85,12 +90,12 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Computes a block; `sums` gets a tile and the sums of its channels' weights.
-    fn run<L: Rounded>(
+    /// Computes a block, in tiles of up to `ROWS` rows; `sums` gets a tile and the sums of its channels' weights.
+    fn run<L: Rounded, const ROWS: usize>(
         &self,
         mut block: Block<'_>,
         values: &[L],
-        sums: impl Fn(&Tile<'_, L>, &[i32]) -> Sums,
+        sums: impl Fn(&Tile<'_, L>, &[i32]) -> Sums<ROWS>,
     ) {
         let Self { rows, weights, bias } = self;
         let width = rows.inputs.next_multiple_of(L::DEPTH);
@@ -103,7 +108,7 @@ impl Work<'_> {
                 totals: &weights.totals[columns.clone()],
                 bias: bias.map(|bias| &bias[columns.clone()]),
             };
-            let tiles = values.chunks(TILE_ROWS * width).zip(block.rows.clone().step_by(TILE_ROWS));
+            let tiles = values.chunks(ROWS * width).zip(block.rows.clone().step_by(ROWS));
             for (activations, first) in tiles {
                 let tile = Tile { activations, width, panel };
                 let sums = sums(&tile, channels.totals);
