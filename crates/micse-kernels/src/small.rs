@@ -3,12 +3,13 @@
 
 use crate::simd::{LANES, has_wide_registers};
 
-/// The left operand: element (i, k) is `data[i * row + k * column]`.
+/// The left operand, with elements (i, k).
 #[derive(Clone, Copy)]
-pub(crate) struct Left<'a> {
-    pub(crate) data: &'a [f32],
-    pub(crate) row: usize,
-    pub(crate) column: usize,
+pub(crate) enum Left<'a> {
+    /// Element (i, k) is `data[i * stride + k]`.
+    Rows { data: &'a [f32], stride: usize },
+    /// Element (i, k) is `data[k * stride + i]`.
+    Columns { data: &'a [f32], stride: usize },
 }
 
 /// `out[i, j] = sum_k left(i, k) * right[k, j]` for i < m and j < width, the sum over k < depth.
@@ -80,7 +81,7 @@ fn columns<const R: usize, const W: usize>(
 
 /// Computes R rows and W columns, kept in registers over the full sum.
 #[inline(always)]
-#[allow(clippy::inline_always)] // part of vectorised bodies
+#[allow(clippy::inline_always, unsafe_code)] // part of vectorised bodies
 fn tile<const R: usize, const W: usize>(
     out: &mut [f32],
     out_stride: usize,
@@ -90,16 +91,53 @@ fn tile<const R: usize, const W: usize>(
     (i, j, depth): (usize, usize, usize),
 ) {
     let mut sums = [[0.0_f32; W]; R];
-    for k in 0..depth {
-        let row: &[f32; W] = right[k * right_stride + j..][..W].try_into().expect("W columns");
-        for (r, sums) in sums.iter_mut().enumerate() {
-            let factor = left.data[(i + r) * left.row + k * left.column];
-            for (sum, &value) in sums.iter_mut().zip(row) {
-                *sum = factor.mul_add(value, *sum);
+    // Checked once: in the loop, the checks would take the registers of the pointers.
+    assert!(depth > 0 && right.len() >= (depth - 1) * right_stride + j + W);
+    match left {
+        Left::Rows { data, stride } => {
+            assert!(data.len() >= (i + R - 1) * stride + depth);
+            for k in 0..depth {
+                // SAFETY: `k < depth`, and the first assertion.
+                let row = unsafe { columns_of::<W>(right, k * right_stride + j) };
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: `r < R` and `k < depth`, and the assertion.
+                    add(sums, unsafe { *data.get_unchecked((i + r) * stride + k) }, &row);
+                }
+            }
+        }
+        Left::Columns { data, stride } => {
+            assert!(data.len() >= (depth - 1) * stride + i + R);
+            for k in 0..depth {
+                // SAFETY: as above.
+                let row = unsafe { columns_of::<W>(right, k * right_stride + j) };
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: as above.
+                    add(sums, unsafe { *data.get_unchecked(k * stride + i + r) }, &row);
+                }
             }
         }
     }
     for (r, sums) in sums.iter().enumerate() {
         out[(i + r) * out_stride + j..][..W].copy_from_slice(sums);
+    }
+}
+
+/// W values.
+///
+/// # Safety
+/// `data` has `at + W` values.
+#[inline(always)]
+#[allow(clippy::inline_always, unsafe_code)] // part of vectorised bodies
+unsafe fn columns_of<const W: usize>(data: &[f32], at: usize) -> [f32; W] {
+    // SAFETY: the caller's promise.
+    unsafe { data.as_ptr().add(at).cast::<[f32; W]>().read() }
+}
+
+/// `sums += factor * row`.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn add<const W: usize>(sums: &mut [f32; W], factor: f32, row: &[f32; W]) {
+    for (sum, &value) in sums.iter_mut().zip(row) {
+        *sum = factor.mul_add(value, *sum);
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn best(rounds: usize, mut call: impl FnMut()) -> f64 {
 
 /// Operations per second, in billions, of `steps(count)`, which executes `operations` in each step, for all threads
 /// together.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // the other examples have no limit to compare with there
+#[allow(dead_code)] // not every example has a limit to compare with
 pub(crate) fn ceiling(rounds: usize, operations: usize, steps: impl Fn(usize) + Sync) -> f64 {
     const STEPS: usize = 1_000_000;
     let seconds = best(rounds, || {

@@ -80,8 +80,8 @@ vectorised! {
         context.gather(head.gradient, hidden, head.column..head.column + size, 0..queries);
 
         let slope = slope.room(queries, keys);
-        let left = Left { data: &context.data, row: wide, column: 1 };
-        small_product(slope, stride, left, &turned.data, stride, (queries, size, stride));
+        let left = Left::Rows { data: &context.data, stride: wide };
+        small_product(slope, stride, left, &turned.data, turned.stride, (queries, size, stride));
         if head.taps_after_dropout {
             head.add_taps(slope);
         }
@@ -112,7 +112,7 @@ vectorised! {
 
         // dV
         let rows = room.room(keys, size);
-        let left = Left { data: weights, row: 1, column: stride };
+        let left = Left::Columns { data: weights, stride };
         small_product(rows, wide, left, &context.data, wide, (keys, queries, wide));
         write(out, width, at(2), rows, wide, key_rows.clone(), head.shares_keys);
         // dS
@@ -140,12 +140,12 @@ vectorised! {
         }
         // dQ
         let rows = room.room(queries, size);
-        let left = Left { data: slope, row: stride, column: 1 };
+        let left = Left::Rows { data: slope, stride };
         small_product(rows, wide, left, &key.data, wide, (queries, keys, wide));
         write(out, width, at(0), rows, wide, head.positions.iter().map(|&p| p as usize), false);
         // dK
         let rows = room.room(keys, size);
-        let left = Left { data: slope, row: 1, column: stride };
+        let left = Left::Columns { data: slope, stride };
         small_product(rows, wide, left, &query.data, wide, (keys, queries, wide));
         write(out, width, at(1), rows, wide, key_rows, head.shares_keys);
     }

@@ -15,6 +15,11 @@ use crate::small::{Left, small_product};
 /// With fewer sentences than this, the heads of a sentence are tasks of their own.
 const FEW_SENTENCES: usize = 16;
 
+/// Scores are computed by blocks of queries with about this many scores, which stay in the cache, and whole tiles of
+/// the product.
+const BLOCK: usize = 1 << 13;
+const BLOCK_ROWS: usize = 12;
+
 /// One head of one tile of a sentence.
 struct Head<'a> {
     /// The sentence's rows of queries, keys and values: `[rows, 3 D]`.
@@ -66,51 +71,63 @@ fn softmax(row: &mut [f32], seen: Range<usize>, scale: f32) {
 }
 
 vectorised! {
-    /// `context`: the head's columns of the sentence's rows, of which the tile's are written. `map`: `[queries, stride]`.
-    fn head_forward(context: &mut Block<'_>, map: &mut [f32], head: &Head<'_>, scratch: &mut Scratch) {
+    /// `context`: the head's columns of the sentence's rows, of which the tile's are written. `map`: `[queries, stride]`,
+    /// if it is kept.
+    fn head_forward(context: &mut Block<'_>, map: Option<&mut [f32]>, head: &Head<'_>, scratch: &mut Scratch) {
         let (tile, size, width) = (head.tile, head.size, 3 * head.hidden);
-        let (stride, queries, keys) = (tile.stride(), tile.queries, tile.keys);
+        let (stride, keys) = (tile.stride(), tile.keys);
         let at = |part: usize| part * head.hidden + head.column..part * head.hidden + head.column + size;
-        scratch.query.gather(head.qkv, width, at(0), head.positions.iter().map(|&p| p as usize));
-        scratch.turned.transpose(&head.qkv[tile.key * width..], width, at(1), keys);
-        scratch.value.gather(head.qkv, width, at(2), tile.key..tile.key + keys);
-        let query = Left { data: &scratch.query.data, row: scratch.query.stride, column: 1 };
-        small_product(map, stride, query, &scratch.turned.data, stride, (queries, size, stride));
-        if let Some(bias) = head.bias {
-            // The softmax scales its input.
-            let inverse = (size as f32).sqrt();
-            for (row, &p) in map.chunks_exact_mut(stride).zip(head.positions) {
-                for (x, &b) in row.iter_mut().zip(&bias[first_distance(bias, p) + tile.key..][..keys]) {
-                    *x = b.mul_add(inverse, *x);
-                }
-            }
-        }
+        let Scratch { query, turned, value, scores, dropped, out, .. } = scratch;
+        query.gather(head.qkv, width, at(0), head.positions.iter().map(|&p| p as usize));
+        turned.transpose(&head.qkv[tile.key * width..], width, at(1), keys);
+        value.gather(head.qkv, width, at(2), tile.key..tile.key + keys);
         let scale = 1.0 / (size as f32).sqrt();
-        for (row, &p) in map.chunks_exact_mut(stride).zip(head.positions) {
-            softmax(row, tile.seen(head.window, p), scale);
-        }
-        let weights = match head.dropout {
-            None => &*map,
-            Some(d) => {
-                let dropped = scratch.dropped.room(queries, keys);
-                for ((row, map), &p) in
-                    dropped.chunks_exact_mut(stride).zip(map.chunks_exact(stride)).zip(head.positions)
-                {
-                    let lane = d.stream.with(u64::from(p)).lane();
-                    for (key, (out, &value)) in row.iter_mut().zip(map).enumerate() {
-                        let factor = if lane.draw((tile.key + key) as u32) >= d.threshold { d.scale } else { 0.0 };
-                        *out = value * factor;
+        let block = (BLOCK / stride).max(1).next_multiple_of(BLOCK_ROWS);
+        let mut maps = map.map(|map| map.chunks_mut(block * stride));
+        for (number, positions) in head.positions.chunks(block).enumerate() {
+            let (first, queries) = (number * block, positions.len());
+            let scores = match maps.as_mut().and_then(Iterator::next) {
+                Some(map) => map,
+                None => scores.room(queries, keys),
+            };
+            let left = Left::Rows { data: &query.data[first * query.stride..], stride: query.stride };
+            small_product(scores, stride, left, &turned.data, turned.stride, (queries, size, stride));
+            if let Some(bias) = head.bias {
+                // The softmax scales its input.
+                let inverse = (size as f32).sqrt();
+                for (row, &p) in scores.chunks_exact_mut(stride).zip(positions) {
+                    for (x, &b) in row.iter_mut().zip(&bias[first_distance(bias, p) + tile.key..][..keys]) {
+                        *x = b.mul_add(inverse, *x);
                     }
                 }
-                &*dropped
             }
-        };
-        let out_stride = padded(size);
-        let out = scratch.out.room(queries, size);
-        let left = Left { data: weights, row: stride, column: 1 };
-        small_product(out, out_stride, left, &scratch.value.data, out_stride, (queries, keys, out_stride));
-        for (row, out) in out.chunks_exact(out_stride).enumerate() {
-            context.row(tile.query + row, head.column..head.column + size).copy_from_slice(&out[..size]);
+            for (row, &p) in scores.chunks_exact_mut(stride).zip(positions) {
+                softmax(row, tile.seen(head.window, p), scale);
+            }
+            let weights = match head.dropout {
+                None => &*scores,
+                Some(d) => {
+                    let dropped = dropped.room(queries, keys);
+                    for ((row, scores), &p) in
+                        dropped.chunks_exact_mut(stride).zip(scores.chunks_exact(stride)).zip(positions)
+                    {
+                        let lane = d.stream.with(u64::from(p)).lane();
+                        for (key, (out, &value)) in row.iter_mut().zip(scores).enumerate() {
+                            let keeps = lane.draw((tile.key + key) as u32) >= d.threshold;
+                            *out = value * if keeps { d.scale } else { 0.0 };
+                        }
+                    }
+                    &*dropped
+                }
+            };
+            let out_stride = padded(size);
+            let out = out.room(queries, size);
+            let left = Left::Rows { data: weights, stride };
+            small_product(out, out_stride, left, &value.data, out_stride, (queries, keys, out_stride));
+            for (row, out) in out.chunks_exact(out_stride).enumerate() {
+                let row = tile.query + first + row;
+                context.row(row, head.column..head.column + size).copy_from_slice(&out[..size]);
+            }
         }
     }
 }
@@ -118,10 +135,10 @@ vectorised! {
 /// Attention of all heads and sentences.
 ///
 /// `qkv` is `[rows, 3 D]`: queries, keys and values, biases included. Writes `[queries, D]` to `context`, and the
-/// attention before dropout to `maps` ([`Layout::map_elements`]).
+/// attention before dropout to `maps` ([`Layout::map_elements`]), if given.
 pub fn attention(
     context: &mut [f32],
-    maps: &mut [f32],
+    maps: Option<&mut [f32]>,
     qkv: &[f32],
     layout: &Layout,
     dropout: Option<AttentionDropout<'_>>,
@@ -130,7 +147,7 @@ pub fn attention(
     let hidden = layout.hidden();
     assert_eq!(qkv.len(), layout.rows() * 3 * hidden, "queries, keys and values of all rows");
     let contexts = parts(context, layout.places.iter().map(|p| p.queries * hidden));
-    let maps = parts(maps, layout.places.iter().map(|p| layout.heads * p.map_len));
+    let maps = of_each(maps, layout.places.iter().map(|p| layout.heads * p.map_len));
     // Sentences alone are enough tasks if there are many.
     let fewest = if contexts.len() < FEW_SENTENCES { 1 } else { layout.heads };
     contexts.into_par_iter().zip(maps).enumerate().for_each(|(sentence, (context, maps))| {
@@ -139,7 +156,8 @@ pub fn attention(
             return;
         }
         let context = Grid::new(context, place.queries, hidden);
-        maps.par_chunks_exact_mut(place.map_len).with_min_len(fewest).enumerate().for_each(|(h, map)| {
+        let maps = of_each(maps, std::iter::repeat_n(place.map_len, layout.heads));
+        maps.into_par_iter().with_min_len(fewest).enumerate().for_each(|(h, mut map)| {
             let column = h * layout.head_size;
             let columns = column..column + layout.head_size;
             // SAFETY: every head has its own columns.
@@ -163,10 +181,17 @@ pub fn attention(
                     dropout: HeadDropout::new(dropout, sentence, h),
                     bias: bias.map(|bias| bias.of(h)),
                 };
-                SCRATCH.with_borrow_mut(|scratch| {
-                    head_forward(&mut context, &mut map[tile.map()], &head, scratch);
-                });
+                let map = map.as_mut().map(|map| &mut map[tile.map()]);
+                SCRATCH.with_borrow_mut(|scratch| head_forward(&mut context, map, &head, scratch));
             }
         });
     });
+}
+
+/// [`parts`] of a buffer that may be absent.
+fn of_each(buffer: Option<&mut [f32]>, lengths: impl Iterator<Item = usize>) -> Vec<Option<&mut [f32]>> {
+    match buffer {
+        Some(buffer) => parts(buffer, lengths).into_iter().map(Some).collect(),
+        None => lengths.map(|_| None).collect(),
+    }
 }

@@ -27,7 +27,7 @@ use std::ops::Range;
 
 use micse_random::Stream;
 
-use crate::simd::padded;
+use crate::simd::{LANES, padded};
 
 pub use backward::{Taps, attention_backward};
 pub use forward::attention;
@@ -130,17 +130,24 @@ impl Rows {
         &mut self.data[..rows * self.stride]
     }
 
-    /// Transposes columns of the first `rows` rows of a matrix into `columns.len()` rows, padded with zeros.
+    /// Transposes columns of the first `rows` rows of a matrix into `columns.len()` rows, padded with zeros. The stride
+    /// is an odd number of vectors: with a power of 2, all rows would compete for a few places of the cache.
     #[inline(always)]
     #[allow(clippy::inline_always)] // part of vectorised bodies
     fn transpose(&mut self, matrix: &[f32], stride: usize, columns: Range<usize>, rows: usize) {
-        let width = padded(rows);
-        let room = self.room(columns.len(), rows);
-        room.fill(0.0);
-        for row in 0..rows {
-            let source = &matrix[row * stride + columns.start..][..columns.len()];
-            for (c, &value) in source.iter().enumerate() {
-                room[c * width + row] = value;
+        let width = (rows.div_ceil(LANES) | 1) * LANES;
+        let room = self.room(columns.len(), width);
+        // By blocks of rows, so that whole cache lines are written.
+        for first in (0..rows).step_by(LANES) {
+            let sources = matrix[first * stride..].chunks(stride).take(LANES.min(rows - first));
+            let mut block = [&[][..]; LANES];
+            for (block, source) in block.iter_mut().zip(sources) {
+                *block = &source[columns.clone()];
+            }
+            for (c, out) in room.chunks_exact_mut(width).enumerate() {
+                for (out, source) in out[first..][..LANES].iter_mut().zip(block) {
+                    *out = source.get(c).copied().unwrap_or(0.0);
+                }
             }
         }
     }
@@ -154,6 +161,7 @@ struct Scratch {
     value: Rows,
     context: Rows,
     turned: Rows,
+    scores: Rows,
     dropped: Rows,
     slope: Rows,
     out: Rows,

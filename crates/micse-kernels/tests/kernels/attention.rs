@@ -58,7 +58,11 @@ impl Case {
         let hidden = self.heads * self.size;
         let (mut context, mut maps) =
             (vec![0.0; layout.queries() * hidden], vec![0.0; layout.map_elements()]);
-        attention(&mut context, &mut maps, qkv, layout, self.dropout(), bias);
+        attention(&mut context, Some(&mut maps), qkv, layout, self.dropout(), bias);
+        let mut without_maps = vec![f32::NAN; context.len()];
+        attention(&mut without_maps, None, qkv, layout, self.dropout(), bias);
+        let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert!(bits(&without_maps) == bits(&context), "the context depends on whether the maps are kept");
         (context, maps)
     }
 }

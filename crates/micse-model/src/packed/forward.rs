@@ -134,7 +134,7 @@ pub(super) fn encode(
         let work = LayerPass { store, config, plan, index, keep, distances };
         let own = if first { Some(&mut stream) } else { None };
         work.run(x.get(), own, &mut buffers.states[to], kept, scratch);
-        emit_values(plan, index, kept.maps.get(), &mut leaves);
+        emit_values(plan, index, &kept.maps, &mut leaves);
         buffers.states[from] = x;
         // Between layers, the state is the residual stream.
         let state = if first && index + 1 < plan.depth { &stream } else { &buffers.states[to] };
@@ -222,7 +222,7 @@ impl<'a> LayerPass<'a> {
             rotate(qkv, width, &plan.positions, rotation);
         }
         let layout = plan.layout_of(index);
-        let maps = kept.maps.room(layout.map_elements());
+        let maps = (self.keep || plan.reads_maps(index)).then(|| kept.maps.room(layout.map_elements()));
         let streams = plan.attention_streams(index);
         let dropout = streams.as_ref().map(|(streams, threshold, scale)| AttentionDropout {
             streams,
@@ -326,7 +326,11 @@ fn emit_state(plan: &Plan, layer: usize, state: &[f32], leaves: &mut [f32]) {
 }
 
 /// Writes the requested attention values of a layer.
-fn emit_values(plan: &Plan, layer: usize, maps: &[f32], leaves: &mut [f32]) {
+fn emit_values(plan: &Plan, layer: usize, maps: &Buffer, leaves: &mut [f32]) {
+    if !plan.reads_maps(layer) {
+        return;
+    }
+    let maps = maps.get();
     let values = &mut leaves[plan.leaves.values.clone()];
     for tap in &plan.taps[layer].taps {
         let factor = if plan.taps_after_dropout { plan.attention_factor(layer, tap) } else { 1.0 };

@@ -186,9 +186,15 @@ impl Plan {
         rotations.get(usize::from(self.local[layer]))
     }
 
-    /// The largest number of elements of the maps of a layer.
+    /// The largest number of elements of the maps of a layer from which values were requested.
     pub(super) fn map_elements(&self) -> usize {
-        (0..self.depth).map(|layer| self.layout_of(layer).map_elements()).max().unwrap_or(0)
+        let layers = (0..self.depth).filter(|&layer| self.reads_maps(layer));
+        layers.map(|layer| self.layout_of(layer).map_elements()).max().unwrap_or(0)
+    }
+
+    /// Whether values of a layer's attention were requested.
+    pub(super) fn reads_maps(&self, layer: usize) -> bool {
+        !self.taps[layer].taps.is_empty()
     }
 
     /// The rows that a layer computes after its attention; `None`: all.
