@@ -4,7 +4,7 @@ use super::isa::Isa;
 #[cfg(target_arch = "aarch64")]
 use super::kernel_neon;
 use super::kernel_portable;
-use super::rows::{Cut, Range, Rounded, Rows, Values};
+use super::rows::{Rounded, Rows, Values};
 use super::weights::{PANEL, Weights};
 #[cfg(target_arch = "x86_64")]
 use super::{kernel_avx2, kernel_vnni};
@@ -103,54 +103,80 @@ impl Work<'_> {
         for start in block.columns.clone().step_by(PANEL) {
             let columns = start..block.columns.end.min(start + PANEL);
             let panel = weights.panel(start / PANEL);
-            let channels = Channels {
-                scales: &weights.scales[columns.clone()],
-                totals: &weights.totals[columns.clone()],
-                bias: bias.map(|bias| &bias[columns.clone()]),
-            };
+            let channels = Channels::new(weights, *bias, columns.clone());
             let tiles = values.chunks(ROWS * width).zip(block.rows.clone().step_by(ROWS));
             for (activations, first) in tiles {
                 let tile = Tile { activations, width, panel };
-                let sums = sums(&tile, channels.totals);
-                for (row, sums) in (first..first + tile.rows()).zip(&sums) {
-                    let out = block.row(row, columns.clone());
-                    write(out, sums, rows.ranges[row], &channels);
-                    for cut in &rows.cuts[row] {
-                        add_cut(out, *cut, weights.isa, panel, channels.scales);
-                    }
-                }
+                let sums = sums(&tile, &weights.totals[columns.clone()]);
+                let finished =
+                    Finished { sums: &sums[..tile.rows()], first, panel, columns: columns.clone() };
+                write(&mut block, finished, rows, &channels, weights.isa);
             }
         }
     }
 }
 
-/// What belongs to the output channels of a panel.
-struct Channels<'a> {
-    scales: &'a [f32],
-    /// Sums of weights, without the scales.
-    totals: &'a [i32],
-    bias: Option<&'a [f32]>,
+/// The sums of a tile.
+struct Finished<'a> {
+    sums: &'a [[i32; PANEL]],
+    /// Its first row.
+    first: usize,
+    panel: &'a [Line],
+    columns: std::ops::Range<usize>,
+}
+
+/// What belongs to the output channels of a panel; zero for missing channels.
+struct Channels {
+    scales: [f32; PANEL],
+    /// Sums of the weights.
+    totals: [f32; PANEL],
+    bias: Option<[f32; PANEL]>,
+}
+
+impl Channels {
+    fn new(weights: &Weights, bias: Option<&[f32]>, columns: std::ops::Range<usize>) -> Self {
+        let padded = |values: &[f32]| {
+            let mut padded = [0.0; PANEL];
+            padded[..columns.len()].copy_from_slice(&values[columns.clone()]);
+            padded
+        };
+        let scales = padded(&weights.scales);
+        let mut totals = scales;
+        for (total, &sum) in totals.iter_mut().zip(&weights.totals[columns.clone()]) {
+            *total *= sum as f32;
+        }
+        Self { scales, totals, bias: bias.map(padded) }
+    }
 }
 
 vectorised! {
-    /// The outputs of one row and panel, by the formula of this module's parent.
-    fn write(out: &mut [f32], sums: &[i32; PANEL], range: Range, channels: &Channels<'_>) {
-        let weights = channels.scales.iter().zip(channels.totals);
-        for ((out, &sum), (scale, &total)) in out.iter_mut().zip(sums).zip(weights) {
-            *out = range.step * scale * sum as f32 + range.lowest * (scale * total as f32);
-        }
-        if let Some(bias) = channels.bias {
-            for (out, bias) in out.iter_mut().zip(bias) {
-                *out += bias;
+    /// Writes the outputs of a tile, by the formula of this module's parent.
+    fn write(block: &mut Block<'_>, tile: Finished<'_>, rows: &Rows, channels: &Channels, isa: Isa) {
+        let Channels { scales, totals, bias } = channels;
+        for (row, sums) in (tile.first..).zip(tile.sums) {
+            let range = rows.ranges[row];
+            let mut out = [0.0_f32; PANEL];
+            for (((out, &sum), scale), total) in out.iter_mut().zip(sums).zip(scales).zip(totals) {
+                *out = range.step * scale * sum as f32 + range.lowest * total;
+            }
+            if let Some(bias) = bias {
+                for (out, bias) in out.iter_mut().zip(bias) {
+                    *out += bias;
+                }
+            }
+            // What was cut off the activations.
+            for cut in &rows.cuts[row] {
+                let (word, place) = (cut.input as usize / isa.depth(), cut.input as usize % isa.depth());
+                for ((out, &word), scale) in out.iter_mut().zip(&tile.panel[word].0).zip(scales) {
+                    *out += cut.value * (scale * f32::from(isa.weight(word, place)));
+                }
+            }
+            let place = block.row(row, tile.columns.clone());
+            match place.as_mut_array() {
+                // A copy of fixed length needs no call.
+                Some(place) => *place = out,
+                None => place.copy_from_slice(&out[..place.len()]),
             }
         }
-    }
-}
-
-/// Adds the product of what was cut off one activation.
-fn add_cut(out: &mut [f32], cut: Cut, isa: Isa, panel: &[Line], scales: &[f32]) {
-    let (word, place) = (cut.input as usize / isa.depth(), cut.input as usize % isa.depth());
-    for ((out, &word), scale) in out.iter_mut().zip(&panel[word].0).zip(scales) {
-        *out += cut.value * (scale * f32::from(isa.weight(word, place)));
     }
 }

@@ -34,13 +34,22 @@ pub(super) struct Range {
     clipped: bool,
 }
 
-/// Collects what lies outside the range.
-fn cut(cuts: &mut Vec<Cut>, x: &[f32], range: Range) {
-    let highest = range.lowest + STEPS * range.step;
-    for (input, &x) in x.iter().enumerate() {
-        let value = if x > highest { x - highest } else { x - range.lowest };
-        if x > highest || x < range.lowest {
-            cuts.push(Cut { input: input as u32, value });
+vectorised! {
+    /// Collects what lies outside the range.
+    fn cut(cuts: &mut Vec<Cut>, x: &[f32], range: Range) {
+        let highest = range.lowest + STEPS * range.step;
+        for (number, block) in x.chunks(LANES).enumerate() {
+            // Most blocks have nothing outside, which takes a comparison of all lanes.
+            let outside = |&x: &f32| u32::from(x > highest) + u32::from(x < range.lowest);
+            if block.iter().map(outside).sum::<u32>() == 0 {
+                continue;
+            }
+            for (i, &x) in block.iter().enumerate() {
+                let value = if x > highest { x - highest } else { x - range.lowest };
+                if x > highest || x < range.lowest {
+                    cuts.push(Cut { input: (number * LANES + i) as u32, value });
+                }
+            }
         }
     }
 }
