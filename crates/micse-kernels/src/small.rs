@@ -91,28 +91,30 @@ fn tile<const R: usize, const W: usize>(
     (i, j, depth): (usize, usize, usize),
 ) {
     let mut sums = [[0.0_f32; W]; R];
-    // Checked once: in the loop, the checks would take the registers of the pointers.
-    assert!(depth > 0 && right.len() >= (depth - 1) * right_stride + j + W);
-    match left {
-        Left::Rows { data, stride } => {
-            assert!(data.len() >= (i + R - 1) * stride + depth);
-            for k in 0..depth {
-                // SAFETY: `k < depth`, and the first assertion.
-                let row = unsafe { columns_of::<W>(right, k * right_stride + j) };
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    // SAFETY: `r < R` and `k < depth`, and the assertion.
-                    add(sums, unsafe { *data.get_unchecked((i + r) * stride + k) }, &row);
+    if let Some(last) = depth.checked_sub(1) {
+        // Checked once: in the loop, the checks would take the registers of the pointers.
+        assert!(right.len() >= last * right_stride + j + W);
+        match left {
+            Left::Rows { data, stride } => {
+                assert!(data.len() >= (i + R - 1) * stride + depth);
+                for k in 0..depth {
+                    // SAFETY: `k <= last`, and the first assertion.
+                    let row = unsafe { columns_of::<W>(right, k * right_stride + j) };
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        // SAFETY: `r < R` and `k < depth`, and the assertion.
+                        add(sums, unsafe { *data.get_unchecked((i + r) * stride + k) }, &row);
+                    }
                 }
             }
-        }
-        Left::Columns { data, stride } => {
-            assert!(data.len() >= (depth - 1) * stride + i + R);
-            for k in 0..depth {
-                // SAFETY: as above.
-                let row = unsafe { columns_of::<W>(right, k * right_stride + j) };
-                for (r, sums) in sums.iter_mut().enumerate() {
+            Left::Columns { data, stride } => {
+                assert!(data.len() >= last * stride + i + R);
+                for k in 0..depth {
                     // SAFETY: as above.
-                    add(sums, unsafe { *data.get_unchecked(k * stride + i + r) }, &row);
+                    let row = unsafe { columns_of::<W>(right, k * right_stride + j) };
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        // SAFETY: as above.
+                        add(sums, unsafe { *data.get_unchecked(k * stride + i + r) }, &row);
+                    }
                 }
             }
         }
