@@ -15,8 +15,8 @@
 //! neighbouring queries, each with the keys that these see, so that time and memory grow with the window, not with
 //! the length of the sentence. A query without any key in its window (a pad row) has a context of zero.
 //!
-//! The maps P of a pass are stored one after the other in one buffer, tile by tile, each row padded with zeros to full
-//! vectors; [`Layout::place`] locates an entry.
+//! The maps P of a pass, if they are kept, are stored one after the other in one buffer, tile by tile, each row padded
+//! with zeros to full vectors; [`Layout::place`] locates an entry.
 
 mod backward;
 mod forward;
