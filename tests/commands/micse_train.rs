@@ -1,5 +1,7 @@
 //! `micse train`, from a corpus to a model that encodes.
 
+mod train_setting;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -9,49 +11,9 @@ use micse::eval::dev_spearman;
 use micse::model::{Compute, MaskedLmHead, ModelFolder, Pooling, Trainable};
 use micse_tests::folders::Cases;
 use micse_tests::models::write_small_modernbert;
-use micse_tests::{Ended, command, run, sentences, write_small_model};
+use micse_tests::{Ended, command, sentences};
 use serde_json::Value;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_micse");
-
-fn micse(arguments: &[&str]) -> Ended {
-    run(PROGRAM, None, arguments)
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
-}
-
-/// A folder with the small model and a corpus of `count` sentences.
-struct Setting {
-    folder: tempfile::TempDir,
-    model: PathBuf,
-    notes: PathBuf,
-}
-
-impl Setting {
-    fn new(count: usize) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (model, notes) = (folder.path().join("model"), folder.path().join("notes.txt"));
-        write_small_model(&model);
-        std::fs::write(&notes, sentences(count).join("\n\n")).expect("notes.txt");
-        Self { folder, model, notes }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn train<'a>(&'a self, out: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
-        let usual =
-            ["train", "--model", text(&self.model), "--corpus", text(&self.notes), "--out", text(out)];
-        [&usual, more].concat()
-    }
-}
-
-fn file(path: &Path) -> String {
-    std::fs::read_to_string(path).expect("a file")
-}
+use train_setting::{PROGRAM, Setting, file, micse, text};
 
 #[test]
 fn a_trained_model_encodes() {
@@ -186,6 +148,12 @@ fn development_pairs_select_the_weights() {
             serde_json::from_str(&file(&setting.path(name).join("result.json"))).expect("JSON");
         assert_eq!(result["selected_on"], "last step", "{name}");
     }
+    // STS sets are scored, but select nothing.
+    let said =
+        micse(&setting.train(&setting.path("sts"), &[&simcse[..], &["--sts", "demo"]].concat())).output();
+    assert!(said.contains("DemoSTS"), "{said}");
+    let result: Value = serde_json::from_str(&file(&setting.path("sts/result.json"))).expect("JSON");
+    assert_eq!(result["selected_on"], "last step");
     micse(&setting.train(&setting.path("b"), &[&simcse[..], &["--published-settings"]].concat()))
         .refused(&["--pairs or --sts", "select=last"]);
     std::fs::write(&pairs, "one\ttwo\n").expect("pairs");
@@ -263,19 +231,6 @@ fn an_interrupted_run_goes_on_by_its_folder_alone() {
     assert!(weights(&whole) == weights(&cut), "other weights");
     micse(&["train", "--out", text(&setting.path("new")), "--resume"]).refused(&["no run to resume"]);
     micse(&["train", "--out", text(&cut)]).refused(&["--model"]);
-}
-
-#[test]
-fn text_that_cannot_be_read_is_named_with_its_line() {
-    let setting = Setting::new(2);
-    let out = setting.path("out");
-    let train = setting.train(&out, &["--steps", "3"]);
-    std::fs::write(&setting.notes, b"the old farmer\nthe \xff river\n").expect("notes.txt");
-    micse(&train).refused(&["notes.txt:2", "UTF-8"]);
-    std::fs::write(&setting.notes, "\n\n").expect("notes.txt");
-    micse(&train).refused(&["notes.txt", "no sentence"]);
-    std::fs::write(&setting.notes, "the old farmer\n").expect("notes.txt");
-    micse(&[&train[..], &["--recipe", "simcse"]].concat()).refused(&["at least 2 sentences"]);
 }
 
 /// Everything in the folder besides the encoder is scored and kept: modules, prompt, token limit, kept dimensions.

@@ -196,12 +196,14 @@ fn what_a_killed_process_left_is_removed() {
     let setting = setting(40);
     let inputs = setting.inputs(recipe("simcse", &["steps=2"]));
     let folder = setting.runs.join("killed");
-    let left =
-        ["", "checkpoint", "model", "model/1_Pooling"].map(|at| folder.join(at).join(".unfinished-Ab12"));
+    micse_train::run(&folder, &inputs, &mut |_| {}).expect("a run");
+    std::fs::remove_file(RunFolder::new(&folder).result()).expect("removed");
+    let left = ["", "checkpoint", "model", "model/1_Pooling"]
+        .map(|at| folder.join(at).join(".micse-unfinished-Ab12"));
     for path in &left {
         micse_files::write_whole(path, b"half").expect("a file");
     }
-    let of_others = folder.join("notes/.unfinished-Ab12");
+    let of_others = folder.join("notes/.micse-unfinished-Ab12");
     micse_files::write_whole(&of_others, b"half").expect("a file");
     micse_train::run(&folder, &inputs, &mut |_| {}).expect("a run");
     assert!(folder.join("model/1_Pooling/config.json").is_file());

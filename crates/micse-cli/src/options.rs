@@ -81,6 +81,11 @@ impl ThreadOptions {
     }
 }
 
+/// Parses a seed. TOML, in which runs describe themselves, has no larger numbers.
+pub fn seed() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(..=i64::MAX as u64)
+}
+
 /// Parses a positive number of minutes.
 ///
 /// # Errors

@@ -140,6 +140,20 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Scored pairs with which nothing can be correlated.
+    #[error(
+        "{}: {count} pair{} with the score {score} and no other; a rank correlation needs pairs with different scores",
+        path.display(),
+        if *count == 1 { "" } else { "s" }
+    )]
+    EqualScores {
+        /// The file.
+        path: PathBuf,
+        /// The number of pairs.
+        count: usize,
+        /// Their score.
+        score: f64,
+    },
     /// A file of labelled sentences without an example.
     #[error("{}: no examples; the file must have one labelled sentence per line", path.display())]
     NoExamples {

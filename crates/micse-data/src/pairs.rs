@@ -9,6 +9,8 @@ const EXPECTED: &str = "sentence TAB sentence, or sentence TAB sentence TAB scor
 /// The pairs of one file: `sentence TAB sentence`, or `sentence TAB sentence TAB score`, per line.
 pub struct PairFile {
     path: PathBuf,
+    /// The number of the first pair's line, from 1.
+    first_line: usize,
     /// Both sentences of each pair, with runs of white space replaced by single spaces.
     pub pairs: Vec<[String; 2]>,
     /// A score for each pair, if the file has them.
@@ -22,7 +24,7 @@ impl PairFile {
     /// The file cannot be read, has no pairs, or a line has another form (named by its number).
     pub fn open(path: &Path) -> Result<Self> {
         let mut reader = SentenceReader::open(path)?;
-        let (mut pairs, mut scores) = (Vec::new(), Vec::new());
+        let (mut pairs, mut scores, mut first_line) = (Vec::new(), Vec::new(), 0);
         while let Some(line) = reader.line()?.map(str::to_owned) {
             let number = reader.lines();
             let refused = |found: String, expected: &str| Error::Line {
@@ -53,6 +55,9 @@ impl PairFile {
                 }
                 None => {}
             }
+            if pairs.is_empty() {
+                first_line = number;
+            }
             pairs.push([first, second]);
             if !scores.is_empty() && scores.len() < pairs.len() {
                 return Err(refused("a score".into(), "none, because the lines before have none"));
@@ -61,18 +66,28 @@ impl PairFile {
         if pairs.is_empty() {
             return Err(Error::NoPairs { path: path.into() });
         }
-        Ok(Self { path: path.into(), pairs, scores: Some(scores).filter(|scores| !scores.is_empty()) })
+        let scores = Some(scores).filter(|scores| !scores.is_empty());
+        Ok(Self { path: path.into(), first_line, pairs, scores })
     }
 
     /// The pairs as an STS task, named after the file.
     ///
     /// # Errors
-    /// The file has no scores.
+    /// The file has no scores, or all are the same, so that no rank correlation with them exists.
     pub fn into_task(self) -> Result<Task> {
         let Some(scores) = self.scores else {
             let expected = "a score in the third column, by which the weights are selected".into();
-            return Err(Error::Line { path: self.path, line: 1, found: "no score".into(), expected });
+            return Err(Error::Line {
+                path: self.path,
+                line: self.first_line,
+                found: "no score".into(),
+                expected,
+            });
         };
+        if scores.iter().all(|score| *score == scores[0]) {
+            let count = scores.len();
+            return Err(Error::EqualScores { path: self.path, count, score: scores[0] });
+        }
         let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
         let pair = |([first, second], score): ([String; 2], f64)| Pair { first, second, score };
         let pairs = self.pairs.into_iter().zip(scores).map(pair).collect();
@@ -100,6 +115,16 @@ mod tests {
         let task = scored.into_task().expect("a task");
         assert_eq!((task.len(), task.subsets[0].pairs[0].score), (2, 1.5));
         assert!(plain.into_task().is_err());
+        let line = open("\n\na\tb\n").expect("pairs").into_task().unwrap_err().to_string();
+        assert!(line.contains(":3: no score"), "{line}");
+    }
+
+    #[test]
+    fn equal_scores_have_no_correlation() {
+        for (text, count) in [("a\tb\t5\n", 1), ("a\tb\t5\nc\td\t5.0\n", 2)] {
+            let error = open(text).expect("pairs").into_task().unwrap_err().to_string();
+            assert!(error.contains(&format!("{count} pair")) && error.contains("score 5"), "{error}");
+        }
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use crate::embedder::Embeddings;
 use crate::ranks::reciprocal_ranks;
+use crate::words::Words;
 use crate::{Embedder, Result};
 
 /// Sentences with fewer words are skipped, because their halves are too short to identify each other.
 const FEWEST_WORDS: usize = 8;
 
-/// Sentences split in two at the middle word. Repeated halves, and sentences shorter than 8 words, are skipped.
+/// Sentences split in two at the middle word. Repeated halves, and sentences shorter than 8 words, are skipped. In
+/// scripts without spaces, such as Chinese and Thai, a character counts as a word.
 ///
 /// ```
 /// use micse_eval::Halves;
@@ -23,7 +25,7 @@ pub struct Halves {
 impl Halves {
     /// Halves at most `most` sentences, evenly spaced.
     pub fn of<S: AsRef<str>>(sentences: impl IntoIterator<Item = S>, most: usize) -> Self {
-        let long = |s: &S| s.as_ref().split_whitespace().nth(FEWEST_WORDS - 1).is_some();
+        let long = |s: &S| Words::of(s.as_ref()).len() >= FEWEST_WORDS;
         let sentences: Vec<S> = sentences.into_iter().filter(long).collect();
         let halves = evenly(sentences, 2 * most);
         // A repeated half would have several equally good answers.
@@ -83,9 +85,8 @@ pub(crate) fn evenly<T>(values: Vec<T>, most: usize) -> Vec<T> {
 }
 
 fn halves(sentence: &str) -> Option<[String; 2]> {
-    let words: Vec<&str> = sentence.split_whitespace().collect();
-    let middle = words.len() / 2;
-    (words.len() >= FEWEST_WORDS).then(|| [words[..middle].join(" "), words[middle..].join(" ")])
+    let words = Words::of(sentence);
+    (words.len() >= FEWEST_WORDS).then(|| words.split(words.len() / 2))
 }
 
 #[cfg(test)]

@@ -71,6 +71,7 @@ mod report;
 mod snapshot;
 mod transfer;
 mod vectors;
+mod words;
 
 pub use classes::neighbour_accuracy;
 pub use correlation::{pearson, spearman};

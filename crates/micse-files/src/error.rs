@@ -14,6 +14,14 @@ pub enum Error {
         /// The operating system's error.
         source: std::io::Error,
     },
+    /// A folder that cannot be created or written.
+    #[error("{}: cannot write to this folder: {source}{}", path.display(), folder_remedy(source))]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The operating system's error.
+        source: std::io::Error,
+    },
     /// A value that JSON cannot express.
     #[error("{}: cannot be written as JSON: {reason}", path.display())]
     Json {
@@ -61,6 +69,13 @@ impl Error {
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+fn folder_remedy(error: &std::io::Error) -> &'static str {
+    match remedy(error) {
+        "" => "; pass another folder",
+        full => full,
+    }
+}
 
 /// What to do about an operating-system error, to append to its message; empty for most errors.
 pub fn remedy(error: &std::io::Error) -> &'static str {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Prefix of temporary file names.
-pub(crate) const PREFIX: &str = ".unfinished-";
+/// Prefix of temporary file names, which nobody else uses: such files are removed.
+pub(crate) const PREFIX: &str = ".micse-unfinished-";
 
 /// Removes unfinished files that a killed process left directly in `folder`. Call it only from the one
 /// process that works in this folder.

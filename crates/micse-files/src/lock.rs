@@ -24,7 +24,8 @@ impl Lock {
     /// Fails if another process holds the lock (the error reports its process ID, host and age), or if the
     /// folder cannot be written.
     pub fn take(folder: &Path, patience: Duration) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        let refused = |source| Error::Folder { path: folder.into(), source };
+        std::fs::create_dir_all(folder).map_err(refused)?;
         let path = folder.join(Self::FILE);
         let mut file = File::options()
             .create(true)
@@ -32,7 +33,7 @@ impl Lock {
             .read(true)
             .write(true)
             .open(&path)
-            .map_err(Error::io(&path))?;
+            .map_err(refused)?;
         let since = Instant::now();
         loop {
             match file.try_lock() {
@@ -130,6 +131,16 @@ mod tests {
         let second = Lock::take(&folder, Duration::ZERO).unwrap();
         assert!(lock.check().is_err());
         second.check().unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named_with_a_remedy() {
+        let parent = tempfile::tempdir().unwrap();
+        let file = parent.path().join("file");
+        std::fs::write(&file, "text").unwrap();
+        let Err(error) = Lock::take(&file, Duration::ZERO) else { panic!("a file was locked as a folder") };
+        assert!(error.to_string().contains("file: cannot write to this folder"), "{error}");
+        assert!(error.to_string().ends_with("; pass another folder"), "{error}");
     }
 
     #[test]

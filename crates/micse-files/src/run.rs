@@ -88,6 +88,29 @@ impl RunFolder {
         self.manifest().is_file()
     }
 
+    /// Whether the run left nothing but the description of itself: no logged step, no checkpoint and no result.
+    pub fn is_bare(&self) -> bool {
+        let rests = [self.checkpoint_folder(), self.model(), self.cosines(), self.result(), self.failure()];
+        let logged = std::fs::metadata(self.metrics()).is_ok_and(|metrics| metrics.len() > 0);
+        !logged && rests.iter().all(|rest| !rest.exists())
+    }
+
+    /// A file or folder here that a run would overwrite or remove, although no run was started here: it belongs to
+    /// somebody else.
+    pub fn foreign(&self) -> Option<PathBuf> {
+        let own = [
+            self.checkpoint_folder(),
+            self.model(),
+            self.result(),
+            self.metrics(),
+            self.events(),
+            self.cosines(),
+            self.command(),
+            self.before(),
+        ];
+        own.into_iter().find(|path| !self.is_begun() && path.exists())
+    }
+
     /// Whether the run is finished.
     pub fn is_finished(&self) -> bool {
         self.result().is_file()
@@ -96,7 +119,7 @@ impl RunFolder {
     /// The folder of the finished model.
     ///
     /// # Errors
-    /// The run is not finished, or did not keep its model.
+    /// The run is not finished, or its model is missing.
     pub fn finished_model(&self) -> Result<PathBuf, NoModel> {
         let model = self.model();
         if !self.is_finished() {
@@ -126,7 +149,7 @@ pub enum NoModel {
         folder = .0.display()
     )]
     Unfinished(PathBuf),
-    /// The run is finished, but its model was not kept.
-    #[error("{}: this run did not keep its model; train it again with `micse train`", .0.display())]
+    /// The run is finished, but its model was not kept, or is gone.
+    #[error("{}: the model of this finished run is missing; train it again in another folder", .0.display())]
     NotKept(PathBuf),
 }

@@ -204,7 +204,7 @@ impl Trainable for ParameterSet {
 }
 
 /// Sum of squares in f64, in a fixed order.
-fn square_norm(gradient: &Tensor) -> Result<f64> {
+pub(crate) fn square_norm(gradient: &Tensor) -> Result<f64> {
     if !gradient.device().is_cpu() {
         return Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?));
     }

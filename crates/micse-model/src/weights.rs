@@ -11,6 +11,7 @@ use crate::encoder::ParameterInfo;
 use crate::family::Linears;
 use crate::names::OwnPlace;
 use crate::optimizer::Group;
+use crate::parameters::square_norm;
 use crate::{BertConfig, Checkpoint, Error, Names, Result};
 use micse_files::write_whole;
 
@@ -179,8 +180,24 @@ impl TensorSource for WeightsFile {
                 expected: info.shape.clone(),
             });
         }
-        Ok(tensor.to_dtype(DType::F32)?.to_device(device)?)
+        finite(tensor, &self.path, &info.name)?.to_device(device).map_err(Error::from)
     }
+}
+
+/// A stored tensor on the CPU as f32, if all its entries are finite.
+pub(crate) fn finite(tensor: &Tensor, path: &Path, name: &str) -> Result<Tensor> {
+    let tensor = tensor.to_dtype(DType::F32)?;
+    // Squares of f32 values do not overflow in f64.
+    if square_norm(&tensor)?.is_finite() {
+        return Ok(tensor);
+    }
+    Err(Error::Weights {
+        path: path.into(),
+        reason: format!(
+            "tensor `{name}` contains NaN or infinity, so the model computes nothing; copy or download the file again, or use \
+             another checkpoint of the training that wrote it"
+        ),
+    })
 }
 
 /// Joins parameters that are one tensor in the family's files; all others keep their order.

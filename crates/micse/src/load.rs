@@ -95,7 +95,7 @@ mod tests {
         assert!(find(name).expect_err("an unfinished run").to_string().contains("not finished"));
         std::fs::create_dir(folder.path().join("model")).expect("a folder");
         std::fs::write(folder.path().join("result.json"), "{}").expect("a file");
-        assert!(find(name).expect_err("no model").to_string().contains("did not keep"));
+        assert!(find(name).expect_err("no model").to_string().contains("is missing"));
         std::fs::write(folder.path().join("model/model.safetensors"), "").expect("a file");
         assert_eq!(find(name).expect("a finished run"), folder.path().join("model"));
         assert!(load("./no/such/folder").is_err());

@@ -58,8 +58,7 @@ impl SentenceReader {
         }
         let file = File::open(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => {
-                let remedy =
-                    "pass a text file (plain, .zst or .gz) with one sentence per line, or `demo`".to_owned();
+                let remedy = "pass a text file (plain, .zst or .gz) with one sentence per line".to_owned();
                 Error::Missing { path: path.to_owned(), remedy }
             }
             _ => Error::Read { path: path.to_owned(), source },

@@ -34,7 +34,12 @@ pub fn parse_seeds(text: &str) -> Result<Vec<u64>> {
     let refused = |expected: String| Error::Parse { text: text.to_owned(), expected };
     let number = |entry: &str| {
         let example = "a list of seeds such as `48..52` (both included) or `48,49`";
-        entry.trim().parse::<u64>().map_err(|_| refused(example.to_owned()))
+        let seed = entry.trim().parse::<u64>().map_err(|_| refused(example.to_owned()))?;
+        // TOML, in which runs describe themselves, has no larger numbers.
+        if seed > i64::MAX as u64 {
+            return Err(refused(format!("a list of seeds of at most {}", i64::MAX)));
+        }
+        Ok(seed)
     };
     let mut seeds = Vec::new();
     for entry in text.split(',') {

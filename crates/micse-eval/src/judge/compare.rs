@@ -22,14 +22,14 @@ pub struct Difference {
 }
 
 impl Difference {
+    /// `None` for fewer than two sentences, whose difference has no interval.
     fn of(before: &[f64], after: &[f64]) -> Result<Option<Self>> {
-        if before.is_empty() {
+        if before.len() < 2 && before.len() == after.len() {
             return Ok(None);
         }
-        let paired = paired_difference(after, before)?;
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let Interval { low, high } = paired.interval.unwrap_or(Interval { low: f64::NAN, high: f64::NAN });
-        Ok(Some(Self { before: mean(before), after: mean(after), low, high }))
+        let found = paired_difference(after, before)?.interval;
+        Ok(found.map(|Interval { low, high }| Self { before: mean(before), after: mean(after), low, high }))
     }
 
     /// The standard error of the mean difference, from its interval.
@@ -47,7 +47,7 @@ impl Difference {
 /// What changed from one model to another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// Half-sentence search; `None` if no sentence is long enough to be halved.
+    /// Half-sentence search; `None` if fewer than two sentences are long enough to be halved.
     pub halves: Option<Difference>,
     /// Search by noisy copies.
     pub noise: Option<Difference>,

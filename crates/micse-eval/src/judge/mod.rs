@@ -100,6 +100,12 @@ impl Judge {
         Self { in_order: false, ..self }
     }
 
+    /// The sentences that are long enough for half-sentence search. Without some, nothing tells whether search got
+    /// better.
+    pub fn halved(&self) -> usize {
+        self.halves.pairs().len()
+    }
+
     /// The sentences that are judged on.
     pub fn sentences(&self) -> &[String] {
         &self.sentences
@@ -212,5 +218,20 @@ mod tests {
         let more = Judge::new((0..40).map(|i| format!("sentence number {i}"))).expect("enough sentences");
         let measure = |judge: &Judge| judge.measure(&Letters, &mut |_, _| {}).expect("measures");
         assert!(measure(&other).change_to(&measure(&more)).is_err());
+    }
+
+    #[test]
+    fn one_long_sentence_is_no_half_sentence_search() {
+        let short = (0..30).map(|i| format!("sentence number {i}"));
+        let long = (0..2)
+            .map(|i| format!("the old doctor number {i} walked through the long corridors of house {i}"));
+        for (count, searched) in [(0, false), (1, false), (2, true)] {
+            let judge = Judge::new(short.clone().chain(long.clone().take(count))).expect("enough sentences");
+            assert_eq!(judge.halved(), count);
+            let measures = judge.measure(&Letters, &mut |_, _| {}).expect("measures");
+            let change = measures.change_to(&measures).expect("a comparison");
+            assert_eq!(change.halves.is_some(), searched);
+            assert!(change.rows().iter().flatten().all(|cell| !cell.contains("NaN")), "{:?}", change.rows());
+        }
     }
 }

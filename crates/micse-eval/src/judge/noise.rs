@@ -2,6 +2,8 @@
 
 use micse_random::Stream;
 
+use crate::words::Words;
+
 /// The share of words that are dropped.
 const DROPPED: f64 = 0.6;
 /// The share of the remaining words with two neighbouring letters swapped.
@@ -10,18 +12,15 @@ const MISSPELT: f64 = 0.2;
 /// A noisy copy of a sentence. At least one word stays.
 pub(super) fn noisy(sentence: &str, stream: Stream) -> String {
     let mut draws = stream.draws();
-    let words: Vec<&str> = sentence.split_whitespace().collect();
-    let kept: Vec<&str> = words.iter().copied().filter(|_| draws.unit() >= DROPPED).collect();
-    let kept = if kept.is_empty() { words.iter().take(1).copied().collect() } else { kept };
-    let word = |word: &str| {
+    let kept = Words::of(sentence).kept(|| draws.unit() >= DROPPED);
+    kept.text(|word| {
         let mut letters: Vec<char> = word.chars().collect();
         if letters.len() >= 4 && draws.unit() < MISSPELT {
             let at = 1 + draws.below(letters.len() as u64 - 2) as usize;
             letters.swap(at, at + 1);
         }
-        letters.into_iter().collect::<String>()
-    };
-    kept.into_iter().map(word).collect::<Vec<_>>().join(" ")
+        letters.into_iter().collect()
+    })
 }
 
 #[cfg(test)]

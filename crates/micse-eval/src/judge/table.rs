@@ -50,7 +50,7 @@ fn search(name: &str, difference: &Difference) -> [String; 5] {
 }
 
 fn three(value: f64) -> String {
-    format!("{value:.3}")
+    if value.is_nan() { "undefined".to_owned() } else { format!("{value:.3}") }
 }
 
 fn signed(value: f64) -> String {

@@ -25,7 +25,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::encoder::ParameterInfo;
 use crate::names::OwnPlace;
-use crate::weights::{TensorSource, embedding_layout, layer_layout};
+use crate::weights::{TensorSource, embedding_layout, finite, layer_layout};
 use crate::{BertConfig, Error, Names, Result, int8};
 
 /// The weights of an encoder in 8 bits (see [`crate::int8`]).
@@ -307,7 +307,8 @@ impl TensorSource for Checkpoint {
             Some(DType::U8) => int8::widen(self, stored, part)?,
             _ => self.read_part(stored, part)?,
         };
-        Ok(tensor.to_dtype(DType::F32)?.to_device(device)?)
+        let file = &self.files[self.entries[stored].file];
+        Ok(finite(&tensor, file, stored)?.to_device(device)?)
     }
 }
 

@@ -4,6 +4,8 @@
 //! Averages of the weights before and after training keep more of what a model could do before than a smaller learning
 //! rate does (WiSE-FT, Wortsman et al. 2022; LM-Cocktail, Xiao et al. 2023).
 
+use std::collections::HashSet;
+
 use micse_eval::judge::{Change, Judge, Measures, Purpose};
 use micse_model::{Encoder, Pipeline};
 use serde::{Deserialize, Serialize};
@@ -45,8 +47,8 @@ pub struct Rule {
 /// How a run chooses its weights.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    /// The judge, with the held-out sentences.
-    pub judge: Judge,
+    /// The judge, with the held-out sentences; `None` if pairs alone choose.
+    pub judge: Option<Judge>,
     /// What decides.
     pub rule: Rule,
 }
@@ -91,27 +93,46 @@ impl Chosen {
 }
 
 impl TrainText {
-    /// Takes sentences off the end of the split, which is in random order, to judge the model on: a tenth, but at least
-    /// 200 and at most 2,000, and never more than a third.
+    /// The number of distinct sentences of the split.
+    pub fn distinct(&self) -> usize {
+        self.texts().collect::<HashSet<_>>().len()
+    }
+
+    /// The sentences of the split, in its order, without surrounding white space.
+    fn texts(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.indices.iter().map(|&i| self.corpus.get(i as usize).trim())
+    }
+
+    /// Takes distinct sentences off the end of the split, which is in random order, to judge the model on: a tenth, but
+    /// at least 200 and at most 2,000, and never more than a third. Other copies of these sentences are removed, so that
+    /// the model is not trained on them.
     pub fn hold_out(&mut self) -> Vec<String> {
-        let all = self.indices.len();
+        let all = self.distinct();
         let count = (all / 10).clamp(HELD_OUT.0, HELD_OUT.1).min(all / 3);
-        let held = self.indices.split_off(all - count);
+        let mut seen = HashSet::new();
+        let mut held: Vec<&str> = self.texts().rev().filter(|text| seen.insert(*text)).take(count).collect();
+        held.reverse();
+        let taken: HashSet<&str> = held.iter().copied().collect();
+        let rest = self.indices.iter().zip(self.texts()).filter(|(_, text)| !taken.contains(text));
+        let rest: Vec<u32> = rest.map(|(&i, _)| i).collect();
+        let held: Vec<String> = held.into_iter().map(str::to_owned).collect();
+        self.indices = rest;
         self.described.sentences = self.indices.len();
         self.described.held_out = count;
-        held.into_iter().map(|i| self.corpus.get(i as usize).to_owned()).collect()
+        held
     }
 }
 
 impl Choice {
-    /// Judges the candidates, and leaves the chosen weights in the trainer's encoder.
+    /// Judges the candidates, and leaves the chosen weights in the trainer's encoder. `None` without a judge.
     pub(super) fn choose(
         &self,
         inputs: &RunInputs<'_>,
         pipeline: &Pipeline,
         trainer: &mut Trainer,
         tell: &mut dyn FnMut(Event),
-    ) -> Result<Chosen> {
+    ) -> Result<Option<Chosen>> {
+        let Some(judge) = &self.judge else { return Ok(None) };
         let start = inputs.base.encoder(&inputs.compute)?;
         let shares = if self.rule.keep == Keep::Judged { &SHARES[..] } else { &[1.0] };
         let models = 1 + shares.len();
@@ -119,7 +140,7 @@ impl Choice {
         let mut measure = |encoder: &dyn Encoder| -> Result<Measures> {
             let mut progress =
                 |done, total| tell(Event::Judging { done: judged * total + done, total: models * total });
-            let measures = self.judge.measure(&pipeline.with(encoder, None), &mut progress)?;
+            let measures = judge.measure(&pipeline.with(encoder, None), &mut progress)?;
             judged += 1;
             Ok(measures)
         };
@@ -141,16 +162,20 @@ impl Choice {
             let kept = mixed(start.as_ref(), trainer.encoder(), share)?;
             trainer.encoder_mut().set_values(&kept.values()?)?;
         }
-        Ok(Chosen { rule: self.rule, sentences: self.judge.sentences().len(), share, candidates })
+        Ok(Some(Chosen { rule: self.rule, sentences: judge.sentences().len(), share, candidates }))
     }
 
     /// Rejects a run whose candidates have no average.
     pub(super) fn check(&self, inputs: &RunInputs<'_>) -> Result<()> {
         let invalid = |reason: String| Err(Error::Recipe { name: inputs.recipe.name.clone(), reason });
         if let Some(part) = inputs.recipe.unjudged() {
+            let remedy = if inputs.recipe.steps == 0 { "; pass --steps 1 or more" } else { "" };
             return invalid(format!(
-                "the judge compares weights before and after training, but the recipe {part}"
+                "the judge compares weights before and after training, but the recipe {part}{remedy}"
             ));
+        }
+        if self.rule.keep == Keep::Judged && self.judge.is_none() {
+            return invalid("the judge is to choose the weights, but has no sentences".into());
         }
         if self.rule.keep == Keep::Pairs && inputs.recipe.select == Select::Last {
             return invalid(
@@ -233,5 +258,21 @@ mod tests {
             assert_eq!(text.indices, before[..all - held]);
             assert_eq!(sentences[0], format!("sentence {}", before[all - held]));
         }
+    }
+
+    #[test]
+    fn copies_of_a_held_out_sentence_are_not_trained_on() {
+        // 100 sentences, of which the first 40 appear three times.
+        let texts = (0..180).map(|i| format!("sentence {}", if i < 100 { i } else { (i - 100) % 40 }));
+        let corpus = Corpus::from_sentences("numbers", texts);
+        let mut text = TrainText::split(corpus, SplitSize::Fraction(1.0), 48).expect("a split");
+        assert_eq!(text.distinct(), 100);
+        let held: HashSet<String> = text.hold_out().into_iter().collect();
+        assert_eq!((held.len(), text.described.held_out), (33, 33));
+        let trained: Vec<&str> = text.texts().collect();
+        assert!(trained.iter().all(|text| !held.contains(*text)));
+        assert_eq!((text.distinct(), trained.len()), (67, text.described.sentences));
+        // The copies of the other sentences stay.
+        assert!(trained.len() > 67);
     }
 }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// The first value in which two descriptions of a run differ, in the order of their keys, in words.
+/// The first value in which two descriptions of a run differ, in words: by the order of the old one's keys, then of
+/// those that only the new one has.
 ///
 /// # Errors
 /// One of them cannot be serialized.
@@ -11,11 +12,16 @@ pub fn first_difference(old: &impl Serialize, new: &impl Serialize) -> serde_jso
     let (mut a, mut b) = (Vec::new(), Vec::new());
     flatten("", &serde_json::to_value(old)?, &mut a);
     flatten("", &serde_json::to_value(new)?, &mut b);
-    let told = |entry: Option<&(String, String)>| {
-        entry.map_or_else(|| "nothing".into(), |(key, value)| format!("{key} = {value}"))
+    let changed = a.iter().find_map(|(key, old)| match b.iter().find(|(other, _)| other == key) {
+        Some((_, new)) if new == old => None,
+        Some((_, new)) => Some(format!("it has {key} = {old}, this run {key} = {new}")),
+        None => Some(format!("it has {key} = {old}, this run has none")),
+    });
+    let added = || {
+        let (key, new) = b.iter().find(|(key, _)| a.iter().all(|(other, _)| other != key))?;
+        Some(format!("it has no {key}, this run {key} = {new}"))
     };
-    let different = (0..a.len().max(b.len())).map(|i| (a.get(i), b.get(i))).find(|(old, new)| old != new);
-    Ok(different.map(|(old, new)| format!("it has {}, this run {}", told(old), told(new))))
+    Ok(changed.or_else(added))
 }
 
 fn flatten(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
@@ -42,8 +48,12 @@ mod tests {
         new["recipe"]["views"][1] = 3.into();
         assert_eq!(told(&new).unwrap(), "it has recipe.views.1 = 2, this run recipe.views.1 = 3");
         new["recipe"]["views"] = serde_json::json!([1]);
-        assert_eq!(told(&new).unwrap(), "it has recipe.views.1 = 2, this run nothing");
+        assert_eq!(told(&new).unwrap(), "it has recipe.views.1 = 2, this run has none");
         new["recipe"]["optimizer"]["lr"] = 2e-4.into();
         assert!(told(&new).unwrap().starts_with("it has recipe.optimizer.lr = 0.0001"), "{new}");
+        // A key that only one has does not shift the others.
+        let mut more = old.clone();
+        more["choice"] = "judged".into();
+        assert_eq!(told(&more).unwrap(), "it has no choice, this run choice = \"judged\"");
     }
 }

@@ -328,17 +328,53 @@ pub fn identity(manifest: &impl Serialize) -> Result<String> {
     Ok(hash_of(text))
 }
 
-/// Writes the `run.toml` of the run that `manifest` describes into `folder`, or checks the existing one.
+/// What [`compare`] found in a folder.
+enum Claim {
+    /// The run is new here: its `run.toml` is to be written.
+    New,
+    /// The run is known.
+    Known,
+    /// The run is known, and the kind of this CPU is to be recorded in this table.
+    OtherCpu(toml::Table),
+}
+
+/// Writes the `run.toml` of the run that `manifest` describes into `folder`, or checks the existing one. One of a run
+/// that failed before it wrote anything else is replaced.
+///
+/// # Errors
+/// Those of [`check_claim`].
+pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> Result<()> {
+    let path = RunFolder::new(folder).manifest();
+    let failed = |e: toml::ser::Error| Error::run(&path, e.to_string());
+    let text = match compare(folder, manifest, other_cpu)? {
+        Claim::New => toml::to_string(manifest).map_err(failed)?,
+        Claim::OtherCpu(table) => toml::to_string(&table).map_err(failed)?,
+        Claim::Known => return Ok(()),
+    };
+    Ok(write_whole(&path, text.as_bytes())?)
+}
+
+/// Rejects what [`claim`] would reject, and writes nothing.
 ///
 /// # Errors
 /// The folder belongs to another run (the error names the first difference), or was begun on a different kind of CPU
-/// (key `cpu_features`), which `other_cpu` does not allow.
-pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> Result<()> {
-    let path = RunFolder::new(folder).manifest();
+/// (key `cpu_features`), which `other_cpu` does not allow; or it has no `run.toml`, but a file or folder that a run would
+/// overwrite or remove.
+pub fn check_claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> Result<()> {
+    compare(folder, manifest, other_cpu).map(|_| ())
+}
+
+fn compare(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> Result<Claim> {
+    let run = RunFolder::new(folder);
+    let path = run.manifest();
     let mine = toml::Table::try_from(manifest).map_err(|e| Error::run(&path, e.to_string()))?;
-    if !path.is_file() {
-        let text = toml::to_string(manifest).map_err(|e| Error::run(&path, e.to_string()))?;
-        return Ok(write_whole(&path, text.as_bytes())?);
+    if let Some(foreign) = run.foreign() {
+        let reason = "this folder was not made by a run (it has no run.toml), and a run would overwrite or remove \
+                      this; pass a different --out, or move it away";
+        return Err(Error::run(&foreign, reason));
+    }
+    if !run.is_begun() {
+        return Ok(Claim::New);
     }
     let text = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
     let mut found: toml::Table =
@@ -347,6 +383,9 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> R
         Some(toml::Value::Array(others)) => others,
         _ => Vec::new(),
     };
+    if run.is_bare() && found != mine {
+        return Ok(Claim::New);
+    }
     let mut newcomer = None;
     if let (Some(theirs), Some(own)) = (found.get(CPU), mine.get(CPU))
         && theirs != own
@@ -369,10 +408,9 @@ pub fn claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> R
             (Some(mut table), Some(own)) if !others.contains(own) => {
                 others.push(own.clone());
                 table.insert(OTHER_CPUS.into(), toml::Value::Array(others));
-                let text = toml::to_string(&table).map_err(|e| Error::run(&path, e.to_string()))?;
-                Ok(write_whole(&path, text.as_bytes())?)
+                Ok(Claim::OtherCpu(table))
             }
-            _ => Ok(()),
+            _ => Ok(Claim::Known),
         },
         Some(difference) => Err(Error::run(
             &path,
@@ -412,6 +450,7 @@ mod tests {
     fn another_kind_of_processor_is_refused_or_recorded() {
         let folder = tempfile::tempdir().unwrap();
         claim(folder.path(), &small("avx2"), OtherCpu::Refuse).unwrap();
+        std::fs::write(RunFolder::new(folder.path()).metrics(), "{}\n").unwrap();
         claim(folder.path(), &small("avx512f"), OtherCpu::Ignore).unwrap();
         let error = claim(folder.path(), &small("avx512f"), OtherCpu::Refuse).unwrap_err().to_string();
         assert!(error.contains("avx2") && error.contains("--allow-other-cpu"), "{error}");
@@ -427,5 +466,32 @@ mod tests {
         other.recipe.insert("steps".into(), 6.into());
         let error = claim(folder.path(), &other, OtherCpu::Record).unwrap_err().to_string();
         assert!(error.contains("recipe.steps = 5"), "{error}");
+    }
+
+    #[test]
+    fn a_run_that_wrote_nothing_else_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut other = small("avx512f");
+        other.recipe.insert("steps".into(), 6.into());
+        claim(folder.path(), &small("avx2"), OtherCpu::Refuse).unwrap();
+        check_claim(folder.path(), &other, OtherCpu::Refuse).unwrap();
+        claim(folder.path(), &other, OtherCpu::Refuse).unwrap();
+        std::fs::create_dir(RunFolder::new(folder.path()).checkpoint_folder()).unwrap();
+        claim(folder.path(), &other, OtherCpu::Refuse).unwrap();
+        assert!(claim(folder.path(), &small("avx512f"), OtherCpu::Refuse).is_err());
+    }
+
+    #[test]
+    fn a_folder_with_somebody_s_files_is_no_run_s() {
+        for own in ["model", "checkpoint", "metrics.jsonl", "result.json"] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::create_dir(folder.path().join(own)).unwrap();
+            let error = claim(folder.path(), &small("avx2"), OtherCpu::Refuse).unwrap_err().to_string();
+            assert!(error.contains(own) && error.contains("pass a different --out"), "{error}");
+            assert!(!RunFolder::new(folder.path()).is_begun());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("notes.txt"), "notes").unwrap();
+        claim(folder.path(), &small("avx2"), OtherCpu::Refuse).unwrap();
     }
 }

@@ -46,7 +46,8 @@ pub use cosines::{load_cosines, save_cosines};
 pub use difference::first_difference;
 use finish::{Outcome, finish};
 pub use manifest::{
-    Manifest, OtherCpu, SplitText, claim, cpu_features, hash_of_encoder, hash_of_modules, identity,
+    Manifest, OtherCpu, SplitText, check_claim, claim, cpu_features, hash_of_encoder, hash_of_modules,
+    identity,
 };
 pub use metrics::{Metrics, open_metrics};
 pub use micse_files::{Lock, RunFolder};
@@ -229,13 +230,8 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     check_ends(inputs, &pipeline)?;
     let lock = Lock::take(folder, inputs.patience)?;
     let run = RunFolder::new(folder);
-    let other_cpu = match (run.is_finished(), inputs.allow_other_cpu) {
-        (true, _) => OtherCpu::Ignore,
-        (false, true) => OtherCpu::Record,
-        (false, false) => OtherCpu::Refuse,
-    };
     let manifest = Manifest::of_run(inputs)?;
-    claim(folder, &manifest, other_cpu)?;
+    claim(folder, &manifest, other_cpu(&run, inputs))?;
     micse_files::remove_leftovers(folder)?;
     // Only these two folders certainly belong to the run, including the modules' folders in the model.
     for own in [run.checkpoint_folder(), run.model()] {
@@ -265,8 +261,10 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         pipeline::tell_of_kept_parts(inputs, &pipeline, tell);
         train(&place, inputs, &pipeline, &mut trainer, &mut selection, &clock, tell)?;
         selection.take(&mut trainer)?;
-        let choose = |choice: &Choice| choice.choose(inputs, &pipeline, &mut trainer, tell);
-        let chosen = inputs.choice.as_ref().map(choose).transpose()?;
+        let chosen = match &inputs.choice {
+            Some(choice) => choice.choose(inputs, &pipeline, &mut trainer, tell)?,
+            None => None,
+        };
         let model = pipeline.with(trainer.encoder(), trainer.convolution());
         finish(&place, inputs, &model, Outcome { selected: selection.step, chosen }, &clock, tell)?
     };
@@ -274,6 +272,15 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
     write_json(&place.run.result(), &result)?;
     remove_checkpoint(&place.run)?;
     Ok(result)
+}
+
+/// Whether a run may have begun on a different kind of CPU.
+fn other_cpu(run: &RunFolder, inputs: &RunInputs<'_>) -> OtherCpu {
+    match (run.is_finished(), inputs.allow_other_cpu) {
+        (true, _) => OtherCpu::Ignore,
+        (false, true) => OtherCpu::Record,
+        (false, false) => OtherCpu::Refuse,
+    }
 }
 
 /// A trainer at step 0.
@@ -314,6 +321,26 @@ fn start(inputs: &RunInputs<'_>) -> Result<Trainer> {
 /// The recipe does not fit the model, the corpus or the evaluation sets.
 pub fn check(inputs: &RunInputs<'_>) -> Result<()> {
     check_ends(inputs, &pipeline::of_run(inputs)?)
+}
+
+/// Rejects a folder that [`run`] would reject, and writes nothing.
+///
+/// # Errors
+/// The folder belongs to another run or to another process, or cannot be written.
+pub fn check_folder(folder: &Path, inputs: &RunInputs<'_>) -> Result<()> {
+    let run = RunFolder::new(folder);
+    check_claim(folder, &Manifest::of_run(inputs)?, other_cpu(&run, inputs))?;
+    if run.is_finished() {
+        return Ok(());
+    }
+    let made = !folder.exists();
+    let lock = Lock::take(folder, inputs.patience)?;
+    if made {
+        std::fs::remove_file(folder.join(Lock::FILE)).map_err(Error::io(folder))?;
+        std::fs::remove_dir(folder).map_err(Error::io(folder))?;
+    }
+    drop(lock);
+    Ok(())
 }
 
 /// Rejects inputs that would fail only at the end of a run.

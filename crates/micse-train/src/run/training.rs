@@ -92,7 +92,7 @@ fn develop(
     let spearman = micse_eval::dev_spearman(&pipeline.with(trainer.encoder(), trainer.convolution()), dev)?;
     if spearman.is_nan() {
         return Err(failed(
-            "the development score is undefined because all cosines are equal; lower optimizer.lr",
+            "the development score is undefined, because all cosines of the pairs are equal; lower optimizer.lr",
         ));
     }
     if selection.step.is_none() || spearman > selection.score {

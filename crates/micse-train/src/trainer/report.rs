@@ -27,10 +27,11 @@ pub struct StepReport {
     pub sentences: usize,
     /// Tokens of the batch, padding not counted.
     pub tokens: usize,
-    /// Mean squared distance between the two views of a sentence, as unit vectors.
+    /// Mean squared distance between the two views of a sentence of the batch, as unit vectors with dropout, behind
+    /// the head: not the alignment of the finished encoder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alignment: Option<f64>,
-    /// log mean exp(-2 d^2) over pairs of different sentences, on unit vectors.
+    /// log mean exp(-2 d^2) over pairs of different sentences, on the same vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uniformity: Option<f64>,
     /// Mean cosine of different sentences: near 1 if the encoder has collapsed.

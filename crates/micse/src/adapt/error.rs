@@ -31,14 +31,34 @@ pub enum Error {
          --published-settings to start from the recipe's"
     )]
     Settings(#[source] micse_train::Error),
-    /// The held-out sentences are all the same.
+    /// The sentences are all, or nearly all, the same.
     #[error(
-        "too few distinct sentences among {held_out} that were held out; remove repeated lines from the corpus"
+        "{corpus}: {distinct} distinct sentence{} among {sentences}, too few to train on; pass a corpus of different \
+         sentences",
+        if *distinct == 1 { "" } else { "s" }
     )]
     Repeated {
-        /// Sentences held out.
-        held_out: usize,
+        /// The name of the corpus.
+        corpus: String,
+        /// Sentences of the split.
+        sentences: usize,
+        /// Distinct ones.
+        distinct: usize,
     },
+    /// Search was asked for, but cannot be judged.
+    #[error(
+        "search cannot be judged on this corpus: only {halved} of {held} held-out sentences have 8 words or more, which \
+         half-sentence search needs; pass another purpose with --for, or --keep last to keep the trained weights unjudged"
+    )]
+    Search {
+        /// Held-out sentences.
+        held: usize,
+        /// Those that are long enough.
+        halved: usize,
+    },
+    /// The model of a finished run is missing.
+    #[error(transparent)]
+    NoModel(#[from] micse_files::NoModel),
 }
 
 /// The result of this module's functions.

@@ -37,6 +37,7 @@ use crate::eval::{Embedder, evaluate};
 use crate::files::RunFolder;
 use crate::model::{Compute, ModelFolder};
 use crate::train::recipe::Select;
+use crate::train::run::check_folder;
 use crate::train::run::{CHECKPOINT_MINUTES, CHECKPOINT_STEPS, CardFacts, Choice, Keep, Rule};
 use crate::train::{Event, Recipe, RunInputs, RunResult, Stop, TrainText, check, run};
 pub use before::Before;
@@ -44,8 +45,14 @@ pub use error::{Error, Result};
 
 /// The seed of an adaptation whose [`Request`] sets none.
 pub const DEFAULT_SEED: u64 = 48;
-/// The fewest sentences of which some are held out for the judge.
+/// The fewest distinct sentences of which some are held out for the judge.
 const FEWEST: usize = 60;
+/// The fewest held-out sentences that must be long enough for half-sentence search to judge search.
+const FEWEST_HALVED: usize = 20;
+/// The sentences whose tokens are looked at, the most of each, and the share of unknown ones that a user is told of.
+const TOKENIZED: usize = 200;
+const TOKENS: usize = 64;
+const MOST_UNKNOWN: f64 = 0.05;
 
 /// A model that fails to embed once a stop is requested.
 struct Stoppable<'a> {
@@ -175,6 +182,7 @@ impl Adaptation {
         if blank_lines > 0 {
             notes.push(Note::Notice(format!("skipped {blank_lines} blank lines")));
         }
+        notes.extend(unknown_words(&base, &text)?);
         let judge = judge(&request, &mut text, &mut notes)?;
         let recipe = recipe::choose(&request, text.indices.len(), &base, &mut notes)?;
         let mut suite = match &request.sts {
@@ -211,6 +219,7 @@ impl Adaptation {
         let inputs = self.inputs(stop);
         // Fails now rather than after minutes of scoring.
         check(&inputs)?;
+        check_folder(out, &inputs)?;
         let folder = RunFolder::new(out);
         if let Some(before) = folder.is_finished().then(|| Before::read(&folder)).flatten() {
             return Ok(before);
@@ -232,8 +241,8 @@ impl Adaptation {
     /// [`RunFolder::model`]. A finished run is only read.
     ///
     /// # Errors
-    /// The folder belongs to another run or cannot be written; training or scoring fails; a stop was requested
-    /// ([`crate::train::Error::Stopped`]).
+    /// The folder belongs to another run or cannot be written, or the model of a finished run is missing; training or
+    /// scoring fails; a stop was requested ([`crate::train::Error::Stopped`]).
     pub fn run(
         &self,
         out: &Path,
@@ -244,7 +253,9 @@ impl Adaptation {
         let mut inputs = self.inputs(stop);
         inputs.card.untrained.clone_from(&before.scores);
         let result = run(out, &inputs, tell)?;
-        before.write(&RunFolder::new(out))?;
+        let folder = RunFolder::new(out);
+        folder.finished_model()?;
+        before.write(&folder)?;
         Ok(result)
     }
 
@@ -256,9 +267,10 @@ impl Adaptation {
             _ => Keep::Last,
         };
         let rule = Rule { keep, purpose: request.purpose };
+        let chooses = self.judge.is_some() || (keep == Keep::Pairs && self.recipe.unjudged().is_none());
         RunInputs {
             chunk: request.chunk,
-            choice: self.judge.clone().map(|judge| Choice { judge, rule }),
+            choice: chooses.then(|| Choice { judge: self.judge.clone(), rule }),
             keep_model: true,
             tensorboard: true,
             allow_other_cpu: request.allow_other_cpu,
@@ -278,6 +290,23 @@ impl Adaptation {
     }
 }
 
+/// A notice if the model's tokenizer does not know many words of the text: to the model, they are all the same.
+fn unknown_words(base: &ModelFolder, text: &TrainText) -> Result<Option<Note>> {
+    let tokenizer = base.tokenizer()?;
+    let unknown: Vec<u32> = ["[UNK]", "<unk>"].into_iter().filter_map(|token| tokenizer.id(token)).collect();
+    let sample = (0..text.indices.len().min(TOKENIZED) as u32).map(|number| text.sentence(number));
+    let ids = tokenizer.encode_all(&sample.collect::<Vec<_>>(), TOKENS)?;
+    let all: usize = ids.iter().map(Vec::len).sum();
+    let share = ids.iter().flatten().filter(|&id| unknown.contains(id)).count() as f64 / all.max(1) as f64;
+    Ok((share > MOST_UNKNOWN).then(|| {
+        Note::Notice(format!(
+            "{:.0} % of the tokens are words that the model's tokenizer does not know, which are all the same to the model; use a \
+             model for the language of this corpus",
+            100.0 * share
+        ))
+    }))
+}
+
 /// The judge, with the sentences that it takes off the text; `None`, with a note, if the run cannot be judged.
 fn judge(request: &Request, text: &mut TrainText, notes: &mut Vec<Note>) -> Result<Option<Judge>> {
     if let Some(name) = &request.recipe
@@ -287,21 +316,46 @@ fn judge(request: &Request, text: &mut TrainText, notes: &mut Vec<Note>) -> Resu
         notes.push(Note::Plain(line));
         return Ok(None);
     }
-    let all = text.indices.len();
-    if all < FEWEST {
+    let (all, distinct) = (text.indices.len(), text.distinct());
+    let repeated = || Error::Repeated { corpus: text.described.name(), sentences: all, distinct };
+    if distinct == 1 && all > 1 {
+        return Err(repeated());
+    }
+    if distinct < FEWEST {
+        let kept = if request.pairs.is_some() && request.keep == Kept::Best {
+            "so the development pairs alone choose the weights".to_owned()
+        } else {
+            format!(
+                "so the trained weights are kept, better or not; train on {FEWEST} distinct sentences or more, or pass --pairs"
+            )
+        };
         notes.push(Note::Notice(format!(
-            "no judge: {all} sentences are too few to hold some out, so the trained weights are kept, better or not; \
-             pass a corpus of {FEWEST} sentences or more, or --pairs"
+            "no judge: {distinct} distinct sentences are too few to hold some out, {kept}"
         )));
         return Ok(None);
     }
+    let repeated = repeated();
     let held_out = text.hold_out();
-    let judge = Judge::new(&held_out).ok_or(Error::Repeated { held_out: held_out.len() })?;
-    notes.push(Note::Plain(format!(
-        "{} of {all} sentences are held out, to judge the model before and after training",
-        held_out.len()
-    )));
-    Ok(Some(judge.unordered()))
+    let judge = Judge::new(&held_out).ok_or(repeated)?.unordered();
+    let held = held_out.len();
+    let copies = all - text.indices.len() - held;
+    let line =
+        format!("{held} of {all} sentences are held out, to judge the model before and after training");
+    notes.push(Note::Plain(line));
+    if copies > 0 {
+        let line = format!("{copies} copies of held-out sentences are not trained on");
+        notes.push(Note::Notice(line));
+    }
+    let halved = judge.halved();
+    if halved < FEWEST_HALVED {
+        if request.purpose == Some(Purpose::Search) && request.keep == Kept::Best {
+            return Err(Error::Search { held, halved });
+        }
+        notes.push(Note::Notice(format!(
+            "only {halved} of {held} held-out sentences have 8 words or more, too few to tell whether search gets better"
+        )));
+    }
+    Ok(Some(judge))
 }
 
 #[cfg(test)]

@@ -30,9 +30,9 @@ pub(super) fn choose(
     let published = request.published_settings || plain.steps == 0;
     let mut settings =
         if published { request.settings.clone() } else { chosen.for_recipe(&plain, &request.settings) };
-    // Without development pairs, a recipe cannot select weights by them.
+    // Only --pairs select weights: the STS sets are scored, so that a recipe must not use some of them.
     let selects = !published && plain.select != Select::Last && !named("select");
-    let unselected = selects && request.pairs.is_none() && request.sts.is_none();
+    let unselected = selects && request.pairs.is_none();
     if unselected || last {
         settings.push("select=last".to_owned());
     }

@@ -122,6 +122,9 @@ impl Card<'_> {
                 line("Momentum encoder", format!("decay {}, a queue of {} embeddings", m.decay, m.queue));
             }
             let kept = match self.result.selected_step {
+                Some(0) => {
+                    format!("those of the encoder: no step scored better on {}", self.result.selected_on)
+                }
                 Some(step) => {
                     format!("from step {step}, with the best score on {}", self.result.selected_on)
                 }

@@ -98,7 +98,7 @@ pub(crate) struct Pretrain {
     #[arg(long)]
     weight_decay: Option<f64>,
     /// Seed of weights, order, masks, dropout and held-out sentences
-    #[arg(long, default_value_t = 48)]
+    #[arg(long, default_value_t = 48, value_parser = micse_cli::options::seed())]
     seed: u64,
     /// Run folder
     #[arg(long, value_name = "FOLDER", default_value = "runs/pretrain")]

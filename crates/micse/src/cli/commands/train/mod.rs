@@ -56,11 +56,11 @@ pub(crate) struct Train {
     /// Optimizer steps [default: 100]
     #[arg(long)]
     steps: Option<usize>,
-    /// Sentences to train on: 100%, 0.1%, 1000 [default: 100%]
+    /// Sentences to draw from the corpus, some of them for the judge: 100%, 0.1%, 1000 [default: 100%]
     #[arg(long)]
     size: Option<SplitSize>,
     /// Seed of split, order, dropout and initialization [default: 48]
-    #[arg(long)]
+    #[arg(long, value_parser = micse_cli::options::seed())]
     seed: Option<u64>,
     /// Add terms to the recipe, separated by commas: --with ami
     #[arg(long, value_name = "TERM", value_delimiter = ',')]
@@ -197,6 +197,11 @@ impl Train {
         }
         self.corpus = self.corpus.iter().map(|path| absolute(path)).collect::<Result<_>>()?;
         self.pairs = self.pairs.as_deref().map(absolute).transpose()?;
+        if let Some(file) =
+            self.recipe.as_deref().map(Path::new).filter(|name| name.extension().is_some_and(|e| e == "toml"))
+        {
+            self.recipe = Some(named(absolute(file)?)?);
+        }
         Ok(self)
     }
 

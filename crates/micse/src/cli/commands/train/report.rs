@@ -51,7 +51,7 @@ impl Train {
         if !rows.is_empty() {
             print(&to_table(["before", if is_start { "trained" } else { "after" }], rows))?;
         }
-        for line in chosen.map_or_else(Vec::new, |chosen| verdict(chosen, result.selected_step)) {
+        for line in verdict(chosen, result.selected_step) {
             print(&line)?;
         }
         if !worse.is_empty() {
@@ -60,16 +60,26 @@ impl Train {
         self.next()
     }
 
-    /// Commands to try with the model.
+    /// The model's place, and commands to try with it.
     fn next(&self) -> Result<()> {
         let model = RunFolder::new(&self.out).model();
-        let (out, model) = (quoted_path(&self.out)?, quoted_path(&model)?);
+        // A name that no shell can take has no commands.
+        let commands =
+            self.commands().map_or_else(|_| String::new(), |commands| format!("; try:\n{commands}"));
+        print(&format!(
+            "the model is in {}{commands}",
+            quoted_path(&model).unwrap_or_else(|_| model.display().to_string())
+        ))
+    }
+
+    fn commands(&self) -> Result<String> {
+        let out = quoted_path(&self.out)?;
         let base = quoted(self.model.as_deref().unwrap_or_default())?;
         let corpus = self.corpus.first().map_or_else(|| Ok(String::new()), |path| quoted_path(path))?;
-        print(&format!(
-            "the model is in {model}; try:\n  micse compare {base} {out} --corpus {corpus} --sample 5\n  micse search \
-             --model {out} --corpus {corpus} --query \"...\"\n  micse encode --model {out} --input {corpus} --output \
-             rows.npy\n  micse export {out} --output FOLDER"
+        Ok(format!(
+            "  micse compare {base} {out} --corpus {corpus} --sample 5\n  micse search --model {out} --corpus {corpus} \
+             --query \"...\"\n  micse encode --model {out} --input {corpus} --output rows.npy\n  micse export {out} \
+             --output FOLDER"
         ))
     }
 }
@@ -90,11 +100,20 @@ fn elsewhere(chosen: &Chosen) -> String {
 }
 
 /// Which weights were kept, and why, in plain sentences.
-fn verdict(chosen: &Chosen, selected_step: Option<usize>) -> Vec<String> {
-    let effects = shown(chosen).map_or_else(String::new, Change::summary);
-    let judged = format!("judged on {} held-out sentences: {effects}", chosen.sentences);
-    let kept = match (chosen.rule.keep, chosen.share, selected_step) {
-        (Keep::Judged, 0.0, _) => {
+fn verdict(chosen: Option<&Chosen>, selected_step: Option<usize>) -> Vec<String> {
+    let judged = match chosen {
+        Some(chosen) => {
+            let effects = shown(chosen).map_or_else(String::new, Change::summary);
+            format!("judged on {} held-out sentences: {effects}", chosen.sentences)
+        }
+        None => "not judged on held-out sentences".to_owned(),
+    };
+    let trained = selected_step.map_or_else(
+        || "the last step".to_owned(),
+        |step| format!("step {step}, the best on the development pairs"),
+    );
+    let kept = match (chosen.map(|chosen| (chosen, chosen.rule.keep)), selected_step) {
+        (Some((chosen, Keep::Judged)), _) if chosen.share == 0.0 => {
             let why = match chosen.rule.purpose {
                 Some(purpose) => format!("no candidate is better for {purpose}"),
                 None => "no candidate is better for grouping without a loss for search".to_owned(),
@@ -104,18 +123,15 @@ fn verdict(chosen: &Chosen, selected_step: Option<usize>) -> Vec<String> {
                 elsewhere(chosen)
             )
         }
-        (Keep::Judged, share, _) if share < 1.0 => format!(
-            "kept: an average of the weights, {:.0} % trained and {:.0} % the start's",
-            100.0 * share,
-            100.0 * (1.0 - share)
+        (Some((chosen, Keep::Judged)), _) if chosen.share < 1.0 => format!(
+            "kept: an average of the weights, {:.0} % those of {trained}, {:.0} % the start's",
+            100.0 * chosen.share,
+            100.0 * (1.0 - chosen.share)
         ),
-        (Keep::Pairs, _, Some(0)) => {
+        (_, Some(0)) => {
             "kept: the start's weights, because no step scores better on the development pairs".to_owned()
         }
-        (Keep::Pairs, _, Some(step)) => {
-            format!("kept: the weights of step {step}, the best on the development pairs")
-        }
-        _ => "kept: the weights of the last step".to_owned(),
+        _ => format!("kept: the weights of {trained}"),
     };
     vec![judged, kept]
 }
@@ -147,7 +163,7 @@ mod tests {
             share: 0.0,
             candidates: vec![Candidate { share: 0.5, change: change.clone() }],
         };
-        let said = |purpose| verdict(&chosen(purpose), None).join("\n");
+        let said = |purpose| verdict(Some(&chosen(purpose)), None).join("\n");
         let plain = said(None);
         assert!(plain.contains("similarity better, search unclear, grouping unclear"), "{plain}");
         assert!(
@@ -159,5 +175,28 @@ mod tests {
             search.contains("no candidate is better for search;") && search.ends_with("keeps"),
             "{search}"
         );
+    }
+
+    #[test]
+    fn what_was_kept_is_named_by_its_step() {
+        let judged = |share| Chosen {
+            rule: Rule { keep: Keep::Judged, purpose: None },
+            sentences: 200,
+            share,
+            candidates: Vec::new(),
+        };
+        for (chosen, step, kept) in [
+            (Some(judged(0.5)), None, "50 % those of the last step, 50 % the start's"),
+            (Some(judged(0.5)), Some(125), "50 % those of step 125, the best on the development pairs, 50 %"),
+            (Some(judged(1.0)), None, "kept: the weights of the last step"),
+            (Some(judged(1.0)), Some(125), "kept: the weights of step 125, the best"),
+            (None, Some(0), "kept: the start's weights, because no step"),
+            (None, Some(5), "kept: the weights of step 5, the best"),
+            (None, None, "kept: the weights of the last step"),
+        ] {
+            let said = verdict(chosen.as_ref(), step);
+            assert!(said[1].contains(kept), "{said:?}");
+            assert_eq!(said[0].starts_with("not judged"), chosen.is_none());
+        }
     }
 }
