@@ -149,3 +149,38 @@ fn what_cannot_be_done_is_refused() {
     let none = run(env!("CARGO_BIN_EXE_xtask"), None, &["pretrain", "--steps", "1"]);
     none.refused(&["--corpus FILE", "MICSE_DATA", "--corpus demo"]);
 }
+
+/// A folder with other files is left as it is; what a killed start left belongs to a run with the same vocabulary.
+#[test]
+fn a_start_of_somebody_else_is_left_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    set_up(folder.path());
+    for (name, refused) in [("start/model.bin", true), ("model/notes.txt", true), ("start/vocab.txt", false)]
+    {
+        let out = folder.path().join("out");
+        let path = out.join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, "mine").expect("a file");
+        let ended = pretrain(folder.path(), "out", &["--steps", "2", "--eval-every", "2"]);
+        if refused {
+            ended.refused(&[name.split('/').next().expect("a name"), "no run.toml", "--out"]);
+            assert_eq!(std::fs::read_to_string(&path).expect("a file"), "mine");
+            assert!(!out.join("start/config.json").exists());
+        } else {
+            ended.output();
+        }
+        std::fs::remove_dir_all(&out).expect("removed");
+    }
+    // A run that was killed after its run.toml keeps its vocabulary, and is not replaced by another.
+    let usual = ["--steps", "2", "--eval-every", "2"];
+    pretrain(folder.path(), "out", &usual).output();
+    for rest in ["model", "metrics.jsonl", "result.json"] {
+        let path = folder.path().join("out").join(rest);
+        let removed =
+            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        removed.expect("removed");
+    }
+    pretrain(folder.path(), "out", &[&usual[..], &["--vocab-size", "500"]].concat())
+        .refused(&["another run"]);
+    pretrain(folder.path(), "out", &usual).output();
+}

@@ -84,14 +84,14 @@ impl PairFile {
                 expected,
             });
         };
-        if scores.iter().all(|score| *score == scores[0]) {
-            let count = scores.len();
-            return Err(Error::EqualScores { path: self.path, count, score: scores[0] });
-        }
         let name = self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
         let pair = |([first, second], score): ([String; 2], f64)| Pair { first, second, score };
         let pairs = self.pairs.into_iter().zip(scores).map(pair).collect();
-        Ok(Task { name: name.clone(), subsets: vec![Subset { name, pairs }] })
+        let task = Task { name: name.clone(), subsets: vec![Subset { name, pairs }] };
+        match task.only_score() {
+            Some(score) => Err(Error::EqualScores { path: self.path, count: task.len(), score }),
+            None => Ok(task),
+        }
     }
 }
 

@@ -67,6 +67,12 @@ impl Task {
         self.subsets.iter().map(|subset| subset.pairs.len()).sum()
     }
 
+    /// The score of all pairs, if they have the same: no rank correlation with them exists.
+    pub fn only_score(&self) -> Option<f64> {
+        let first = self.pairs().next()?.score;
+        self.pairs().all(|pair| pair.score == first).then_some(first)
+    }
+
     /// Whether there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

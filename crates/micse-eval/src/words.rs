@@ -2,9 +2,9 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// The words of a text, in its order: what white space separates. If that are fewer than the text has letters of scripts
-/// without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), they are cut further at the word bounds of Unicode's
-/// annex 29, which cut such scripts into characters, because their words are known to dictionaries only.
+/// The words of a text, in its order: what white space separates. A text with at least as many letters of scripts without
+/// spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) as such words is cut further, at the word bounds of Unicode's
+/// annex 29. They cut these scripts into characters, because their words are known to dictionaries only.
 #[derive(Clone, Debug)]
 pub(crate) struct Words<'a>(Vec<Word<'a>>);
 

@@ -53,6 +53,11 @@ impl RunFolder {
         self.0.join("checkpoint")
     }
 
+    /// `start/`: the configuration and tokenizer of an encoder that is pre-trained from nothing.
+    pub fn start(&self) -> PathBuf {
+        self.0.join("start")
+    }
+
     /// `model/`: the finished model.
     pub fn model(&self) -> PathBuf {
         self.0.join("model")
@@ -88,9 +93,16 @@ impl RunFolder {
         self.manifest().is_file()
     }
 
-    /// Whether the run left nothing but the description of itself: no logged step, no checkpoint and no result.
+    /// Whether the run left nothing but the description of itself: no start, no logged step, no checkpoint and no result.
     pub fn is_bare(&self) -> bool {
-        let rests = [self.checkpoint_folder(), self.model(), self.cosines(), self.result(), self.failure()];
+        let rests = [
+            self.start(),
+            self.checkpoint_folder(),
+            self.model(),
+            self.cosines(),
+            self.result(),
+            self.failure(),
+        ];
         let logged = std::fs::metadata(self.metrics()).is_ok_and(|metrics| metrics.len() > 0);
         !logged && rests.iter().all(|rest| !rest.exists())
     }

@@ -100,8 +100,8 @@ impl Judge {
         Self { in_order: false, ..self }
     }
 
-    /// The sentences that are long enough for half-sentence search. Without some, nothing tells whether search got
-    /// better.
+    /// The number of sentences that were halved: those with 8 words or more that share no half with another. Without
+    /// some, nothing tells whether search got better.
     pub fn halved(&self) -> usize {
         self.halves.pairs().len()
     }

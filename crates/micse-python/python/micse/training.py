@@ -80,7 +80,7 @@ def train(
         steps: Optimizer steps; by default 100.
         pairs: Development pairs that choose the weights: a ``.tsv`` file, or a list of (sentence, sentence, score).
         sts: STS sets, scored before and after.
-        size: Sentences to train on: ``1000``, ``"0.1%"``.
+        size: Sentences to draw, some of them for the judge: ``1000``, ``"0.1%"``.
         seed: Seed of split, order, dropout and initialization; by default 48.
         keep: ``"best"`` or ``"last"``.
         purpose: What the model is for: ``"similarity"``, ``"search"`` or ``"grouping"``.

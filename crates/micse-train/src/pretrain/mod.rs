@@ -25,7 +25,9 @@ use serde_json::json;
 
 use crate::run::metrics::MetricsFile;
 use crate::run::place::{Pace, Place, remove_checkpoint};
-use crate::run::{CHECKPOINT_MINUTES, CHECKPOINT_STEPS, OtherCpu, check_trainable, claim, kept_parts};
+use crate::run::{
+    CHECKPOINT_MINUTES, CHECKPOINT_STEPS, OtherCpu, check_trainable, claim, kept_parts, not_of_a_run,
+};
 use crate::{Error, Result, Stop};
 use card::card;
 pub use corpus::Source;
@@ -175,6 +177,7 @@ pub fn pretrain(
     let PretrainInputs { recipe, minutes, seed, corpus, sources, model, suite, compute, stop, .. } = inputs;
     recipe.check()?;
     let lock = Lock::take(folder, inputs.patience)?;
+    check_foreign(&RunFolder::new(folder))?;
     let continues = model.is_some();
     let (base, encoder) = match model {
         Some(base) => {
@@ -242,6 +245,25 @@ pub fn pretrain(
     Ok(outcome)
 }
 
+/// Rejects a folder with files of somebody else, which a run would overwrite. A `start/` with nothing but what
+/// [`new_base`] writes may be the rest of a run that was killed before it had a `run.toml`.
+fn check_foreign(run: &RunFolder) -> Result<()> {
+    if let Some(foreign) = run.foreign() {
+        return Err(not_of_a_run(&foreign));
+    }
+    let start = run.start();
+    let Ok(entries) = std::fs::read_dir(&start) else {
+        return if start.exists() { Err(not_of_a_run(&start)) } else { Ok(()) };
+    };
+    remove_leftovers(&start)?;
+    let own =
+        |name: &std::ffi::OsStr| name == "config.json" || vocabulary::FILES.iter().any(|file| name == *file);
+    match entries.flatten().find(|entry| !own(&entry.file_name()) && entry.path().exists()) {
+        Some(entry) if !run.is_begun() => Err(not_of_a_run(&entry.path())),
+        _ => Ok(()),
+    }
+}
+
 /// The folder with the configuration and tokenizer of a new encoder, created if it does not exist.
 fn new_base(
     folder: &Path,
@@ -251,7 +273,7 @@ fn new_base(
 ) -> Result<(ModelFolder, BertConfig)> {
     let mut config = recipe.new_encoder()?;
     recipe.check_positions(&config)?;
-    let start = folder.join("start");
+    let start = RunFolder::new(folder).start();
     // Without a run.toml, existing files may come from a different corpus.
     if !(start.join("config.json").is_file() && RunFolder::new(folder).is_begun()) {
         let size = recipe.encoder.vocab_size;
@@ -277,8 +299,9 @@ fn steps_for_time(
     tell: &mut dyn FnMut(PretrainEvent),
     trial: impl FnOnce() -> Result<f64>,
 ) -> Result<usize> {
-    let path = RunFolder::new(folder).manifest();
-    if path.is_file() {
+    let run = RunFolder::new(folder);
+    let path = run.manifest();
+    if run.is_begun() && !run.is_bare() {
         let earlier = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
         let earlier: Manifest = toml::from_str(&earlier)
             .map_err(|e| Error::run(&path, format!("not the run.toml of a pre-training: {e}")))?;

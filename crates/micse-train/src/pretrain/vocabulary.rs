@@ -117,12 +117,15 @@ pub(super) fn train(corpus: &Corpus, size: usize) -> Result<Vec<String>, String>
     Ok(tokens.into_iter().map(|(_, token)| token).collect())
 }
 
+/// What [`write`] writes.
+pub(super) const FILES: [&str; 3] = ["vocab.txt", "tokenizer_config.json", "tokenizer.json"];
+
 /// Writes `vocab.txt`, `tokenizer_config.json` and `tokenizer.json`.
 pub(super) fn write(folder: &Path, tokens: &[String], positions: usize) -> crate::Result<()> {
-    let vocabulary = folder.join("vocab.txt");
+    let [vocabulary, config, tokenizer] = FILES.map(|name| folder.join(name));
     write_whole(&vocabulary, (tokens.join("\n") + "\n").as_bytes())?;
     write_json(
-        &folder.join("tokenizer_config.json"),
+        &config,
         &json!({
             "cls_token": "[CLS]",
             "do_lower_case": true,
@@ -136,7 +139,7 @@ pub(super) fn write(folder: &Path, tokens: &[String], positions: usize) -> crate
             "unk_token": "[UNK]",
         }),
     )?;
-    Tokenizer::from_vocab(&vocabulary)?.save(&folder.join("tokenizer.json"))?;
+    Tokenizer::from_vocab(&vocabulary)?.save(&tokenizer)?;
     Ok(())
 }
 

@@ -165,7 +165,7 @@ impl Choice {
         Ok(Some(Chosen { rule: self.rule, sentences: judge.sentences().len(), share, candidates }))
     }
 
-    /// Rejects a run whose candidates have no average.
+    /// Rejects a run whose weights before and after training cannot be compared, or in which nothing can choose.
     pub(super) fn check(&self, inputs: &RunInputs<'_>) -> Result<()> {
         let invalid = |reason: String| Err(Error::Recipe { name: inputs.recipe.name.clone(), reason });
         if let Some(part) = inputs.recipe.unjudged() {

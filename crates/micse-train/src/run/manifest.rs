@@ -94,7 +94,7 @@ pub struct Manifest {
     /// The sentences; `None` without training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<SplitText>,
-    /// How a judge chooses the weights; `None` without one.
+    /// How a judge or development pairs choose the weights, the start's among them; `None` if nothing chooses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<Rule>,
     /// The method; `None` without training.
@@ -364,14 +364,19 @@ pub fn check_claim(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu
     compare(folder, manifest, other_cpu).map(|_| ())
 }
 
+/// The error for a file or folder that a run would overwrite or remove.
+pub(crate) fn not_of_a_run(path: &Path) -> Error {
+    let reason = "this folder was not made by a run (it has no run.toml), and a run would overwrite or remove this; pass \
+                  a different --out, or move it away";
+    Error::run(path, reason)
+}
+
 fn compare(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> Result<Claim> {
     let run = RunFolder::new(folder);
     let path = run.manifest();
     let mine = toml::Table::try_from(manifest).map_err(|e| Error::run(&path, e.to_string()))?;
     if let Some(foreign) = run.foreign() {
-        let reason = "this folder was not made by a run (it has no run.toml), and a run would overwrite or remove \
-                      this; pass a different --out, or move it away";
-        return Err(Error::run(&foreign, reason));
+        return Err(not_of_a_run(&foreign));
     }
     if !run.is_begun() {
         return Ok(Claim::New);
@@ -383,7 +388,8 @@ fn compare(folder: &Path, manifest: &impl Serialize, other_cpu: OtherCpu) -> Res
         Some(toml::Value::Array(others)) => others,
         _ => Vec::new(),
     };
-    if run.is_bare() && found != mine {
+    // Anybody may have a run.toml; those of runs have this key.
+    if run.is_bare() && found.contains_key(CPU) && found != mine {
         return Ok(Claim::New);
     }
     let mut newcomer = None;
@@ -490,6 +496,11 @@ mod tests {
             assert!(error.contains(own) && error.contains("pass a different --out"), "{error}");
             assert!(!RunFolder::new(folder.path()).is_begun());
         }
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = folder.path().join("run.toml");
+        std::fs::write(&manifest, "[server]\nport = 8080\n").unwrap();
+        assert!(claim(folder.path(), &small("avx2"), OtherCpu::Refuse).is_err());
+        assert!(std::fs::read_to_string(&manifest).unwrap().contains("8080"));
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("notes.txt"), "notes").unwrap();
         claim(folder.path(), &small("avx2"), OtherCpu::Refuse).unwrap();

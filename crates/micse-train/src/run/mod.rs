@@ -45,6 +45,7 @@ use clock::Clock;
 pub use cosines::{load_cosines, save_cosines};
 pub use difference::first_difference;
 use finish::{Outcome, finish};
+pub(crate) use manifest::not_of_a_run;
 pub use manifest::{
     Manifest, OtherCpu, SplitText, check_claim, claim, cpu_features, hash_of_encoder, hash_of_modules,
     identity,
@@ -109,7 +110,7 @@ pub struct RunInputs<'a> {
     pub suite: &'a Suite,
     /// Transfer tasks for scoring the finished encoder, usually `None`.
     pub transfer: Option<&'a TransferSuite>,
-    /// How the weights are chosen by a judge without labels, usually `None`.
+    /// How a judge or development pairs choose the weights, the start's among them; usually `None`.
     pub choice: Option<Choice>,
     /// Terms that the recipe names as custom, usually [`Terms::none`].
     pub terms: Terms,
@@ -323,7 +324,7 @@ pub fn check(inputs: &RunInputs<'_>) -> Result<()> {
     check_ends(inputs, &pipeline::of_run(inputs)?)
 }
 
-/// Rejects a folder that [`run`] would reject, and writes nothing.
+/// Rejects a folder that [`run`] would reject. Leaves nothing but a lock file, or empty parents of a new folder.
 ///
 /// # Errors
 /// The folder belongs to another run or to another process, or cannot be written.
@@ -346,6 +347,10 @@ pub fn check_folder(folder: &Path, inputs: &RunInputs<'_>) -> Result<()> {
 /// Rejects inputs that would fail only at the end of a run.
 fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     let recipe = &inputs.recipe;
+    if i64::try_from(inputs.seed).is_err() {
+        let reason = format!("the seed {} is too large; use one of at most {}", inputs.seed, i64::MAX);
+        return Err(Error::Recipe { name: recipe.name.clone(), reason });
+    }
     if inputs.chunk.is_some() {
         recipe.check_chunks()?;
         inputs.terms.check_chunks(recipe)?;

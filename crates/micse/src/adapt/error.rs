@@ -47,13 +47,14 @@ pub enum Error {
     },
     /// Search was asked for, but cannot be judged.
     #[error(
-        "search cannot be judged on this corpus: only {halved} of {held} held-out sentences have 8 words or more, which \
-         half-sentence search needs; pass another purpose with --for, or --keep last to keep the trained weights unjudged"
+        "search cannot be judged on this corpus: only {halved} of {held} held-out sentences can be halved for half-sentence \
+         search (the others have fewer than 8 words, or share a half with another sentence); pass another purpose with \
+         --for, or --keep last to keep the trained weights unjudged"
     )]
     Search {
         /// Held-out sentences.
         held: usize,
-        /// Those that are long enough.
+        /// Those that can be halved.
         halved: usize,
     },
     /// The model of a finished run is missing.

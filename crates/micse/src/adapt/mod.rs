@@ -31,7 +31,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::SentenceModel;
-use crate::data::{Corpus, SplitSize, Suite, Task};
+use crate::data::{Corpus, Error as DataError, SplitSize, Suite, Task};
 use crate::eval::judge::{Judge, Purpose};
 use crate::eval::{Embedder, evaluate};
 use crate::files::RunFolder;
@@ -86,7 +86,7 @@ pub struct Request {
     pub published_settings: bool,
     /// Optimizer steps.
     pub steps: Option<usize>,
-    /// Sentences to train on.
+    /// Sentences to draw from the corpus; some of them are held out for the judge.
     pub size: SplitSize,
     /// Seed of split, order, dropout and initialization.
     pub seed: u64,
@@ -176,6 +176,12 @@ impl Adaptation {
     /// The corpus is smaller than the requested size or has too few distinct sentences, the recipe does not exist, or
     /// its settings cannot be combined.
     pub fn prepare(base: ModelFolder, corpus: Corpus, request: Request, compute: Compute) -> Result<Self> {
+        if let Some((pairs, score)) =
+            request.pairs.as_ref().and_then(|pairs| Some((pairs, pairs.only_score()?)))
+        {
+            let (path, count) = (pairs.name.clone().into(), pairs.len());
+            return Err(DataError::EqualScores { path, count, score }.into());
+        }
         let mut notes = Vec::new();
         let mut text = TrainText::split(corpus, request.size, request.seed)?;
         let blank_lines = text.corpus.info().blank_lines;
@@ -185,6 +191,9 @@ impl Adaptation {
         notes.extend(unknown_words(&base, &text)?);
         let judge = judge(&request, &mut text, &mut notes)?;
         let recipe = recipe::choose(&request, text.indices.len(), &base, &mut notes)?;
+        if judge.is_none() && recipe.unjudged().is_none() {
+            notes.push(too_few(text.distinct(), keep(&request, &recipe)));
+        }
         let mut suite = match &request.sts {
             Some(suite) => suite.clone(),
             None => Suite { name: "none".into(), tasks: Vec::new(), dev: None, sick_dev: None },
@@ -261,11 +270,7 @@ impl Adaptation {
 
     fn inputs(&self, stop: &Stop) -> RunInputs<'_> {
         let request = &self.request;
-        let keep = match request.keep {
-            Kept::Best if request.pairs.is_none() => Keep::Judged,
-            Kept::Best if self.recipe.select != Select::Last => Keep::Pairs,
-            _ => Keep::Last,
-        };
+        let keep = keep(request, &self.recipe);
         let rule = Rule { keep, purpose: request.purpose };
         let chooses = self.judge.is_some() || (keep == Keep::Pairs && self.recipe.unjudged().is_none());
         RunInputs {
@@ -288,6 +293,27 @@ impl Adaptation {
             )
         }
     }
+}
+
+/// Which weights are kept, if there is a judge.
+fn keep(request: &Request, recipe: &Recipe) -> Keep {
+    match request.keep {
+        Kept::Best if request.pairs.is_none() => Keep::Judged,
+        Kept::Best if recipe.select != Select::Last => Keep::Pairs,
+        _ => Keep::Last,
+    }
+}
+
+/// A notice that nothing is held out.
+fn too_few(distinct: usize, keep: Keep) -> Note {
+    let kept = match keep {
+        Keep::Pairs => "the development pairs alone choose the weights".to_owned(),
+        Keep::Last => "the weights of the last step are kept".to_owned(),
+        Keep::Judged => format!(
+            "the trained weights are kept, better or not; train on {FEWEST} distinct sentences or more, or pass --pairs"
+        ),
+    };
+    Note::Notice(format!("no judge: {distinct} distinct sentences are too few to hold some out, so {kept}"))
 }
 
 /// A notice if the model's tokenizer does not know many words of the text: to the model, they are all the same.
@@ -322,16 +348,6 @@ fn judge(request: &Request, text: &mut TrainText, notes: &mut Vec<Note>) -> Resu
         return Err(repeated());
     }
     if distinct < FEWEST {
-        let kept = if request.pairs.is_some() && request.keep == Kept::Best {
-            "so the development pairs alone choose the weights".to_owned()
-        } else {
-            format!(
-                "so the trained weights are kept, better or not; train on {FEWEST} distinct sentences or more, or pass --pairs"
-            )
-        };
-        notes.push(Note::Notice(format!(
-            "no judge: {distinct} distinct sentences are too few to hold some out, {kept}"
-        )));
         return Ok(None);
     }
     let repeated = repeated();
@@ -348,11 +364,12 @@ fn judge(request: &Request, text: &mut TrainText, notes: &mut Vec<Note>) -> Resu
     }
     let halved = judge.halved();
     if halved < FEWEST_HALVED {
-        if request.purpose == Some(Purpose::Search) && request.keep == Kept::Best {
+        if request.purpose == Some(Purpose::Search) && request.keep == Kept::Best && request.pairs.is_none() {
             return Err(Error::Search { held, halved });
         }
         notes.push(Note::Notice(format!(
-            "only {halved} of {held} held-out sentences have 8 words or more, too few to tell whether search gets better"
+            "only {halved} of {held} held-out sentences can be halved, too few to tell whether search gets better: the others \
+             have fewer than 8 words, or share a half with another sentence"
         )));
     }
     Ok(Some(judge))

@@ -30,7 +30,7 @@ pub(super) fn choose(
     let published = request.published_settings || plain.steps == 0;
     let mut settings =
         if published { request.settings.clone() } else { chosen.for_recipe(&plain, &request.settings) };
-    // Only --pairs select weights: the STS sets are scored, so that a recipe must not use some of them.
+    // Only --pairs select weights. STS sets are test sets, so their development pairs must not.
     let selects = !published && plain.select != Select::Last && !named("select");
     let unselected = selects && request.pairs.is_none();
     if unselected || last {

@@ -51,8 +51,10 @@ impl Train {
         if !rows.is_empty() {
             print(&to_table(["before", if is_start { "trained" } else { "after" }], rows))?;
         }
-        for line in verdict(chosen, result.selected_step) {
-            print(&line)?;
+        if result.steps > 0 {
+            for line in verdict(chosen, result.selected_step) {
+                print(&line)?;
+            }
         }
         if !worse.is_empty() {
             print(&format!("notice: worse than before in: {}", worse.join(", ")))?;
