@@ -126,7 +126,8 @@ fn repeated_and_short_sentences_are_told_of() {
     let short = (0..90).map(|i| format!("house number {i}")).collect::<Vec<_>>().join("\n");
     let ended = train(short.clone(), &[]);
     assert!(ended.stderr.contains("only 0 of 30 held-out sentences can be halved"), "{}", ended.stderr);
-    let templates = sentences(90).into_iter().map(|s| format!("the customer called our support line about {s}"));
+    let templates =
+        sentences(90).into_iter().map(|s| format!("the customer called our support line about {s}"));
     let ended = train(templates.collect::<Vec<_>>().join("\n"), &[]);
     assert!(ended.stderr.contains("or share a half with another sentence"), "{}", ended.stderr);
     train(short, &["--for", "search"]).refused(&["0 of 30", "--for", "--keep last"]);

@@ -1,5 +1,6 @@
 //! Exit statuses of every command: 0 success, 1 failure, 2 usage, 75 stopped with a checkpoint, 130 interrupted.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Stopped with a checkpoint; the same command resumes. `EX_TEMPFAIL`.
@@ -50,18 +51,23 @@ pub(crate) fn status(done: anyhow::Result<ExitCode>) -> ExitCode {
         Err(error) => error,
     };
     if let Some(stopped) = error.downcast_ref::<Stopped>() {
-        eprintln!("{stopped}");
+        say(stopped);
         return ExitCode::from(STOPPED);
     }
     if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
-        eprintln!("{interrupted}");
+        say(interrupted);
         return ExitCode::from(INTERRUPTED);
     }
     if error.is::<OutputClosed>() {
         return ExitCode::SUCCESS;
     }
-    eprintln!("{}", with_causes(&error));
+    say(with_causes(&error));
     ExitCode::FAILURE
+}
+
+/// Prints a line on standard error. The exit status says the same, also where standard error cannot be written.
+fn say(line: impl std::fmt::Display) {
+    drop(writeln!(std::io::stderr(), "{line}"));
 }
 
 /// An error and its causes, one per line. A cause that the previous line already contains is omitted.
@@ -72,7 +78,10 @@ fn with_causes(error: &anyhow::Error) -> String {
             lines.push(format!("  caused by: {cause}"));
         }
     }
-    lines.join("\n")
+    let text = lines.join("\n");
+    let remedy =
+        error.chain().find_map(|cause| cause.downcast_ref().map(micse_files::remedy)).unwrap_or_default();
+    if text.contains(remedy) { text } else { text + remedy }
 }
 
 #[cfg(test)]
@@ -93,5 +102,8 @@ mod tests {
     fn causes_are_printed_once() {
         let error = anyhow!("no such file").context("a.txt: no such file").context("cannot read the corpus");
         assert_eq!(with_causes(&error), "error: cannot read the corpus\n  caused by: a.txt: no such file");
+        let full = anyhow::Error::from(std::io::Error::from(std::io::ErrorKind::StorageFull))
+            .context("cannot write rows.npy");
+        assert!(with_causes(&full).contains("free some space"), "{}", with_causes(&full));
     }
 }

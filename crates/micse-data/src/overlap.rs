@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::corpus::Corpus;
 use crate::sts::{Suite, Task};
@@ -117,13 +118,13 @@ impl Overlap {
     }
 }
 
-/// Removes typographic differences: keeps letters and digits in lower case, and separates words by one space.
-/// `"The cat's  here."` and `"the cat s here"` have the same form.
+/// Removes typographic differences: keeps letters and digits in lower case, in Unicode's composed form, and separates
+/// words by one space, also where a word has an apostrophe. `"The cat's  here."` and `"the cat s here"` have the same form.
 ///
 /// A sentence without letters or digits is its own form.
 pub fn normal_form(sentence: &str) -> String {
     let mut form = String::with_capacity(sentence.len());
-    for c in sentence.chars() {
+    for c in sentence.nfc() {
         if c.is_alphanumeric() {
             form.extend(c.to_lowercase());
         } else if !form.is_empty() && !form.ends_with(' ') {
@@ -150,6 +151,7 @@ mod tests {
     fn case_and_punctuation_do_not_hide_a_sentence() {
         assert_eq!(normal_form("  The cat's  HERE. "), "the cat s here");
         assert_eq!(normal_form("Ärger, 12 %"), "ärger 12");
+        assert_eq!(normal_form("Cafe\u{301} au lait"), "caf\u{e9} au lait");
         assert_eq!(normal_form(" ... "), "...");
     }
 

@@ -1,5 +1,6 @@
 //! The command that scores a model: `micse-eval`, and `micse eval`.
 
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,11 +15,15 @@ use micse_data::locate::DEMO;
 use micse_data::sts::SENTEVAL_TASKS;
 use micse_data::transfer::{TRANSFER_TASKS, is_transfer_task};
 use micse_data::{Locator, Suite, Task, TransferSuite, TransferTask};
+use micse_files::WholeFile;
 use micse_model::{Model, ModelFolder, Pooling, StaticFolder, WORD_TABLE};
 use micse_vectors::{Selection, WordVectors};
 
 use crate::mteb::{self, MtebFacts, MtebModel};
-use crate::{Embedder, Evaluation, HubSnapshot, TransferStage, VectorEmbedder, evaluate, score_transfer};
+use crate::{
+    Embedder, Evaluation, HubSnapshot, TransferStage, VectorEmbedder, check_transfer, evaluate,
+    score_transfer,
+};
 
 /// Score a model on STS sets (Spearman and Pearson x 100, alignment, uniformity) and transfer tasks (accuracy x 100)
 #[derive(Args, Debug)]
@@ -53,7 +58,7 @@ pub struct Eval {
     /// Format of the result; --json is short for --format json [default: table]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Result file [default: standard output]
+    /// Result file; - is standard output [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Also write MTEB result files: FOLDER/OWNER__NAME/REVISION/TASK.json, scores between -1 and 1
@@ -100,15 +105,20 @@ impl Eval {
         let Sets { suite, transfer } = self.sets(&locator)?;
         let model = load_model(&place, self.pooling, self.truncate_dim, &compute)?;
         // Fails before the model is scored if the files cannot be written.
+        let output = self.output_file()?;
         let mteb_files = match &self.mteb {
             Some(into) => {
+                let named = self.mteb_model(&place)?;
                 mteb::check(&suite)?;
+                std::fs::create_dir_all(into).with_context(|| {
+                    format!("{}: cannot write to this folder; pass another --mteb", into.display())
+                })?;
                 if transfer.is_some() {
                     note(
                         "MTEB files: without the transfer tasks, because MTEB scores its tasks by another protocol",
                     );
                 }
-                Some((into, self.mteb_model(&place)?))
+                Some((into, named))
             }
             None => None,
         };
@@ -116,11 +126,23 @@ impl Eval {
             note(format_args!("{}: fitted on {}", stage.kind(), stage.fitted_on()));
         }
         let evaluation = score(&model, &suite, transfer.as_ref())?;
-        if let Some((into, named)) = mteb_files {
-            let facts = facts(&model, &place)?;
-            note(format_args!("MTEB files: {}", named.write(into, &facts, &evaluation)?.display()));
+        let mteb_files: Option<Result<PathBuf>> =
+            mteb_files.map(|(into, named)| Ok(named.write(into, &facts(&model, &place)?, &evaluation)?));
+        let evaluation = evaluation.of_model(place.display().to_string(), model.pooling().to_string());
+        // The scores are written even if the MTEB files could not be.
+        write(&evaluation, output, format)?;
+        if let Some(written) =
+            mteb_files.transpose().context("the scores above are complete, but not the MTEB files")?
+        {
+            note(format_args!("MTEB files: {}", written.display()));
         }
-        self.write(&evaluation.of_model(place.display().to_string(), model.pooling().to_string()), format)
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The file for the result; `None` for standard output.
+    fn output_file(&self) -> Result<Option<WholeFile>> {
+        let path = self.output.as_ref().filter(|path| path.as_os_str() != "-");
+        Ok(path.map(|path| WholeFile::create(path)).transpose()?)
     }
 
     /// Reads the requested tasks of both kinds.
@@ -142,7 +164,9 @@ impl Eval {
         }
         let located = micse_cli::data::transfer(locator, self.sts.as_deref())?;
         let tasks = (!labelled.is_empty()).then_some(&labelled[..]);
-        Ok(Sets { suite, transfer: Some(TransferSuite::load(&located.place, tasks)?) })
+        let transfer = TransferSuite::load(&located.place, tasks)?;
+        check_transfer(&transfer)?;
+        Ok(Sets { suite, transfer: Some(transfer) })
     }
 
     /// The name and revision of a model in the MTEB files.
@@ -151,6 +175,12 @@ impl Eval {
             bail!(
                 "--mteb with --truncate-dim needs a name of its own, so that the files do not replace the whole \
                  embeddings' files; pass --mteb-name OWNER/NAME-{entries}d"
+            );
+        }
+        if let Some(pooling) = self.pooling.filter(|_| self.mteb_name.is_none()) {
+            bail!(
+                "--mteb with --pooling needs a name of its own, so that the files do not replace those of the folder's \
+                 pooling; pass --mteb-name OWNER/NAME-{pooling}"
             );
         }
         let (id, commit) = HubSnapshot::of(path).map(|s| (s.id, s.revision)).unzip();
@@ -165,6 +195,7 @@ impl Eval {
     fn run_vectors(&self, path: &Path, locator: &Locator, format: Format) -> Result<ExitCode> {
         note(format_args!("word vectors: {}", path.display()));
         let Sets { suite, transfer } = self.sets(locator)?;
+        let output = self.output_file()?;
         let mut progress: Option<Progress> = None;
         let vectors = WordVectors::open_with(path, &mut |done, total| {
             let progress = progress.get_or_insert_with(|| Progress::new(Some(total), "bytes"));
@@ -188,22 +219,23 @@ impl Eval {
             coverage.sentences
         ));
         let evaluation = score(&VectorEmbedder::new(&vectors, selection), &suite, transfer.as_ref())?;
-        self.write(&evaluation.of_model(path.display().to_string(), selection.to_string()), format)
-    }
-
-    fn write(&self, evaluation: &Evaluation, format: Format) -> Result<ExitCode> {
-        let text = match format {
-            Format::Table => evaluation.to_table(),
-            Format::Json => evaluation.to_json()?,
-            Format::Csv => evaluation.to_csv()?,
-        };
-        let text = format!("{}\n", text.trim_end());
-        match &self.output {
-            Some(path) => micse_files::write_whole(path, text.as_bytes())?,
-            None => print(&text)?,
-        }
+        write(&evaluation.of_model(path.display().to_string(), selection.to_string()), output, format)?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Writes the result into a file, or prints it.
+fn write(evaluation: &Evaluation, file: Option<WholeFile>, format: Format) -> Result<()> {
+    let text = match format {
+        Format::Table => evaluation.to_table(),
+        Format::Json => evaluation.to_json()?,
+        Format::Csv => evaluation.to_csv()?,
+    };
+    let text = format!("{}\n", text.trim_end());
+    let Some(file) = file else { return print(&text) };
+    let failed = || format!("cannot write {}", file.path().display());
+    file.handle()?.write_all(text.as_bytes()).with_context(failed)?;
+    Ok(file.publish()?)
 }
 
 /// What MTEB's files state about a model besides its name.

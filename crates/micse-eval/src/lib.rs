@@ -85,6 +85,7 @@ pub use pairs::PairScores;
 pub use protocol::{dev_spearman, evaluate, evaluate_pairs};
 pub use snapshot::HubSnapshot;
 pub use transfer::{
-    TransferProgress, TransferScores, TransferStage, TransferTaskScores, f1, score_transfer, stratified_folds,
+    TransferProgress, TransferScores, TransferStage, TransferTaskScores, check_transfer, f1, score_transfer,
+    stratified_folds,
 };
 pub use vectors::VectorEmbedder;

@@ -22,6 +22,12 @@ pub enum Error {
         /// The operating system's error.
         source: std::io::Error,
     },
+    /// A folder where a file is to be written.
+    #[error("{}: is a folder; pass the name of a file", path.display())]
+    IsFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A value that JSON cannot express.
     #[error("{}: cannot be written as JSON: {reason}", path.display())]
     Json {

@@ -34,8 +34,11 @@ impl WholeFile {
     /// Creates the temporary file, and missing folders.
     ///
     /// # Errors
-    /// Fails if the folder cannot be written.
+    /// Fails if the folder cannot be written, or the path is a folder.
     pub fn create(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Err(Error::IsFolder { path: path.into() });
+        }
         let folder = folder_of(path);
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
         let temporary =

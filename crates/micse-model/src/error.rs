@@ -9,6 +9,14 @@ pub enum Error {
     /// The caller stopped an encoding.
     #[error("the encoding was stopped")]
     Stopped,
+    /// An embedding that is not finite.
+    #[error(
+        "the embedding of {sentence:?} contains NaN or infinity; the model's weights are damaged; use another copy"
+    )]
+    NotFinite {
+        /// The sentence.
+        sentence: String,
+    },
     /// A file cannot be read.
     #[error("{}: {source}{}", path.display(), micse_files::remedy(source))]
     Io {

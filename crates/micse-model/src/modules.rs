@@ -239,10 +239,13 @@ pub(crate) fn includes_prompt(root: &Path) -> Result<bool> {
 pub(crate) fn pooling(root: &Path) -> Result<Option<Pooling>> {
     let Some(folder) = pooling_folder(root)? else { return Ok(None) };
     let path = folder.join("config.json");
-    if !path.is_file() {
-        return Ok(None);
-    }
     let refused = |reason: String| Error::Config { path: path.clone(), reason };
+    if !path.is_file() {
+        return Err(refused(
+            "no such file, although modules.json lists this pooling; copy or download the folder again, or pass --pooling"
+                .into(),
+        ));
+    }
     let keys: serde_json::Map<String, Value> = serde_json::from_str(&read_text(&path)?)
         .map_err(|e| refused(format!("not a pooling configuration: {e}")))?;
     let modes = modes(&keys).map_err(refused)?;

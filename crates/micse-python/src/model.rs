@@ -163,13 +163,6 @@ impl Model {
                 )?
                 .map_err(raise)?
             };
-            if let Some(bad) = rows.iter().position(|row| row.iter().any(|value| !value.is_finite())) {
-                return Err(refuse(format!(
-                    "the embedding of sentence {} contains NaN or infinity; the model's weights are damaged; use \
-                     another copy",
-                    start + bad
-                )));
-            }
             if normalize {
                 for row in &mut rows {
                     scale_to_unit(row);

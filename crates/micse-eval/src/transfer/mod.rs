@@ -72,11 +72,23 @@ pub fn score_transfer(
     suite: &TransferSuite,
     progress: &mut TransferProgress<'_>,
 ) -> Result<TransferScores> {
+    check_transfer(suite)?;
     let mut tasks = Vec::new();
     for task in &suite.tasks {
         tasks.push((task.name.clone(), score(embedder, task, progress)?));
     }
     Ok(TransferScores::new(tasks.into_iter().collect()))
+}
+
+/// Rejects tasks that [`score_transfer`] would reject: encoding takes longer than this.
+///
+/// # Errors
+/// A task has too few examples, or only one class.
+pub fn check_transfer(suite: &TransferSuite) -> Result<()> {
+    suite.tasks.iter().try_for_each(|task| {
+        let refused = |problem: String| Error::Transfer { task: task.name.clone(), problem };
+        protocol::check(&task.parts, &task.classes).map_err(refused)
+    })
 }
 
 fn score(
@@ -87,8 +99,6 @@ fn score(
     let refused = |problem: String| Error::Transfer { task: task.name.clone(), problem };
     let examples = by_length(&task.parts);
     let labels: Vec<u8> = examples.iter().map(|example| example.class as u8).collect();
-    // Checked first: encoding takes longer than this.
-    protocol::check(&task.parts, &task.classes).map_err(refused)?;
     let features = {
         let mut embedding =
             |done: usize, total: usize| progress(&task.name, TransferStage::Embedding, done, total);

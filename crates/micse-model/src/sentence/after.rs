@@ -21,6 +21,14 @@ pub(crate) fn apply_modules(steps: &[AfterPooling], mut rows: Vec<Vec<f32>>) -> 
     Ok(rows)
 }
 
+/// Checks that all embeddings are finite.
+pub(crate) fn check_finite<S: AsRef<str>>(rows: &[Vec<f32>], sentences: &[S]) -> Result<()> {
+    match rows.iter().position(|row| row.iter().any(|value| !value.is_finite())) {
+        Some(bad) => Err(Error::NotFinite { sentence: sentences[bad].as_ref().to_owned() }),
+        None => Ok(()),
+    }
+}
+
 /// Keeps the first `entries` of each row, if there are more.
 pub(crate) fn truncate(rows: &mut [Vec<f32>], entries: Option<usize>) {
     if let Some(entries) = entries {

@@ -3,7 +3,9 @@
 
 use std::num::NonZeroUsize;
 
-use super::after::{apply_modules, check_dimensions, check_truncation, output_dimension, truncate};
+use super::after::{
+    apply_modules, check_dimensions, check_finite, check_truncation, output_dimension, truncate,
+};
 use super::encode::{BATCH_TOKENS, Reading, Watch, encode_ids};
 use crate::encoder::Encoder;
 use crate::head::TokenConvolution;
@@ -329,7 +331,9 @@ impl Pipeline {
                 sentences[empty].as_ref()
             )));
         }
-        self.finish(self.encode_pooled(encoder, convolution, &ids, watch)?)
+        let rows = self.finish(self.encode_pooled(encoder, convolution, &ids, watch)?)?;
+        check_finite(&rows, sentences)?;
+        Ok(rows)
     }
 
     /// From pooled rows to embeddings: the modules after the pooling, whitening or flow, truncation.

@@ -13,7 +13,9 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::modules::AfterPooling;
-use crate::sentence::after::{apply_modules, check_dimensions, check_truncation, output_dimension, truncate};
+use crate::sentence::after::{
+    apply_modules, check_dimensions, check_finite, check_truncation, output_dimension, truncate,
+};
 use crate::{Pooling, Result};
 
 pub use folder::StaticFolder;
@@ -85,6 +87,7 @@ impl StaticModel {
         let rows = sentences.par_iter().map(mean).collect::<Result<Vec<_>>>()?;
         let mut rows = apply_modules(&self.steps, rows)?;
         truncate(&mut rows, self.truncate_dim);
+        check_finite(&rows, sentences)?;
         Ok(rows)
     }
 

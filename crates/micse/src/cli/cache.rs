@@ -25,6 +25,15 @@ struct Note {
     version: String,
 }
 
+/// A note, with what identifies the embeddings that it describes.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    /// SHA-256 of the file of embeddings: another one may have replaced it since.
+    rows_sha256: String,
+    #[serde(flatten)]
+    note: Note,
+}
+
 /// The file of saved embeddings, and the inputs of the requested ones.
 pub(crate) struct Cache {
     rows: PathBuf,
@@ -63,7 +72,12 @@ impl Cache {
         let text = std::fs::read_to_string(&self.note_path)
             .with_context(|| format!("cannot read {}", self.note_path.display()))?;
         // An unreadable note counts as a mismatch.
-        Ok(serde_json::from_str::<Note>(&text).is_ok_and(|note| note == self.note))
+        match serde_json::from_str::<Saved>(&text) {
+            Ok(saved) if saved.note == self.note => {
+                Ok(saved.rows_sha256 == crate::files::sha256(&self.rows)?)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Removes an old note, so that it never accompanies new embeddings.
@@ -77,8 +91,9 @@ impl Cache {
     }
 
     /// Writes the note, once the embeddings are complete.
-    pub(crate) fn keep(&self) -> Result<()> {
-        Ok(write_json(&self.note_path, &self.note)?)
+    pub(crate) fn keep(self) -> Result<()> {
+        let saved = Saved { rows_sha256: crate::files::sha256(&self.rows)?, note: self.note };
+        Ok(write_json(&self.note_path, &saved)?)
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn reader(text: Option<&Path>) -> Result<SentenceReader> {
 
 /// Encodes a text and passes each chunk of sentences and rows to `each`. Returns the number of rows.
 ///
-/// A text without sentences is an error. So is an embedding that is not finite.
+/// A text without sentences is an error.
 pub(crate) fn embed(model: &Model, text: Option<&Path>, stop: &Stop, each: &mut Each<'_>) -> Result<usize> {
     let mut reader = reader(text)?;
     let mut progress = Progress::new(reader.bytes().0, "sentences");
@@ -43,13 +43,6 @@ pub(crate) fn embed(model: &Model, text: Option<&Path>, stop: &Stop, each: &mut 
             Err(ModelError::Stopped) => return Err(stopped(count)),
             rows => rows?,
         };
-        let finite = |row: &&Vec<f32>| row.iter().all(|value| value.is_finite());
-        if let Some(bad) = rows.iter().position(|row| !finite(&row)) {
-            bail!(
-                "the embedding of {:?} contains NaN or infinity; the model's weights are damaged; use another copy",
-                sentences[bad]
-            );
-        }
         each(&sentences, &rows)?;
         count += rows.len();
         progress.set(reader.bytes().1, count as u64, "");
@@ -98,21 +91,39 @@ pub(crate) fn embed_into_index(
     Ok(Index::new(Npy::from_file(file, text)?)?)
 }
 
-/// The sentences of a text at these rows.
-pub(crate) fn sentences_at(text: &Path, rows: &BTreeSet<usize>) -> Result<BTreeMap<usize, String>> {
+/// Rejects a text that can be read only once.
+pub(crate) fn check_rereadable(text: &Path) -> Result<()> {
+    // What does not exist is reported where it is opened.
+    let readable_once = text == Path::new("-")
+        || std::fs::metadata(text).is_ok_and(|facts| !facts.is_file() && !facts.is_dir());
+    if readable_once {
+        bail!(
+            "{}: must be a file, not a stream, because it is read twice; write it to a file first",
+            text.display()
+        );
+    }
+    Ok(())
+}
+
+/// The sentences at these rows of a text, which was encoded into `count` rows.
+pub(crate) fn sentences_at(
+    text: &Path,
+    rows: &BTreeSet<usize>,
+    count: usize,
+) -> Result<BTreeMap<usize, String>> {
     let mut reader = SentenceReader::open(text)?;
-    let mut found = BTreeMap::new();
-    let Some(&last) = rows.last() else { return Ok(found) };
-    for row in 0..=last {
-        let Some(sentence) = reader.sentence()? else {
-            bail!(
-                "{} has {row} sentences, but row {last} was found; pass the text file that was encoded",
-                text.display()
-            );
-        };
+    let (mut found, mut row) = (BTreeMap::new(), 0);
+    while let Some(sentence) = reader.sentence()? {
         if rows.contains(&row) {
             found.insert(row, sentence.to_owned());
         }
+        row += 1;
+    }
+    if row != count {
+        bail!(
+            "{} has {row} sentences, but {count} were encoded; pass the text file that was encoded",
+            text.display()
+        );
     }
     Ok(found)
 }

@@ -15,7 +15,7 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::cut;
-use crate::cli::embed::{embed_into_index, sentences_at};
+use crate::cli::embed::{check_rereadable, embed_into_index, sentences_at};
 use micse_cli::model::Computation;
 use micse_cli::{note, print, print_json};
 
@@ -81,6 +81,7 @@ struct Neighbour {
 
 impl Compare {
     pub(crate) fn run(&self, as_json: bool) -> Result<()> {
+        check_rereadable(&self.corpus)?;
         let stop = Stop::on_signals()?;
         let compute = self.how.compute.start()?;
         let models = [&self.first, &self.second];
@@ -103,7 +104,7 @@ impl Compare {
         let hits = [self.neighbours(a, &sample)?, self.neighbours(b, &sample)?];
         let wanted: BTreeSet<usize> =
             hits.iter().flatten().flatten().map(|hit| hit.row).chain(sample.iter().copied()).collect();
-        let texts = sentences_at(&self.corpus, &wanted)?;
+        let texts = sentences_at(&self.corpus, &wanted, count)?;
         let uniformity = [uniformity_of(a, &spread)?, uniformity_of(b, &spread)?];
         let sample = sampled(&sample, hits, &texts);
         let found: usize = sample.iter().map(|s| s.neighbours[0].len()).sum();
@@ -111,7 +112,7 @@ impl Compare {
         let report = Report {
             models: models.map(Clone::clone),
             sentences: count,
-            top: self.top.get(),
+            top: self.top.get().min(count - 1),
             common,
             uniformity,
             sample,
@@ -122,11 +123,12 @@ impl Compare {
     /// The neighbours of these rows, without the rows themselves.
     fn neighbours(&self, index: &Index, rows: &[usize]) -> Result<Vec<Vec<Hit>>> {
         let queries = rows.iter().map(|&row| index.row(row)).collect::<Result<Vec<_>, _>>()?;
-        let mut found = index.search(&queries, self.top.get() + 1)?;
+        let top = self.top.get().min(index.len() - 1);
+        let mut found = index.search(&queries, top + 1)?;
         for (hits, &row) in found.iter_mut().zip(rows) {
             // The row itself is not among the hits if more sentences than places are equal to it.
             hits.retain(|hit| hit.row != row);
-            hits.truncate(self.top.get());
+            hits.truncate(top);
         }
         Ok(found)
     }

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::embed::embed;
-use crate::cli::output::sink;
+use crate::cli::output::{check_differs, sink};
 use micse_cli::model::ModelOptions;
 use micse_cli::{note, print_json};
 
@@ -35,6 +35,7 @@ impl Encode {
         if to_stdout && as_json {
             bail!("--json reports on a written file; pass --output FILE, or omit --json to print JSON lines");
         }
+        check_differs(self.input.as_deref(), self.output.as_deref())?;
         let stop = Stop::on_signals()?;
         let encoder = self.model.start()?;
         if self.input.is_none() && std::io::stdin().is_terminal() {
@@ -48,7 +49,7 @@ impl Encode {
         let pooling = encoder.pooling();
         if as_json {
             return print_json(&json!({
-                "output": self.output,
+                "output": self.output.as_ref().map(|path| path.display().to_string()),
                 "rows": rows,
                 "dimension": encoder.dimension(),
                 "pooling": pooling.name(),

@@ -1,10 +1,10 @@
 //! `micse export`: writes a model as a folder for sentence-transformers, in 8-bit integers, or in ONNX's format.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::SentenceModel;
 use crate::data::Corpus;
-use crate::files::write_whole;
+use crate::files::{rename, write_whole};
 use crate::model::int8::{Rounding, quantize};
 use crate::model::{Compute, ModelFolder, Pooling, TokenConvolution};
 use crate::post::Stage;
@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::cosine;
 use micse_cli::model::{model_folder, pooling_of};
@@ -148,30 +149,37 @@ impl Export {
         if self.format == Format::Onnx && self.precision != Precision::F32 {
             bail!("--format onnx writes weights in f32; remove --precision");
         }
+        let place = self.place()?;
+        let to = place.path();
         let compute = Compute::cpu();
         let pooling = self.pooling.map_or_else(|| pooling_of(&base), Ok)?;
         let original = SentenceModel::load(&base, Some(pooling), &compute)?;
         let pipeline = original.pipeline().clone().with_linear_stage()?;
         let model = pipeline.with(original.encoder(), None);
         match self.precision.dtype() {
-            _ if self.format == Format::Onnx => model.save_onnx(&self.output, &base)?,
-            Some(dtype) => model.save(&self.output, &base, dtype)?,
-            None => self.save_int8(&model, &base)?,
+            _ if self.format == Format::Onnx => model.save_onnx(to, &base)?,
+            Some(dtype) => model.save(to, &base, dtype)?,
+            None => self.save_int8(&model, &base, to)?,
         }
         if original.stage().is_some() {
             notice(
                 "omitting the model card: it describes a whitening, for which sentence-transformers has no module",
             );
         } else {
-            self.copy_card(&base)?;
+            self.copy_card(&base, to)?;
         }
         if self.format == Format::Onnx {
+            self.publish(place)?;
             return self.tell_of_onnx(&original, as_json);
         }
-        let closest = self.check_the_same(&original, &SentenceModel::open(&self.output)?)?;
+        let written = SentenceModel::open(to)
+            .with_context(|| format!("the weights do not fit this precision; {}", self.remedy()))?;
+        let closest = self.check_the_same(&original, &written)?;
+        drop(written);
+        self.publish(place)?;
         if as_json {
             return print_json(&json!({
-                "folder": self.output,
+                "folder": self.output.display().to_string(),
                 "pooling": pooling.name(),
                 "dimension": original.dimension(),
                 "smallest_cosine": closest,
@@ -189,6 +197,29 @@ impl Export {
         ))
     }
 
+    /// An unfinished folder next to the output, which is removed if anything fails.
+    fn place(&self) -> Result<TempDir> {
+        let parent =
+            self.output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let failed = || format!("{}: cannot write to this folder; pass another --output", parent.display());
+        std::fs::create_dir_all(parent).with_context(failed)?;
+        let mut builder = tempfile::Builder::new();
+        // A temporary folder is otherwise readable by its owner only.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+        builder.prefix(".micse-unfinished-").tempdir_in(parent).with_context(failed)
+    }
+
+    /// Gives the complete folder its name.
+    fn publish(&self, place: TempDir) -> Result<()> {
+        let failed = || format!("cannot write {}", self.output.display());
+        if self.output.exists() {
+            // Checked to be empty.
+            std::fs::remove_dir(&self.output).with_context(failed)?;
+        }
+        Ok(rename(&place.keep(), &self.output)?)
+    }
+
     /// Reports the written ONNX file. Only its runtimes can read it back.
     fn tell_of_onnx(&self, model: &SentenceModel<'_>, as_json: bool) -> Result<()> {
         if !model.prompt().is_empty() {
@@ -201,8 +232,8 @@ impl Export {
         let bytes = file.metadata().with_context(|| format!("cannot read {}", file.display()))?.len();
         if as_json {
             return print_json(&json!({
-                "folder": self.output,
-                "file": file,
+                "folder": self.output.display().to_string(),
+                "file": file.display().to_string(),
                 "bytes": bytes,
                 "pooling": model.pooling().name(),
                 "dimension": model.dimension(),
@@ -222,7 +253,7 @@ impl Export {
     }
 
     /// Quantises the encoder with a sample, and writes it.
-    fn save_int8(&self, model: &SentenceModel<'_>, base: &ModelFolder) -> Result<()> {
+    fn save_int8(&self, model: &SentenceModel<'_>, base: &ModelFolder, to: &Path) -> Result<()> {
         let corpus = match &self.calibrate {
             Some(path) => Corpus::open(std::slice::from_ref(path))?,
             None => Corpus::from_sentences("calibration", CALIBRATION.lines()),
@@ -231,7 +262,7 @@ impl Export {
         let sample: Vec<&str> = (0..used).map(|i| corpus.get(i * corpus.len() / used)).collect();
         let ids = model.pipeline().tokenize(&sample, model.max_length())?;
         let quantized = quantize(model.encoder(), &ids, self.rounding.into())?;
-        Ok(model.save_int8(&self.output, base, &quantized)?)
+        Ok(model.save_int8(to, base, &quantized)?)
     }
 
     /// The smallest cosine between the embeddings of both models; an error if it is too small for the precision.
@@ -242,31 +273,40 @@ impl Export {
             .zip(&b)
             .map(|(a, b)| cosine(a, b))
             .fold(1.0, |least, c| if c < least || c.is_nan() { c } else { least });
-        let (least, remedy) = match self.precision {
-            Precision::Int8 => (0.99, "--precision f16, or --calibrate with text of the model's domain"),
-            _ => (0.999, "--precision f32"),
-        };
+        let least = if self.precision == Precision::Int8 { 0.99 } else { 0.999 };
         if smallest >= least {
             return Ok(smallest);
         }
         bail!(
-            "the written folder produces different embeddings (cosine {smallest:.4}): the weights do not fit this \
-             precision; pass {remedy}"
+            "the written model produces different embeddings (cosine {smallest:.4}): the weights do not fit this \
+             precision; {}; nothing was written",
+            self.remedy()
         )
     }
 
-    /// Copies the model card; in int8, with a section about it.
-    fn copy_card(&self, base: &ModelFolder) -> Result<()> {
-        let card = base.root().join("README.md");
-        let mut text = Vec::new();
-        if card.is_file() {
-            text = std::fs::read(&card).with_context(|| format!("cannot read {}", card.display()))?;
+    /// What to do about weights that do not fit the precision.
+    fn remedy(&self) -> &'static str {
+        match self.precision {
+            Precision::Int8 => "pass --precision f16, or --calibrate with text of the model's domain",
+            _ => "pass --precision f32",
         }
+    }
+
+    /// Copies the model card; in int8, with a section about it and without the library that does not read it.
+    fn copy_card(&self, base: &ModelFolder, to: &Path) -> Result<()> {
+        let card = base.root().join("README.md");
+        let mut text = String::new();
+        if card.is_file() {
+            text =
+                std::fs::read_to_string(&card).with_context(|| format!("cannot read {}", card.display()))?;
+        }
+        // The section of an int8 model that is exported again.
+        text = text.replace(INT8_CARD, "");
         if self.precision == Precision::Int8 {
-            text.extend_from_slice(INT8_CARD.as_bytes());
+            text = text.replace("library_name: sentence-transformers\n", "") + INT8_CARD;
         }
         if !text.is_empty() {
-            write_whole(&self.output.join("README.md"), &text)?;
+            write_whole(&to.join("README.md"), text.as_bytes())?;
         }
         Ok(())
     }

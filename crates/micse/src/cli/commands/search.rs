@@ -14,9 +14,9 @@ use serde::Serialize;
 
 use super::cut;
 use crate::cli::cache::Cache;
-use crate::cli::embed::{embed_into_index, reader, sentences_at};
+use crate::cli::embed::{check_rereadable, embed_into_index, reader, sentences_at};
 use micse_cli::model::{ModelOptions, model_folder};
-use micse_cli::{note, print, print_json};
+use micse_cli::{Interrupted, note, print, print_json};
 
 /// Find the nearest sentences of a corpus, exactly, by cosine
 ///
@@ -80,10 +80,9 @@ impl Search {
                     "--sentences requires a .npy corpus; remove it, because a text corpus has its own sentences"
                 )
             }
-            (false, ..) if self.corpus.as_os_str() == "-" => {
-                bail!("--corpus must be a file, not standard input, because it is read twice")
-            }
-            _ => {}
+            (false, ..) => check_rereadable(&self.corpus)?,
+            (true, _, Some(text)) => check_rereadable(text)?,
+            (true, ..) => {}
         }
         if let Some(save) = self.save.as_ref().filter(|path| path.extension().is_none_or(|e| e != "npy")) {
             bail!("--save {}: embeddings are saved in NumPy format; use the extension .npy", save.display());
@@ -95,10 +94,18 @@ impl Search {
         let mut hits = Vec::with_capacity(queries.len());
         // In chunks, so that the embeddings of all queries are never in memory at once.
         for chunk in queries.chunks(256) {
+            if stop.requested() {
+                return Err(Interrupted(format!(
+                    "stopped after {} of {} queries",
+                    hits.len(),
+                    queries.len()
+                ))
+                .into());
+            }
             hits.extend(index.search(&model.encode(chunk)?, self.top.get())?);
         }
         let text = if encoded { self.sentences.as_deref() } else { Some(self.corpus.as_path()) };
-        let sentences = found_sentences(&hits, text)?;
+        let sentences = found_sentences(&hits, text, index.len())?;
         let answers: Vec<Answer> = queries
             .into_iter()
             .zip(hits)
@@ -115,7 +122,12 @@ impl Search {
     }
 
     fn queries(&self) -> Result<Vec<String>> {
-        let Some(path) = &self.queries else { return Ok(self.query.clone()) };
+        let Some(path) = &self.queries else {
+            if self.query.iter().any(|query| query.trim().is_empty()) {
+                bail!("--query is empty; pass a sentence");
+            }
+            return Ok(self.query.clone());
+        };
         let mut reader = reader(Some(path))?;
         let mut queries = Vec::new();
         while let Some(query) = reader.sentence()? {
@@ -145,9 +157,9 @@ impl Search {
 }
 
 /// The sentences of all hits, by row; none without a text file.
-fn found_sentences(hits: &[Vec<Hit>], text: Option<&Path>) -> Result<BTreeMap<usize, String>> {
+fn found_sentences(hits: &[Vec<Hit>], text: Option<&Path>, count: usize) -> Result<BTreeMap<usize, String>> {
     let rows: BTreeSet<usize> = hits.iter().flatten().map(|hit| hit.row).collect();
-    text.map_or_else(|| Ok(BTreeMap::new()), |text| sentences_at(text, &rows))
+    text.map_or_else(|| Ok(BTreeMap::new()), |text| sentences_at(text, &rows, count))
 }
 
 impl Answer {

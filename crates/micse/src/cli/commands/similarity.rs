@@ -59,6 +59,9 @@ impl Similarity {
                 let file = PairFile::open(path)?;
                 (file.pairs, file.scores)
             }
+            (None, sentences) if sentences.iter().any(|sentence| sentence.trim().is_empty()) => {
+                bail!("a sentence is empty; pass two sentences")
+            }
             (None, [first, second]) => (vec![[first.clone(), second.clone()]], None),
             _ => bail!("pass two sentences, or --pairs FILE.tsv"),
         };

@@ -9,6 +9,7 @@ use micse_cli::{note, print, print_json};
 use micse_vectors::Options;
 use serde_json::json;
 
+use crate::cli::output::check_differs;
 use crate::cli::vectors_progress::VectorsProgress;
 use crate::data::Locator;
 use crate::files::write_whole;
@@ -60,6 +61,9 @@ pub(crate) struct Vectors {
 
 impl Vectors {
     pub(crate) fn run(&self, as_json: bool) -> Result<()> {
+        for corpus in &self.corpus {
+            check_differs(Some(corpus.as_ref()), Some(&self.output))?;
+        }
         self.threads.start()?;
         let corpus = micse_cli::data::corpus(&Locator::from_env()?, &self.corpus)?.place.open()?;
         let options = Options {
@@ -82,7 +86,7 @@ impl Vectors {
         note(summary);
         if as_json {
             return print_json(&json!({
-                "output": self.output,
+                "output": self.output.display().to_string(),
                 "words": vectors.len(),
                 "dimension": self.dimension,
             }));

@@ -13,7 +13,7 @@ use crate::data::{Corpus, Locator, Overlap, Suite};
 
 /// List test sentences that also occur in a training corpus
 ///
-/// Two sentences are the same if their letters and digits are, ignoring case.
+/// Two sentences are the same if their words are, ignoring case and punctuation; an apostrophe separates words.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  micse data overlap --corpus notes.txt --sts demo")]
 pub(super) struct OverlapOf {

@@ -1,0 +1,233 @@
+//! Outputs that are inputs, folders, or replaced by others; inputs that do not belong together; models that compute NaN.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Stdio;
+
+use micse_tests::{Ended, command, ended, root, run, sentences, write_small_model, write_small_sts};
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_micse");
+
+fn micse(arguments: &[&str]) -> Ended {
+    run(PROGRAM, None, arguments)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+fn write(path: &Path, sentences: &[String]) {
+    std::fs::write(path, sentences.join("\n")).expect("a text");
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).expect("a file")
+}
+
+/// Whether a folder has nothing unfinished in it.
+fn is_clean(folder: &Path) -> bool {
+    let mut names =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    names.all(|name| !name.to_string_lossy().contains("unfinished"))
+}
+
+#[test]
+fn an_input_is_never_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let model = path("model");
+    write_small_model(&model);
+    for name in ["notes.jsonl", "notes.npy"] {
+        let notes = path(name);
+        write(&notes, &sentences(4));
+        let before = read(&notes);
+        let same = folder.path().join("model/..").join(name);
+        micse(&["encode", "--model", text(&model), "--input", text(&notes), "--output", text(&same)])
+            .refused(&[name, "is the input"]);
+        assert!(read(&notes) == before);
+    }
+    let notes = path("notes.txt");
+    write(&notes, &sentences(40));
+    micse(&["vectors", "--corpus", text(&notes), "--output", text(&notes)]).refused(&["is the input"]);
+    std::fs::create_dir(path("rows.npy")).expect("a folder");
+    micse(&["encode", "--model", text(&model), "--input", text(&notes), "--output", text(&path("rows.npy"))])
+        .refused(&["rows.npy: is a folder"]);
+    assert!(is_clean(folder.path()));
+}
+
+#[test]
+fn saved_embeddings_of_something_else_are_not_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (model, one, two, saved) = (path("model"), path("one.txt"), path("two.txt"), path("saved.npy"));
+    write_small_model(&model);
+    let all = sentences(12);
+    write(&one, &all[..6]);
+    write(&two, &all[6..]);
+    let search = [
+        "search",
+        "--model",
+        text(&model),
+        "--corpus",
+        text(&one),
+        "--save",
+        text(&saved),
+        "--query",
+        &all[2],
+    ];
+    let search = || {
+        let ended = micse(&[&search[..], &["--json"]].concat());
+        (ended.stderr.contains("reusing"), ended.output())
+    };
+    let (_, first) = search();
+    assert_eq!(search(), (true, first.clone()));
+    micse(&["encode", "--model", text(&model), "--input", text(&two), "--output", text(&saved)]).output();
+    assert_eq!(search(), (false, first));
+    // Sentences of another text do not belong to the rows.
+    let named = ["search", "--model", text(&model), "--corpus", text(&saved), "--query", "a", "--sentences"];
+    micse(&[&named[..], &[text(&one)]].concat()).output();
+    write(&two, &all[..7]);
+    micse(&[&named[..], &[text(&two)]].concat()).refused(&["7 sentences, but 6 were encoded"]);
+    micse(&[&named[..], &["/dev/null"]].concat()).refused(&["/dev/null", "read twice"]);
+    for read_once in [
+        &["search", "--corpus", "/dev/null", "--query", "a", "--model", text(&model)][..],
+        &["compare", text(&model), text(&model), "--corpus", "-"],
+    ] {
+        micse(read_once).refused(&["read twice"]);
+    }
+    micse(&["search", "--model", text(&model), "--corpus", text(&one), "--query", " "])
+        .refused(&["--query is empty"]);
+    micse(&["similarity", "--model", text(&model), "", "a"]).refused(&["a sentence is empty"]);
+    // More neighbours than there are sentences.
+    let most = usize::MAX.to_string();
+    let compare = ["compare", text(&model), text(&model), "--corpus", text(&one), "--json", "--top"];
+    let found: Value =
+        serde_json::from_str(&micse(&[&compare[..], &[most.as_str()]].concat()).output()).expect("JSON");
+    assert_eq!((&found["top"], &found["common"]), (&5.into(), &1.0.into()));
+}
+
+#[test]
+fn an_export_is_complete_or_absent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let model = path("model");
+    write_small_model(&model);
+    let (int8, plain, again) = (path("int8"), path("plain"), path("again"));
+    let export = |from: &Path, to: &Path, precision: &str| {
+        micse(&["export", text(from), "--output", text(to), "--precision", precision])
+    };
+    export(&root().join("data/encoder"), &int8, "int8").output();
+    let card = |folder: &Path| std::fs::read_to_string(folder.join("README.md")).expect("a card");
+    assert_eq!(card(&int8).matches("## int8").count(), 1);
+    assert!(!card(&int8).contains("library_name: sentence-transformers"));
+    // Exported again, the card describes what is written.
+    export(&int8, &plain, "f32").output();
+    assert!(!card(&plain).contains("int8.safetensors"), "{}", card(&plain));
+    export(&int8, &again, "int8").output();
+    assert_eq!(card(&again).matches("## int8").count(), 1);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| std::fs::metadata(path).expect("a folder").permissions().mode() & 0o777;
+        std::fs::create_dir(path("usual")).expect("a folder");
+        assert_eq!(mode(&plain), mode(&path("usual")));
+    }
+    // Weights beyond the range of the precision leave nothing behind, so that the command can be corrected.
+    set_first_values(&model, 1e5);
+    let out = path("out");
+    export(&model, &out, "f16").refused(&["pass --precision f32"]);
+    assert!(!out.exists() && is_clean(folder.path()));
+    export(&model, &out, "f32").output();
+    export(&model, &out, "f32").refused(&["not empty"]);
+}
+
+/// Sets the first values of the last bias of a model whose weights are stored as f32.
+fn set_first_values(model: &Path, value: f32) {
+    let weights = model.join("model.safetensors");
+    let mut bytes = read(&weights);
+    let header = u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes")) as usize;
+    let tensors: Value = serde_json::from_slice(&bytes[8..8 + header]).expect("a header");
+    let tensor = tensors
+        .as_object()
+        .expect("tensors")
+        .iter()
+        .find(|(name, _)| name.ends_with("intermediate.dense.bias"));
+    let (_, facts) = tensor.expect("a bias");
+    assert_eq!(facts["dtype"], "F32");
+    let at = 8 + header + facts["data_offsets"][0].as_u64().expect("a number") as usize;
+    for i in 0..8 {
+        bytes[at + 4 * i..][..4].copy_from_slice(&value.to_le_bytes());
+    }
+    std::fs::write(&weights, bytes).expect("weights");
+}
+
+/// Finite weights may compute what is not finite.
+#[test]
+fn embeddings_that_are_not_finite_are_refused_everywhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (model, notes, other, rows) = (path("model"), path("notes.txt"), path("other"), path("rows.npy"));
+    write_small_model(&other);
+    write_small_model(&model);
+    set_first_values(&model, 3e38);
+    write(&notes, &sentences(4));
+    micse(&["encode", "--model", text(&other), "--input", text(&notes), "--output", text(&rows)]).output();
+    let model = text(&model);
+    for arguments in [
+        &["similarity", "--model", model, "a dog", "a cat"][..],
+        &["similarity", "--model", model, "a dog", "a cat", "--json"],
+        &["encode", "--model", model, "--input", text(&notes)],
+        &["search", "--model", model, "--corpus", text(&rows), "--query", "a dog"],
+        &["compare", model, model, "--corpus", text(&notes)],
+        &["eval", "--model", model, "--sts", "demo"],
+    ] {
+        micse(arguments).refused(&["contains NaN or infinity", "use another copy"]);
+    }
+}
+
+#[test]
+fn scores_are_not_lost_to_what_comes_after() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (model, sts) = (path("model"), path("sts"));
+    write_small_model(&model);
+    write_small_sts(&sts);
+    let eval = |more: &[&str]| {
+        micse(&[&["eval", "--model", text(&model), "--sts", text(&sts), "--pooling", "cls"], more].concat())
+    };
+    let ended = eval(&["--output", text(folder.path())]);
+    assert!(!ended.stderr.contains("sentences"), "{}", ended.stderr);
+    ended.refused(&["is a folder"]);
+    assert!(eval(&["--output", "-"]).output().contains("DemoSTS"));
+    assert!(!Path::new("-").exists());
+    // The files of one pooling do not replace those of another.
+    eval(&["--mteb", text(&path("mteb"))]).refused(&["--mteb-name"]);
+    // A pooling that is listed, but whose file is missing, is not replaced by another.
+    let listed = r#"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
+    std::fs::write(model.join("modules.json"), listed).expect("modules.json");
+    micse(&["similarity", "--model", text(&model), "a", "b"])
+        .refused(&["1_Pooling/config.json", "no such file"]);
+    micse(&["similarity", "--model", text(&model), "a", "b", "--pooling", "mean"]).output();
+}
+
+/// The exit status says what happened, also where nothing can be said.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_status_does_not_depend_on_standard_error() {
+    let mut silent = command(PROGRAM, None);
+    silent.args(["encode", "--model", "demo", "--input", "/nonexistent"]);
+    silent.stderr(Stdio::from(File::options().write(true).open("/dev/full").expect("a device")));
+    assert_eq!(silent.status().expect("a status").code(), Some(1));
+    let mut named = command(PROGRAM, None);
+    let folder = tempfile::tempdir().expect("a folder");
+    let odd = std::os::unix::ffi::OsStringExt::from_vec(b"odd\xff.npy".to_vec());
+    let odd: std::ffi::OsString = odd;
+    write(&folder.path().join("notes.txt"), &sentences(2));
+    named.current_dir(folder.path()).args(["encode", "--model"]).arg(root().join("data/encoder"));
+    named.args(["--json", "--input", "notes.txt", "--output"]).arg(&odd);
+    let told = ended(&mut named).output();
+    assert!(serde_json::from_str::<Value>(&told).is_ok(), "{told}");
+    assert!(folder.path().join(&odd).is_file());
+}
