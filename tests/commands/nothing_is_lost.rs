@@ -203,6 +203,15 @@ fn scores_are_not_lost_to_what_comes_after() {
     assert!(!Path::new("-").exists());
     // The files of one pooling do not replace those of another.
     eval(&["--mteb", text(&path("mteb"))]).refused(&["--mteb-name"]);
+    // Weights that are not used are told of.
+    let config = std::fs::read_to_string(model.join("config.json")).expect("config.json");
+    let mut fewer: Value = serde_json::from_str(&config).expect("JSON");
+    fewer["num_hidden_layers"] = 1.into();
+    std::fs::write(model.join("config.json"), fewer.to_string()).expect("config.json");
+    let ended = micse(&["similarity", "--model", text(&model), "a", "b"]);
+    assert!(ended.stderr.contains("3 more layers are stored"), "{}", ended.stderr);
+    assert!(micse(&["inspect", text(&model)]).output().contains("3 more layers than config.json counts"));
+    std::fs::write(model.join("config.json"), config).expect("config.json");
     // A pooling that is listed, but whose file is missing, is not replaced by another.
     let listed = r#"[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
         {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;

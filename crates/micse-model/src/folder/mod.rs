@@ -14,6 +14,7 @@ use crate::compute::{build_encoder, build_int8_encoder};
 use crate::encoder::Encoder;
 use crate::files::object;
 use crate::modules::{self, Module, TransformerKeys};
+use crate::weights::layer_layout;
 use crate::{BertConfig, Compute, Error, Pooling, Result, StaticFolder, TokenConvolution, Tokenizer};
 
 /// Why a folder with token vectors is refused where an encoder is needed.
@@ -87,6 +88,19 @@ impl ModelFolder {
     /// Fails if weights are missing or cannot be read, or `config.json` is invalid.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
         Checkpoint::in_folder(&self.path, self.config()?.names())
+    }
+
+    /// The number of layers with weights that `config.json` does not count. They are not used, as in transformers.
+    ///
+    /// # Errors
+    /// Fails if the configuration is invalid, or the weights cannot be listed.
+    pub fn unused_layers(&self) -> Result<usize> {
+        let (config, checkpoint) = (self.config()?, self.checkpoint()?);
+        let is_stored = |layer: &usize| {
+            layer_layout(&config, *layer).iter().any(|info| checkpoint.stored_name(&info.name).is_some())
+        };
+        let own = config.own_layers();
+        Ok((own..own + checkpoint.tensors().count()).take_while(is_stored).count())
     }
 
     /// The encoder.

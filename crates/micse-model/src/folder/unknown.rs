@@ -37,9 +37,9 @@ impl ModelFolder {
         Ok(files)
     }
 
-    /// Logs unknown keys, and parts of `tokenizer.json` that the tokenizer class replaces, once per process.
+    /// Logs unknown keys, layers that are not used, and parts of `tokenizer.json` that the tokenizer class replaces, once per process.
     pub(crate) fn warn_of_unknown_keys(&self, replaced: &[&str]) {
-        warn_once(self.root(), || self.unknown_keys(), replaced);
+        warn_once(self.root(), || self.unknown_keys(), || self.unused_layers(), replaced);
     }
 }
 
@@ -98,7 +98,12 @@ fn unknown_in_modules(root: &Path) -> Result<Vec<String>> {
 }
 
 /// Logs what a user of the folder should know, once per process.
-pub(crate) fn warn_once(root: &Path, unknown: impl Fn() -> Result<Vec<String>>, replaced: &[&str]) {
+pub(crate) fn warn_once(
+    root: &Path,
+    unknown: impl Fn() -> Result<Vec<String>>,
+    unused_layers: impl Fn() -> Result<usize>,
+    replaced: &[&str],
+) {
     static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     if !WARNED.lock().is_ok_and(|mut warned| warned.insert(root.to_owned())) {
         return;
@@ -107,6 +112,10 @@ pub(crate) fn warn_once(root: &Path, unknown: impl Fn() -> Result<Vec<String>>, 
     // An unreadable file is reported where it is used.
     for key in unknown().unwrap_or_default() {
         tracing::warn!("{name}: unknown key, ignored: {key}");
+    }
+    let unused = unused_layers().unwrap_or_default();
+    if unused > 0 {
+        tracing::warn!("{name}: {unused} more layers are stored than config.json counts; they are not used");
     }
     let settings = object(&root.join(SETTINGS)).ok().flatten();
     let similarity = settings.as_ref().and_then(|keys| keys.get("similarity_fn_name")?.as_str());

@@ -160,7 +160,7 @@ impl StaticFolder {
     }
 
     pub(super) fn warn_of_unknown_keys(&self) {
-        unknown::warn_once(&self.root, || self.unknown_keys(), &[]);
+        unknown::warn_once(&self.root, || self.unknown_keys(), || Ok(0), &[]);
     }
 
     pub(super) fn layout(&self) -> &Layout {

@@ -53,6 +53,8 @@ struct Report {
     stage: Option<String>,
     /// Ignored keys, as `FILE: KEY`; other libraries may follow them.
     unknown_keys: Vec<String>,
+    /// Layers with weights that `config.json` does not count.
+    unused_layers: usize,
     /// Parts of tokenizer.json that the tokenizer's class replaces.
     replaced_tokenizer_parts: Vec<&'static str>,
     /// The front matter of the model card.
@@ -140,6 +142,7 @@ impl Report {
         let stage = noted(problems, Stage::load(folder.root())).flatten();
         report.stage = stage.map(|stage| format!("{}, fitted on {}", stage.kind(), stage.fitted_on()));
         report.unknown_keys = noted(problems, folder.unknown_keys()).unwrap_or_default();
+        report.unused_layers = noted(problems, folder.unused_layers()).unwrap_or_default();
         // Commands use mean pooling if the folder does not define a pooling.
         let pooling = folder.pooling().ok().flatten().unwrap_or(Pooling::Mean);
         if let Some(model) = noted(problems, SentenceModel::load(folder, Some(pooling), &Compute::cpu())) {
@@ -180,6 +183,12 @@ impl Report {
                 format!("{}, {:.1} MiB", w.files.join(", "), w.bytes as f64 / f64::from(1 << 20)),
             ));
             lines.push(("", precisions.join(", ")));
+            if self.unused_layers > 0 {
+                lines.push((
+                    "",
+                    format!("{} more layers than config.json counts (not used)", self.unused_layers),
+                ));
+            }
         }
         if let Some(t) = &self.tokenizer {
             let mask = match &t.mask_token {
