@@ -88,6 +88,25 @@ fn pairs_alone_may_keep_the_start() {
     );
 }
 
+/// The last step is followed by no loss.
+#[test]
+fn weights_that_the_last_step_ruined_are_not_delivered() {
+    let setting = Setting::new(40);
+    let out = setting.path("out");
+    let ruin = [
+        "--recipe",
+        "simcse",
+        "--steps",
+        "1",
+        "--set",
+        "optimizer.lr=1e38",
+        "--set",
+        "optimizer.batch_size=8",
+    ];
+    micse(&setting.train(&out, &ruin)).refused(&["step 1", "optimizer.lr"]);
+    assert!(!out.join("model").exists());
+}
+
 /// The run knows the place of its recipe file, from wherever it is resumed.
 #[test]
 fn a_recipe_file_is_found_from_any_folder() {

@@ -50,6 +50,9 @@ fn an_input_is_never_written_over() {
     let notes = path("notes.txt");
     write(&notes, &sentences(40));
     micse(&["vectors", "--corpus", text(&notes), "--output", text(&notes)]).refused(&["is the input"]);
+    micse(&["vectors", "--corpus", text(&notes), "--output", text(&model)]).refused(&["is a folder"]);
+    micse(&["eval", "--vectors", text(&notes), "--sts", "demo", "--output", text(&notes)])
+        .refused(&["is the input"]);
     std::fs::create_dir(path("rows.npy")).expect("a folder");
     micse(&["encode", "--model", text(&model), "--input", text(&notes), "--output", text(&path("rows.npy"))])
         .refused(&["rows.npy: is a folder"]);
@@ -89,7 +92,26 @@ fn saved_embeddings_of_something_else_are_not_used() {
     micse(&[&named[..], &[text(&one)]].concat()).output();
     write(&two, &all[..7]);
     micse(&[&named[..], &[text(&two)]].concat()).refused(&["7 sentences, but 6 were encoded"]);
-    micse(&[&named[..], &["/dev/null"]].concat()).refused(&["/dev/null", "read twice"]);
+    micse(&[&named[..], &["/dev/null"]].concat()).refused(&["/dev/null has 0 sentences, but 6 were encoded"]);
+    // Neither the corpus nor anybody's file is taken for the note on the embeddings.
+    let (odd, rows) = (path("c.npy.json"), path("c.npy"));
+    write(&odd, &all[..3]);
+    let before = read(&odd);
+    for (corpus, reason) in [(&odd, "is the input"), (&one, "is not a note")] {
+        let save = [
+            "search",
+            "--model",
+            text(&model),
+            "--corpus",
+            text(corpus),
+            "--save",
+            text(&rows),
+            "--query",
+            "a",
+        ];
+        micse(&save).refused(&["c.npy.json", reason]);
+        assert!(read(&odd) == before);
+    }
     for read_once in [
         &["search", "--corpus", "/dev/null", "--query", "a", "--model", text(&model)][..],
         &["compare", text(&model), text(&model), "--corpus", "-"],
@@ -124,6 +146,7 @@ fn an_export_is_complete_or_absent() {
     // Exported again, the card describes what is written.
     export(&int8, &plain, "f32").output();
     assert!(!card(&plain).contains("int8.safetensors"), "{}", card(&plain));
+    assert!(card(&plain).starts_with("---\nlibrary_name: sentence-transformers\n"), "{}", card(&plain));
     export(&int8, &again, "int8").output();
     assert_eq!(card(&again).matches("## int8").count(), 1);
     #[cfg(unix)]
@@ -138,8 +161,23 @@ fn an_export_is_complete_or_absent() {
     let out = path("out");
     export(&model, &out, "f16").refused(&["pass --precision f32"]);
     assert!(!out.exists() && is_clean(folder.path()));
+    // What a killed command left does not matter, and an empty folder stays the folder that it is.
+    std::fs::create_dir_all(out.join(".micse-unfinished-Ab12/deep")).expect("a folder");
+    export(&model, &out, "f16").refused(&["pass --precision f32"]);
+    assert!(out.is_dir() && is_clean(&out));
     export(&model, &out, "f32").output();
+    assert!(out.join("config.json").is_file() && is_clean(&out));
     export(&model, &out, "f32").refused(&["not empty"]);
+    let mut here = command(PROGRAM, None);
+    std::fs::create_dir(path("here")).expect("a folder");
+    here.current_dir(path("here")).args(["export", text(&model), "--output", "."]);
+    ended(&mut here).output();
+    assert!(path("here/config.json").is_file());
+    // A card in another encoding is copied as it is.
+    let latin = b"---\r\nlibrary_name: sentence-transformers\r\n---\r\nd\xe9j\xe0";
+    std::fs::write(model.join("README.md"), latin).expect("a card");
+    export(&model, &path("latin"), "f32").output();
+    assert_eq!(read(&path("latin/README.md")), latin);
 }
 
 /// Sets the first values of the last bias of a model whose weights are stored as f32.

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use micse_data::Locator;
 use micse_data::locate::{DEMO, Located};
@@ -62,7 +62,9 @@ fn hub_model(name: &str) -> Result<Option<PathBuf>> {
 /// # Errors
 /// The folder's pooling is not supported.
 pub fn pooling_of(folder: &ModelFolder) -> Result<Pooling> {
-    Ok(folder.pooling()?.unwrap_or_else(|| {
+    let pooling =
+        folder.pooling().context("the model's pooling cannot be used; choose one with --pooling")?;
+    Ok(pooling.unwrap_or_else(|| {
         note("pooling: mean, because the folder has no 1_Pooling/config.json (--pooling selects another)");
         Pooling::Mean
     }))

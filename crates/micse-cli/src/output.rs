@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
@@ -52,6 +53,21 @@ pub fn print(text: &str) -> Result<()> {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(e).context("cannot write to standard output"),
         _ => Ok(()),
     }
+}
+
+/// Rejects an output that is an input, which would be lost. `-` is a standard stream.
+///
+/// # Errors
+/// Both are the same file.
+pub fn check_differs(input: &Path, output: &Path) -> Result<()> {
+    // A file that does not exist yet is no input.
+    if output.as_os_str() != "-"
+        && let (Ok(from), Ok(to)) = (input.canonicalize(), output.canonicalize())
+        && from == to
+    {
+        bail!("{}: is the input, which would be lost; write to another file", output.display());
+    }
+    Ok(())
 }
 
 /// Rejects `--json` for a command without a JSON form.

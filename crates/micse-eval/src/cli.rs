@@ -1,6 +1,5 @@
 //! The command that scores a model: `micse-eval`, and `micse eval`.
 
-use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use micse_cli::model::{load_model, locate_model};
 use micse_cli::options::ComputeOptions;
+use micse_cli::output::check_differs;
 use micse_cli::progress::Progress;
 use micse_cli::{note, print};
 use micse_data::locate::DEMO;
@@ -64,7 +64,8 @@ pub struct Eval {
     /// Also write MTEB result files: FOLDER/OWNER__NAME/REVISION/TASK.json, scores between -1 and 1
     #[arg(long, value_name = "FOLDER", conflicts_with = "vectors")]
     mteb: Option<PathBuf>,
-    /// Model name in the MTEB files [default: its ID, if the model is in the Hub cache]
+    /// Model name in the MTEB files; required with --pooling and --truncate-dim [default: its ID, if the model is in the
+    /// Hub cache]
     #[arg(long, value_name = "OWNER/NAME", requires = "mteb")]
     mteb_name: Option<String>,
     /// Model revision in the MTEB files [default: its commit, if the model is in the Hub cache; else none]
@@ -105,7 +106,7 @@ impl Eval {
         let Sets { suite, transfer } = self.sets(&locator)?;
         let model = load_model(&place, self.pooling, self.truncate_dim, &compute)?;
         // Fails before the model is scored if the files cannot be written.
-        let output = self.output_file()?;
+        self.check_output()?;
         let mteb_files = match &self.mteb {
             Some(into) => {
                 let named = self.mteb_model(&place)?;
@@ -130,19 +131,23 @@ impl Eval {
             mteb_files.map(|(into, named)| Ok(named.write(into, &facts(&model, &place)?, &evaluation)?));
         let evaluation = evaluation.of_model(place.display().to_string(), model.pooling().to_string());
         // The scores are written even if the MTEB files could not be.
-        write(&evaluation, output, format)?;
+        self.write(&evaluation, format)?;
         if let Some(written) =
-            mteb_files.transpose().context("the scores above are complete, but not the MTEB files")?
+            mteb_files.transpose().context("the scores are written, but not the MTEB files")?
         {
             note(format_args!("MTEB files: {}", written.display()));
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The file for the result; `None` for standard output.
-    fn output_file(&self) -> Result<Option<WholeFile>> {
-        let path = self.output.as_ref().filter(|path| path.as_os_str() != "-");
-        Ok(path.map(|path| WholeFile::create(path)).transpose()?)
+    /// The file for the result; `None`: standard output.
+    fn file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| path.as_os_str() != "-")
+    }
+
+    /// Fails if the result could not be written.
+    fn check_output(&self) -> Result<()> {
+        Ok(self.file().map_or(Ok(()), |path| WholeFile::create(path).map(drop))?)
     }
 
     /// Reads the requested tasks of both kinds.
@@ -195,7 +200,10 @@ impl Eval {
     fn run_vectors(&self, path: &Path, locator: &Locator, format: Format) -> Result<ExitCode> {
         note(format_args!("word vectors: {}", path.display()));
         let Sets { suite, transfer } = self.sets(locator)?;
-        let output = self.output_file()?;
+        self.check_output()?;
+        if let Some(output) = &self.output {
+            check_differs(path, output)?;
+        }
         let mut progress: Option<Progress> = None;
         let vectors = WordVectors::open_with(path, &mut |done, total| {
             let progress = progress.get_or_insert_with(|| Progress::new(Some(total), "bytes"));
@@ -219,23 +227,23 @@ impl Eval {
             coverage.sentences
         ));
         let evaluation = score(&VectorEmbedder::new(&vectors, selection), &suite, transfer.as_ref())?;
-        write(&evaluation.of_model(path.display().to_string(), selection.to_string()), output, format)?;
+        self.write(&evaluation.of_model(path.display().to_string(), selection.to_string()), format)?;
         Ok(ExitCode::SUCCESS)
     }
-}
 
-/// Writes the result into a file, or prints it.
-fn write(evaluation: &Evaluation, file: Option<WholeFile>, format: Format) -> Result<()> {
-    let text = match format {
-        Format::Table => evaluation.to_table(),
-        Format::Json => evaluation.to_json()?,
-        Format::Csv => evaluation.to_csv()?,
-    };
-    let text = format!("{}\n", text.trim_end());
-    let Some(file) = file else { return print(&text) };
-    let failed = || format!("cannot write {}", file.path().display());
-    file.handle()?.write_all(text.as_bytes()).with_context(failed)?;
-    Ok(file.publish()?)
+    /// Writes the result into the file, or prints it.
+    fn write(&self, evaluation: &Evaluation, format: Format) -> Result<()> {
+        let text = match format {
+            Format::Table => evaluation.to_table(),
+            Format::Json => evaluation.to_json()?,
+            Format::Csv => evaluation.to_csv()?,
+        };
+        let text = format!("{}\n", text.trim_end());
+        match self.file() {
+            Some(path) => Ok(micse_files::write_whole(path, text.as_bytes())?),
+            None => print(&text),
+        }
+    }
 }
 
 /// What MTEB's files state about a model besides its name.

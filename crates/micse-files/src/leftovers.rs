@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Prefix of temporary file names, which nobody else uses: such files are removed.
-pub(crate) const PREFIX: &str = ".micse-unfinished-";
+/// Prefix of the names of temporary files and folders, which nobody else uses: they are removed.
+pub const PREFIX: &str = ".micse-unfinished-";
 
-/// Removes unfinished files that a killed process left directly in `folder`. Call it only from the one
+/// Removes unfinished files and folders that a killed process left directly in `folder`. Call it only from the one
 /// process that works in this folder.
 ///
 /// # Errors
@@ -18,7 +18,10 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(PREFIX) {
             let path = entry.path();
-            std::fs::remove_file(&path).map_err(Error::io(&path))?;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let removed =
+                if is_folder { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.map_err(Error::io(&path))?;
         }
     }
     Ok(())

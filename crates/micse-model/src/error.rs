@@ -11,7 +11,8 @@ pub enum Error {
     Stopped,
     /// An embedding that is not finite.
     #[error(
-        "the embedding of {sentence:?} contains NaN or infinity; the model's weights are damaged; use another copy"
+        "the embedding of {sentence:?} contains NaN or infinity; the model's weights are damaged, or its \
+         training diverged; use another copy, or train with a lower learning rate"
     )]
     NotFinite {
         /// The sentence.

@@ -242,7 +242,7 @@ pub(crate) fn pooling(root: &Path) -> Result<Option<Pooling>> {
     let refused = |reason: String| Error::Config { path: path.clone(), reason };
     if !path.is_file() {
         return Err(refused(
-            "no such file, although modules.json lists this pooling; copy or download the folder again, or pass --pooling"
+            "no such file, although modules.json lists this pooling; copy or download the folder again"
                 .into(),
         ));
     }

@@ -176,9 +176,11 @@ pub fn pretrain(
 ) -> Result<PretrainResult> {
     let PretrainInputs { recipe, minutes, seed, corpus, sources, model, suite, compute, stop, .. } = inputs;
     recipe.check()?;
-    let lock = Lock::take(folder, inputs.patience)?;
-    check_foreign(&RunFolder::new(folder))?;
     let continues = model.is_some();
+    // Fails before the text is read.
+    model.as_ref().map(ModelFolder::pooling).transpose()?;
+    let lock = Lock::take(folder, inputs.patience)?;
+    check_foreign(&RunFolder::new(folder), continues)?;
     let (base, encoder) = match model {
         Some(base) => {
             let config = base.config()?;
@@ -247,9 +249,12 @@ pub fn pretrain(
 
 /// Rejects a folder with files of somebody else, which a run would overwrite. A `start/` with nothing but what
 /// [`new_base`] writes may be the rest of a run that was killed before it had a `run.toml`.
-fn check_foreign(run: &RunFolder) -> Result<()> {
+fn check_foreign(run: &RunFolder, continues: bool) -> Result<()> {
     if let Some(foreign) = run.foreign() {
         return Err(not_of_a_run(&foreign));
+    }
+    if continues {
+        return Ok(());
     }
     let start = run.start();
     let Ok(entries) = std::fs::read_dir(&start) else {

@@ -262,6 +262,7 @@ pub fn run(folder: &Path, inputs: &RunInputs<'_>, tell: &mut dyn FnMut(Event)) -
         pipeline::tell_of_kept_parts(inputs, &pipeline, tell);
         train(&place, inputs, &pipeline, &mut trainer, &mut selection, &clock, tell)?;
         selection.take(&mut trainer)?;
+        check_finite(&trainer)?;
         let chosen = match &inputs.choice {
             Some(choice) => choice.choose(inputs, &pipeline, &mut trainer, tell)?,
             None => None,
@@ -282,6 +283,17 @@ fn other_cpu(run: &RunFolder, inputs: &RunInputs<'_>) -> OtherCpu {
         (false, true) => OtherCpu::Record,
         (false, false) => OtherCpu::Refuse,
     }
+}
+
+/// Rejects weights that the last step made undefined: no loss was computed with them.
+fn check_finite(trainer: &Trainer) -> Result<()> {
+    for value in trainer.encoder().values()? {
+        if !value.flatten_all()?.to_vec1::<f32>()?.iter().all(|value| value.is_finite()) {
+            let reason = "the weights contain NaN or infinity after this step; lower optimizer.lr".to_owned();
+            return Err(Error::Training { step: trainer.steps_done(), reason });
+        }
+    }
+    Ok(())
 }
 
 /// A trainer at step 0.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Model;
 use crate::files::{Hash, write_json};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use micse_cli::options::ComputeOptions;
 use serde::{Deserialize, Serialize};
 
@@ -50,8 +50,6 @@ impl Cache {
         encoder: &Model,
         compute: &ComputeOptions,
     ) -> Result<Self> {
-        let mut note_path = rows.as_os_str().to_owned();
-        note_path.push(".json");
         let note = Note {
             model_sha256: hash_of_folder(model)?,
             text_sha256: crate::files::sha256(text)?,
@@ -61,7 +59,7 @@ impl Cache {
             device: compute.device.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
         };
-        Ok(Self { rows: rows.into(), note_path: note_path.into(), note })
+        Ok(Self { rows: rows.into(), note_path: note_path(rows), note })
     }
 
     /// Whether the saved embeddings exist and match the requested inputs.
@@ -82,6 +80,14 @@ impl Cache {
 
     /// Removes an old note, so that it never accompanies new embeddings.
     pub(crate) fn remove(&self) -> Result<()> {
+        let note =
+            std::fs::read_to_string(&self.note_path).map(|text| serde_json::from_str::<Note>(&text).is_ok());
+        if note.is_ok_and(|is_note| !is_note) {
+            bail!(
+                "{}: is not a note on saved embeddings, and would be overwritten; pass another --save, or move it away",
+                self.note_path.display()
+            );
+        }
         match std::fs::remove_file(&self.note_path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 Err(e).with_context(|| format!("cannot remove {}", self.note_path.display()))
@@ -95,6 +101,13 @@ impl Cache {
         let saved = Saved { rows_sha256: crate::files::sha256(&self.rows)?, note: self.note };
         Ok(write_json(&self.note_path, &saved)?)
     }
+}
+
+/// The path of the note on embeddings in `rows`.
+pub(crate) fn note_path(rows: &Path) -> PathBuf {
+    let mut path = rows.as_os_str().to_owned();
+    path.push(".json");
+    path.into()
 }
 
 /// SHA-256 over the names and contents of a folder's files, in the order of their paths. Skips hidden files and the

@@ -111,7 +111,7 @@ pub(crate) fn sentences_at(
     rows: &BTreeSet<usize>,
     count: usize,
 ) -> Result<BTreeMap<usize, String>> {
-    let mut reader = SentenceReader::open(text)?;
+    let mut reader = reader(Some(text))?;
     let (mut found, mut row) = (BTreeMap::new(), 0);
     while let Some(sentence) = reader.sentence()? {
         if rows.contains(&row) {

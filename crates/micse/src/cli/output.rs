@@ -39,18 +39,6 @@ pub(crate) fn sink(path: Option<&Path>, dimension: usize) -> Result<Box<dyn Sink
     }
 }
 
-/// Rejects an output that is the input, which would be lost.
-pub(crate) fn check_differs(input: Option<&Path>, output: Option<&Path>) -> Result<()> {
-    let (Some(input), Some(output)) = (input, output) else { return Ok(()) };
-    // A file that does not exist yet is no input.
-    if let (Ok(from), Ok(to)) = (input.canonicalize(), output.canonicalize())
-        && from == to
-    {
-        bail!("{}: is the input, which would be lost; write to another file", output.display());
-    }
-    Ok(())
-}
-
 fn extensions() -> &'static str {
     if cfg!(feature = "parquet") {
         ".npy, .jsonl or .parquet"

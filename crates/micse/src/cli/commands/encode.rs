@@ -9,8 +9,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::embed::embed;
-use crate::cli::output::{check_differs, sink};
+use crate::cli::output::sink;
 use micse_cli::model::ModelOptions;
+use micse_cli::output::check_differs;
 use micse_cli::{note, print_json};
 
 /// Write embeddings: one row or line per sentence
@@ -35,7 +36,9 @@ impl Encode {
         if to_stdout && as_json {
             bail!("--json reports on a written file; pass --output FILE, or omit --json to print JSON lines");
         }
-        check_differs(self.input.as_deref(), self.output.as_deref())?;
+        if let (Some(input), Some(output)) = (&self.input, &self.output) {
+            check_differs(input, output)?;
+        }
         let stop = Stop::on_signals()?;
         let encoder = self.model.start()?;
         if self.input.is_none() && std::io::stdin().is_terminal() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::SentenceModel;
 use crate::data::Corpus;
-use crate::files::{rename, write_whole};
+use crate::files::{UNFINISHED, remove_leftovers, rename, write_whole};
 use crate::model::int8::{Rounding, quantize};
 use crate::model::{Compute, ModelFolder, Pooling, TokenConvolution};
 use crate::post::Stage;
@@ -135,12 +135,6 @@ impl Export {
     pub(crate) fn run(&self, as_json: bool) -> Result<()> {
         let base = ModelFolder::open(&model_folder(&self.model)?)?;
         check_expressible(&base)?;
-        if std::fs::read_dir(&self.output).is_ok_and(|mut entries| entries.next().is_some()) {
-            bail!(
-                "{} is not empty; pass a new folder, so that files of two models do not mix",
-                self.output.display()
-            );
-        }
         if self.precision != Precision::Int8
             && (self.calibrate.is_some() || self.rounding != RoundingOption::Compensated)
         {
@@ -169,14 +163,16 @@ impl Export {
             self.copy_card(&base, to)?;
         }
         if self.format == Format::Onnx {
-            self.publish(place)?;
+            place.publish()?;
             return self.tell_of_onnx(&original, as_json);
         }
-        let written = SentenceModel::open(to)
-            .with_context(|| format!("the weights do not fit this precision; {}", self.remedy()))?;
+        let written = SentenceModel::open(to).with_context(|| match self.precision {
+            Precision::F32 => "the written model cannot be read back; nothing was written".to_owned(),
+            _ => format!("the weights may not fit this precision; {}; nothing was written", self.remedy()),
+        })?;
         let closest = self.check_the_same(&original, &written)?;
         drop(written);
-        self.publish(place)?;
+        place.publish()?;
         if as_json {
             return print_json(&json!({
                 "folder": self.output.display().to_string(),
@@ -197,27 +193,23 @@ impl Export {
         ))
     }
 
-    /// An unfinished folder next to the output, which is removed if anything fails.
-    fn place(&self) -> Result<TempDir> {
-        let parent =
-            self.output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let failed = || format!("{}: cannot write to this folder; pass another --output", parent.display());
-        std::fs::create_dir_all(parent).with_context(failed)?;
-        let mut builder = tempfile::Builder::new();
-        // A temporary folder is otherwise readable by its owner only.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-        builder.prefix(".micse-unfinished-").tempdir_in(parent).with_context(failed)
-    }
-
-    /// Gives the complete folder its name.
-    fn publish(&self, place: TempDir) -> Result<()> {
-        let failed = || format!("cannot write {}", self.output.display());
-        if self.output.exists() {
-            // Checked to be empty.
-            std::fs::remove_dir(&self.output).with_context(failed)?;
+    /// An unfinished folder in the output, which is removed if anything fails.
+    fn place(&self) -> Result<Place> {
+        let failed =
+            || format!("{}: cannot write to this folder; pass another --output", self.output.display());
+        let is_new = !self.output.exists();
+        std::fs::create_dir_all(&self.output).with_context(failed)?;
+        // Left by a command that was killed.
+        remove_leftovers(&self.output)?;
+        if std::fs::read_dir(&self.output).with_context(failed)?.next().is_some() {
+            bail!(
+                "{} is not empty; pass a new folder, so that files of two models do not mix",
+                self.output.display()
+            );
         }
-        Ok(rename(&place.keep(), &self.output)?)
+        let unfinished =
+            tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.output).with_context(failed)?;
+        Ok(Place { unfinished: Some(unfinished), output: self.output.clone(), is_new })
     }
 
     /// Reports the written ONNX file. Only its runtimes can read it back.
@@ -294,21 +286,85 @@ impl Export {
 
     /// Copies the model card; in int8, with a section about it and without the library that does not read it.
     fn copy_card(&self, base: &ModelFolder, to: &Path) -> Result<()> {
-        let card = base.root().join("README.md");
-        let mut text = String::new();
-        if card.is_file() {
-            text =
-                std::fs::read_to_string(&card).with_context(|| format!("cannot read {}", card.display()))?;
+        let path = base.root().join("README.md");
+        let mut card = Vec::new();
+        if path.is_file() {
+            card = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         }
-        // The section of an int8 model that is exported again.
-        text = text.replace(INT8_CARD, "");
-        if self.precision == Precision::Int8 {
-            text = text.replace("library_name: sentence-transformers\n", "") + INT8_CARD;
+        let is_int8 = self.precision == Precision::Int8;
+        if let Ok(text) = std::str::from_utf8(&card) {
+            let was_int8 = text.contains(INT8_CARD);
+            // The section of an int8 model that is exported again.
+            let text = text.replace(INT8_CARD, "");
+            let text = if is_int8 || was_int8 { with_library(&text, !is_int8) } else { text };
+            card = text.into_bytes();
         }
-        if !text.is_empty() {
-            write_whole(&to.join("README.md"), text.as_bytes())?;
+        if is_int8 {
+            card.extend_from_slice(INT8_CARD.as_bytes());
+        }
+        if !card.is_empty() {
+            write_whole(&to.join("README.md"), &card)?;
         }
         Ok(())
+    }
+}
+
+/// The card with or without sentence-transformers as the library in its front matter, if it has one.
+fn with_library(card: &str, named: bool) -> String {
+    const LIBRARY: &str = "library_name: sentence-transformers";
+    let mut lines: Vec<&str> = card.split_inclusive('\n').collect();
+    let is_end = |line: &&str| line.trim_end() == "---";
+    let Some(end) =
+        lines.first().filter(|line| is_end(line)).and_then(|_| lines[1..].iter().position(|l| is_end(&l)))
+    else {
+        return card.to_owned();
+    };
+    let place = lines[1..=end].iter().position(|line| line.trim_end() == LIBRARY);
+    match (place, named) {
+        (Some(place), false) => drop(lines.remove(1 + place)),
+        (None, true) => lines.insert(1, "library_name: sentence-transformers\n"),
+        _ => {}
+    }
+    lines.concat()
+}
+
+/// The unfinished folder of an export.
+struct Place {
+    unfinished: Option<TempDir>,
+    output: PathBuf,
+    /// Whether the output was made for it.
+    is_new: bool,
+}
+
+impl Place {
+    fn path(&self) -> &Path {
+        self.unfinished.as_ref().map_or(&self.output, |unfinished| unfinished.path())
+    }
+
+    /// Moves what was written into the output; the configuration, without which there is no model, comes last.
+    fn publish(mut self) -> Result<()> {
+        let failed = || format!("cannot write {}", self.output.display());
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(self.path()).with_context(failed)? {
+            names.push(entry.with_context(failed)?.file_name());
+        }
+        names.sort_by_key(|name| name == "config.json");
+        for name in names {
+            rename(&self.path().join(&name), &self.output.join(&name))?;
+        }
+        self.is_new = false;
+        Ok(())
+    }
+}
+
+impl Drop for Place {
+    /// Leaves no folder that was made for an export that failed.
+    fn drop(&mut self) {
+        drop(self.unfinished.take());
+        if self.is_new {
+            // What somebody else wrote into it stays.
+            let _ = std::fs::remove_dir(&self.output);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `micse search`: the nearest sentences of a corpus.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -13,9 +14,10 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::cut;
-use crate::cli::cache::Cache;
+use crate::cli::cache::{Cache, note_path};
 use crate::cli::embed::{check_rereadable, embed_into_index, reader, sentences_at};
 use micse_cli::model::{ModelOptions, model_folder};
+use micse_cli::output::check_differs;
 use micse_cli::{Interrupted, note, print, print_json};
 
 /// Find the nearest sentences of a corpus, exactly, by cosine
@@ -81,11 +83,16 @@ impl Search {
                 )
             }
             (false, ..) => check_rereadable(&self.corpus)?,
-            (true, _, Some(text)) => check_rereadable(text)?,
             (true, ..) => {}
         }
         if let Some(save) = self.save.as_ref().filter(|path| path.extension().is_none_or(|e| e != "npy")) {
             bail!("--save {}: embeddings are saved in NumPy format; use the extension .npy", save.display());
+        }
+        if let Some(save) = &self.save {
+            for input in iter::once(&self.corpus).chain(&self.queries) {
+                check_differs(input, save)?;
+                check_differs(input, &note_path(save))?;
+            }
         }
         let stop = Stop::on_signals()?;
         let model = self.model.start()?;

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use micse_cli::options::ThreadOptions;
+use micse_cli::output::check_differs;
 use micse_cli::{note, print, print_json};
 use micse_vectors::Options;
 use serde_json::json;
 
-use crate::cli::output::check_differs;
 use crate::cli::vectors_progress::VectorsProgress;
 use crate::data::Locator;
-use crate::files::write_whole;
+use crate::files::{WholeFile, write_whole};
 
 /// Train GloVe word vectors on a corpus
 #[derive(Args, Debug)]
@@ -62,8 +62,10 @@ pub(crate) struct Vectors {
 impl Vectors {
     pub(crate) fn run(&self, as_json: bool) -> Result<()> {
         for corpus in &self.corpus {
-            check_differs(Some(corpus.as_ref()), Some(&self.output))?;
+            check_differs(corpus.as_ref(), &self.output)?;
         }
+        // Fails now rather than after the training.
+        drop(WholeFile::create(&self.output)?);
         self.threads.start()?;
         let corpus = micse_cli::data::corpus(&Locator::from_env()?, &self.corpus)?.place.open()?;
         let options = Options {
