@@ -315,7 +315,7 @@ fn with_library(card: &str, named: bool) -> String {
     let mut lines: Vec<&str> = card.split_inclusive('\n').collect();
     let is_end = |line: &&str| line.trim_end() == "---";
     let Some(end) =
-        lines.first().filter(|line| is_end(line)).and_then(|_| lines[1..].iter().position(|l| is_end(&l)))
+        lines.first().filter(|line| is_end(line)).and_then(|_| lines[1..].iter().position(is_end))
     else {
         return card.to_owned();
     };
