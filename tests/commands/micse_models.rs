@@ -149,5 +149,5 @@ fn truncated_embeddings_are_the_first_entries_everywhere() {
         micse(&[command, &too_many].concat()).refused(&["to 300 entries", "have 256"]);
     }
     let mteb = ["eval", "--model", "demo", "--truncate-dim", "5", "--mteb", text(&saved)];
-    micse(&[&mteb[..], &["--sts", text(&sts)]].concat()).refused(&["MTEB"]);
+    micse(&[&mteb[..], &["--sts", text(&sts)]].concat()).refused(&["--mteb-name OWNER/NAME-5d"]);
 }

@@ -121,6 +121,17 @@ fn saved_embeddings_of_something_else_are_not_used() {
     micse(&["search", "--model", text(&model), "--corpus", text(&one), "--query", " "])
         .refused(&["--query is empty"]);
     micse(&["similarity", "--model", text(&model), "", "a"]).refused(&["a sentence is empty"]);
+    // A matrix without rows, also of an impossible width.
+    for columns in [32, 1_u64 << 62] {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': (0, {columns}), }}");
+        let padded = format!("{header:<117}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((padded.len() as u16).to_le_bytes());
+        bytes.extend(padded.as_bytes());
+        std::fs::write(path("none.npy"), bytes).expect("a file");
+        micse(&["search", "--model", text(&model), "--corpus", text(&path("none.npy")), "--query", "a"])
+            .refused(&["none.npy", "no rows"]);
+    }
     // More neighbours than there are sentences.
     let most = usize::MAX.to_string();
     let compare = ["compare", text(&model), text(&model), "--corpus", text(&one), "--json", "--top"];

@@ -73,8 +73,11 @@ impl Index {
     /// Reads the file once to compute the norms of its rows: 8 bytes of memory per row.
     ///
     /// # Errors
-    /// The file cannot be read, or a row contains NaN or infinity.
+    /// The file cannot be read or has no rows, or a row contains NaN or infinity.
     pub fn new(rows: Npy) -> Result<Self> {
+        if rows.rows() == 0 {
+            return Err(Error::format(rows.path(), "it has no rows; encode a text with sentences"));
+        }
         Self::of(Rows::File(rows))
     }
 

@@ -162,9 +162,9 @@ fn shape(header: &str) -> std::result::Result<(usize, usize), String> {
     let sizes: Vec<&str> = inner.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
     let parsed: Option<Vec<usize>> = sizes.iter().map(|part| part.parse().ok()).collect();
     match parsed.ok_or_else(unknown)?[..] {
-        [rows, columns] if rows > 0 && columns > 0 => Ok((rows, columns)),
-        _ => Err(format!(
-            "the shape is ({inner}), but embeddings must be a matrix with one row per sentence, and at least one"
-        )),
+        [rows, columns] if columns > 0 => Ok((rows, columns)),
+        _ => {
+            Err(format!("the shape is ({inner}), but embeddings must be a matrix with one row per sentence"))
+        }
     }
 }
