@@ -85,7 +85,7 @@ def test_pairs_choose_the_weights(tmp_path, sentences):
 def test_settings_reach_the_recipe(tmp_path, sentences):
     run = micse.train(
         "demo", sentences, tmp_path / "run", recipe="simcse", with_terms="ami", steps=1, size="50%", seed=3,
-        settings={"optimizer.lr": 1e-6}, purpose="search", name="my model", languages="en",
+        settings={"optimizer.lr": 1e-6}, purpose="similarity", name="my model", languages="en",
     )
     manifest = (run.folder / "run.toml").read_text(encoding="utf-8")
     assert "lr = 0.000001" in manifest and 'kind = "ami"' in manifest
@@ -100,6 +100,8 @@ def test_settings_reach_the_recipe(tmp_path, sentences):
         ({"settings": {"optimizer.speed": 1}}, micse.Error, "speed"),
         ({"keep": "first"}, ValueError, "'best' or 'last'"),
         ({"purpose": "glory"}, ValueError, "glory"),
+        ({"purpose": "search"}, micse.Error, "only 0 of 160 .* can be halved"),
+        ({"pairs": [("a", "b", 1.0), ("c", "d", 1.0)]}, micse.Error, "different scores"),
         ({"size": "0"}, ValueError, "0"),
         ({"size": 10_000}, micse.Error, "10000|10,000"),
         ({"pairs": [("a", "b")]}, ValueError, "sentence, sentence, score"),
