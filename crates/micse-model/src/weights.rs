@@ -194,7 +194,7 @@ pub(crate) fn finite(tensor: &Tensor, path: &Path, name: &str) -> Result<Tensor>
     Err(Error::Weights {
         path: path.into(),
         reason: format!(
-            "tensor `{name}` contains NaN or infinity, so the model computes nothing; copy or download the file again, or use \
+            "tensor `{name}` contains NaN or infinity, so every embedding would; copy or download the file again, or use \
              another checkpoint of the training that wrote it"
         ),
     })

@@ -37,8 +37,9 @@ impl ModelFolder {
         Ok(files)
     }
 
-    /// Logs unknown keys, layers that are not used, and parts of `tokenizer.json` that the tokenizer class replaces, once per process.
-    pub(crate) fn warn_of_unknown_keys(&self, replaced: &[&str]) {
+    /// Logs unknown keys, layers that are not used, and parts of `tokenizer.json` that the tokenizer class replaces, once
+    /// per process.
+    pub(crate) fn warn_of_what_is_ignored(&self, replaced: &[&str]) {
         warn_once(self.root(), || self.unknown_keys(), || self.unused_layers(), replaced);
     }
 }

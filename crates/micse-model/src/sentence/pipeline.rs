@@ -108,7 +108,7 @@ impl Pipeline {
         )?;
         let pooled = convolution.unwrap_or(config.hidden_size);
         check_dimensions(&pipeline.steps, pipeline.stage.as_ref(), pooled, folder.root())?;
-        folder.warn_of_unknown_keys(pipeline.tokenizer.replaced_parts());
+        folder.warn_of_what_is_ignored(pipeline.tokenizer.replaced_parts());
         Ok(pipeline)
     }
 

@@ -12,6 +12,7 @@
 
 pub mod card;
 mod choice;
+mod claim;
 pub(crate) mod clock;
 mod cosines;
 mod difference;
@@ -41,15 +42,13 @@ use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result, Stop, Terms};
 pub use card::{CardFacts, FrontMatter};
 pub use choice::{Candidate, Choice, Chosen, Keep, Rule, SHARES};
+pub(crate) use claim::not_of_a_run;
+pub use claim::{OtherCpu, check_claim, claim, identity};
 use clock::Clock;
 pub use cosines::{load_cosines, save_cosines};
 pub use difference::first_difference;
 use finish::{Outcome, finish};
-pub(crate) use manifest::not_of_a_run;
-pub use manifest::{
-    Manifest, OtherCpu, SplitText, check_claim, claim, cpu_features, hash_of_encoder, hash_of_modules,
-    identity,
-};
+pub use manifest::{Manifest, SplitText, cpu_features, hash_of_encoder, hash_of_modules};
 pub use metrics::{Metrics, open_metrics};
 pub use micse_files::{Lock, RunFolder};
 pub use pipeline::check_trainable;

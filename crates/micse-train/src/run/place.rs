@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use micse_files::{Lock, RunFolder};
 use serde::Serialize;
 
-use super::manifest::identity;
+use super::claim::identity;
 use crate::checkpoint::set_aside_foreign;
 use crate::{Error, Result};
 

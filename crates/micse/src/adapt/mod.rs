@@ -49,9 +49,11 @@ pub const DEFAULT_SEED: u64 = 48;
 const FEWEST: usize = 60;
 /// The fewest held-out sentences that must be long enough for half-sentence search to judge search.
 const FEWEST_HALVED: usize = 20;
-/// The sentences whose tokens are looked at, the most of each, and the share of unknown ones that a user is told of.
+/// The sentences that are tokenized to look for unknown words.
 const TOKENIZED: usize = 200;
+/// The tokens of each of them that count.
 const TOKENS: usize = 64;
+/// The share of unknown tokens above which a user is told of them.
 const MOST_UNKNOWN: f64 = 0.05;
 
 /// A model that fails to embed once a stop is requested.
