@@ -231,3 +231,42 @@ fn compare_shows_what_both_models_find() {
     std::fs::write(&corpus, "one alone\n").expect("notes.txt");
     compare("demo", "demo").refused(&["no neighbours"]);
 }
+
+/// As `encode_query` and `encode_document` of sentence-transformers choose them.
+#[test]
+fn queries_and_sentences_get_their_prompts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let (model, corpus, rows) = (path("model"), path("notes.txt"), path("rows.npy"));
+    std::fs::write(&corpus, notes().join("\n")).expect("notes.txt");
+    micse(&["export", "demo", "--output", text(&model)]).output();
+    let settings = r#"{"prompts": {"query": "find: ", "document": "note: ", "other": "a "}}"#;
+    std::fs::write(model.join("config_sentence_transformers.json"), settings).expect("settings");
+
+    let search = |corpus: &Path, model: &str, query: &str| {
+        let ended =
+            micse(&["search", "--model", model, "--corpus", text(corpus), "--query", query, "--json"]);
+        assert_eq!(
+            ended.stderr.contains("\"find: \" before queries, \"note: \" before sentences"),
+            model != "demo"
+        );
+        hits(&json(ended)[0])
+    };
+    // The shipped encoder, with the prompts written out.
+    let prompted = path("prompted.txt");
+    std::fs::write(
+        &prompted,
+        notes().iter().map(|note| format!("note: {note}")).collect::<Vec<_>>().join("\n"),
+    )
+    .expect("prompted.txt");
+    let found = search(&corpus, text(&model), "A pump.");
+    assert_eq!(found, search(&prompted, "demo", "find: A pump."));
+    assert_ne!(found, search(&corpus, "demo", "A pump."));
+    // Rows that `encode` wrote with the same prompt.
+    let encode = ["encode", "--model", text(&model), "--input", text(&corpus), "--output", text(&rows)];
+    micse(&[&encode[..], &["--prompt-name", "document"]].concat()).output();
+    assert_eq!(found, search(&rows, text(&model), "A pump."));
+    micse(&[&encode[..], &["--prompt-name", "doc"]].concat()).refused(&["doc", "document, other, query"]);
+    let shown = micse(&["inspect", text(&model)]).output();
+    assert!(shown.contains("document: \"note: \"") && shown.contains("query: \"find: \""), "{shown}");
+}

@@ -79,14 +79,23 @@ fn saved_embeddings_of_something_else_are_not_used() {
         "--query",
         &all[2],
     ];
-    let search = || {
+    let found = || {
         let ended = micse(&[&search[..], &["--json"]].concat());
         (ended.stderr.contains("reusing"), ended.output())
     };
-    let (_, first) = search();
-    assert_eq!(search(), (true, first.clone()));
+    let (_, first) = found();
+    assert_eq!(found(), (true, first));
+    // Rows by a model that pools in another way have no cosines with these queries.
+    let rows = ["search", "--model", text(&model), "--corpus", text(&saved), "--query", &all[2]];
+    micse(&rows).output();
+    micse(&[&rows[..], &["--pooling", "cls"]].concat())
+        .refused(&["saved.npy", "mean pooling, the queries with cls"]);
+    micse(&[&rows[..], &["--truncate-dim", "8"]].concat()).refused(&["all entries, the queries with 8"]);
+    // Rows that replaced the saved ones are neither used nor written over.
     micse(&["encode", "--model", text(&model), "--input", text(&two), "--output", text(&saved)]).output();
-    assert_eq!(search(), (false, first));
+    let replaced = read(&saved);
+    micse(&search).refused(&["saved.npy", "not written by `search --save`"]);
+    assert!(read(&saved) == replaced);
     // Sentences of another text do not belong to the rows.
     let named = ["search", "--model", text(&model), "--corpus", text(&saved), "--query", "a", "--sentences"];
     micse(&[&named[..], &[text(&one)]].concat()).output();
@@ -97,7 +106,7 @@ fn saved_embeddings_of_something_else_are_not_used() {
     let (odd, rows) = (path("c.npy.json"), path("c.npy"));
     write(&odd, &all[..3]);
     let before = read(&odd);
-    for (corpus, reason) in [(&odd, "is the input"), (&one, "is not a note")] {
+    for (corpus, reason) in [(&odd, "is the input"), (&one, "not written by")] {
         let save = [
             "search",
             "--model",
@@ -288,4 +297,37 @@ fn the_status_does_not_depend_on_standard_error() {
     let told = ended(&mut named).output();
     assert!(serde_json::from_str::<Value>(&told).is_ok(), "{told}");
     assert!(folder.path().join(&odd).is_file());
+}
+
+/// A command that waits for its input stops too, without the next line, and removes what it began.
+#[cfg(unix)]
+#[test]
+fn a_stop_reaches_a_command_that_waits_for_standard_input() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (model, rows) = (folder.path().join("model"), folder.path().join("rows.npy"));
+    write_small_model(&model);
+    for signal in ["TERM", "INT"] {
+        let mut child = command(PROGRAM, None);
+        let mut child = child
+            .args(["encode", "--model", text(&model), "--output", text(&rows)])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        let since = std::time::Instant::now();
+        while is_clean(folder.path()) {
+            assert!(since.elapsed().as_secs() < 300, "the command did not begin to write in five minutes");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let sent = std::process::Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
+        assert!(sent.expect("kill").success());
+        // Standard input stays open until the command has ended by itself.
+        let input = child.stdin.take();
+        let ended = child.wait_with_output().expect("its output");
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(130), "{signal}: {stderr}");
+        assert!(stderr.contains("stopped while reading"), "{signal}: {stderr}");
+        assert!(is_clean(folder.path()) && !rows.exists());
+        drop(input);
+    }
 }

@@ -3,6 +3,7 @@
 //! Files are plain text, Zstandard or gzip, detected by their first bytes and not by their names. They are
 //! streamed, so memory holds only the sentences and eight bytes for each.
 pub(crate) mod bytes;
+mod input;
 mod reader;
 
 use std::path::{Path, PathBuf};

@@ -57,7 +57,7 @@ pub enum Error {
     },
     /// A file of another encoding or format than UTF-8 text.
     #[error(
-        "{}: this is {found}, not UTF-8 text; convert it first: `{remedy} {} > text.txt`",
+        "{}: this is {found}, not UTF-8 text with one sentence per line; convert it first: `{remedy} {} > text.txt`",
         path.display(),
         path.display()
     )]

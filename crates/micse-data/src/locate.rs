@@ -18,8 +18,9 @@ pub const SHIPPED_VARIABLE: &str = "MICSE_SHIPPED_DATA";
 /// The option value for the data shipped with the repository.
 pub const DEMO: &str = "demo";
 
-/// The corpus in the data folder that is used without an option.
-const DEFAULT_CORPUS: &str = "wiki/enwiki_sentences_00.txt.zst";
+/// Corpora in the data folder, of which the first that exists is used without an option. The second is `SimCSE`'s, as
+/// `micse data fetch` places it.
+const DEFAULT_CORPORA: [&str; 2] = ["wiki/enwiki_sentences_00.txt.zst", "wiki/wiki1m_for_simcse.txt"];
 
 /// The treebank in the data folder that is used without an option.
 const DEFAULT_TREEBANK: [&str; 2] = ["ud/en_ewt-ud-dev.conllu", "ud/en_ewt-ud-test.conllu"];
@@ -119,7 +120,9 @@ impl Locator {
                 note,
             });
         }
-        let path = self.under_data("corpus", "--corpus", "FILE", DEFAULT_CORPUS)?;
+        let there = |part: &&str| self.micse_data.as_ref().is_some_and(|data| data.join(part).exists());
+        let part = DEFAULT_CORPORA.into_iter().find(there).unwrap_or(DEFAULT_CORPORA[0]);
+        let path = self.under_data("corpus", "--corpus", "FILE", part)?;
         let note = format!("corpus: {} ({DATA_VARIABLE})", path.display());
         Ok(Located { place: CorpusSource::Files(vec![path]), note })
     }

@@ -30,6 +30,18 @@ fn flags_come_first() {
 }
 
 #[test]
+fn a_fetched_corpus_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let locator = locator(Some(folder.path()), folder.path());
+    create_dir_all(folder.path().join("wiki")).unwrap();
+    for name in ["wiki/wiki1m_for_simcse.txt", "wiki/enwiki_sentences_00.txt.zst"] {
+        let path = folder.path().join(name);
+        write(&path, "A sentence.\n").unwrap();
+        assert_eq!(locator.corpus(&[]).unwrap().place, CorpusSource::Files(vec![path]));
+    }
+}
+
+#[test]
 fn flags_that_name_nothing_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let locator = locator(Some(folder.path()), folder.path());

@@ -28,6 +28,12 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A device, pipe or socket where a file is to be written.
+    #[error("{}: is a device, a pipe or a socket, no regular file; pass the name of a file", path.display())]
+    NoFile {
+        /// The device, pipe or socket.
+        path: PathBuf,
+    },
     /// A value that JSON cannot express.
     #[error("{}: cannot be written as JSON: {reason}", path.display())]
     Json {

@@ -1,5 +1,6 @@
 //! Removes temporary files that a killed process left behind.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use crate::{Error, Result};
@@ -7,8 +8,25 @@ use crate::{Error, Result};
 /// Prefix of the names of temporary files and folders, which nobody else uses: they are removed.
 pub const PREFIX: &str = ".micse-unfinished-";
 
-/// Removes unfinished files and folders that a killed process left directly in `folder`. Call it only from the one
-/// process that works in this folder.
+/// Locks an unfinished file for as long as it is open, so that [`remove_leftovers`] of another process leaves it.
+pub(crate) fn mark_as_used(file: &File) {
+    // Where locks are missing, a file is protected only by the rule that one process works in a folder.
+    let _ = file.try_lock();
+}
+
+/// Protects an unfinished folder from [`remove_leftovers`] of another process, until the returned value is dropped.
+/// `None` where folders cannot be locked.
+pub fn hold(folder: &Path) -> Option<File> {
+    File::open(folder).ok().filter(|folder| folder.try_lock().is_ok())
+}
+
+/// Whether a living process has this unfinished file or folder open.
+fn is_used(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// Removes unfinished files and folders that a killed process left directly in `folder`. Those that a living process
+/// has locked (as [`crate::WholeFile`] and [`hold`] do) stay.
 ///
 /// # Errors
 /// Fails if such a file cannot be removed.
@@ -18,6 +36,9 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(PREFIX) {
             let path = entry.path();
+            if is_used(&path) {
+                continue;
+            }
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let removed =
                 if is_folder { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
@@ -41,4 +62,31 @@ pub fn remove_leftovers_below(folder: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::WholeFile;
+
+    #[test]
+    fn what_a_living_process_writes_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(format!("{PREFIX}{name}"));
+        let file = WholeFile::create(&folder.path().join("rows")).unwrap();
+        std::fs::write(at("file"), b"").unwrap();
+        for name in ["held", "left"] {
+            std::fs::create_dir_all(at(name).join("below")).unwrap();
+        }
+        let held = hold(&at("held"));
+        remove_leftovers(folder.path()).unwrap();
+        assert!(!at("file").exists() && !at("left").exists());
+        assert_eq!(at("held").exists(), held.is_some());
+        file.publish().unwrap();
+        drop(held);
+        remove_leftovers(folder.path()).unwrap();
+        let names: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["rows"]);
+    }
 }

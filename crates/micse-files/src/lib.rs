@@ -26,7 +26,7 @@ mod whole;
 
 pub use error::{Error, Result, remedy};
 pub use hash::{Hash, sha256};
-pub use leftovers::{PREFIX as UNFINISHED, remove_leftovers, remove_leftovers_below};
+pub use leftovers::{PREFIX as UNFINISHED, hold, remove_leftovers, remove_leftovers_below};
 pub use lock::Lock;
 pub use run::{NoModel, RunFolder};
 pub use whole::{WholeFile, rename, write_json, write_whole};

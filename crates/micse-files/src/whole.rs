@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::leftovers::PREFIX;
+use crate::leftovers::{self, PREFIX};
 use crate::{Error, Result};
 
 /// A file that gets its final name only when it is complete.
 pub struct WholeFile {
     temporary: NamedTempFile,
     path: PathBuf,
+    /// Where it goes: the path, or what the links there lead to.
+    target: PathBuf,
 }
 
 /// The folder that contains `path`.
@@ -30,20 +32,53 @@ fn sync_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The most links that are followed, as in Linux.
+const LINKS: usize = 40;
+
+/// The file that the symbolic links at `path` lead to, whether it exists or not.
+fn behind_links(path: &Path) -> Result<PathBuf> {
+    let mut target = path.to_path_buf();
+    for _ in 0..LINKS {
+        match std::fs::read_link(&target) {
+            Ok(link) => target = folder_of(&target).join(link),
+            // Not a link, or not there.
+            Err(_) => return Ok(target),
+        }
+    }
+    Err(Error::io(path)(std::io::Error::other("too many symbolic links")))
+}
+
+/// A new file with the permissions that the user's settings give (the umask), under a name of its own.
+fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
 impl WholeFile {
-    /// Creates the temporary file, and missing folders.
+    /// Creates the temporary file, and missing folders. A symbolic link at `path` stays: the file that it leads to
+    /// is replaced.
     ///
     /// # Errors
-    /// Fails if the folder cannot be written, or the path is a folder.
+    /// Fails if the folder cannot be written, or the path is a folder, a device, a pipe or a socket.
     pub fn create(path: &Path) -> Result<Self> {
-        if path.is_dir() {
-            return Err(Error::IsFolder { path: path.into() });
+        let target = behind_links(path)?;
+        match std::fs::metadata(&target) {
+            Ok(facts) if facts.is_dir() => return Err(Error::IsFolder { path: path.into() }),
+            Ok(facts) if !facts.is_file() => return Err(Error::NoFile { path: path.into() }),
+            // What cannot be looked at cannot be written either, and the next steps say why.
+            _ => {}
         }
-        let folder = folder_of(path);
+        let folder = folder_of(&target);
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-        let temporary =
-            tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder).map_err(Error::io(folder))?;
-        Ok(Self { temporary, path: path.into() })
+        let temporary = temporary_file(folder).map_err(Error::io(folder))?;
+        leftovers::mark_as_used(temporary.as_file());
+        Ok(Self { temporary, path: path.into(), target })
     }
 
     /// The open file, for writing.
@@ -59,23 +94,20 @@ impl WholeFile {
         &self.path
     }
 
-    /// Syncs the file and gives it its final name.
+    /// Syncs the file and gives it its final name, and the permissions of the file that it replaces.
     ///
     /// # Errors
     /// Fails if the disk is full or the folder cannot be written. An older file of this name is then
     /// untouched.
     pub fn publish(self) -> Result<()> {
-        let Self { temporary, path } = self;
+        let Self { temporary, path, target } = self;
         temporary.as_file().sync_all().map_err(Error::io(&path))?;
-        // Temporary files are private; published files get the usual permissions.
         #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let permissions = std::fs::Permissions::from_mode(0o644);
-            temporary.as_file().set_permissions(permissions).map_err(Error::io(&path))?;
+        if let Ok(replaced) = std::fs::metadata(&target) {
+            temporary.as_file().set_permissions(replaced.permissions()).map_err(Error::io(&path))?;
         }
-        temporary.persist(&path).map_err(|e| Error::Io { path: path.clone(), source: e.error })?;
-        sync_folder(folder_of(&path))
+        temporary.persist(&target).map_err(|e| Error::Io { path, source: e.error })?;
+        sync_folder(folder_of(&target))
     }
 }
 
@@ -131,6 +163,52 @@ mod tests {
         let other = folder.path().join("other");
         rename(&path, &other).unwrap();
         assert!(other.is_file() && !path.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_and_what_is_no_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, at(name)).unwrap();
+        std::fs::create_dir(at("disk")).unwrap();
+        std::fs::write(at("disk/rows"), b"old").unwrap();
+        link("disk/rows", "rows");
+        link("rows", "second");
+        link("disk/new", "dangling");
+        for (name, target) in [("second", "disk/rows"), ("dangling", "disk/new")] {
+            write_whole(&at(name), name.as_bytes()).unwrap();
+            assert_eq!(std::fs::read(at(target)).unwrap(), name.as_bytes());
+            assert!(std::fs::read_link(at(name)).is_ok() && !at(target).is_symlink());
+        }
+        link("b", "a");
+        link("a", "b");
+        assert!(write_whole(&at("a"), b"").unwrap_err().to_string().contains("too many symbolic links"));
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        link("/dev/null", "null");
+        link("disk", "folder");
+        for (name, reason) in
+            [("socket", "no regular file"), ("null", "no regular file"), ("folder", "is a folder")]
+        {
+            let error = write_whole(&at(name), b"").unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(reason), "{error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_replaced_file_keeps_its_permissions_and_a_new_one_has_the_usual_ones() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let [usual, new, old] = ["usual", "new", "old"].map(|name| folder.path().join(name));
+        std::fs::write(&usual, b"").unwrap();
+        write_whole(&new, b"").unwrap();
+        assert_eq!(mode(&new), mode(&usual));
+        std::fs::write(&old, b"private").unwrap();
+        std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o600)).unwrap();
+        write_whole(&old, b"still private").unwrap();
+        assert_eq!(mode(&old), 0o600);
     }
 
     #[test]

@@ -49,6 +49,9 @@ const WEIGHTS: [&str; 5] = [
     "int8.safetensors",
 ];
 
+/// Modules that say in a `config.json` what they do.
+const CONFIGURED: [&str; 2] = ["Pooling", "Dense"];
+
 #[derive(Deserialize)]
 struct Module {
     path: String,
@@ -68,7 +71,8 @@ pub(crate) enum NoPlan<E> {
     Read(E),
 }
 
-/// Selects from the file names of a repository (`names`) the files to download. `read` returns a file's text.
+/// Selects from the file names of a repository (`names`) the files to download, in this order. `read` returns a file's
+/// text.
 pub(crate) fn plan<E>(
     names: &BTreeSet<String>,
     mut read: impl FnMut(&str) -> Result<String, E>,
@@ -102,11 +106,20 @@ pub(crate) fn plan<E>(
                         .collect());
                 }
             }
+            let class = module.class.rsplit('.').next().unwrap_or_default();
+            let config = format!("{prefix}config.json");
+            if CONFIGURED.contains(&class) && !names.contains(&config) {
+                return Err(NoPlan::Problem(format!(
+                    "{MODULES} lists a {class} in {path:?}, but {config} is missing"
+                )));
+            }
             if !folders.contains(&prefix) {
                 folders.push(prefix);
             }
         }
     }
+    // The encoder's weights come last: a folder that has them is complete, even if its download was cut short.
+    folders.sort_by_key(|prefix| *prefix == encoder);
     let mut wanted = Vec::new();
     for prefix in &folders {
         let there = |name: &&&str| names.contains(&format!("{prefix}{name}"));
@@ -258,6 +271,28 @@ mod tests {
         let wanted = plan_of(&files).unwrap();
         assert_eq!(wanted.len(), 5, "{wanted:?}");
         assert!(!wanted.contains(&"pytorch_model.bin".to_owned()));
+    }
+
+    #[test]
+    fn an_encoder_has_its_weights_only_if_everything_else_is_there() {
+        for (encoder, weights) in
+            [("", "model.safetensors"), ("0_Transformer/", "0_Transformer/model.safetensors")]
+        {
+            let modules = format!(
+                r#"[{{"path": "{encoder}"}}, {{"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}}]"#
+            );
+            let names =
+                ["config.json", "vocab.txt", "model.safetensors"].map(|name| format!("{encoder}{name}"));
+            let mut names: BTreeSet<String> = names.into();
+            names.insert(MODULES.to_owned());
+            names.insert("1_Pooling/config.json".to_owned());
+            let read = |_: &str| Ok::<_, ()>(modules.clone());
+            let wanted = plan(&names, read).ok().expect("a plan");
+            assert_eq!(wanted.last().map(String::as_str), Some(weights), "{wanted:?}");
+            names.remove("1_Pooling/config.json");
+            let Err(NoPlan::Problem(problem)) = plan(&names, read) else { panic!("a plan without pooling") };
+            assert!(problem.contains("1_Pooling/config.json is missing"), "{problem}");
+        }
     }
 
     #[test]

@@ -134,6 +134,17 @@ impl Model {
         }
     }
 
+    /// The same model with another text before every sentence; `folder` is the one that it was loaded from.
+    ///
+    /// # Errors
+    /// Fails if the folder cannot be read, or as [`SentenceModel::with_prompt`].
+    pub fn with_prompt(self, prompt: &str, folder: &Path) -> Result<Self> {
+        match self {
+            Self::Encoder(model) => Ok(model.with_prompt(prompt, &ModelFolder::open(folder)?)?.into()),
+            Self::Static(model) => Ok(model.with_prompt(prompt).into()),
+        }
+    }
+
     /// The model with its encoder; `None` if it has token vectors instead.
     pub fn as_encoder(&self) -> Option<&SentenceModel<'static>> {
         match self {

@@ -110,4 +110,8 @@ fn what_cannot_be_trained_is_refused() {
     let error =
         train(text, &Options { learning_rate: 1e30, ..default() }, 1, &mut |_| {}).expect_err("a refusal");
     assert!(matches!(error, Error::Diverged { .. }), "{error}");
+    // Only the parameters show the last step of the last epoch.
+    let once = Options { learning_rate: 1e40, epochs: 1, ..default() };
+    let error = train(["a b", "a b", "a b", "a b", "a b"], &once, 1, &mut |_| {}).expect_err("a refusal");
+    assert!(matches!(error, Error::Diverged { .. }), "{error}");
 }

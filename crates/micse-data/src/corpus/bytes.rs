@@ -9,6 +9,9 @@ const BUFFER: usize = 1 << 17;
 /// Number of bytes needed to recognise a format.
 const LOOK: usize = 6;
 
+/// Windows up to the largest, 2^31 bytes, as `zstd --long=31` writes them: without it, 2^27.
+const WINDOW_LOG_MAX: u32 = if cfg!(target_pointer_width = "64") { 31 } else { 30 };
+
 /// How a readable text file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Compression {
@@ -18,7 +21,7 @@ enum Compression {
 }
 
 /// First bytes of files that are not UTF-8 text, the name of the format, and the command that converts it.
-const NO_TEXT: [(&[u8], &str, &str); 7] = [
+const NO_TEXT: [(&[u8], &str, &str); 8] = [
     // Before UTF-16: the UTF-32 mark begins with the UTF-16 one.
     (&[0xFF, 0xFE, 0, 0], "UTF-32", "iconv -f utf-32 -t utf-8"),
     (&[0xFF, 0xFE], "UTF-16", "iconv -f utf-16 -t utf-8"),
@@ -27,10 +30,17 @@ const NO_TEXT: [(&[u8], &str, &str); 7] = [
     (&[0xFD, b'7', b'z', b'X', b'Z', 0], "an xz file", "xz -dc"),
     (b"PK\x03\x04", "a zip archive", "unzip -p"),
     (b"%PDF", "a PDF document", "pdftotext"),
+    (
+        b"PAR1",
+        "a Parquet file",
+        "python3 -c \"import sys, pandas; print(*pandas.read_parquet(sys.argv[1])['text'], sep='\\n')\"",
+    ),
 ];
 
 fn compression(first: &[u8]) -> Compression {
-    if first.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]) {
+    // A frame of data, or one to skip, with which the files of some parallel compressors begin.
+    let skipped = first.len() >= 4 && first[0] & 0xF0 == 0x50 && first[1..4] == [0x2A, 0x4D, 0x18];
+    if skipped || first.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]) {
         Compression::Zstandard
     } else if first.starts_with(&[0x1F, 0x8B]) {
         Compression::Gzip
@@ -58,7 +68,9 @@ pub(crate) fn text_bytes(name: &Path, mut source: impl Read + 'static) -> Result
     let mut text: Box<dyn BufRead> = match compression {
         Compression::None => Box::new(BufReader::with_capacity(BUFFER, whole)),
         Compression::Zstandard => {
-            Box::new(BufReader::with_capacity(BUFFER, zstd::Decoder::new(whole).map_err(failed)?))
+            let mut decoder = zstd::Decoder::new(whole).map_err(failed)?;
+            decoder.window_log_max(WINDOW_LOG_MAX).map_err(failed)?;
+            Box::new(BufReader::with_capacity(BUFFER, decoder))
         }
         Compression::Gzip => {
             Box::new(BufReader::with_capacity(BUFFER, flate2::read::MultiGzDecoder::new(whole)))

@@ -5,8 +5,11 @@ use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::bytes::{read_error, text_bytes};
+use super::input::StoppableInput;
 use crate::error::{Error, Result};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -67,12 +70,25 @@ impl SentenceReader {
         Self::new(path.to_owned(), file, size)
     }
 
-    /// Opens standard input.
+    /// Opens standard input. Once `stop` is set, this and every later call that reads fails, even if it waits for
+    /// input.
     ///
     /// # Errors
-    /// Standard input cannot be read.
-    pub fn standard_input() -> Result<Self> {
-        Self::new(PathBuf::from("standard input"), io::stdin(), None)
+    /// Standard input cannot be read, or `stop` is set.
+    pub fn standard_input(stop: Arc<AtomicBool>) -> Result<Self> {
+        Self::new(PathBuf::from("standard input"), StoppableInput::start(|| Ok(io::stdin()), stop), None)
+    }
+
+    /// [`Self::open`]; a named pipe, which waits for whoever writes into it, is read as [`Self::standard_input`] is.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; for a pipe, also if `stop` is set.
+    pub fn open_until(path: &Path, stop: Arc<AtomicBool>) -> Result<Self> {
+        if path.metadata().map_or(true, |facts| facts.is_file() || facts.is_dir()) {
+            return Self::open(path);
+        }
+        let (name, path) = (path.to_owned(), path.to_owned());
+        Self::new(name, StoppableInput::start(|| File::open(path), stop), None)
     }
 
     fn new(name: PathBuf, source: impl Read + 'static, size: Option<u64>) -> Result<Self> {
@@ -148,6 +164,9 @@ impl SentenceReader {
             if line.contains('\0') {
                 return Err(Error::Nul { path: self.name.clone(), line: self.lines });
             }
+            if self.lines == 1 {
+                check_is_plain(&self.name, line)?;
+            }
             self.offset += self.line.len() as u64;
             self.sentence.clear();
             self.sentence.push_str(line.trim_end_matches(['\n', '\r']));
@@ -175,6 +194,19 @@ impl SentenceReader {
         }
         Ok(true)
     }
+}
+
+/// Rejects text in which a line is not a sentence, as its first line shows.
+fn check_is_plain(name: &Path, line: &str) -> Result<()> {
+    let (found, remedy) =
+        if line.starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(line).is_ok() {
+            ("JSON lines", "jq -r .text")
+        } else if !line.ends_with('\n') && line.trim_end().contains('\r') {
+            ("one line, whose parts end in a carriage return alone", "tr '\\r' '\\n' <")
+        } else {
+            return Ok(());
+        };
+    Err(Error::NoText { path: name.to_owned(), found: found.to_owned(), remedy: remedy.to_owned() })
 }
 
 #[cfg(test)]
@@ -225,11 +257,29 @@ mod tests {
             (b"\xFD7zXZ\0\0", ["xz", "xz -dc"]),
             (b"PK\x03\x04\x14", ["zip", "unzip"]),
             (b"%PDF-1.7", ["PDF", "pdftotext"]),
+            (b"PAR1\x15\x04\x15", ["Parquet", "read_parquet"]),
+            (b"{\"text\": \"A dog.\"}\n{\"text\": \"A cat.\"}\n", ["JSON lines", "jq"]),
+            (b"a dog\ra cat\ra cow\r", ["carriage return", "tr "]),
         ] {
             let reader = SentenceReader::new("text".into(), io::Cursor::new(bytes.to_vec()), None);
             let error = reader.and_then(|mut r| r.sentence().map(|_| ())).expect_err("no text").to_string();
             assert!(says.iter().all(|part| error.contains(part)) && !error.contains("latin1"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_brace_and_a_carriage_return_make_no_other_format() {
+        let lines = |text: &[u8]| all(text).expect("sentences").0;
+        assert_eq!(lines(b"{sic} a dog\n{}\n"), ["{sic} a dog", "{}"]);
+        assert_eq!(lines(b"a dog\r\na cat\r"), ["a dog", "a cat"]);
+        assert_eq!(lines(b"a dog\r"), ["a dog"]);
+    }
+
+    #[test]
+    fn zstandard_may_begin_with_a_frame_to_skip() {
+        let packed = zstd::encode_all(&b"a dog\n"[..], 1).expect("zstd");
+        let skipped = [&[0x5A, 0x2A, 0x4D, 0x18, 2, 0, 0, 0, 9, 9][..], &packed].concat();
+        assert_eq!(all(&skipped).expect("sentences").0, ["a dog"]);
     }
 
     #[test]

@@ -434,7 +434,7 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
         SETTINGS,
         Honoured,
         &["prompts", "default_prompt_name"],
-        "the default prompt is prepended to every sentence; query and document are empty unless set",
+        "the default prompt is prepended to every sentence, in a search those named query and document (empty unless set)",
     ),
     keys(SETTINGS, Honoured, &["truncate_dim"], "the number of embedding entries to keep, after all modules"),
     keys(SETTINGS, Refused, &["model_type"], "only SentenceTransformer is supported"),

@@ -277,6 +277,15 @@ impl SentenceModel<'_> {
         &self.pipeline.prompt
     }
 
+    /// The same model with another text before every sentence (see [`Pipeline::with_prompt`]).
+    ///
+    /// # Errors
+    /// Fails if the folder excludes prompts from its pooling, and the prompt cannot be tokenized.
+    pub fn with_prompt(mut self, prompt: &str, folder: &ModelFolder) -> Result<Self> {
+        self.pipeline = Cow::Owned(self.pipeline.into_owned().with_prompt(prompt, folder)?);
+        Ok(self)
+    }
+
     /// The tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.pipeline.tokenizer

@@ -91,6 +91,12 @@ impl StaticModel {
         Ok(rows)
     }
 
+    /// The same model with another text before every sentence.
+    #[must_use]
+    pub fn with_prompt(self, prompt: &str) -> Self {
+        Self { prompt: prompt.to_owned(), ..self }
+    }
+
     /// The token IDs of a sentence with the prompt, whose vectors are averaged; may be empty.
     ///
     /// # Errors

@@ -56,5 +56,10 @@ pub(super) fn train(
             return Err(Error::Diverged { epoch, loss, learning_rate: options.learning_rate });
         }
     }
+    // The loss of a pair is computed before its step, so the last steps show in the parameters alone.
+    if !main.iter().chain(&context).all(Table::is_finite) {
+        let (epoch, learning_rate) = (options.epochs, options.learning_rate);
+        return Err(Error::Diverged { epoch, loss: f64::INFINITY, learning_rate });
+    }
     Ok((main, context))
 }

@@ -21,6 +21,11 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Whether no parameter is NaN or infinite.
+    pub(super) fn is_finite(&self) -> bool {
+        self.values.as_flattened().iter().chain(&self.biases).all(|value| value.is_finite())
+    }
+
     /// `rows` vectors and biases, uniform in `(-1/2, 1/2) / (dimension + 1)`.
     pub(super) fn new(rows: usize, dimension: usize, stream: Stream) -> Self {
         let chunks = dimension.div_ceil(LANES);

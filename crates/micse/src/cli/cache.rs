@@ -19,6 +19,9 @@ struct Note {
     /// Entries that are kept of an embedding, if it is truncated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     truncate_dim: Option<usize>,
+    /// Text before every sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    prompt: String,
     /// Precision of the matrix products.
     precision: String,
     device: String,
@@ -55,6 +58,7 @@ impl Cache {
             text_sha256: crate::files::sha256(text)?,
             pooling: encoder.pooling().to_string(),
             truncate_dim: encoder.truncate_dim(),
+            prompt: encoder.prompt().to_owned(),
             precision: compute.engine.precision.to_string(),
             device: compute.device.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -63,31 +67,28 @@ impl Cache {
     }
 
     /// Whether the saved embeddings exist and match the requested inputs.
+    ///
+    /// # Errors
+    /// Something else than saved embeddings and their note has one of the names, and would be overwritten.
     pub(crate) fn stands(&self) -> Result<bool> {
-        if !self.rows.is_file() || !self.note_path.is_file() {
-            return Ok(false);
+        let saved = saved(&self.rows)?;
+        if let Some(saved) = saved {
+            return Ok(saved.note == self.note);
         }
-        let text = std::fs::read_to_string(&self.note_path)
-            .with_context(|| format!("cannot read {}", self.note_path.display()))?;
-        // An unreadable note counts as a mismatch.
-        match serde_json::from_str::<Saved>(&text) {
-            Ok(saved) if saved.note == self.note => {
-                Ok(saved.rows_sha256 == crate::files::sha256(&self.rows)?)
+        for path in [&self.rows, &self.note_path] {
+            if path.exists() {
+                bail!(
+                    "{}: was not written by `search --save`, and would be overwritten; pass another --save, or move \
+                     it away",
+                    path.display()
+                );
             }
-            _ => Ok(false),
         }
+        Ok(false)
     }
 
-    /// Removes an old note, so that it never accompanies new embeddings.
+    /// Removes an old note, so that it never accompanies new embeddings. Call [`Self::stands`] before.
     pub(crate) fn remove(&self) -> Result<()> {
-        let note =
-            std::fs::read_to_string(&self.note_path).map(|text| serde_json::from_str::<Note>(&text).is_ok());
-        if note.is_ok_and(|is_note| !is_note) {
-            bail!(
-                "{}: is not a note on saved embeddings, and would be overwritten; pass another --save, or move it away",
-                self.note_path.display()
-            );
-        }
         match std::fs::remove_file(&self.note_path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 Err(e).with_context(|| format!("cannot remove {}", self.note_path.display()))
@@ -101,6 +102,38 @@ impl Cache {
         let saved = Saved { rows_sha256: crate::files::sha256(&self.rows)?, note: self.note };
         Ok(write_json(&self.note_path, &saved)?)
     }
+}
+
+/// The note on the embeddings in `rows`, if there is one that describes them.
+fn saved(rows: &Path) -> Result<Option<Saved>> {
+    let note = note_path(rows);
+    if !rows.is_file() || !note.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&note).with_context(|| format!("cannot read {}", note.display()))?;
+    let Ok(saved) = serde_json::from_str::<Saved>(&text) else { return Ok(None) };
+    Ok((saved.rows_sha256 == crate::files::sha256(rows)?).then_some(saved))
+}
+
+/// Rejects saved embeddings by another model, or with another pooling or truncation, than those of the queries.
+pub(crate) fn check_of_same_model(rows: &Path, folder: &Path, encoder: &Model) -> Result<()> {
+    let Some(Saved { note, .. }) = saved(rows)? else { return Ok(()) };
+    let differs = if note.pooling != encoder.pooling().to_string() {
+        format!("with {} pooling, the queries with {}", note.pooling, encoder.pooling())
+    } else if note.truncate_dim != encoder.truncate_dim() {
+        let shown =
+            |entries: Option<usize>| entries.map_or_else(|| "all".to_owned(), |entries| entries.to_string());
+        format!(
+            "with {} entries, the queries with {}",
+            shown(note.truncate_dim),
+            shown(encoder.truncate_dim())
+        )
+    } else if note.model_sha256 != hash_of_folder(folder)? {
+        "by another model than the queries".to_owned()
+    } else {
+        return Ok(());
+    };
+    bail!("{}: the rows were encoded {differs}; pass the same --model and its options", rows.display())
 }
 
 /// The path of the note on embeddings in `rows`.

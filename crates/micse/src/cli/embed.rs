@@ -18,11 +18,22 @@ use micse_cli::{Interrupted, notice};
 /// Consumes the sentences of a chunk and their rows.
 pub(crate) type Each<'a> = dyn FnMut(&[String], &[Vec<f32>]) -> Result<()> + 'a;
 
-/// Opens a text file; without one, or with `-`, standard input.
-pub(crate) fn reader(text: Option<&Path>) -> Result<SentenceReader> {
-    Ok(match text.filter(|path| *path != Path::new("-")) {
-        Some(path) => SentenceReader::open(path)?,
-        None => SentenceReader::standard_input()?,
+/// Opens a text file; without one, or with `-`, standard input. `stop` interrupts the wait for a stream.
+pub(crate) fn reader(text: Option<&Path>, stop: &Stop) -> Result<SentenceReader> {
+    let reader = match text.filter(|path| *path != Path::new("-")) {
+        Some(path) => SentenceReader::open_until(path, stop.flag()),
+        None => SentenceReader::standard_input(stop.flag()),
+    };
+    unless_stopped(reader, stop)
+}
+
+/// What was read. If a stop was requested, that is why reading failed.
+pub(crate) fn unless_stopped<T>(read: Result<T, DataError>, stop: &Stop) -> Result<T> {
+    read.map_err(|error| {
+        if stop.requested() {
+            return Interrupted("stopped while reading the input; no file was written".into()).into();
+        }
+        error.into()
     })
 }
 
@@ -30,11 +41,11 @@ pub(crate) fn reader(text: Option<&Path>) -> Result<SentenceReader> {
 ///
 /// A text without sentences is an error.
 pub(crate) fn embed(model: &Model, text: Option<&Path>, stop: &Stop, each: &mut Each<'_>) -> Result<usize> {
-    let mut reader = reader(text)?;
+    let mut reader = reader(text, stop)?;
     let mut progress = Progress::new(reader.bytes().0, "sentences");
     let mut count = 0;
     loop {
-        let sentences = reader.chunk()?;
+        let sentences = unless_stopped(reader.chunk(), stop)?;
         if sentences.is_empty() {
             break;
         }
@@ -110,10 +121,11 @@ pub(crate) fn sentences_at(
     text: &Path,
     rows: &BTreeSet<usize>,
     count: usize,
+    stop: &Stop,
 ) -> Result<BTreeMap<usize, String>> {
-    let mut reader = reader(Some(text))?;
+    let mut reader = reader(Some(text), stop)?;
     let (mut found, mut row) = (BTreeMap::new(), 0);
-    while let Some(sentence) = reader.sentence()? {
+    while let Some(sentence) = unless_stopped(reader.sentence(), stop)? {
         if rows.contains(&row) {
             found.insert(row, sentence.to_owned());
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::eval::uniformity;
 use crate::random::permutation;
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::cut;
 use crate::cli::embed::{check_rereadable, embed_into_index, sentences_at};
-use micse_cli::model::Computation;
+use micse_cli::model::{Computation, load_model, model_folder};
 use micse_cli::{note, print, print_json};
 
 /// Show nearest neighbours under two models side by side, without labels
@@ -82,14 +82,17 @@ struct Neighbour {
 impl Compare {
     pub(crate) fn run(&self, as_json: bool) -> Result<()> {
         check_rereadable(&self.corpus)?;
-        let stop = Stop::on_signals()?;
         let compute = self.how.compute.start()?;
         let models = [&self.first, &self.second];
-        let encoded = |model: &str| -> Result<Index> {
+        let folders = [model_folder(&self.first)?, model_folder(&self.second)?];
+        // Until here, a signal just ends the command: a download goes on with the next one.
+        let stop = Stop::on_signals()?;
+        let encoded = |model: &str, folder: &Path| -> Result<Index> {
             note(format_args!("encoding with {model}"));
-            embed_into_index(&self.how.load(model, &compute)?, &self.corpus, None, &stop)
+            let model = load_model(folder, self.how.pooling, self.how.truncate_dim, &compute)?;
+            embed_into_index(&model, &self.corpus, None, &stop)
         };
-        let indices = [encoded(&self.first)?, encoded(&self.second)?];
+        let indices = [encoded(&self.first, &folders[0])?, encoded(&self.second, &folders[1])?];
         let count = indices[0].len();
         if indices[1].len() != count {
             bail!("{}: the file changed while it was read; rerun the command", self.corpus.display());
@@ -104,7 +107,7 @@ impl Compare {
         let hits = [self.neighbours(a, &sample)?, self.neighbours(b, &sample)?];
         let wanted: BTreeSet<usize> =
             hits.iter().flatten().flatten().map(|hit| hit.row).chain(sample.iter().copied()).collect();
-        let texts = sentences_at(&self.corpus, &wanted, count)?;
+        let texts = sentences_at(&self.corpus, &wanted, count, &stop)?;
         let uniformity = [uniformity_of(a, &spread)?, uniformity_of(b, &spread)?];
         let sample = sampled(&sample, hits, &texts);
         let found: usize = sample.iter().map(|s| s.neighbours[0].len()).sum();

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use crate::Model;
 use crate::train::Stop;
 use anyhow::{Result, bail};
 use clap::Args;
@@ -10,7 +11,7 @@ use serde_json::json;
 
 use crate::cli::embed::embed;
 use crate::cli::output::sink;
-use micse_cli::model::ModelOptions;
+use micse_cli::model::{ModelOptions, model_folder};
 use micse_cli::output::check_differs;
 use micse_cli::{note, print_json};
 
@@ -26,6 +27,9 @@ pub(crate) struct Encode {
     /// FILE.npy (float32, one row per sentence), FILE.parquet or FILE.jsonl [default: JSON lines on standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Prompt of the model's folder to put before every sentence, such as `document` [default: the folder's default]
+    #[arg(long, value_name = "NAME")]
+    prompt_name: Option<String>,
     #[command(flatten)]
     model: ModelOptions,
 }
@@ -39,8 +43,9 @@ impl Encode {
         if let (Some(input), Some(output)) = (&self.input, &self.output) {
             check_differs(input, output)?;
         }
+        let encoder = self.model()?;
+        // Until here, a signal just ends the command: a download goes on with the next one.
         let stop = Stop::on_signals()?;
-        let encoder = self.model.start()?;
         if self.input.is_none() && std::io::stdin().is_terminal() {
             note("reading sentences from the terminal, one per line; press Ctrl-D to finish");
         }
@@ -67,5 +72,19 @@ impl Encode {
             ));
         }
         Ok(())
+    }
+
+    fn model(&self) -> Result<Model> {
+        let Some(name) = &self.prompt_name else { return self.model.start() };
+        let folder = model_folder(&self.model.model)?;
+        let prompts = Model::prompts(&folder)?;
+        let Some(prompt) = prompts.get(name) else {
+            let known: Vec<&str> = prompts.keys().map(String::as_str).collect();
+            bail!(
+                "--prompt-name {name}: the model has no prompt of this name; choose from {}",
+                known.join(", ")
+            );
+        };
+        Ok(self.model.start()?.with_prompt(prompt, &folder)?)
     }
 }

@@ -1,10 +1,11 @@
 //! `micse export`: writes a model as a folder for sentence-transformers, in 8-bit integers, or in ONNX's format.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::SentenceModel;
 use crate::data::Corpus;
-use crate::files::{UNFINISHED, remove_leftovers, rename, write_whole};
+use crate::files::{UNFINISHED, hold, remove_leftovers, rename, write_whole};
 use crate::model::int8::{Rounding, quantize};
 use crate::model::{Compute, ModelFolder, Pooling, TokenConvolution};
 use crate::post::Stage;
@@ -209,7 +210,8 @@ impl Export {
         }
         let unfinished =
             tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&self.output).with_context(failed)?;
-        Ok(Place { unfinished: Some(unfinished), output: self.output.clone(), is_new })
+        let held = hold(unfinished.path());
+        Ok(Place { unfinished: Some(unfinished), _held: held, output: self.output.clone(), is_new })
     }
 
     /// Reports the written ONNX file. Only its runtimes can read it back.
@@ -331,6 +333,8 @@ fn with_library(card: &str, named: bool) -> String {
 /// The unfinished folder of an export.
 struct Place {
     unfinished: Option<TempDir>,
+    /// Tells other commands that this one is still running.
+    _held: Option<File>,
     output: PathBuf,
     /// Whether the output was made for it.
     is_new: bool,

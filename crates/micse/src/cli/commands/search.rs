@@ -14,16 +14,16 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::cut;
-use crate::cli::cache::{Cache, note_path};
-use crate::cli::embed::{check_rereadable, embed_into_index, reader, sentences_at};
+use crate::cli::cache::{Cache, check_of_same_model, note_path};
+use crate::cli::embed::{check_rereadable, embed_into_index, reader, sentences_at, unless_stopped};
 use micse_cli::model::{ModelOptions, model_folder};
 use micse_cli::output::check_differs;
 use micse_cli::{Interrupted, note, print, print_json};
 
 /// Find the nearest sentences of a corpus, exactly, by cosine
 ///
-/// The corpus is a text file, or embeddings written by micse encode. A text file is encoded first; --save keeps its
-/// embeddings for the next search. Every row is compared, on all cores; equal cosines are ordered by row.
+/// The corpus is a text file, or embeddings that micse encode wrote to a .npy file. A text file is encoded first; --save
+/// keeps its embeddings for the next search. Every row is compared, on all cores; equal cosines are ordered by row.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  micse search --model demo --corpus notes.txt --save notes.npy --query \"broken pump\" --top 5"
@@ -94,10 +94,19 @@ impl Search {
                 check_differs(input, &note_path(save))?;
             }
         }
+        let folder = model_folder(&self.model.model)?;
+        let [query_prompt, document_prompt] = prompts(&folder)?;
+        let model = self.model.start()?.with_prompt(&document_prompt, &folder)?;
+        // Until here, a signal just ends the command: a download goes on with the next one.
         let stop = Stop::on_signals()?;
-        let model = self.model.start()?;
-        let queries = self.queries()?;
-        let index = if encoded { Index::new(Npy::open(&self.corpus)?)? } else { self.index(&model, &stop)? };
+        let queries = self.queries(&stop)?;
+        let index = if encoded {
+            check_of_same_model(&self.corpus, &folder, &model)?;
+            Index::new(Npy::open(&self.corpus)?)?
+        } else {
+            self.index(&model, &folder, &stop)?
+        };
+        let model = model.with_prompt(&query_prompt, &folder)?;
         let mut hits = Vec::with_capacity(queries.len());
         // In chunks, so that the embeddings of all queries are never in memory at once.
         for chunk in queries.chunks(256) {
@@ -112,7 +121,7 @@ impl Search {
             hits.extend(index.search(&model.encode(chunk)?, self.top.get())?);
         }
         let text = if encoded { self.sentences.as_deref() } else { Some(self.corpus.as_path()) };
-        let sentences = found_sentences(&hits, text, index.len())?;
+        let sentences = found_sentences(&hits, text, index.len(), &stop)?;
         let answers: Vec<Answer> = queries
             .into_iter()
             .zip(hits)
@@ -128,16 +137,16 @@ impl Search {
         print(&answers.iter().map(Answer::table).collect::<Vec<_>>().join("\n\n"))
     }
 
-    fn queries(&self) -> Result<Vec<String>> {
+    fn queries(&self, stop: &Stop) -> Result<Vec<String>> {
         let Some(path) = &self.queries else {
             if self.query.iter().any(|query| query.trim().is_empty()) {
                 bail!("--query is empty; pass a sentence");
             }
             return Ok(self.query.clone());
         };
-        let mut reader = reader(Some(path))?;
+        let mut reader = reader(Some(path), stop)?;
         let mut queries = Vec::new();
-        while let Some(query) = reader.sentence()? {
+        while let Some(query) = unless_stopped(reader.sentence(), stop)? {
             queries.push(query.to_owned());
         }
         if queries.is_empty() {
@@ -147,10 +156,9 @@ impl Search {
     }
 
     /// The corpus embeddings: the saved ones if they match this corpus and model, else new ones.
-    fn index(&self, model: &Model, stop: &Stop) -> Result<Index> {
+    fn index(&self, model: &Model, folder: &Path, stop: &Stop) -> Result<Index> {
         let Some(save) = &self.save else { return embed_into_index(model, &self.corpus, None, stop) };
-        let folder = model_folder(&self.model.model)?;
-        let cache = Cache::new(save, &self.corpus, &folder, model, &self.model.how.compute)?;
+        let cache = Cache::new(save, &self.corpus, folder, model, &self.model.how.compute)?;
         if cache.stands()? {
             note(format_args!("{}: reusing the embeddings of this corpus by this model", save.display()));
             return Ok(Index::new(Npy::open(save)?)?);
@@ -163,10 +171,30 @@ impl Search {
     }
 }
 
+/// The texts before every query and before every sentence of the corpus, chosen as in sentence-transformers.
+fn prompts(folder: &Path) -> Result<[String; 2]> {
+    let prompts = Model::prompts(folder)?;
+    let first =
+        |names: &[&str]| names.iter().find_map(|name| prompts.get(*name)).cloned().unwrap_or_default();
+    let chosen = [first(&["query"]), first(&["document", "passage", "corpus"])];
+    if chosen.iter().any(|prompt| !prompt.is_empty()) {
+        note(format_args!(
+            "prompts of the model: {:?} before queries, {:?} before sentences",
+            chosen[0], chosen[1]
+        ));
+    }
+    Ok(chosen)
+}
+
 /// The sentences of all hits, by row; none without a text file.
-fn found_sentences(hits: &[Vec<Hit>], text: Option<&Path>, count: usize) -> Result<BTreeMap<usize, String>> {
+fn found_sentences(
+    hits: &[Vec<Hit>],
+    text: Option<&Path>,
+    count: usize,
+    stop: &Stop,
+) -> Result<BTreeMap<usize, String>> {
     let rows: BTreeSet<usize> = hits.iter().flatten().map(|hit| hit.row).collect();
-    text.map_or_else(|| Ok(BTreeMap::new()), |text| sentences_at(text, &rows, count))
+    text.map_or_else(|| Ok(BTreeMap::new()), |text| sentences_at(text, &rows, count, stop))
 }
 
 impl Answer {

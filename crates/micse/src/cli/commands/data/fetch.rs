@@ -43,6 +43,18 @@ struct FetchedFile {
     sha256: String,
     /// Whether a known checksum was compared with it.
     compared: bool,
+    /// Whether a file or folder was there already, which was left as it is.
+    kept: bool,
+}
+
+impl FetchedFile {
+    fn check(&self) -> &'static str {
+        match (self.kept, self.compared) {
+            (true, _) => "not compared with what was there already",
+            (false, true) => "verified",
+            (false, false) => "no known checksum to compare with",
+        }
+    }
 }
 
 impl Fetch {
@@ -71,8 +83,8 @@ impl Fetch {
                 Some(known) => known.to_owned(),
                 None => sha256(&path)?,
             };
-            let placed = place(dataset, file.path, &path, &to)?;
-            files.push(FetchedFile { path: placed, sha256, compared: file.sha256.is_some() });
+            let (path, kept) = place(dataset, file.path, &path, &to)?;
+            files.push(FetchedFile { path, sha256, compared: file.sha256.is_some(), kept });
         }
         let fetched =
             Fetched { dataset: dataset.name, licence: dataset.licence, citation: dataset.citation, files };
@@ -81,10 +93,14 @@ impl Fetch {
         }
         let mut text = String::new();
         for file in &fetched.files {
-            let how = if file.compared { "verified" } else { "no known checksum to compare with" };
             // Writing into a String cannot fail.
-            let _ =
-                writeln!(text, "{}\n  SHA-256 of the download: {} ({how})", file.path.display(), file.sha256);
+            let _ = writeln!(
+                text,
+                "{}\n  SHA-256 of the download: {} ({})",
+                file.path.display(),
+                file.sha256,
+                file.check()
+            );
         }
         let _ = writeln!(text, "cite: {}", fetched.citation);
         let _ = writeln!(text, "set {DATA_VARIABLE}={} so that commands find it", to.display());
@@ -120,14 +136,14 @@ fn list(as_json: bool) -> Result<()> {
 }
 
 /// Puts a downloaded file where commands expect it: corpora under `wiki/`, the contents of an archive under the
-/// dataset's name.
-fn place(dataset: &Dataset, name: &str, cached: &Path, to: &Path) -> Result<PathBuf> {
+/// dataset's name. Returns the place, and whether something was there already, which stays as it is.
+fn place(dataset: &Dataset, name: &str, cached: &Path, to: &Path) -> Result<(PathBuf, bool)> {
     let file = Path::new(name);
     let archive = file.extension().is_some_and(|extension| extension == "tar");
     let place = if archive { to.join(dataset.name) } else { to.join("wiki").join(file) };
     if place.exists() {
         note(format_args!("{}: already exists; delete it to download again", place.display()));
-        return Ok(place);
+        return Ok((place, true));
     }
     let parent = place.parent().context("a file without a folder")?;
     let failed =
@@ -151,7 +167,7 @@ fn place(dataset: &Dataset, name: &str, cached: &Path, to: &Path) -> Result<Path
         std::io::copy(&mut source, &mut file.handle()?).with_context(failed)?;
         file.publish()?;
     }
-    Ok(place)
+    Ok((place, false))
 }
 
 /// The folder that contains `STS/`, at most three levels down.
@@ -198,8 +214,8 @@ mod tests {
             builder.append_data(&mut header, name, text.as_bytes()).expect("an entry");
         }
         builder.into_inner().expect("an archive");
-        let placed = place(&DATASET, "sets.tar", &archive, &to).expect("a place");
-        assert_eq!(placed, to.join("sets"));
+        let (placed, kept) = place(&DATASET, "sets.tar", &archive, &to).expect("a place");
+        assert_eq!((&placed, kept), (&to.join("sets"), false));
         assert_eq!(std::fs::read_to_string(placed.join("STS/one.txt")).expect("text"), "a\tb\n");
         assert!(placed.join("SICK/two.txt").is_file());
         let entries = |folder: &Path| std::fs::read_dir(folder).expect("a folder").count();
@@ -219,10 +235,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let cached = folder.path().join("blob");
         std::fs::write(&cached, "It rained.\n").expect("a file");
-        let placed = place(&DATASET, "notes.txt", &cached, folder.path()).expect("a place");
-        assert_eq!(placed, folder.path().join("wiki/notes.txt"));
+        let (placed, kept) = place(&DATASET, "notes.txt", &cached, folder.path()).expect("a place");
+        assert_eq!((&placed, kept), (&folder.path().join("wiki/notes.txt"), false));
         std::fs::write(&placed, "mine").expect("a file");
-        place(&DATASET, "notes.txt", &cached, folder.path()).expect("a place");
+        let again = place(&DATASET, "notes.txt", &cached, folder.path()).expect("a place");
+        assert_eq!(again, (placed.clone(), true));
         assert_eq!(std::fs::read_to_string(&placed).expect("text"), "mine", "an existing file is kept");
     }
 }

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::SentenceModel;
 use crate::model::{Checkpoint, Compute, ModelFolder, Pooling, StaticFolder, TokenConvolution, Trainable};
 use crate::post::Stage;
+use crate::{Model, SentenceModel};
 use anyhow::{Result, bail};
 use candle_core::Device;
 use clap::Args;
@@ -45,6 +45,8 @@ struct Report {
     modules: Vec<String>,
     /// The text prepended to every sentence, if any.
     prompt: Option<String>,
+    /// The folder's prompts by name, without empty ones.
+    prompts: BTreeMap<String, String>,
     /// Entries of a final embedding.
     dimension: Option<usize>,
     /// The number of entries that the folder keeps of an embedding, if it truncates them.
@@ -126,6 +128,13 @@ impl Inspect {
     }
 }
 
+/// The folder's prompts that are not empty.
+fn prompts(problems: &mut Vec<String>, folder: &Path) -> BTreeMap<String, String> {
+    let mut prompts = noted(problems, Model::prompts(folder)).unwrap_or_default();
+    prompts.retain(|_, prompt| !prompt.is_empty());
+    prompts
+}
+
 impl Report {
     fn of(folder: &ModelFolder) -> Self {
         let mut report = Self { folder: folder.root().display().to_string(), ..Self::default() };
@@ -143,6 +152,7 @@ impl Report {
         report.stage = stage.map(|stage| format!("{}, fitted on {}", stage.kind(), stage.fitted_on()));
         report.unknown_keys = noted(problems, folder.unknown_keys()).unwrap_or_default();
         report.unused_layers = noted(problems, folder.unused_layers()).unwrap_or_default();
+        report.prompts = prompts(problems, folder.root());
         // Commands use mean pooling if the folder does not define a pooling.
         let pooling = folder.pooling().ok().flatten().unwrap_or(Pooling::Mean);
         if let Some(model) = noted(problems, SentenceModel::load(folder, Some(pooling), &Compute::cpu())) {
@@ -211,6 +221,9 @@ impl Report {
         }
         lines
             .extend(self.prompt.iter().map(|prompt| ("prompt", format!("{prompt:?} before every sentence"))));
+        lines.extend(
+            self.prompts.iter().map(|(name, prompt)| ("named prompt", format!("{name}: {prompt:?}"))),
+        );
         let kept = if self.truncate_dim.is_some() { " (truncate_dim)" } else { "" };
         lines.extend(self.dimension.map(|n| ("dimension", format!("{n}{kept}"))));
         lines.extend(self.stage.iter().map(|stage| ("stage", stage.clone())));

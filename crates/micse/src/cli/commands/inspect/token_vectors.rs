@@ -2,7 +2,9 @@
 
 use crate::model::{Pooling, StaticFolder, StaticModel};
 
-use super::{EXAMPLE, Report, TokenVectors, TokenizerFacts, front_matter, name_of, noted, weights_facts};
+use super::{
+    EXAMPLE, Report, TokenVectors, TokenizerFacts, front_matter, name_of, noted, prompts, weights_facts,
+};
 
 impl Report {
     pub(super) fn of_token_vectors(folder: &StaticFolder) -> Self {
@@ -17,6 +19,7 @@ impl Report {
         let modules = noted(problems, folder.modules()).unwrap_or_default();
         report.modules = modules.iter().map(|module| module.class_name().to_owned()).collect();
         report.unknown_keys = noted(problems, folder.unknown_keys()).unwrap_or_default();
+        report.prompts = prompts(problems, folder.root());
         if let Some(model) = noted(problems, StaticModel::load(folder)) {
             report.tokenizer = noted(problems, tokenizer(folder, &model));
             report.token_vectors = Some(TokenVectors {
