@@ -1,9 +1,25 @@
 //! Matrix products in f32, by the gemm crate.
 //!
 //! gemm chooses AVX-512 or AVX2 at run time. It splits rows and columns over threads, but never the sum, so
-//! results do not depend on the number of threads.
+//! results do not depend on the number of threads. Sums of more than 512 products are divided into blocks whose length
+//! depends on the L1 data cache ([`l1_cache`]), so results depend on that too.
 
 use crate::View;
+
+/// The L1 data cache of a thread, as gemm sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// Its size, divided by the number of hardware threads that share it.
+    pub bytes: usize,
+    /// Its associativity.
+    pub ways: usize,
+}
+
+/// The L1 data cache of this machine.
+pub fn l1_cache() -> Cache {
+    let [first, ..] = *gemm_common::cache::CACHE_INFO;
+    Cache { bytes: first.cache_bytes, ways: first.associativity }
+}
 
 /// What happens to the current values of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

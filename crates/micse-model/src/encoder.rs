@@ -251,3 +251,14 @@ pub trait Encoder: Trainable + Send + Sync {
     /// A copy with the same values but without gradients or moments: the initial momentum encoder.
     fn duplicate(&self) -> Result<Box<dyn Encoder>>;
 }
+
+/// Rejects a pass whose attention maps have more entries (per layer) than 32 bits can index.
+pub(crate) fn check_map_entries(sentences: usize, entries: usize) -> Result<()> {
+    if u32::try_from(entries).is_ok() {
+        return Ok(());
+    }
+    Err(Error::Input(format!(
+        "the attention maps of {sentences} sentences have {entries} entries per layer, more than the engine can index; \
+         encode fewer sentences at a time with --chunk"
+    )))
+}

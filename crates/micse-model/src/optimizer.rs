@@ -124,7 +124,8 @@ pub(crate) fn adam_step(
     Ok(())
 }
 
-fn decay(rule: &AdamStep, group: Group) -> f64 {
+/// The weight decay that acts on a group.
+pub(crate) fn decay(rule: &AdamStep, group: Group) -> f64 {
     if rule.decay_all || group == Group::Weight { rule.weight_decay } else { 0.0 }
 }
 

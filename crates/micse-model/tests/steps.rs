@@ -62,6 +62,32 @@ fn a_parameter_whose_gradient_was_dropped_stays_as_it_is() {
     }
 }
 
+/// A word's moments decay in the steps in which it does not occur, also in those of a schedule's rate 0.
+#[test]
+fn both_engines_step_through_a_learning_rate_of_zero() {
+    let config = BertConfig::with_sizes(40, 2, 32, 4, 40);
+    let weights = || RandomWeights { deviation: 0.2, stream: Stream::new(48) };
+    let tensor = TensorEncoder::new(config.clone(), &mut weights(), &Device::Cpu).expect("an encoder");
+    let packed = PackedEncoder::new(config, &mut weights(), Precision::F32).expect("an encoder");
+    let both: [Box<dyn Encoder>; 2] = [Box::new(tensor), Box::new(packed)];
+    let words = both.map(|mut encoder| {
+        let taps = Taps { pooled: Some(Pooling::Mean), ..Taps::default() };
+        let pass = Pass { mode: Mode::Evaluation, gradients: true, taps };
+        for (step, (word, learning_rate)) in
+            [(8, 0.01), (9, 0.0), (9, 0.0), (9, 0.01)].into_iter().enumerate()
+        {
+            let batch = Batch::new(&[vec![2_u32, word, 3]]).expect("a batch");
+            let leaves = encoder.forward(&batch, &pass).expect("leaves");
+            let sum = leaves.pooled.expect("rows").sqr().and_then(|s| s.sum_all()).expect("a sum");
+            encoder.collect_gradients(&sum.backward().expect("gradients")).expect("gradients");
+            encoder.step(&AdamStep { learning_rate, ..rule(step + 1) }).expect("a step");
+        }
+        numbers(&encoder.values().expect("values")[0])
+    });
+    let furthest = words[0].iter().zip(&words[1]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(furthest < 1e-4, "the word tables differ by {furthest}");
+}
+
 /// v <- r v + (1 - r) g^2, p <- p - lr g / (sqrt(v) + eps), computed in f64 for comparison.
 #[test]
 fn rmsprop_is_adam_without_first_moment_and_bias_correction() {

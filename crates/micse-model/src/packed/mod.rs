@@ -27,7 +27,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Storage, Tensor, Var};
 
-use crate::encoder::{Encoder, Leaves, ParameterInfo, Pass, Taps, Trainable};
+use crate::encoder::{Encoder, Leaves, ParameterInfo, Pass, Taps, Trainable, check_map_entries};
 use crate::optimizer::AdamStep;
 use crate::threads::in_pool;
 use crate::weights::TensorSource;
@@ -274,14 +274,7 @@ impl Encoder for PackedEncoder {
                 plan.hidden
             )));
         }
-        if plan.map_elements() > u32::MAX as usize {
-            return Err(Error::Input(format!(
-                "the attention maps of {} sentences have {} entries per layer, more than the engine can \
-                 index; encode fewer sentences at a time with --chunk",
-                batch.sentences(),
-                plan.map_elements()
-            )));
-        }
+        check_map_entries(batch.sentences(), plan.map_elements())?;
         let (ranges, sentences) = (plan.leaves.clone(), batch.sentences());
         let (rows, hidden, output) = (plan.rows, plan.hidden, plan.output);
         let flat = if pass.gradients {

@@ -8,7 +8,7 @@ use super::int8::Int8Weights;
 use super::products::{PackedWeight, RoundedWeight, Weight};
 use super::slots::{LINEAR, LinearSlot, Slots, WORDS};
 use crate::family::Linears;
-use crate::optimizer::{AdamStep, kernel_rule};
+use crate::optimizer::{AdamStep, decay, kernel_rule};
 use crate::{BertConfig, Error, Precision, Result};
 
 /// Rows of the word table per task.
@@ -254,12 +254,14 @@ impl Store {
             if !self.gradients.present[number] {
                 continue;
             }
-            let rule = kernel_rule(step, self.slots.parameters[number].group);
+            let group = self.slots.parameters[number].group;
+            let rule = kernel_rule(step, group);
             let range = range.clone();
             let p = &mut self.values[range.clone()];
             let g = &self.gradients.values[range.clone()];
             let (m, v) = (&mut moments.first[range.clone()], &mut moments.second[range]);
-            if number != WORDS || rule.lost != 0.0 {
+            // By the decay and not by what a step loses: at a learning rate of 0, moments decay all the same.
+            if number != WORDS || decay(step, group) != 0.0 {
                 self.any_word_moved |= number == WORDS;
                 adam(p, g, m, v, &rule);
             } else {

@@ -6,7 +6,7 @@ use super::attention::{Angles, Extras, Packing, SelfAttention, averaging_matrix}
 use super::layers::{FeedForward, LayerNorm, Linear, hidden_dropout};
 use crate::distance;
 use crate::dropout::Site;
-use crate::encoder::{Leaves, Mode, Pass, Taps};
+use crate::encoder::{Leaves, Mode, Pass, Taps, check_map_entries};
 use crate::family::Linears;
 use crate::{Batch, BertConfig, Error, Family, Pooling, Result};
 
@@ -123,7 +123,7 @@ impl Network {
         let packing = Packing::new(batch, device)?;
         let rows = all_rows(batch);
         let depth = config.num_hidden_layers;
-        let mut values = ValueTap::new(taps, batch, config);
+        let mut values = ValueTap::new(taps, batch, config)?;
         let mut maps = Vec::new();
         // States that pooling or a tap needs; all others are dropped once the next layer is done.
         let mut kept: Vec<(usize, Tensor)> = Vec::new();
@@ -274,7 +274,11 @@ struct ValueTap<'a> {
 }
 
 impl<'a> ValueTap<'a> {
-    fn new(taps: &'a Taps, batch: &Batch, config: &BertConfig) -> Self {
+    fn new(taps: &'a Taps, batch: &Batch, config: &BertConfig) -> Result<Self> {
+        if taps.attention_values.is_some() {
+            let entries = batch.sentences() * config.num_attention_heads * batch.width() * batch.width();
+            check_map_entries(batch.sentences(), entries)?;
+        }
         let mut wanted = vec![(Vec::new(), Vec::new()); config.num_hidden_layers];
         let (heads, n) = (config.num_attention_heads as u32, batch.width() as u32);
         for (slot, p) in taps.attention_values.iter().flat_map(|v| &v.at).enumerate() {
@@ -282,7 +286,7 @@ impl<'a> ValueTap<'a> {
             places.push(((p.sentence * heads + p.head) * n + p.query) * n + p.key);
             slots.push(slot as u32);
         }
-        Self { taps, wanted, parts: Vec::new(), order: Vec::new() }
+        Ok(Self { taps, wanted, parts: Vec::new(), order: Vec::new() })
     }
 
     fn record(&mut self, layer: usize, maps: &super::attention::Maps) -> Result<()> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use micse_data::{Corpus, Parts, Task, TransferSuite};
 use micse_files::Hash;
+use micse_kernels::matmul::{Cache, l1_cache};
 use micse_model::{Compute, Engine, MaskedLmHead, ModelFolder, Pooling, Precision, StaticFolder};
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +64,7 @@ pub struct Manifest {
     /// Sentences encoded at a time; `None`: whole batches. The chunk size affects rounding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chunk: Option<NonZeroUsize>,
-    /// Vector extensions in use: results are bit-for-bit identical on CPUs with the same extensions.
+    /// The CPU's kind ([`cpu_features`]): results are bit-for-bit identical on CPUs of the same kind.
     pub cpu_features: Vec<String>,
     /// SHA-256 of the base encoder's configuration, weights and tokenizer files, or of the word or token vectors.
     pub encoder_sha256: String,
@@ -101,7 +102,11 @@ pub struct Manifest {
     pub recipe: Option<Recipe>,
 }
 
-/// The vector extensions that matrix products choose from at run time.
+const USUAL_CACHE: Cache = Cache { bytes: 32 << 10, ways: 8 };
+
+/// What decides how matrix products are computed: the vector extensions to choose from and, because gemm derives the
+/// blocks of long sums from it (except with AVX-512), an L1 data cache of another kind than the usual 32 KiB with 8 ways,
+/// as in `l1d 48 KiB 12 ways`.
 pub fn cpu_features() -> Vec<String> {
     #[cfg(target_arch = "x86_64")]
     let found = [
@@ -112,7 +117,13 @@ pub fn cpu_features() -> Vec<String> {
     ];
     #[cfg(not(target_arch = "x86_64"))]
     let found = [(std::env::consts::ARCH, true)];
-    found.iter().filter(|(_, has)| *has).map(|(name, _)| (*name).to_owned()).collect()
+    let mut found: Vec<String> =
+        found.iter().filter(|(_, has)| *has).map(|(name, _)| (*name).to_owned()).collect();
+    let cache = l1_cache();
+    if !found.iter().any(|name| name == "avx512f") && cache != USUAL_CACHE {
+        found.push(format!("l1d {} KiB {} ways", cache.bytes >> 10, cache.ways));
+    }
+    found
 }
 
 /// SHA-256 of bytes.
