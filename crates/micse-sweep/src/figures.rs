@@ -251,7 +251,8 @@ impl Inputs<'_> {
             corpus.clone(),
             treebank.clone(),
             format!("seed {}; dropout {DROPOUT} in both views", self.how.seed),
-            "attention: maps before their own dropout; pairs of adjacent heads in each layer of the upper third, averaged"
+            "attention: maps before their own dropout; pairs of adjacent heads in each layer of the upper third, averaged; \
+             of local attention, positions within the window"
                 .to_owned(),
         ]
     }
