@@ -185,6 +185,16 @@ fn else_the_baseline_and_the_best_or_the_two_best() {
 }
 
 #[test]
+fn figures_do_not_replace_those_of_a_sweep() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &[trained("simcse", "100", 100, 48, 50.0)]);
+    let error =
+        write_figures(folder.path(), NAMES, &figures(NAMES, 3), &[]).expect_err("a sweep").to_string();
+    assert!(error.contains("sweep.json") && error.contains("--out"), "{error}");
+    assert!(!folder.path().join("figures.html").exists() && !folder.path().join("figures").exists());
+}
+
+#[test]
 fn what_is_missing_has_a_remedy() {
     let cells = [untrained("untrained (cls)", 40.0), trained("simcse", "100", 100, 48, 50.0)];
     let (found, page) = compared(&cells, &[0, 1]);

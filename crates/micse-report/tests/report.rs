@@ -317,16 +317,26 @@ fn pictures_are_files_in_both_forms() {
 }
 
 #[test]
-fn pictures_of_an_earlier_report_go() {
-    let (folder, _) = report(&[trained("simcse", "100", 100, 48, 50.0)], None);
+fn pictures_of_an_earlier_report_go_and_those_of_others_stay() {
+    let cells = |methods: &[&str]| -> Vec<Cell> {
+        methods.iter().map(|method| trained(method, "100", 100, 48, 50.0)).collect()
+    };
+    let (folder, _) = report(&cells(&["simcse", "micse"]), None);
     let figures = folder.path().join("figures");
-    for name in ["components.svg", "components.png", "my-notes.txt"] {
-        std::fs::write(figures.join(name), "old").expect("a file");
+    let is_file = |name: &str| figures.join(name).is_file();
+    assert!(is_file("components.svg") && is_file("components.png"));
+    let mine = ["mine.svg", "mine.png", "mine.csv", "positives.png", "scores.csv", "my-notes.txt"];
+    for name in mine {
+        std::fs::write(figures.join(name), "mine").expect("a file");
     }
+    write(folder.path(), &cells(&["simcse"]));
     write_report(folder.path(), None).expect("a report");
-    assert!(figures.join("scores.svg").is_file());
-    assert!(!figures.join("components.svg").exists() && !figures.join("components.png").exists());
-    assert!(figures.join("my-notes.txt").is_file(), "files other than pictures must stay");
+    assert!(is_file("scores.svg") && is_file("scores.png"));
+    assert!(!is_file("components.svg") && !is_file("components.png"));
+    for name in mine {
+        let text = std::fs::read_to_string(figures.join(name)).expect("a file that no report wrote");
+        assert_eq!(text, "mine", "{name}");
+    }
 }
 
 #[test]
