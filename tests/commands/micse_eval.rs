@@ -19,6 +19,12 @@ fn without_arguments_it_scores_what_is_shipped_and_says_so() {
 }
 
 #[test]
+fn the_help_says_what_the_command_does() {
+    let help = eval(&["--help"]).output();
+    assert!(help.starts_with("Score a model on STS sets"), "{help}");
+}
+
+#[test]
 fn table_json_and_csv_say_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
@@ -62,6 +68,8 @@ fn results_in_mtebs_form() {
     let common = ["--model", &model, "--sts", &sts, "--pooling", "cls", "--format", "json", "--mteb", &out];
     let with = |extra: &[&str]| eval(&[&common[..], extra].concat());
     with(&["--mteb-name", "me/small"]).refused(&["MTEB's tasks", "--sts"]);
+    let transfer = ["--tasks", "DemoQuestions", "--sts", "demo", "--mteb", &out, "--mteb-name", "me/demo"];
+    eval(&transfer).refused(&["MTEB files: no STS task is scored", "--tasks"]);
     // The demo files at SentEval's paths.
     let benchmark = folder.path().join("sts/STS/STSBenchmark");
     std::fs::create_dir_all(&benchmark).expect("a folder");

@@ -46,6 +46,11 @@ pub fn check(suite: &Suite) -> Result<()> {
     if suite.tasks.iter().any(|task| task_name(&task.name).is_some()) {
         return Ok(());
     }
+    if suite.tasks.is_empty() {
+        let reason = "no STS task is scored, and MTEB scores transfer tasks by another protocol; name an STS task with \
+                      --tasks, such as STS12";
+        return Err(Error::Mteb(reason.into()));
+    }
     Err(Error::Mteb(format!("`{}` has none of MTEB's tasks; pass SentEval's folder with --sts", suite.name)))
 }
 

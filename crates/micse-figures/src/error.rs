@@ -13,7 +13,9 @@ pub enum Error {
         source: micse_model::Error,
     },
     /// A sentence is too short for a correlation of attention values.
-    #[error("{model}: {sentence:?} has {tokens} tokens, too few to compare attention; remove the sentence")]
+    #[error(
+        "{model}: {sentence:?} has {tokens} tokens, too few to compare attention; pass another --sentence"
+    )]
     Short {
         /// The model's name in the figure.
         model: String,

@@ -1,10 +1,9 @@
 //! Fig. 6: the joint distribution of the attention of one sentence in two views.
 
-use candle_core::Tensor;
-use micse_losses::ami::{MiForm, Slicing, mutual_information};
+use micse_losses::ami::Slicing;
 use micse_model::View;
 
-use crate::similarity::{SHORTEST, Subject, Views, check_names, slice_values, tokenize};
+use crate::similarity::{SHORTEST, SliceValues, Subject, Views, check_names, tokenize};
 use crate::{Error, Result};
 
 /// Bins of a histogram along each axis.
@@ -74,24 +73,22 @@ pub fn joint_attention(subjects: [Subject<'_>; 2], sentence: &str, seed: u64) ->
 }
 
 impl JointPanel {
-    /// All attention values of all tokens in two views of one sentence, in slices of adjacent layers and heads. Layers
-    /// are divided into up to three equal groups, heads into up to four; 12 layers with 12 heads give the paper's 12
-    /// slices of 4 layers and 3 heads.
+    /// All attention values of all tokens in two views of one sentence, in slices of adjacent layers and heads; of layers
+    /// with local attention, those within the window. Layers are divided into up to three equal groups, heads into up to
+    /// four; 12 layers with 12 heads give the paper's 12 slices of 4 layers and 3 heads.
     ///
     /// # Errors
     /// Views of different encoders or different lengths.
     pub fn of(model: &str, views: [&View; 2]) -> Result<Self> {
-        let [one, two] = views.map(|view| &view.attention);
-        let (depth, all_heads, tokens, _) = one.dims4()?;
+        let (depth, all_heads, tokens, _) = views[0].attention.dims4()?;
         let (layer_groups, head_groups) = (groups(depth, GROUPS[0]), groups(all_heads, GROUPS[1]));
         let (layers, heads) = (depth / layer_groups, all_heads / head_groups);
         let every_layer: Vec<usize> = (0..depth).collect();
         let slices = Slicing::Adjacent { heads, layers }.slices(&every_layer, all_heads)?;
-        let rows = slice_values([one, two], &slices, tokens)?;
-        let counts = vec![rows[0].dim(1)? as u32; slices.len()];
-        let found = mutual_information(&rows[0], &rows[1], &counts, MiForm::Eq4)?;
+        let values = SliceValues::of(views, &slices, tokens)?;
+        let found = values.information()?;
         let (rho, mi) = (found.rho.to_vec1::<f64>()?, found.mi.to_vec1::<f64>()?);
-        let logs = [logarithms(&rows[0])?, logarithms(&rows[1])?];
+        let logs = [logarithms(&values, 0)?, logarithms(&values, 1)?];
         let slice = |i: usize| {
             let (layer, head) = (i / head_groups * layers, i % head_groups * heads);
             let values = [logs[0][i].as_slice(), logs[1][i].as_slice()];
@@ -113,11 +110,13 @@ impl JointPanel {
     }
 }
 
-/// The logarithm of each value, with the floor of the AMI objective.
-fn logarithms(rows: &Tensor) -> Result<Vec<Vec<f64>>> {
+/// The logarithms of the values of each slice in a view, with the floor of the AMI objective.
+fn logarithms(values: &SliceValues, view: usize) -> Result<Vec<Vec<f64>>> {
     let floor = f64::from(f32::MIN_POSITIVE);
-    let rows = rows.to_vec2::<f64>()?;
-    Ok(rows.into_iter().map(|row| row.into_iter().map(|value| value.max(floor).ln()).collect()).collect())
+    let rows = values.rows[view].to_vec2::<f64>()?.into_iter().zip(&values.counts);
+    let logarithms =
+        |row: Vec<f64>, count: u32| row.into_iter().take(count as usize).map(|v| v.max(floor).ln()).collect();
+    Ok(rows.map(|(row, &count)| logarithms(row, count)).collect())
 }
 
 /// Equal bins from the least to the largest value of both views.

@@ -1,7 +1,7 @@
 //! Syntactic and semantic similarity of two sentences under one model.
 
 use candle_core::{DType, Tensor};
-use micse_losses::ami::{MiForm, Selection, Slice, Slicing, mutual_information};
+use micse_losses::ami::{MiForm, MiRows, Position, Selection, Slice, Slicing, mutual_information};
 use micse_model::{Dropout, SentenceModel, View};
 use micse_random::Stream;
 use rayon::prelude::*;
@@ -76,9 +76,25 @@ impl Views {
 }
 
 /// The token IDs of sentences, at most [`TOKENS`] each.
-pub(crate) fn tokenize(subject: Subject<'_>, sentences: &[String]) -> Result<Vec<Vec<u32>>> {
+pub(crate) fn tokenize(subject: Subject<'_>, sentences: &[impl AsRef<str> + Sync]) -> Result<Vec<Vec<u32>>> {
     let limit = subject.model.max_length().min(TOKENS);
     subject.model.pipeline().tokenize(sentences, limit).map_err(|source| subject.failed(source))
+}
+
+/// Whether each sentence has enough tokens under both models for a comparison of attention. White space and invisible
+/// characters alone, for example, have none.
+pub(crate) fn long_enough(subjects: [Subject<'_>; 2], sentences: &[&str]) -> Result<Vec<bool>> {
+    let [one, other] = [tokenize(subjects[0], sentences)?, tokenize(subjects[1], sentences)?];
+    Ok(one.iter().zip(&other).map(|(a, b)| a.len().min(b.len()) >= SHORTEST).collect())
+}
+
+/// What a note says of sentences that are not [`long_enough`]; nothing without any.
+pub(crate) fn left_out(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => format!(" 1 sentence of fewer than {SHORTEST} tokens is left out."),
+        _ => format!(" {count} sentences of fewer than {SHORTEST} tokens are left out."),
+    }
 }
 
 /// The slices that the AMI objective compares: pairs of adjacent heads in each layer of the upper third, rounded up;
@@ -90,7 +106,7 @@ pub(crate) fn ami_slices(depth: usize, heads: usize) -> Result<Vec<Slice>> {
 }
 
 /// The similarity of each pair: view 1 of its first sentence and view 2 of its second, so that a pair of a sentence
-/// with itself is a positive pair.
+/// with itself is a positive pair. All sentences must be [`long_enough`].
 pub(crate) fn similarities(
     subject: Subject<'_>,
     sentences: &[String],
@@ -99,11 +115,6 @@ pub(crate) fn similarities(
 ) -> Result<Vec<Similarity>> {
     let ids = tokenize(subject, sentences)?;
     let similarity = |&(first, second): &(usize, usize)| {
-        let shorter = if ids[first].len() <= ids[second].len() { first } else { second };
-        if ids[shorter].len() < SHORTEST {
-            let (model, sentence) = (subject.name.to_owned(), sentences[shorter].clone());
-            return Err(Error::Short { model, sentence, tokens: ids[shorter].len() });
-        }
         let a = views.view(subject, &ids[first], 0, first)?;
         let b = views.view(subject, &ids[second], 1, second)?;
         let similarity = compare(&a, &b)?;
@@ -123,32 +134,67 @@ pub(crate) fn similarities(
 /// The similarity of two views, of one sentence or of two.
 ///
 /// Attention is compared where both sentences have tokens: the upper left n x n block of both maps, where n is the
-/// shorter length without its last token (`[SEP]`). All positions of the block are used, without sampling. A NaN in the
-/// views propagates.
+/// shorter length without its last token (`[SEP]`). All positions of the block are used, without sampling, except those
+/// outside the window of a layer with local attention. A NaN in the views propagates.
 ///
 /// # Errors
-/// Fewer than three tokens, or views of different encoders.
+/// Fewer than two tokens, or views of different encoders.
 pub fn compare(a: &View, b: &View) -> Result<Similarity> {
     let (depth, heads, length, _) = a.attention.dims4()?;
     let tokens = length.min(b.attention.dim(2)?).saturating_sub(1);
-    let slices = ami_slices(depth, heads)?;
-    let rows = slice_values([&a.attention, &b.attention], &slices, tokens)?;
-    let counts = vec![rows[0].dim(1)? as u32; slices.len()];
-    let mi = mutual_information(&rows[0], &rows[1], &counts, MiForm::Eq4)?.mi;
-    let mutual_information = mi.mean_all()?.to_scalar::<f64>()?;
+    let values = SliceValues::of([a, b], &ami_slices(depth, heads)?, tokens)?;
+    let mutual_information = values.information()?.mi.mean_all()?.to_scalar::<f64>()?;
     Ok(Similarity { mutual_information, cosine: cosine(&a.embedding, &b.embedding), tokens })
 }
 
-/// The attention values of each slice in the first n tokens, of both views: `[slices, maps * n * n]`, f64.
-pub(crate) fn slice_values(attention: [&Tensor; 2], slices: &[Slice], tokens: usize) -> Result<[Tensor; 2]> {
-    let samples = slices[0].len() * tokens * tokens;
-    let indices: Vec<u32> = slices.iter().flat_map(|_| 0..samples as u32).collect();
-    let selection = Selection::from_indices(slices, &indices, samples, tokens)?;
-    let gather = |maps: &Tensor| -> Result<Tensor> {
-        let block = maps.narrow(2, 0, tokens)?.narrow(3, 0, tokens)?.unsqueeze(0)?;
-        Ok(selection.gather(&block.to_dtype(DType::F64)?)?)
+/// The attention values of each slice in the first n tokens of two views.
+pub(crate) struct SliceValues {
+    /// Of each view: `[slices, samples]`, f64.
+    pub(crate) rows: [Tensor; 2],
+    /// The first so many values of each row are those of the slice.
+    pub(crate) counts: Vec<u32>,
+}
+
+impl SliceValues {
+    /// Fails if there are no tokens, or if the views are of different encoders.
+    pub(crate) fn of(views: [&View; 2], slices: &[Slice], tokens: usize) -> Result<Self> {
+        let selection = every_position(slices, tokens, &views[0].windows);
+        let gather = |view: &View| -> Result<Tensor> {
+            let block = view.attention.narrow(2, 0, tokens)?.narrow(3, 0, tokens)?.unsqueeze(0)?;
+            Ok(selection.gather(&block.to_dtype(DType::F64)?)?)
+        };
+        Ok(Self { rows: [gather(views[0])?, gather(views[1])?], counts: selection.counts })
+    }
+
+    /// Correlation and mutual information of each slice.
+    pub(crate) fn information(&self) -> Result<MiRows> {
+        Ok(mutual_information(&self.rows[0], &self.rows[1], &self.counts, MiForm::Eq4)?)
+    }
+}
+
+/// All positions of the first n tokens, by slice; in a layer with local attention, those within its window. Attention
+/// outside is 0 in both views, whatever the sentences: as equal values far below all others, these positions alone would
+/// make the views correlate.
+fn every_position(slices: &[Slice], tokens: usize, windows: &[Option<usize>]) -> Selection {
+    let of_map = |&(layer, head): &(usize, usize)| {
+        let window = windows.get(layer).copied().flatten();
+        (0..tokens).flat_map(move |query| {
+            let keys = (0..tokens).filter(move |&key| window.is_none_or(|w| query.abs_diff(key) <= w));
+            keys.map(move |key| {
+                let [layer, head, query, key] = [layer, head, query, key].map(|i| i as u32);
+                Position { sentence: 0, layer, head, query, key }
+            })
+        })
     };
-    Ok([gather(attention[0])?, gather(attention[1])?])
+    let of_slices: Vec<Vec<Position>> =
+        slices.iter().map(|slice| slice.iter().flat_map(of_map).collect()).collect();
+    let samples = of_slices.iter().map(Vec::len).max().unwrap_or(0);
+    let counts = of_slices.iter().map(|positions| positions.len() as u32).collect();
+    // Rows with fewer values are filled; the counts mask what they are filled with.
+    let filled = of_slices.into_iter().flat_map(|positions| {
+        positions.into_iter().chain(std::iter::repeat(Position::default())).take(samples)
+    });
+    Selection { rows: slices.len(), samples, positions: filled.collect(), counts, weight: 1.0 }
 }
 
 /// `a.b / (|a| |b|)`, with sums in f64; 0 for a zero vector.

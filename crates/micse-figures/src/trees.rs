@@ -6,6 +6,7 @@ use micse_data::{Parsed, TreeEquality};
 use micse_random::{Draws, Stream};
 
 use crate::groups::grouped;
+use crate::similarity::{left_out, long_enough};
 use crate::{Error, Grouped, Grouping, Result, Subject};
 
 /// Sentences with fewer words, punctuation included, are not used: hardly any other tree is possible.
@@ -37,13 +38,18 @@ pub struct TreePairs {
 
 /// Compares pairs of sentences of a treebank with equal trees with as many pairs with unequal trees. A sentence is in at
 /// most one pair of each group, so that the pairs of a group are independent. Sentences that differ only in case count
-/// once.
+/// once, and those with too few tokens for a comparison of attention are left out.
 ///
 /// # Errors
 /// Fewer than two pairs of either kind; a model cannot encode the sentences; two models of one name.
 pub fn tree_pairs(subjects: [Subject<'_>; 2], treebank: &[Parsed], how: TreePairs) -> Result<Grouped> {
-    let chosen = Chosen::of(treebank, how)?;
-    let note = chosen.note(how);
+    let texts: Vec<&str> = treebank.iter().map(|parsed| parsed.text.as_str()).collect();
+    let long = long_enough(subjects, &texts)?;
+    let of_length = |is_long: bool| treebank.iter().zip(&long).filter(move |(_, long)| **long == is_long);
+    let chosen = Chosen::of(of_length(true).map(|(parsed, _)| parsed), how)?;
+    // Sentences of fewer words would not be used anyway.
+    let short = of_length(false).filter(|(parsed, _)| parsed.words.len() >= MIN_WORDS);
+    let note = format!("{}{}", chosen.note(how), left_out(short.count()));
     grouped(subjects, &chosen.sentences, [&chosen.equal, &chosen.unequal], Grouping::Trees, note, how.seed)
 }
 
@@ -57,10 +63,10 @@ struct Chosen {
 }
 
 impl Chosen {
-    fn of(treebank: &[Parsed], how: TreePairs) -> Result<Self> {
+    fn of<'a>(treebank: impl IntoIterator<Item = &'a Parsed>, how: TreePairs) -> Result<Self> {
         let mut seen = HashSet::new();
         let used: Vec<&Parsed> = treebank
-            .iter()
+            .into_iter()
             .filter(|parsed| parsed.words.len() >= MIN_WORDS && seen.insert(parsed.text.to_lowercase()))
             .collect();
         let trees: Vec<String> = used.iter().map(|parsed| parsed.tree(how.equality)).collect();

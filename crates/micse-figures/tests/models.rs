@@ -104,6 +104,63 @@ fn trees_are_drawn_relative_to_the_other_group() {
 }
 
 #[test]
+fn attention_outside_a_window_is_not_compared() {
+    let folder = micse_tests::root().join("tests/fixtures/architectures/modernbert");
+    let folder = ModelFolder::open(&folder).expect("a model");
+    let model = SentenceModel::load(&folder, Some(Pooling::Mean), &Compute::cpu()).expect("a model");
+    let text = micse_tests::sentences(6).join(" ");
+    let ids = model.pipeline().tokenize(&[&text], model.max_length()).expect("tokens").remove(0);
+    let dropout = Dropout { hidden: DROPOUT, attention: DROPOUT, stream: Stream::new(SEED) };
+    let view = model.view(&ids, dropout, 0).expect("a view");
+    assert_eq!(
+        view.windows,
+        [None, Some(4), Some(4), None],
+        "layer_types and local_attention of config.json"
+    );
+    let layers = view.attention.get_on_dim(1, 0).expect("a head").to_vec3::<f32>().expect("maps");
+    for (layer, window) in layers.iter().zip(&view.windows) {
+        for (query, row) in layer.iter().enumerate() {
+            for (key, &value) in row.iter().enumerate() {
+                let seen = window.is_none_or(|window| query.abs_diff(key) <= window);
+                assert_eq!(value > 0.0, seen, "query {query}, key {key}");
+            }
+        }
+    }
+    // Two groups of two layers, of which one is local.
+    let n = ids.len();
+    let seen: usize = (0..n).map(|query| n.min(query + 5) - query.saturating_sub(4)).sum();
+    let subjects = [Subject { name: "a", model: &model }, Subject { name: "b", model: &model }];
+    let joint = joint_attention(subjects, &text, SEED).expect("attention");
+    for slice in &joint.panels[0].slices {
+        let heads = slice.heads.1 + 1 - slice.heads.0;
+        assert_eq!(slice.counts.iter().sum::<u32>() as usize, heads * (seen + n * n));
+        assert!(slice.rho < 0.99, "positions outside the window correlate: {}", slice.rho);
+    }
+}
+
+/// Zero-width spaces, of which tokenizers leave nothing.
+const EMPTY: [&str; 2] = ["\u{200b}\u{200b}", "\u{200b} \u{200b} \u{200b}"];
+
+#[test]
+fn sentences_without_word_pieces_are_left_out() {
+    let model = model(Pooling::Mean);
+    let subjects = [Subject { name: "a", model: &model }, Subject { name: "b", model: &model }];
+    let sentences = micse_tests::sentences(8).into_iter().chain(EMPTY.map(str::to_owned));
+    let corpus = Corpus::from_sentences("odd", sentences);
+    let figure = random_pairs(subjects, &corpus, 10, SEED).expect("pairs");
+    assert_eq!(figure.pairs.each_ref().map(Vec::len), [4, 4]);
+    assert!(figure.note.ends_with(" 2 sentences of fewer than 3 tokens are left out."), "{}", figure.note);
+
+    let how = TreePairs { equality: TreeEquality::Labelled, lengths: Lengths::Any, count: 100, seed: SEED };
+    let mut treebank = treebank(2);
+    let plain = tree_pairs(subjects, &treebank, how).expect("pairs");
+    treebank.push(Parsed { text: EMPTY[0].into(), words: treebank[0].words.clone() });
+    let figure = tree_pairs(subjects, &treebank, how).expect("pairs");
+    assert_eq!(figure.pairs, plain.pairs);
+    assert_eq!(figure.note, format!("{} 1 sentence of fewer than 3 tokens is left out.", plain.note));
+}
+
+#[test]
 fn every_number_is_in_the_csv() {
     let figure = grouped();
     let bytes = Figure::Grouped(Box::new(figure.clone())).csv().expect("a table");

@@ -13,7 +13,10 @@ struct References {
     views: Vec<Given>,
     positive: Expected,
     negative: Expected,
+    local_positive: Expected,
+    local_negative: Expected,
     slices: Vec<Slice>,
+    local_slices: Vec<Slice>,
     human: Vec<f32>,
     cosines: Vec<f32>,
     spearman: f64,
@@ -24,6 +27,7 @@ struct Given {
     tokens: usize,
     attention: Vec<f32>,
     embedding: Vec<f32>,
+    windows: Vec<Option<usize>>,
 }
 
 #[derive(Deserialize)]
@@ -47,10 +51,10 @@ fn references() -> References {
 
 impl References {
     fn view(&self, i: usize) -> View {
-        let Given { tokens, attention, embedding } = &self.views[i];
+        let Given { tokens, attention, embedding, windows } = &self.views[i];
         let shape = (self.layers, self.heads, *tokens, *tokens);
         let attention = Tensor::from_slice(attention, shape, &Device::Cpu).expect("maps");
-        View { embedding: embedding.clone(), attention }
+        View { embedding: embedding.clone(), attention, windows: windows.clone() }
     }
 }
 
@@ -71,22 +75,30 @@ fn similarities_are_those_of_scipy() {
     check(compare(&one, &longer).expect("a pair"), &references.negative);
     // Mutual information is symmetric, whichever sentence is longer.
     check(compare(&longer, &one).expect("a pair"), &references.negative);
+    // Attention within windows: only positions that all views can see count.
+    let [one, two, longer] = [3, 4, 5].map(|i| references.view(i));
+    check(compare(&one, &two).expect("a pair"), &references.local_positive);
+    check(compare(&one, &longer).expect("a pair"), &references.local_negative);
+    check(compare(&longer, &one).expect("a pair"), &references.local_negative);
 }
 
 #[test]
 fn joint_distributions_are_those_of_numpy() {
     let references = references();
-    let panel = JointPanel::of("m", [&references.view(0), &references.view(1)]).expect("slices");
-    assert_eq!((panel.slices.len(), panel.per_layer_group), (12, 4));
-    assert_eq!((panel.slices[5].layers, panel.slices[5].heads), ((3, 4), (2, 2)));
-    for (found, expected) in panel.slices.iter().zip(&references.slices) {
-        close("rho", found.rho, expected.rho);
-        close("mutual information", found.mutual_information, expected.mi);
-        assert_eq!(found.edges.len(), BINS + 1);
-        for (found, expected) in found.edges.iter().zip(&expected.edges) {
-            close("edge", *found, *expected);
+    for (views, slices) in [([0, 1], &references.slices), ([3, 4], &references.local_slices)] {
+        let views = views.map(|i| references.view(i));
+        let panel = JointPanel::of("m", [&views[0], &views[1]]).expect("slices");
+        assert_eq!((panel.slices.len(), panel.per_layer_group), (12, 4));
+        assert_eq!((panel.slices[5].layers, panel.slices[5].heads), ((3, 4), (2, 2)));
+        for (found, expected) in panel.slices.iter().zip(slices) {
+            close("rho", found.rho, expected.rho);
+            close("mutual information", found.mutual_information, expected.mi);
+            assert_eq!(found.edges.len(), BINS + 1);
+            for (found, expected) in found.edges.iter().zip(&expected.edges) {
+                close("edge", *found, *expected);
+            }
+            assert_eq!(found.counts, expected.counts);
         }
-        assert_eq!(found.counts, expected.counts);
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use micse_stats::{BootstrapDifference, Interval, holm, paired_difference};
 use polars::prelude::*;
 
-use crate::results::{FinishedCell, Results};
+use crate::results::{FinishedCell, NO_SIZE, Results};
 use crate::{Error, Grid, Result};
 pub use pairs::RESAMPLES;
 use pairs::Resampled;
@@ -30,7 +30,8 @@ pub const SIGNIFICANCE: f64 = 0.05;
 pub struct Comparison {
     /// The method.
     pub method: String,
-    /// The training-set size; for a method without training, the size of the other one.
+    /// The training-set size; for a method without training, the size of the other one; empty if the sweep trains
+    /// nothing.
     pub size: String,
     /// The task, or [`AVERAGE`](crate::AVERAGE).
     pub task: String,
@@ -92,7 +93,7 @@ impl Comparisons {
         let Some(baseline) = choose(results, baseline)? else { return Ok(None) };
         let resampled = Resampled::of(results)?;
         let mut all = Vec::new();
-        for size in &results.sizes {
+        for size in results.compared_sizes() {
             let Some(base) = side(results, &baseline, size) else { continue };
             let mut of_size = Vec::new();
             for method in results.methods.iter().filter(|method| method.name != baseline) {
@@ -142,7 +143,7 @@ impl Comparisons {
         Ok(df!(
             "baseline" => comparisons.map_or_else(Vec::new, |c| vec![c.baseline.clone(); all.len()]),
             "method" => text(|c| &c.method),
-            "size" => text(|c| &c.size),
+            "size" => all.iter().map(|c| (c.size != NO_SIZE).then(|| c.size.clone())).collect::<Vec<_>>(),
             "task" => text(|c| &c.task),
             "difference" => all.iter().map(|c| c.difference).collect::<Vec<_>>(),
             "n" => all.iter().map(|c| c.n as u32).collect::<Vec<_>>(),

@@ -45,7 +45,10 @@ pub use comparison::{Comparison, Comparisons, RESAMPLES, SIGNIFICANCE, Setup, US
 pub use error::{Error, Result};
 pub use failure::Failure;
 pub use grid::{Grid, GridCell};
-pub use page::{Compare, ComparedCell, FiguresPage, Report, write_figures, write_report, write_report_with};
+pub use page::{
+    Compare, ComparedCell, FiguresPage, Report, check_figures_folder, write_figures, write_report,
+    write_report_with,
+};
 pub use paper::{Figure, Paper};
 pub use results::{AVERAGE, FinishedCell, Hole, Method, Results};
 pub use scores::SummaryRow;

@@ -100,6 +100,9 @@ pub(crate) const UNKNOWN: &str = "-";
 /// The corpus of a method without training, and the encoder of word vectors.
 pub(crate) const NONE: &str = "none";
 
+/// The training-set size in comparisons of a sweep that trains nothing.
+pub(crate) const NO_SIZE: &str = "";
+
 /// The task name of the development pairs.
 pub(crate) const DEVELOPMENT: &str = "dev";
 
@@ -209,6 +212,11 @@ impl Results {
             transfer,
             transfer_tasks,
         })
+    }
+
+    /// The sizes at which rows are compared: those of the sweep, or [`NO_SIZE`] if none of its rows is trained.
+    pub(crate) fn compared_sizes(&self) -> Vec<&str> {
+        if self.sizes.is_empty() { vec![NO_SIZE] } else { self.sizes.iter().map(String::as_str).collect() }
     }
 
     /// The planned number of runs of a method at a size.

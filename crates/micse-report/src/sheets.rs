@@ -8,7 +8,7 @@ mod transfer;
 
 use crate::comparison::{Comparison, Comparisons, Setup, USUAL_BASELINES, over_seeds};
 use crate::paper::Paper;
-use crate::results::{AVERAGE, DEVELOPMENT, Method, Results};
+use crate::results::{AVERAGE, DEVELOPMENT, Method, NO_SIZE, Results};
 use crate::tables::Sheet;
 use crate::{Against, Grid, Result};
 use provenance::Provenance;
@@ -16,14 +16,15 @@ use provenance::Provenance;
 /// All tables of a sweep but those with published results, in printing order.
 pub(crate) fn all(results: &Results, grid: &Grid, comparisons: Option<&Comparisons>) -> Result<Vec<Sheet>> {
     let mut sheets = vec![by_size(results, comparisons)];
+    let sizes = results.compared_sizes();
     if results.tasks.len() > 1 {
-        sheets.extend(results.sizes.iter().map(|size| by_task(results, comparisons, size)));
+        sheets.extend(sizes.iter().map(|size| by_task(results, comparisons, size)));
     }
-    sheets.extend(results.sizes.iter().filter_map(|size| transfer::by_task(results, size)));
+    sheets.extend(sizes.iter().filter_map(|size| transfer::by_task(results, size)));
     sheets.extend(on_development(results, grid));
     sheets.extend(effect_of_ami(results)?);
     if let Some(comparisons) = comparisons {
-        sheets.extend(results.sizes.iter().filter_map(|size| baseline::against(results, comparisons, size)));
+        sheets.extend(sizes.iter().filter_map(|size| baseline::against(results, comparisons, size)));
     }
     Ok(sheets)
 }
@@ -67,9 +68,24 @@ fn marked(
     if differs { format!("{cell}*") } else { cell }
 }
 
-/// Explains the star; `None` without a baseline.
-fn star(comparisons: Option<&Comparisons>) -> Option<String> {
-    let comparisons = comparisons?;
+/// The names of the columns with scores by size.
+fn size_columns(results: &Results) -> impl Iterator<Item = String> {
+    results.compared_sizes().into_iter().map(|size| if size == NO_SIZE { "score" } else { size }.to_owned())
+}
+
+/// `trained on 10%`, or `without training`.
+fn trained_on(size: &str) -> String {
+    if size == NO_SIZE { "without training".into() } else { format!("trained on {size}") }
+}
+
+/// `+1.23`, or `undefined`.
+fn signed(difference: f64) -> String {
+    if difference.is_finite() { format!("{difference:+.2}") } else { "undefined".into() }
+}
+
+/// Explains the star; `None` if no table has one: without a baseline, another row or training.
+fn star(results: &Results, comparisons: Option<&Comparisons>) -> Option<String> {
+    let comparisons = comparisons.filter(|_| !results.sizes.is_empty() && results.methods.len() > 1)?;
     let baseline = &comparisons.baseline;
     if comparisons.all.is_empty() {
         return Some(format!("no method is compared with {baseline}: no seeds in common yet"));
@@ -89,28 +105,38 @@ fn by_size(results: &Results, comparisons: Option<&Comparisons>) -> Sheet {
     let (task, what) = headline(results);
     let provenance = Provenance::of(&results.methods);
     let mut header = vec!["method".to_owned()];
-    header.extend(results.sizes.iter().cloned());
+    header.extend(size_columns(results));
     header.extend(provenance.header());
     let row = |method: &Method| {
         let mut row = vec![method.name.clone()];
-        row.extend(results.sizes.iter().map(|size| marked(results, comparisons, &method.name, size, task)));
+        let sizes = results.compared_sizes().into_iter();
+        row.extend(sizes.map(|size| marked(results, comparisons, &method.name, size, task)));
         row.extend(provenance.cells(method));
         row
     };
     Sheet {
         title: format!(
-            "Methods by training-set size: Spearman x 100, {what}, {}",
+            "Methods {}: Spearman x 100, {what}{}",
+            if results.sizes.is_empty() { "without training" } else { "by training-set size" },
             of_seeds(&results.scores.runs(None))
         ),
         header,
         rows: results.methods.iter().map(row).collect(),
-        notes: star(comparisons).into_iter().chain(provenance.notes()).chain(holes(results)).collect(),
+        notes: star(results, comparisons)
+            .into_iter()
+            .chain(provenance.notes())
+            .chain(holes(results))
+            .collect(),
     }
 }
 
-/// What the numbers of a table average over.
+/// What the numbers of a table average over, for the end of a title; nothing without a trained row.
 fn of_seeds(seeds: &str) -> String {
-    if seeds == "1" { "one seed".into() } else { format!("mean±std over {seeds} seeds") }
+    match seeds {
+        "0" => String::new(),
+        "1" => ", one seed".into(),
+        _ => format!(", mean±std over {seeds} seeds"),
+    }
 }
 
 /// Notes on missing results, with the reasons.
@@ -132,16 +158,15 @@ fn on_development(results: &Results, grid: &Grid) -> Option<Sheet> {
         return None;
     }
     let mut header = vec!["method".to_owned()];
-    header.extend(results.sizes.iter().cloned());
+    header.extend(size_columns(results));
     let row = |method: &Method| {
         let mut row = vec![method.name.clone()];
-        row.extend(
-            results.sizes.iter().map(|size| results.development.cell(&method.name, size, DEVELOPMENT)),
-        );
+        let sizes = results.compared_sizes().into_iter();
+        row.extend(sizes.map(|size| results.development.cell(&method.name, size, DEVELOPMENT)));
         row
     };
     Some(Sheet {
-        title: format!("Development pairs: Spearman x 100, {}", of_seeds(&results.development.runs(None))),
+        title: format!("Development pairs: Spearman x 100{}", of_seeds(&results.development.runs(None))),
         header,
         rows: results.methods.iter().map(row).collect(),
         notes: ["choose recipe values by this table, not by the test tasks of the others".to_owned()]
@@ -159,7 +184,7 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
     let place = results.sizes.iter().position(|s| s == size).unwrap_or(0);
     let unit = USUAL_BASELINES.iter().find_map(|usual| {
         let method = results.methods.iter().find(|method| method.name == *usual)?;
-        Some((*usual, method.train_seconds[place]?))
+        Some((*usual, (*method.train_seconds.get(place)?)?))
     });
     if unit.is_some() {
         header.push("cost".into());
@@ -186,12 +211,13 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
     });
     Sheet {
         title: format!(
-            "Methods by task, trained on {size}: Spearman x 100, {}",
+            "Methods by task, {}: Spearman x 100{}",
+            trained_on(size),
             of_seeds(&results.scores.runs(Some(size)))
         ),
         header,
         rows: results.methods.iter().map(row).collect(),
-        notes: star(comparisons)
+        notes: star(results, comparisons)
             .into_iter()
             .chain(cost)
             .chain(provenance.notes())
@@ -230,9 +256,9 @@ fn effect_of_ami(results: &Results) -> Result<Option<Sheet>> {
                 Some(Comparison { difference, n, .. })
                     if n < results.runs(plain, size).max(results.runs(&with, size)) =>
                 {
-                    format!("{difference:+.2} (n={n})")
+                    format!("{} (n={n})", signed(difference))
                 }
-                Some(Comparison { difference, .. }) => format!("{difference:+.2}"),
+                Some(Comparison { difference, .. }) => signed(difference),
             })
         });
         row.extend(differences.collect::<Result<Vec<_>>>()?);
@@ -240,6 +266,6 @@ fn effect_of_ami(results: &Results) -> Result<Option<Sheet>> {
     }
     let mut header = vec!["method".to_owned()];
     header.extend(results.sizes.iter().cloned());
-    let title = format!("What AMI adds: Spearman x 100, {what}, {}", of_seeds(&scores.runs(None)));
+    let title = format!("What AMI adds: Spearman x 100, {what}{}", of_seeds(&scores.runs(None)));
     Ok((!rows.is_empty()).then_some(Sheet { title, header, rows, notes }))
 }

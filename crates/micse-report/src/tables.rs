@@ -95,8 +95,8 @@ fn csv(frame: &DataFrame) -> Result<Vec<u8>> {
 fn field(value: &AnyValue<'_>) -> String {
     match value {
         AnyValue::Null => String::new(),
-        AnyValue::String(text) => (*text).to_owned(),
         AnyValue::Float64(number) => format!("{number:?}"),
-        other => other.to_string(),
+        // Polars would print text with quotation marks.
+        other => other.get_str().map_or_else(|| other.to_string(), str::to_owned),
     }
 }

@@ -167,6 +167,13 @@ fn simcse_and_micse_are_compared_at_their_largest_common_size() {
     // Without a common seed, each method's lowest.
     let (found, _) = compared(&cells, &[2, 14]);
     assert_eq!(found, ["simcse cell-2", "micse cell-14"]);
+    // The lowest seed, whichever the sweep ran first.
+    let cells: Vec<_> = [52, 48]
+        .into_iter()
+        .flat_map(|seed| ["simcse", "micse"].map(|method| trained(method, "100", 100, seed, 50.0)))
+        .collect();
+    let (found, _) = compared(&cells, &[0, 1, 2, 3]);
+    assert_eq!(found, ["simcse cell-2", "micse cell-3"], "seed 48");
 }
 
 #[test]
@@ -182,6 +189,21 @@ fn else_the_baseline_and_the_best_or_the_two_best() {
     // simcse kept nothing.
     let (found, _) = compared(&cells, &[4, 5, 6, 7, 8, 9]);
     assert_eq!(found, ["scd cell-6", "ct cell-9"], "the better one second");
+    // A collapsed method is not the best.
+    let score = |method: &str, size, seed| if method == "ct" { f64::NAN } else { score(method, size, seed) };
+    let cells = grid(&["simcse", "scd", "ct"], score);
+    let (found, _) = compared(&cells, &(0..cells.len()).collect::<Vec<_>>());
+    assert_eq!(found, ["simcse cell-3", "scd cell-6"]);
+}
+
+#[test]
+fn figures_do_not_replace_those_of_a_sweep() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &[trained("simcse", "100", 100, 48, 50.0)]);
+    let error =
+        write_figures(folder.path(), NAMES, &figures(NAMES, 3), &[]).expect_err("a sweep").to_string();
+    assert!(error.contains("sweep.json") && error.contains("--out"), "{error}");
+    assert!(!folder.path().join("figures.html").exists() && !folder.path().join("figures").exists());
 }
 
 #[test]

@@ -317,16 +317,92 @@ fn pictures_are_files_in_both_forms() {
 }
 
 #[test]
-fn pictures_of_an_earlier_report_go() {
-    let (folder, _) = report(&[trained("simcse", "100", 100, 48, 50.0)], None);
+fn pictures_of_an_earlier_report_go_and_those_of_others_stay() {
+    let cells = |methods: &[&str]| -> Vec<Cell> {
+        methods.iter().map(|method| trained(method, "100", 100, 48, 50.0)).collect()
+    };
+    let (folder, _) = report(&cells(&["simcse", "micse"]), None);
     let figures = folder.path().join("figures");
-    for name in ["components.svg", "components.png", "my-notes.txt"] {
-        std::fs::write(figures.join(name), "old").expect("a file");
+    let is_file = |name: &str| figures.join(name).is_file();
+    assert!(is_file("components.svg") && is_file("components.png"));
+    let mine = ["mine.svg", "mine.png", "mine.csv", "positives.png", "scores.csv", "my-notes.txt"];
+    for name in mine {
+        std::fs::write(figures.join(name), "mine").expect("a file");
     }
+    write(folder.path(), &cells(&["simcse"]));
     write_report(folder.path(), None).expect("a report");
-    assert!(figures.join("scores.svg").is_file());
-    assert!(!figures.join("components.svg").exists() && !figures.join("components.png").exists());
-    assert!(figures.join("my-notes.txt").is_file(), "files other than pictures must stay");
+    assert!(is_file("scores.svg") && is_file("scores.png"));
+    assert!(!is_file("components.svg") && !is_file("components.png"));
+    for name in mine {
+        let text = std::fs::read_to_string(figures.join(name)).expect("a file that no report wrote");
+        assert_eq!(text, "mine", "{name}");
+    }
+}
+
+#[test]
+fn rows_without_training_have_a_figure_and_a_best_one() {
+    let cells = [untrained("bert-cls", 31.0), untrained("glove-avg", 61.0), untrained("flat", f64::NAN)];
+    let (folder, page) = report(&cells, None);
+    for words in [
+        "Without training, glove-avg is best at 61.00, 30.00 points above bert-cls.",
+        "No row is trained, so there are neither sizes nor seeds.",
+    ] {
+        assert!(page.contains(words), "not on the page: {words}\n{}", summary(&page));
+    }
+    assert!(!page.contains("No trained method"), "{}", summary(&page));
+    let svg = picture(folder.path(), "scores");
+    let document = parse(&svg);
+    let levels = document.descendants().filter(|n| n.attribute("class") == Some("level"));
+    let levels: Vec<f64> = levels.map(|n| value_at(&document, "x", "middle", attribute(n, "x1"))).collect();
+    assert!((levels[0] - 61.0).abs() < 0.01 && (levels[1] - 31.0).abs() < 0.01, "{levels:?}");
+    assert_eq!(levels.len(), 2, "an undefined score has no level");
+    assert!(svg.contains("flat: undefined (1 run)"), "{svg}");
+    let (_, page) = report(&[untrained("bert-cls", 31.0)], None);
+    assert!(page.contains("Without training, bert-cls scores 31.00."), "{}", summary(&page));
+}
+
+#[test]
+fn collapsed_runs_are_named() {
+    // One seed of the baseline, and one of ct.
+    let score = |method: &str, seed: u64| match (method, seed) {
+        ("simcse" | "ct", 49) => f64::NAN,
+        ("scd", _) => 40.0,
+        _ => 50.0 + seed as f64,
+    };
+    let cells = |size: &str, sentences: usize| -> Vec<Cell> {
+        let of = |method: &'static str| {
+            [48, 49].map(|seed| trained(method, size, sentences, seed, score(method, seed)))
+        };
+        ["simcse", "ct", "micse", "scd"].into_iter().flat_map(of).collect()
+    };
+    let (folder, page) = report(&cells("100", 100), None);
+    let best = "micse is best at 98.50 ± 0.71 (mean ± standard deviation over 2 seeds), not comparable with simcse, \
+                which has an undefined score. Undefined: simcse and ct.";
+    assert!(page.contains(best), "{}", summary(&page));
+    // Both are in the figure, in words below the others.
+    let svg = picture(folder.path(), "scores");
+    for text in [">undefined<", "simcse: undefined (2 runs); ct: undefined (2 runs)", ">simcse<", ">ct<"] {
+        assert!(svg.contains(text), "{text}: {svg}");
+    }
+    // Against a row that is defined, the others are counted.
+    let mut both = cells("100", 100);
+    both.extend(cells("1000", 1000));
+    both.extend([48, 49].map(|seed| trained("mocose", "100", 100, seed, 45.0)));
+    let (folder, page) = report(&both, Some("scd"));
+    let counted = "Of 2 other trained methods, 2 are above scd at every size they were run at";
+    assert!(page.contains(counted), "{}", summary(&page));
+    assert!(
+        page.contains(". 2 more cannot be compared, because a score is undefined."),
+        "{}",
+        summary(&page)
+    );
+    assert!(
+        page.contains("Undefined, so not drawn: simcse at 100, simcse at 1000, ct at 100 and ct at 1000.")
+    );
+    assert!(picture(folder.path(), "scores").contains("simcse: undefined at 100, undefined at 1000."));
+    let bars = picture(folder.path(), "components");
+    assert!(bars.contains("micse: at 100 undefined; at 1000 undefined."), "{bars}");
+    assert!(!page.contains("NaN"), "the page has a number that is none");
 }
 
 #[test]

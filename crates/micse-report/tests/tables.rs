@@ -142,6 +142,42 @@ fn the_baseline_is_chosen_by_name_or_by_rule() {
 }
 
 #[test]
+fn rows_without_training_have_scores_and_are_compared() {
+    let mut sweep = Sweep::new();
+    sweep.cell("bert-cls", None, None, &around(30.0));
+    sweep.cell("bert-last-avg", None, None, &around(50.0));
+    let markdown = sweep.tables(&TableOptions::default(), "tables.md");
+    let row = |title, start| line(&markdown, title, start);
+    let title = "**Methods without training: Spearman x 100, average of 2 tasks**";
+    assert_eq!(row(title, "| method"), "| method | score |");
+    assert_eq!(row(title, "| bert-last-avg"), "| bert-last-avg | 50.00 |");
+    let title = "**Methods by task, without training: Spearman x 100**";
+    assert_eq!(row(title, "| method"), "| method | SICK-R | STS-B | Avg. |");
+    assert_eq!(row(title, "| bert-cls"), "| bert-cls | 31.00 | 29.00 | 30.00 |");
+    let title = "**Against bert-cls, without training**";
+    assert_eq!(row(title, "| method"), "| method | Avg. | SICK-R | STS-B |");
+    assert_eq!(row(title, "| bert-last-avg"), "| bert-last-avg | +20.00 | +20.00 | +20.00 |");
+    assert!(!markdown.contains("seeds") && !markdown.contains("t test"), "{markdown}");
+    let csv = sweep.read("comparisons.csv");
+    assert!(csv.contains("\nbert-cls,bert-last-avg,,Avg.,20.0,1,,,,,,,,,\n"), "{csv}");
+
+    // A row alone has nothing to be compared with.
+    sweep.grid.cells.pop();
+    let markdown = sweep.tables(&TableOptions::default(), "tables.md");
+    assert!(markdown.contains("| bert-cls | 30.00 |") && !markdown.contains("compared"), "{markdown}");
+}
+
+#[test]
+fn a_table_of_one_row_has_plain_text() {
+    let mut sweep = Sweep::new();
+    sweep.cell("bert-cls", None, None, &[("STSBenchmark", 30.0)]);
+    sweep.cell("bert-last-avg", None, None, &[("STSBenchmark", 50.0)]);
+    sweep.tables(&TableOptions::default(), "tables.md");
+    let csv = sweep.read("comparisons.csv");
+    assert!(csv.ends_with("\nbert-cls,bert-last-avg,,STSBenchmark,20.0,1,,,,,,,,,\n"), "{csv}");
+}
+
+#[test]
 fn a_sweep_without_results_has_empty_tables() {
     let mut sweep = Sweep::new();
     sweep.planned("simcse", Some("10%"), Some(1));
@@ -160,6 +196,26 @@ fn a_score_that_is_not_defined_is_no_number() {
         line(&markdown, "Against simcse", "| pcl"),
         "| pcl | undefined | - | - | - | 1 | +0.00 | undefined |"
     );
+    assert!(!markdown.contains("NaN"), "{markdown}");
+}
+
+#[test]
+fn a_difference_from_a_score_that_is_not_defined_is_not_either() {
+    let mut sweep = Sweep::new();
+    for seed in [1, 2] {
+        sweep.cell("simcse", Some("10%"), Some(seed), &around(60.0));
+        sweep.cell("ami-simcse", Some("10%"), Some(seed), &around(if seed == 1 { 61.0 } else { f64::NAN }));
+    }
+    sweep.planned("ami-simcse", Some("10%"), Some(3));
+    let options = TableOptions { baseline: None, against: Some(Against::Paper) };
+    let markdown = sweep.tables(&options, "tables.md");
+    let row = |title, start| line(&markdown, title, start);
+    assert_eq!(row("What AMI adds", "| ami-simcse"), "| ami-simcse | undefined (n=2) |");
+    assert_eq!(row("What AMI adds", "|   difference"), "|   difference | undefined (n=2) |");
+    assert_eq!(row("What AMI adds", "| ---"), "| --- | ---: |", "still a column of numbers");
+    let published = row("Against published scores", "| ami-simcse");
+    assert!(published.contains("| undefined | undefined |"), "{published}");
+    assert!(!markdown.contains("NaN"), "{markdown}");
 }
 
 /// Checks the structure only, so that LaTeX need not be installed: environments are closed, rows are as long as the

@@ -16,7 +16,7 @@ use micse_figures::{
     DROPOUT, Figure, Lengths, Subject, TreePairs, human_scores, joint_attention, random_pairs, tree_pairs,
 };
 use micse_model::{Compute, ModelFolder, SentenceModel};
-use micse_report::write_figures;
+use micse_report::{check_figures_folder, write_figures};
 use serde::Serialize;
 
 /// The sentence whose attention is shown without `--sentence`.
@@ -40,7 +40,7 @@ pub struct Figures {
     /// The model on the right
     #[arg(value_name = "MODEL")]
     second: String,
-    /// Folder for the page and the figures
+    /// Folder for the page and the figures; not that of a sweep
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// Names of the models in the figures [default: the last part of each path or ID]
@@ -116,6 +116,7 @@ impl Figures {
     /// A model or its data cannot be read, or the folder cannot be written.
     pub fn run(&self, json: bool) -> Result<ExitCode> {
         let names = self.names()?;
+        check_figures_folder(&self.out)?;
         let compute = self.compute.start()?;
         let locator = Locator::from_env()?;
         let load = |value: &String| -> Result<SentenceModel<'static>> {
@@ -251,7 +252,8 @@ impl Inputs<'_> {
             corpus.clone(),
             treebank.clone(),
             format!("seed {}; dropout {DROPOUT} in both views", self.how.seed),
-            "attention: maps before their own dropout; pairs of adjacent heads in each layer of the upper third, averaged"
+            "attention: maps before their own dropout; pairs of adjacent heads in each layer of the upper third, averaged; \
+             of local attention, positions within the window"
                 .to_owned(),
         ]
     }

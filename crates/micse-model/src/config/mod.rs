@@ -253,8 +253,12 @@ impl BertConfig {
     /// Whether the attention of a layer reaches from the query at one position to the key at another: always, except
     /// outside the window of a local layer.
     pub fn attends(&self, layer: usize, query: usize, key: usize) -> bool {
-        let local = self.rotary.as_ref().and_then(|rotary| rotary.local_at(layer));
-        local.is_none_or(|local| query.abs_diff(key) <= local.window)
+        self.window(layer).is_none_or(|window| query.abs_diff(key) <= window)
+    }
+
+    /// How many tokens before and after a token a local layer attends to; `None` for a layer that attends to all.
+    pub fn window(&self, layer: usize) -> Option<usize> {
+        self.rotary.as_ref()?.local_at(layer).map(|local| local.window)
     }
 
     /// Whether embeddings are projected from E to D: always in ALBERT, else if the two differ.

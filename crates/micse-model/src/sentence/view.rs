@@ -13,6 +13,9 @@ pub struct View {
     pub embedding: Vec<f32>,
     /// Attention after the softmax, before its own dropout: `[L, H, n, n]` (layer, head, query, key), on the CPU.
     pub attention: Tensor,
+    /// Per layer, how many tokens before and after a query it attends to, outside which its attention is 0; `None` for
+    /// all tokens ([`BertConfig::window`](crate::BertConfig::window)).
+    pub windows: Vec<Option<usize>>,
 }
 
 impl SentenceModel<'_> {
@@ -39,6 +42,7 @@ impl SentenceModel<'_> {
         let rows = reading.rows(leaves, &batch)?.to_device(&Device::Cpu)?.to_vec2::<f32>()?;
         let mut rows = self.pipeline().finish(rows)?;
         let embedding = rows.pop().ok_or_else(|| Error::Input("the encoder returned no embedding".into()))?;
-        Ok(View { embedding, attention: attention.to_device(&Device::Cpu)?.contiguous()? })
+        let windows = (0..config.num_hidden_layers).map(|layer| config.window(layer)).collect();
+        Ok(View { embedding, attention: attention.to_device(&Device::Cpu)?.contiguous()?, windows })
     }
 }

@@ -33,6 +33,9 @@ pub(crate) struct Bar {
 
 impl std::fmt::Display for Bar {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.value.is_finite() {
+            return f.write_str("undefined");
+        }
         write!(f, "{:+.2}", self.value)?;
         match self.interval {
             Some((low, high)) => write!(f, ", 95 % interval {low:+.2} to {high:+.2}"),
@@ -47,6 +50,21 @@ const REACH: f64 = 2.5;
 impl Bars {
     fn bars(&self) -> impl Iterator<Item = &Bar> {
         self.series.iter().flat_map(|s| s.bars.iter().flatten()).filter(|b| b.value.is_finite())
+    }
+
+    /// Which differences are undefined, and are not drawn: `micse at 10%`.
+    pub(crate) fn undefined(&self) -> Vec<String> {
+        let of_series = |series: &Series| -> Vec<String> {
+            let bars = series.bars.iter().zip(&self.groups);
+            let undefined = bars.filter(|(bar, _)| bar.is_some_and(|bar| !bar.value.is_finite()));
+            undefined.map(|(_, group)| format!("{} at {group}", series.name)).collect()
+        };
+        self.series.iter().flat_map(of_series).collect()
+    }
+
+    /// Whether each bar that is drawn has an interval.
+    pub(crate) fn have_intervals(&self) -> Vec<bool> {
+        self.bars().map(|bar| bar.interval.is_some()).collect()
     }
 
     /// The range of the axis: all bars, and intervals unless they dwarf the bars.

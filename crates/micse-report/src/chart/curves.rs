@@ -5,7 +5,7 @@ use super::axes::{Plot, is_narrow, widest};
 use super::look::{Look, UNTRAINED, legend};
 use super::scale::{Scale, Ticks, range, spread};
 use super::svg::{Anchor, Canvas, Drawing, Point};
-use super::{Chart, Score, count_label};
+use super::{Chart, Score, count_label, number};
 
 /// Lines over a logarithmic axis of sentence counts.
 pub(crate) struct Curves {
@@ -123,12 +123,12 @@ impl Chart for Curves {
                 .points
                 .iter()
                 .zip(&self.sizes)
-                .filter_map(|(p, (_, size))| p.as_ref().map(|p| format!("{:.2} at {size}", p.mean)))
+                .filter_map(|(p, (_, size))| p.as_ref().map(|p| format!("{} at {size}", number(p.mean))))
                 .collect();
             parts.push(format!("{}: {}.", line.name, values.join(", ")));
         }
-        parts
-            .extend(self.levels.iter().map(|(name, value)| format!("{name}: {value:.2}, without training.")));
+        let level = |(name, value): &(String, f64)| format!("{name}: {}, without training.", number(*value));
+        parts.extend(self.levels.iter().map(level));
         parts.join(" ")
     }
 }
@@ -174,6 +174,17 @@ impl Curves {
             self.lines.iter().filter(|l| l.top() < floor).map(|l| (l.name.as_str(), l.least(), l.top()));
         let levels = self.levels.iter().filter(|l| l.1 < floor).map(|l| (l.0.as_str(), l.1, l.1));
         lines.chain(levels).collect()
+    }
+
+    /// What has an undefined score, and is not drawn: `micse at 10%`.
+    pub(crate) fn undefined(&self) -> Vec<String> {
+        let of_line = |line: &Line| -> Vec<String> {
+            let points = line.points.iter().zip(&self.sizes);
+            let undefined = points.filter(|(point, _)| point.is_some_and(|p| !p.mean.is_finite()));
+            undefined.map(|(_, (_, size))| format!("{} at {size}", line.name)).collect()
+        };
+        let levels = self.levels.iter().filter(|level| !level.1.is_finite());
+        self.lines.iter().flat_map(of_line).chain(levels.map(|level| level.0.clone())).collect()
     }
 
     /// Entries of labels and legend: the name, with the value if it is below the axis, and the label's place.

@@ -10,7 +10,7 @@ use super::{Chart, Score};
 pub(crate) struct Dots {
     /// The title of the horizontal axis.
     pub(crate) x_title: String,
-    /// In any order; drawn with the best first.
+    /// In any order; drawn with the best first, and undefined scores as words at the end.
     pub(crate) rows: Vec<Dot>,
 }
 
@@ -23,10 +23,17 @@ pub(crate) struct Dot {
 
 const ROW: f64 = 20.0;
 
+impl Dot {
+    fn is_defined(&self) -> bool {
+        self.value.mean.is_finite()
+    }
+}
+
 impl Dots {
     fn sorted(&self) -> Vec<&Dot> {
-        let mut rows: Vec<&Dot> = self.rows.iter().filter(|r| r.value.mean.is_finite()).collect();
+        let (mut rows, undefined): (Vec<&Dot>, Vec<&Dot>) = self.rows.iter().partition(|r| r.is_defined());
         rows.sort_by(|a, b| b.value.mean.total_cmp(&a.value.mean));
+        rows.extend(undefined);
         rows
     }
 }
@@ -55,7 +62,7 @@ impl Chart for Dots {
         plot.x_axis(&mut canvas, &x, &ticks, true);
         plot.floor(&mut canvas);
         plot.x_title(&mut canvas, &self.x_title, 34.0);
-        for row in rows.iter().filter(|r| r.look.marker == Marker::Cross) {
+        for row in rows.iter().filter(|r| r.look.marker == Marker::Cross && r.is_defined()) {
             let place = x.at(row.value.mean);
             canvas.group(row.look.colour, None, |c| c.line("level", (place, plot.top), (place, plot.bottom)));
         }
@@ -65,6 +72,9 @@ impl Chart for Dots {
             let class = if row.look.main { "" } else { "muted" };
             canvas.text(class, Anchor::End, (plot.left - 10.0, y + 4.0), &fit(&row.name, 12.0, names));
             canvas.text("tick", Anchor::End, (width - 4.0, y + 4.0), &value);
+            if !row.is_defined() {
+                continue;
+            }
             canvas.group(row.look.colour, Some(&format!("{}: {}", row.name, row.value)), |c| {
                 if let Some(std) = row.value.std {
                     c.line("whisker", (x.at(row.value.mean - std), y), (x.at(row.value.mean + std), y));

@@ -48,12 +48,17 @@ impl From<Summary> for Score {
     }
 }
 
+/// `53.33`, or `undefined`.
+pub(crate) fn number(score: f64) -> String {
+    if score.is_finite() { format!("{score:.2}") } else { "undefined".into() }
+}
+
 impl Score {
-    /// `53.33 ± 0.07`.
+    /// `53.33 ± 0.07`, or `undefined`.
     pub(crate) fn short(&self) -> String {
-        match self.std {
+        match self.std.filter(|_| self.mean.is_finite()) {
             Some(std) => format!("{:.2} ± {std:.2}", self.mean),
-            None => format!("{:.2}", self.mean),
+            None => number(self.mean),
         }
     }
 }

@@ -58,13 +58,15 @@ impl Chart for Multiples {
     }
 
     fn describe(&self) -> String {
+        let value =
+            |value: f64| if value.is_finite() { format!("{value:.4}") } else { "undefined".to_owned() };
         let panels: Vec<String> = self
             .panels
             .iter()
             .filter_map(|panel| {
                 let mean = panel.traces.iter().rfind(|t| !t.seed)?;
                 let (from, to) = (mean.points.first()?, mean.points.last()?);
-                Some(format!("{}: from {:.4} to {:.4}", panel.title, from.1, to.1))
+                Some(format!("{}: from {} to {}", panel.title, value(from.1), value(to.1)))
             })
             .collect();
         format!("{}. {}.", self.what, panels.join("; "))

@@ -6,7 +6,8 @@
 //! 2. the baseline of the comparisons and the method with the best mean score;
 //! 3. the two methods with the best mean scores.
 //!
-//! Of each method, the lowest seed that both have, else its lowest seed. The weaker or reference method comes first.
+//! Methods with an undefined score are not among the best. Of each method, the lowest seed that both have, else its lowest
+//! seed. The weaker or reference method comes first.
 
 use micse_files::RunFolder;
 
@@ -36,12 +37,14 @@ pub(super) fn two_cells(sweep: &Sweep, qualifies: &dyn Fn(&RunFolder) -> bool) -
                 && run.result.size.as_deref() == Some(size)
                 && qualifies(&sweep.results.cells[*place].run)
         });
-        of_cell.map(|(place, _)| place).collect()
+        let mut places: Vec<usize> = of_cell.map(|(place, _)| place).collect();
+        places.sort_by_key(|place| sweep.runs[*place].result.seed);
+        places
     };
     let best = |size: &str, except: Option<&str>| -> Vec<String> {
         let scored = sweep.methods.iter().filter(|m| Some(m.as_str()) != except).filter_map(|method| {
             let mean = sweep.summary(method, size)?.mean;
-            (!places(method, size).is_empty()).then(|| (mean, method.clone()))
+            (mean.is_finite() && !places(method, size).is_empty()).then(|| (mean, method.clone()))
         });
         let mut scored: Vec<(f64, String)> = scored.collect();
         scored.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -116,6 +116,11 @@ impl Sweep {
         Ok(sweep)
     }
 
+    /// Whether any row is trained, finished or not.
+    pub(crate) fn trains(&self) -> bool {
+        !self.results.sizes.is_empty()
+    }
+
     /// The row that all others are compared with.
     pub(crate) fn baseline(&self) -> Option<&str> {
         self.comparisons.as_ref().map(|c| c.baseline.as_str())

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::data::{Size, Sweep, thousands};
 use super::html::Page;
 use crate::chart::Score;
+use crate::results::NO_SIZE;
 use crate::{Comparison, SIGNIFICANCE};
 
 /// `a`, `a and b`, `a, b and c`.
@@ -59,7 +60,8 @@ pub(crate) fn write(page: &mut Page, sweep: &Sweep) {
     page.section("summary", "Summary");
     let sentences = summary(sweep);
     if sentences.is_empty() {
-        page.paragraph("No trained method has a result yet.");
+        let what = if sweep.trains() { "trained method" } else { "row" };
+        page.paragraph(&format!("No {what} has a result yet."));
     } else {
         page.list(sentences.iter().map(String::as_str));
     }
@@ -107,18 +109,24 @@ fn facts(sweep: &Sweep) -> Vec<(String, Vec<String>)> {
 fn summary(sweep: &Sweep) -> Vec<String> {
     let mut sentences = Vec::new();
     for size in &sweep.sizes {
-        sentences.extend(best_at(sweep, size));
+        sentences.push(best_at(sweep, size));
+    }
+    if !sweep.trains() {
+        sentences.extend(best_untrained(sweep));
     }
     sentences.extend(over_baseline(sweep));
     sentences
 }
 
 /// The best method at a size, compared with the baseline.
-fn best_at(sweep: &Sweep, size: &Size) -> Option<String> {
+fn best_at(sweep: &Sweep, size: &Size) -> String {
     let scores = sweep.methods.iter().filter_map(|m| Some((m, Score::from(sweep.summary(m, &size.name)?))));
-    let mut scores: Vec<_> = scores.filter(|(_, s)| s.mean.is_finite()).collect();
+    let (mut scores, undefined): (Vec<_>, Vec<_>) = scores.partition(|(_, s)| s.mean.is_finite());
     scores.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));
-    let (best, score) = scores.first()?;
+    let undefined = enumerate(&undefined.into_iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
+    let Some((best, score)) = scores.first() else {
+        return format!("With {}, no score is defined: {undefined}.", size.words());
+    };
     let runs = match score.std {
         Some(_) => format!(" (mean ± standard deviation over {} seeds)", score.runs.unwrap_or(1)),
         None => " (one seed)".into(),
@@ -128,30 +136,46 @@ fn best_at(sweep: &Sweep, size: &Size) -> Option<String> {
     } else {
         format!("With {}, {best} is best at {}{runs}", size.words(), score.short())
     }];
-    if let Some(baseline) = sweep.baseline() {
-        if baseline == best.as_str() {
-            if let Some((second, _)) = scores.get(1)
-                && let Some(comparison) = sweep.against_baseline(second, &size.name)
-            {
-                text.push(format!("; {second} is second, {}", against(comparison, best)));
-            }
-        } else if let Some(comparison) = sweep.against_baseline(best, &size.name) {
-            text.push(format!(", {}", against(comparison, baseline)));
-        }
-    }
+    text.extend(compared(sweep, best, scores.get(1).map(|second| second.0), &size.name));
     text.push(".".into());
+    if !undefined.is_empty() {
+        text.push(format!(" Undefined: {undefined}."));
+    }
     let untrained = sweep.untrained.iter().filter(|u| u.1.is_finite()).max_by(|a, b| a.1.total_cmp(&b.1));
     if let Some((row, value)) = untrained
         && *value > score.mean
     {
         text.push(format!(" Without training, {row} scores higher: {value:.2}."));
     }
-    Some(text.concat())
+    text.concat()
+}
+
+/// The best row of a sweep that trains nothing, compared with the baseline; `None` without a result.
+fn best_untrained(sweep: &Sweep) -> Option<String> {
+    let mut rows: Vec<&(String, f64)> = sweep.untrained.iter().filter(|row| row.1.is_finite()).collect();
+    rows.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let (best, score) = rows.first()?;
+    let verb = if rows.len() == 1 { "scores" } else { "is best at" };
+    let compared = compared(sweep, best, rows.get(1).map(|second| &second.0), NO_SIZE);
+    Some(format!("Without training, {best} {verb} {score:.2}{}.", compared.unwrap_or_default()))
+}
+
+/// The best row compared with the baseline; if it is the baseline, the second with it.
+fn compared(sweep: &Sweep, best: &str, second: Option<&String>, size: &str) -> Option<String> {
+    let baseline = sweep.baseline()?;
+    if baseline != best {
+        return Some(format!(", {}", against(sweep.against_baseline(best, size)?, baseline)));
+    }
+    let second = second?;
+    Some(format!("; {second} is second, {}", against(sweep.against_baseline(second, size)?, best)))
 }
 
 /// `4.05 points above simcse (95 % interval 1.20 to 6.90)`.
 fn against(comparison: &Comparison, other: &str) -> String {
     let difference = comparison.difference;
+    if difference.is_nan() {
+        return format!("not comparable with {other}, which has an undefined score");
+    }
     let side = if difference < 0.0 { "below" } else { "above" };
     let mut points = format!("{:.2} points {side} {other}", difference.abs());
     if !comparison.differs_in.is_same() {
@@ -159,6 +183,7 @@ fn against(comparison: &Comparison, other: &str) -> String {
             format!("{points} with a different {}", comparison.differs_in.to_string().replace(", ", " and "));
     }
     match comparison.interval {
+        None if comparison.size == NO_SIZE => points,
         None if comparison.n == 1 => format!("{points} (one common seed: no interval)"),
         None => format!("{points} (the same for each of {} seeds: no interval)", comparison.n),
         Some(interval) => {
@@ -181,11 +206,15 @@ fn minus(text: &str) -> String {
 /// The number of methods above the baseline.
 fn over_baseline(sweep: &Sweep) -> Option<String> {
     let baseline = sweep.baseline()?;
-    let (mut above, mut clear, mut compared, mut tested) = (0, 0, 0, false);
+    let (mut above, mut clear, mut compared, mut undefined, mut tested) = (0, 0, 0, 0, false);
     for method in sweep.methods.iter().filter(|m| *m != baseline) {
         let comparisons = sweep.sizes.iter().filter_map(|size| sweep.against_baseline(method, &size.name));
         let comparisons: Vec<&Comparison> = comparisons.collect();
         if comparisons.is_empty() {
+            continue;
+        }
+        if comparisons.iter().any(|c| c.difference.is_nan()) {
+            undefined += 1;
             continue;
         }
         compared += 1;
@@ -209,8 +238,12 @@ fn over_baseline(sweep: &Sweep) -> Option<String> {
     } else {
         String::new()
     };
+    let not_compared = match undefined {
+        0 => String::new(),
+        n => format!(" {n} more cannot be compared, because a score is undefined."),
+    };
     Some(format!(
-        "Of {compared} other trained methods, {above} {verb} above {baseline}{everywhere}{significant}."
+        "Of {compared} other trained methods, {above} {verb} above {baseline}{everywhere}{significant}.{not_compared}"
     ))
 }
 
@@ -235,10 +268,10 @@ mod tests {
     #[test]
     fn a_difference_is_told_from_its_side() {
         let interval = |low, high| Some(Interval { low, high });
-        let told = |difference, interval, n| {
+        let told_at = |size: &str, difference, interval, n| {
             let comparison = Comparison {
                 method: "micse".into(),
-                size: "10%".into(),
+                size: size.into(),
                 task: "Avg.".into(),
                 difference,
                 interval,
@@ -250,6 +283,9 @@ mod tests {
             };
             against(&comparison, "simcse")
         };
+        let told = |difference, interval, n| told_at("10%", difference, interval, n);
+        assert_eq!(told(f64::NAN, None, 5), "not comparable with simcse, which has an undefined score");
+        assert_eq!(told_at(NO_SIZE, 2.0, None, 1), "2.00 points above simcse");
         assert_eq!(
             told(4.05, interval(1.2, 6.9), 2),
             "4.05 points above simcse (95 % interval 1.20 to 6.90)"

@@ -22,6 +22,13 @@ pub(crate) struct Page {
     tables: usize,
 }
 
+/// A finished page, its pictures, and the numbers behind them.
+pub(super) struct Finished {
+    pub(super) text: String,
+    pub(super) pictures: Vec<Picture>,
+    pub(super) numbers: Vec<Numbers>,
+}
+
 // Writing into a String cannot fail.
 macro_rules! put {
     ($page:expr, $($part:tt)*) => { { let _ = write!($page.body, $($part)*); } };
@@ -129,13 +136,8 @@ impl Page {
         self.body.push_str("</div>\n");
     }
 
-    /// The whole page, its pictures, and the numbers behind them.
-    pub(crate) fn finish(
-        mut self,
-        title: &str,
-        headline: &str,
-        lead: &str,
-    ) -> (String, Vec<Picture>, Vec<Numbers>) {
+    /// The whole page.
+    pub(super) fn finish(mut self, title: &str, headline: &str, lead: &str) -> Finished {
         if !self.contents.is_empty() {
             self.body.push_str("</section>\n");
         }
@@ -144,7 +146,7 @@ impl Page {
             let _ = write!(contents, "<li><a href=\"#{id}\">{}</a></li>", escape(title));
         }
         let style = STYLE.replace("/* light */", &variables(false)).replace("/* dark */", &variables(true));
-        let page = format!(
+        let text = format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
              <meta name=\"color-scheme\" content=\"light dark\"/>\n\
@@ -157,6 +159,6 @@ impl Page {
             escape(lead),
             self.body
         );
-        (page, self.pictures, self.numbers)
+        Finished { text, pictures: self.pictures, numbers: self.numbers }
     }
 }

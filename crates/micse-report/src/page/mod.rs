@@ -15,13 +15,11 @@ mod training;
 
 use std::path::{Path, PathBuf};
 
-use micse_files::write_whole;
-
 use crate::Result;
 pub use chosen::ComparedCell;
 pub use compared::Compare;
 use data::Sweep;
-pub use figures::{FiguresPage, write_figures};
+pub use figures::{FiguresPage, check_figures_folder, write_figures};
 use html::Page;
 
 /// The files of a report.
@@ -40,7 +38,8 @@ pub struct Report {
 }
 
 /// Writes `report.html`, `figures/*.svg` and, with the feature `png`, `figures/*.png` into a sweep folder. The page is
-/// self-contained: no network, no scripts, no other file. `baseline` is the method or row to compare with; by default
+/// self-contained: no network, no scripts, no other file. Pictures of an earlier report that this one does not have are
+/// removed; other files in `figures` stay. `baseline` is the method or row to compare with; by default
 /// `simcse-baseline`, else `simcse`, else the first row without training.
 ///
 /// # Errors
@@ -74,10 +73,8 @@ fn write(folder: &Path, baseline: Option<&str>, compare: Option<&mut Compare<'_>
     left_out.extend(tables::published(&mut page, &sweep)?);
     manifest::write(&mut page, &sweep, &left_out)?;
     let title = format!("{}: {}", sweep.grid.preset, head::headline(&sweep));
-    let (text, pictures, numbers) = page.finish(&title, &head::headline(&sweep), &head::lead(&sweep));
-    let paths = save::save(folder, &pictures, &numbers)?;
-    let page = folder.join("report.html");
-    write_whole(&page, text.as_bytes())?;
+    let finished = page.finish(&title, &head::headline(&sweep), &head::lead(&sweep));
+    let (page, paths) = save::save(folder, "report.html", &finished)?;
     let (cells, missing) = (sweep.grid.cells.len(), sweep.results.holes.len());
     Ok(Report { page, pictures: paths, png: cfg!(feature = "png"), cells, missing })
 }

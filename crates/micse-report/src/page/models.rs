@@ -111,7 +111,7 @@ fn human(scores: &HumanScores) -> String {
 
 fn attention(joint: &JointAttention) -> String {
     format!(
-        "Attention of “{}” in two dropout views: logarithms of all attention values, view 1 to the right, view 2 upwards, \
+        "Attention of “{}” in two dropout views: logarithms of the attention values, view 1 to the right, view 2 upwards, \
          over the range of each slice; a stronger colour means more values. ρ: their correlation; MI: \u{2212}½ ln(1 \u{2212} ρ²) \
          in nats. Fig. 6 of the miCSE paper.",
         joint.sentence

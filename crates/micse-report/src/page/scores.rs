@@ -16,10 +16,9 @@ const COMPONENTS: [&str; 3] = ["moco-simcse", "ami-simcse", "micse"];
 
 /// Scores of some methods over sizes, or dots for a single size, with a caption that explains the marks.
 fn scores(sweep: &Sweep, methods: &[&String], what: &str) -> (Box<dyn Chart>, String) {
-    let caption = |below: &[(&str, f64, f64)]| scores_caption(sweep, methods, what, below);
-    if let [size] = sweep.sizes.as_slice() {
+    if let [] | [_] = sweep.sizes.as_slice() {
         let row = |method: &&String| {
-            let value = sweep.summary(method, &size.name)?.into();
+            let value = sweep.summary(method, &sweep.sizes.first()?.name)?.into();
             Some(Dot { name: (*method).clone(), look: sweep.looks.of(method), value })
         };
         let mut rows: Vec<Dot> = methods.iter().filter_map(row).collect();
@@ -27,7 +26,8 @@ fn scores(sweep: &Sweep, methods: &[&String], what: &str) -> (Box<dyn Chart>, St
             let value = Score { mean: *score, std: None, runs: Some(1) };
             Dot { name: name.clone(), look: UNTRAINED, value }
         }));
-        return (Box::new(Dots { x_title: sweep.score.clone(), rows }), caption(&[]));
+        let caption = scores_caption(sweep, methods, what, &[], &[]);
+        return (Box::new(Dots { x_title: sweep.score.clone(), rows }), caption);
     }
     let line = |method: &&String| Line {
         name: (*method).clone(),
@@ -40,11 +40,17 @@ fn scores(sweep: &Sweep, methods: &[&String], what: &str) -> (Box<dyn Chart>, St
         lines: methods.iter().map(line).collect(),
         levels: sweep.untrained.clone(),
     };
-    let caption = caption(&chart.below());
+    let caption = scores_caption(sweep, methods, what, &chart.below(), &chart.undefined());
     (Box::new(chart), caption)
 }
 
-fn scores_caption(sweep: &Sweep, methods: &[&String], what: &str, below: &[(&str, f64, f64)]) -> String {
+fn scores_caption(
+    sweep: &Sweep,
+    methods: &[&String],
+    what: &str,
+    below: &[(&str, f64, f64)],
+    undefined: &[String],
+) -> String {
     let several = methods
         .iter()
         .any(|m| sweep.sizes.iter().any(|s| sweep.summary(m, &s.name).is_some_and(|summary| summary.n > 1)));
@@ -54,6 +60,7 @@ fn scores_caption(sweep: &Sweep, methods: &[&String], what: &str, below: &[(&str
         parts.push(format!("The sweep has one size, {}, so there is no curve.", size.words()));
     }
     parts.push(match (several, one_size) {
+        _ if sweep.sizes.is_empty() => "No row is trained, so there are neither sizes nor seeds.".into(),
         (false, _) => "One seed, so no standard deviation is shown.".into(),
         (true, true) => "Whiskers: ± one standard deviation over seeds.".into(),
         (true, false) => "Bands: mean ± one standard deviation over seeds.".into(),
@@ -62,7 +69,7 @@ fn scores_caption(sweep: &Sweep, methods: &[&String], what: &str, below: &[(&str
         let bands = if several && !one_size { ", without bands" } else { "" };
         parts.push(format!("Grey{bands}: methods beyond the number of distinguishable colours."));
     }
-    if !sweep.untrained.is_empty() {
+    if !sweep.untrained.is_empty() && !sweep.sizes.is_empty() {
         parts.push("Dashed: without training.".into());
     }
     let below: Vec<String> = below
@@ -78,14 +85,21 @@ fn scores_caption(sweep: &Sweep, methods: &[&String], what: &str, below: &[(&str
     if !below.is_empty() {
         parts.push(format!("Below the axis: {}.", enumerate(&below)));
     }
+    parts.extend(not_drawn(undefined));
     parts.join(" ")
 }
 
+/// Names what a figure leaves out because its score is undefined.
+fn not_drawn(undefined: &[String]) -> Option<String> {
+    (!undefined.is_empty()).then(|| format!("Undefined, so not drawn: {}.", enumerate(undefined)))
+}
+
 pub(super) fn over_sizes(page: &mut Page, sweep: &Sweep) {
-    let title = if sweep.sizes.len() == 1 { "Scores" } else { "Scores over training-set size" };
+    let title = if sweep.sizes.len() < 2 { "Scores" } else { "Scores over training-set size" };
     page.section("scores", title);
-    if sweep.methods.is_empty() {
-        page.remark("No trained method has a result yet, so there is no figure.");
+    if sweep.methods.is_empty() && (sweep.trains() || sweep.untrained.is_empty()) {
+        let what = if sweep.trains() { "trained method" } else { "row" };
+        page.remark(&format!("No {what} has a result yet, so there is no figure."));
         return;
     }
     let (chart, caption) = scores(sweep, &sweep.methods.iter().collect::<Vec<_>>(), "Scores of all methods");
@@ -123,8 +137,7 @@ fn differences(sweep: &Sweep, pairs: &[(String, String)], y_title: String) -> Re
 }
 
 fn intervals_caption(bars: &Bars) -> String {
-    let intervals: Vec<bool> =
-        bars.series.iter().flat_map(|s| s.bars.iter().flatten()).map(|b| b.interval.is_some()).collect();
+    let intervals = bars.have_intervals();
     let mut text = String::from("Bars: mean difference over common seeds. ");
     text.push_str(match (intervals.iter().any(|i| *i), intervals.iter().all(|i| *i)) {
         (false, _) => "No intervals: only one common seed, or the seeds agree to 0.01.",
@@ -137,6 +150,8 @@ fn intervals_caption(bars: &Bars) -> String {
     if bars.is_cut() {
         text.push_str(" Arrows: the interval extends beyond the axis.");
     }
+    let undefined = not_drawn(&bars.undefined());
+    text.extend(undefined.map(|sentence| format!(" {sentence}")));
     text
 }
 

@@ -11,8 +11,8 @@ use crate::chart::{Picture, Score};
 use crate::tables::Sheet;
 use crate::{Against, Paper, Result, sheets};
 
-/// Columns that mark a table without a best score: tables of differences or of published results.
-const NO_CONTEST: [&str; 3] = ["Holm's p", "published", "scores"];
+/// The start of the title of a table without a best score: one of differences or of published results.
+const NO_CONTEST: &str = "Against ";
 
 /// The paper's table of average scores by training-set size.
 const BY_SIZE: u8 = 2;
@@ -97,7 +97,7 @@ fn best(sheet: &Sheet, column: usize) -> Vec<usize> {
     let scores = |row: &[String]| {
         (!is_difference(row)).then(|| row.get(column).and_then(|cell| score(cell))).flatten()
     };
-    if sheet.header.iter().any(|name| NO_CONTEST.contains(&name.as_str())) {
+    if sheet.title.starts_with(NO_CONTEST) {
         return Vec::new();
     }
     let all: Vec<Option<f64>> = sheet.rows.iter().map(|row| scores(row)).collect();
@@ -110,7 +110,7 @@ fn best(sheet: &Sheet, column: usize) -> Vec<usize> {
 
 /// Whether a column contains words rather than numbers.
 fn is_words(sheet: &Sheet, column: usize) -> bool {
-    let word = |cell: &str| cell != "undefined" && cell.starts_with(char::is_alphabetic);
+    let word = |cell: &str| !cell.starts_with("undefined") && cell.starts_with(char::is_alphabetic);
     column == 0 || sheet.rows.iter().any(|row| row.get(column).is_some_and(|cell| word(cell)))
 }
 
@@ -212,7 +212,7 @@ mod tests {
             &["method", "a", "b", "c"],
             &[
                 &["m", "50.10±0.20* (n=4)", "encoder, text", "[-1.00, +2.00]"],
-                &["n", "undefined", "-", "<0.001"],
+                &["n", "undefined (n=2)", "-", "<0.001"],
             ],
         );
         assert_eq!([0, 1, 2, 3].map(|column| is_words(&sheet, column)), [true, false, true, false]);
@@ -221,6 +221,15 @@ mod tests {
     #[test]
     fn a_single_score_is_not_the_best_of_any() {
         let sheet = sheet(&["method", "10%"], &[&["a", "50.10"], &["b", "-"]]);
+        assert!(best(&sheet, 1).is_empty());
+    }
+
+    #[test]
+    fn the_largest_difference_is_not_the_best_score() {
+        let rows: &[&[&str]] = &[&["a", "+1.00"], &["b", "50.10"], &["c", "50.20"]];
+        let mut sheet = sheet(&["method", "Avg."], rows);
+        assert_eq!(best(&sheet, 1), [2]);
+        sheet.title = "Against a, without training".into();
         assert!(best(&sheet, 1).is_empty());
     }
 }

@@ -2,9 +2,9 @@
 
 use micse_stats::Interval;
 
-use super::{headline, short};
+use super::{headline, short, signed, trained_on};
 use crate::comparison::{Comparison, Comparisons, RESAMPLES};
-use crate::results::{AVERAGE, Results};
+use crate::results::{AVERAGE, NO_SIZE, Results};
 use crate::tables::Sheet;
 
 /// Marks a task on which the bootstrap interval excludes 0.
@@ -17,8 +17,11 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
     let get = |method: &str, task: &str| comparisons.get(method, size, task);
     // With a single task, that task is the headline itself.
     let tasks: Vec<&str> = results.tasks.iter().map(String::as_str).filter(|name| *name != AVERAGE).collect();
-    let mut header: Vec<String> =
-        ["method", short(task), "95 % interval", "p", "Holm's p", "n"].map(str::to_owned).to_vec();
+    let mut header = vec!["method".to_owned(), short(task).to_owned()];
+    let over_seeds = size != NO_SIZE;
+    if over_seeds {
+        header.extend(["95 % interval", "p", "Holm's p", "n"].map(str::to_owned));
+    }
     let columns: Vec<&str> = if tasks.len() > 1 { tasks } else { Vec::new() };
     header.extend(columns.iter().map(|task| short(task).to_owned()));
     let of_size = || comparisons.all.iter().filter(|c| c.size == size);
@@ -30,14 +33,15 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
     for method in &results.methods {
         let Some(all) = get(&method.name, task) else { continue };
         let star = if all.is_significant() { "*" } else { "" };
-        let mut row = vec![
-            method.name.clone(),
-            format!("{}{star}", difference(all, columns.is_empty())),
-            all.interval.map_or_else(|| "-".into(), interval),
-            all.p.map_or_else(|| "-".into(), probability),
-            all.p_holm.map_or_else(|| "-".into(), probability),
-            all.n.to_string(),
-        ];
+        let mut row = vec![method.name.clone(), format!("{}{star}", difference(all, columns.is_empty()))];
+        if over_seeds {
+            row.extend([
+                all.interval.map_or_else(|| "-".into(), interval),
+                all.p.map_or_else(|| "-".into(), probability),
+                all.p_holm.map_or_else(|| "-".into(), probability),
+                all.n.to_string(),
+            ]);
+        }
         let of_task =
             |task: &&str| get(&method.name, task).map_or_else(|| "-".into(), |c| difference(c, true));
         row.extend(columns.iter().map(of_task));
@@ -49,11 +53,15 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
     if rows.is_empty() {
         return None;
     }
-    let mut notes = vec![format!(
-        "mean difference in Spearman x 100 (method minus {baseline}) over the n seeds that both have; a row without \
-         training is constant over seeds; interval and p: paired t test, omitted where all seeds agree to 0.01; Holm's \
-         p: corrected over the methods of this table; *: Holm's p < 0.05"
-    )];
+    let mut notes = vec![if over_seeds {
+        format!(
+            "mean difference in Spearman x 100 (method minus {baseline}) over the n seeds that both have; a row without \
+             training is constant over seeds; interval and p: paired t test, omitted where all seeds agree to 0.01; \
+             Holm's p: corrected over the methods of this table; *: Holm's p < 0.05"
+        )
+    } else {
+        format!("difference in Spearman x 100 (method minus {baseline})")
+    }];
     if own_setups {
         notes.push(format!(
             "differs in: the encoder or the corpus of the row is not that of {baseline}, so the difference is not the method's alone"
@@ -68,7 +76,7 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
     if of_size().any(|c| c.task != AVERAGE && c.pairs.is_none()) {
         notes.push(without_cosines(results, comparisons));
     }
-    Some(Sheet { title: format!("Against {baseline}, trained on {size}"), header, rows, notes })
+    Some(Sheet { title: format!("Against {baseline}, {}", trained_on(size)), header, rows, notes })
 }
 
 /// Explains why tasks have no bootstrap.
@@ -86,11 +94,8 @@ fn without_cosines(results: &Results, comparisons: &Comparisons) -> String {
 }
 
 fn difference(comparison: &Comparison, of_task: bool) -> String {
-    if comparison.difference.is_nan() {
-        return "undefined".into();
-    }
     let excludes = comparison.pairs.is_some_and(|pairs| pairs.interval.excludes_zero());
-    format!("{:+.2}{}", comparison.difference, if of_task && excludes { DAGGER } else { "" })
+    format!("{}{}", signed(comparison.difference), if of_task && excludes { DAGGER } else { "" })
 }
 
 fn interval(interval: Interval) -> String {

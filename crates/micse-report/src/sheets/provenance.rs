@@ -15,10 +15,15 @@ struct Column {
     common: Option<String>,
 }
 
+/// Whether a value is known, and that of a trained method or of an encoder.
+fn is_known(value: &str) -> bool {
+    value != NONE && value != UNKNOWN
+}
+
 impl Provenance {
     pub(super) fn of(methods: &[Method]) -> Self {
         let column = |name, of: fn(&Method) -> &str| {
-            let mut values = methods.iter().map(of).filter(|value| *value != NONE && *value != UNKNOWN);
+            let mut values = methods.iter().map(of).filter(|value| is_known(value));
             let first = values.next();
             let same = values.all(|value| Some(value) == first);
             Column { name, of, common: first.filter(|_| same).map(str::to_owned) }
@@ -28,6 +33,8 @@ impl Provenance {
         if methods.iter().any(|method| method.names_encoder) {
             columns.insert(0, column("encoder", |m| &m.encoder));
         }
+        // Without a trained method, corpus and selection say nothing.
+        columns.retain(|column| methods.iter().any(|method| is_known((column.of)(method))));
         Self { columns }
     }
 

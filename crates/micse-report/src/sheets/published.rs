@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use micse_stats::Summary;
 
-use super::short;
+use super::{short, signed};
 use crate::paper::{Figure, Paper};
 use crate::results::{AVERAGE, FinishedCell, Method, Results};
 use crate::scores::mean_and_std;
@@ -37,7 +37,7 @@ pub(super) fn averages(results: &Results, grid: &Grid, paper: &Paper, against: A
                 format!("{:.2}{published}", figure.average()),
                 cells[0].result.size.clone().unwrap_or_else(|| "-".into()),
                 mean_and_std(&here),
-                format!("{:+.2}", here.mean - figure.average()),
+                signed(here.mean - figure.average()),
                 differences(&cells, method, figure),
             ]);
         }
@@ -86,9 +86,7 @@ pub(super) fn by_task(results: &Results, paper: &Paper, against: Against) -> Opt
                 let or_hole = |text: Option<String>| text.unwrap_or_else(|| "-".into());
                 published.push(or_hole(score.map(|score| format!("{score:.2}"))));
                 here.push(or_hole(found.as_ref().map(mean_and_std)));
-                difference.push(or_hole(
-                    score.zip(found).map(|(score, found)| format!("{:+.2}", found.mean - score)),
-                ));
+                difference.push(or_hole(score.zip(found).map(|(score, found)| signed(found.mean - score))));
             }
             if here.iter().skip(2).any(|cell| cell != "-") {
                 rows.extend([published, here, difference]);

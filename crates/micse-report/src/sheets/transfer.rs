@@ -1,6 +1,6 @@
 //! Accuracies on transfer tasks.
 
-use super::{holes, of_seeds};
+use super::{holes, of_seeds, trained_on};
 use crate::results::{Method, Results};
 use crate::tables::Sheet;
 
@@ -18,7 +18,8 @@ pub(super) fn by_task(results: &Results, size: &str) -> Option<Sheet> {
     let note = "a logistic regression on fixed embeddings, by SentEval's protocol: 10-fold cross-validation, or a test set";
     Some(Sheet {
         title: format!(
-            "Transfer tasks, trained on {size}: accuracy x 100, {}",
+            "Transfer tasks, {}: accuracy x 100{}",
+            trained_on(size),
             of_seeds(&results.transfer.runs(Some(size)))
         ),
         header,

@@ -26,10 +26,14 @@ const NO_NUMBER: [&str; 3] = ["", "-", "undefined"];
 
 /// Whether a cell is a number, possibly with sign, standard deviation and marks, or an interval.
 pub(super) fn is_number(cell: &str) -> bool {
-    // A mean over fewer runs than planned ends with their number: 61.23 (n=2).
-    let cell = cell.split(" (n=").next().unwrap_or(cell);
+    let cell = without_runs(cell);
     cell.contains(|c: char| c.is_ascii_digit())
         && cell.chars().all(|c| c.is_ascii_digit() || "+-.±<[], ".contains(c) || MARKS.contains(&c))
+}
+
+/// A cell without the number of its runs, which a mean over fewer runs than planned ends with: `61.23 (n=2)`.
+fn without_runs(cell: &str) -> &str {
+    cell.split(" (n=").next().unwrap_or(cell)
 }
 
 impl Sheet {
@@ -39,7 +43,7 @@ impl Sheet {
             && self
                 .rows
                 .iter()
-                .all(|row| is_number(&row[column]) || NO_NUMBER.contains(&row[column].as_str()))
+                .all(|row| is_number(&row[column]) || NO_NUMBER.contains(&without_runs(&row[column])))
     }
 
     /// Plain text, for a terminal.
