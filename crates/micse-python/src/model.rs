@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
 use micse::data::corpus::{CHUNK, CHUNK_BYTES};
+use micse::eval::HubSnapshot;
 use micse::model::{Compute, ModelFolder, Pooling, Precision, StaticFolder};
 use numpy::{PyArray2, PyArrayMethods};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -245,6 +246,17 @@ impl Model {
     #[getter]
     fn folder(&self) -> String {
         self.root.display().to_string()
+    }
+
+    /// The model's ID, if the folder is in the Hub cache.
+    #[getter]
+    fn hub_id(&self) -> Option<String> {
+        HubSnapshot::of(&self.root).map(|snapshot| snapshot.id)
+    }
+
+    /// SHA-256 over the names and contents of the folder's files but the model card, in hexadecimal digits.
+    fn sha256(&self, py: Python<'_>) -> PyResult<String> {
+        py.detach(|| micse::files::sha256_of_folder(&self.root)).map_err(raise)
     }
 
     /// The encoder's family, such as `bert`; `token vectors` without an encoder.
