@@ -70,7 +70,7 @@ impl Model {
         let root = watch(
             py,
             |stop, send| find(name, stop, send),
-            |py, (file, done, total): Arrived| match &progress {
+            |py, (file, done, total): &Arrived| match &progress {
                 Some(progress) => progress.call1(py, (file, done, total)).map(drop),
                 None => Ok(()),
             },
@@ -160,7 +160,7 @@ impl Model {
                             !stop.requested()
                         })
                     },
-                    |py, done| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done,)).map(drop)),
+                    |py, &done| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done,)).map(drop)),
                 )?
                 .map_err(raise)?
             };

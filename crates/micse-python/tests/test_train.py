@@ -56,11 +56,53 @@ def test_an_exception_in_a_callback_stops_with_a_checkpoint(tmp_path, sentences)
     with pytest.raises(Enough):
         micse.train("demo", sentences, tmp_path / "run", steps=60, keep="last", on_step=stop)
     assert (tmp_path / "run" / "checkpoint").is_dir()
+    # That step is the last, and the next run delivers all others.
     steps = []
     micse.train("demo", sentences, tmp_path / "run", steps=60, keep="last", on_step=steps.append)
-    assert 3 < steps[0]["step"] <= 60 and steps[-1]["step"] == 60
+    assert [step["step"] for step in steps] == list(range(4, 61))
     micse.train("demo", sentences, tmp_path / "whole", steps=60, keep="last")
     assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+
+
+def test_a_callback_may_use_the_only_thread(tmp_path, sentences):
+    program = f"""
+import micse
+micse.set_num_threads(1)
+model, shapes = micse.SentenceEncoder("demo"), []
+sentences = micse.demo_sentences()[:200]
+encode = lambda step: shapes.append(model.encode(sentences).shape)
+micse.train("demo", sentences, {str(tmp_path / "run")!r}, steps=3, keep="last", on_step=encode)
+print(len(shapes))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "3", done.stderr
+
+
+def test_a_checkpoint_that_fails_is_the_cause_of_the_exception(tmp_path):
+    pytest.importorskip("resource")
+    # The checkpoint is larger than a file may be.
+    program = f"""
+import resource, micse
+class Enough(Exception):
+    pass
+def stop(step):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+    try:
+        raise KeyError("first")
+    except KeyError as error:
+        if {{chained}}:
+            raise Enough from error
+    raise Enough
+try:
+    micse.train("demo", micse.demo_sentences()[:200], {str(tmp_path / "run")!r}, steps=3, keep="last", on_step=stop)
+except Enough as error:
+    cause = error.__cause__.__cause__ if {{chained}} else error.__cause__
+    print(type(cause) is micse.Error and "state.safetensors" in str(cause), isinstance(error.__cause__, KeyError))
+"""
+    for chained in (False, True):
+        text = program.replace("{chained}", str(chained))
+        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=300)
+        assert done.stdout.split() == ["True", str(chained)], done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
