@@ -196,7 +196,7 @@ impl Model {
         self.prompts.clone()
     }
 
-    /// Entries of an embedding that is truncated to `truncate_dim`, or as the folder says.
+    /// Entries of an embedding that is truncated to `truncate_dim`; `None`: that is not truncated.
     #[pyo3(signature = (truncate_dim=None))]
     fn dimension(&self, py: Python<'_>, truncate_dim: Option<usize>) -> PyResult<usize> {
         let settings = Settings { truncate_dim, ..Settings::default() };

@@ -150,6 +150,9 @@ def test_settings_reach_the_recipe(tmp_path, sentences):
         ({"pairs": "none.tsv"}, micse.Error, "none.tsv"),
         ({"chunk": 0}, ValueError, "chunk"),
         ({"precision": "f16"}, ValueError, "f16"),
+        ({"precision": "int8"}, ValueError, "precision is 'int8'"),
+        ({"seed": 2**63}, ValueError, "seed is 9223372036854775808; it must be .* 0 to 9223372036854775807"),
+        ({"seed": -1}, ValueError, "seed is -1"),
         ({"steps": -1}, ValueError, "steps is -1"),
         ({"steps": "ten"}, ValueError, "steps is ten"),
         ({"checkpoint_steps": 0}, ValueError, "checkpoint_steps is 0"),
@@ -158,6 +161,37 @@ def test_settings_reach_the_recipe(tmp_path, sentences):
 def test_wrong_arguments_are_named(tmp_path, sentences, arguments, error, says):
     with pytest.raises(error, match=says):
         micse.train("demo", sentences, tmp_path / "run", **arguments)
+
+
+def test_an_encoder_s_precision_is_that_of_the_run(tmp_path, sentences):
+    encoder = micse.SentenceEncoder("demo", precision="bfloat16")
+    for name, run in [
+        ("encoder", micse.train(encoder, sentences[:100], tmp_path / "encoder", steps=1, keep="last")),
+        ("bf16", micse.train("demo", sentences[:100], tmp_path / "bf16", steps=1, keep="last", precision="bfloat16")),
+        ("f32", micse.train(encoder, sentences[:100], tmp_path / "f32", steps=1, keep="last", precision="float32")),
+    ]:
+        expected = "f32" if name == "f32" else "bf16"
+        assert f'precision = "{expected}"' in (run.folder / "run.toml").read_text(encoding="utf-8"), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"pooling": "cls"}, "pooling is 'cls'.*settings"),
+        ({"max_seq_length": 8}, "max_seq_length is 8.*max_length"),
+        ({"truncate_dim": 16}, "truncate_dim is 16.*run.load"),
+        ({"prompts": {"q": "find: "}, "default_prompt_name": "q"}, "default prompt is 'find: '.*default_prompt_name"),
+    ],
+)
+def test_an_encoder_s_settings_that_a_run_does_not_have_are_refused(tmp_path, sentences, arguments, says):
+    with pytest.raises(ValueError, match=says):
+        micse.train(micse.SentenceEncoder("demo", **arguments), sentences, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_encoder_with_its_folder_s_settings_is_trained(tmp_path, sentences):
+    encoder = micse.SentenceEncoder("demo", max_seq_length=128, truncate_dim=256, prompts={"q": "find: "})
+    assert micse.train(encoder, sentences[:100], tmp_path / "run", steps=1, keep="last").folder == tmp_path / "run"
 
 
 def test_wrong_text_is_named(tmp_path):
