@@ -65,9 +65,59 @@ pub fn sha256(path: &Path) -> Result<String> {
     Ok(hash.digits())
 }
 
+/// The checksum over the names and contents of a model folder's files, in the order of their paths. Skips hidden files and
+/// the model card, which change no embedding.
+///
+/// # Errors
+/// Fails if the folder or a file cannot be read.
+pub fn sha256_of_folder(folder: &Path) -> Result<String> {
+    let mut files = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(inner) = open.pop() {
+        for entry in std::fs::read_dir(&inner).map_err(Error::io(&inner))? {
+            let entry = entry.map_err(Error::io(&inner))?;
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".") || name == "README.md" {
+                continue;
+            }
+            // Follows links, because the files in a Hub cache are links.
+            let path = entry.path();
+            if path.is_dir() { open.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    let mut hash = Hash::new();
+    for file in files {
+        hash.update(file.strip_prefix(folder).unwrap_or(&file).as_os_str().as_encoded_bytes());
+        hash.update([0]);
+        hash.file(&file)?;
+        hash.update([0]);
+    }
+    Ok(hash.digits())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_has_the_sum_of_its_names_and_contents() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let sum = || sha256_of_folder(folder.path()).unwrap();
+        std::fs::create_dir(folder.path().join("b")).unwrap();
+        write("a", "1");
+        write("b/c", "2");
+        // printf 'a\0001\000b/c\0002\000' | sha256sum
+        let first = sum();
+        assert_eq!(first, "aa7b0a2fd04e262c89fc594c1f6da5cd9f093fe2c55101549ad1b1c290fa037e");
+        write("README.md", "a card");
+        write(".hidden", "a note");
+        assert_eq!(sum(), first);
+        write("b/c", "3");
+        assert_ne!(sum(), first);
+        assert!(sha256_of_folder(&folder.path().join("none")).unwrap_err().to_string().contains("none"));
+    }
 
     #[test]
     fn sums_are_those_of_sha256sum() {

@@ -25,7 +25,7 @@ mod run;
 mod whole;
 
 pub use error::{Error, Result, remedy};
-pub use hash::{Hash, sha256};
+pub use hash::{Hash, sha256, sha256_of_folder};
 pub use leftovers::{PREFIX as UNFINISHED, hold, remove_leftovers, remove_leftovers_below};
 pub use lock::Lock;
 pub use run::{NoModel, RunFolder};

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use crate::Result;
-use crate::checks::{constant, matrix, replace_below};
+use crate::checks::{constant, matrix, replace_below, same_shape, same_type};
 
 /// A row with a norm below this counts as the zero vector.
 const ZERO_NORM: f64 = 1e-12;
@@ -26,6 +26,7 @@ pub fn normalize_rows(x: &Tensor) -> Result<Tensor> {
 pub fn cosine_matrix(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (_, dim) = matrix(a, "a")?;
     let (rows, _) = matrix(b, "b")?;
-    crate::checks::same_shape(b, "b", &[rows, dim])?;
+    same_shape(b, "b", &[rows, dim])?;
+    same_type(b, "b", a)?;
     Ok(normalize_rows(a)?.matmul(&normalize_rows(b)?.t()?)?)
 }

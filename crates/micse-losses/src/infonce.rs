@@ -11,7 +11,7 @@
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::checks::{matrix, positive_temperature, same_shape};
+use crate::checks::{matrix, pair, positive_temperature, same_shape, same_type};
 use crate::cosine::normalize_rows;
 use crate::logits::{exclude, log_sum_exp};
 use crate::{Error, Result};
@@ -65,9 +65,7 @@ impl InfoNce {
 
     fn value(&self, z1: &Tensor, z2: &Tensor, queue: Option<(&Tensor, Option<&Tensor>)>) -> Result<Tensor> {
         positive_temperature(self.temperature)?;
-        let (batch, dim) = matrix(z1, "z1")?;
-        matrix(z2, "z2")?;
-        same_shape(z2, "z2", &[batch, dim])?;
+        let (batch, dim) = pair(z1, "z1", z2, "z2")?;
         let (z1, z2) = (normalize_rows(z1)?, normalize_rows(z2)?);
         let diagonal = Tensor::eye(batch, DType::U8, z1.device())?;
 
@@ -88,6 +86,7 @@ impl InfoNce {
         if let Some((queue, ignored)) = queue {
             let (rows, _) = matrix(queue, "queue")?;
             same_shape(queue, "queue", &[rows, dim])?;
+            same_type(queue, "queue", &z1)?;
             let scores = (z1.matmul(&normalize_rows(&queue.detach())?.t()?)? / self.temperature)?;
             if let Some(ignored) = ignored {
                 same_shape(ignored, "ignored", &[batch, rows])?;

@@ -152,6 +152,20 @@ fn replacement_fills_every_row() {
     }
 }
 
+/// A row is as wide as was asked for, but not beyond all reason: no memory holds a billion positions per row.
+#[test]
+fn more_samples_than_any_row_has_positions_take_little_memory() {
+    let draw = |samples| {
+        let sampler = AmiSampler { samples, ..PAPER };
+        sampler.draw(&pairs(), &[3, 50], None, &|_| true, Stream::new(1)).unwrap()
+    };
+    // The longer sentence has 2 x 50 x 50 positions.
+    assert_eq!(draw(4_000).samples, 4_000);
+    let (all, many) = (draw(5_000), draw(1_000_000_000));
+    assert_eq!(all, many);
+    assert!(many.samples == 5_000 && many.counts.contains(&18) && many.counts.contains(&5_000));
+}
+
 #[test]
 fn draws_differ_between_steps_and_slices() {
     let draw = |step| PAPER.draw(&pairs(), &[9], None, &|_| true, Stream::new(1).with(step)).unwrap();
@@ -169,6 +183,8 @@ fn wrong_arguments_are_named() {
         sampler.draw(&pairs(), lengths, width, &|_| true, Stream::new(1)).unwrap_err().to_string()
     };
     assert!(draw(&AmiSampler { samples: 1, ..PAPER }, &[3], None).contains("needs at least 2 samples"));
+    let many = AmiSampler { samples: 1 << 20, replacement: true, ..PAPER };
+    assert!(draw(&many, &[3], None).contains("1048576 samples with replacement are more than 65536"));
     assert!(draw(&PAPER, &[3, 0], None).contains("sentence 1 has 0 tokens"));
     assert!(draw(&PAPER, &[5], Some(4)).contains("sentence 0 has 5 tokens in width 4"));
     assert!(PAPER.draw(&[], &[3], None, &|_| true, Stream::new(1)).is_err());

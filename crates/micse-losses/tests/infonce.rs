@@ -104,6 +104,14 @@ fn wrong_arguments_are_named() {
     assert_eq!(message, "queue: expected shape [3, 4], found [3, 5]");
     let infonce = InfoNce { temperature: 0.0, form: InfoNceForm::Standard };
     assert!(matches!(infonce.loss(&z, &z, None), Err(Error::Temperature(_))));
+    let single = z.to_dtype(DType::F32).unwrap();
+    for infonce in [STANDARD, PRINTED] {
+        let message = infonce.loss(&z, &single, None).unwrap_err().to_string();
+        assert_eq!(message, "z2: expected F64 like the other tensor, found F32; convert one of them");
+        let message = infonce.loss(&z, &z, Some(&single)).unwrap_err().to_string();
+        assert_eq!(message, "queue: expected F64 like the other tensor, found F32; convert one of them");
+    }
+    assert!(matches!(cosine_matrix(&z, &single), Err(Error::MixedTypes { name: "b", .. })));
     let integers = Tensor::ones((2, 2), DType::U32, &Device::Cpu).unwrap();
     assert!(matches!(STANDARD.loss(&integers, &integers, None), Err(Error::DType { name: "z1", .. })));
 }

@@ -153,7 +153,7 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(refused(&states, &table, &normal(3, &[8]), &[0, 1]), Error::Shape { name: "bias", .. }));
     assert!(matches!(
         refused(&states, &table, &to(&bias, DType::F32), &[0, 1]),
-        Error::DType { name: "bias", .. }
+        Error::MixedTypes { name: "bias", .. }
     ));
     let bf16 = micse_losses::masked_lm_loss(&states, &table, &bias, &[0, 1], Products::Bf16);
     assert!(matches!(bf16.unwrap_err(), Error::DType { found: DType::F64, .. }));

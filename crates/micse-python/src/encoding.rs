@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use crate::errors::raise;
 
-/// What a call sets; `None`: as the folder says.
+/// What a call sets; `None`: as the folder says, but for the truncation.
 #[derive(Clone, Default, PartialEq)]
 pub(crate) struct Settings {
     /// The text before every sentence.
@@ -19,7 +19,7 @@ pub(crate) struct Settings {
     pub(crate) max_length: Option<usize>,
     /// Tokens per batch.
     pub(crate) batch_tokens: Option<NonZeroUsize>,
-    /// Entries of an embedding.
+    /// Entries of an embedding; `None`: all, even if the folder truncates.
     pub(crate) truncate_dim: Option<usize>,
 }
 
@@ -54,9 +54,9 @@ impl<'a> Encoding<'a> {
                 Ok(Self::Encoder(model, pipeline))
             }
             micse::Model::Static(model) => {
-                let whole = model.dimension();
-                if let Some(entries) = settings.truncate_dim.filter(|entries| !(1..=whole).contains(entries))
-                {
+                let whole = model.whole_dimension();
+                let asked = settings.truncate_dim.filter(|_| settings.truncate_dim != model.truncate_dim());
+                if let Some(entries) = asked.filter(|entries| !(1..=whole).contains(entries)) {
                     return Err(PyValueError::new_err(format!(
                         "truncate_dim is {entries}; it must be between 1 and {whole}"
                     )));
@@ -74,7 +74,10 @@ impl<'a> Encoding<'a> {
     pub(crate) fn dimension(&self) -> usize {
         match self {
             Self::Encoder(model, pipeline) => pipeline.with(model.encoder(), model.convolution()).dimension(),
-            Self::Static { model, truncate_dim, .. } => truncate_dim.unwrap_or(model.dimension()),
+            Self::Static { model, truncate_dim, .. } => {
+                let whole = model.whole_dimension();
+                truncate_dim.map_or(whole, |entries| entries.min(whole))
+            }
         }
     }
 
@@ -82,7 +85,7 @@ impl<'a> Encoding<'a> {
     pub(crate) fn truncate_dim(&self) -> Option<usize> {
         match self {
             Self::Encoder(_, pipeline) => pipeline.truncate_dim(),
-            Self::Static { model, truncate_dim, .. } => truncate_dim.or(model.truncate_dim()),
+            Self::Static { truncate_dim, .. } => *truncate_dim,
         }
     }
 
@@ -96,11 +99,8 @@ impl<'a> Encoding<'a> {
             Self::Encoder(model, pipeline) => {
                 pipeline.with(model.encoder(), model.convolution()).encode_watched(texts, watch)
             }
-            Self::Static { model, prompt, .. } => {
-                let mut rows = model.encode_prompted(prompt, texts)?;
-                for row in &mut rows {
-                    row.truncate(self.dimension());
-                }
+            Self::Static { model, prompt, truncate_dim } => {
+                let rows = model.encode_with(prompt, *truncate_dim, texts)?;
                 if watch(rows.len()) { Ok(rows) } else { Err(Error::Stopped) }
             }
         }
@@ -125,11 +125,17 @@ fn pipeline(
     settings: &Settings,
 ) -> PyResult<Pipeline> {
     let mut pipeline = model.pipeline().clone();
-    if let Some(entries) = settings.truncate_dim {
-        let whole = model.pipeline().with(model.encoder(), model.convolution());
-        let truncated = whole.truncated_to(entries);
-        let truncated = truncated.map_err(|error| PyValueError::new_err(format!("truncate_dim: {error}")))?;
-        pipeline = truncated.pipeline().clone();
+    match settings.truncate_dim {
+        None => pipeline = pipeline.untruncated(),
+        // The folder's own number may be above the dimension, which keeps everything.
+        own if own == pipeline.truncate_dim() => {}
+        Some(entries) => {
+            let whole = model.pipeline().with(model.encoder(), model.convolution());
+            let truncated = whole.truncated_to(entries);
+            let truncated =
+                truncated.map_err(|error| PyValueError::new_err(format!("truncate_dim: {error}")))?;
+            pipeline = truncated.pipeline().clone();
+        }
     }
     if let Some(tokens) = settings.max_length {
         pipeline = pipeline.with_max_length(tokens).map_err(raise)?;

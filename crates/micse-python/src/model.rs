@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
 
 use micse::data::corpus::{CHUNK, CHUNK_BYTES};
+use micse::eval::HubSnapshot;
 use micse::model::{Compute, ModelFolder, Pooling, Precision, StaticFolder};
 use numpy::{PyArray2, PyArrayMethods};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -69,7 +70,7 @@ impl Model {
         let root = watch(
             py,
             |stop, send| find(name, stop, send),
-            |py, (file, done, total): Arrived| match &progress {
+            |py, (file, done, total): &Arrived| match &progress {
                 Some(progress) => progress.call1(py, (file, done, total)).map(drop),
                 None => Ok(()),
             },
@@ -159,7 +160,7 @@ impl Model {
                             !stop.requested()
                         })
                     },
-                    |py, done| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done,)).map(drop)),
+                    |py, &done| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done,)).map(drop)),
                 )?
                 .map_err(raise)?
             };
@@ -195,7 +196,7 @@ impl Model {
         self.prompts.clone()
     }
 
-    /// Entries of an embedding that is truncated to `truncate_dim`, or as the folder says.
+    /// Entries of an embedding that is truncated to `truncate_dim`; `None`: that is not truncated.
     #[pyo3(signature = (truncate_dim=None))]
     fn dimension(&self, py: Python<'_>, truncate_dim: Option<usize>) -> PyResult<usize> {
         let settings = Settings { truncate_dim, ..Settings::default() };
@@ -245,6 +246,17 @@ impl Model {
     #[getter]
     fn folder(&self) -> String {
         self.root.display().to_string()
+    }
+
+    /// The model's ID, if the folder is in the Hub cache.
+    #[getter]
+    fn hub_id(&self) -> Option<String> {
+        HubSnapshot::of(&self.root).map(|snapshot| snapshot.id)
+    }
+
+    /// SHA-256 over the names and contents of the folder's files but the model card, in hexadecimal digits.
+    fn sha256(&self, py: Python<'_>) -> PyResult<String> {
+        py.detach(|| micse::files::sha256_of_folder(&self.root)).map_err(raise)
     }
 
     /// The encoder's family, such as `bert`; `token vectors` without an encoder.

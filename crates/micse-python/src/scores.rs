@@ -61,7 +61,7 @@ pub(crate) fn evaluate(
                 micse::eval::score_transfer(&embedder, tasks, &mut |_, _, done, total| tell((done, total)));
             Ok(Evaluation { transfer: Some(scores.map_err(raise)?), ..evaluation })
         },
-        |py, (done, total)| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done, total)).map(drop)),
+        |py, &(done, total)| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done, total)).map(drop)),
     )??;
     done.of_model(model.place(), model.pooling_name()).to_json().map_err(raise)
 }
@@ -105,7 +105,7 @@ pub(crate) fn judge(
             let (before, after) = (measure(&encodings[0])?, measure(&encodings[1])?);
             before.change_to(&after).map_err(raise)
         },
-        |py, (done, total)| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done, total)).map(drop)),
+        |py, &(done, total)| progress.as_ref().map_or(Ok(()), |f| f.call1(py, (done, total)).map(drop)),
     )??;
     let effects: BTreeMap<String, _> =
         Purpose::ALL.map(|purpose| (purpose.to_string(), change.effect(purpose))).into();

@@ -3,23 +3,52 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use micse::adapt::{Adaptation, Kept, Note, Request};
+use micse::adapt::{Adaptation, Error as AdaptError, Kept, Note, Request};
 use micse::data::{Corpus, Locator, Pair, PairFile, Subset, Suite, Task};
 use micse::files::RunFolder;
 use micse::model::{Compute, ModelFolder, Precision};
-use micse::train::{Event, RunResult};
+use micse::train::{Error as TrainError, Event, RunResult};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use serde_json::json;
 
-use crate::errors::raise;
+use crate::errors::{caused_by, raise};
 use crate::logging;
 use crate::text::texts;
-use crate::work::{Arrived, find, watch};
+use crate::work::{Arrived, Receipt, find, receipt, watch_to_the_end};
 
-/// What the caller learns while a run goes on: its kind, and JSON.
-type Told = (&'static str, String);
+/// What the caller learns while a run goes on.
+struct Told {
+    kind: &'static str,
+    json: String,
+    /// Of a step, after which the run waits: an exception of the caller then ends it here.
+    _receipt: Option<Receipt>,
+}
+
+/// Why there is no result.
+enum End {
+    /// The run was asked to stop, and did.
+    Stopped(PyErr),
+    Failed(PyErr),
+}
+
+impl From<AdaptError> for End {
+    fn from(error: AdaptError) -> Self {
+        match error {
+            AdaptError::Stopped | AdaptError::Train(TrainError::Stopped { .. }) => {
+                Self::Stopped(raise(error))
+            }
+            error => Self::Failed(raise(error)),
+        }
+    }
+}
+
+impl From<PyErr> for End {
+    fn from(error: PyErr) -> Self {
+        Self::Failed(error)
+    }
+}
 
 /// The text to train on.
 enum Source {
@@ -30,7 +59,8 @@ enum Source {
 /// Trains, or resumes a run in `out`; returns JSON as `micse train --json` prints it.
 ///
 /// `sentences` is a list of texts, or `files` a list of text files. `options` are those of the command, by their names.
-/// `tell` is called with a kind ("step", "progress", "note") and JSON.
+/// `tell` is called with a kind ("step", "progress", "arrived", "development") and JSON. After a step, the run waits for
+/// it: if it fails, no further step is made.
 #[pyfunction]
 #[pyo3(signature = (model, out, sentences, files, options, tell))]
 pub(crate) fn train(
@@ -49,14 +79,17 @@ pub(crate) fn train(
     };
     let (request, precision) = request(options)?;
     let out = PathBuf::from(out);
-    watch(
+    let (raised, done) = watch_to_the_end(
         py,
-        |stop, send: &mut (dyn FnMut(Told) + Send)| -> PyResult<String> {
-            let base =
-                ModelFolder::open(&find(model, stop, &mut |event| send(arrived(event)))?).map_err(raise)?;
+        |stop, send: &mut (dyn FnMut(Told) + Send)| -> Result<String, End> {
+            let found = find(model, stop, &mut |event| send(arrived(event)));
+            // A download that was stopped can go on.
+            let found = found
+                .map_err(|error| if stop.requested() { End::Stopped(error) } else { End::Failed(error) })?;
+            let base = ModelFolder::open(&found).map_err(raise)?;
             let compute = Compute::new("cpu", None, precision).map_err(raise)?;
             let corpus = corpus(source)?;
-            let adaptation = Adaptation::prepare(base, corpus, request, compute).map_err(raise)?;
+            let adaptation = Adaptation::prepare(base, corpus, request, compute)?;
             for note in adaptation.notes() {
                 match note {
                     Note::Plain(line) => tracing::info!(target: "micse", "{line}"),
@@ -64,9 +97,8 @@ pub(crate) fn train(
                 }
             }
             let mut scored = |done, total| send(progress("sentences scored", done, total));
-            let before = adaptation.score_start(&out, stop, &mut scored).map_err(raise)?;
-            let result: RunResult =
-                adaptation.run(&out, &before, stop, &mut |event| told(event, send)).map_err(raise)?;
+            let before = adaptation.score_start(&out, stop, &mut scored)?;
+            let result: RunResult = adaptation.run(&out, &before, stop, &mut |event| told(event, send))?;
             let report = json!({
                 "model": RunFolder::new(&out).model(),
                 "dev_spearman_before": before.dev(),
@@ -75,16 +107,27 @@ pub(crate) fn train(
             });
             Ok(report.to_string())
         },
-        |py, (kind, text)| tell.call1(py, (kind, text)).map(drop),
-    )?
+        |py, told| tell.call1(py, (told.kind, &told.json)).map(drop),
+    );
+    match (raised, done.map_err(End::Failed).flatten()) {
+        (None, done) => done.map_err(|(End::Stopped(error) | End::Failed(error))| error),
+        (Some(exception), Err(End::Failed(error))) => Err(caused_by(py, exception, error)),
+        (Some(exception), _) => Err(exception),
+    }
+}
+
+impl Told {
+    fn new(kind: &'static str, json: impl ToString) -> Self {
+        Self { kind, json: json.to_string(), _receipt: None }
+    }
 }
 
 fn arrived((file, done, total): Arrived) -> Told {
-    ("arrived", json!({"file": file, "done": done, "total": total}).to_string())
+    Told::new("arrived", json!({"file": file, "done": done, "total": total}))
 }
 
 fn progress(what: &str, done: usize, total: usize) -> Told {
-    ("progress", json!({"what": what, "done": done, "total": total}).to_string())
+    Told::new("progress", json!({"what": what, "done": done, "total": total}))
 }
 
 /// Passes an event on.
@@ -92,11 +135,15 @@ fn told(event: Event, send: &mut (dyn FnMut(Told) + Send)) {
     match event {
         Event::Started { step, steps } => send(progress("steps", step, steps)),
         Event::Step(report) => match serde_json::to_string(&report) {
-            Ok(text) => send(("step", text)),
+            Ok(json) => {
+                let (receipt, dealt) = receipt();
+                send(Told { kind: "step", json, _receipt: Some(receipt) });
+                dealt.wait();
+            }
             Err(error) => tracing::warn!(target: "micse", "a step cannot be reported: {error}"),
         },
         Event::Development { step, spearman } => {
-            send(("development", json!({"step": step, "spearman": spearman}).to_string()));
+            send(Told::new("development", json!({"step": step, "spearman": spearman})));
         }
         Event::Fitting { step, steps, .. } => send(progress("steps of the fit", step, steps)),
         Event::Judging { done, total } => send(progress("texts judged", done, total)),
@@ -138,7 +185,7 @@ fn request(options: &Bound<'_, PyDict>) -> PyResult<(Request, Precision)> {
             "published_settings" => request.published_settings = value.extract()?,
             "steps" => request.steps = Some(at_least_one(&key, &value)?.get()),
             "size" => request.size = value.str()?.to_string().parse().map_err(|e| invalid(&e))?,
-            "seed" => request.seed = value.extract()?,
+            "seed" => request.seed = seed(&value)?,
             "with_terms" => request.with = value.extract()?,
             "settings" => request.settings = value.extract()?,
             "pairs" => request.pairs = Some(pairs(&value)?),
@@ -166,6 +213,14 @@ fn request(options: &Bound<'_, PyDict>) -> PyResult<(Request, Precision)> {
         }
     }
     Ok((request, precision))
+}
+
+/// A seed. A run describes itself in TOML, which has no larger numbers.
+fn seed(value: &Bound<'_, PyAny>) -> PyResult<u64> {
+    const LARGEST: u64 = i64::MAX as u64;
+    value.extract().ok().filter(|&seed| seed <= LARGEST).ok_or_else(|| {
+        PyValueError::new_err(format!("seed is {value}; it must be an integer from 0 to {LARGEST}"))
+    })
 }
 
 /// A count.

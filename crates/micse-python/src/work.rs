@@ -1,7 +1,7 @@
 //! Long work on another thread, while the calling thread answers Ctrl-C and calls Python functions.
 
 use std::path::PathBuf;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::Duration;
 
 use micse::eval::Embedder;
@@ -15,14 +15,29 @@ use crate::threads::install;
 
 /// How long Ctrl-C may wait.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a waiting thread of the pool looks away from other work.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Runs `work` in the pool. What it tells is passed to `tell` on the calling thread, with the interpreter's lock. If
 /// `tell` fails, or Ctrl-C is pressed, the work is asked to stop, and the exception is raised once it has ended.
 pub(crate) fn watch<E: Send, R: Send>(
     py: Python<'_>,
     work: impl FnOnce(&Stop, &mut (dyn FnMut(E) + Send)) -> R + Send,
-    mut tell: impl FnMut(Python<'_>, E) -> PyResult<()> + Send,
+    tell: impl FnMut(Python<'_>, &E) -> PyResult<()> + Send,
 ) -> PyResult<R> {
+    let (raised, done) = watch_to_the_end(py, work, tell);
+    raised.map_or(done, Err)
+}
+
+/// [`watch`], for work that may fail although it was asked to stop: returns the exception, if any, and what the work
+/// returned.
+///
+/// An event is dropped once `tell` has returned and, if that failed, the stop has been requested: see [`Receipt`].
+pub(crate) fn watch_to_the_end<E: Send, R: Send>(
+    py: Python<'_>,
+    work: impl FnOnce(&Stop, &mut (dyn FnMut(E) + Send)) -> R + Send,
+    mut tell: impl FnMut(Python<'_>, &E) -> PyResult<()> + Send,
+) -> (Option<PyErr>, PyResult<R>) {
     py.detach(move || {
         let stop = &Stop::new();
         let (sender, receiver) = channel();
@@ -39,7 +54,10 @@ pub(crate) fn watch<E: Send, R: Send>(
                 let ended = matches!(event, Err(RecvTimeoutError::Disconnected));
                 if raised.is_none() {
                     let answer = Python::attach(|py| {
-                        event.map_or(Ok(()), |event| tell(py, event)).and_then(|()| py.check_signals())
+                        event
+                            .as_ref()
+                            .map_or(Ok(()), |event| tell(py, event))
+                            .and_then(|()| py.check_signals())
                     });
                     if let Err(error) = answer {
                         stop.request();
@@ -50,10 +68,39 @@ pub(crate) fn watch<E: Send, R: Send>(
                     break;
                 }
             }
-            let done = worker.join().map_err(|_| refuse("the work ended unexpectedly"))?;
-            raised.map_or(done, Err)
+            let done = worker.join().unwrap_or_else(|_| Err(refuse("the work ended unexpectedly")));
+            (raised, done)
         })
     })
+}
+
+/// Part of an event whose sender waits until it was dealt with.
+pub(crate) struct Receipt {
+    /// Never sent through: the other half notices when it is dropped.
+    _open: Sender<()>,
+}
+
+/// What the sender of an event waits for.
+pub(crate) struct Dealt(Receiver<()>);
+
+/// The two halves of a receipt.
+pub(crate) fn receipt() -> (Receipt, Dealt) {
+    let (sender, receiver) = channel();
+    (Receipt { _open: sender }, Dealt(receiver))
+}
+
+impl Dealt {
+    /// Waits until the receipt is dropped. Meanwhile this thread does other work of its pool, which may have no other
+    /// thread: a callback may encode.
+    pub(crate) fn wait(&self) {
+        while !matches!(self.0.try_recv(), Err(TryRecvError::Disconnected)) {
+            if rayon::yield_now() != Some(rayon::Yield::Executed)
+                && matches!(self.0.recv_timeout(PAUSE), Err(RecvTimeoutError::Disconnected))
+            {
+                return;
+            }
+        }
+    }
 }
 
 /// The name of a file that is downloaded, the bytes that have arrived, and its size if that is known.

@@ -147,6 +147,43 @@ def test_truncation_comes_before_the_length_of_one(model):
     assert np.array_equal(encoder.encode(["A dog runs.", "A cat sleeps."]), kept)
 
 
+def truncating(model, folder, entries):
+    """A copy of the model whose folder truncates embeddings."""
+    shutil.copytree(model.folder, folder)
+    settings = folder / "config_sentence_transformers.json"
+    keys = json.loads(settings.read_text(encoding="utf-8"))
+    settings.write_text(json.dumps({**keys, "truncate_dim": entries}), encoding="utf-8")
+    return folder
+
+
+def test_the_truncation_of_a_folder_can_be_lifted_and_may_exceed_the_dimension(model, tmp_path):
+    whole = model.encode(["a dog"])
+    encoder = micse.SentenceEncoder(truncating(model, tmp_path / "short", 64))
+    assert np.array_equal(encoder.encode(["a dog"]), whole[:, :64])
+    encoder.truncate_dim = None
+    assert np.array_equal(encoder.encode(["a dog"]), whole)
+    assert encoder.get_sentence_embedding_dimension() == 256
+    assert micse.evaluate(encoder)["dimension"] == 256
+    encoder.truncate_dim = 128
+    assert np.array_equal(encoder.encode(["a dog"]), whole[:, :128])
+    long = micse.SentenceEncoder(truncating(model, tmp_path / "long", 999))
+    assert (long.truncate_dim, long.get_sentence_embedding_dimension()) == (999, 256)
+    assert np.array_equal(long.encode(["a dog"]), whole)
+    assert np.array_equal(long.encode(["a dog"], truncate_dim=8), whole[:, :8])
+    with pytest.raises(ValueError, match="truncated to 998"):
+        long.truncate_dim = 998
+        long.encode(["a dog"])
+
+
+def test_the_truncation_of_a_folder_agrees_with_sentence_transformers(model, tmp_path):
+    for entries in (64, 999):
+        folder = truncating(model, tmp_path / str(entries), entries)
+        own, theirs = micse.SentenceEncoder(folder), peer(folder)
+        assert np.abs(own.encode(["a dog"]) - theirs.encode(["a dog"])).max() < 1e-5
+        own.truncate_dim = theirs.truncate_dim = None
+        assert np.abs(own.encode(["a dog"]) - theirs.encode(["a dog"])).max() < 1e-5
+
+
 def test_batch_tokens_change_only_rounding(model, sentences):
     assert np.allclose(model.encode(sentences, batch_tokens=64), model.encode(sentences), atol=1e-5)
 
@@ -282,16 +319,90 @@ def test_scikit_learn(model, sentences):
     assert (copy.similarity_fn_name, copy.max_seq_length) == ("dot", 7)
 
 
-def test_token_vectors(model, tmp_path):
+def test_scikit_learn_copies_the_settings_that_were_made_since(model, tmp_path):
+    clone = pytest.importorskip("sklearn.base").clone
+    encoder = micse.SentenceEncoder("demo")
+    assert clone(encoder).get_params() == encoder.get_params()
+    encoder.truncate_dim, encoder.max_seq_length, encoder.similarity_fn_name = 32, 7, "dot"
+    encoder.prompts["x"] = "find: "
+    encoder.default_prompt_name = "x"
+    # A copy of a copy has them too, and so has one with other arguments.
+    for copy in (clone(encoder), clone(clone(encoder)), clone(encoder).set_params(precision="f32")):
+        assert np.array_equal(copy.encode(["a dog runs"]), encoder.encode(["a dog runs"]))
+        assert (copy.similarity_fn_name, copy.max_seq_length, copy.default_prompt_name) == ("dot", 7, "x")
+    # None is not the folder's own.
+    folder = truncating(model, tmp_path / "short", 64)
+    settings = folder / "config_sentence_transformers.json"
+    keys = json.loads(settings.read_text(encoding="utf-8"))
+    more = {"prompts": {"x": "find: "}, "default_prompt_name": "x"}
+    settings.write_text(json.dumps({**keys, **more}), encoding="utf-8")
+    encoder = micse.SentenceEncoder(folder)
+    encoder.truncate_dim = encoder.default_prompt_name = None
+    assert np.array_equal(clone(encoder).encode(["a dog"]), model.encode(["a dog"]))
+    # A wrong argument changes nothing.
+    with pytest.raises(ValueError, match="truncated to 999"):
+        encoder.set_params(truncate_dim=999)
+    assert np.array_equal(encoder.encode(["a dog"]), model.encode(["a dog"]))
+
+
+def test_a_path_is_a_folder_and_not_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (Path("demo"), Path("./demo"), Path("all-MiniLM-L6-v2")):
+        with pytest.raises(micse.Error, match="no such folder"):
+            micse.SentenceEncoder(path)
+        with pytest.raises(micse.Error, match="no such folder"):
+            micse.train(path, ["a dog", "a cat"], "run")
+    with pytest.raises(micse.Error, match="no such folder"):
+        micse.evaluate("demo", Path("demo"))
+    with pytest.raises(micse.Error, match="no such folder"):
+        micse.train("demo", ["a dog", "a cat"], "run", sts=Path("demo"))
+    with pytest.raises(micse.Error, match="no such recipe"):
+        micse.train("demo", ["a dog", "a cat"], "run", recipe=Path("simcse"))
+    shutil.copytree(micse.SentenceEncoder("demo").folder, tmp_path / "demo")
+    assert micse.SentenceEncoder(Path("demo")).folder.resolve() == (tmp_path / "demo").resolve()
+    assert micse.SentenceEncoder(tmp_path / "demo").folder == tmp_path / "demo"
+    with pytest.raises(ValueError, match="not valid UTF-8"):
+        micse.SentenceEncoder(Path("\udcff"))
+
+
+def static_folder(model, folder, width, **settings):
+    """A model of random token vectors; returns them."""
     vocabulary = len((model.folder / "vocab.txt").read_text(encoding="utf-8").splitlines())
-    table = np.random.default_rng(48).normal(size=(vocabulary, 6)).astype(np.float32)
-    folder = tmp_path / "static"
+    table = np.random.default_rng(48).normal(size=(vocabulary, width)).astype(np.float32)
     folder.mkdir()
     shutil.copy(model.folder / "tokenizer.json", folder)
     header = {"embeddings": {"dtype": "F32", "shape": list(table.shape), "data_offsets": [0, table.nbytes]}}
     header = json.dumps(header).encode()
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + table.tobytes())
     (folder / "config.json").write_text(json.dumps({"model_type": "model2vec", "normalize": False}), encoding="utf-8")
+    if settings:
+        modules = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.StaticEmbedding"}]
+        (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+        (folder / "config_sentence_transformers.json").write_text(json.dumps(settings), encoding="utf-8")
+    return table
+
+
+def test_token_vectors_of_a_folder_that_truncates(model, tmp_path):
+    static_folder(model, tmp_path / "whole", 6)
+    whole = micse.SentenceEncoder(tmp_path / "whole").encode(["a dog", "the cat"])
+    static_folder(model, tmp_path / "static", 6, truncate_dim=2)
+    encoder = micse.SentenceEncoder(tmp_path / "static")
+    assert np.array_equal(encoder.encode(["a dog", "the cat"]), whole[:, :2])
+    assert np.array_equal(encoder.encode(["a dog", "the cat"], truncate_dim=4), whole[:, :4])
+    assert micse.SentenceEncoder(tmp_path / "static", truncate_dim=5).encode("a dog").shape == (5,)
+    encoder.truncate_dim = None
+    assert np.array_equal(encoder.encode(["a dog", "the cat"]), whole)
+    with pytest.raises(ValueError, match="between 1 and 6"):
+        encoder.encode(["a dog"], truncate_dim=7)
+    static_folder(model, tmp_path / "long", 6, truncate_dim=999)
+    long = micse.SentenceEncoder(tmp_path / "long")
+    assert np.array_equal(long.encode(["a dog", "the cat"]), whole)
+    assert long.get_sentence_embedding_dimension() == 6
+
+
+def test_token_vectors(model, tmp_path):
+    folder = tmp_path / "static"
+    table = static_folder(model, folder, 6)
     encoder = micse.SentenceEncoder(folder)
     assert encoder.get_sentence_embedding_dimension() == 6 and encoder.max_seq_length == 512
     ids = encoder.token_ids(["a dog runs", "the cat"])

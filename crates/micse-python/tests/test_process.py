@@ -116,6 +116,19 @@ def test_events_go_to_logging(tmp_path, model, sentences, caplog):
     assert any("settings for" in text for text in texts), texts
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are not text")
+def test_the_command_takes_any_file_name(tmp_path):
+    text = os.path.join(os.fsencode(tmp_path), b"\xff.txt")
+    with open(text, "wb") as file:
+        file.write(b"A dog runs.\n")
+    program = os.path.join(os.path.dirname(sys.executable), "micse")
+    rows = os.fsencode(tmp_path / "rows.npy")
+    command = [os.fsencode(program), b"encode", b"--model", b"demo", b"--input", text, b"--output", rows]
+    done = subprocess.run(command, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert np.load(tmp_path / "rows.npy").shape == (1, 256)
+
+
 def test_memory_is_that_of_the_rows():
     pytest.importorskip("resource")
     # The input, the result, and less than 100 MB beside them.

@@ -79,5 +79,18 @@ def test_losses_keep_the_type_and_refuse_others():
             micse.losses.info_nce(wrong, z)
     with pytest.raises(micse.Error):
         micse.losses.info_nce(z, np.ones((3, 3), dtype=np.float32))
+    with pytest.raises(micse.Error, match="z2: expected F32 like the other tensor, found F64"):
+        micse.losses.info_nce(z, z.astype(np.float64))
+    with pytest.raises(micse.Error, match="queue: expected F32"):
+        micse.losses.info_nce(z, z, queue=z.astype(np.float64))
     with pytest.raises(ValueError, match="maps1"):
         micse.losses.ami(z, z)
+    maps = np.ones((1, 1, 2, 3, 3), dtype=np.float32)
+    with pytest.raises(micse.Error, match="view 2: expected F32"):
+        micse.losses.ami(maps, maps.astype(np.float64))
+
+
+def test_ami_of_more_samples_than_positions_is_that_of_all_positions():
+    maps = np.random.default_rng(48).random((1, 1, 2, 5, 5)) + 0.1
+    value, _ = micse.losses.ami(maps, maps**2, samples=10**9)
+    assert np.isclose(value, micse.losses.ami(maps, maps**2, samples=50)[0], rtol=1e-10)

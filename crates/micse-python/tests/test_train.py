@@ -56,11 +56,53 @@ def test_an_exception_in_a_callback_stops_with_a_checkpoint(tmp_path, sentences)
     with pytest.raises(Enough):
         micse.train("demo", sentences, tmp_path / "run", steps=60, keep="last", on_step=stop)
     assert (tmp_path / "run" / "checkpoint").is_dir()
+    # That step is the last, and the next run delivers all others.
     steps = []
     micse.train("demo", sentences, tmp_path / "run", steps=60, keep="last", on_step=steps.append)
-    assert 3 < steps[0]["step"] <= 60 and steps[-1]["step"] == 60
+    assert [step["step"] for step in steps] == list(range(4, 61))
     micse.train("demo", sentences, tmp_path / "whole", steps=60, keep="last")
     assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+
+
+def test_a_callback_may_use_the_only_thread(tmp_path, sentences):
+    program = f"""
+import micse
+micse.set_num_threads(1)
+model, shapes = micse.SentenceEncoder("demo"), []
+sentences = micse.demo_sentences()[:200]
+encode = lambda step: shapes.append(model.encode(sentences).shape)
+micse.train("demo", sentences, {str(tmp_path / "run")!r}, steps=3, keep="last", on_step=encode)
+print(len(shapes))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "3", done.stderr
+
+
+def test_a_checkpoint_that_fails_is_the_cause_of_the_exception(tmp_path):
+    pytest.importorskip("resource")
+    # The checkpoint is larger than a file may be.
+    program = f"""
+import resource, micse
+class Enough(Exception):
+    pass
+def stop(step):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+    try:
+        raise KeyError("first")
+    except KeyError as error:
+        if {{chained}}:
+            raise Enough from error
+    raise Enough
+try:
+    micse.train("demo", micse.demo_sentences()[:200], {str(tmp_path / "run")!r}, steps=3, keep="last", on_step=stop)
+except Enough as error:
+    cause = error.__cause__.__cause__ if {{chained}} else error.__cause__
+    print(type(cause) is micse.Error and "state.safetensors" in str(cause), isinstance(error.__cause__, KeyError))
+"""
+    for chained in (False, True):
+        text = program.replace("{chained}", str(chained))
+        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=300)
+        assert done.stdout.split() == ["True", str(chained)], done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
@@ -108,6 +150,9 @@ def test_settings_reach_the_recipe(tmp_path, sentences):
         ({"pairs": "none.tsv"}, micse.Error, "none.tsv"),
         ({"chunk": 0}, ValueError, "chunk"),
         ({"precision": "f16"}, ValueError, "f16"),
+        ({"precision": "int8"}, ValueError, "precision is 'int8'"),
+        ({"seed": 2**63}, ValueError, "seed is 9223372036854775808; it must be .* 0 to 9223372036854775807"),
+        ({"seed": -1}, ValueError, "seed is -1"),
         ({"steps": -1}, ValueError, "steps is -1"),
         ({"steps": "ten"}, ValueError, "steps is ten"),
         ({"checkpoint_steps": 0}, ValueError, "checkpoint_steps is 0"),
@@ -116,6 +161,37 @@ def test_settings_reach_the_recipe(tmp_path, sentences):
 def test_wrong_arguments_are_named(tmp_path, sentences, arguments, error, says):
     with pytest.raises(error, match=says):
         micse.train("demo", sentences, tmp_path / "run", **arguments)
+
+
+def test_an_encoder_s_precision_is_that_of_the_run(tmp_path, sentences):
+    encoder = micse.SentenceEncoder("demo", precision="bfloat16")
+    for name, run in [
+        ("encoder", micse.train(encoder, sentences[:100], tmp_path / "encoder", steps=1, keep="last")),
+        ("bf16", micse.train("demo", sentences[:100], tmp_path / "bf16", steps=1, keep="last", precision="bfloat16")),
+        ("f32", micse.train(encoder, sentences[:100], tmp_path / "f32", steps=1, keep="last", precision="float32")),
+    ]:
+        expected = "f32" if name == "f32" else "bf16"
+        assert f'precision = "{expected}"' in (run.folder / "run.toml").read_text(encoding="utf-8"), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"pooling": "cls"}, "pooling is 'cls'.*settings"),
+        ({"max_seq_length": 8}, "max_seq_length is 8.*max_length"),
+        ({"truncate_dim": 16}, "truncate_dim is 16.*run.load"),
+        ({"prompts": {"q": "find: "}, "default_prompt_name": "q"}, "default prompt is 'find: '.*default_prompt_name"),
+    ],
+)
+def test_an_encoder_s_settings_that_a_run_does_not_have_are_refused(tmp_path, sentences, arguments, says):
+    with pytest.raises(ValueError, match=says):
+        micse.train(micse.SentenceEncoder("demo", **arguments), sentences, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_encoder_with_its_folder_s_settings_is_trained(tmp_path, sentences):
+    encoder = micse.SentenceEncoder("demo", max_seq_length=128, truncate_dim=256, prompts={"q": "find: "})
+    assert micse.train(encoder, sentences[:100], tmp_path / "run", steps=1, keep="last").folder == tmp_path / "run"
 
 
 def test_wrong_text_is_named(tmp_path):

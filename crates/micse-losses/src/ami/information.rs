@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::Selection;
-use crate::checks::{constant, matrix, replace_below, same_shape};
+use crate::checks::{constant, matrix, replace_below, same_matrix, same_shape};
 use crate::{Error, Result};
 
 /// The smallest product of centred norms for which a correlation is computed.
@@ -51,8 +51,7 @@ pub struct MiRows {
 /// Errors: different shapes, a type other than f32 and f64, invalid counts.
 pub fn mutual_information(x: &Tensor, y: &Tensor, counts: &[u32], form: MiForm) -> Result<MiRows> {
     let (rows, samples) = matrix(x, "attention of view 1")?;
-    matrix(y, "attention of view 2")?;
-    same_shape(y, "attention of view 2", &[rows, samples])?;
+    same_matrix(y, "attention of view 2", x)?;
     if counts.len() != rows || counts.iter().any(|&count| count as usize > samples) {
         return Err(Error::Sampling(format!(
             "{} counts up to {} for {rows} rows of {samples} samples",

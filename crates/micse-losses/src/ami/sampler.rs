@@ -7,6 +7,12 @@ use super::selection::position;
 use super::{Position, Selection, Slice};
 use crate::{Error, Result};
 
+/// Rows of up to this many samples are as wide as was asked for, whatever the batch; wider ones only as the fullest row.
+const ALWAYS_PADDED: usize = 4096;
+
+/// The most samples with replacement, all of which a row keeps.
+const MOST_REPLACED: usize = 1 << 16;
+
 /// Which positions may be drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -53,7 +59,7 @@ impl Scaling {
 /// **Recommended values**: 150 samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AmiSampler {
-    /// Positions per row; at least 2.
+    /// Positions per row; at least 2, and at most 65,536 with replacement.
     pub samples: usize,
     /// Whether to draw with replacement. If so, a row always has `samples` valid samples.
     pub replacement: bool,
@@ -102,6 +108,12 @@ impl AmiSampler {
                 self.samples
             )));
         }
+        if self.replacement && self.samples > MOST_REPLACED {
+            return Err(Error::Sampling(format!(
+                "{} samples with replacement are more than {MOST_REPLACED}; choose fewer samples, such as 150",
+                self.samples
+            )));
+        }
         let grids = grids(slices, lengths, width)?;
         let look = self.pool == Pool::Kept || self.scaling == Scaling::ValidShareSquared;
         let kept = |p: &Position| seen.is_none_or(|seen| seen(p)) && kept(p);
@@ -132,6 +144,10 @@ impl AmiSampler {
             }
         }
 
+        if !self.replacement {
+            let fullest = rows.iter().map(|&row| count(row)).max().unwrap_or(0);
+            samples = samples.min(fullest.max(ALWAYS_PADDED));
+        }
         let mut positions = Vec::with_capacity(rows.len() * samples);
         let mut counts = Vec::with_capacity(rows.len());
         for &row in &rows {

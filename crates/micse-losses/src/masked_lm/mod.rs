@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{CpuStorage, CustomOp2, DType, InplaceOp2, Layout, Shape, Tensor, Var, WithDType, bail};
 use rayon::prelude::*;
 
-use crate::checks::{matrix, same_shape};
+use crate::checks::{matrix, same_shape, same_type};
 use crate::{Error, Result};
 pub use products::Products;
 use row::Real;
@@ -102,9 +102,7 @@ pub fn masked_lm_loss(
     same_shape(bias, "bias", &[vocabulary])?;
     same_shape(states, "states", &[targets.len(), dim])?;
     for (x, name) in [(table, "word table"), (bias, "bias")] {
-        if x.dtype() != states.dtype() {
-            return Err(Error::DType { name, found: x.dtype() });
-        }
+        same_type(x, name, states)?;
     }
     if let Some(&id) = targets.iter().find(|&&id| id as usize >= vocabulary) {
         return Err(Error::Target { id, vocabulary });

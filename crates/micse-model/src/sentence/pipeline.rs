@@ -231,6 +231,12 @@ impl Pipeline {
         Ok(self)
     }
 
+    /// The same pipeline that keeps all entries of an embedding, whatever the folder says.
+    #[must_use]
+    pub fn untruncated(self) -> Self {
+        Self { truncate_dim: None, ..self }
+    }
+
     /// The folder's own token limit, if any.
     pub fn max_length(&self) -> Option<usize> {
         self.max_length

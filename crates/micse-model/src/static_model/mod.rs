@@ -71,22 +71,24 @@ impl StaticModel {
     /// # Errors
     /// Fails if a sentence cannot be tokenized.
     pub fn encode<S: AsRef<str> + Sync>(&self, sentences: &[S]) -> Result<Vec<Vec<f32>>> {
-        self.encode_prompted(&self.prompt, sentences)
+        self.encode_with(&self.prompt, self.truncate_dim, sentences)
     }
 
-    /// [`Self::encode`] with another text before every sentence than the folder's prompt.
+    /// [`Self::encode`] with another text before every sentence than the folder's prompt, and another number of entries
+    /// to keep than the folder's; `None` keeps all, and so does a number above [`Self::whole_dimension`].
     ///
     /// # Errors
     /// Fails if a sentence cannot be tokenized.
-    pub fn encode_prompted<S: AsRef<str> + Sync>(
+    pub fn encode_with<S: AsRef<str> + Sync>(
         &self,
         prompt: &str,
+        truncate_dim: Option<usize>,
         sentences: &[S],
     ) -> Result<Vec<Vec<f32>>> {
         let mean = |sentence: &S| Ok(self.table.mean(&self.prompted_ids(prompt, sentence.as_ref())?));
         let rows = sentences.par_iter().map(mean).collect::<Result<Vec<_>>>()?;
         let mut rows = apply_modules(&self.steps, rows)?;
-        truncate(&mut rows, self.truncate_dim);
+        truncate(&mut rows, truncate_dim);
         check_finite(&rows, sentences)?;
         Ok(rows)
     }
@@ -118,14 +120,19 @@ impl StaticModel {
     /// # Errors
     /// Fails if `entries` is 0, or more than the embeddings have without truncation.
     pub fn truncated_to(self, entries: usize) -> Result<Self> {
-        check_truncation(entries, output_dimension(&self.steps, None, self.table.dimension()))?;
+        check_truncation(entries, self.whole_dimension())?;
         Ok(Self { truncate_dim: Some(entries), ..self })
     }
 
     /// Number of entries per embedding.
     pub fn dimension(&self) -> usize {
-        let whole = output_dimension(&self.steps, None, self.table.dimension());
+        let whole = self.whole_dimension();
         self.truncate_dim.map_or(whole, |n| n.min(whole))
+    }
+
+    /// [`Self::dimension`] without truncation.
+    pub fn whole_dimension(&self) -> usize {
+        output_dimension(&self.steps, None, self.table.dimension())
     }
 
     /// The number of entries that are kept of an embedding, if it is truncated.

@@ -24,7 +24,7 @@ _os.environ.setdefault("MICSE_SHIPPED_DATA", str(_Path(__file__).parent / "data"
 _os.environ.setdefault("MIMALLOC_PURGE_DELAY", "-1")
 _os.environ.setdefault("CANDLE_NUM_THREADS", "1")
 
-from . import losses
+from . import losses, mteb
 from ._micse import Error, __version__, demo_sentences, num_threads, set_num_threads
 from .encoder import SentenceEncoder
 from .scores import evaluate, judge
@@ -40,6 +40,7 @@ __all__ = [
     "evaluate",
     "judge",
     "losses",
+    "mteb",
     "num_threads",
     "search",
     "set_num_threads",

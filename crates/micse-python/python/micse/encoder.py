@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 import numpy as np
 
 from ._micse import Model
+from ._places import Place, place
 from ._progress import Downloads, Progress, wanted
 from ._sentences import Sentences, as_list
 
@@ -22,15 +23,16 @@ class SentenceEncoder:
 
     Args:
         model_name_or_path: The model. ``"demo"`` is the encoder that comes with this package (4 layers, 256
-            dimensions).
+            dimensions). A ``pathlib.Path`` is always a folder.
         device: Only ``"cpu"``.
         pooling: ``"cls"``, ``"mean"``, ``"first-last-avg"``, ``"emb-last-avg"`` or ``"top2-avg"``; by default the
             folder's own, else ``"mean"``.
         precision: ``"f32"``, or ``"bf16"`` for products of bfloat16 numbers, faster on processors that have them
             (float32 sums and results in any case). A folder that was exported in int8 needs no precision.
         truncate_dim: Keep only this many leading dimensions of an embedding (Matryoshka models); by default the folder's.
+            The attribute can be set, and ``None`` then keeps all.
         prompts: Prompts by name, in addition to those of the folder.
-        default_prompt_name: The prompt of an encoding that names none; by default the folder's.
+        default_prompt_name: The prompt of an encoding that names none; by default the folder's, and none if it is ``""``.
         similarity_fn_name: ``"cosine"``, ``"dot"``, ``"euclidean"`` or ``"manhattan"``; by default the folder's, else
             cosine.
         max_seq_length: Maximum number of tokens per sentence; by default the folder's.
@@ -41,7 +43,7 @@ class SentenceEncoder:
 
     def __init__(
         self,
-        model_name_or_path: Union[str, Path] = "demo",
+        model_name_or_path: Place = "demo",
         *,
         device: Optional[str] = None,
         pooling: Optional[str] = None,
@@ -65,16 +67,18 @@ class SentenceEncoder:
             "similarity_fn_name": similarity_fn_name,
             "max_seq_length": max_seq_length,
         }
-        self.model_name_or_path = str(model_name_or_path)
+        self.model_name_or_path = place(model_name_or_path)
         self._load()
         folder = _folder_settings(self.folder)
         self.prompts: dict[str, str] = {**self._model.prompts, **{name: text or "" for name, text in (prompts or {}).items()}}
-        self.default_prompt_name = default_prompt_name or folder.get("default_prompt_name")
+        own_prompt = folder.get("default_prompt_name")
+        self.default_prompt_name = own_prompt if default_prompt_name is None else default_prompt_name or None
         self.similarity_fn_name = similarity_fn_name or folder.get("similarity_fn_name")
         self.truncate_dim = folder.get("truncate_dim") if truncate_dim is None else truncate_dim
         # These fail now rather than with the first sentence.
         self._prompt(None, None)
         self.get_sentence_embedding_dimension()
+        self._begun = self._settings()
 
     def _load(self) -> None:
         precision = self._given["precision"]
@@ -84,8 +88,18 @@ class SentenceEncoder:
             self._model = Model(self.model_name_or_path, self._given["pooling"], own, "cpu", downloads.arrived)
         finally:
             downloads.close()
+        self._own_max_seq_length = self._model.max_seq_length
         if self._given["max_seq_length"] is not None:
             self._model.max_seq_length = self._given["max_seq_length"]
+
+    def _settings(self) -> dict[str, Any]:
+        """The settings that are plain attributes, by the names of the constructor's arguments."""
+        return {
+            "truncate_dim": self.truncate_dim,
+            "prompts": dict(self.prompts),
+            "default_prompt_name": self.default_prompt_name,
+            "similarity_fn_name": self.similarity_fn_name,
+        }
 
     def encode(
         self,
@@ -291,8 +305,15 @@ class SentenceEncoder:
         return self.encode(sentences)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The arguments of the constructor, for scikit-learn."""
-        return dict(self._given)
+        """The arguments of the constructor that make a model with the present settings, for scikit-learn."""
+        # What has not been changed since is returned as given: scikit-learn compares by identity.
+        changed = {name: value for name, value in self._settings().items() if value != self._begun[name]}
+        # The constructor takes None for the folder's own.
+        if "truncate_dim" in changed and changed["truncate_dim"] is None:
+            changed["truncate_dim"] = self.get_sentence_embedding_dimension()
+        if "default_prompt_name" in changed:
+            changed["default_prompt_name"] = changed["default_prompt_name"] or ""
+        return {**self._given, **changed}
 
     def set_params(self, **parameters: Any) -> SentenceEncoder:
         """Loads the model anew with other arguments, for scikit-learn."""
@@ -300,7 +321,8 @@ class SentenceEncoder:
         if unknown:
             raise ValueError(f"unknown parameters {sorted(unknown)}; known are {sorted(self._given)}")
         if parameters:
-            self.__init__(**{**self._given, **parameters})  # type: ignore[misc]
+            # Complete before it replaces anything: a wrong argument leaves this model as it was.
+            self.__dict__ = type(self)(**{**self.get_params(), **parameters}).__dict__
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -327,6 +349,20 @@ class SentenceEncoder:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._load()
+
+    def _unlike_the_folder(self) -> dict[str, Any]:
+        """The settings with which an encoding without arguments differs from the folder's own, with their values."""
+        folder = _folder_settings(self.folder)
+        name = folder.get("default_prompt_name")
+        prompt, own_prompt = self._prompt(None, None), "" if name is None else self._model.prompts.get(name, "")
+        differs = {
+            "pooling": self.pooling is not None,
+            "max_seq_length": self.max_seq_length != self._own_max_seq_length,
+            "truncate_dim": self.get_sentence_embedding_dimension() != self._model.dimension(folder.get("truncate_dim")),
+            "default prompt": prompt != own_prompt,
+        }
+        values = {"default prompt": prompt}
+        return {name: values.get(name, getattr(self, name, None)) for name, other in differs.items() if other}
 
     def _first_prompt(self, *names: str) -> Optional[str]:
         return next((name for name in names if name in self.prompts), None)
@@ -356,15 +392,20 @@ def _check_device(device: Optional[str]) -> None:
         raise ValueError(f"device is {str(device)!r}; this package computes on 'cpu'")
 
 
+def products_precision(name: str) -> str:
+    """The command's name for a precision of products."""
+    if name not in _PRECISIONS:
+        raise ValueError(f"precision is {name!r}; it must be one of {sorted(_PRECISIONS)}")
+    return _PRECISIONS[name]
+
+
 def _precision(name: str) -> str:
     if name in _QUANTISED:
         raise ValueError(
             f"precision {name!r} would quantise the embeddings, which is not supported; for faster products, load a "
             "folder written by 'micse export --precision int8'"
         )
-    if name not in _PRECISIONS:
-        raise ValueError(f"precision is {name!r}; it must be one of {sorted(_PRECISIONS)}")
-    return _PRECISIONS[name]
+    return products_precision(name)
 
 
 def _rows(embeddings: Any) -> np.ndarray:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Optional, Union
 
 from ._micse import Model
 from ._micse import evaluate as _evaluate
 from ._micse import judge as _judge
+from ._places import Place, place
 from ._progress import Progress, wanted
 from ._sentences import Sentences, as_list, names
 from .encoder import SentenceEncoder
 
 
-def _parts(model: Union[SentenceEncoder, str, Path]) -> tuple[Model, str, Optional[int]]:
+def _parts(model: Union[SentenceEncoder, Place]) -> tuple[Model, str, Optional[int]]:
     """A model with its default prompt and truncation."""
     encoder = model if isinstance(model, SentenceEncoder) else SentenceEncoder(model)
     return encoder._model, encoder._prompt(None, None), encoder.truncate_dim
 
 
 def evaluate(
-    model: Union[SentenceEncoder, str, Path],
-    sts: Union[str, Path] = "demo",
+    model: Union[SentenceEncoder, Place],
+    sts: Place = "demo",
     *,
     tasks: Optional[Iterable[str]] = None,
     transfer: bool = False,
@@ -33,7 +33,8 @@ def evaluate(
 
     Args:
         model: A model, or its name.
-        sts: A folder in SentEval's layout, or ``"demo"`` for small sets that come with this package.
+        sts: A folder in SentEval's layout, or ``"demo"`` for small sets that come with this package. A ``pathlib.Path`` is
+            always a folder.
         tasks: Only these: STS12 to STS16, STSBenchmark, SICKRelatedness; MR, CR, SUBJ, MPQA, SST2, TREC, MRPC.
         transfer: Also score the transfer tasks.
 
@@ -44,15 +45,15 @@ def evaluate(
     given = None if tasks is None else names(tasks)
     encoder, prompt, truncate_dim = _parts(model)
     try:
-        text = _evaluate(encoder, prompt, truncate_dim, str(sts), given, transfer, progress.set)
+        text = _evaluate(encoder, prompt, truncate_dim, place(sts), given, transfer, progress.set)
     finally:
         progress.close()
     return json.loads(text)
 
 
 def judge(
-    before: Union[SentenceEncoder, str, Path],
-    after: Union[SentenceEncoder, str, Path],
+    before: Union[SentenceEncoder, Place],
+    after: Union[SentenceEncoder, Place],
     sentences: Sentences,
     *,
     show_progress_bar: Optional[bool] = None,

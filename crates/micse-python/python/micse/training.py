@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from ._micse import train as _train
+from ._places import Place, place
 from ._progress import Downloads, Progress, wanted
 from ._sentences import as_list, names
-from .encoder import SentenceEncoder
+from .encoder import SentenceEncoder, products_precision
+
+#: What helps if an encoder's setting is not that of its folder, with which a run trains.
+_REMEDIES = {
+    "pooling": "set it by settings",
+    "max_seq_length": 'limit the training sentences by settings={"max_length": N}, and set it in run.load(max_seq_length=N)',
+    "truncate_dim": "set it in run.load(truncate_dim=N)",
+    "default prompt": "change default_prompt_name in the folder's config_sentence_transformers.json",
+}
 
 
 @dataclass(frozen=True)
@@ -39,14 +48,14 @@ class Run:
 
 
 def train(
-    model: Union[SentenceEncoder, str, Path],
+    model: Union[SentenceEncoder, Place],
     sentences: Any,
-    out: Union[str, Path],
+    out: Place,
     *,
-    recipe: Optional[str] = None,
+    recipe: Optional[Place] = None,
     steps: Optional[int] = None,
     pairs: Any = None,
-    sts: Optional[str] = None,
+    sts: Optional[Place] = None,
     size: Union[None, int, str] = None,
     seed: Optional[int] = None,
     keep: Optional[str] = None,
@@ -68,10 +77,13 @@ def train(
 
     A judge compares the model before and after on sentences that are held out, and keeps the trained weights, an average
     of both, or the start's. The run is a folder: called again with the same arguments, it resumes, or returns the finished
-    result. Ctrl-C, and an exception in ``on_step``, save a checkpoint first.
+    result. Ctrl-C, and an exception in ``on_step``, save a checkpoint first; if that fails, the failure is the exception's
+    ``__cause__``.
 
     Args:
-        model: Model folder, run folder, model ID of the Hub, ``"demo"``, or a loaded model, whose folder is used.
+        model: Model folder, run folder, model ID of the Hub, ``"demo"``, or a loaded model, whose folder and precision are
+            used. Its pooling, token limit, truncation and default prompt must be the folder's, with which a run trains. A
+            ``pathlib.Path`` is always a folder.
         sentences: A list or column of texts; or a ``pathlib.Path``, or a list of them, to text files with one sentence per
             line (plain, zstd or gzip).
         out: The run folder.
@@ -79,9 +91,9 @@ def train(
             best of those measured.
         steps: Optimizer steps; by default 100.
         pairs: Development pairs that choose the weights: a ``.tsv`` file, or a list of (sentence, sentence, score).
-        sts: STS sets, scored before and after.
+        sts: STS sets, scored before and after: a folder, or ``"demo"``.
         size: Sentences to draw, some of them for the judge: ``1000``, ``"0.1%"``.
-        seed: Seed of split, order, dropout and initialization; by default 48.
+        seed: Seed of split, order, dropout and initialization, from 0 to 2**63 - 1; by default 48.
         keep: ``"best"`` or ``"last"``.
         purpose: What the model is for: ``"similarity"``, ``"search"`` or ``"grouping"``.
         with_terms: Terms to add to the recipe: ``["ami"]``.
@@ -92,7 +104,8 @@ def train(
         checkpoint_steps: Steps between two checkpoints; by default 500, and at least one in five minutes.
         allow_other_cpu: Whether to resume from a checkpoint that another kind of CPU wrote.
         name, languages, license: Facts for the model card.
-        on_step: Called after each step with its number, loss and terms.
+        on_step: Called after each step with its number, loss and terms. The run waits until it returns; if it raises an
+            exception, that step is the last.
         show_progress_bar: By default, if the logger ``micse`` shows information.
 
     Raises:
@@ -100,8 +113,11 @@ def train(
         KeyboardInterrupt: Ctrl-C, after a checkpoint.
     """
     if isinstance(model, SentenceEncoder):
-        if model.pooling is not None:
-            raise ValueError("a run trains with the folder's own pooling; pass the folder, or set pooling by settings")
+        for setting, value in model._unlike_the_folder().items():
+            raise ValueError(
+                f"the encoder's {setting} is {value!r}, but a run trains with that of its folder; pass the folder, and "
+                f"{_REMEDIES[setting]}"
+            )
         precision = precision or model.precision
         model = model.folder
     files: list[Path] = []
@@ -113,10 +129,10 @@ def train(
     else:
         texts = as_list(sentences)
     options: dict[str, Any] = {
-        "recipe": recipe,
+        "recipe": None if recipe is None else place(recipe),
         "steps": steps,
         "pairs": pairs if pairs is None or isinstance(pairs, (str, Path)) else list(pairs),
-        "sts": sts,
+        "sts": None if sts is None else place(sts),
         "size": size,
         "seed": seed,
         "keep": keep,
@@ -124,7 +140,7 @@ def train(
         "with_terms": names(with_terms),
         "settings": [f"{key}={_toml(value)}" for key, value in (settings or {}).items()],
         "published_settings": published_settings,
-        "precision": precision,
+        "precision": None if precision is None else products_precision(precision),
         "chunk": chunk,
         "checkpoint_steps": checkpoint_steps,
         "name": name,
@@ -151,7 +167,7 @@ def train(
                 on_step(event)
 
     try:
-        text = _train(str(model), str(out), texts, files, options, tell)
+        text = _train(place(model), place(out), texts, files, options, tell)
     finally:
         downloads.close()
         for bar in bars.values():

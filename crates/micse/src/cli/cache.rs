@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::Model;
-use crate::files::{Hash, write_json};
+use crate::files::{sha256_of_folder, write_json};
 use anyhow::{Context, Result, bail};
 use micse_cli::options::ComputeOptions;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ impl Cache {
         compute: &ComputeOptions,
     ) -> Result<Self> {
         let note = Note {
-            model_sha256: hash_of_folder(model)?,
+            model_sha256: sha256_of_folder(model)?,
             text_sha256: crate::files::sha256(text)?,
             pooling: encoder.pooling().to_string(),
             truncate_dim: encoder.truncate_dim(),
@@ -128,7 +128,7 @@ pub(crate) fn check_of_same_model(rows: &Path, folder: &Path, encoder: &Model) -
             shown(note.truncate_dim),
             shown(encoder.truncate_dim())
         )
-    } else if note.model_sha256 != hash_of_folder(folder)? {
+    } else if note.model_sha256 != sha256_of_folder(folder)? {
         "by another model than the queries".to_owned()
     } else {
         return Ok(());
@@ -141,33 +141,4 @@ pub(crate) fn note_path(rows: &Path) -> PathBuf {
     let mut path = rows.as_os_str().to_owned();
     path.push(".json");
     path.into()
-}
-
-/// SHA-256 over the names and contents of a folder's files, in the order of their paths. Skips hidden files and the
-/// model card.
-fn hash_of_folder(folder: &Path) -> Result<String> {
-    let mut files = Vec::new();
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(inner) = open.pop() {
-        let failed = || format!("cannot read {}", inner.display());
-        for entry in std::fs::read_dir(&inner).with_context(failed)? {
-            let entry = entry.with_context(failed)?;
-            let name = entry.file_name();
-            if name.as_encoded_bytes().starts_with(b".") || name == "README.md" {
-                continue;
-            }
-            // Follows links, because the files in a Hub cache are links.
-            let path = entry.path();
-            if path.is_dir() { open.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    let mut hash = Hash::new();
-    for file in files {
-        hash.update(file.strip_prefix(folder).unwrap_or(&file).as_os_str().as_encoded_bytes());
-        hash.update([0]);
-        hash.file(&file)?;
-        hash.update([0]);
-    }
-    Ok(hash.digits())
 }
