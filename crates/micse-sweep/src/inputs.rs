@@ -64,7 +64,7 @@ impl<P: Clone> Names<P> {
         if let Some((name, _)) = self.0.iter().find(|(_, known)| same(known, place)) {
             return Ok(name.clone());
         }
-        let free = |name: &&&str| self.0.iter().all(|(known, _)| known != **name);
+        let free = |name: &&&str| !name.is_empty() && self.0.iter().all(|(known, _)| known != **name);
         let Some(name) = names.iter().find(free) else {
             bail!("{}: two inputs of the sweep have this name; rename one of them", names.join(", "));
         };

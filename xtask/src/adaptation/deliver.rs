@@ -86,9 +86,9 @@ impl Deliver {
         let compute = self.compute.start()?;
         let data = data_folder()?;
         let starts = Start::open(&self.encoders)?;
-        let tests = Tests::read(&data, self.every)?;
         let mut done: Vec<Line> = lines::read(&self.out)?;
         self.conditions().check(&self.out, done.iter().map(|line| &line.conditions))?;
+        let tests = Tests::read(&data, self.every)?;
         for start in &starts {
             let mut labels = None;
             for domain in &self.domains {

@@ -108,7 +108,6 @@ impl Study {
     pub(super) fn run(&self) -> Result<()> {
         let compute = self.compute.start()?;
         let data = data_folder()?;
-        let tests = Tests::read(&data, self.every)?;
         let starts = Start::open(&self.encoders)?;
         let settings: Vec<Settings> = match &self.settings {
             Some(path) => lines::read(path)?,
@@ -121,6 +120,7 @@ impl Study {
         let conditions = Conditions { every: self.every, precision, seed: Some(self.seed), more: Vec::new() };
         conditions.check(&self.out, earlier.iter().map(|line| &line.conditions))?;
         check_settings(&self.out, &earlier, &settings)?;
+        let tests = Tests::read(&data, self.every)?;
         let done: BTreeSet<u64> = earlier.iter().map(|line| line.number).collect();
         let mut places: HashMap<&str, Place> = HashMap::new();
         let mut untrained: HashMap<(&str, &str), Untrained> = HashMap::new();
