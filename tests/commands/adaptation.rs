@@ -78,6 +78,12 @@ fn a_study_and_a_delivery_resume() {
     assert_eq!(cells[1..4], ["shipped", "headlines", "300"], "{first}");
     assert_eq!(adaptation(Some(&data), &all).output(), first);
     assert_eq!(lines(&deliver), 1);
-    let wrong = [&["deliver", "--domains", "poems", "--out", &deliver], &encoder[..]].concat();
+    // Lines of other options do not stand in the same file.
+    let others = [&["deliver"], &settings[..], &encoder, &["--", "--steps", "5"]].concat();
+    adaptation(Some(&data), &others).refused(&["deliver.jsonl:1", "--steps", "a different --out"]);
+    let others = [&["study", "--models", "1", "--seed", "49", "--out", &study], &encoder[..]].concat();
+    adaptation(Some(&data), &others).refused(&["study.jsonl:1", "a different --out"]);
+    let new = at("new.jsonl");
+    let wrong = [&["deliver", "--domains", "poems", "--out", &new], &encoder[..]].concat();
     adaptation(Some(&data), &wrong).refused(&["no domain poems; use one of wikipedia"]);
 }

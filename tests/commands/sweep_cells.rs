@@ -203,3 +203,201 @@ fn values_of_a_recipe_depend_on_the_size_of_the_cell() {
         assert_eq!(recipe["optimizer"]["clip"].as_float(), Some(clip), "{size}");
     }
 }
+
+/// Cells without training have no batches to divide.
+#[test]
+fn a_sweep_in_chunks_has_tables() {
+    let small = SmallSweep::new(XTASK);
+    let grid = ["--methods", "bert-mean,simcse", "--sizes", "20", "--seeds", "48", "--chunk", "4"];
+    let text = small.run("chunks", &grid).output();
+    for row in ["bert-mean", "untrained (cls)", "simcse"] {
+        assert!(text.contains(row), "{row} is not in {text}");
+    }
+    small.run("chunks", &grid[..6]).refused(&["belongs to another run", "chunk"]);
+}
+
+/// The recipe in a cell's run.toml.
+fn recipe(small: &SmallSweep, cell: &str) -> toml::Table {
+    let run = small.path(&format!("{cell}/run.toml"));
+    let run: toml::Table = std::fs::read_to_string(run).expect("run.toml").parse().expect("TOML");
+    run["recipe"].as_table().expect("a recipe").clone()
+}
+
+#[test]
+fn rows_have_the_values_that_their_names_say() {
+    let small = SmallSweep::new(XTASK);
+    let (model, corpus, sts) = (small.path("model"), small.path("text.txt"), small.path("sts"));
+    let preset = small.path("mine.toml");
+    std::fs::write(
+        &preset,
+        "methods = [\"micse\", \"ct\"]\nsizes = \"20\"\nseeds = \"48\"\nsteps = 4\n\
+         set = [\"optimizer.batch_size=8\"]\n[method.ct]\nset = [\"steps=5\"]\n",
+    )
+    .expect("the preset");
+    let sweep = |out: &str, more: &[&str]| {
+        let mut sweep = small.program();
+        sweep
+            .args(["sweep", "--preset"])
+            .arg(&preset)
+            .arg("--model")
+            .arg(&model)
+            .arg("--corpus")
+            .arg(&corpus);
+        ended(sweep.arg("--sts").arg(&sts).arg("--out").arg(small.path(out)).args(more))
+    };
+    let steps = |cell: &str| recipe(&small, cell)["steps"].as_integer();
+    sweep("axis", &["--methods", "simcse", "--axis", "steps=2,3"]).output();
+    assert_eq!(steps("axis/cells/simcse_steps=2/20/seed-48"), Some(2));
+    assert_eq!(steps("axis/cells/simcse_steps=3/20/seed-48"), Some(3));
+
+    let own = sweep("own", &["--set", "momentum.ramp_steps=1000", "--without", "ct"]);
+    assert!(own.stderr.contains("settings: steps=4, "), "{}", own.stderr);
+    own.output();
+    let micse = recipe(&small, "own/cells/micse/20/seed-48");
+    assert_eq!(micse["steps"].as_integer(), Some(4));
+    assert_eq!(micse["momentum"]["ramp_steps"].as_integer(), Some(1000));
+
+    // A method's own number comes before the preset's, and the command's before both.
+    let set =
+        sweep("set", &["--methods", "micse", "--set", "steps=3", "--axis", "optimizer.warmup_steps=2,9"]);
+    assert!(!set.stderr.contains("steps=4"), "{}", set.stderr);
+    set.output();
+    for (row, warmup) in [("micse_warmup_steps=2", 2), ("micse_warmup_steps=9", 9)] {
+        let recipe = recipe(&small, &format!("set/cells/{row}/20/seed-48"));
+        assert_eq!(recipe["steps"].as_integer(), Some(3), "{row}");
+        assert_eq!(recipe["optimizer"]["warmup_steps"].as_integer(), Some(warmup), "{row}");
+    }
+    sweep("method", &["--without", "micse"]).output();
+    assert_eq!(steps("method/cells/ct/20/seed-48"), Some(5));
+    sweep("command", &["--without", "micse", "--steps", "2"]).output();
+    assert_eq!(steps("command/cells/ct/20/seed-48"), Some(2));
+
+    for (more, reasons) in [
+        (["--steps", "3", "--axis", "steps=1,2"], ["--steps 3", "--axis steps=1,2"]),
+        (["--steps", "3", "--set", "steps=1"], ["--steps 3", "--set steps=1"]),
+        (["--axis", "optimizer.lr=1,2", "--axis", "optimizer.lr=3"], ["--axis optimizer.lr=3", "keep one"]),
+        (["--set", "optimizer.lr=1", "--axis", "optimizer.lr=3"], ["--set optimizer.lr=1", "keep one"]),
+    ] {
+        sweep("none", &[&["--methods", "simcse"][..], &more].concat()).refused(&reasons);
+    }
+    sweep("none", &["--steps", "0"]).refused(&["--steps 1 or more"]);
+    assert!(!small.path("none").exists());
+}
+
+/// A fit has values for axes, too.
+#[test]
+fn an_axis_reaches_a_method_without_training() {
+    let small = SmallSweep::new(XTASK);
+    let grid =
+        ["--methods", "bert-whitening,simcse", "--sizes", "20", "--seeds", "48", "--keep-models", "none"];
+    let fitted = small.run("fitted", &[&grid[..], &["--axis", "post.components=4,8"]].concat());
+    assert!(fitted.stderr.contains("simcse: --axis post.components=4,8 does not apply"), "{}", fitted.stderr);
+    let text = fitted.output();
+    for row in ["bert-whitening post.components=4", "bert-whitening post.components=8"] {
+        assert!(text.contains(row), "{row} is not in {text}");
+    }
+}
+
+/// Models that no other program could load are not kept, and the cells run.
+#[test]
+fn a_method_whose_model_cannot_be_saved_runs_without_keeping_it() {
+    let small = SmallSweep::new(XTASK);
+    let grid =
+        ["--methods", "bert-whitening,simcse", "--sizes", "20", "--seeds", "48", "--keep-models", "all"];
+    let kept = small.run("kept", &grid);
+    assert!(kept.stderr.contains("bert-whitening: its models are not kept"), "{}", kept.stderr);
+    kept.output();
+    let cell = |method: &str| small.path(&format!("kept/cells/{method}/20/seed-48"));
+    assert!(cell("simcse").join("model/model.safetensors").is_file());
+    assert!(cell("bert-whitening").join("result.json").is_file());
+    assert!(!cell("bert-whitening").join("model").exists());
+}
+
+/// What began on one corpus is not continued on another, and a failure before a run began is not kept to.
+#[test]
+fn another_corpus_under_a_begun_sweep_is_refused() {
+    let small = SmallSweep::new(XTASK);
+    let grid = ["--methods", "simcse", "--sizes", "20"];
+    small.run("begun", &grid).output();
+    // As if one cell had not finished, and the other not begun.
+    let cell = |seed: u64| small.path(&format!("begun/cells/simcse/20/seed-{seed}"));
+    std::fs::remove_file(cell(48).join("result.json")).expect("a result");
+    std::fs::remove_dir_all(cell(49)).expect("a cell");
+    let text = std::fs::read_to_string(small.path("text.txt")).expect("the corpus");
+    std::fs::write(small.path("text.txt"), text.replace("farmer", "teacher")).expect("the corpus");
+    small.run("begun", &grid).refused(&["simcse 20 seed 48", "belongs to another run", "text.sha256"]);
+    assert!(!cell(49).exists(), "no cell may train on another corpus");
+
+    std::fs::write(small.path("text.txt"), text).expect("the corpus");
+    let record = "{ \"reason\": \"an old reason\" }";
+    std::fs::create_dir_all(cell(49)).expect("a folder");
+    std::fs::write(cell(49).join("failed.json"), record).expect("a record");
+    let again = small.run("begun", &grid);
+    assert!(!again.stderr.contains("failed before"), "{}", again.stderr);
+    again.output();
+    assert!(!cell(49).join("failed.json").exists());
+}
+
+/// Files of somebody else are never overwritten.
+#[test]
+fn a_folder_of_somebody_else_is_left_alone() {
+    let small = SmallSweep::new(XTASK);
+    for name in ["results.csv", "tables.txt", "cells/notes.txt", "slurm/job.sh"] {
+        let out = name.replace(['/', '.'], "-");
+        let path = small.path(&out).join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, "mine").expect("a file");
+        for extra in [&[][..], &["--dry-run"]] {
+            small.run(&out, extra).refused(&["not made by a sweep", "a different --out"]);
+        }
+        assert_eq!(std::fs::read_to_string(&path).expect("the file"), "mine");
+        assert!(!small.path(&out).join(".lock").exists() && !small.path(&out).join("sweep.json").exists());
+    }
+    // Other files are in nobody's way.
+    std::fs::create_dir(small.path("notes")).expect("a folder");
+    std::fs::write(small.path("notes/notes.txt"), "mine").expect("a file");
+    let grid = ["--methods", "simcse", "--sizes", "20", "--seeds", "48"];
+    small.run("notes", &grid).output();
+}
+
+/// If no cell has a result, there is no table that could replace an earlier one.
+#[test]
+fn tables_are_not_replaced_by_an_empty_one() {
+    let small = SmallSweep::new(XTASK);
+    // Without training there is only one cell, whose encoder is gone after the sweep.
+    let grid = ["--methods", "bert-mean", "--sizes", "20", "--seeds", "48"];
+    small.run("one", &grid).output();
+    let before = std::fs::read(small.path("one/tables.md")).expect("tables");
+    std::fs::remove_file(small.path("one/cells/bert-mean/result.json")).expect("a result");
+    std::fs::write(small.path("model/model.safetensors"), "broken").expect("weights");
+    small.run("one", &grid).refused(&["failed: bert-mean"]);
+    assert_eq!(std::fs::read(small.path("one/tables.md")).expect("tables"), before);
+}
+
+#[test]
+fn broken_inputs_are_refused_before_anything_runs() {
+    let small = SmallSweep::new(XTASK);
+    std::fs::create_dir(small.path("no-sets")).expect("a folder");
+    std::fs::write(small.path("broken.txt"), "a 1 2\nthe 1\n").expect("vectors");
+    let path = |name: &str| small.path(name).to_str().expect("UTF-8").to_owned();
+    let (sts, vectors) = (path("no-sets"), path("broken.txt"));
+    let mut sweep = small.program();
+    sweep.args(["sweep", "--preset", "demo", "--sts", &sts, "--out"]).arg(small.path("none"));
+    ended(&mut sweep).refused(&["no-sets", "--sts demo"]);
+    small.run("none", &["--vectors", &vectors]).refused(&["broken.txt:2"]);
+    small.run("none", &["--set", "optimizer.weight_decay=inf"]).refused(&["weight_decay is inf"]);
+    assert!(!small.path("none").exists());
+}
+
+/// Nobody may read standard error.
+#[test]
+fn failures_are_in_the_tables_even_if_nobody_can_be_told() {
+    let small = SmallSweep::new(XTASK);
+    let grid = ["--methods", "simcse", "--sizes", "20", "--seeds", "48", "--axis", "optimizer.lr=1e-4,1e30"];
+    let mut sweep = small.command("silent", &grid);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let ended = ended(sweep.stderr(writer));
+    assert_eq!(ended.status, Some(1));
+    assert!(small.path("silent/tables.txt").is_file() && ended.stdout.contains("simcse lr=1e-4"));
+}

@@ -252,3 +252,55 @@ fn encoders_are_told_apart_by_place() {
     let name = small.path("other/model").display().to_string();
     assert!(tables.contains(&name) && tables.contains("differs in"), "{tables}");
 }
+
+/// Two files of one name are two corpora, in every table; one file under two names is one.
+#[test]
+fn corpora_are_told_apart_by_place() {
+    let small = SmallSweep::new(XTASK);
+    let text = std::fs::read_to_string(small.path("text.txt")).expect("the corpus");
+    for (folder, word) in [("one", "boat"), ("two", "river")] {
+        std::fs::create_dir(small.path(folder)).expect("a folder");
+        std::fs::write(small.path(folder).join("text.txt"), text.replace("farmer", word)).expect("a corpus");
+    }
+    let preset = "methods = [\"simcse\", \"scd\", \"ct\"]\nsizes = \"20\"\nseeds = \"48\"\nsteps = 2\n";
+    let of = |method: &str, file: &str| format!("{method}={}", small.path(file).display());
+    let given = [of("scd", "one/text.txt"), of("ct", "two/text.txt")];
+    let given = ["--corpus-for", &given[0], "--corpus-for", &given[1]];
+    let tables = ended(&mut sweep(&small, preset, &given)).output();
+    let line = |start: &str| tables.lines().find(|line| line.trim_start().starts_with(start)).expect(start);
+    assert!(line("method").contains("corpus"), "{tables}");
+    assert!(line("simcse").contains(" text.txt"), "{tables}");
+    assert!(line("scd").contains("one/text.txt") && line("ct").contains("two/text.txt"), "{tables}");
+    assert!(tables.contains("differs in"), "{tables}");
+
+    let same = [of("scd", "one/text.txt"), of("ct", "two/../one/text.txt")];
+    let same = ["--corpus-for", &same[0], "--corpus-for", &same[1], "--baseline", "scd"];
+    std::fs::remove_dir_all(small.path("out")).expect("the first sweep");
+    let tables = ended(&mut sweep(&small, &preset.replace("\"simcse\", ", ""), &same)).output();
+    assert!(!tables.contains("differs in"), "{tables}");
+}
+
+/// A recipe is known by its values, not by the name that its file kept.
+#[test]
+fn a_recipe_with_the_name_of_a_built_in_one_is_compared_with_it() {
+    let small = SmallSweep::new(XTASK);
+    let recipe = small.path("my.toml");
+    std::fs::write(&recipe, "extends = \"simcse\"\nsteps = 2\n[optimizer]\nlr = 1e-3\nbatch_size = 8\n")
+        .expect("the recipe");
+    let mut sweep = small.program();
+    sweep.args(["sweep", "--sizes", "20", "--seeds", "48", "--against", "paper"]);
+    for (option, name) in [("--methods", "my.toml"), ("--model", "model"), ("--corpus", "text.txt")] {
+        sweep.arg(option).arg(small.path(name));
+    }
+    let tables =
+        ended(sweep.arg("--sts").arg(small.path("sts")).arg("--out").arg(small.path("out"))).output();
+    let row =
+        tables.lines().find(|line| line.contains("simcse") && line.contains("BERT-base")).expect("a row");
+    assert!(row.contains("settings"), "{tables}");
+    let file = std::fs::read_to_string(small.path("out/sweep.json")).expect("sweep.json");
+    let file: serde_json::Value = serde_json::from_str(&file).expect("JSON");
+    let cells = file["cells"].as_array().expect("cells");
+    let changed =
+        |method: &str| cells.iter().find(|cell| cell["method"] == method).expect(method)["changed"].as_bool();
+    assert_eq!((changed("simcse"), changed("untrained (cls)")), (Some(true), Some(false)));
+}

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use micse_cli::print;
 use serde::Deserialize;
 use spdx::{Expression, Licensee, ParseMode};
 
@@ -73,16 +74,16 @@ impl Dependencies {
         let mut count: Vec<(usize, &str)> = count.into_iter().map(|(name, n)| (n, name)).collect();
         count.sort_unstable_by(|a, b| b.cmp(a));
         for (n, name) in count {
-            println!("{n:>5}  {name}");
+            print(&format!("{n:>5}  {name}"))?;
         }
         if !problems.is_empty() {
             bail!("{} of {} dependencies:\n{}", problems.len(), others.len(), problems.join("\n"));
         }
-        println!(
+        print(&format!(
             "{} dependencies, all with licences allowed by {} and support for Rust {stated}",
             others.len(),
             self.rules.display()
-        );
+        ))?;
         checked("libraries without dependencies that only commands need", &floors::misplaced()?)?;
         checked("one build of third-party crates for all documented commands", &units::built_twice()?)
     }
@@ -91,8 +92,7 @@ impl Dependencies {
 /// Prints a rule without violations; violations are an error.
 fn checked(rule: &str, problems: &[String]) -> Result<()> {
     if problems.is_empty() {
-        println!("{rule}: yes");
-        return Ok(());
+        return print(&format!("{rule}: yes"));
     }
     bail!("{rule}: no\n{}", problems.join("\n"))
 }

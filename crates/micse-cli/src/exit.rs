@@ -1,7 +1,8 @@
 //! Exit statuses of every command: 0 success, 1 failure, 2 usage, 75 stopped with a checkpoint, 130 interrupted.
 
-use std::io::Write;
 use std::process::ExitCode;
+
+use crate::output::say;
 
 /// Stopped with a checkpoint; the same command resumes. `EX_TEMPFAIL`.
 pub const STOPPED: u8 = 75;
@@ -63,11 +64,6 @@ pub(crate) fn status(done: anyhow::Result<ExitCode>) -> ExitCode {
     }
     say(with_causes(&error));
     ExitCode::FAILURE
-}
-
-/// Prints a line on standard error. The exit status says the same, also where standard error cannot be written.
-fn say(line: impl std::fmt::Display) {
-    drop(writeln!(std::io::stderr(), "{line}"));
 }
 
 /// An error and its causes, one per line. A cause that the previous line already contains is omitted.

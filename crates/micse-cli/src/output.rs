@@ -29,9 +29,14 @@ pub(crate) fn coloured() -> bool {
 /// Prints a line for the user on standard error, unless `--quiet` was given.
 pub fn note(line: impl Display) {
     if !is_quiet() {
-        // The command continues if standard error cannot be written.
-        drop(writeln!(std::io::stderr(), "{line}"));
+        say(line);
     }
+}
+
+/// Prints an error on standard error. The command continues if standard error cannot be written: its exit status says
+/// the same.
+pub fn say(line: impl Display) {
+    drop(writeln!(std::io::stderr(), "{line}"));
 }
 
 /// A [`note`] that the user should act on.

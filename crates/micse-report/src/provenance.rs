@@ -8,7 +8,9 @@ use micse_files::RunFolder;
 use crate::{Error, GridCell, Result};
 
 /// Keys that must be equal in all cells: scores on different STS sets or with different rounding are not comparable.
-const SHARED: [&str; 6] = ["version", "engine", "precision", "device", "evaluation_sha256", "chunk"];
+const SHARED: [&str; 5] = ["version", "engine", "precision", "device", "evaluation_sha256"];
+/// A key that must be equal in all cells with a training set; others have no batches to divide.
+const CHUNK: &str = "chunk";
 
 /// The values seen so far, with the first cell that had each.
 #[derive(Default)]
@@ -22,7 +24,7 @@ impl Provenance {
     /// Compares a cell's `run.toml` with the cells added before.
     ///
     /// # Errors
-    /// The cell has a different evaluation set, engine, precision, device or version, or, though the sweep plans the
+    /// The cell has a different evaluation set, engine, precision, device, version or chunk, or, though the sweep plans the
     /// same for both, a different encoder, or a different corpus than the other cells of its size and seed.
     pub(crate) fn add(&mut self, cell: &GridCell, run: &RunFolder) -> Result<()> {
         let path = run.manifest();
@@ -48,6 +50,7 @@ impl Provenance {
             self.same("encoder_sha256", &group, &show(table.get("encoder_sha256")), cell, &path)?;
         }
         if let (Some(size), Some(seed)) = (&cell.size, cell.seed) {
+            self.same(CHUNK, CHUNK, &show(table.get(CHUNK)), cell, &path)?;
             let text = table.get("text").and_then(|text| text.get("sha256"));
             let corpus = cell.corpus.as_deref().unwrap_or_default();
             let group = format!("text {corpus} of {size}, seed {seed}");

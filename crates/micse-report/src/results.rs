@@ -161,6 +161,7 @@ impl Results {
             }
             cells.push(FinishedCell { run, result });
         }
+        tell_corpora_apart(&mut methods);
         for method in &mut methods {
             let seconds = |size: &String| {
                 let of = |r: &&RunResult| {
@@ -232,6 +233,22 @@ impl Results {
     /// The task whose score summarizes a method: the average, or the only task; `None` without results.
     pub fn headline(&self) -> Option<&str> {
         self.tasks.last().map(String::as_str)
+    }
+}
+
+/// Different corpora can have files of the same name: then a method's own corpus has the name that the sweep gave it.
+fn tell_corpora_apart(methods: &mut [Method]) {
+    let is_unclear = |method: &Method| {
+        let unclear =
+            |other: &&Method| other.train_text == method.train_text && other.own_corpus != method.own_corpus;
+        method.train_text != UNKNOWN && methods.iter().any(|other| unclear(&other))
+    };
+    let named = |method: &Method| method.own_corpus.clone().filter(|_| is_unclear(method));
+    let names: Vec<Option<String>> = methods.iter().map(named).collect();
+    for (method, name) in methods.iter_mut().zip(names) {
+        if let Some(name) = name {
+            method.train_text = name;
+        }
     }
 }
 

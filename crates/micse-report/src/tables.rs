@@ -32,6 +32,19 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// The files that [`Self::write`] writes.
+    pub const FILES: [&str; 9] = [
+        "tables.txt",
+        "tables.md",
+        "tables.tex",
+        "results.csv",
+        "results.parquet",
+        "summary.csv",
+        "summary.parquet",
+        "comparisons.csv",
+        "comparisons.parquet",
+    ];
+
     /// Builds the tables from the results of a sweep.
     ///
     /// # Errors

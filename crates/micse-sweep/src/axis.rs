@@ -18,7 +18,7 @@ impl std::str::FromStr for Axis {
             anyhow!("`{text}` is not a valid axis; write KEY=VALUE,VALUE,... such as optimizer.lr=1e-5,3e-5")
         };
         let (key, values) = text.split_once('=').ok_or_else(wrong)?;
-        let values = split(values);
+        let (key, values) = (key.trim(), split(values));
         if key.is_empty() || values.iter().any(String::is_empty) {
             return Err(wrong());
         }
@@ -50,7 +50,22 @@ fn split(text: &str) -> Vec<String> {
     values.into_iter().map(|value| value.trim().to_owned()).collect()
 }
 
+/// The key of a setting `key.path=value`.
+pub(crate) fn key(setting: &str) -> &str {
+    setting.split('=').next().unwrap_or_default().trim()
+}
+
 impl Axis {
+    /// The recipe key.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Whether the axis replaces what is set before it under this key.
+    fn replaces(&self, key: &str) -> bool {
+        key.strip_prefix(&self.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
     /// The key without its section name, for tables.
     fn short(&self) -> &str {
         let parts = ["objectives.", "optimizer."];
@@ -68,7 +83,7 @@ pub(crate) fn variants(
     let plain = load(&[])?;
     let mut points: Vec<(String, Vec<String>)> = vec![(String::new(), Vec::new())];
     for axis in axes {
-        if plain.steps == 0 || !has(&plain, &axis.key) {
+        if !plain.has(&axis.key) {
             missing(axis, &plain);
             continue;
         }
@@ -93,16 +108,17 @@ pub(crate) fn variants(
         .collect()
 }
 
-/// Whether a recipe has the table that a key is in: an objective, by its kind, or an optional table.
-fn has(recipe: &Recipe, key: &str) -> bool {
-    let mut parts = key.split('.');
-    match (parts.next(), parts.next()) {
-        (Some("objectives"), Some(kind)) => recipe.objectives.iter().any(|o| o.name() == kind),
-        (Some("momentum"), _) => recipe.momentum.is_some(),
-        (Some("second"), _) => recipe.second.is_some(),
-        (Some("post"), _) => recipe.post.is_some(),
-        _ => true,
+/// Rejects axes that replace the values of another axis or of `--set`: rows would be named after values that no cell has.
+pub(crate) fn check_distinct(axes: &[Axis], settings: &[String]) -> Result<()> {
+    for (place, axis) in axes.iter().enumerate() {
+        if let Some(other) = axes[..place].iter().find(|other| axis.replaces(&other.key)) {
+            bail!("--axis {axis} replaces the values of --axis {other}; keep one of them");
+        }
+        if let Some(setting) = settings.iter().find(|setting| axis.replaces(key(setting))) {
+            bail!("--axis {axis} replaces the value of --set {setting}; keep one of them");
+        }
     }
+    Ok(())
 }
 
 /// Rejects axes that no recipe has.
@@ -128,9 +144,40 @@ mod tests {
         let axis: Axis = "objectives.ami.layers=[1, 2],[3],\"a,b\"".parse().unwrap();
         assert_eq!(axis.values, ["[1, 2]", "[3]", "\"a,b\""]);
         assert_eq!(axis.short(), "ami.layers");
-        for wrong in ["lr", "=1", "lr=", "lr=1,,2", "lr=1,1"] {
+        for wrong in ["lr", "=1", " =1", "lr=", "lr=1,,2", "lr=1,1"] {
             wrong.parse::<Axis>().unwrap_err();
         }
+    }
+
+    #[test]
+    fn no_axis_replaces_another_value() {
+        let check = |axes: &[&str], settings: &[&str]| {
+            let axes: Vec<Axis> = axes.iter().map(|a| a.parse().unwrap()).collect();
+            let settings: Vec<String> = settings.iter().map(|&s| s.to_owned()).collect();
+            check_distinct(&axes, &settings).map_err(|error| error.to_string())
+        };
+        check(&["optimizer.lr=1,2", "optimizer.clip=1,2"], &["optimizer.eps=1"]).unwrap();
+        check(&["momentum={ queue = 8 }", "momentum.decay=0.1"], &["optimizer={}"]).unwrap();
+        let twice = check(&["optimizer.lr=1,2", "optimizer.lr=3"], &[]).unwrap_err();
+        assert!(twice.contains("--axis optimizer.lr=3 replaces"), "{twice}");
+        check(&["momentum.decay=0.1", "momentum={ queue = 8 }"], &[]).unwrap_err();
+        let set = check(&["optimizer.lr=1,2"], &["optimizer.lr = 3"]).unwrap_err();
+        assert!(set.contains("--set optimizer.lr = 3"), "{set}");
+    }
+
+    #[test]
+    fn an_axis_reaches_whatever_a_recipe_has() {
+        let of = |name: &'static str, axis: &str| {
+            let axis: Axis = axis.parse().unwrap();
+            let load = |settings: &[String]| Ok(Recipe::load(name, settings)?);
+            variants(&[axis], &load, &mut |_, _| {}).unwrap().len()
+        };
+        assert_eq!(of("bert-whitening", "post.components=16,32"), 2);
+        assert_eq!(of("bert-flow", "post.lr=1e-3,1e-4"), 2);
+        assert_eq!(of("bert-whitening", "optimizer.lr=1,2"), 1);
+        assert_eq!(of("bert-whitening", "steps=1,2"), 1);
+        assert_eq!(of("simcse", "objectives.0.weight=1.0,2.0"), 2);
+        assert_eq!(of("simcse", "views.1.cut_off.token=0.1,0.2"), 1);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use micse_data::{Corpus, SplitSize, StsCorpus, Suite, TransferSuite};
 use micse_eval::VectorEmbedder;
 use micse_files::RunFolder;
 use micse_model::{ModelFolder, Pooling, StaticModel};
-use micse_report::GridCell;
+use micse_report::{Failure, GridCell};
 use micse_train::{EvaluationSets, Event, Recipe, RunInputs, Stop, TrainText};
 use micse_vectors::{Selection, WordVectors};
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,15 @@ pub(crate) enum Keep {
     Best,
     /// No models
     None,
+}
+
+/// What a cell's process is to do.
+#[derive(Clone, Copy)]
+enum Ask {
+    /// Compare its folder with its specification.
+    Check,
+    /// Run or resume it.
+    Run,
 }
 
 /// The work of a cell.
@@ -152,6 +161,13 @@ impl CellSpec {
         RunFolder::new(&self.folder)
     }
 
+    /// The recorded failure for which the cell is skipped. One that comes before `run.toml` is not tied to the inputs:
+    /// the cell tries again, and fails at once if nothing has changed.
+    pub(crate) fn failure(&self) -> Result<Option<Failure>> {
+        let run = self.run_folder();
+        Ok(if run.is_begun() { Failure::load(&run)? } else { None })
+    }
+
     /// The amount of work, in passes of a batch through the encoder; scoring counts as a fixed number of passes.
     pub(crate) fn weight(&self) -> f64 {
         const SCORING: f64 = 100.0;
@@ -169,8 +185,21 @@ impl CellSpec {
         }
     }
 
+    /// Checks that the folder of a begun cell matches this specification. Without training, a cell that is not finished
+    /// has nothing that could be of another run.
+    pub(crate) fn check(&self, stop: &Stop) -> Result<()> {
+        match self.work {
+            Work::Train { .. } => self.start(Ask::Check, stop, &mut |_| {}),
+            Work::Untrained { .. } | Work::Vectors { .. } => Ok(()),
+        }
+    }
+
     /// Runs or resumes the cell. If it is finished, checks that its folder matches this specification.
     pub(crate) fn run(&self, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<()> {
+        self.start(Ask::Run, stop, tell)
+    }
+
+    fn start(&self, ask: Ask, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<()> {
         let compute = self.compute.start()?;
         let base = ModelFolder::open(&self.encoder)?;
         let suite = Suite::load(&self.sts, None)?;
@@ -208,7 +237,10 @@ impl CellSpec {
                     patience: PATIENCE,
                     ..RunInputs::new(Recipe::clone(recipe), *seed, &text, &base, &suite, compute)
                 };
-                micse_train::run(&self.folder, &inputs, tell)?;
+                match ask {
+                    Ask::Check => micse_train::run::check_identity(&self.folder, &inputs)?,
+                    Ask::Run => drop(micse_train::run(&self.folder, &inputs, tell)?),
+                }
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use micse_cli::exit::STOPPED;
+use micse_cli::output::say;
 use micse_cli::{note, print, print_json};
 use micse_train::Stop;
 
@@ -70,7 +71,7 @@ impl Sweep {
             return Ok(ExitCode::SUCCESS);
         }
         let taken = folder::take(&plan)?;
-        // The processes that check finished cells read the new sweep.json.
+        // The processes that check begun and finished cells read the new sweep.json.
         let checked = self.pool(&plan, &stop).check(&plan.cells);
         if checked.is_err() {
             taken.restore(&plan.out)?;
@@ -112,14 +113,17 @@ impl Sweep {
         let ended = pool.run(&plan.cells)?;
         // Before the tables, which cannot be written if the disk is full.
         for (cell, reason) in &ended.failed {
-            eprintln!("failed: {cell}: {reason}");
+            say(format_args!("failed: {cell}: {reason}"));
         }
         if ended.stopped {
             // Tables take time, and the user asked to stop; `sweep collect` writes them.
             note("stopped; rerun the same command to resume");
             return Ok(ExitCode::from(STOPPED));
         }
-        self.compare.write_tables(&plan.out, &file.grid(), json)?;
+        // Without any result, the tables of earlier cells in the folder stay.
+        if plan.cells.iter().any(|cell| cell.run_folder().is_finished()) {
+            self.compare.write_tables(&plan.out, &file.grid(), json)?;
+        }
         if !ended.failed.is_empty() {
             bail!(
                 "{} of {} cells failed; rerun the same command with --retry-failed to run them again",

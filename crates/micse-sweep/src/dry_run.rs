@@ -6,7 +6,7 @@ use anyhow::Result;
 use micse_cli::progress::duration;
 use micse_cli::{note, print, print_json};
 use micse_model::Compute;
-use micse_report::{Failure, Sheet};
+use micse_report::Sheet;
 use serde::Serialize;
 
 use crate::cell::{CellSpec, Work};
@@ -42,7 +42,7 @@ struct Totals<'a> {
 pub(crate) fn print_plan(plan: &Plan, compute: &Compute, retry_failed: bool, json: bool) -> Result<()> {
     let (mut open, mut failed): (Vec<&CellSpec>, usize) = (Vec::new(), 0);
     for cell in plan.cells.iter().filter(|cell| !cell.run_folder().is_finished()) {
-        if !retry_failed && Failure::load(&cell.run_folder())?.is_some() {
+        if !retry_failed && cell.failure()?.is_some() {
             failed += 1;
         } else {
             open.push(cell);

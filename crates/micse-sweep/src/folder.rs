@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use micse_cli::note;
 use micse_files::RunFolder;
 use micse_model::{BertConfig, ModelFolder};
-use micse_report::Grid;
+use micse_report::{Grid, Tables};
 use micse_train::run::{Lock, first_difference};
 use serde_json::{Value, json};
 
@@ -39,18 +39,34 @@ impl Taken {
     }
 }
 
-/// Checks that no different sweep was started in the folder.
+/// Checks that no different sweep was started in the folder, and that it has nothing of somebody else.
 pub(crate) fn check(plan: &Plan) -> Result<()> {
     if plan.out.join(Grid::FILE).is_file() {
-        check_same(&plan.out, &SweepFile::load(&plan.out)?, &plan.file()?)?;
+        return check_same(&plan.out, &SweepFile::load(&plan.out)?, &plan.file()?);
     }
-    Ok(())
+    check_foreign(&plan.out)
+}
+
+/// Rejects a folder that no sweep made, if it has a file or folder that a sweep would write.
+fn check_foreign(out: &Path) -> Result<()> {
+    let own = Tables::FILES.into_iter().chain(["cells", slurm::FOLDER]).map(|name| out.join(name));
+    match own.into_iter().find(|path| path.exists()) {
+        Some(path) if !out.join(Grid::FILE).exists() => bail!(
+            "{}: this folder was not made by a sweep (it has no {}), and a sweep would overwrite this; pass a different \
+             --out, or move it away",
+            path.display(),
+            Grid::FILE
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Locks the folder for this sweep, checks that no different sweep was started there and that the disk has enough
 /// space, and writes `sweep.json`.
 pub(crate) fn take(plan: &Plan) -> Result<Taken> {
     let out = &plan.out;
+    // Before the lock, which is a file, too.
+    check_foreign(out)?;
     std::fs::create_dir_all(out).with_context(|| {
         format!("{}: cannot create the sweep folder; pass a different --out", out.display())
     })?;
@@ -94,7 +110,7 @@ fn check_same(out: &Path, old: &SweepFile, new: &SweepFile) -> Result<()> {
     Ok(())
 }
 
-/// The part of a specification that determines a cell's result. A cell itself compares its inputs by hash.
+/// The part of a specification that determines a cell's result. The cell's process compares its inputs by hash.
 fn decisive(spec: &CellSpec) -> Value {
     json!({"recipe": spec.recipe(), "chunk": spec.chunk})
 }

@@ -55,6 +55,24 @@ pub(crate) struct MethodCorpus {
     pub(crate) name: Option<String>,
 }
 
+/// Names in tables: each for one place, whatever the user called it.
+struct Names<P>(Vec<(String, P)>);
+
+impl<P: Clone> Names<P> {
+    /// The name that the place has already, else the first of these that no other place has.
+    fn of(&mut self, place: &P, same: impl Fn(&P, &P) -> bool, names: &[&str]) -> Result<String> {
+        if let Some((name, _)) = self.0.iter().find(|(_, known)| same(known, place)) {
+            return Ok(name.clone());
+        }
+        let free = |name: &&&str| !name.is_empty() && self.0.iter().all(|(known, _)| known != **name);
+        let Some(name) = names.iter().find(free) else {
+            bail!("{}: two inputs of the sweep have this name; rename one of them", names.join(", "));
+        };
+        self.0.push(((*name).to_owned(), place.clone()));
+        Ok((*name).to_owned())
+    }
+}
+
 /// Encoder and corpus of each method.
 pub(crate) struct Inputs<'a> {
     options: &'a GridOptions,
@@ -64,8 +82,8 @@ pub(crate) struct Inputs<'a> {
     sts: PathBuf,
     encoder: MethodEncoder,
     corpus: MethodCorpus,
-    /// The names of the encoders so far, with their places.
-    named: Vec<(String, PathBuf)>,
+    encoders: Names<PathBuf>,
+    corpora: Names<CorpusPlace>,
 }
 
 impl<'a> Inputs<'a> {
@@ -81,9 +99,11 @@ impl<'a> Inputs<'a> {
         let sts = absolute(sts)?;
         let encoder = MethodEncoder { place: absolute(encoder)?, name: None };
         let name = Grid { notes: notes.clone(), ..Grid::default() }.encoder().map(str::to_owned);
-        let named = name.map(|name| (name, encoder.place.clone())).into_iter().collect();
+        let encoders = Names(name.map(|name| (name, encoder.place.clone())).into_iter().collect());
         let place = CorpusPlace::of_sweep(options, preset, locator, notes)?;
-        Ok(Self { options, preset, locator, sts, encoder, corpus: MethodCorpus { place, name: None }, named })
+        let corpora = Names(place.name().map(|name| (name, place.clone())).into_iter().collect());
+        let corpus = MethodCorpus { place, name: None };
+        Ok(Self { options, preset, locator, sts, encoder, corpus, encoders, corpora })
     }
 
     /// The sweep's encoder.
@@ -150,47 +170,31 @@ impl<'a> Inputs<'a> {
         if same_place(&place, &self.encoder.place) {
             return Ok(self.encoder.clone());
         }
-        Ok(MethodEncoder { name: Some(self.name_of(value, &place)?), place })
-    }
-
-    /// A name for an encoder that no other one has: the last component of what the user called it, else all of it.
-    fn name_of(&mut self, value: &str, place: &Path) -> Result<String> {
-        if let Some((name, _)) = self.named.iter().skip(1).find(|(_, known)| same_place(known, place)) {
-            return Ok(name.clone());
-        }
-        let value = value.trim_end_matches('/');
-        let short = value.rsplit('/').next().filter(|name| ![".", ".."].contains(name)).unwrap_or(value);
-        let free = |name: &str| self.named.iter().all(|(known, _)| known != name);
-        let full = place.display().to_string();
-        let Some(name) = [short, value, full.as_str()].into_iter().find(|name| free(name)) else {
-            bail!("{full}: two encoders of the sweep have this name; rename one of the folders");
-        };
-        let name = name.to_owned();
-        self.named.push((name.clone(), place.to_owned()));
-        Ok(name)
+        let (called, full) = (value.trim_end_matches('/'), place.display().to_string());
+        let last = called.rsplit('/').next().filter(|name| ![".", ".."].contains(name)).unwrap_or(called);
+        let name = self.encoders.of(&place, |a, b| same_place(a, b), &[last, called, &full])?;
+        Ok(MethodEncoder { name: Some(name), place })
     }
 
     /// The corpus of a method.
-    pub(crate) fn corpus(&self, method: &str, notes: &mut Vec<String>) -> Result<MethodCorpus> {
-        let own = self.own(method);
-        let of_method = given(&self.options.corpus_for, method);
-        let of_name = own.corpus.as_deref().and_then(|name| given(&self.options.corpus_for, name));
+    pub(crate) fn corpus(&mut self, method: &str, notes: &mut Vec<String>) -> Result<MethodCorpus> {
+        let (options, own) = (self.options, self.own(method));
+        let of_method = given(&options.corpus_for, method);
+        let of_name = own.corpus.as_deref().and_then(|name| given(&options.corpus_for, name));
         let Some(value) = of_method.or(of_name).or(own.corpus.as_deref()) else {
             return Ok(self.corpus.clone());
         };
         // A corpus that the preset names keeps that name, whichever file has it.
         let called = own.corpus.as_deref().filter(|_| of_method.is_none());
-        let (place, name) = if value == DEMO {
-            (CorpusPlace::Demo, value.to_owned())
+        let place = if value == DEMO {
+            CorpusPlace::Demo
         } else if let Some(part) = StsCorpus::named(value) {
             if part.has_test_sentences() {
                 notes.push(format!("{method}: its corpus has the sentences of test sets, without scores"));
             }
-            (CorpusPlace::Sts(self.sts.clone(), part), part.to_string())
+            CorpusPlace::Sts(self.sts.clone(), part)
         } else if Path::new(value).is_file() {
-            let file = absolute(Path::new(value))?;
-            let last = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            (CorpusPlace::Files(vec![file]), called.map_or(last, str::to_owned))
+            CorpusPlace::Files(vec![absolute(Path::new(value))?])
         } else if of_method.is_some() || of_name.is_some() || looks_like_a_path(value) {
             let what = if Path::new(value).is_dir() { "is a folder" } else { "no such file" };
             bail!("{method}: its corpus {value}: {what}; pass a text file, demo, sts, sts-b or sts-b-train");
@@ -201,12 +205,15 @@ impl<'a> Inputs<'a> {
             );
         };
         notes.push(format!("{method}: corpus: {value}"));
-        if place == self.corpus.place {
+        if place.is_same(&self.corpus.place) {
             return Ok(self.corpus.clone());
         }
         if self.options.split_files.is_some() {
             notes.push(format!("{method}: its splits are drawn from its own corpus, not read from files"));
         }
+        let (last, full) = (place.name().unwrap_or_default(), place.path().unwrap_or_default());
+        let first = called.filter(|_| matches!(place, CorpusPlace::Files(_))).unwrap_or(&last);
+        let name = self.corpora.of(&place, CorpusPlace::is_same, &[first, value, &full])?;
         Ok(MethodCorpus { place, name: Some(name) })
     }
 }
@@ -220,7 +227,7 @@ fn looks_like_a_path(value: &str) -> bool {
     value.contains('/') || Path::new(value).extension().is_some()
 }
 
-/// Whether two paths lead to the same folder.
+/// Whether two paths lead to the same file or folder.
 fn same_place(one: &Path, other: &Path) -> bool {
     one == other || one.canonicalize().ok().is_some_and(|place| other.canonicalize().ok() == Some(place))
 }
@@ -253,6 +260,35 @@ impl CorpusPlace {
                 Self::Files(files.iter().map(|file| absolute(file)).collect::<Result<_>>()?)
             }
         })
+    }
+
+    /// Its name in tables; split files have one each.
+    fn name(&self) -> Option<String> {
+        let last = |file: &PathBuf| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match self {
+            Self::Demo => Some(DEMO.into()),
+            Self::Files(files) => Some(files.iter().map(last).collect::<Vec<_>>().join(" + ")),
+            Self::Sts(_, part) => Some(part.to_string()),
+            Self::SplitFiles(_) => None,
+        }
+    }
+
+    /// The path of its only file.
+    fn path(&self) -> Option<String> {
+        match self {
+            Self::Files(files) if files.len() == 1 => Some(files[0].display().to_string()),
+            _ => None,
+        }
+    }
+
+    /// Whether both are the same sentences by their place.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Files(ours), Self::Files(theirs)) => {
+                ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| same_place(a, b))
+            }
+            _ => self == other,
+        }
     }
 
     /// The sentences of a cell.

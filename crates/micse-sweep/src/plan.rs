@@ -1,16 +1,17 @@
 //! From options to cells.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use micse_cli::data::{locate_sts, locate_transfer};
 use micse_cli::model::locate_model;
 use micse_cli::note;
-use micse_data::{Locator, TransferSuite, parse_seeds, parse_sizes};
+use micse_data::{Locator, Suite, TransferSuite, parse_seeds, parse_sizes};
 use micse_model::{Pooling, StaticFolder};
 use micse_report::Against;
 use micse_train::Recipe;
+use micse_vectors::WordVectors;
 
 use crate::cell::{CellSpec, Keep, Work};
 use crate::file::{PlannedCell, SweepFile};
@@ -18,6 +19,7 @@ use crate::inputs::{Inputs, MethodCorpus, MethodEncoder, absolute, reads_corpus}
 use crate::memory::{Budget, estimate};
 use crate::options::{GridOptions, HowOptions};
 use crate::preset::{Preset, short_name};
+use crate::recipes::is_changed;
 
 /// The row of averaged word vectors.
 const GLOVE: &str = "glove-avg";
@@ -53,6 +55,8 @@ impl Plan {
         let locator = Locator::from_env()?;
         let encoder = locate_model(&locator, options.model.as_deref().or(preset.model.as_deref()))?;
         let sts = locate_sts(&locator, options.sts.as_deref().or(preset.sts.as_deref()))?;
+        // Fails here, before anything runs, if it has no sets.
+        let suite = Suite::load(&sts.place, None)?;
         let mut notes = vec![encoder.note.clone(), sts.note.clone()];
         let transfer = options.transfer_folder(&locator, &preset, &mut notes)?;
         if options.preset().is_some() && options.preset.is_none() {
@@ -84,13 +88,15 @@ impl Plan {
                 );
             }
             remarks.extend(own.and_then(|own| own.note.as_ref()).map(|note| format!("{method}: {note}")));
-            let changed = options.changes(&preset, method)?;
-            let row = |recipe| Row { recipe, encoder: encoder.clone(), corpus: corpus.clone(), changed };
-            planned.extend(recipes.into_iter().map(row));
+            for recipe in recipes {
+                let changed = is_changed(method, &recipe)?;
+                let keep = keep(&recipe, how.keep_models, &mut notes);
+                planned.push(Row { recipe, encoder: encoder.clone(), corpus: corpus.clone(), changed, keep });
+            }
         }
         let settings = options.settings_line(&preset, &methods);
         notes.push(settings.clone());
-        if how.keep_models == Keep::Best && !has_dev(&sts.place)? {
+        if how.keep_models == Keep::Best && suite.dev.is_none() {
             bail!(
                 "--keep-models best selects by development pairs, but {} has none; pass all or none",
                 sts.place.display()
@@ -120,7 +126,12 @@ impl Plan {
         let mut cells = Vec::new();
         if let Some(file) = &options.vectors {
             let work = Work::Vectors { method: GLOVE.into(), file: absolute(file)? };
-            cells.push(spec(work, inputs.sweep_encoder(), PathBuf::from(GLOVE)));
+            let cell = spec(work, inputs.sweep_encoder(), PathBuf::from(GLOVE));
+            if !cell.run_folder().is_finished() {
+                // Fails here, before anything runs, if a line of it is not valid.
+                WordVectors::open(file)?;
+            }
+            cells.push(cell);
         } else if preset.vectors {
             notes.push(format!("{GLOVE}: skipped, because --vectors is not given"));
         }
@@ -132,15 +143,16 @@ impl Plan {
             cells.push(spec(work, inputs.sweep_encoder(), PathBuf::from(TOKEN_VECTORS)));
         }
         let (fixed, rows) = untrained(planned);
-        for Untrained { method, pooling, folder, encoder } in fixed {
-            cells.push(spec(Work::Untrained { method, pooling }, &encoder, folder));
+        for Untrained { method, pooling, folder, encoder, changed } in fixed {
+            let work = Work::Untrained { method, pooling };
+            cells.push(CellSpec { changed, ..spec(work, &encoder, folder) });
         }
         let sizes = parse_sizes(options.sizes.as_ref().unwrap_or(&preset.sizes))?;
         let seeds = parse_seeds(options.seeds.as_ref().unwrap_or(&preset.seeds))?;
         let mut counts = vec![None; rows.len()];
         // Seed by seed, so that a sweep that is stopped early has results for every method and size.
         for &seed in &seeds {
-            for (Row { recipe, encoder, corpus, changed }, count) in rows.iter().zip(&mut counts) {
+            for (Row { recipe, encoder, corpus, changed, keep }, count) in rows.iter().zip(&mut counts) {
                 let Some(corpus) = corpus else { bail!("{}: no corpus", recipe.name) };
                 for &size in &sizes {
                     let folder = PathBuf::from(folder_name(&recipe.name))
@@ -152,8 +164,8 @@ impl Plan {
                     let sentences = text.sentences(size, count).with_context(of)?;
                     let recipe = Box::new(recipe.clone().for_sentences(sentences));
                     let work = Work::Train { recipe, size, seed, text };
-                    let (own_corpus, changed) = (corpus.name.clone(), *changed);
-                    cells.push(CellSpec { own_corpus, changed, ..spec(work, encoder, folder) });
+                    let (own_corpus, changed, keep) = (corpus.name.clone(), *changed, *keep);
+                    cells.push(CellSpec { own_corpus, changed, keep, ..spec(work, encoder, folder) });
                 }
             }
         }
@@ -221,8 +233,19 @@ impl Plan {
     }
 }
 
-fn has_dev(sts: &Path) -> Result<bool> {
-    Ok(micse_data::Suite::load(sts, None)?.dev.is_some())
+/// Which of a recipe's models are kept: none, with a note, if they cannot be saved.
+fn keep(recipe: &Recipe, asked: Keep, notes: &mut Vec<String>) -> Keep {
+    match recipe.unsaved_pooling() {
+        Some(pooling) if asked != Keep::None && reads_corpus(recipe) => {
+            notes.push(format!(
+                "{}: its models are not kept, because a saved model supports only the poolings cls and mean, not \
+                 {pooling}",
+                recipe.name
+            ));
+            Keep::None
+        }
+        _ => asked,
+    }
 }
 
 /// A method's recipe at one point of the axes, with its encoder and its corpus. A method that neither trains nor fits
@@ -233,6 +256,8 @@ struct Row {
     corpus: Option<MethodCorpus>,
     /// Whether it has other values than the recipe's own.
     changed: bool,
+    /// Which of its models are kept.
+    keep: Keep,
 }
 
 /// A row that neither trains nor fits anything.
@@ -241,6 +266,7 @@ struct Untrained {
     pooling: Pooling,
     folder: PathBuf,
     encoder: MethodEncoder,
+    changed: bool,
 }
 
 /// Separates the rows that neither train nor fit anything from the others. Every pooling with which a trained method is
@@ -266,6 +292,7 @@ fn untrained(rows: Vec<Row>) -> (Vec<Untrained>, Vec<Row>) {
             pooling,
             folder: folder_name(&folder).into(),
             encoder: encoder.clone(),
+            changed: false,
         }
     };
     let mut all: Vec<_> = wanted.into_iter().map(row).collect();
@@ -274,6 +301,7 @@ fn untrained(rows: Vec<Row>) -> (Vec<Untrained>, Vec<Row>) {
         pooling: row.recipe.test_pooling(),
         folder: folder_name(&row.recipe.name).into(),
         encoder: row.encoder,
+        changed: row.changed,
     }));
     (all, rows)
 }

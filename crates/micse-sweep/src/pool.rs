@@ -51,15 +51,19 @@ enum End {
 }
 
 impl Pool<'_> {
-    /// Checks that every finished cell belongs to this sweep. Returns false if a request to stop ended the check.
+    /// Checks that every begun or finished cell belongs to this sweep. Returns false if a request to stop ended the check.
     pub(crate) fn check(&self, cells: &[CellSpec]) -> Result<bool> {
-        let done: Vec<&CellSpec> = cells.iter().filter(|cell| cell.run_folder().is_finished()).collect();
-        if done.is_empty() {
+        let (done, open): (Vec<&CellSpec>, Vec<&CellSpec>) =
+            cells.iter().partition(|cell| cell.run_folder().is_finished());
+        if !done.is_empty() {
+            note(format_args!("{} of {} cells are already done", done.len(), cells.len()));
+        }
+        let begun = open.into_iter().filter(|cell| cell.run_folder().is_begun());
+        let claimed: Vec<&CellSpec> = done.iter().copied().chain(begun).collect();
+        if claimed.is_empty() {
             return Ok(true);
         }
-        note(format_args!("{} of {} cells are already done", done.len(), cells.len()));
-        // The process of a finished cell only compares its folder with the specification.
-        let checked = self.work(&done, None)?;
+        let checked = self.work(&claimed, None)?;
         match checked.failed.first() {
             Some((cell, reason)) => bail!("{cell}: {reason}"),
             None => Ok(!checked.stopped),
@@ -72,13 +76,12 @@ impl Pool<'_> {
         let mut failed = Vec::new();
         let mut ready = Vec::new();
         for cell in open {
-            match Failure::load(&cell.run_folder())? {
+            match cell.failure()? {
                 Some(failure) if !self.retry_failed => failed.push((cell.to_string(), failure.reason)),
-                Some(_) => {
+                _ => {
                     Failure::forget(&cell.run_folder())?;
                     ready.push(cell);
                 }
-                None => ready.push(cell),
             }
         }
         if !failed.is_empty() {
@@ -97,6 +100,8 @@ impl Pool<'_> {
         Ok(Ended { failed, stopped: ended.stopped })
     }
 
+    /// Starts a process for each cell. Without `progress`, a process only compares the cell's folder with its
+    /// specification.
     fn work(&self, cells: &[&CellSpec], progress: Option<&Progress>) -> Result<Ended> {
         let threads = (micse_model::threads() / self.jobs).max(1);
         let executable = this_program()?;
@@ -131,8 +136,12 @@ impl Pool<'_> {
                                     p.tell(slot, line);
                                 }
                             };
+                            let mut child = self.command(executable, cell, threads);
+                            if progress.is_none() {
+                                child.arg("--check");
+                            }
                             let end = self
-                                .run_cell(executable, cell, threads, input, &tell)
+                                .run_cell(child, cell, input, &tell)
                                 .unwrap_or_else(|error| End::Failed(format!("{error:#}")));
                             drop(memory);
                             if let Some(p) = progress {
@@ -183,25 +192,24 @@ impl Pool<'_> {
         }
     }
 
+    /// The command of a cell's process.
+    fn command(&self, executable: &Path, cell: &CellSpec, threads: usize) -> Command {
+        let mut command = Command::new(executable);
+        let folder = cell.folder.strip_prefix(self.sweep).unwrap_or(&cell.folder);
+        command.args(["sweep-cell", "--child", "--sweep"]).arg(self.sweep).arg("--cell").arg(folder);
+        command.env(micse_model::THREADS_VARIABLE, threads.to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     fn run_cell(
         &self,
-        executable: &Path,
+        mut command: Command,
         cell: &CellSpec,
-        threads: usize,
         input: &Mutex<Option<ChildStdin>>,
         tell: &dyn Fn(Line),
     ) -> Result<End> {
-        let mut child = Command::new(executable)
-            .args(["sweep-cell", "--child", "--sweep"])
-            .arg(self.sweep)
-            .arg("--cell")
-            .arg(cell.folder.strip_prefix(self.sweep)?)
-            .env(micse_model::THREADS_VARIABLE, threads.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("cannot start a cell's process")?;
+        let mut child = command.spawn().context("cannot start a cell's process")?;
         set(input, child.stdin.take());
         let (status, errors) = follow(child, tell)?;
         set(input, None);

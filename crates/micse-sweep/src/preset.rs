@@ -11,6 +11,8 @@ use micse_report::Against;
 use micse_train::Recipe;
 use serde::Deserialize;
 
+use crate::axis;
+
 /// A preset file. Missing values come from the recipes or the command line.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -188,7 +190,13 @@ impl Preset {
 
     /// The methods of this preset, and the rest of `tiny`.
     fn shrunk(self, tiny: Self) -> Self {
-        let mut method = self.method;
+        // The few steps are for every method.
+        let without_steps = |set: &mut Vec<String>| set.retain(|setting| axis::key(setting) != "steps");
+        let (mut set, mut method) = (self.set, self.method);
+        without_steps(&mut set);
+        for own in method.values_mut() {
+            without_steps(&mut own.set);
+        }
         for (name, own) in tiny.method.into_iter().filter(|(name, _)| self.methods.contains(name)) {
             method.entry(name).or_default().set.extend(own.set);
         }
@@ -198,7 +206,6 @@ impl Preset {
             let trains = Recipe::load(name, &[]).is_ok_and(|recipe| recipe.steps > 0);
             own.set.extend(tiny.set.iter().filter(|_| trains).cloned());
         }
-        let mut set = self.set;
         set.extend(tiny.set);
         let note =
             "scale tiny: a few steps, the same encoder and corpus for every method; the scores mean nothing"

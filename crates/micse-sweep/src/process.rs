@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 use micse_cli::exit::STOPPED;
+use micse_cli::output::say;
 use micse_report::{Failure, Grid};
 use micse_train::{Event, Stop};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,9 @@ pub struct SweepCell {
     /// Print progress as JSON lines on standard output, and stop when standard input is closed
     #[arg(long, hide = true)]
     child: bool,
+    /// Only check that the folder of a begun cell belongs to it
+    #[arg(long, hide = true)]
+    check: bool,
 }
 
 /// A progress line of a cell.
@@ -59,6 +63,10 @@ impl SweepCell {
         if self.child {
             stop_with_parent(stop.clone());
         }
+        if self.check && !spec.run_folder().is_finished() {
+            spec.check(&stop)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let mut lines = Lines::new(spec, self.child);
         let ended = spec.run(&stop, &mut |event| {
             // Training saves a checkpoint when it stops. Scoring and fitting have none, so the process can exit here.
@@ -78,7 +86,7 @@ impl SweepCell {
             }
             Err(error) => {
                 if is_full(&error) {
-                    eprintln!("error: {error:#}");
+                    say(format_args!("error: {error:#}"));
                     return Ok(ExitCode::from(DISK_FULL as u8));
                 }
                 if lasts(&error) {

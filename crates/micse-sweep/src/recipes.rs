@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use micse_train::Recipe;
+use micse_train::recipe::names;
 
 use crate::axis::{self, Axis};
 use crate::options::GridOptions;
@@ -28,6 +29,10 @@ impl GridOptions {
         methods: &[String],
         notes: &mut Vec<String>,
     ) -> Result<Vec<Vec<Recipe>>> {
+        axis::check_distinct(&self.axes, &self.settings)?;
+        if let (Some(steps), Some(setting)) = (self.steps, self.steps_setting()) {
+            bail!("--steps {steps} and {setting} both give the number of steps; keep one of them");
+        }
         let mut recipes = Vec::new();
         let mut used = vec![false; self.axes.len()];
         for method in methods {
@@ -64,25 +69,37 @@ impl GridOptions {
             settings.extend(self.settings.iter().cloned());
         }
         settings.extend(further.iter().cloned());
-        Ok(Recipe::load_for(method, with, &settings, self.steps.or(preset.steps))?)
+        settings.retain(|setting| !self.overrides(setting));
+        let given = settings.iter().any(|setting| axis::key(setting) == "steps");
+        let steps = self.steps.or(preset.steps.filter(|_| !given));
+        if steps == Some(0) && plain.steps > 0 {
+            bail!("{method}: the number of steps is 0; use --steps 1 or more");
+        }
+        Ok(Recipe::load_for(method, with, &settings, steps)?)
     }
 
-    /// Whether a method has other values than its recipe's own.
-    pub(crate) fn changes(&self, preset: &Preset, method: &str) -> Result<bool> {
-        let plain = Recipe::load(method, &[])?;
-        let trains = plain.steps > 0;
-        let everywhere =
-            self.steps.or(preset.steps).is_some() || !self.with.is_empty() || !self.axes.is_empty();
-        Ok(!preset.settings(method, &plain).is_empty() || trains && (everywhere || !self.settings.is_empty()))
+    /// Whether `--steps` overrides this setting of a preset.
+    fn overrides(&self, setting: &str) -> bool {
+        self.steps.is_some() && axis::key(setting) == "steps"
+    }
+
+    /// The option besides `--steps` that gives the number of steps.
+    fn steps_setting(&self) -> Option<String> {
+        let set = self.settings.iter().find(|setting| axis::key(setting) == "steps");
+        let axis = self.axes.iter().find(|axis| axis.key() == "steps");
+        set.map(|setting| format!("--set {setting}")).or(axis.map(|axis| format!("--axis {axis}")))
     }
 
     /// One line that lists the differences from the recipes, for the tables.
     pub(crate) fn settings_line(&self, preset: &Preset, methods: &[String]) -> String {
-        let steps = self.steps.or(preset.steps).map(|steps| format!("steps={steps}"));
-        let mut parts: Vec<String> = steps.into_iter().chain(preset.set.iter().cloned()).collect();
+        let steps = self.steps.or(preset.steps.filter(|_| self.steps_setting().is_none()));
+        let steps = steps.map(|steps| format!("steps={steps}"));
+        let kept = |setting: &&String| !self.overrides(setting);
+        let mut parts: Vec<String> =
+            steps.into_iter().chain(preset.set.iter().filter(kept).cloned()).collect();
         parts.extend(preset.set_ami.iter().map(|setting| format!("{setting} (methods with AMI)")));
         for (method, own) in preset.method.iter().filter(|(method, _)| methods.contains(method)) {
-            parts.extend(own.settings().iter().map(|setting| format!("{setting} ({method})")));
+            parts.extend(own.settings().iter().filter(kept).map(|setting| format!("{setting} ({method})")));
         }
         parts.extend(self.settings.iter().cloned());
         parts.extend(self.with.iter().map(|term| format!("with {term}")));
@@ -97,5 +114,42 @@ impl GridOptions {
         } else {
             format!("settings: {}", parts.join(", "))
         }
+    }
+}
+
+/// Whether a recipe of a method has other values than the built-in one of its name (`simcse@mine` is a `simcse`), or, if
+/// there is none, than the method's file.
+pub(crate) fn is_changed(method: &str, recipe: &Recipe) -> Result<bool> {
+    // The point of the axes comes after the name.
+    let name = recipe.name.split(' ').next().unwrap_or_default();
+    let variant_of = name.split('@').next().unwrap_or_default();
+    let built_in = [name, variant_of].into_iter().find(|name| names().contains(name));
+    Ok(!recipe.has_values_of(&Recipe::load(built_in.unwrap_or(method), &[])?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_is_compared_with_the_built_in_one_of_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let changed = |text: &str, settings: &[&str]| {
+            let file = folder.path().join("mine.toml");
+            std::fs::write(&file, text).unwrap();
+            let (file, settings) = (file.to_str().unwrap(), settings.iter().map(|&s| s.to_owned()));
+            let recipe = Recipe::load(file, &settings.collect::<Vec<_>>()).unwrap();
+            is_changed(file, &recipe).unwrap()
+        };
+        let other = "extends = \"simcse\"\nsteps = 2\n[optimizer]\nlr = 1e-3\n";
+        assert!(changed(other, &[]), "a file with the name of a built-in recipe");
+        assert!(!changed("extends = \"simcse\"\nsource = \"mine\"\n", &[]));
+        assert!(changed(&format!("name = \"simcse@mine\"\n{other}"), &[]));
+        assert!(!changed(&format!("name = \"mine\"\n{other}"), &[]));
+        assert!(changed(&format!("name = \"mine\"\n{other}"), &["steps=3"]));
+        let untrained = Recipe::load("bert-cls", &["pooling.test=mean".to_owned()]).unwrap();
+        assert!(is_changed("bert-cls", &untrained).unwrap());
+        let plain = Recipe::load("ami-simcse@released-code", &[]).unwrap();
+        assert!(!is_changed("ami-simcse@released-code", &plain).unwrap());
     }
 }

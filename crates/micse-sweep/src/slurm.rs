@@ -21,6 +21,8 @@ use crate::cell::CellSpec;
 use crate::memory::estimate;
 use crate::plan::Plan;
 
+/// The folder, in the sweep folder, with what belongs to the jobs.
+pub(crate) const FOLDER: &str = "slurm";
 /// Seconds before the time limit at which a task receives SIGUSR1.
 const NOTICE_SECONDS: u32 = 120;
 
@@ -77,13 +79,11 @@ fn open_cells(plan: &Plan, retry_failed: bool) -> Result<Vec<&CellSpec>> {
     let mut open = Vec::new();
     let mut failed = 0;
     for cell in plan.cells.iter().filter(|cell| !cell.run_folder().is_finished()) {
-        if Failure::load(&cell.run_folder())?.is_none() {
-            open.push(cell);
-        } else if retry_failed {
+        if !retry_failed && cell.failure()?.is_some() {
+            failed += 1;
+        } else {
             Failure::forget(&cell.run_folder())?;
             open.push(cell);
-        } else {
-            failed += 1;
         }
     }
     if failed > 0 {
@@ -125,7 +125,7 @@ impl Slurm {
             return Ok(if finished { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         let options = self.with_file()?;
-        let folder = plan.out.join("slurm");
+        let folder = plan.out.join(FOLDER);
         // Tasks find their cell by line number, so the list of a waiting job must not change.
         let number = number_of_lists(&folder) + 1;
         let list = format!("cells-{number}.txt");
@@ -204,7 +204,7 @@ requeue= child=
 trap 'requeue=yes; [ -n "$child" ] && kill -USR1 "$child" 2>/dev/null' USR1
 trap '[ -n "$child" ] && kill -TERM "$child" 2>/dev/null' TERM
 # The cell of this task is on the line with the task's number.
-cell=$(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {sweep}/slurm/{list})
+cell=$(sed -n "${{SLURM_ARRAY_TASK_ID}}p" {sweep}/{FOLDER}/{list})
 export {threads}="${{SLURM_CPUS_PER_TASK:-1}}"
 {program} sweep-cell --sweep {sweep} --cell "$cell" &
 child=$!
@@ -244,7 +244,7 @@ exit "$status"
 
 /// The path of a job's log file, quoted for an #SBATCH line. Percent signs are doubled, because Slurm expands `%x`.
 fn log(plan: &Plan, name: &str) -> Result<String> {
-    let folder = std::path::absolute(plan.out.join("slurm"))?;
+    let folder = std::path::absolute(plan.out.join(FOLDER))?;
     let text = folder.to_str().with_context(|| format!("{}: the name is not UTF-8", folder.display()))?;
     if text.contains(['"', '\n']) {
         bail!("{text:?}: the path contains a quote or a line feed; use a different folder");
@@ -262,7 +262,7 @@ const JOB: &str = "job.txt";
 
 /// Rejects a sweep with a queued or running job.
 pub(crate) fn refuse_if_queued(sweep: &Path) -> Result<()> {
-    let Ok(job) = std::fs::read_to_string(sweep.join("slurm").join(JOB)) else { return Ok(()) };
+    let Ok(job) = std::fs::read_to_string(sweep.join(FOLDER).join(JOB)) else { return Ok(()) };
     let job = job.trim();
     let queue = match Command::new("squeue").args(["--noheader", "--jobs", job]).output() {
         Ok(queue) => queue,

@@ -18,12 +18,13 @@ use serde::{Deserialize, Serialize};
 
 use super::domains::{DOMAINS, Domain, Texts, data_folder};
 use super::encoders::Start;
-use super::lines;
+use super::lines::{self, Conditions};
 use super::truth::{Tests, Truth};
 
 /// Run `micse train` with its defaults over encoders, domains and sizes, and score what it delivers
 ///
-/// Each line of the output is one model. Run the command again to resume; at the end, it prints the table.
+/// Each line of the output is one model. Run the command again to resume; at the end, it prints the table. Options that
+/// change the scores must be the same for all lines of a file.
 #[derive(Args)]
 pub(super) struct Deliver {
     /// Encoder: a name for the output, and a folder or `demo` (repeatable)
@@ -66,6 +67,9 @@ struct Line {
     seconds: f64,
     before: Truth,
     after: Truth,
+    /// The options that it was measured with; earlier versions did not write them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    conditions: Option<Conditions>,
 }
 
 /// The sentences of a domain, and a model before training.
@@ -82,8 +86,9 @@ impl Deliver {
         let compute = self.compute.start()?;
         let data = data_folder()?;
         let starts = Start::open(&self.encoders)?;
-        let tests = Tests::read(&data, self.every)?;
         let mut done: Vec<Line> = lines::read(&self.out)?;
+        self.conditions().check(&self.out, done.iter().map(|line| &line.conditions))?;
+        let tests = Tests::read(&data, self.every)?;
         for start in &starts {
             let mut labels = None;
             for domain in &self.domains {
@@ -114,6 +119,11 @@ impl Deliver {
             }
         }
         print(&table(&done))
+    }
+
+    fn conditions(&self) -> Conditions {
+        let precision = self.compute.engine.precision;
+        Conditions { every: self.every, precision, seed: None, more: self.more.clone() }
     }
 
     /// Runs `micse train`, and scores its model.
@@ -156,6 +166,7 @@ impl Deliver {
             seconds,
             before: of.before,
             after,
+            conditions: Some(self.conditions()),
         })
     }
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::domains::{DOMAINS, Domain, Texts, data_folder};
 use super::encoders::Start;
-use super::lines;
+use super::lines::{self, Conditions};
 use super::truth::{Tests, Truth};
 
 /// Train models with random settings; judge them, and score them on labels
@@ -75,6 +75,9 @@ pub(super) struct Line {
     pub(super) change: Change,
     pub(super) before: Truth,
     pub(super) after: Truth,
+    /// The options that it was measured with; earlier versions did not write them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) conditions: Option<Conditions>,
 }
 
 /// A domain, with its judge.
@@ -105,7 +108,6 @@ impl Study {
     pub(super) fn run(&self) -> Result<()> {
         let compute = self.compute.start()?;
         let data = data_folder()?;
-        let tests = Tests::read(&data, self.every)?;
         let starts = Start::open(&self.encoders)?;
         let settings: Vec<Settings> = match &self.settings {
             Some(path) => lines::read(path)?,
@@ -113,7 +115,13 @@ impl Study {
                 .map(|number| random(&mut Stream::new(self.seed).with(number).draws(), &starts, number))
                 .collect(),
         };
-        let done: BTreeSet<u64> = lines::read::<Line>(&self.out)?.iter().map(|line| line.number).collect();
+        let earlier = lines::read::<Line>(&self.out)?;
+        let precision = self.compute.engine.precision;
+        let conditions = Conditions { every: self.every, precision, seed: Some(self.seed), more: Vec::new() };
+        conditions.check(&self.out, earlier.iter().map(|line| &line.conditions))?;
+        check_settings(&self.out, &earlier, &settings)?;
+        let tests = Tests::read(&data, self.every)?;
+        let done: BTreeSet<u64> = earlier.iter().map(|line| line.number).collect();
         let mut places: HashMap<&str, Place> = HashMap::new();
         let mut untrained: HashMap<(&str, &str), Untrained> = HashMap::new();
         let mut labels: HashMap<&str, Truth> = HashMap::new();
@@ -146,8 +154,9 @@ impl Study {
                 let model = pipeline.with(mixed.as_ref(), None);
                 let change = before.measures.change_to(&place.judge.measure(&model, &mut |_, _| {})?)?;
                 let after = tests.score(&model, &place.halves)?;
-                let line =
-                    Line { number, settings: settings.clone(), share, change, before: before.truth, after };
+                let (before, conditions) = (before.truth, Some(conditions.clone()));
+                let settings = settings.clone();
+                let line = Line { number, settings, share, change, before, after, conditions };
                 note(&line);
                 models.push(line);
             }
@@ -155,6 +164,21 @@ impl Study {
         }
         Ok(())
     }
+}
+
+/// Rejects a file whose models have other settings than those that this command gives to their numbers.
+fn check_settings(out: &Path, earlier: &[Line], settings: &[Settings]) -> Result<()> {
+    for (place, line) in (1..).zip(earlier) {
+        let planned = usize::try_from(line.number).ok().and_then(|number| settings.get(number));
+        ensure!(
+            planned.is_none_or(|planned| *planned == line.settings),
+            "{}:{place}: model {} has other settings than with this command; use the same --encoder, --seed and \
+             --settings, or a different --out",
+            out.display(),
+            line.number
+        );
+    }
+    Ok(())
 }
 
 impl std::fmt::Display for Line {

@@ -114,8 +114,7 @@ impl Encode {
             ("gemm f32, GFLOP/s", plain("gemm_gflops")),
             ("floor, share of the time", percent("floor_share")),
             ("operations done, share of the time", percent("done_share")),
-        ]);
-        Ok(())
+        ])
     }
 
     /// The sentences in file order; for pairs, all first columns, then all second columns.

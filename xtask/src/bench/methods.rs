@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use micse_cli::options::ComputeOptions;
-use micse_cli::print;
+use micse_cli::{note, print};
 use micse_data::Locator;
 use micse_model::MaskedLmHead;
 use micse_random::Stream;
@@ -99,7 +99,7 @@ impl Methods {
                     print(&line.json(unit).to_string())?;
                 }
             } else {
-                eprintln!("{name}: {:.1} ms per step", 1e3 * step);
+                note(format_args!("{name}: {:.1} ms per step", 1e3 * step));
             }
         }
         if !as_json {

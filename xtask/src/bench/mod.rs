@@ -16,7 +16,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 use micse_cli::model::locate_model;
-use micse_cli::note;
+use micse_cli::{note, print};
 use micse_data::{Corpus, Locator};
 use micse_model::{
     BertConfig, Compute, Encoder, ModelFolder, Pooling, RandomWeights, SentenceModel, Tokenizer,
@@ -171,7 +171,7 @@ fn round(value: f64, digits: i32) -> f64 {
     (value * scale).round() / scale
 }
 
-fn print_table(rows: &[(&str, String)]) {
+fn print_table(rows: &[(&str, String)]) -> Result<()> {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     for (name, value) in rows {
@@ -180,7 +180,7 @@ fn print_table(rows: &[(&str, String)]) {
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    println!("{table}");
+    print(&table.to_string())
 }
 
 #[cfg(test)]

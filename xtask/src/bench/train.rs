@@ -134,11 +134,9 @@ impl Train {
             "loss": measured.loss,
         });
         if !as_json {
-            print_table(&rows(&report));
-            return Ok(());
+            return print_table(&rows(&report));
         }
-        print(&report.to_string())?;
-        Ok(())
+        print(&report.to_string())
     }
 
     fn recipe(&self) -> Result<Recipe> {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use micse_cli::print;
 use micse_files::write_whole;
 use micse_train::Recipe;
 use micse_train::recipe::names;
@@ -27,8 +28,7 @@ impl Methods {
         let page = page()?;
         if !self.check {
             write_whole(&self.page, page.as_bytes())?;
-            println!("described {} recipes in {}", names().len(), self.page.display());
-            return Ok(());
+            return print(&format!("described {} recipes in {}", names().len(), self.page.display()));
         }
         let there =
             std::fs::read_to_string(&self.page).with_context(|| format!("{}", self.page.display()))?;

@@ -12,6 +12,7 @@
 use serde::Deserialize;
 use toml::Table;
 
+use super::steps::Asked;
 use super::{Recipe, set};
 
 /// One entry as written.
@@ -33,6 +34,15 @@ pub(super) struct BySize {
     up_to: usize,
     pub(super) epochs: Option<usize>,
     pub(super) recipe: Recipe,
+    /// What the entry or the user gives: it does not change with the steps that `epochs` makes.
+    pub(super) asked: Asked,
+}
+
+impl BySize {
+    /// The entry without names and sources.
+    pub(super) fn values(&self) -> Self {
+        Self { recipe: self.recipe.values(), ..self.clone() }
+    }
 }
 
 /// Takes the entries out of a recipe, and reads the recipe of each with `read`.
@@ -53,7 +63,7 @@ pub(super) fn take(
         if entry.epochs.is_some() && recipe.optimizer.is_none() {
             return Err(invalid("epochs needs a recipe that trains".into()));
         }
-        Ok(BySize { up_to: entry.up_to, epochs: entry.epochs, recipe })
+        Ok(BySize { up_to: entry.up_to, epochs: entry.epochs, recipe, asked: Asked::of(&entry.set) })
     };
     entries.into_iter().map(recipe).collect()
 }
@@ -69,7 +79,7 @@ impl Recipe {
         let recipe = Self { name: self.name.clone(), ..entry.recipe.clone() };
         let batch = recipe.optimizer.as_ref().map(|o| o.batch_size);
         let steps = entry.epochs.zip(batch).map(|(epochs, batch)| epochs * sentences.div_ceil(batch));
-        if steps.is_some() { recipe.with_steps(steps, false) } else { recipe }
+        if steps.is_some() { recipe.with_steps(steps, entry.asked) } else { recipe }
     }
 
     /// Whether the recipe has other values for small training sets.
@@ -112,7 +122,7 @@ mod tests {
         };
         assert_eq!(at(&asked(&["optimizer.lr=0.5", "optimizer.batch_size=10"]), 65), (3 * 7, 0.5));
         assert_eq!(at(&asked(&["steps=9"]), 65), (9, 0.1));
-        assert_eq!(at(&own.with_steps(Some(50), false), 65), (50, 0.1));
+        assert_eq!(at(&own.with_steps(Some(50), Asked::default()), 65), (50, 0.1));
     }
 
     #[test]

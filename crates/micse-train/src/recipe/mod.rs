@@ -10,6 +10,7 @@ mod extend;
 mod network;
 mod optimizer;
 mod set;
+mod steps;
 mod view;
 
 use std::path::Path;
@@ -30,6 +31,7 @@ use crate::objectives::{Ami, MaskedLm, ReplacedTokens};
 use crate::{Error, Result};
 pub(crate) use check::check_rate;
 pub(crate) use set::apply as apply_setting;
+use steps::Asked;
 
 /// A method: everything that determines how an encoder is trained, except data and seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -246,10 +248,9 @@ impl Recipe {
             Ok(recipe)
         };
         let mut by_size = by_size::take(&mut table, read).map_err(&invalid)?;
-        if asked("steps") {
-            for entry in &mut by_size {
-                entry.epochs = None;
-            }
+        for entry in &mut by_size {
+            entry.asked = entry.asked.or(Asked::of(settings));
+            entry.epochs = entry.epochs.filter(|_| !asked("steps"));
         }
         Ok(Self { by_size, ..read(table).map_err(invalid)? })
     }
@@ -278,54 +279,6 @@ impl Recipe {
         Self::parse_with(name, text, with, settings)
     }
 
-    /// [`Self::load_with`] for a different number of steps: unless a setting changes it, the warm-up keeps its share of
-    /// the steps. It is at most a tenth of them.
-    ///
-    /// # Errors
-    /// As [`Self::load`].
-    pub fn load_for(name: &str, with: &[String], settings: &[String], steps: Option<usize>) -> Result<Self> {
-        let named = settings.iter().any(|s| s.trim_start().starts_with("optimizer.warmup_steps"));
-        Ok(Self::load_with(name, with, settings)?.with_steps(steps, named))
-    }
-
-    fn with_steps(mut self, steps: Option<usize>, keep_warmup: bool) -> Self {
-        // A recipe without training has no steps to change.
-        if self.steps == 0 {
-            return self;
-        }
-        if let Some(steps) = steps {
-            for entry in &mut self.by_size {
-                entry.epochs = None;
-                entry.recipe = entry.recipe.clone().with_steps(Some(steps), keep_warmup);
-            }
-        }
-        let Some(optimizer) = &mut self.optimizer else { return self };
-        if let Some(steps) = steps {
-            let scaled = |at: usize| (at as f64 / self.steps as f64 * steps as f64).round() as usize;
-            optimizer.milestones.iter_mut().for_each(|(at, _)| *at = scaled(*at));
-            if let Some(momentum) = &mut self.momentum {
-                momentum.ramp_steps = scaled(momentum.ramp_steps);
-            }
-            if !keep_warmup {
-                let share = optimizer.warmup_steps as f64 / self.steps as f64;
-                optimizer.warmup_steps = (share * steps as f64).round() as usize;
-            }
-            self.steps = steps;
-        }
-        // Rounded up, as a warm-up of 10 % is.
-        let limit = self.steps.div_ceil(10);
-        if optimizer.warmup_steps > limit {
-            tracing::warn!(
-                "{}: the warm-up of {} steps is reduced to a tenth of the {} steps",
-                self.name,
-                optimizer.warmup_steps,
-                self.steps
-            );
-            optimizer.warmup_steps = limit;
-        }
-        self
-    }
-
     /// The pooling of the rows that the head and the objectives see. A convolution replaces it by its mean.
     pub fn train_pooling(&self) -> Pooling {
         self.pooling.train.unwrap_or_else(|| self.test_pooling())
@@ -344,6 +297,23 @@ impl Recipe {
     /// Steps between two development scores; `None` if the weights of the last step are kept.
     pub fn development_interval(&self) -> Option<usize> {
         (self.select != Select::Last).then(|| self.eval_every.unwrap_or(EVAL_EVERY))
+    }
+
+    /// The pooling that keeps the finished model from being saved: other programs have only `cls` and `mean`. `None` if
+    /// it can be saved.
+    pub fn unsaved_pooling(&self) -> Option<Pooling> {
+        Some(self.test_pooling()).filter(|pooling| !matches!(pooling, Pooling::Cls | Pooling::Mean))
+    }
+
+    /// Whether another recipe trains in the same way; names and sources do not count.
+    pub fn has_values_of(&self, other: &Self) -> bool {
+        self.values() == other.values()
+    }
+
+    fn values(&self) -> Self {
+        let by_size = self.by_size.iter().map(by_size::BySize::values).collect();
+        let published = Published::default();
+        Self { name: String::new(), source: String::new(), published, by_size, ..self.clone() }
     }
 
     /// The optimizer of a recipe that trains.

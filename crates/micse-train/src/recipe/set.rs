@@ -2,6 +2,20 @@
 
 use toml::{Table, Value};
 
+use super::Recipe;
+
+impl Recipe {
+    /// Whether a setting can change the value at this path: whether the recipe has the table that the value is in. One
+    /// without training only has the values that it was written with, and no number of steps.
+    pub fn has(&self, path: &str) -> bool {
+        let Ok(mut table) = Table::try_from(self) else { return false };
+        match path.split_once('.') {
+            None => self.steps > 0 || path != "steps" && table.contains_key(path),
+            Some(_) => parent(&mut table, path).is_ok(),
+        }
+    }
+}
+
 /// Applies `key.path=value`. The last key may be new (unknown keys are rejected when the recipe is read); the keys
 /// before it must exist. Without a value, the key is removed.
 pub(crate) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
@@ -12,23 +26,28 @@ pub(crate) fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
     // A bare word is a string, everything else is TOML.
     let value = format!("v = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
     let value = value.unwrap_or_else(|| Value::String(text.into()));
-    let mut keys: Vec<&str> = path.split('.').collect();
-    let Some(last) = keys.pop().filter(|key| !key.is_empty()) else {
+    if path.is_empty() {
         return Err(format!("`{setting}` has no key"));
-    };
-    let Some((first, inner)) = keys.split_first() else {
-        change(table, last, (!text.is_empty()).then_some(value));
-        return Ok(());
-    };
+    }
+    let (place, key) = parent(table, path)?;
+    change(place, key, (!text.is_empty()).then_some(value));
+    Ok(())
+}
+
+/// The table of a path's last key, and this key.
+fn parent<'a, 'p>(table: &'a mut Table, path: &'p str) -> Result<(&'a mut Table, &'p str), String> {
+    let mut keys: Vec<&str> = path.split('.').collect();
+    let last = keys.pop().unwrap_or_default();
+    if last.is_empty() {
+        return Err(format!("`{path}` ends without a key"));
+    }
+    let Some((first, inner)) = keys.split_first() else { return Ok((table, last)) };
     let mut place = table.get_mut(*first).ok_or_else(|| format!("`{path}`: the recipe has no `{first}`"))?;
     for key in inner {
         place = enter(place, key).map_err(|reason| format!("`{path}`: {reason}"))?;
     }
     match place {
-        Value::Table(table) => {
-            change(table, last, (!text.is_empty()).then_some(value));
-            Ok(())
-        }
+        Value::Table(table) => Ok((table, last)),
         _ => Err(format!("`{path}`: the value before `{last}` is not a table")),
     }
 }
@@ -84,8 +103,21 @@ mod tests {
     }
 
     #[test]
+    fn a_recipe_has_what_a_setting_can_change() {
+        let has = |name: &str, path: &str| Recipe::load(name, &[]).expect(name).has(path);
+        for path in ["steps", "eval_every", "optimizer.lr", "views.1.cut_off", "objectives.infonce.weight"] {
+            assert!(has("simcse", path) && !has("bert-cls", path), "{path}");
+        }
+        assert!(has("micse", "objectives.1.weight") && !has("simcse", "objectives.1.weight"));
+        assert!(has("micse", "momentum.decay") && !has("simcse", "momentum.decay"));
+        assert!(has("bert-whitening", "post.components") && has("bert-flow", "post.lr"));
+        assert!(has("bert-mean", "pooling.test") && !has("bert-mean", "post.lr"));
+        assert!(!has("simcse", "views.1.cut_off.token") && !has("simcse", "optimizer."));
+    }
+
+    #[test]
     fn wrong_paths_are_rejected() {
-        for setting in ["a", "=1", "b.c=1", "terms.gone.w=1", "a.b=1"] {
+        for setting in ["a", "=1", "b.c=1", "terms.gone.w=1", "a.b=1", "o.=1"] {
             assert!(apply(&mut sample(), setting).is_err(), "{setting}");
         }
     }

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use micse_data::{Corpus, Split, SplitSize, Suite, TransferSuite};
 use micse_files::write_json;
-use micse_model::{Compute, MaskedLmHead, ModelFolder, Pipeline, Pooling};
+use micse_model::{Compute, MaskedLmHead, ModelFolder, Pipeline};
 
 use crate::recipe::{Recipe, Select};
 use crate::trainer::{StepReport, Trainer};
@@ -355,6 +355,14 @@ pub fn check_folder(folder: &Path, inputs: &RunInputs<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Rejects a folder that belongs to another run, on whatever kind of CPU this one began, and changes nothing in it.
+///
+/// # Errors
+/// The folder belongs to another run, or an input cannot be read.
+pub fn check_identity(folder: &Path, inputs: &RunInputs<'_>) -> Result<()> {
+    check_claim(folder, &Manifest::of_run(inputs)?, OtherCpu::Ignore)
+}
+
 /// Rejects inputs that would fail only at the end of a run.
 fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     let recipe = &inputs.recipe;
@@ -392,8 +400,7 @@ fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
             inputs.suite.name
         ));
     }
-    let pooling = recipe.test_pooling();
-    if inputs.keep_model && !matches!(pooling, Pooling::Cls | Pooling::Mean) {
+    if let Some(pooling) = recipe.unsaved_pooling().filter(|_| inputs.keep_model) {
         return invalid(format!(
             "a saved model supports only the poolings cls and mean, not {pooling}; use --set pooling.test=mean, or \
              do not keep the model"

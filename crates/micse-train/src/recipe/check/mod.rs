@@ -225,7 +225,7 @@ mod tests {
     use crate::Recipe;
 
     /// (recipe, settings, a part of the error).
-    const IMPOSSIBLE: [(&str, &[&str], &str); 31] = [
+    const IMPOSSIBLE: [(&str, &[&str], &str); 34] = [
         ("simcse", &["objectives=[]"], "no objectives"),
         ("simcse", &["views=[{ dropout = 0.1 }]"], "1 view(s), but infonce reads 2"),
         ("simcse", &["views=[{ dropout = 0.0 }, { dropout = 0.0 }]"], "would be equal"),
@@ -243,6 +243,9 @@ mod tests {
         ("simcse", &["views=[{ dropout = 0.1, pairs = { negatives = 7 } }, { dropout = 0.1 }]"], "pairs"),
         ("simcse", &["predictor=[\"linear\"]"], "predictor"),
         ("simcse", &["steps=0"], "steps is 0"),
+        ("simcse", &["optimizer.weight_decay=inf"], "optimizer.weight_decay is inf; it must be finite"),
+        ("simcse", &["optimizer.clip=nan"], "optimizer.clip is NaN"),
+        ("ct", &["optimizer.milestones=[[5, inf]]"], "optimizer.milestones.0.1 is inf"),
         ("simcse", &["head=[\"linera\"]"], "head"),
         ("simcse", &["second={ kind = \"trained\" }"], "no view uses [second]"),
         ("simcse", &["pooling.train=mean-with-pads"], "padding"),

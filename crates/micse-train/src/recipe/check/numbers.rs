@@ -44,6 +44,19 @@ impl Optimizer {
     }
 }
 
+/// The path of the first number in a value that is not finite.
+fn not_finite(path: &str, value: &toml::Value) -> Option<String> {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        toml::Value::Float(number) if !number.is_finite() => Some(format!("{path} is {number}")),
+        toml::Value::Array(all) => {
+            all.iter().enumerate().find_map(|(i, value)| not_finite(&below(&i.to_string()), value))
+        }
+        toml::Value::Table(all) => all.iter().find_map(|(key, value)| not_finite(&below(key), value)),
+        _ => None,
+    }
+}
+
 impl Recipe {
     pub(super) fn check_numbers(&self) -> Result<(), String> {
         let rate = check_rate;
@@ -129,6 +142,11 @@ impl Recipe {
         if let Some(length) = self.max_length.filter(|length| *length < 3) {
             return Err(format!("max_length is {length}; [CLS], one token and [SEP] need 3"));
         }
-        Ok(())
+        // JSON, which sweeps store recipes in, has no infinity and no NaN.
+        let value = toml::Value::try_from(self).map_err(|error| error.to_string())?;
+        match not_finite("", &value) {
+            Some(wrong) => Err(format!("{wrong}; it must be finite")),
+            None => Ok(()),
+        }
     }
 }
