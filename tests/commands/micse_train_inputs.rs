@@ -41,6 +41,28 @@ fn a_folder_with_somebody_s_files_is_left_as_it_is() {
         .refused(&["notes.txt: cannot write to this folder", "another"]);
 }
 
+/// Found at the first long sentence, it would cost the steps before.
+#[test]
+fn a_length_beyond_the_positions_is_refused_before_the_run() {
+    let setting = Setting::new(60);
+    let out = setting.path("out");
+    let train = setting.train(&out, &["--steps", "3", "--set", "max_length=33"]);
+    micse(&train).refused(&["max_length is 33", "32 positions", "--set max_length=32"]);
+    assert!(!out.exists());
+    // A fit truncates, as encoding does.
+    let long = "the old farmer found a small box near the river ".repeat(8);
+    let notes = (0..30).map(|i| format!("{i} {long}")).collect::<Vec<_>>().join("\n");
+    std::fs::write(&setting.notes, notes).expect("notes.txt");
+    let fit = ["--recipe", "bert-whitening", "--set", "pooling.test=mean", "--set", "post.components=8"];
+    let fitted = micse(&setting.train(&out, &fit));
+    assert!(
+        fitted.stderr.contains("max_length is 64, but the encoder has 32 positions"),
+        "{}",
+        fitted.stderr
+    );
+    fitted.output();
+}
+
 /// A start that failed before it trained does not keep its folder.
 #[test]
 fn a_failed_start_can_be_corrected() {

@@ -75,7 +75,8 @@ const OWN: &str = "methods = [\"bert-mean\", \"simcse\", \"scd\", \"bert-whiteni
     sizes = \"20\"\nseeds = \"48,49\"\nsteps = 2\n\
     [method.scd]\ncorpus = \"sts\"\nnote = \"a note on scd\"\n\
     [method.bert-whitening]\ncorpus = \"texts\"\n\
-    [method.mirror-bert]\nencoder = \"no/such/model\"\npost = { kind = \"whitening\" }\n";
+    [method.mirror-bert]\nencoder = \"no/such/model\"\npost = { kind = \"whitening\" }\n\
+    set = [\"max_length=32\"]\n";
 
 #[test]
 fn methods_have_encoders_and_corpora_of_their_own() {

@@ -84,6 +84,10 @@ pub fn try_recipe(name: &str, settings: &[&str]) -> Option<Recipe> {
     if plain.ami().next().is_some() {
         all.push("objectives.ami.samples=8");
     }
+    // The small encoder has 32 positions.
+    if plain.max_length.is_some_and(|length| length > 32) {
+        all.push("max_length=32");
+    }
     // Projectors of 4,096 columns are too large for the small encoder.
     let base = name.split('@').next().unwrap_or_default();
     match base {

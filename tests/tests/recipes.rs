@@ -229,10 +229,21 @@ fn terms_attach_to_methods_that_have_two_passes() {
             assert!(added.expect_err(name).to_string().contains("1 view(s), but ami reads 2"), "{name}");
             continue;
         }
+        // Words that change places: whose attention would AMI compare?
+        let moving = [("crop-simcse", "text = crop"), ("esimcse", "tokens = repeat-subwords")];
+        if let Some((_, change)) = moving.iter().find(|(moving, _)| name.split('@').next() == Some(moving)) {
+            let error = added.expect_err(name).to_string();
+            assert!(
+                error.contains(change) && error.contains("--recipe simcse --with ami"),
+                "{name}: {error}"
+            );
+            continue;
+        }
         let added = added.expect(name);
         assert_eq!(added.name, format!("ami-{name}"));
         let mut small = added.clone();
         small.optimizer.as_mut().expect("an optimizer").batch_size = 12;
+        small.max_length = Some(32);
         if let micse_train::recipe::Head::Layers(_) = &small.head {
             small.head = recipe(name, &[]).head;
         }

@@ -20,6 +20,26 @@ pub(crate) struct Provenance {
     processors: BTreeSet<String>,
 }
 
+/// A run's `run.toml`; `None` if it has none.
+///
+/// # Errors
+/// The file cannot be read or parsed.
+pub(crate) fn description(run: &RunFolder) -> Result<Option<toml::Table>> {
+    let path = run.manifest();
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::file(&path, e)),
+    };
+    let table = text.parse().map_err(|e| {
+        Error::file(
+            &path,
+            format!("not a valid run description ({e}); delete the folder and rerun the sweep"),
+        )
+    })?;
+    Ok(Some(table))
+}
+
 impl Provenance {
     /// Compares a cell's `run.toml` with the cells added before.
     ///
@@ -28,18 +48,8 @@ impl Provenance {
     /// same for both, a different encoder, or a different corpus than the other cells of its size and seed.
     pub(crate) fn add(&mut self, cell: &GridCell, run: &RunFolder) -> Result<()> {
         let path = run.manifest();
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            // A result without run.toml can be tabulated, but not checked.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(Error::file(&path, e)),
-        };
-        let table: toml::Table = text.parse().map_err(|e| {
-            Error::file(
-                &path,
-                format!("not a valid run description ({e}); delete the folder and rerun the sweep"),
-            )
-        })?;
+        // A result without run.toml can be tabulated, but not checked.
+        let Some(table) = description(run)? else { return Ok(()) };
         let show = |value: Option<&toml::Value>| value.map_or_else(|| "nothing".into(), ToString::to_string);
         for key in SHARED {
             self.same(key, key, &show(table.get(key)), cell, &path)?;

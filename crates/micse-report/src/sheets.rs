@@ -1,12 +1,13 @@
 //! The tables of a sweep: methods by size, methods by task, the effect of AMI, and comparisons with a baseline and with
 //! published results.
 
+mod ami;
 mod baseline;
 mod provenance;
 mod published;
 mod transfer;
 
-use crate::comparison::{Comparison, Comparisons, Setup, USUAL_BASELINES, over_seeds};
+use crate::comparison::{Comparison, Comparisons, USUAL_BASELINES};
 use crate::paper::Paper;
 use crate::results::{AVERAGE, DEVELOPMENT, Method, NO_SIZE, Results};
 use crate::tables::Sheet;
@@ -22,7 +23,7 @@ pub(crate) fn all(results: &Results, grid: &Grid, comparisons: Option<&Compariso
     }
     sheets.extend(sizes.iter().filter_map(|size| transfer::by_task(results, size)));
     sheets.extend(on_development(results, grid));
-    sheets.extend(effect_of_ami(results)?);
+    sheets.extend(ami::effect_of_ami(results)?);
     if let Some(comparisons) = comparisons {
         sheets.extend(sizes.iter().filter_map(|size| baseline::against(results, comparisons, size)));
     }
@@ -224,48 +225,4 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
             .chain(holes(results))
             .collect(),
     }
-}
-
-/// The effect of AMI on methods that were run with and without it: the paper's Table 2 in pairs; `None` without such a
-/// pair.
-fn effect_of_ami(results: &Results) -> Result<Option<Sheet>> {
-    let (task, what) = headline(results);
-    let has = |name: &str| results.methods.iter().any(|m| m.name == name);
-    let scores = &results.scores;
-    let (mut rows, mut notes) = (Vec::new(), Vec::new());
-    for method in &results.methods {
-        let (plain, with) = (method.name.as_str(), format!("ami-{}", method.name));
-        if !has(&with) {
-            continue;
-        }
-        for name in [plain, &with] {
-            let mut row = vec![name.to_owned()];
-            row.extend(results.sizes.iter().map(|size| scores.cell(name, size, task)));
-            rows.push(row);
-        }
-        let setup = Setup::between(results, plain, &with);
-        if !setup.is_same() {
-            notes.push(format!(
-                "{plain} and {with} also differ in {setup}, so their difference is not that of AMI alone"
-            ));
-        }
-        let mut row = vec!["  difference".to_owned()];
-        let differences = results.sizes.iter().map(|size| {
-            Ok(match over_seeds(results, &with, plain, size, task)? {
-                None => "-".into(),
-                Some(Comparison { difference, n, .. })
-                    if n < results.runs(plain, size).max(results.runs(&with, size)) =>
-                {
-                    format!("{} (n={n})", signed(difference))
-                }
-                Some(Comparison { difference, .. }) => signed(difference),
-            })
-        });
-        row.extend(differences.collect::<Result<Vec<_>>>()?);
-        rows.push(row);
-    }
-    let mut header = vec!["method".to_owned()];
-    header.extend(results.sizes.iter().cloned());
-    let title = format!("What AMI adds: Spearman x 100, {what}{}", of_seeds(&scores.runs(None)));
-    Ok((!rows.is_empty()).then_some(Sheet { title, header, rows, notes }))
 }

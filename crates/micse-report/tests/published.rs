@@ -122,7 +122,45 @@ fn the_effect_of_ami_is_marked_where_more_differs() {
         sweep.grid.cells.last_mut().unwrap().encoder = Some("roberta-base".into());
     }
     let markdown = sweep.tables(&TableOptions::default(), "tables.md");
-    assert!(line(&markdown, "What AMI adds", "- simcse and ami-simcse").contains("differ in encoder"));
+    assert!(
+        line(&markdown, "What AMI adds", "- ami-simcse also differs").contains("from simcse in encoder, so")
+    );
+}
+
+/// Values of two recipes that differ in more than AMI are beside their difference.
+#[test]
+fn the_effect_of_ami_names_the_other_values_that_differ() {
+    const AMI: &str = "[[recipe.objectives]]\nkind = \"ami\"\nweight = 1.0\n";
+    let recipe = |steps: usize, dropout: f64, lr: f64, rest: &str| {
+        format!(
+            "[recipe]\nname = \"any\"\nsteps = {steps}\n[recipe.published]\ntext = \"{dropout}\"\n[[recipe.views]]\n\
+             dropout = {dropout}\n[[recipe.objectives]]\nkind = \"infonce\"\ntemperature = 0.05\n{rest}\
+             [recipe.optimizer]\nlr = {lr:?}\n"
+        )
+    };
+    let mut sweep = Sweep::new();
+    for (method, text) in [
+        ("ct", recipe(150, 0.0, 3e-5, "")),
+        ("simcse", recipe(100, 0.1, 3e-5, "")),
+        ("simcse-baseline", recipe(150, 0.1, 3e-5, "")),
+        ("ami-ct", recipe(150, 0.1, 3e-4, AMI)),
+        ("ami-simcse", recipe(150, 0.1, 3e-5, AMI)),
+    ] {
+        let folder = sweep.cell(method, Some("10%"), Some(1), &around(60.0));
+        std::fs::write(folder.join("run.toml"), text).unwrap();
+    }
+    let markdown = sweep.tables(&TableOptions::default(), "tables.md");
+    let row = |start| line(&markdown, "What AMI adds", start);
+    assert_eq!(
+        row("- ami-ct"),
+        "- ami-ct also differs from ct in optimizer.lr (3e-4, not 3e-5), views.0.dropout (0.1, not 0), so their \
+         difference is not that of AMI alone"
+    );
+    // The recipe that differs in AMI alone is the one to compare with.
+    let table = &markdown[markdown.find("What AMI adds").unwrap()..];
+    let table = &table[..table.find("\n**").unwrap_or(table.len())];
+    assert!(table.contains("| simcse-baseline | 60.00 |\n| ami-simcse | 60.00 |"), "{table}");
+    assert!(!table.contains("| simcse |") && !table.contains("- ami-simcse"), "{table}");
 }
 
 #[test]

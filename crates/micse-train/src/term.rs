@@ -129,6 +129,8 @@ pub struct Needs {
     pub head: bool,
     /// The queue of the momentum encoder.
     pub queue: bool,
+    /// At least two sentences in every batch: the term is undefined on one.
+    pub two_sentences: bool,
     /// A mask token; for built-in objectives only.
     pub masks: bool,
     /// A backward pass outside the objectives' graph: see [`Term::beside`].
@@ -150,6 +152,7 @@ impl Needs {
             convolution: false,
             head: false,
             queue: false,
+            two_sentences: false,
             masks: false,
             beside: false,
             networks: &[],

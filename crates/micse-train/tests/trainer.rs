@@ -42,7 +42,13 @@ fn encoder(compute: &Compute) -> Box<dyn Encoder> {
 
 /// A built-in recipe for an encoder this small, with further settings.
 fn recipe(name: &str, settings: &[&str]) -> Recipe {
-    let small = ["optimizer.batch_size=8", "optimizer.lr=2e-3", "optimizer.warmup_steps=0", "steps=40"];
+    let small = [
+        "optimizer.batch_size=8",
+        "optimizer.lr=2e-3",
+        "optimizer.warmup_steps=0",
+        "steps=40",
+        "max_length=16",
+    ];
     let all: Vec<String> = small.iter().chain(settings).map(|&s| s.to_owned()).collect();
     Recipe::load(name, &all).expect(name)
 }
@@ -251,4 +257,48 @@ fn a_term_from_outside_gets_its_gradient() {
     let one_view = recipe("simcse", &["views=[{ dropout = 0.1 }]", custom]);
     let error = trainer(one_view, 48).with_terms(Terms::none().with(TwoViews)).err().expect("two views");
     assert!(error.to_string().contains("mean-square reads 2"), "{error}");
+}
+
+/// A length that the encoder cannot have is refused before the first step, not at the first long sentence.
+#[test]
+fn a_length_beyond_the_positions_is_refused() {
+    let new = |length: &str| {
+        let (compute, recipe) = (Compute::cpu(), recipe("simcse", &[length]));
+        Trainer::new(recipe, 48, encoder(&compute), tokenizer(), SENTENCES, &Device::Cpu).map(|_| ())
+    };
+    new("max_length=16").expect("as many tokens as positions");
+    let error = new("max_length=17").expect_err("a token more").to_string();
+    assert!(error.contains("max_length is 17, more than the encoder's 16 positions"), "{error}");
+    assert!(error.contains("--set max_length=16"), "{error}");
+}
+
+/// 24 sentences in batches of 23 leave one, on which these methods are undefined.
+#[test]
+fn a_single_last_sentence_joins_the_batch_before_it() {
+    let texts = sentences();
+    let head = "head=[\"linear 16\", \"batch norm\", \"relu\"]";
+    let normed = format!("predictor={}", &head["head=".len()..]);
+    for (name, own) in [
+        ("is-bert", "max_length=16"),
+        ("pcl", "max_length=16"),
+        ("vascl", "max_length=16"),
+        ("scd", head),
+        ("simcse", head),
+        ("mocose", normed.as_str()),
+    ] {
+        let all = [own, "optimizer.batch_size=23", "steps=2", "optimizer.schedule=constant"];
+        let mut joined = trainer(recipe(name, &all), 48);
+        assert_eq!([joined.batch_of(0).len(), joined.batch_of(1).len()], [24, 24], "{name}");
+        for _ in 0..2 {
+            assert!(step(&mut joined, &texts).is_finite(), "{name}");
+        }
+    }
+    // Losses that are defined on one sentence keep their batches.
+    let mut plain = trainer(recipe("simcse", &["optimizer.batch_size=23"]), 48);
+    assert_eq!([plain.batch_of(0).len(), plain.batch_of(1).len()], [23, 1]);
+    let compute = Compute::cpu();
+    let alone = recipe("mocose", &[normed.as_str()]);
+    let alone = Trainer::new(alone, 48, encoder(&compute), tokenizer(), 1, &Device::Cpu).map(|_| ());
+    let error = alone.expect_err("one sentence").to_string();
+    assert!(error.contains("at least 2 sentences in every batch"), "{error}");
 }

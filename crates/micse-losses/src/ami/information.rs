@@ -86,7 +86,8 @@ pub fn mutual_information(x: &Tensor, y: &Tensor, counts: &[u32], form: MiForm) 
 /// **Inputs**: `x`, `y` `[rows, samples]`, the attention of two views of the same sentences at the positions of
 /// `selection`, before or after dropout.
 ///
-/// **Requirements**: the views have the same tokens at the same positions (no shuffled view).
+/// **Requirements**: the views have the same tokens at the same positions (none is shuffled or cropped, and no token is
+/// repeated or deleted).
 ///
 /// **Relations**: an additional term for any contrastive objective; `AMI + SimCSE` and miCSE add it to
 /// [`InfoNce`](crate::InfoNce). The caller multiplies by lambda.

@@ -7,7 +7,7 @@
 //! In layers with local attention, positions are drawn within the window.
 
 use candle_core::Tensor;
-use micse_data::augment::TokenOp;
+use micse_data::augment::TextOp;
 use micse_losses::{AmiSampler, MiForm, Pool, Position, Scaling, Selection, Slicing, ami_loss};
 use micse_model::dropout::attention_kept;
 use micse_model::{BertConfig, Padding};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::recipe::{Recipe, View};
 use crate::term::{Term, TermResult};
-use crate::trainer::{StepStart, StepView};
+use crate::trainer::{StepStart, StepView, compared};
 
 /// Attention mutual information (Klein & Nabi 2022, Eq. 4 and 5).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,6 +91,15 @@ impl AmiLayers {
     }
 }
 
+/// The change of a view, by its key and name, after which its positions hold other words. `mask-span` is none: the words
+/// before the span stay in place, and those behind it often do, depending on the tokens of the span; the paper adds AMI
+/// to Mirror-BERT all the same.
+fn moves(view: &View) -> Option<(&'static str, &'static str)> {
+    let text = view.text.as_ref().filter(|op| !matches!(op, TextOp::MaskSpan { .. }));
+    let text = text.map(|op| ("text", op.name()));
+    text.or_else(|| view.tokens.as_ref().map(|op| ("tokens", op.name())))
+}
+
 impl Term for Ami {
     fn name(&self) -> &'static str {
         "ami"
@@ -106,17 +115,15 @@ impl Term for Ami {
         if let AmiLayers::Named(_) = self.layers {
             self.layers.resolve(1000)?;
         }
-        let moved = |v: &View| matches!(v.tokens, Some(TokenOp::Shuffle {} | TokenOp::Reverse {}));
-        // Copies of a view are consecutive passes.
-        let compared = if recipe.views.first().is_some_and(|v| v.copies > 1) { 1 } else { 2 };
-        if recipe.views.iter().take(compared).any(moved) {
-            return Err(
-                "ami compares attention position by position, but a permuted view has different tokens at these \
-                 positions: remove tokens = shuffle or reverse from the first two views"
-                    .into(),
-            );
+        match compared(recipe).into_iter().find_map(|view| moves(&recipe.views[view])) {
+            None => Ok(()),
+            Some((key, name)) => Err(format!(
+                "ami compares attention position by position, but {key} = {name} puts different words at the same \
+                 positions of two views: use a recipe that leaves the words in place, as in --recipe simcse --with ami, \
+                 or remove {key} from the views"
+            )
+            .into()),
         }
-        Ok(())
     }
 
     fn check_encoder(&self, config: &BertConfig) -> TermResult<()> {

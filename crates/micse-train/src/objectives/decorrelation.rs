@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
+use crate::recipe::Recipe;
 use crate::term::{Needs, Term, TermResult};
 use crate::trainer::StepView;
 
@@ -23,7 +24,17 @@ impl Term for Decorrelation {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, same_sentences: true, ..Needs::views(2) }
+        Needs { head: true, same_sentences: true, two_sentences: true, ..Needs::views(2) }
+    }
+
+    fn check(&self, _: &Recipe) -> TermResult<()> {
+        if self.off_diagonal < 0.0 {
+            let off = self.off_diagonal;
+            return Err(
+                format!("objectives.decorrelation.off_diagonal is {off}; it cannot be negative").into()
+            );
+        }
+        Ok(())
     }
 
     fn loss(&self, step: &StepView<'_>) -> TermResult<Tensor> {

@@ -46,7 +46,9 @@ impl Term for InfoNce {
 
     fn needs(&self) -> Needs {
         let queue = self.negatives.contains(&Negatives::Queue);
-        Needs { same_sentences: true, queue, ..Needs::views(2) }
+        // As printed, the denominator has negatives only.
+        let two_sentences = self.form == InfoNceForm::AsPrinted && !queue;
+        Needs { same_sentences: true, queue, two_sentences, ..Needs::views(2) }
     }
 
     fn temperature(&self) -> Option<f64> {

@@ -21,7 +21,7 @@ impl Term for JensenShannon {
     }
 
     fn needs(&self) -> Needs {
-        Needs { tokens: true, convolution: true, ..Needs::views(1) }
+        Needs { tokens: true, convolution: true, two_sentences: true, ..Needs::views(1) }
     }
 
     fn loss(&self, step: &StepView<'_>) -> TermResult<Tensor> {

@@ -29,7 +29,7 @@ impl Term for Peer {
     }
 
     fn needs(&self) -> Needs {
-        Needs { second: Some(SecondKind::Trained), reads: None, ..Needs::views(2) }
+        Needs { second: Some(SecondKind::Trained), reads: None, two_sentences: true, ..Needs::views(2) }
     }
 
     fn temperature(&self) -> Option<f64> {

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 use micse_losses::{VirtualForm, VirtualOptions, virtual_contrast};
 use serde::{Deserialize, Serialize};
 
+use crate::recipe::{Recipe, check_positive};
 use crate::term::{Needs, Term, TermResult};
 use crate::trainer::{StepView, purpose};
 
@@ -33,11 +34,20 @@ impl Term for Virtual {
     }
 
     fn needs(&self) -> Needs {
-        Needs { head: true, same_sentences: true, ..Needs::views(2) }
+        Needs { head: true, same_sentences: true, two_sentences: true, ..Needs::views(2) }
     }
 
     fn temperature(&self) -> Option<f64> {
         Some(self.temperature)
+    }
+
+    fn check(&self, _: &Recipe) -> TermResult<()> {
+        check_positive("objectives.virtual.step", self.step)?;
+        check_positive("objectives.virtual.radius", self.radius)?;
+        if self.neighbours == 0 {
+            return Err("objectives.virtual.neighbours is 0; it must be at least 1".into());
+        }
+        Ok(())
     }
 
     fn loss(&self, step: &StepView<'_>) -> TermResult<Tensor> {

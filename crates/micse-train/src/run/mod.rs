@@ -379,6 +379,7 @@ fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     }
     post::check(inputs, pipeline)?;
     inputs.terms.check(recipe)?;
+    recipe.check_encoder(&inputs.base.config()?)?;
     let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
     if recipe.select != Select::Last && recipe.select.pairs(inputs.suite).is_none() {
         if inputs.suite.tasks.is_empty() && inputs.suite.dev.is_none() {

@@ -22,7 +22,14 @@ pub(super) fn fit(
     let Some(post) = &inputs.recipe.post else { return Ok(None) };
     let count = inputs.text.indices.len();
     let texts: Vec<&str> = (0..count as u32).map(|number| inputs.text.sentence(number)).collect();
-    let ids = model.pipeline().tokenize(&texts, inputs.recipe.token_limit())?;
+    let (length, positions) = (inputs.recipe.token_limit(), model.encoder().config().max_position_embeddings);
+    if length > positions {
+        tell(Event::Notice(format!(
+            "max_length is {length}, but the encoder has {positions} positions: longer sentences are truncated to them \
+             for the fit"
+        )));
+    }
+    let ids = model.pipeline().tokenize(&texts, length.min(positions))?;
     let fitted_on = format!("{} sentences of {}", count, inputs.text.described.name());
     let stage = match *post {
         Post::Whitening { components } => {

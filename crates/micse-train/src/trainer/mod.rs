@@ -34,7 +34,7 @@ use micse_random::Stream;
 
 use crate::masked_lm::mask_vocabulary;
 use crate::networks::{NetworkKind, Networks};
-use crate::recipe::{Decays, OptimizerKind, Recipe};
+use crate::recipe::{Decays, Objective, OptimizerKind, Recipe};
 use crate::{Error, Result, Terms};
 use chunks::{Chunks, View};
 use momentum::MomentumState;
@@ -45,6 +45,7 @@ pub use schedule::learning_rate;
 pub use seen::{StepStart, StepView};
 use terms::BesideTerm;
 use views::PassSpec;
+pub(crate) use views::compared;
 
 /// First coordinates of the run's random streams: one per purpose, so that no two purposes share draws.
 pub(crate) mod purpose {
@@ -103,7 +104,8 @@ impl Trainer {
     /// A trainer at step 0 for a split of `sentences` sentences.
     ///
     /// # Errors
-    /// The recipe does not fit this encoder, or the split has fewer than 2 sentences and the recipe no queue.
+    /// The recipe does not fit this encoder, or the split has fewer than 2 sentences and the recipe no queue, or a part
+    /// that is undefined on one sentence.
     pub fn new(
         recipe: Recipe,
         seed: u64,
@@ -137,9 +139,7 @@ impl Trainer {
         }
         let stream = Stream::new(seed);
         let invalid = |reason: String| Error::Recipe { name: recipe.name.clone(), reason };
-        for objective in &recipe.objectives {
-            objective.term().check_encoder(encoder.config()).map_err(|e| invalid(e.to_string()))?;
-        }
+        recipe.check_encoder(encoder.config())?;
         let masks = recipe.objectives.iter().any(|o| o.needs().masks);
         let masks = if masks { Some(mask_vocabulary(&tokenizer)?) } else { None };
         let networks = Networks::new(&recipe, encoder, stream, device)?;
@@ -151,7 +151,8 @@ impl Trainer {
         let order = EpochOrder::new(sentences, batch_size, seed);
         let (passes, inputs) = views::passes(&recipe);
         let device = device.clone();
-        Ok(Self {
+        let part = recipe.needs_two_sentences();
+        let trainer = Self {
             recipe,
             stream,
             tokenizer,
@@ -167,7 +168,32 @@ impl Trainer {
             chunk: None,
             batch_before: None,
             step: 0,
-        })
+        };
+        if let Some(part) = part { trainer.in_twos(part) } else { Ok(trainer) }
+    }
+
+    /// Keeps single sentences out of the batches, for a part of the recipe that is undefined on them.
+    fn in_twos(self, part: &str) -> Result<Self> {
+        let batch_size = self.recipe.optimizer()?.batch_size;
+        if self.sentences.min(batch_size) < 2 {
+            return Err(Error::Recipe {
+                name: self.recipe.name,
+                reason: format!(
+                    "{part} needs at least 2 sentences in every batch, but the split has {} sentence(s) and \
+                     optimizer.batch_size is {batch_size}; raise the one that is 1",
+                    self.sentences
+                ),
+            });
+        }
+        let order = self.order.joining_a_single();
+        if order.is_joined() && self.recipe.steps >= order.steps_per_epoch() {
+            tracing::warn!(
+                "{} sentences in batches of {batch_size} leave one for the last batch of an epoch, but {part} needs at \
+                 least 2: it joins the batch before it",
+                self.sentences
+            );
+        }
+        Ok(Self { order, ..self })
     }
 
     /// Replaces the new masked-LM head with a trained one, if the recipe has that objective.
@@ -191,12 +217,17 @@ impl Trainer {
     pub fn with_terms(self, terms: Terms) -> Result<Self> {
         terms.check(&self.recipe)?;
         let trainer = Self { terms, ..self };
+        let mut part = None;
         for term in trainer.terms() {
-            let (_, term) = term?;
+            let (objective, term) = term?;
             let fits = term.check_encoder(trainer.encoder().config());
             fits.map_err(|e| Error::Recipe { name: trainer.recipe.name.clone(), reason: e.to_string() })?;
+            // The order already follows the recipe's other terms.
+            if matches!(objective, Objective::Custom(_)) && term.needs().two_sentences {
+                part = Some(term.name());
+            }
         }
-        Ok(trainer)
+        if let Some(part) = part { trainer.in_twos(part) } else { Ok(trainer) }
     }
 
     /// Encodes batches in chunks of `sentences` sentences, each twice: less memory, the same gradients up to rounding.

@@ -81,6 +81,15 @@ pub(super) fn partner(passes: &[PassSpec]) -> Option<usize> {
     later.or_else(|| (passes.len() > 1).then_some(1))
 }
 
+/// The views of the first pass and of its [`partner`]; none if there is no partner, or if it reads the same input.
+pub(crate) fn compared(recipe: &Recipe) -> Vec<usize> {
+    let (passes, _) = passes(recipe);
+    match partner(&passes) {
+        Some(other) if passes[other].input != passes[0].input => vec![passes[0].view, passes[other].view],
+        _ => Vec::new(),
+    }
+}
+
 /// For each sentence of a batch, whether it is the same as in view 1; `None`: all are.
 type Positive = Option<Vec<bool>>;
 

@@ -25,12 +25,17 @@ pub enum Error {
     /// The model folder names no pooling, or one that is not supported.
     #[error("cannot choose settings; pass the pooling with --set pooling.train=mean --set pooling.test=mean")]
     Pooling(#[source] micse_model::Error),
-    /// The user's settings contradict those chosen here.
+    /// The recipe, or the user's settings, contradict those chosen here.
     #[error(
-        "cannot combine your settings with those chosen for this model and corpus; fix them, or pass \
-         --published-settings to start from the recipe's"
+        "cannot combine the recipe and your settings with those chosen for this model and corpus ({chosen}); override \
+         these with --set KEY=VALUE, or pass --published-settings to start from the recipe's own"
     )]
-    Settings(#[source] micse_train::Error),
+    Settings {
+        /// The settings chosen here, as `KEY=VALUE`.
+        chosen: String,
+        /// The contradiction.
+        source: Box<micse_train::Error>,
+    },
     /// The sentences are all, or nearly all, the same.
     #[error(
         "{corpus}: {distinct} distinct sentence{} among {sentences}, too few to train on; pass a corpus of different \

@@ -40,8 +40,18 @@ pub(super) fn choose(
     let load = |settings: &[String]| {
         Recipe::load_for(name, &request.with, settings, steps).map(|recipe| recipe.for_sentences(sentences))
     };
-    let mut recipe = load(&settings)
-        .map_err(|error| if published { Error::Train(error) } else { Error::Settings(error) })?;
+    let mut recipe = load(&settings).map_err(|error| {
+        match Recipe::load_with(name, &request.with, &request.settings) {
+            Ok(_) if !published => {
+                let chosen = settings.iter().filter(|s| !request.settings.contains(s));
+                let chosen = chosen.map(String::as_str).collect::<Vec<_>>().join(", ");
+                Error::Settings { chosen, source: Box::new(error) }
+            }
+            Ok(_) => Error::Train(error),
+            // Without the chosen settings, it would be wrong too.
+            Err(own) => Error::Train(own),
+        }
+    })?;
     if !published && !named("optimizer.warmup_steps") {
         settings.push(warmup(recipe.steps));
         recipe = load(&settings)?;
@@ -63,6 +73,9 @@ pub(super) fn choose(
         given.extend((name != chosen.recipe).then(|| "recipe".to_owned()));
         given.extend(request.steps.map(|_| "steps".to_owned()));
         chosen.reasons_without(&given).for_each(|reason| note(format!("  {reason}")));
+        if plain.needs_head() && recipe.head == plain.head {
+            note("  head: the recipe's own, which its loss needs".to_owned());
+        }
         note(
             "  --recipe, --steps and --set KEY=VALUE override these; --published-settings uses the recipe's"
                 .to_owned(),

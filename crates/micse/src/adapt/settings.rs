@@ -2,6 +2,7 @@
 
 use crate::model::Pooling;
 use crate::train::Recipe;
+use crate::train::recipe::PaddingRule;
 
 /// The recipe that did best of those measured, for every kind of encoder.
 const RECIPE: &str = "crop-simcse";
@@ -40,7 +41,7 @@ pub(super) fn warmup(steps: usize) -> String {
 /// | recipe | `crop-simcse` | gained more than SimCSE and Mirror-BERT |
 /// | steps, learning rate | 100 at 3e-5 | enough for a plain encoder; of a sentence-embedding model's change, the judge keeps what is good |
 /// | pooling | the folder's, else mean | a model keeps the pooling it is used with |
-/// | head | none | a head between pooling and loss changed little |
+/// | head | none, unless the recipe needs its own | a head between pooling and loss changed little |
 ///
 /// docs/adapt-to-your-domain.md has the trials, and what these settings deliver.
 pub(super) fn choose(own: Option<Pooling>) -> Chosen {
@@ -92,7 +93,7 @@ impl Chosen {
         self.settings
             .iter()
             .filter(|setting| match key(setting) {
-                "head" => !recipe.head.layers().is_empty(),
+                "head" => !recipe.head.layers().is_empty() && !recipe.needs_head(),
                 "pooling.train" | "pooling.test" => recipe.convolution.is_none(),
                 // In a small corpus, the queue has a sentence's own copies.
                 "momentum.mask_same_sentence" => recipe.momentum.is_some_and(|momentum| momentum.queue > 0),
@@ -100,10 +101,18 @@ impl Chosen {
             })
             // If the user replaces a whole table, its chosen values are dropped.
             .filter(|setting| !asked.iter().any(|a| key(setting).starts_with(&format!("{}.", key(a)))))
-            .chain(asked)
             .cloned()
+            .chain(padding(recipe, asked))
+            .chain(asked.iter().cloned())
             .collect()
     }
+}
+
+/// Pads that only the recipe's own pooling reads go with it.
+fn padding(recipe: &Recipe, asked: &[String]) -> Option<String> {
+    let own = recipe.train_pooling() == Pooling::MeanWithPads && recipe.padding == PaddingRule::Keep;
+    let kept = asked.iter().any(|a| matches!(key(a), "padding" | "pooling" | "pooling.train"));
+    (own && !kept && recipe.ami().next().is_none()).then(|| "padding=drop".to_owned())
 }
 
 /// One line with the final settings for a corpus of this many sentences.
@@ -161,6 +170,27 @@ mod tests {
             assert_eq!((recipe.steps, recipe.optimizer().expect("an optimizer").warmup_steps), (100, 10));
             assert!(recipe.head.layers().is_empty());
         }
+    }
+
+    /// Some methods are defined on a head, or come with a pooling that a saved model cannot have.
+    #[test]
+    fn the_settings_fit_every_recipe() {
+        let trained = |name: &&str| Recipe::load(name, &[]).expect("a built-in recipe").steps > 0;
+        for name in crate::train::recipe::names().into_iter().filter(trained) {
+            for own in [Pooling::Mean, Pooling::Cls] {
+                let recipe = recipe(Some(own), name, &[]);
+                if recipe.convolution.is_none() {
+                    assert_eq!((recipe.train_pooling(), recipe.test_pooling()), (own, own), "{name}");
+                }
+                let plain = Recipe::load(name, &[]).expect(name);
+                assert!(!plain.needs_head() || recipe.head == plain.head, "{name}");
+            }
+        }
+        let kept = |name| !recipe(None, name, &[]).head.layers().is_empty();
+        let needing = ["scd", "vascl", "diffcse", "mocose", "simcse", "micse", "pcl"].map(kept);
+        assert_eq!(needing, [true, true, true, true, false, false, false]);
+        let asked = ["pooling.train=mean-with-pads"];
+        assert_eq!(recipe(None, "mirror-bert@released-code", &asked).padding, PaddingRule::Keep);
     }
 
     #[test]

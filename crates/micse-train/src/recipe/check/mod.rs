@@ -4,11 +4,14 @@ mod effect;
 mod numbers;
 mod views;
 
-use super::{HeadRows, Objective, Recipe, SecondKind, Tower};
+use micse_model::{BertConfig, HeadLayer};
+
+use super::{Head, HeadRows, Objective, ParameterGroup, Recipe, SecondKind, Tower};
 use crate::Error;
-use crate::networks::trainable_names;
+use crate::networks::{NetworkKind, trainable_names};
 use crate::term::{Needs, Term};
-pub(crate) use numbers::check_rate;
+pub(super) use numbers::check_finite;
+pub(crate) use numbers::{check_positive, check_rate};
 
 impl Recipe {
     /// Rejects an invalid recipe.
@@ -102,6 +105,43 @@ impl Recipe {
     pub(crate) fn check_term(&self, term: &dyn Term) -> Result<(), Error> {
         let invalid = |reason: String| Error::Recipe { name: self.name.clone(), reason };
         self.check_objective(term).map_err(invalid)
+    }
+
+    /// Whether the recipe needs its head: a term is defined on it, or other values refer to it.
+    pub fn needs_head(&self) -> bool {
+        let headed = [NetworkKind::Head, NetworkKind::MomentumHead].map(NetworkKind::name);
+        let network = |group: &ParameterGroup| group.matches.split('.').next().unwrap_or_default().to_owned();
+        let mut groups = self.optimizer.iter().flat_map(|o| &o.groups);
+        let without = Self { head: Head::default(), ..self.clone() };
+        !self.head.layers().is_empty()
+            && (without.check().is_err() || groups.any(|group| headed.contains(&network(group).as_str())))
+    }
+
+    /// The part of the recipe that is undefined on a batch of one sentence, if it has one: an objective, or batch
+    /// normalisation, unless it has the rows of several views.
+    pub(crate) fn needs_two_sentences(&self) -> Option<&'static str> {
+        let normed = |layers: &[HeadLayer]| layers.iter().any(|l| matches!(l, HeadLayer::BatchNorm { .. }));
+        let several = self.head_rows == HeadRows::AllViews && self.passes() > 1;
+        if (!several && normed(&self.head.layers())) || normed(&self.predictor) {
+            return Some("batch normalisation");
+        }
+        self.objectives.iter().find(|o| o.needs().two_sentences).map(Objective::name)
+    }
+
+    /// Rejects an encoder that the recipe does not fit. (A fit without training truncates its sentences to the encoder's
+    /// positions, as encoding does.)
+    pub(crate) fn check_encoder(&self, config: &BertConfig) -> Result<(), Error> {
+        let invalid = |reason: String| Error::Recipe { name: self.name.clone(), reason };
+        let positions = config.max_position_embeddings;
+        if let Some(length) = self.max_length.filter(|length| self.steps > 0 && *length > positions) {
+            return Err(invalid(format!(
+                "max_length is {length}, more than the encoder's {positions} positions; use --set max_length={positions}"
+            )));
+        }
+        for objective in &self.objectives {
+            objective.term().check_encoder(config).map_err(|e| invalid(e.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Whether the recipe has exactly two passes, by these networks.
@@ -209,7 +249,7 @@ impl Recipe {
                     group.matches
                 ));
             }
-            if !(group.lr_factor.is_finite() && group.lr_factor >= 0.0) {
+            if group.lr_factor < 0.0 {
                 return Err(format!(
                     "optimizer.groups: lr_factor is {}; it cannot be negative",
                     group.lr_factor
@@ -225,7 +265,7 @@ mod tests {
     use crate::Recipe;
 
     /// (recipe, settings, a part of the error).
-    const IMPOSSIBLE: [(&str, &[&str], &str); 34] = [
+    const IMPOSSIBLE: &[(&str, &[&str], &str)] = &[
         ("simcse", &["objectives=[]"], "no objectives"),
         ("simcse", &["views=[{ dropout = 0.1 }]"], "1 view(s), but infonce reads 2"),
         ("simcse", &["views=[{ dropout = 0.0 }, { dropout = 0.0 }]"], "would be equal"),
@@ -301,6 +341,38 @@ mod tests {
             &["optimizer.groups=[{ matches = \"encoder.embeddings\", lr_factor = 2.0 }]"],
             "lr_factor is for whole networks",
         ),
+        (
+            "ami-simcse",
+            &["views=[{ dropout = 0.1 }, { dropout = 0.1, tokens = { kind = \"shuffle\" } }]"],
+            "shuffle",
+        ),
+        (
+            "ami-simcse",
+            &["views=[{ dropout = 0.1, tokens = { kind = \"delete\", rate = 0.2 } }, { dropout = 0.1 }]"],
+            "tokens = delete",
+        ),
+        (
+            "ami-ct",
+            &[
+                "views=[{ dropout = 0.1 }, { dropout = 0.1, tower = \"second\", pairs = { negatives = 7 }, text = { kind = \
+                 \"crop\", shortest = 0.3, longest = 0.7 } }]",
+            ],
+            "text = crop",
+        ),
+        ("simcse", &["optimizer.clip=-1.0"], "optimizer.clip is -1; it cannot be negative"),
+        ("ct", &["optimizer.milestones=[[501, -0.5]]"], "the share from step 501 on is -0.5"),
+        (
+            "ct",
+            &["optimizer.milestones=[[501, nan]]"],
+            "optimizer.milestones.0.1 is NaN; it must be a finite",
+        ),
+        (
+            "scd",
+            &["objectives.decorrelation.off_diagonal=-1.0"],
+            "objectives.decorrelation.off_diagonal is -1",
+        ),
+        ("vascl", &["objectives.virtual.radius=0.0"], "objectives.virtual.radius is 0; it must be above 0"),
+        ("vascl", &["objectives.virtual.neighbours=0"], "objectives.virtual.neighbours is 0"),
     ];
 
     #[test]
@@ -309,6 +381,41 @@ mod tests {
             let settings: Vec<String> = settings.iter().map(|&s| s.to_owned()).collect();
             let error = Recipe::load(name, &settings).expect_err(&format!("{name} {settings:?}")).to_string();
             assert!(error.contains(reason), "{name} {settings:?}: {error}");
+        }
+    }
+
+    /// Every number of every built-in recipe, replaced by NaN and by infinity.
+    #[test]
+    fn numbers_must_be_finite() {
+        let mut tried = 0;
+        for name in crate::recipe::names() {
+            let recipe = Recipe::load(name, &[]).unwrap();
+            for key in floats("", &toml::Value::try_from(&recipe).unwrap()) {
+                for value in ["nan", "inf", "-inf"] {
+                    let settings = [format!("{key}={value}")];
+                    let error = Recipe::load(name, &settings).expect_err(&settings[0]).to_string();
+                    assert!(error.contains("must be a finite number"), "{name} {settings:?}: {error}");
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 500, "{tried}");
+    }
+
+    /// The paths of the floats in a value that `--set` reaches: not those in lists of numbers.
+    fn floats(key: &str, value: &toml::Value) -> Vec<String> {
+        let inner = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+        match value {
+            toml::Value::Float(_) => vec![key.to_owned()],
+            toml::Value::Table(table) => {
+                table.iter().flat_map(|(name, value)| floats(&inner(name), value)).collect()
+            }
+            toml::Value::Array(entries) => (0..)
+                .zip(entries)
+                .filter(|(_, entry)| entry.is_table())
+                .flat_map(|(index, entry): (usize, _)| floats(&inner(&index.to_string()), entry))
+                .collect(),
+            _ => Vec::new(),
         }
     }
 }

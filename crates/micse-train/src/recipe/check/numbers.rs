@@ -1,6 +1,25 @@
 //! Values outside their ranges.
 
+use toml::Value;
+
 use crate::recipe::{Optimizer, PerturbationBy, Post, Recipe, Schedule};
+
+/// Rejects NaN and infinity anywhere in a recipe: comparisons with NaN let it pass, and JSON cannot write either. Entries
+/// of lists are named as `--set` names them.
+pub(in crate::recipe) fn check_finite(key: &str, value: &Value) -> Result<(), String> {
+    let inner = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+    match value {
+        Value::Float(number) if !number.is_finite() => {
+            Err(format!("{key} is {number}; it must be a finite number"))
+        }
+        Value::Table(table) => table.iter().try_for_each(|(name, value)| check_finite(&inner(name), value)),
+        Value::Array(entries) => entries.iter().enumerate().try_for_each(|(index, value)| {
+            let kind = value.get("kind").and_then(Value::as_str);
+            check_finite(&inner(kind.unwrap_or(&index.to_string())), value)
+        }),
+        _ => Ok(()),
+    }
+}
 
 /// Checks a share or a dropout rate.
 pub(crate) fn check_rate(key: &str, value: f64) -> Result<(), String> {
@@ -8,7 +27,7 @@ pub(crate) fn check_rate(key: &str, value: f64) -> Result<(), String> {
 }
 
 /// Checks a value that must be above 0.
-fn positive(key: &str, value: f64) -> Result<(), String> {
+pub(crate) fn check_positive(key: &str, value: f64) -> Result<(), String> {
     if value > 0.0 && value.is_finite() {
         Ok(())
     } else {
@@ -18,15 +37,17 @@ fn positive(key: &str, value: f64) -> Result<(), String> {
 
 impl Optimizer {
     fn check(&self) -> Result<(), String> {
-        positive("optimizer.lr", self.lr)?;
-        positive("optimizer.eps", self.eps)?;
+        check_positive("optimizer.lr", self.lr)?;
+        check_positive("optimizer.eps", self.eps)?;
         if let Some(betas) = self.betas {
             check_rate("optimizer.betas[0]", betas[0])?;
             check_rate("optimizer.betas[1]", betas[1])?;
         }
         check_rate("optimizer.smoothing", self.smoothing.unwrap_or(0.0))?;
-        if self.clip < 0.0 || self.weight_decay < 0.0 {
-            return Err("optimizer.clip and optimizer.weight_decay cannot be negative".into());
+        for (key, value) in [("clip", self.clip), ("weight_decay", self.weight_decay)] {
+            if value < 0.0 {
+                return Err(format!("optimizer.{key} is {value}; it cannot be negative"));
+            }
         }
         if self.batch_size == 0 {
             return Err("optimizer.batch_size is 0; it must be at least 1".into());
@@ -39,6 +60,11 @@ impl Optimizer {
         }
         if self.milestones.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
             return Err("optimizer.milestones must be sorted by step".into());
+        }
+        if let Some((step, share)) = self.milestones.iter().find(|(_, share)| *share < 0.0) {
+            return Err(format!(
+                "optimizer.milestones: the share from step {step} on is {share}; it cannot be negative"
+            ));
         }
         Ok(())
     }
@@ -78,7 +104,7 @@ impl Recipe {
                 rate("views.cut_off", cut.rate())?;
             }
             if let Some(epsilon) = view.perturbation {
-                positive("views.perturbation", epsilon)?;
+                check_positive("views.perturbation", epsilon)?;
             }
             if view.perturbation.is_none() && view.perturbation_by != PerturbationBy::ThisBatch {
                 return Err(
@@ -108,16 +134,7 @@ impl Recipe {
         }
         for objective in &self.objectives {
             if let Some(temperature) = objective.temperature() {
-                positive(&format!("objectives.{}.temperature", objective.name()), temperature)?;
-            }
-        }
-        for objective in &self.objectives {
-            if !objective.weight().is_finite() {
-                return Err(format!(
-                    "objectives.{}.weight is {}; it must be finite",
-                    objective.name(),
-                    objective.weight()
-                ));
+                check_positive(&format!("objectives.{}.temperature", objective.name()), temperature)?;
             }
         }
         if self.eval_every == Some(0) {
@@ -134,7 +151,7 @@ impl Recipe {
         }
         if let Some(Post::Flow { steps, batch_size, lr, dropout }) = &self.post {
             rate("post.dropout", *dropout)?;
-            positive("post.lr", *lr)?;
+            check_positive("post.lr", *lr)?;
             if *steps == 0 || *batch_size < 2 {
                 return Err("post.steps must be at least 1, and post.batch_size at least 2".into());
             }

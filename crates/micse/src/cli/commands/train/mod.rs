@@ -62,7 +62,7 @@ pub(crate) struct Train {
     /// Seed of split, order, dropout and initialization [default: 48]
     #[arg(long, value_parser = micse_cli::options::seed())]
     seed: Option<u64>,
-    /// Add terms to the recipe, separated by commas: --with ami
+    /// Add terms to the recipe, separated by commas: --recipe simcse --with ami
     #[arg(long, value_name = "TERM", value_delimiter = ',')]
     with: Vec<String>,
     /// Change a value of the recipe: --set optimizer.lr=1e-4 (repeatable)
