@@ -409,3 +409,37 @@ fn an_average_lies_between_start_and_end() {
         assert!((expected - kept).abs() <= 1e-6 * (1.0 + expected.abs()), "{a} {b} {share}: {kept}");
     }
 }
+
+/// A fit has no steps of training, and stops as these do.
+#[cfg(unix)]
+#[test]
+fn a_fit_stops_on_request() {
+    let setting = Setting::new(60);
+    let out = setting.path("flow");
+    let flow = ["--recipe", "bert-flow", "--set", "pooling.test=mean", "--set", "post.steps=1000000"];
+    let mut child = command(PROGRAM, None);
+    let mut child = child
+        .args(setting.train(&out, &flow))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let since = Instant::now();
+    let waits = || {
+        assert!(since.elapsed() < Duration::from_mins(5), "five minutes passed");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    while !out.join("run.toml").is_file() {
+        waits();
+    }
+    let sent = std::process::Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
+    assert!(sent.expect("kill").success());
+    while child.try_wait().expect("its state").is_none() {
+        if since.elapsed() > Duration::from_mins(4) {
+            child.kill().expect("kill");
+        }
+        waits();
+    }
+    let ended = child.wait_with_output().expect("its output");
+    assert_eq!(ended.status.code(), Some(75), "{}", String::from_utf8_lossy(&ended.stderr));
+}

@@ -50,9 +50,8 @@ fn a_length_beyond_the_positions_is_refused_before_the_run() {
     micse(&train).refused(&["max_length is 33", "32 positions", "--set max_length=32"]);
     assert!(!out.exists());
     // A fit truncates, as encoding does.
-    let long = "the old farmer found a small box near the river ".repeat(8);
-    let notes = (0..30).map(|i| format!("{i} {long}")).collect::<Vec<_>>().join("\n");
-    std::fs::write(&setting.notes, notes).expect("notes.txt");
+    let notes: Vec<String> = sentences(300).chunks(10).map(|long| long.join(" ")).collect();
+    std::fs::write(&setting.notes, notes.join("\n")).expect("notes.txt");
     let fit = ["--recipe", "bert-whitening", "--set", "pooling.test=mean", "--set", "post.components=8"];
     let fitted = micse(&setting.train(&out, &fit));
     assert!(

@@ -471,3 +471,54 @@ fn minilm_comes_out_as_it_went_in() {
     let sentences = ["A man plays the guitar.", "Someone makes music.", &long];
     assert_eq!(again.encode(&sentences).expect("rows"), encoder.encode(&sentences).expect("rows"));
 }
+
+/// A null is no class, and the default class of the type that is written is not that of the type that was read.
+#[test]
+fn a_saved_gte_model_names_the_tokenizer_class_that_it_was_read_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (base, saved) = (folder.path().join("base"), folder.path().join("saved"));
+    copy_with_class("gte-new", &base, serde_json::Value::Null);
+    let base = ModelFolder::open(&base).expect("a folder");
+    let model = SentenceModel::load(&base, Some(Pooling::Mean), &Compute::cpu()).expect("a model");
+    model.save(&saved, &base, DType::F32).expect("saved");
+    assert_eq!(mean_rows(&saved), model.encode(&CAPITALS).expect("rows"));
+}
+
+/// transformers 5 gives all ModernBERTs the same class.
+#[test]
+fn no_class_name_changes_the_tokenizer_of_a_modernbert() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = |name: &str| {
+        copy_with_class("modernbert", &folder.path().join(name), name.into());
+        mean_rows(&folder.path().join(name))
+    };
+    let usual = rows("PreTrainedTokenizerFast");
+    for name in ["BertTokenizer", "RobertaTokenizer", "GemmaTokenizerFast"] {
+        assert_eq!(rows(name), usual, "{name}");
+    }
+}
+
+const CAPITALS: [&str; 2] = ["A Dog runs.", "zwei Worte"];
+
+fn mean_rows(folder: &Path) -> Vec<Vec<f32>> {
+    let folder = ModelFolder::open(folder).expect("a folder");
+    let model = SentenceModel::load(&folder, Some(Pooling::Mean), &Compute::cpu()).expect("a model");
+    model.encode(&CAPITALS).expect("rows")
+}
+
+/// Copies a fixture of an architecture, with another `tokenizer_class`.
+fn copy_with_class(fixture: &str, to: &Path, class: serde_json::Value) {
+    std::fs::create_dir(to).expect("a folder");
+    let fixture = root().join("tests/fixtures/architectures").join(fixture);
+    for entry in std::fs::read_dir(fixture).expect("a fixture") {
+        let path = entry.expect("an entry").path();
+        if path.is_file() {
+            std::fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("a copy");
+        }
+    }
+    let path = to.join("tokenizer_config.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|_| "{}".to_owned());
+    let mut keys: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    keys["tokenizer_class"] = class;
+    std::fs::write(&path, keys.to_string()).expect("tokenizer_config.json");
+}

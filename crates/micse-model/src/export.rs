@@ -196,9 +196,14 @@ fn own_config(base: &ModelFolder, config: &BertConfig, dtype: DType) -> Result<M
         keys.remove("rope_scaling");
         keys.remove("rope_theta");
         let tokenizer = object(&base.path().join("tokenizer_config.json"))?.unwrap_or_default();
-        if is_new && !keys.contains_key(CLASS) && !tokenizer.contains_key(CLASS) {
+        let is_named = |keys: &Map<String, Value>| keys.get(CLASS).is_some_and(|class| !class.is_null());
+        if is_new && !is_named(&keys) && !is_named(&tokenizer) {
             // The default of the type `gte` is another class.
-            keys.insert(CLASS.into(), "PreTrainedTokenizerFast".into());
+            let is_whole = base.path().join("tokenizer.json").is_file();
+            keys.insert(
+                CLASS.into(),
+                if is_whole { "PreTrainedTokenizerFast" } else { "BertTokenizer" }.into(),
+            );
         }
     }
     let precision = match dtype {

@@ -31,7 +31,7 @@ pub enum Error {
         reason: String,
     },
     /// The run stopped on request, and can be resumed.
-    #[error("stopped after step {step}; checkpoint saved. Rerun the same command to resume")]
+    #[error("stopped after step {step}; rerun the same command to resume")]
     Stopped {
         /// Finished steps.
         step: usize,

@@ -25,6 +25,9 @@ pub(crate) fn write_tokenizer(folder: &Path, tokenizer: &Tokenizer, pad: u32, li
     let path = folder.join("tokenizer_config.json");
     let mut keys = object(&path)?.unwrap_or_default();
     keys.insert("model_max_length".into(), limit.into());
+    if tokenizer.keeps_end() {
+        keys.insert("truncation_side".into(), "left".into());
+    }
     if let Some(token) = tokenizer.tokens().get(pad as usize) {
         keys.entry("pad_token").or_insert_with(|| token.as_str().into());
     }

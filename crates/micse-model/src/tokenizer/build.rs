@@ -63,7 +63,14 @@ pub(super) fn build(path: &Path) -> Result<Built> {
     let tokenizer_config = file("tokenizer_config.json")?.unwrap_or_default();
     let vocabulary = Vocabulary::read(path)?;
     let config = file("config.json").unwrap_or_default().unwrap_or_default();
-    let class = Class::of(&tokenizer_config, &config).map_err(&misconfigured)?;
+    // In transformers 5, ModernBERT has the general class, whatever name a file gives.
+    let general = matches!(vocabulary, Vocabulary::Json(_))
+        && config.get("model_type").is_some_and(|t| t == "modernbert");
+    let class = if general {
+        Some(Class::AsItIs)
+    } else {
+        Class::of(&tokenizer_config, &config).map_err(&misconfigured)?
+    };
     let class = class.unwrap_or_else(|| vocabulary.usual_class());
     if class == Class::AsItIs && !matches!(vocabulary, Vocabulary::Json(_)) {
         return Err(misconfigured(

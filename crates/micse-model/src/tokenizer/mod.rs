@@ -147,6 +147,11 @@ impl Tokenizer {
         Ok(Self { inner, path, around, keeps_end, pads_left, special, mask, replaced })
     }
 
+    /// Whether a longer sentence is truncated at the beginning.
+    pub(crate) fn keeps_end(&self) -> bool {
+        self.keeps_end
+    }
+
     /// Writes a `tokenizer.json`.
     ///
     /// # Errors

@@ -120,7 +120,7 @@ impl Term for Ami {
             Some((key, name)) => Err(format!(
                 "ami compares attention position by position, but {key} = {name} puts different words at the same \
                  positions of two views: use a recipe that leaves the words in place, as in --recipe simcse --with ami, \
-                 or remove {key} from the views"
+                 or remove {key} from [[views]]"
             )
             .into()),
         }

@@ -29,7 +29,6 @@ pub use view::{CutOff, Pairs, PerturbationBy, Positions, Tower, View};
 pub use crate::objectives::Objective;
 use crate::objectives::{Ami, MaskedLm, ReplacedTokens};
 use crate::{Error, Result};
-use check::check_finite;
 pub(crate) use check::{check_positive, check_rate};
 pub(crate) use set::apply as apply_setting;
 use steps::Asked;
@@ -244,9 +243,7 @@ impl Recipe {
             if last && asked("select") && !asked("eval_every") {
                 table.remove("eval_every");
             }
-            let value = toml::Value::Table(table);
-            check_finite("", &value)?;
-            let recipe: Self = value.try_into().map_err(|e| format!("{e}"))?;
+            let recipe: Self = table.try_into().map_err(|e| format!("{e}"))?;
             recipe.check()?;
             Ok(recipe)
         };

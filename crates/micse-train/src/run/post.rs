@@ -51,6 +51,10 @@ pub(super) fn fit(
             let mut order = EpochOrder::new(count, batch_size, inputs.seed);
             tell(Event::Started { step: 0, steps });
             for step in 0..steps {
+                // A fit takes minutes and has no checkpoint: the next start repeats it.
+                if inputs.stop.requested() {
+                    return Err(Error::Stopped { step: inputs.recipe.steps });
+                }
                 let batch: Vec<&Vec<u32>> =
                     order.batch(step).into_iter().map(|number| &ids[number as usize]).collect();
                 let stream = seed.with(DROPOUT).with(step as u64);

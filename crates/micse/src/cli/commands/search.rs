@@ -18,7 +18,7 @@ use crate::cli::cache::{Cache, check_of_same_model, note_path};
 use crate::cli::embed::{check_rereadable, embed_into_index, reader, sentences_at, unless_stopped};
 use micse_cli::model::{ModelOptions, model_folder};
 use micse_cli::output::check_differs;
-use micse_cli::{Interrupted, note, print, print_json};
+use micse_cli::{Interrupted, note, notice, print, print_json};
 
 /// Find the nearest sentences of a corpus, exactly, by cosine
 ///
@@ -174,14 +174,21 @@ impl Search {
 /// The texts before every query and before every sentence of the corpus, chosen as in sentence-transformers.
 fn prompts(folder: &Path) -> Result<[String; 2]> {
     let prompts = Model::prompts(folder)?;
-    let first =
-        |names: &[&str]| names.iter().find_map(|name| prompts.get(*name)).cloned().unwrap_or_default();
-    let chosen = [first(&["query"]), first(&["document", "passage", "corpus"])];
+    let named = |name: &str| prompts.get(name).cloned().unwrap_or_default();
+    let chosen = [named("query"), named("document")];
     if chosen.iter().any(|prompt| !prompt.is_empty()) {
         note(format_args!(
             "prompts of the model: {:?} before queries, {:?} before sentences",
             chosen[0], chosen[1]
         ));
+    }
+    for other in ["passage", "corpus"] {
+        if chosen[1].is_empty() && !named(other).is_empty() {
+            notice(format_args!(
+                "the model's prompt `{other}` is not used, as in sentence-transformers: encode the corpus with `micse \
+                 encode --prompt-name {other}`, and search the .npy file"
+            ));
+        }
     }
     Ok(chosen)
 }
