@@ -84,13 +84,20 @@ fn saved_embeddings_of_something_else_are_not_used() {
         (ended.stderr.contains("reusing"), ended.output())
     };
     let (_, first) = found();
-    assert_eq!(found(), (true, first));
+    assert_eq!(found(), (true, first.clone()));
     // Rows by a model that pools in another way have no cosines with these queries.
     let rows = ["search", "--model", text(&model), "--corpus", text(&saved), "--query", &all[2]];
     micse(&rows).output();
     micse(&[&rows[..], &["--pooling", "cls"]].concat())
         .refused(&["saved.npy", "mean pooling, the queries with cls"]);
     micse(&[&rows[..], &["--truncate-dim", "8"]].concat()).refused(&["all entries, the queries with 8"]);
+    // What a stop leaves while rows are written again: the old rows with their note.
+    std::fs::write(model.join("more.txt"), "not part of the model").expect("a file");
+    assert!(micse(&rows).stderr.contains("another model folder"));
+    assert_eq!(found(), (false, first.clone()));
+    assert_eq!(found(), (true, first.clone()));
+    std::fs::remove_file(&saved).expect("rows");
+    assert_eq!(found(), (false, first));
     // Rows that replaced the saved ones are neither used nor written over.
     micse(&["encode", "--model", text(&model), "--input", text(&two), "--output", text(&saved)]).output();
     let replaced = read(&saved);

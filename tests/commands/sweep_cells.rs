@@ -231,7 +231,7 @@ fn rows_have_the_values_that_their_names_say() {
     std::fs::write(
         &preset,
         "methods = [\"micse\", \"ct\"]\nsizes = \"20\"\nseeds = \"48\"\nsteps = 4\n\
-         set = [\"optimizer.batch_size=8\"]\n[method.ct]\nset = [\"steps=5\"]\n",
+         set = [\"optimizer.batch_size=8\", \"max_length=32\"]\n[method.ct]\nset = [\"steps=5\"]\n",
     )
     .expect("the preset");
     let sweep = |out: &str, more: &[&str]| {

@@ -263,7 +263,8 @@ fn corpora_are_told_apart_by_place() {
         std::fs::create_dir(small.path(folder)).expect("a folder");
         std::fs::write(small.path(folder).join("text.txt"), text.replace("farmer", word)).expect("a corpus");
     }
-    let preset = "methods = [\"simcse\", \"scd\", \"ct\"]\nsizes = \"20\"\nseeds = \"48\"\nsteps = 2\n";
+    let preset = "methods = [\"simcse\", \"scd\", \"ct\"]\nsizes = \"20\"\nseeds = \"48\"\nsteps = 2\n\
+        set = [\"max_length=32\"]\n";
     let of = |method: &str, file: &str| format!("{method}={}", small.path(file).display());
     let given = [of("scd", "one/text.txt"), of("ct", "two/text.txt")];
     let given = ["--corpus-for", &given[0], "--corpus-for", &given[1]];
@@ -279,6 +280,23 @@ fn corpora_are_told_apart_by_place() {
     std::fs::remove_dir_all(small.path("out")).expect("the first sweep");
     let tables = ended(&mut sweep(&small, &preset.replace("\"simcse\", ", ""), &same)).output();
     assert!(!tables.contains("differs in"), "{tables}");
+}
+
+/// What a preset sets was set for the preset's steps.
+#[test]
+fn the_schedule_of_a_preset_follows_other_steps() {
+    let small = SmallSweep::new(XTASK);
+    let preset = "methods = [\"simcse\"]\nsizes = \"20\"\nseeds = \"48\"\nsteps = 20\nset = [\"optimizer.warmup_steps=10\"]\n";
+    ended(&mut sweep(&small, preset, &["--steps", "4"])).output();
+    let run = std::fs::read_to_string(small.path("out").join("cells/simcse/20/seed-48/run.toml"))
+        .expect("run.toml");
+    let run: toml::Table = run.parse().expect("TOML");
+    let recipe = &run["recipe"];
+    // Half of the steps, but at most a tenth.
+    assert_eq!(
+        (recipe["steps"].as_integer(), recipe["optimizer"]["warmup_steps"].as_integer()),
+        (Some(4), Some(1))
+    );
 }
 
 /// A recipe is known by its values, not by the name that its file kept.

@@ -57,9 +57,9 @@ pub enum Error {
     },
     /// A file of another encoding or format than UTF-8 text.
     #[error(
-        "{}: this is {found}, not UTF-8 text with one sentence per line; convert it first: `{remedy} {} > text.txt`",
+        "{}: this is {found}, not UTF-8 text with one sentence per line; convert it first: `{remedy} {}`",
         path.display(),
-        path.display()
+        converted(path)
     )]
     NoText {
         /// The file.
@@ -230,3 +230,14 @@ pub enum Error {
 
 /// The crate's result type.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The rest of a command that converts a file, or a stream, which has no name.
+fn converted(path: &std::path::Path) -> String {
+    if path == std::path::Path::new(STANDARD_INPUT) {
+        return "| micse ...".to_owned();
+    }
+    format!("{} > text.txt", path.display())
+}
+
+/// What messages call standard input.
+pub(crate) const STANDARD_INPUT: &str = "standard input";

@@ -9,9 +9,9 @@ use crate::groups::grouped;
 use crate::similarity::{SHORTEST, left_out, long_enough};
 use crate::{Error, Grouped, Grouping, Result, Subject};
 
-/// Draws 2 x `count` different sentences of a corpus, all with enough tokens for a comparison of attention. The first half are positive pairs (each sentence with itself);
-/// each sentence of the first half with one of the second half is a negative pair. So every sentence is in one negative
-/// pair, and the pairs of a group are independent.
+/// Draws 2 x `count` different sentences of a corpus, all with enough tokens for a comparison of attention. The first
+/// half are positive pairs (each sentence with itself); each sentence of the first half with one of the second half is a
+/// negative pair. So every sentence is in one negative pair, and the pairs of a group are independent.
 ///
 /// With fewer such sentences, `count` is half their number.
 ///

@@ -67,13 +67,14 @@ impl WholeFile {
     /// # Errors
     /// Fails if the folder cannot be written, or the path is a folder, a device, a pipe or a socket.
     pub fn create(path: &Path) -> Result<Self> {
-        let target = behind_links(path)?;
-        match std::fs::metadata(&target) {
+        // Before the links are followed by name: those of /dev/stdout end in a pipe that has none.
+        match std::fs::metadata(path) {
             Ok(facts) if facts.is_dir() => return Err(Error::IsFolder { path: path.into() }),
             Ok(facts) if !facts.is_file() => return Err(Error::NoFile { path: path.into() }),
             // What cannot be looked at cannot be written either, and the next steps say why.
             _ => {}
         }
+        let target = behind_links(path)?;
         let folder = folder_of(&target);
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
         let temporary = temporary_file(folder).map_err(Error::io(folder))?;

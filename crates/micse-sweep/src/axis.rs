@@ -66,6 +66,21 @@ impl Axis {
         key.strip_prefix(&self.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
+    /// Whether a recipe has the key.
+    fn applies(&self, plain: &Recipe, load: &dyn Fn(&[String]) -> Result<Recipe>) -> bool {
+        // What has an effect without training.
+        let untrained = ["post", "pooling.test", "max_length"];
+        let is_below = |known: &str| {
+            self.key.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if !plain.has(&self.key) || plain.steps == 0 && !untrained.into_iter().any(is_below) {
+            return false;
+        }
+        // A table of another kind has other keys; every other error concerns the value.
+        let loaded = load(&[format!("{}={}", self.key, self.values[0])]);
+        !loaded.is_err_and(|error| format!("{error:#}").contains("unknown field"))
+    }
+
     /// The key without its section name, for tables.
     fn short(&self) -> &str {
         let parts = ["objectives.", "optimizer."];
@@ -83,7 +98,7 @@ pub(crate) fn variants(
     let plain = load(&[])?;
     let mut points: Vec<(String, Vec<String>)> = vec![(String::new(), Vec::new())];
     for axis in axes {
-        if !plain.has(&axis.key) {
+        if !axis.applies(&plain, load) {
             missing(axis, &plain);
             continue;
         }
@@ -178,6 +193,11 @@ mod tests {
         assert_eq!(of("bert-whitening", "steps=1,2"), 1);
         assert_eq!(of("simcse", "objectives.0.weight=1.0,2.0"), 2);
         assert_eq!(of("simcse", "views.1.cut_off.token=0.1,0.2"), 1);
+        // Of another kind, or without an effect: the other methods of the sweep have these.
+        assert_eq!(of("bert-flow", "post.components=16,32"), 1);
+        assert_eq!(of("bert-cls", "pooling.train=cls,mean"), 1);
+        assert_eq!(of("bert-cls", "pooling.test=cls,mean"), 2);
+        assert_eq!(of("pcl", "views.1.tokens.rate=0.1,0.2"), 1);
     }
 
     #[test]

@@ -64,18 +64,26 @@ impl GridOptions {
     fn recipe(&self, method: &str, preset: &Preset, further: &[String]) -> Result<Recipe> {
         let plain = Recipe::load(method, &[])?;
         let with: &[String] = if plain.steps > 0 { &self.with } else { &[] };
-        let mut settings = preset.settings(method, &Recipe::load_with(method, with, &[])?);
-        if plain.steps > 0 {
-            settings.extend(self.settings.iter().cloned());
-        }
-        settings.extend(further.iter().cloned());
+        let of_preset = preset.settings(method, &Recipe::load_with(method, with, &[])?);
+        let own = if plain.steps > 0 { self.settings.as_slice() } else { &[] };
+        let own = [own, further].concat();
+        let mut settings = [of_preset.as_slice(), &own].concat();
         settings.retain(|setting| !self.overrides(setting));
         let given = settings.iter().any(|setting| axis::key(setting) == "steps");
         let steps = self.steps.or(preset.steps.filter(|_| !given));
         if steps == Some(0) && plain.steps > 0 {
             bail!("{method}: the number of steps is 0; use --steps 1 or more");
         }
-        Ok(Recipe::load_for(method, with, &settings, steps)?)
+        match (self.steps, preset.steps) {
+            // The preset's schedule is one for the preset's steps.
+            (Some(steps), of_preset_alone)
+                if of_preset.iter().any(|setting| Recipe::is_of_schedule(setting)) =>
+            {
+                let recipe = Recipe::load_for(method, with, &settings, of_preset_alone)?;
+                Ok(recipe.for_steps(steps, &own))
+            }
+            _ => Ok(Recipe::load_for(method, with, &settings, steps)?),
+        }
     }
 
     /// Whether `--steps` overrides this setting of a preset.

@@ -1,6 +1,7 @@
 //! Streams the sentences of a plain, Zstandard or gzip text file.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::bytes::{read_error, text_bytes};
 use super::input::StoppableInput;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, STANDARD_INPUT};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// The longest line in bytes: far more than any sentence, and a bound on memory for files that are not text.
@@ -76,7 +77,7 @@ impl SentenceReader {
     /// # Errors
     /// Standard input cannot be read, or `stop` is set.
     pub fn standard_input(stop: Arc<AtomicBool>) -> Result<Self> {
-        Self::new(PathBuf::from("standard input"), StoppableInput::start(|| Ok(io::stdin()), stop), None)
+        Self::new(PathBuf::from(STANDARD_INPUT), StoppableInput::start(|| Ok(io::stdin()), stop), None)
     }
 
     /// [`Self::open`]; a named pipe, which waits for whoever writes into it, is read as [`Self::standard_input`] is.
@@ -142,7 +143,13 @@ impl SentenceReader {
     /// A line that is not UTF-8 (with its number and byte offset), contains a NUL, or is longer than a mebibyte;
     /// compressed data that ends early; a file that cannot be read.
     pub fn sentence(&mut self) -> Result<Option<&str>> {
-        Ok(self.line()?.map(str::trim))
+        if self.line()?.is_none() {
+            return Ok(None);
+        }
+        if self.lines == 1 {
+            check_is_plain(&self.name, &self.sentence, self.line.ends_with(b"\n"))?;
+        }
+        Ok(Some(self.sentence.trim()))
     }
 
     /// The next line that is not blank, without its line ending but with all other white space, because the first
@@ -163,9 +170,6 @@ impl SentenceReader {
             })?;
             if line.contains('\0') {
                 return Err(Error::Nul { path: self.name.clone(), line: self.lines });
-            }
-            if self.lines == 1 {
-                check_is_plain(&self.name, line)?;
             }
             self.offset += self.line.len() as u64;
             self.sentence.clear();
@@ -196,17 +200,25 @@ impl SentenceReader {
     }
 }
 
+/// Keys under which JSON lines have sentences.
+const TEXT_KEYS: [&str; 3] = ["text", "sentence", "content"];
+
 /// Rejects text in which a line is not a sentence, as its first line shows.
-fn check_is_plain(name: &Path, line: &str) -> Result<()> {
-    let (found, remedy) =
-        if line.starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(line).is_ok() {
-            ("JSON lines", "jq -r .text")
-        } else if !line.ends_with('\n') && line.trim_end().contains('\r') {
-            ("one line, whose parts end in a carriage return alone", "tr '\\r' '\\n' <")
-        } else {
-            return Ok(());
-        };
-    Err(Error::NoText { path: name.to_owned(), found: found.to_owned(), remedy: remedy.to_owned() })
+fn check_is_plain(name: &Path, line: &str, ends: bool) -> Result<()> {
+    let (found, remedy) = if let Some(key) = text_key(line) {
+        ("JSON lines", format!("jq -r .{key}"))
+    } else if !ends && line.trim_end().contains('\r') {
+        ("one line, whose parts end in a carriage return alone", "tr '\\r' '\\n' <".to_owned())
+    } else {
+        return Ok(());
+    };
+    Err(Error::NoText { path: name.to_owned(), found: found.to_owned(), remedy })
+}
+
+/// The key of the sentence in a line of JSON. Other objects, as in a log, may be sentences.
+fn text_key(line: &str) -> Option<&'static str> {
+    let object: BTreeMap<String, serde_json::Value> = serde_json::from_str(line.trim()).ok()?;
+    TEXT_KEYS.into_iter().find(|key| object.get(*key).is_some_and(serde_json::Value::is_string))
 }
 
 #[cfg(test)]
@@ -258,7 +270,7 @@ mod tests {
             (b"PK\x03\x04\x14", ["zip", "unzip"]),
             (b"%PDF-1.7", ["PDF", "pdftotext"]),
             (b"PAR1\x15\x04\x15", ["Parquet", "read_parquet"]),
-            (b"{\"text\": \"A dog.\"}\n{\"text\": \"A cat.\"}\n", ["JSON lines", "jq"]),
+            (b"{\"text\": \"A dog.\"}\n{\"text\": \"A cat.\"}\n", ["JSON lines", "jq -r .text"]),
             (b"a dog\ra cat\ra cow\r", ["carriage return", "tr "]),
         ] {
             let reader = SentenceReader::new("text".into(), io::Cursor::new(bytes.to_vec()), None);
@@ -271,6 +283,7 @@ mod tests {
     fn a_brace_and_a_carriage_return_make_no_other_format() {
         let lines = |text: &[u8]| all(text).expect("sentences").0;
         assert_eq!(lines(b"{sic} a dog\n{}\n"), ["{sic} a dog", "{}"]);
+        assert_eq!(lines(b"{\"level\": 3}\n"), ["{\"level\": 3}"]);
         assert_eq!(lines(b"a dog\r\na cat\r"), ["a dog", "a cat"]);
         assert_eq!(lines(b"a dog\r"), ["a dog"]);
     }

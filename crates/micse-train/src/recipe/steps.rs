@@ -56,6 +56,18 @@ impl Recipe {
         Ok(recipe.with_steps(steps, Asked::of(settings)))
     }
 
+    /// The same recipe for a different number of steps. Its schedule keeps its shares as in [`Self::load_for`], except
+    /// what one of these settings, which it was loaded with, gave.
+    #[must_use]
+    pub fn for_steps(self, steps: usize, settings: &[String]) -> Self {
+        self.with_steps(Some(steps), Asked::of(settings))
+    }
+
+    /// Whether a setting changes a part of the schedule that is counted in steps.
+    pub fn is_of_schedule(setting: &str) -> bool {
+        Asked::of(&[setting.to_owned()]) != Asked::default()
+    }
+
     pub(super) fn with_steps(mut self, steps: Option<usize>, asked: Asked) -> Self {
         // A recipe without training has no steps to change.
         if self.steps == 0 {

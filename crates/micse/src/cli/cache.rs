@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::Model;
 use crate::files::{sha256_of_folder, write_json};
 use anyhow::{Context, Result, bail};
+use micse_cli::notice;
 use micse_cli::options::ComputeOptions;
 use serde::{Deserialize, Serialize};
 
@@ -66,34 +67,29 @@ impl Cache {
         Ok(Self { rows: rows.into(), note_path: note_path(rows), note })
     }
 
-    /// Whether the saved embeddings exist and match the requested inputs.
+    /// Whether the saved embeddings exist and match the requested inputs. If not, they and their note can be overwritten:
+    /// the old note, which has the checksum of its rows, does not fit new ones.
     ///
     /// # Errors
     /// Something else than saved embeddings and their note has one of the names, and would be overwritten.
     pub(crate) fn stands(&self) -> Result<bool> {
-        let saved = saved(&self.rows)?;
-        if let Some(saved) = saved {
-            return Ok(saved.note == self.note);
-        }
-        for path in [&self.rows, &self.note_path] {
-            if path.exists() {
-                bail!(
-                    "{}: was not written by `search --save`, and would be overwritten; pass another --save, or move \
-                     it away",
-                    path.display()
-                );
+        let foreign = |path: &Path| {
+            bail!(
+                "{}: was not written by `search --save`, and would be overwritten; pass another --save, or move it away",
+                path.display()
+            )
+        };
+        match read_note(&self.rows)? {
+            Some(saved) if self.rows.is_file() => {
+                if !saved.describes(&self.rows)? {
+                    return foreign(&self.rows);
+                }
+                Ok(saved.note == self.note)
             }
-        }
-        Ok(false)
-    }
-
-    /// Removes an old note, so that it never accompanies new embeddings. Call [`Self::stands`] before.
-    pub(crate) fn remove(&self) -> Result<()> {
-        match std::fs::remove_file(&self.note_path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(e).with_context(|| format!("cannot remove {}", self.note_path.display()))
-            }
-            _ => Ok(()),
+            None if self.note_path.exists() => foreign(&self.note_path),
+            None if self.rows.exists() => foreign(&self.rows),
+            // Nothing is there, or somebody removed the rows to have them written again.
+            _ => Ok(false),
         }
     }
 
@@ -104,20 +100,27 @@ impl Cache {
     }
 }
 
-/// The note on the embeddings in `rows`, if there is one that describes them.
-fn saved(rows: &Path) -> Result<Option<Saved>> {
+impl Saved {
+    /// Whether the note is on these rows.
+    fn describes(&self, rows: &Path) -> Result<bool> {
+        Ok(self.rows_sha256 == crate::files::sha256(rows)?)
+    }
+}
+
+/// The note next to `rows`, if there is one.
+fn read_note(rows: &Path) -> Result<Option<Saved>> {
     let note = note_path(rows);
-    if !rows.is_file() || !note.is_file() {
+    if !note.is_file() {
         return Ok(None);
     }
     let text = std::fs::read_to_string(&note).with_context(|| format!("cannot read {}", note.display()))?;
-    let Ok(saved) = serde_json::from_str::<Saved>(&text) else { return Ok(None) };
-    Ok((saved.rows_sha256 == crate::files::sha256(rows)?).then_some(saved))
+    Ok(serde_json::from_str(&text).ok())
 }
 
-/// Rejects saved embeddings by another model, or with another pooling or truncation, than those of the queries.
+/// Rejects saved embeddings with another pooling or truncation than those of the queries, and tells of another model.
 pub(crate) fn check_of_same_model(rows: &Path, folder: &Path, encoder: &Model) -> Result<()> {
-    let Some(Saved { note, .. }) = saved(rows)? else { return Ok(()) };
+    let Some(saved) = read_note(rows)? else { return Ok(()) };
+    let note = &saved.note;
     let differs = if note.pooling != encoder.pooling().to_string() {
         format!("with {} pooling, the queries with {}", note.pooling, encoder.pooling())
     } else if note.truncate_dim != encoder.truncate_dim() {
@@ -128,11 +131,20 @@ pub(crate) fn check_of_same_model(rows: &Path, folder: &Path, encoder: &Model) -
             shown(note.truncate_dim),
             shown(encoder.truncate_dim())
         )
-    } else if note.model_sha256 != sha256_of_folder(folder)? {
-        "by another model than the queries".to_owned()
     } else {
+        // Files that change no embedding count too, and a model and its int8 form search each other's rows.
+        if note.model_sha256 != sha256_of_folder(folder)? && saved.describes(rows)? {
+            notice(format_args!(
+                "{}: encoded with another model folder, or with other files in it; cosines mean something only if its \
+                 embeddings are the same",
+                rows.display()
+            ));
+        }
         return Ok(());
     };
+    if !saved.describes(rows)? {
+        return Ok(());
+    }
     bail!("{}: the rows were encoded {differs}; pass the same --model and its options", rows.display())
 }
 

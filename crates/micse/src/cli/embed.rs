@@ -31,7 +31,7 @@ pub(crate) fn reader(text: Option<&Path>, stop: &Stop) -> Result<SentenceReader>
 pub(crate) fn unless_stopped<T>(read: Result<T, DataError>, stop: &Stop) -> Result<T> {
     read.map_err(|error| {
         if stop.requested() {
-            return Interrupted("stopped while reading the input; no file was written".into()).into();
+            return Interrupted("stopped while reading the input".into()).into();
         }
         error.into()
     })

@@ -163,7 +163,6 @@ impl Search {
             note(format_args!("{}: reusing the embeddings of this corpus by this model", save.display()));
             return Ok(Index::new(Npy::open(save)?)?);
         }
-        cache.remove()?;
         let index = embed_into_index(model, &self.corpus, Some(save), stop)?;
         cache.keep().with_context(|| format!("cannot write next to {}", save.display()))?;
         note(format_args!("wrote {} rows to {}", index.len(), save.display()));
