@@ -53,9 +53,11 @@ impl Folder {
         let path = self.folder.path().join(self.names[index]);
         let whole = std::fs::read(&path).expect("a file of the model");
         std::fs::write(&path, bytes).expect("a file");
-        let rows = SentenceModel::open(self.folder.path()).and_then(|encoder| encoder.encode(&SENTENCES));
+        let model = SentenceModel::open(self.folder.path());
         std::fs::write(&path, whole).expect("a file");
-        assert_eq!(told(rows, self.folder.path())?.len(), SENTENCES.len());
+        // Weights can be finite and still overflow: that error names the sentence, as a model knows no folder.
+        let rows = told(model, self.folder.path())?.encode(&SENTENCES).map_err(|error| error.to_string())?;
+        assert_eq!(rows.len(), SENTENCES.len());
         Ok(())
     }
 }
