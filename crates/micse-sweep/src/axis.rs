@@ -55,6 +55,11 @@ pub(crate) fn key(setting: &str) -> &str {
     setting.split('=').next().unwrap_or_default().trim()
 }
 
+/// Whether a key is this one, or in its table.
+fn is_within(key: &str, table: &str) -> bool {
+    key.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 impl Axis {
     /// The recipe key.
     pub(crate) fn key(&self) -> &str {
@@ -63,17 +68,15 @@ impl Axis {
 
     /// Whether the axis replaces what is set before it under this key.
     fn replaces(&self, key: &str) -> bool {
-        key.strip_prefix(&self.key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        is_within(key, &self.key)
     }
 
     /// Whether a recipe has the key.
     fn applies(&self, plain: &Recipe, load: &dyn Fn(&[String]) -> Result<Recipe>) -> bool {
         // What has an effect without training.
         let untrained = ["post", "pooling.test", "max_length"];
-        let is_below = |known: &str| {
-            self.key.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
-        if !plain.has(&self.key) || plain.steps == 0 && !untrained.into_iter().any(is_below) {
+        let has_effect = plain.steps > 0 || untrained.into_iter().any(|known| is_within(&self.key, known));
+        if !plain.has(&self.key) || !has_effect {
             return false;
         }
         // A table of another kind has other keys; every other error concerns the value.

@@ -76,10 +76,10 @@ impl GridOptions {
         }
         match (self.steps, preset.steps) {
             // The preset's schedule is one for the preset's steps.
-            (Some(steps), of_preset_alone)
+            (Some(steps), preset_steps)
                 if of_preset.iter().any(|setting| Recipe::is_of_schedule(setting)) =>
             {
-                let recipe = Recipe::load_for(method, with, &settings, of_preset_alone)?;
+                let recipe = Recipe::load_for(method, with, &settings, preset_steps)?;
                 Ok(recipe.for_steps(steps, &own))
             }
             _ => Ok(Recipe::load_for(method, with, &settings, steps)?),

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 /// Options that all lines of a file share: a table of lines that differ in them would compare nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Conditions {
-    /// One of so many pairs and examples was scored.
+    /// Every how many pairs and examples one is scored (`--every`).
     pub(super) every: usize,
     pub(super) precision: Precision,
-    /// The seed of the sentences, if the lines do not say.
+    /// The seed of the draws, where a line has none of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) seed: Option<u64>,
     /// Further options of the command.

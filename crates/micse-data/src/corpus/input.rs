@@ -122,8 +122,14 @@ mod tests {
         let (silence, never) = std::sync::mpsc::channel();
         let stop = Arc::new(AtomicBool::new(false));
         let mut input = StoppableInput::start(|| Ok(Silent(never)), Arc::clone(&stop));
-        stop.store(true, Ordering::SeqCst);
-        assert!(input.read(&mut [0; 8]).is_err());
+        std::thread::scope(|scope| {
+            // Late enough that the reader waits already; earlier, the stop would be seen at once.
+            scope.spawn(|| {
+                std::thread::sleep(2 * PATIENCE);
+                stop.store(true, Ordering::SeqCst);
+            });
+            assert!(input.read(&mut [0; 8]).is_err());
+        });
         drop(silence);
     }
 }

@@ -141,7 +141,8 @@ impl SentenceReader {
     ///
     /// # Errors
     /// A line that is not UTF-8 (with its number and byte offset), contains a NUL, or is longer than a mebibyte;
-    /// compressed data that ends early; a file that cannot be read.
+    /// compressed data that ends early; a file that cannot be read; a first line that shows JSON lines with a text, or
+    /// lines that end in a carriage return alone.
     pub fn sentence(&mut self) -> Result<Option<&str>> {
         if self.line()?.is_none() {
             return Ok(None);
