@@ -27,9 +27,9 @@ fn main() {
             let mut maps = vec![0.0; layout.map_elements()];
             let operations = (4 * tokens * tokens * hidden * sentences) as f64;
             let rate = |seconds: f64| operations / seconds / 1e9;
-            let without = best(rounds, || attention(&mut context, None, &qkv, &layout, None, None));
+            let without = best(rounds, || attention(&mut context, None, None, &qkv, &layout, None, None));
             let keeping =
-                best(rounds, || attention(&mut context, Some(&mut maps), &qkv, &layout, None, None));
+                best(rounds, || attention(&mut context, None, Some(&mut maps), &qkv, &layout, None, None));
             println!(
                 "{tokens:>6} {sentences:>10} {heads:>6} {size:>10} {:>15.0} {:>14.0}",
                 rate(without),

@@ -106,7 +106,7 @@ pub(crate) fn silu(x: f32) -> (f32, f32) {
 pub(crate) const TASK_ROWS: usize = 32;
 
 macro_rules! kernels {
-    ($forward:ident, $keep:ident, $backward:ident, $function:ident) => {
+    ($forward:ident, $keep:ident, $row:ident, $backward:ident, $function:ident) => {
         vectorised! {
             /// x <- f(x + bias), row by row.
             fn $forward(x: &mut [f32], bias: &[f32]) {
@@ -129,6 +129,14 @@ macro_rules! kernels {
             }
         }
         vectorised! {
+            /// x <- f(x), slopes <- f'(x).
+            fn $row(x: &mut [f32], slopes: &mut [f32]) {
+                for (x, slope) in x.iter_mut().zip(slopes) {
+                    (*x, *slope) = $function(*x);
+                }
+            }
+        }
+        vectorised! {
             /// y <- f(x), gradient <- gradient f'(x), sums <- column sums of the new gradient.
             fn $backward(y: &mut [f32], gradient: &mut [f32], x: &[f32], sums: &mut [f32]) {
                 let width = sums.len();
@@ -147,20 +155,36 @@ macro_rules! kernels {
         }
     };
 }
-kernels!(gelu_forward, gelu_keep, gelu_backward, gelu);
-kernels!(gelu_tanh_forward, gelu_tanh_keep, gelu_tanh_backward, gelu_tanh);
-kernels!(relu_forward, relu_keep, relu_backward, relu);
-kernels!(silu_forward, silu_keep, silu_backward, silu);
+kernels!(gelu_forward, gelu_keep, gelu_row, gelu_backward, gelu);
+kernels!(gelu_tanh_forward, gelu_tanh_keep, gelu_tanh_row, gelu_tanh_backward, gelu_tanh);
+kernels!(relu_forward, relu_keep, relu_row, relu_backward, relu);
+kernels!(silu_forward, silu_keep, silu_row, silu_backward, silu);
 
 /// `x <- f(x + bias)` in place: `[rows, width]`, bias `[width]`.
 pub fn activate(activation: Activation, x: &mut [f32], bias: &[f32]) {
+    x.par_chunks_mut(TASK_ROWS * bias.len()).for_each(|x| activate_rows(activation, x, bias));
+}
+
+/// [`activate`] for the rows of one task.
+pub(crate) fn activate_rows(activation: Activation, x: &mut [f32], bias: &[f32]) {
     let kernel = match activation {
         Activation::Gelu => gelu_forward,
         Activation::GeluTanh => gelu_tanh_forward,
         Activation::Relu => relu_forward,
         Activation::Silu => silu_forward,
     };
-    x.par_chunks_mut(TASK_ROWS * bias.len()).for_each(|x| kernel(x, bias));
+    kernel(x, bias);
+}
+
+/// `x <- f(x)` and `slopes <- f'(x)`, for one row.
+pub(crate) fn activate_row(activation: Activation, x: &mut [f32], slopes: &mut [f32]) {
+    let kernel = match activation {
+        Activation::Gelu => gelu_row,
+        Activation::GeluTanh => gelu_tanh_row,
+        Activation::Relu => relu_row,
+        Activation::Silu => silu_row,
+    };
+    kernel(x, slopes);
 }
 
 /// `x <- x + bias`, `y <- f(x)`: keeps x for the backward pass.

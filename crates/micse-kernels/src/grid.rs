@@ -43,6 +43,11 @@ impl<'a> Grid<'a> {
         Block { grid: self, rows: 0..self.rows, columns }
     }
 
+    /// The block of all rows and columns.
+    pub(crate) fn whole(&mut self) -> Block<'_> {
+        Block { grid: self, rows: 0..self.rows, columns: 0..self.columns }
+    }
+
     /// Calls `work` for each block of at most `down` rows and `across` columns.
     pub(crate) fn for_each(self, (down, across): (usize, usize), work: impl Fn(Block<'_>) + Sync) {
         let per_row = self.columns.div_ceil(across);

@@ -22,6 +22,14 @@ pub(crate) fn as_halves(lines: &[Line]) -> &[u16] {
     unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 2 * WORDS) }
 }
 
+/// [`as_halves`], to be written.
+#[allow(unsafe_code)]
+pub(crate) fn as_halves_mut(lines: &mut [Line]) -> &mut [u16] {
+    const { assert!(cfg!(target_endian = "little"), "words are read as two halves, the low one first") };
+    // SAFETY: as above; every pattern of a `u16` is valid in a line.
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 2 * WORDS) }
+}
+
 /// The same memory as single words.
 #[allow(unsafe_code)]
 pub(crate) fn as_words(lines: &[Line]) -> &[u32] {

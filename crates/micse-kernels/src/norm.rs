@@ -11,6 +11,7 @@
 
 use rayon::prelude::*;
 
+use crate::bf16::RoundedRows;
 use crate::dropout::{RowDropout, drop_row};
 use crate::simd::{LANES, fold, vectorised};
 use crate::sums::add_rows;
@@ -114,7 +115,9 @@ vectorised! {
         residual: &[f32],
         norm: &Norm<'_>,
         dropout: Option<RowDropout<'_>>,
+        rounded: Option<RoundedRows<'_>>,
     ) {
+        let mut rounded = rounded;
         let width = bias.len();
         for (r, y) in y.chunks_exact_mut(width).enumerate() {
             let at = r * width;
@@ -134,14 +137,19 @@ vectorised! {
                 }
             }
             norm_row(y, normed, inverse, r, norm);
+            if let Some(rounded) = &mut rounded {
+                rounded.round(r, y);
+            }
         }
     }
 }
 
 /// `y = LayerNorm(residual + dropout(x + bias))`, all `[rows, D]`, bias `[D]`. With `keep`, also writes what the
-/// backward pass needs.
+/// backward pass needs; with `rounded`, also y in bfloat16.
+#[allow(clippy::too_many_arguments)] // kernels take their buffers one by one
 pub fn add_norm(
     y: &mut [f32],
+    rounded: Option<RoundedRows<'_>>,
     keep: Option<Keep<'_>>,
     x: &[f32],
     bias: &[f32],
@@ -151,19 +159,20 @@ pub fn add_norm(
 ) {
     assert!(x.len() == y.len() && residual.len() == y.len() && y.len().is_multiple_of(bias.len()));
     let task = TASK_ROWS * bias.len();
-    let work = |index: usize, y: &mut [f32], normed: &mut [f32], inverse: &mut [f32]| {
+    let rounded = RoundedRows::tasks(rounded, y.len() / bias.len(), TASK_ROWS);
+    let work = |index: usize, y: &mut [f32], rounded, normed: &mut [f32], inverse: &mut [f32]| {
         let (at, end) = (index * task, index * task + y.len());
         let rows = RowDropout::rows(dropout, index * TASK_ROWS, y.len() / bias.len());
-        add_norm_rows(y, normed, inverse, &x[at..end], bias, &residual[at..end], &norm, rows);
+        add_norm_rows(y, normed, inverse, &x[at..end], bias, &residual[at..end], &norm, rows, rounded);
     };
+    let rows = y.par_chunks_mut(task).zip(rounded);
     match keep {
-        Some(keep) => y
-            .par_chunks_mut(task)
+        Some(keep) => rows
             .zip(keep.normed.par_chunks_mut(task))
             .zip(keep.inverse.par_chunks_mut(TASK_ROWS))
             .enumerate()
-            .for_each(|(i, ((y, normed), inverse))| work(i, y, normed, inverse)),
-        None => y.par_chunks_mut(task).enumerate().for_each(|(i, y)| work(i, y, &mut [], &mut [])),
+            .for_each(|(i, (((y, rounded), normed), inverse))| work(i, y, rounded, normed, inverse)),
+        None => rows.enumerate().for_each(|(i, (y, rounded))| work(i, y, rounded, &mut [], &mut [])),
     }
 }
 
@@ -219,7 +228,9 @@ vectorised! {
         inverse: &[f32],
         gain: &[f32],
         dropout: Option<RowDropout<'_>>,
+        rounded: Option<RoundedRows<'_>>,
     ) {
+        let mut rounded = rounded;
         let width = gain.len();
         sums.fill(0.0);
         let (norm_sums, bias_sums) = sums.split_at_mut(2 * width);
@@ -242,16 +253,21 @@ vectorised! {
                     }
                 }
             }
+            if let Some(rounded) = &mut rounded {
+                rounded.round(r, dx);
+            }
         }
     }
 }
 
 /// Backward pass of [`add_norm`]: `dy` becomes the gradient of h (and so of the residual) in place; `dx` receives
-/// the gradient of x. The gradients of gain, offset and bias, one after the other, are added to `sums` `[3 D]`.
-/// `parts` is a buffer for partial sums over tasks of fixed size.
+/// the gradient of x, and `rounded` the same in bfloat16. The gradients of gain, offset and bias, one after the other,
+/// are added to `sums` `[3 D]`. `parts` is a buffer for partial sums over tasks of fixed size.
+#[allow(clippy::too_many_arguments)] // kernels take their buffers one by one
 pub fn add_norm_backward(
     dy: &mut [f32],
     dx: &mut [f32],
+    rounded: Option<RoundedRows<'_>>,
     sums: &mut [f32],
     kept: Kept<'_>,
     gain: &[f32],
@@ -263,16 +279,18 @@ pub fn add_norm_backward(
     let Kept { normed, inverse } = kept;
     assert!(dx.len() == dy.len() && normed.len() == dy.len() && sums.len() == 3 * width);
     parts.resize(dy.len().div_ceil(task) * 3 * width, 0.0);
+    let rounded = RoundedRows::tasks(rounded, dy.len() / width, TASK_ROWS);
     dy.par_chunks_mut(task)
         .zip(dx.par_chunks_mut(task))
+        .zip(rounded)
         .zip(parts.par_chunks_mut(3 * width))
         .enumerate()
-        .for_each(|(i, ((dy, dx), sums))| {
+        .for_each(|(i, (((dy, dx), rounded), sums))| {
             let (at, end, rows) = (i * task, i * task + dy.len(), dy.len() / width);
             let first = i * TASK_ROWS;
             let dropout = RowDropout::rows(dropout, first, rows);
             let inverse = &inverse[first..first + rows];
-            add_norm_rows_backward(dy, dx, sums, &normed[at..end], inverse, gain, dropout);
+            add_norm_rows_backward(dy, dx, sums, &normed[at..end], inverse, gain, dropout, rounded);
         });
     add_rows(sums, parts);
 }

@@ -1,7 +1,10 @@
 //! bfloat16 products against f64 products of the rounded operands, for every layout and both kernels.
 
 use micse_kernels::View;
-use micse_kernels::bf16::{Bf16View, Lhs, Rhs, Start, product, product_then, round, widen};
+use micse_kernels::activation::{Activation, activate, activation_backward};
+use micse_kernels::bf16::{
+    Bf16View, Lhs, Rhs, Start, product, product_activated, product_activated_backward, round, widen,
+};
 use micse_random::Stream;
 use proptest::prelude::*;
 
@@ -334,22 +337,48 @@ fn nan_and_infinity_reach_their_own_rows_and_columns_only() {
     }
 }
 
+/// A feed-forward layer's inner products against their parts, each tested elsewhere.
 #[test]
-fn each_row_is_handed_over_once_when_it_is_finished() {
-    let (m, k, n, stride) = (700, 500, 33, 40);
-    let (lhs, rhs) = (Matrix::new(1, m, k, Rows), Matrix::new(2, k, n, Rows));
-    let (a, b) = packed(lhs.view(), rhs.view(), false);
-    let mut plain = vec![0.0; m * stride];
-    product(&mut plain, stride, a.view(), &b, Start::Zero);
-    let mut negated = vec![0.0; m * stride];
-    product_then(&mut negated, stride, a.view(), &b, Start::Zero, |first, rows| {
-        for (i, row) in rows.chunks_mut(stride).enumerate() {
-            row[..n].iter_mut().for_each(|x| *x = (first + i) as f32 - *x);
-        }
-    });
-    for i in 0..m {
-        for j in 0..n {
-            assert_eq!(negated[i * stride + j], i as f32 - plain[i * stride + j]);
+fn activated_products_are_products_then_activations() {
+    let gelu = Activation::Gelu;
+    for (m, k, n) in [(1, 1, 1), (3, 33, 31), (50, 64, 70), (700, 50, 33)] {
+        for portable in [false, true] {
+            let (lhs, rhs) = (Matrix::new(1, m, k, Rows), Matrix::new(2, k, n, Columns));
+            let (a, b) = packed(lhs.view(), rhs.view(), portable);
+            let bias = normal(3, n);
+            let empty = || if portable { Lhs::portable() } else { Lhs::new() };
+
+            let mut want = vec![0.0; m * n];
+            product(&mut want, n, a.view(), &b, Start::Bias(&bias));
+            let (before, mut want_slopes) = (want.clone(), vec![1.0; m * n]);
+            let (mut sums, zeros) = (vec![0.0; n], vec![0.0; n]);
+            activate(gelu, &mut want, &zeros);
+            let parts = &mut Vec::new();
+            let mut again = vec![0.0; m * n];
+            activation_backward(gelu, &mut again, &mut want_slopes, &before, &mut sums, parts);
+
+            let (mut y, mut slopes, mut alone) = (empty(), empty(), empty());
+            product_activated(gelu, &mut y, Some(&mut slopes), a.view(), &b, &bias);
+            product_activated(gelu, &mut alone, None, a.view(), &b, &bias);
+            for i in 0..m * n {
+                let at = |matrix: &Lhs| matrix.view().at(i / n, i % n);
+                assert_eq!((at(&y), at(&alone)), (round(want[i]), round(want[i])), "value {i} of {m} x {n}");
+                assert_eq!(at(&slopes), round(want_slopes[i]), "slope {i} of {m} x {n}");
+            }
+
+            let mut product_alone = vec![0.0; m * n];
+            product(&mut product_alone, n, a.view(), &b, Start::Zero);
+            let (mut gradient, mut sums) = (empty(), normal(4, n));
+            let mut want_sums: Vec<f64> = sums.iter().map(|&x| f64::from(x)).collect();
+            product_activated_backward(&mut gradient, &mut sums, slopes.view(), a.view(), &b, parts);
+            for i in 0..m * n {
+                let want = product_alone[i] * widen(slopes.view().at(i / n, i % n));
+                assert_eq!(gradient.view().at(i / n, i % n), round(want), "gradient {i} of {m} x {n}");
+                want_sums[i % n] += f64::from(want);
+            }
+            for (sum, want) in sums.iter().zip(want_sums) {
+                assert!((f64::from(*sum) - want).abs() < 1e-5 * (m as f64 + want.abs()), "{sum} {want}");
+            }
         }
     }
 }

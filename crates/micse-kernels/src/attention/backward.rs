@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{AttentionDropout, HeadDropout, Layout, SCRATCH, Scratch, Tile, first_distance, parts};
+use super::{AttentionDropout, HeadDropout, Layout, SCRATCH, Scratch, Tile, copy, first_distance, parts};
+use crate::bf16::RoundedRows;
 use crate::simd::{LANES, fold, padded, vectorised};
 use crate::small::{Left, small_product};
 
@@ -167,7 +168,7 @@ fn write(
         if adds {
             out.iter_mut().zip(row).for_each(|(out, &value)| *out += value);
         } else {
-            out.copy_from_slice(&row[..columns.len()]);
+            copy(out, &row[..columns.len()]);
         }
     }
 }
@@ -175,10 +176,11 @@ fn write(
 /// Backward pass of [`super::attention`]: `out` receives the gradients of queries, keys and values `[rows, 3 D]`,
 /// computed from the gradient of the context `[queries, D]`, the maps written by the forward pass, and the taps.
 /// `bias` receives the gradient of a [`super::DistanceBias`] per sentence, `[sentences, heads, 2 reach - 1]`; it
-/// is empty without one.
+/// is empty without one. `rounded` receives `out` in bfloat16.
 #[allow(clippy::too_many_arguments)] // kernels take their buffers and sizes one by one
 pub fn attention_backward(
     out: &mut [f32],
+    rounded: Option<RoundedRows<'_>>,
     bias: &mut [f32],
     gradient: &[f32],
     maps: &[f32],
@@ -192,38 +194,44 @@ pub fn attention_backward(
     bias.fill(0.0);
     let own = bias.len() / layout.places.len().max(1);
     let biases = parts(bias, layout.places.iter().map(|_| own));
-    outs.into_par_iter().zip(biases).enumerate().for_each(|(sentence, (out, bias))| {
-        let place = layout.places[sentence];
-        let tiles = layout.tiles(&place);
-        if place.queries < place.rows || place.keys < place.rows || tiles.len() > 1 {
-            // Rows that are not queries, and rows that are not keys, have no gradient there.
-            out.fill(0.0);
-        }
-        for tile in tiles.iter().filter(|tile| tile.keys > 0) {
-            let first_query = place.first_query + tile.query;
-            SCRATCH.with_borrow_mut(|scratch| {
-                for h in 0..layout.heads {
-                    let map = place.map + h * place.map_len..place.map + (h + 1) * place.map_len;
-                    let head = Head {
-                        qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
-                        gradient: &gradient[first_query * hidden..(first_query + tile.queries) * hidden],
-                        map_start: map.start + tile.map().start,
-                        map: &maps[map][tile.map()],
-                        taps: taps.of(sentence * layout.heads + h),
-                        taps_after_dropout: taps.after_dropout,
-                        tile: *tile,
-                        shares_keys: tiles.len() > 1,
-                        positions: layout.positions(&place, tile),
-                        column: h * layout.head_size,
-                        hidden,
-                        size: layout.head_size,
-                        dropout: HeadDropout::new(dropout, sentence, h),
-                    };
-                    let width = bias.len() / layout.heads;
-                    let sums = (width > 0).then(|| &mut bias[h * width..(h + 1) * width]);
-                    head_backward(out, sums, &head, scratch);
-                }
-            });
-        }
-    });
+    let rounded = RoundedRows::parts(rounded, layout.places.iter().map(|p| p.rows));
+    outs.into_par_iter().zip(rounded).zip(biases).enumerate().for_each(
+        |(sentence, ((out, rounded), bias))| {
+            let place = layout.places[sentence];
+            let tiles = layout.tiles(&place);
+            if place.queries < place.rows || place.keys < place.rows || tiles.len() > 1 {
+                // Rows that are not queries, and rows that are not keys, have no gradient there.
+                out.fill(0.0);
+            }
+            for tile in tiles.iter().filter(|tile| tile.keys > 0) {
+                let first_query = place.first_query + tile.query;
+                SCRATCH.with_borrow_mut(|scratch| {
+                    for h in 0..layout.heads {
+                        let map = place.map + h * place.map_len..place.map + (h + 1) * place.map_len;
+                        let head = Head {
+                            qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
+                            gradient: &gradient[first_query * hidden..(first_query + tile.queries) * hidden],
+                            map_start: map.start + tile.map().start,
+                            map: &maps[map][tile.map()],
+                            taps: taps.of(sentence * layout.heads + h),
+                            taps_after_dropout: taps.after_dropout,
+                            tile: *tile,
+                            shares_keys: tiles.len() > 1,
+                            positions: layout.positions(&place, tile),
+                            column: h * layout.head_size,
+                            hidden,
+                            size: layout.head_size,
+                            dropout: HeadDropout::new(dropout, sentence, h),
+                        };
+                        let width = bias.len() / layout.heads;
+                        let sums = (width > 0).then(|| &mut bias[h * width..(h + 1) * width]);
+                        head_backward(out, sums, &head, scratch);
+                    }
+                });
+            }
+            if let Some(mut rounded) = rounded {
+                out.chunks_exact(3 * hidden).enumerate().for_each(|(r, row)| rounded.round(r, row));
+            }
+        },
+    );
 }

@@ -5,8 +5,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    AttentionDropout, DistanceBias, HeadDropout, Layout, SCRATCH, Scratch, Tile, first_distance, parts,
+    AttentionDropout, DistanceBias, HeadDropout, Layout, SCRATCH, Scratch, Tile, copy, first_distance, parts,
 };
+use crate::bf16::RoundedRows;
 use crate::exp::exp_not_positive;
 use crate::grid::{Block, Grid};
 use crate::simd::{LANES, fold, padded, vectorised};
@@ -126,7 +127,7 @@ vectorised! {
             small_product(out, out_stride, left, &value.data, out_stride, (queries, keys, out_stride));
             for (row, out) in out.chunks_exact(out_stride).enumerate() {
                 let row = tile.query + first + row;
-                context.row(row, head.column..head.column + size).copy_from_slice(&out[..size]);
+                copy(context.row(row, head.column..head.column + size), &out[..size]);
             }
         }
     }
@@ -134,10 +135,11 @@ vectorised! {
 
 /// Attention of all heads and sentences.
 ///
-/// `qkv` is `[rows, 3 D]`: queries, keys and values, biases included. Writes `[queries, D]` to `context`, and the
-/// attention before dropout to `maps` ([`Layout::map_elements`]), if given.
+/// `qkv` is `[rows, 3 D]`: queries, keys and values, biases included. Writes `[queries, D]` to `context`, the same in
+/// bfloat16 to `rounded`, and the attention before dropout to `maps` ([`Layout::map_elements`]), if given.
 pub fn attention(
     context: &mut [f32],
+    rounded: Option<RoundedRows<'_>>,
     maps: Option<&mut [f32]>,
     qkv: &[f32],
     layout: &Layout,
@@ -150,42 +152,48 @@ pub fn attention(
     let maps = of_each(maps, layout.places.iter().map(|p| layout.heads * p.map_len));
     // Sentences alone are enough tasks if there are many.
     let fewest = if contexts.len() < FEW_SENTENCES { 1 } else { layout.heads };
-    contexts.into_par_iter().zip(maps).enumerate().for_each(|(sentence, (context, maps))| {
-        let place = layout.places[sentence];
-        if place.queries == 0 {
-            return;
-        }
-        let context = Grid::new(context, place.queries, hidden);
-        let maps = of_each(maps, std::iter::repeat_n(place.map_len, layout.heads));
-        maps.into_par_iter().with_min_len(fewest).enumerate().for_each(|(h, mut map)| {
-            let column = h * layout.head_size;
-            let columns = column..column + layout.head_size;
-            // SAFETY: every head has its own columns.
-            #[allow(unsafe_code)]
-            let mut context = unsafe { context.columns(columns.clone()) };
-            for tile in layout.tiles(&place) {
-                if tile.keys == 0 {
-                    for row in tile.query..tile.query + tile.queries {
-                        context.row(row, columns.clone()).fill(0.0);
-                    }
-                    continue;
-                }
-                let head = Head {
-                    qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
-                    tile: *tile,
-                    window: layout.window(),
-                    positions: layout.positions(&place, tile),
-                    column,
-                    hidden,
-                    size: layout.head_size,
-                    dropout: HeadDropout::new(dropout, sentence, h),
-                    bias: bias.map(|bias| bias.of(h)),
-                };
-                let map = map.as_mut().map(|map| &mut map[tile.map()]);
-                SCRATCH.with_borrow_mut(|scratch| head_forward(&mut context, map, &head, scratch));
+    let rounded = RoundedRows::parts(rounded, layout.places.iter().map(|p| p.queries));
+    contexts.into_par_iter().zip(rounded).zip(maps).enumerate().for_each(
+        |(sentence, ((rows, rounded), maps))| {
+            let place = layout.places[sentence];
+            if place.queries == 0 {
+                return;
             }
-        });
-    });
+            let context = Grid::new(rows, place.queries, hidden);
+            let maps = of_each(maps, std::iter::repeat_n(place.map_len, layout.heads));
+            maps.into_par_iter().with_min_len(fewest).enumerate().for_each(|(h, mut map)| {
+                let column = h * layout.head_size;
+                let columns = column..column + layout.head_size;
+                // SAFETY: every head has its own columns.
+                #[allow(unsafe_code)]
+                let mut context = unsafe { context.columns(columns.clone()) };
+                for tile in layout.tiles(&place) {
+                    if tile.keys == 0 {
+                        for row in tile.query..tile.query + tile.queries {
+                            context.row(row, columns.clone()).fill(0.0);
+                        }
+                        continue;
+                    }
+                    let head = Head {
+                        qkv: &qkv[place.row * 3 * hidden..(place.row + place.rows) * 3 * hidden],
+                        tile: *tile,
+                        window: layout.window(),
+                        positions: layout.positions(&place, tile),
+                        column,
+                        hidden,
+                        size: layout.head_size,
+                        dropout: HeadDropout::new(dropout, sentence, h),
+                        bias: bias.map(|bias| bias.of(h)),
+                    };
+                    let map = map.as_mut().map(|map| &mut map[tile.map()]);
+                    SCRATCH.with_borrow_mut(|scratch| head_forward(&mut context, map, &head, scratch));
+                }
+            });
+            if let Some(mut rounded) = rounded {
+                rows.chunks_exact(hidden).enumerate().for_each(|(r, row)| rounded.round(r, row));
+            }
+        },
+    );
 }
 
 /// [`parts`] of a buffer that may be absent.

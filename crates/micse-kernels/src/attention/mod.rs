@@ -116,8 +116,9 @@ impl Rows {
         self.data.clear();
         for row in rows {
             let start = row * stride + columns.start;
-            self.data.extend_from_slice(&matrix[start..start + columns.len()]);
-            self.data.resize(self.data.len() + self.stride - columns.len(), 0.0);
+            let at = self.data.len();
+            self.data.resize(at + self.stride, 0.0);
+            copy(&mut self.data[at..at + columns.len()], &matrix[start..start + columns.len()]);
         }
     }
 
@@ -150,6 +151,19 @@ impl Rows {
                 }
             }
         }
+    }
+}
+
+/// `copy_from_slice` for the columns of a head, without a call for the usual sizes.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn copy(to: &mut [f32], from: &[f32]) {
+    if let (Some(to), Some(from)) = (to.as_mut_array::<32>(), from.as_array::<32>()) {
+        *to = *from;
+    } else if let (Some(to), Some(from)) = (to.as_mut_array::<64>(), from.as_array::<64>()) {
+        *to = *from;
+    } else {
+        to.copy_from_slice(from);
     }
 }
 

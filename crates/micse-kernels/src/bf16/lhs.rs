@@ -2,6 +2,7 @@
 
 use super::isa::Isa;
 use super::pack::{Block, Element, Source};
+use super::rows::RoundedRows;
 use super::view::Bf16View;
 use crate::View;
 use crate::line::{Line, WORDS, as_halves};
@@ -50,6 +51,15 @@ impl Lhs {
     /// Copies `view`, m x k; useful if the view is transposed, because the kernel uses rows in place.
     pub fn pack_bf16(&mut self, view: Bf16View<'_>) {
         self.fill(Source::<u16>::by_rows(view.transposed()));
+    }
+
+    /// Space for m x k values that the caller rounds row by row. Rows that are not written are left over from
+    /// earlier use.
+    pub fn room(&mut self, rows: usize, depth: usize) -> RoundedRows<'_> {
+        (self.rows, self.depth) = (rows, depth);
+        let stride = row_lines(depth);
+        self.lines.resize(rows * stride, Line::ZERO);
+        RoundedRows::new(&mut self.lines, stride, depth, self.isa)
     }
 
     /// The packed matrix, m x k.

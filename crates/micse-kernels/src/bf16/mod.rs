@@ -5,10 +5,12 @@
 //! on CPUs with AVX512_BF16 (`vdpbf16ps`), has twice the throughput.
 //!
 //! - [`Lhs`] is the left operand: rows of bfloat16, which the kernel reads in place. A buffer that already
-//!   contains bfloat16 rows can be used directly through [`Bf16View`].
+//!   contains bfloat16 rows can be used directly through [`Bf16View`]. Other kernels round their results into
+//!   its rows as they compute them ([`Lhs::room`]).
 //! - [`Rhs`] is the right operand, packed into panels of 32 columns and pairs of rows. Weights are packed once per
 //!   step and reused.
-//! - [`product`] multiplies; [`product_then`] also calls a function on each finished block of rows.
+//! - [`product`] multiplies. [`product_activated`] and [`product_activated_backward`] apply a non-linearity or its
+//!   slopes to finished rows while these are in the cache, and write them in bfloat16 alone.
 //!
 //! ```
 //! use micse_kernels::View;
@@ -35,6 +37,7 @@
 // Portable code is vectorised by inlining it into functions compiled for the vector extensions.
 #![allow(clippy::inline_always)]
 
+mod activated;
 mod isa;
 mod kernel_portable;
 mod lhs;
@@ -43,15 +46,20 @@ mod pack_portable;
 mod product;
 mod rhs;
 mod round;
+mod rows;
 mod view;
 
 #[cfg(target_arch = "x86_64")]
 mod kernel_avx512;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx512;
+#[cfg(target_arch = "x86_64")]
+mod round_avx512;
 
+pub use activated::{product_activated, product_activated_backward};
 pub use lhs::Lhs;
-pub use product::{Start, product, product_then};
+pub use product::{Start, product};
 pub use rhs::Rhs;
 pub use round::{round, widen};
+pub use rows::RoundedRows;
 pub use view::Bf16View;

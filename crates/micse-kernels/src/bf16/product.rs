@@ -8,6 +8,7 @@ use super::rhs::{PANEL, Rhs};
 use super::view::Bf16View;
 use crate::line::Line;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Maximum rows per tile.
 pub(super) const TILE_ROWS: usize = 12;
@@ -56,32 +57,8 @@ pub(super) struct Tile<'a> {
 /// Mismatched shapes: `lhs` does not have k columns or its columns are not contiguous, the bias does not have n
 /// values, or `out` is too short.
 pub fn product(out: &mut [f32], out_stride: usize, lhs: Bf16View<'_>, rhs: &Rhs, start: Start<'_>) {
-    product_then(out, out_stride, lhs, rhs, start, |_, _| {});
-}
-
-/// [`product`], which also calls `then(i, rows)` for each finished block of full rows while it is in the cache.
-/// `rows` begins at row i's first element, and its rows are `out_stride` apart. The blocks cover each row once, in
-/// any order.
-///
-/// # Panics
-/// As in [`product`].
-pub fn product_then(
-    out: &mut [f32],
-    out_stride: usize,
-    lhs: Bf16View<'_>,
-    rhs: &Rhs,
-    start: Start<'_>,
-    then: impl Fn(usize, &mut [f32]) + Sync,
-) {
-    let (rows, depth, columns) = (lhs.rows, rhs.depth(), rhs.columns());
-    assert_eq!(lhs.columns, depth, "the left operand's columns must be the right operand's rows");
-    assert!(
-        lhs.column_stride == 1 || depth <= 1,
-        "the left operand's rows are not contiguous; pack it first"
-    );
-    if let Start::Bias(bias) = start {
-        assert_eq!(bias.len(), columns, "a bias needs one value per column");
-    }
+    check(lhs, rhs, start);
+    let (rows, columns) = (lhs.rows, rhs.columns());
     if rows == 0 || columns == 0 {
         return;
     }
@@ -91,20 +68,45 @@ pub fn product_then(
         out.len()
     );
     let out = &mut out[..(rows - 1) * out_stride + columns];
-    let task_rows = rows.div_ceil(TASKS).next_multiple_of(TILE_ROWS).min(TASK_ROWS);
-    out.par_chunks_mut(task_rows * out_stride).enumerate().for_each(|(task, out)| {
-        let first = task * task_rows;
-        let lhs = Bf16View { data: lhs.data.get(first * lhs.row_stride..).unwrap_or(&[]), ..lhs };
-        multiply(out, out_stride, task_rows.min(rows - first), lhs, rhs, start);
-        then(first, out);
-    });
+    let task = task_rows(rows);
+    out.par_chunks_mut(task * out_stride)
+        .enumerate()
+        .for_each(|(i, out)| multiply(out, out_stride, i * task..rows.min((i + 1) * task), lhs, rhs, start));
 }
 
-/// Computes one task's rows.
-fn multiply(out: &mut [f32], out_stride: usize, rows: usize, lhs: Bf16View<'_>, rhs: &Rhs, start: Start<'_>) {
+/// # Panics
+/// Mismatched shapes.
+pub(super) fn check(lhs: Bf16View<'_>, rhs: &Rhs, start: Start<'_>) {
+    let (depth, columns) = (rhs.depth(), rhs.columns());
+    assert_eq!(lhs.columns, depth, "the left operand's columns must be the right operand's rows");
+    assert!(
+        lhs.column_stride == 1 || depth <= 1,
+        "the left operand's rows are not contiguous; pack it first"
+    );
+    if let Start::Bias(bias) = start {
+        assert_eq!(bias.len(), columns, "a bias needs one value per column");
+    }
+}
+
+/// Rows per task of a product with this many rows.
+pub(super) fn task_rows(rows: usize) -> usize {
+    rows.div_ceil(TASKS).next_multiple_of(TILE_ROWS).min(TASK_ROWS)
+}
+
+/// Computes one task's rows of the product into `out`.
+pub(super) fn multiply(
+    out: &mut [f32],
+    out_stride: usize,
+    rows: Range<usize>,
+    lhs: Bf16View<'_>,
+    rhs: &Rhs,
+    start: Start<'_>,
+) {
     if rhs.depth() == 0 {
         return fill(out, out_stride, rhs.columns(), start);
     }
+    let lhs = Bf16View { data: lhs.data.get(rows.start * lhs.row_stride..).unwrap_or(&[]), ..lhs };
+    let rows = rows.len();
     for (first_depth, depth, panels) in rhs.blocks() {
         for (panel, panel_lines) in panels.enumerate() {
             let first_column = panel * PANEL;

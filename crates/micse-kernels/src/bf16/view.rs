@@ -52,6 +52,12 @@ impl<'a> Bf16View<'a> {
         self.columns
     }
 
+    /// Row i; columns are contiguous.
+    pub(super) fn row(&self, i: usize) -> &'a [u16] {
+        debug_assert_eq!(self.column_stride, 1);
+        &self.data[i * self.row_stride..][..self.columns]
+    }
+
     /// Element (i, j) as bfloat16 bits.
     pub fn at(&self, i: usize, j: usize) -> u16 {
         self.data[i * self.row_stride + j * self.column_stride]

@@ -2,71 +2,100 @@
 
 use std::arch::x86_64::{
     __m256i, _mm256_dpbusd_avx_epi32, _mm256_load_si256, _mm256_set1_epi32, _mm256_setzero_si256,
-    _mm256_storeu_si256, _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_set1_epi32, _mm512_setzero_si512,
-    _mm512_storeu_si512,
+    _mm256_storeu_si256, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_load_si512,
+    _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_si512,
 };
 
 use super::isa::{Avx512Vnni, AvxVnni};
-use super::product::{Sums, Tile};
+use super::product::{Panel, Sums, Tile, WideTile};
 use super::weights::PANEL;
+use crate::grid::Block;
 
 /// Rows per tile.
 const ROWS: usize = 6;
-/// Rows per tile on 512 bits, whose sums are half as many registers.
-const WIDE_ROWS: usize = 12;
-
-macro_rules! by_rows {
-    ($rows:ident, $tile:ident: $($count:literal)*) => {
-        match $tile.rows() {
-            // SAFETY: the caller's token proves that the CPU has the instructions.
-            $($count => unsafe { $rows::<$count>($tile) },)*
-            rows => unreachable!("a tile of {rows} rows is too large"),
-        }
-    };
-}
-
-/// See [`Tile`].
-#[allow(unsafe_code)]
-pub(super) fn wide_sums(_: Avx512Vnni, tile: &Tile<'_, u8>) -> Sums<WIDE_ROWS> {
-    by_rows!(wide_rows, tile: 1 2 3 4 5 6 7 8 9 10 11 12)
-}
 
 /// See [`Tile`].
 #[allow(unsafe_code)]
 pub(super) fn sums(_: AvxVnni, tile: &Tile<'_, u8>) -> Sums<ROWS> {
-    by_rows!(rows, tile: 1 2 3 4 5 6)
+    macro_rules! by_rows {
+        ($($count:literal)*) => {
+            match tile.rows() {
+                // SAFETY: the token proves that the CPU has the instructions.
+                $($count => unsafe { rows::<$count>(tile) },)*
+                rows => unreachable!("a tile of {rows} rows is too large"),
+            }
+        };
+    }
+    by_rows!(1 2 3 4 5 6)
 }
 
-/// Four activations of a row, as one word.
-macro_rules! word {
-    ($tile:ident, $row:ident, $place:ident) => {
-        // SAFETY: the row and the place are in the tile, whose size the caller has checked.
-        unsafe {
-            let at = 4 * ($row * $tile.panel.len() + $place);
-            $tile.activations.as_ptr().add(at).cast::<i32>().read_unaligned()
-        }
-    };
+/// The outputs of a tile of one or two panels, without what was cut off the activations, by the formula of this module's
+/// parent.
+#[allow(unsafe_code)]
+pub(super) fn wide_outputs(_: Avx512Vnni, tile: &WideTile<'_>, out: &mut Block<'_>) {
+    macro_rules! by_size {
+        ($($rows:literal)*) => {
+            match (tile.ranges.len(), tile.panels) {
+                $(
+                    // SAFETY: the token proves that the CPU has the instructions.
+                    ($rows, [Some(first), Some(second)]) => unsafe { wide::<$rows, 2>(tile, [first, second], out) },
+                    // SAFETY: likewise.
+                    ($rows, [Some(first), None]) => unsafe { wide::<$rows, 1>(tile, [first], out) },
+                )*
+                (rows, _) => unreachable!("a tile of {rows} rows is too large"),
+            }
+        };
+    }
+    by_size!(1 2 3 4 5 6 7 8 9 10 11 12);
 }
 
-/// A line is one vector. Twelve rows have enough independent sums to hide the latency of an addition.
+/// A line is one vector. The sums of twelve rows and two panels stay in registers: enough to hide the latency of an
+/// addition, and each broadcast serves two products.
 #[allow(unsafe_code)]
 #[target_feature(enable = "avx512f,avx512vnni")]
-fn wide_rows<const R: usize>(tile: &Tile<'_, u8>) -> Sums<WIDE_ROWS> {
-    assert_eq!(tile.activations.len(), 4 * R * tile.panel.len());
-    let mut sums = [_mm512_setzero_si512(); R];
-    for (place, line) in tile.panel.iter().enumerate() {
-        // SAFETY: a line has 64 bytes and is aligned to them.
-        let weights = unsafe { _mm512_load_si512(line.0.as_ptr().cast()) };
-        for (row, sum) in sums.iter_mut().enumerate() {
-            *sum = _mm512_dpbusd_epi32(*sum, _mm512_set1_epi32(word!(tile, row, place)), weights);
+fn wide<const R: usize, const P: usize>(tile: &WideTile<'_>, panels: [&Panel<'_>; P], out: &mut Block<'_>) {
+    let words = panels[0].lines.len();
+    assert!(panels.iter().all(|panel| panel.lines.len() == words));
+    assert!(tile.activations.len() == 4 * R * words && tile.ranges.len() == R);
+    let activations = tile.activations.as_ptr();
+    let mut sums = [[_mm512_setzero_si512(); P]; R];
+    for place in 0..words {
+        // SAFETY: a line has 64 bytes and is aligned to them; the assertions.
+        let weights =
+            panels.map(|panel| unsafe { _mm512_load_si512(panel.lines.as_ptr().add(place).cast()) });
+        for (row, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: the row and the place are in the tile by the assertions.
+            let word = unsafe { activations.add(4 * (row * words + place)).cast::<i32>().read_unaligned() };
+            let word = _mm512_set1_epi32(word);
+            for (sum, weights) in sums.iter_mut().zip(weights) {
+                *sum = _mm512_dpbusd_epi32(*sum, word, weights);
+            }
         }
     }
-    let mut out = [[0; PANEL]; WIDE_ROWS];
-    for (out, sum) in out.iter_mut().zip(sums) {
-        // SAFETY: `out` has room for one vector.
-        unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), sum) };
+    // A copy, because indexing in the loop below would otherwise keep the sums in memory, in the loop above too.
+    let done = sums;
+    // SAFETY: all are arrays of 16 values.
+    let load = |values: &[f32; PANEL]| unsafe { _mm512_loadu_ps(values.as_ptr()) };
+    let factors = panels.map(|panel| (load(&panel.channels.scales), load(&panel.channels.totals)));
+    let biases = panels.map(|panel| panel.bias.as_ref().map(load));
+    for (row, (sums, range)) in done.iter().zip(tile.ranges).enumerate() {
+        let to = out.row(tile.first + row, tile.columns.clone());
+        assert!(to.len() > (P - 1) * PANEL && to.len() <= P * PANEL);
+        for p in 0..P {
+            let (scales, totals) = factors[p];
+            let scale = _mm512_mul_ps(_mm512_set1_ps(range.step), scales);
+            let product = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(sums[p]));
+            let lowest = _mm512_mul_ps(_mm512_set1_ps(range.lowest), totals);
+            let sum = _mm512_add_ps(product, lowest);
+            let sum = biases[p].map_or(sum, |bias| _mm512_add_ps(sum, bias));
+            let width = (to.len() - p * PANEL).min(PANEL);
+            // SAFETY: the row has this many outputs of the panel by the assertion.
+            unsafe {
+                _mm512_mask_storeu_ps(to.as_mut_ptr().add(p * PANEL), u16::MAX >> (PANEL - width), sum)
+            };
+        }
     }
-    out
 }
 
 /// The 12 sums of 6 rows stay in registers, with the line's two vectors and one broadcast.
@@ -82,7 +111,12 @@ fn rows<const R: usize>(tile: &Tile<'_, u8>) -> Sums<ROWS> {
             [_mm256_load_si256(vectors), _mm256_load_si256(vectors.add(1))]
         };
         for (row, sums) in sums.iter_mut().enumerate() {
-            let word = _mm256_set1_epi32(word!(tile, row, place));
+            // SAFETY: the row and the place are in the tile by the assertion.
+            let word = unsafe {
+                let at = 4 * (row * tile.panel.len() + place);
+                tile.activations.as_ptr().add(at).cast::<i32>().read_unaligned()
+            };
+            let word = _mm256_set1_epi32(word);
             for (sum, weights) in sums.iter_mut().zip(weights) {
                 *sum = _mm256_dpbusd_avx_epi32(*sum, word, weights);
             }

@@ -15,6 +15,7 @@
 //! - [`Weights`] is a weight matrix, packed into panels of 16 output channels.
 //! - [`Rows`] is a block of activations. Before they are rounded, inputs can be multiplied by one factor per input
 //!   channel, by which the weights were divided (SmoothQuant, Xiao and others 2023).
+//! - [`product`] multiplies; [`product_activated`] also applies a non-linearity and rounds its results.
 //!
 //! ```
 //! use micse_kernels::int8::{Rows, Weights, product};
@@ -36,6 +37,7 @@
 //! A row that contains NaN or an infinity gives a row of NaN. A row whose values are all equal, or differ by less than
 //! f32 can divide into 255 steps, counts as constant.
 
+mod activated;
 mod isa;
 mod kernel_portable;
 mod product;
@@ -49,6 +51,7 @@ mod kernel_neon;
 #[cfg(target_arch = "x86_64")]
 mod kernel_vnni;
 
+pub use activated::product_activated;
 pub use product::product;
 pub use rows::Rows;
 pub use weights::{LARGEST, MOST_INPUTS, Weights, round_row};

@@ -1,11 +1,15 @@
 //! The product: tasks, tiles, and the choice of the kernel.
 
+#[cfg(target_arch = "x86_64")]
+use super::isa::Avx512Vnni;
 use super::isa::Isa;
 #[cfg(target_arch = "aarch64")]
 use super::kernel_neon;
 use super::kernel_portable;
+#[cfg(target_arch = "x86_64")]
+use super::rows::{Cut, Range};
 use super::rows::{Rounded, Rows, Values};
-use super::weights::{PANEL, Weights};
+use super::weights::{Channels, PANEL, Weights};
 #[cfg(target_arch = "x86_64")]
 use super::{kernel_avx2, kernel_vnni};
 use crate::grid::{Block, Grid};
@@ -13,7 +17,7 @@ use crate::line::Line;
 use crate::simd::vectorised;
 
 /// Rows and panels per task: the task's activations and panels stay in the second-level cache.
-const TASK_ROWS: usize = 48;
+pub(super) const TASK_ROWS: usize = 48;
 const TASK_PANELS: usize = 4;
 
 /// The sums of a tile, for up to `ROWS` rows; each kernel has its own number.
@@ -27,6 +31,32 @@ pub(super) struct Tile<'a, L> {
     pub(super) width: usize,
     /// One line per word of the weights.
     pub(super) panel: &'a [Line],
+}
+
+/// Rows per tile of the kernel on 512 bits.
+#[cfg(target_arch = "x86_64")]
+const WIDE_ROWS: usize = 12;
+
+/// A panel of the weights with what belongs to its output channels.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct Panel<'a> {
+    /// One line per word of the weights.
+    pub(super) lines: &'a [Line],
+    pub(super) channels: &'a Channels,
+    pub(super) bias: Option<[f32; PANEL]>,
+}
+
+/// Up to 12 rows, and one or two panels.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct WideTile<'a> {
+    /// Rows of as many words as the panels have.
+    pub(super) activations: &'a [u8],
+    /// One range per row.
+    pub(super) ranges: &'a [Range],
+    pub(super) panels: [Option<&'a Panel<'a>>; 2],
+    /// The first row of the output, and its columns.
+    pub(super) first: usize,
+    pub(super) columns: std::ops::Range<usize>,
 }
 
 impl<L> Tile<'_, L> {
@@ -48,16 +78,16 @@ pub fn product(out: &mut [f32], rows: &Rows, weights: &Weights, bias: Option<&[f
     assert_eq!(out.len(), rows.rows() * outputs, "{} rows of {outputs}", rows.rows());
     assert!(bias.is_none_or(|bias| bias.len() == outputs), "a bias needs one value per output channel");
     Grid::new(out, rows.rows(), outputs)
-        .for_each((TASK_ROWS, TASK_PANELS * PANEL), |block| multiply(block, rows, weights, bias));
+        .for_each((TASK_ROWS, TASK_PANELS * PANEL), |block| multiply(block, 0, rows, weights, bias));
 }
 
-/// Computes one task's block.
-fn multiply(block: Block<'_>, rows: &Rows, weights: &Weights, bias: Option<&[f32]>) {
-    let work = Work { rows, weights, bias };
+/// Computes one block, whose output begins with row `first` of the product.
+pub(super) fn multiply(block: Block<'_>, first: usize, rows: &Rows, weights: &Weights, bias: Option<&[f32]>) {
+    let work = Work { first, rows, weights, bias };
     match (weights.isa, &rows.values) {
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx512Vnni(token), Values::Bytes(values)) => {
-            work.run(block, values, |tile, _| kernel_vnni::wide_sums(token, tile));
+            work.run_wide(token, block, values);
         }
         #[cfg(target_arch = "x86_64")]
         (Isa::AvxVnni(token), Values::Bytes(values)) => {
@@ -84,6 +114,8 @@ fn multiply(block: Block<'_>, rows: &Rows, weights: &Weights, bias: Option<&[f32
 
 /// The factors of a product.
 struct Work<'a> {
+    /// The row of the product that is the output's first.
+    first: usize,
     rows: &'a Rows,
     weights: &'a Weights,
     bias: Option<&'a [f32]>,
@@ -97,64 +129,129 @@ impl Work<'_> {
         values: &[L],
         sums: impl Fn(&Tile<'_, L>, &[i32]) -> Sums<ROWS>,
     ) {
-        let Self { rows, weights, bias } = self;
+        let Self { first: offset, rows, weights, bias } = *self;
         let width = rows.inputs.next_multiple_of(L::DEPTH);
-        let values = &values[block.rows.start * width..block.rows.end * width];
+        let values = &values[(offset + block.rows.start) * width..(offset + block.rows.end) * width];
         for start in block.columns.clone().step_by(PANEL) {
             let columns = start..block.columns.end.min(start + PANEL);
             let panel = weights.panel(start / PANEL);
-            let channels = Channels::new(weights, *bias, columns.clone());
+            let (channels, bias) = (weights.channels(start / PANEL), padded(bias, columns.clone()));
             let tiles = values.chunks(ROWS * width).zip(block.rows.clone().step_by(ROWS));
             for (activations, first) in tiles {
                 let tile = Tile { activations, width, panel };
                 let sums = sums(&tile, &weights.totals[columns.clone()]);
                 let finished =
-                    Finished { sums: &sums[..tile.rows()], first, panel, columns: columns.clone() };
-                write(&mut block, finished, rows, &channels, weights.isa);
+                    Finished { sums: &sums[..tile.rows()], first, offset, panel, columns: columns.clone() };
+                write(&mut block, finished, rows, (channels, bias.as_ref()), weights.isa);
             }
         }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Work<'_> {
+    /// Computes a block with the kernel on 512 bits.
+    fn run_wide(&self, token: Avx512Vnni, mut block: Block<'_>, values: &[u8]) {
+        let Self { first: offset, rows, weights, bias } = *self;
+        let width = rows.inputs.next_multiple_of(u8::DEPTH);
+        for start in block.columns.clone().step_by(2 * PANEL) {
+            let columns = start..block.columns.end.min(start + 2 * PANEL);
+            let panel = |first: usize| {
+                (first < columns.end).then(|| Panel {
+                    lines: weights.panel(first / PANEL),
+                    channels: weights.channels(first / PANEL),
+                    bias: padded(bias, first..columns.end.min(first + PANEL)),
+                })
+            };
+            let panels = [panel(start), panel(start + PANEL)];
+            for first in block.rows.clone().step_by(WIDE_ROWS) {
+                let last = block.rows.end.min(first + WIDE_ROWS);
+                let own = offset + first..offset + last;
+                let tile = WideTile {
+                    activations: &values[own.start * width..own.end * width],
+                    ranges: &rows.ranges[own.clone()],
+                    panels: panels.each_ref().map(Option::as_ref),
+                    first,
+                    columns: columns.clone(),
+                };
+                kernel_vnni::wide_outputs(token, &tile, &mut block);
+                for (row, cuts) in (first..last).zip(&rows.cuts[own]).filter(|(_, cuts)| !cuts.is_empty()) {
+                    add_cuts(block.row(row, columns.clone()), cuts, &panels);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+vectorised! {
+    /// Adds the products of what was cut off a row of activations, for words of four weights.
+    fn add_cuts(to: &mut [f32], cuts: &[Cut], panels: &[Option<Panel<'_>>; 2]) {
+        for (panel, to) in panels.iter().flatten().zip(to.chunks_mut(PANEL)) {
+            let mut out = [0.0; PANEL];
+            match to.as_array() {
+                Some(to) => out = *to,
+                None => out[..to.len()].copy_from_slice(to),
+            }
+            for cut in cuts {
+                let (word, place) = (cut.input as usize / 4, cut.input % 4);
+                let words = &panel.lines[word].0;
+                for ((out, &word), scale) in out.iter_mut().zip(words).zip(&panel.channels.scales) {
+                    let weight = (word << (24 - 8 * place)) as i32 >> 24;
+                    *out += cut.value * (scale * weight as f32);
+                }
+            }
+            copy(to, &out);
+        }
+    }
+}
+
+/// The biases of a panel; zero for missing channels.
+fn padded(bias: Option<&[f32]>, columns: std::ops::Range<usize>) -> Option<[f32; PANEL]> {
+    bias.map(|bias| {
+        let mut padded = [0.0; PANEL];
+        let own = &bias[columns];
+        match own.as_array() {
+            Some(own) => padded = *own,
+            None => padded[..own.len()].copy_from_slice(own),
+        }
+        padded
+    })
+}
+
+/// Copies the outputs of channels that exist; one of full length needs no call.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn copy(to: &mut [f32], out: &[f32; PANEL]) {
+    match to.as_mut_array() {
+        Some(to) => *to = *out,
+        None => to.copy_from_slice(&out[..to.len()]),
     }
 }
 
 /// The sums of a tile.
 struct Finished<'a> {
     sums: &'a [[i32; PANEL]],
-    /// Its first row.
+    /// Its first row of the output.
     first: usize,
+    /// The row of the product that is the output's first.
+    offset: usize,
     panel: &'a [Line],
     columns: std::ops::Range<usize>,
 }
 
-/// What belongs to the output channels of a panel; zero for missing channels.
-struct Channels {
-    scales: [f32; PANEL],
-    /// Sums of the weights.
-    totals: [f32; PANEL],
-    bias: Option<[f32; PANEL]>,
-}
-
-impl Channels {
-    fn new(weights: &Weights, bias: Option<&[f32]>, columns: std::ops::Range<usize>) -> Self {
-        let padded = |values: &[f32]| {
-            let mut padded = [0.0; PANEL];
-            padded[..columns.len()].copy_from_slice(&values[columns.clone()]);
-            padded
-        };
-        let scales = padded(&weights.scales);
-        let mut totals = scales;
-        for (total, &sum) in totals.iter_mut().zip(&weights.totals[columns.clone()]) {
-            *total *= sum as f32;
-        }
-        Self { scales, totals, bias: bias.map(padded) }
-    }
-}
-
 vectorised! {
     /// Writes the outputs of a tile, by the formula of this module's parent.
-    fn write(block: &mut Block<'_>, tile: Finished<'_>, rows: &Rows, channels: &Channels, isa: Isa) {
-        let Channels { scales, totals, bias } = channels;
+    fn write(
+        block: &mut Block<'_>,
+        tile: Finished<'_>,
+        rows: &Rows,
+        channels: (&Channels, Option<&[f32; PANEL]>),
+        isa: Isa,
+    ) {
+        let (Channels { scales, totals }, bias) = channels;
         for (row, sums) in (tile.first..).zip(tile.sums) {
-            let range = rows.ranges[row];
+            let range = rows.ranges[tile.offset + row];
             let mut out = [0.0_f32; PANEL];
             for (((out, &sum), scale), total) in out.iter_mut().zip(sums).zip(scales).zip(totals) {
                 *out = range.step * scale * sum as f32 + range.lowest * total;
@@ -165,18 +262,13 @@ vectorised! {
                 }
             }
             // What was cut off the activations.
-            for cut in &rows.cuts[row] {
+            for cut in &rows.cuts[tile.offset + row] {
                 let (word, place) = (cut.input as usize / isa.depth(), cut.input as usize % isa.depth());
                 for ((out, &word), scale) in out.iter_mut().zip(&tile.panel[word].0).zip(scales) {
                     *out += cut.value * (scale * f32::from(isa.weight(word, place)));
                 }
             }
-            let place = block.row(row, tile.columns.clone());
-            match place.as_mut_array() {
-                // A copy of fixed length needs no call.
-                Some(place) => *place = out,
-                None => place.copy_from_slice(&out[..place.len()]),
-            }
+            copy(block.row(row, tile.columns.clone()), &out);
         }
     }
 }

@@ -40,8 +40,8 @@ vectorised! {
         let highest = range.lowest + STEPS * range.step;
         for (number, block) in x.chunks(LANES).enumerate() {
             // Most blocks have nothing outside, which takes a comparison of all lanes.
-            let outside = |&x: &f32| u32::from(x > highest) + u32::from(x < range.lowest);
-            if block.iter().map(outside).sum::<u32>() == 0 {
+            let outside = |any: bool, &x: &f32| any | (x > highest) | (x < range.lowest);
+            if !block.iter().fold(false, outside) {
                 continue;
             }
             for (i, &x) in block.iter().enumerate() {
@@ -130,9 +130,7 @@ impl Rows {
     pub fn round(&mut self, x: &[f32], inputs: usize, factors: Option<&[f32]>) {
         assert!(inputs > 0 && x.len().is_multiple_of(inputs), "{} values in rows of {inputs}", x.len());
         assert!(factors.is_none_or(|f| f.len() == inputs), "one factor per input");
-        self.inputs = inputs;
-        self.ranges.resize(x.len() / inputs, Range::default());
-        self.cuts.resize(x.len() / inputs, Vec::new());
+        self.resize(x.len() / inputs, inputs);
         let (ranges, cuts) = (&mut self.ranges, &mut self.cuts);
         match &mut self.values {
             Values::Halves(values) => round_all(values, ranges, cuts, x, inputs, factors),
@@ -145,6 +143,13 @@ impl Rows {
     pub fn rows(&self) -> usize {
         self.ranges.len()
     }
+
+    /// Makes room for rows to be rounded.
+    pub(super) fn resize(&mut self, rows: usize, inputs: usize) {
+        self.inputs = inputs;
+        self.ranges.resize(rows, Range::default());
+        self.cuts.resize(rows, Vec::new());
+    }
 }
 
 /// See [`Rows::round`].
@@ -156,35 +161,64 @@ fn round_all<L: Rounded>(
     inputs: usize,
     factors: Option<&[f32]>,
 ) {
+    let task = task_rows(inputs);
+    parts(values, ranges, cuts, inputs, task)
+        .zip(x.par_chunks(task * inputs))
+        .for_each(|(part, x)| part.round(x, inputs, factors));
+}
+
+/// Some rows to be rounded.
+pub(super) struct Part<'a, L> {
+    values: &'a mut [L],
+    ranges: &'a mut [Range],
+    cuts: &'a mut [Vec<Cut>],
+}
+
+/// Divides rows into parts of at most `rows`.
+pub(super) fn parts<'a, L: Rounded>(
+    values: &'a mut Vec<L>,
+    ranges: &'a mut [Range],
+    cuts: &'a mut [Vec<Cut>],
+    inputs: usize,
+    rows: usize,
+) -> impl IndexedParallelIterator<Item = Part<'a, L>> {
     let padded = inputs.next_multiple_of(L::DEPTH);
     values.resize(ranges.len() * padded, L::default());
-    let task = task_rows(inputs);
     values
-        .par_chunks_mut(task * padded)
-        .zip(ranges.par_chunks_mut(task))
-        .zip(cuts.par_chunks_mut(task))
-        .zip(x.par_chunks(task * inputs))
-        .for_each(|(((values, ranges), cuts), x)| {
-            let mut scaled = vec![0.0; if factors.is_some() { inputs } else { 0 }];
-            let rows = values.chunks_exact_mut(padded).zip(ranges).zip(cuts).zip(x.chunks_exact(inputs));
-            for (((values, range), cuts), mut x) in rows {
-                if let Some(factors) = factors {
-                    multiply(&mut scaled, x, factors);
-                    x = &scaled;
-                }
-                values[inputs..].fill(L::default());
-                *range = range_of(x);
-                if range.step > 0.0 {
-                    L::round(&mut values[..inputs], x, 1.0 / range.step, range.lowest / range.step);
-                } else {
-                    values.fill(L::default());
-                }
-                cuts.clear();
-                if range.clipped {
-                    cut(cuts, x, *range);
-                }
+        .par_chunks_mut(rows * padded)
+        .zip(ranges.par_chunks_mut(rows))
+        .zip(cuts.par_chunks_mut(rows))
+        .map(|((values, ranges), cuts)| Part { values, ranges, cuts })
+}
+
+impl<L: Rounded> Part<'_, L> {
+    pub(super) fn rows(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// See [`Rows::round`].
+    pub(super) fn round(self, x: &[f32], inputs: usize, factors: Option<&[f32]>) {
+        let padded = inputs.next_multiple_of(L::DEPTH);
+        let mut scaled = vec![0.0; if factors.is_some() { inputs } else { 0 }];
+        let rows = self.values.chunks_exact_mut(padded).zip(self.ranges).zip(self.cuts);
+        for (((values, range), cuts), mut x) in rows.zip(x.chunks_exact(inputs)) {
+            if let Some(factors) = factors {
+                multiply(&mut scaled, x, factors);
+                x = &scaled;
             }
-        });
+            values[inputs..].fill(L::default());
+            *range = range_of(x);
+            if range.step > 0.0 {
+                L::round(&mut values[..inputs], x, 1.0 / range.step, range.lowest / range.step);
+            } else {
+                values.fill(L::default());
+            }
+            cuts.clear();
+            if range.clipped {
+                cut(cuts, x, *range);
+            }
+        }
+    }
 }
 
 fn task_rows(inputs: usize) -> usize {

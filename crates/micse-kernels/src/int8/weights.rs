@@ -23,7 +23,27 @@ pub struct Weights {
     /// The scale of each output channel, and the sum of its weights without the scale.
     pub(super) scales: Vec<f32>,
     pub(super) totals: Vec<i32>,
+    /// What a finished panel is multiplied with.
+    channels: Vec<Channels>,
     pub(super) isa: Isa,
+}
+
+/// What belongs to the output channels of a panel; zero for missing channels.
+#[derive(Clone, Debug)]
+pub(super) struct Channels {
+    pub(super) scales: [f32; PANEL],
+    /// Sums of the weights, with their scale.
+    pub(super) totals: [f32; PANEL],
+}
+
+impl Channels {
+    fn new(scales: &[f32], totals: &[i32]) -> Self {
+        let mut channels = Self { scales: [0.0; PANEL], totals: [0.0; PANEL] };
+        for (i, (&scale, &total)) in scales.iter().zip(totals).enumerate() {
+            (channels.scales[i], channels.totals[i]) = (scale, scale * total as f32);
+        }
+        channels
+    }
 }
 
 impl Weights {
@@ -56,7 +76,9 @@ impl Weights {
                 line.0[output % PANEL] = words.fold(0, |all, word| all | word);
             }
         }
-        Self { lines, inputs, scales: scales.to_vec(), totals, isa }
+        let panels = scales.chunks(PANEL).zip(totals.chunks(PANEL));
+        let channels = panels.map(|(scales, totals)| Channels::new(scales, totals)).collect();
+        Self { lines, inputs, scales: scales.to_vec(), totals, channels, isa }
     }
 
     /// The same weights, multiplied by portable code on every CPU.
@@ -82,6 +104,11 @@ impl Weights {
     pub(super) fn panel(&self, number: usize) -> &[Line] {
         let words = self.inputs.div_ceil(self.isa.depth());
         &self.lines[number * words..][..words]
+    }
+
+    /// What belongs to the output channels of a panel.
+    pub(super) fn channels(&self, number: usize) -> &Channels {
+        &self.channels[number]
     }
 
     /// The scale of each output channel.

@@ -1,7 +1,8 @@
 //! Attention against its formula in f64, and gradients against finite differences.
 
-use crate::common::{check_gradient, dot, normal};
+use crate::common::{check_gradient, check_rounded, dot, normal};
 use micse_kernels::attention::{AttentionDropout, DistanceBias, Layout, Taps, attention, attention_backward};
+use micse_kernels::bf16::Lhs;
 use micse_random::{Stream, dropout_threshold};
 
 const RATE: f64 = 0.25;
@@ -58,9 +59,12 @@ impl Case {
         let hidden = self.heads * self.size;
         let (mut context, mut maps) =
             (vec![0.0; layout.queries() * hidden], vec![0.0; layout.map_elements()]);
-        attention(&mut context, Some(&mut maps), qkv, layout, self.dropout(), bias);
+        attention(&mut context, None, Some(&mut maps), qkv, layout, self.dropout(), bias);
+        let mut rounded = Lhs::new();
         let mut without_maps = vec![f32::NAN; context.len()];
-        attention(&mut without_maps, None, qkv, layout, self.dropout(), bias);
+        let into = Some(rounded.room(layout.queries(), hidden));
+        attention(&mut without_maps, into, None, qkv, layout, self.dropout(), bias);
+        check_rounded(&rounded, &without_maps, hidden);
         let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         assert!(bits(&without_maps) == bits(&context), "the context depends on whether the maps are kept");
         (context, maps)
@@ -198,7 +202,10 @@ fn gradients_with_taps() {
             let (_, maps) = case.run(&layout, &qkv);
             let mut out = vec![f32::NAN; qkv.len()];
             let mut biases = vec![f32::NAN; case.sentences.len() * table.len()];
-            attention_backward(&mut out, &mut biases, &dy, &maps, &qkv, &layout, case.dropout(), taps);
+            let mut rounded = Lhs::new();
+            let into = Some(rounded.room(layout.rows(), 3 * hidden));
+            attention_backward(&mut out, into, &mut biases, &dy, &maps, &qkv, &layout, case.dropout(), taps);
+            check_rounded(&rounded, &out, 3 * hidden);
             check_gradient("dqkv", &qkv, &out, 5e-3, &mut |qkv| forward(qkv, &table));
             if case.biased {
                 let mut sums = vec![0.0; table.len()];
@@ -265,8 +272,9 @@ fn only_some_rows_ask_of(sentences: Vec<(usize, usize)>, window: Option<usize>) 
         let taps = Taps::default();
         let sums = vec![f32::NAN; 3 * case.table().len()];
         let (mut got_biases, mut want_biases) = (sums.clone(), sums);
-        attention_backward(&mut got, &mut got_biases, &dy, &maps, &qkv, &some, case.dropout(), taps);
-        attention_backward(&mut want, &mut want_biases, &wide, &full_maps, &qkv, &all, case.dropout(), taps);
+        attention_backward(&mut got, None, &mut got_biases, &dy, &maps, &qkv, &some, case.dropout(), taps);
+        let (dropout, full) = (case.dropout(), &full_maps);
+        attention_backward(&mut want, None, &mut want_biases, &wide, full, &qkv, &all, dropout, taps);
         for (got, want) in got.iter().zip(&want).chain(got_biases.iter().zip(&want_biases)) {
             assert!((got - want).abs() < 1e-6, "{got} {want}");
         }

@@ -1,11 +1,21 @@
 //! Test inputs and finite differences.
 
+use micse_kernels::bf16::{Lhs, round};
 use micse_random::Stream;
 
 /// `count` normal numbers.
 pub(crate) fn normal(seed: u64, count: usize) -> Vec<f32> {
     let mut draws = Stream::new(seed).draws();
     (0..count).map(|_| draws.normal() as f32).collect()
+}
+
+/// Checks that rows were rounded to bfloat16 as they were computed.
+pub(crate) fn check_rounded(rounded: &Lhs, values: &[f32], width: usize) {
+    let rounded = rounded.view();
+    assert_eq!((rounded.rows(), rounded.columns()), (values.len() / width, width));
+    for (i, &value) in values.iter().enumerate() {
+        assert_eq!(rounded.at(i / width, i % width), round(value), "value {i}: {value}");
+    }
 }
 
 /// `sum x y` in f64.

@@ -1,6 +1,7 @@
 //! LayerNorm with residual and dropout against its formula, and gradients against finite differences.
 
-use crate::common::{check_gradient, dot, normal};
+use crate::common::{check_gradient, check_rounded, dot, normal};
+use micse_kernels::bf16::Lhs;
 use micse_kernels::dropout::RowDropout;
 use micse_kernels::norm::{Keep, Kept, Norm, add_norm, add_norm_backward, norm_drop, norm_drop_backward};
 use micse_random::{Lane, Stream, dropout_threshold};
@@ -95,8 +96,12 @@ fn residual_dropout_and_norm() {
             let (mut y, mut plain) = (vec![0.0; n], vec![0.0; n]);
             let (mut normed, mut inverse) = (vec![0.0; n], vec![0.0; rows]);
             let keep = Keep { normed: &mut normed, inverse: &mut inverse };
-            add_norm(&mut y, Some(keep), &case.x, &case.bias, &case.residual, case.norm(), case.dropout());
-            add_norm(&mut plain, None, &case.x, &case.bias, &case.residual, case.norm(), case.dropout());
+            let (x, bias, residual) = (&case.x, &case.bias, &case.residual);
+            add_norm(&mut y, None, Some(keep), x, bias, residual, case.norm(), case.dropout());
+            let mut rounded = Lhs::new();
+            let into = Some(rounded.room(rows, width));
+            add_norm(&mut plain, into, None, x, bias, residual, case.norm(), case.dropout());
+            check_rounded(&rounded, &plain, width);
             assert_eq!(y, plain);
             close(&y, &case.formula(&h));
         }
@@ -110,16 +115,19 @@ fn gradients_of_residual_dropout_and_norm() {
         let n = rows * width;
         let forward = |x: &[f32], bias: &[f32], residual: &[f32], norm: Norm<'_>| {
             let mut y = vec![0.0; n];
-            add_norm(&mut y, None, x, bias, residual, norm, case.dropout());
+            add_norm(&mut y, None, None, x, bias, residual, norm, case.dropout());
             dot(&y, &case.dy)
         };
         let (mut y, mut normed, mut inverse) = (vec![0.0; n], vec![0.0; n], vec![0.0; rows]);
         let keep = Keep { normed: &mut normed, inverse: &mut inverse };
-        add_norm(&mut y, Some(keep), &case.x, &case.bias, &case.residual, case.norm(), case.dropout());
+        let Case { x, bias, residual, gain, offset, .. } = &case;
+        add_norm(&mut y, None, Some(keep), x, bias, residual, case.norm(), case.dropout());
         let (mut dh, mut dx, mut sums) = (case.dy.clone(), vec![0.0; n], vec![0.0; 3 * width]);
         let kept = Kept { normed: &normed, inverse: &inverse };
-        add_norm_backward(&mut dh, &mut dx, &mut sums, kept, &case.gain, case.dropout(), &mut Vec::new());
-        let Case { x, bias, residual, gain, offset, .. } = &case;
+        let mut rounded = Lhs::new();
+        let (into, parts) = (Some(rounded.room(rows, width)), &mut Vec::new());
+        add_norm_backward(&mut dh, &mut dx, into, &mut sums, kept, gain, case.dropout(), parts);
+        check_rounded(&rounded, &dx, width);
         check_gradient("dresidual", residual, &dh, 1e-2, &mut |r| forward(x, bias, r, case.norm()));
         check_gradient("dx", x, &dx, 1e-2, &mut |x| forward(x, bias, residual, case.norm()));
         check_gradient("dgain", gain, &sums[..width], 3e-3, &mut |gain| {

@@ -1,6 +1,7 @@
 //! The residual stream against LayerNorm's own kernels, and gradients against finite differences.
 
-use crate::common::{check_gradient, dot, normal};
+use crate::common::{check_gradient, check_rounded, dot, normal};
+use micse_kernels::bf16::Lhs;
 use micse_kernels::dropout::RowDropout;
 use micse_kernels::norm::{Keep, Kept, Norm, norm_drop};
 use micse_kernels::stream::{stream_norm, stream_norm_backward};
@@ -22,7 +23,7 @@ fn values_and_gradients() {
         let forward = |x: &[f32], before: &[f32], gain: &[f32], offset: &[f32]| {
             let (mut stream, mut y) = (before.to_vec(), vec![f32::NAN; n]);
             let norm = Norm { gain, offset, epsilon: 1e-5 };
-            stream_norm(&mut stream, &mut y, None, x, norm, dropout);
+            stream_norm(&mut stream, &mut y, None, None, x, norm, dropout);
             (stream, y)
         };
         let (stream, y) = forward(&x, &before, &gain, &offset);
@@ -45,12 +46,17 @@ fn values_and_gradients() {
         let (mut again, mut kept) = (before.clone(), vec![f32::NAN; n]);
         let keep = Keep { normed: &mut normed, inverse: &mut inverse };
         let norm = Norm { gain: &gain, offset: &offset, epsilon: 1e-5 };
-        stream_norm(&mut again, &mut kept, Some(keep), &x, norm, dropout);
+        let mut rounded = Lhs::new();
+        let into = Some(rounded.room(rows, width));
+        stream_norm(&mut again, &mut kept, into, Some(keep), &x, norm, dropout);
+        check_rounded(&rounded, &y, width);
         assert_eq!((&again, &kept), (&stream, &y));
 
         let (mut dstream, mut dx, mut sums) = (dh.clone(), dy.clone(), vec![0.0; 2 * width]);
         let kept = Kept { normed: &normed, inverse: &inverse };
-        stream_norm_backward(&mut dstream, &mut dx, &mut sums, kept, &gain, dropout, &mut Vec::new());
+        let (into, parts) = (Some(rounded.room(rows, width)), &mut Vec::new());
+        stream_norm_backward(&mut dstream, &mut dx, into, &mut sums, kept, &gain, dropout, parts);
+        check_rounded(&rounded, &dx, width);
         let loss = |x: &[f32], before: &[f32], gain: &[f32], offset: &[f32]| {
             let (stream, y) = forward(x, before, gain, offset);
             dot(&stream, &dh) + dot(&y, &dy)

@@ -11,10 +11,10 @@ use micse_kernels::rows::{add, scatter_add_rows};
 use micse_kernels::stream::stream_norm_backward;
 use micse_kernels::sums::add_column_sums;
 
-use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratch};
+use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Rows, Scratch};
 use super::forward::kernel;
 use super::plan::{Plan, row_dropout};
-use super::products::{self, Operands, Weight};
+use super::products::{self, Factor, Operands, Weight};
 use super::slots::{LayerSlots, LinearSlot, NormSlot, Slots, WORDS};
 use super::store::{Gradients, Store, weight};
 use crate::distance;
@@ -32,14 +32,15 @@ pub(super) fn embed(
 ) {
     let width = config.embedding_size;
     let Store { slots, values, gradients, rounded, version, .. } = store;
-    let Scratch { rows: below, parts, operands, .. } = scratch;
+    let Scratch { rows, parts, operands, .. } = scratch;
     let gradient = match &slots.projection {
         None => gradient,
         Some(slot) => {
             let projection = weight(values, (rounded, *version), slot);
-            let below = below.room(plan.rows * width);
-            products::backward(below, gradient, projection, Write::Replace, operands);
-            weight_gradient(gradients, slots, slot, projection, gradient, kept.projected.get(), operands);
+            let below = rows.values.room(plan.rows * width);
+            let (dy, x) = (Factor::Exact(gradient), Factor::Exact(kept.projected.get()));
+            products::backward(below, dy, projection, Write::Replace, operands);
+            weight_gradient(gradients, slots, slot, projection, dy, x, operands);
             add_column_sums(gradients.part(slots, slot.biases[0]), gradient, parts);
             below
         }
@@ -92,7 +93,7 @@ pub(super) fn encode(
         work.feed_forward(store, upper.get_mut(), scratch);
         work.attention_output(store, upper.get_mut(), scratch);
         work.spread(&mut upper, scratch);
-        work.attention(store, upper.get_mut(), buffers.states[index].get(), leaves, scratch);
+        work.attention(store, upper.get_mut(), &buffers.states[index], leaves, scratch);
         add_leaves(plan, index, leaves, if first { scratch.stream.get_mut() } else { upper.get_mut() });
     }
     let mut result = upper.get().to_vec();
@@ -116,7 +117,7 @@ impl LayerPass<'_> {
     /// Turns `upper` `[S, D]` from the gradient of the layer's output into that of the attention block's
     /// output.
     fn feed_forward(&self, store: &mut Store, upper: &mut [f32], scratch: &mut Scratch) {
-        let (config, gated) = (self.config, self.config.family.is_gated());
+        let (config, gated, rounds) = (self.config, self.config.family.is_gated(), store.rounds());
         let kept = Kept { normed: self.kept.output_normed.get(), inverse: self.kept.output_inverse.get() };
         let lanes = self.plan.hidden_lanes(self.index, Site::Output);
         let dropout = row_dropout(lanes.as_ref());
@@ -127,43 +128,37 @@ impl LayerPass<'_> {
         let layer = &slots.layers[self.config.own_layer(self.index)];
         let rows = upper.len() / self.plan.hidden;
         let Scratch { rows: masked, inner, inner_gradient, parts, operands, .. } = scratch;
-        let (masked, inner_width) = (masked.get(), config.intermediate_size);
-        let inner_gradient = inner_gradient.room(rows * config.inner_rows());
-        let activated = inner.room(rows * inner_width);
-        let before = self.kept.inner.get();
-        if gated {
-            products::backward(activated, masked, weight_of(&layer.output), Write::Replace, operands);
-            let activation = kernel(config.hidden_act);
-            let lanes = self.plan.hidden_lanes(self.index, Site::Gate);
-            let dropout = row_dropout(lanes.as_ref());
-            gate_backward(activation, activated, inner_gradient, before, inner_width, dropout);
+        let (masked, inner_width) = (masked.factor(rounds), config.intermediate_size);
+        let (activation, before) = (kernel(config.hidden_act), self.kept.inner.get());
+        let output = weight_of(&layer.output);
+        let (activated, inner_gradient) = if rounds && !gated {
+            let bias_gradient = gradients.part(slots, layer.intermediate.biases[0]);
+            let (dx, slopes) = (&mut inner_gradient.rounded, &self.kept.slopes);
+            products::backward_activated(dx, bias_gradient, slopes, masked, output, parts, operands);
+            (Factor::Rounded(&self.kept.activated), Factor::Rounded(dx))
         } else {
-            products::backward(inner_gradient, masked, weight_of(&layer.output), Write::Replace, operands);
-            activation_backward(
-                kernel(config.hidden_act),
-                activated,
-                inner_gradient,
-                before,
-                gradients.part(slots, layer.intermediate.biases[0]),
-                parts,
-            );
-        }
-        weight_gradient(
-            gradients,
-            slots,
-            &layer.output,
-            weight_of(&layer.output),
-            masked,
-            activated,
-            operands,
-        );
+            let activated = inner.room(rows * inner_width);
+            let inner_gradient = inner_gradient.values.room(rows * config.inner_rows());
+            if gated {
+                products::backward(activated, masked, output, Write::Replace, operands);
+                let lanes = self.plan.hidden_lanes(self.index, Site::Gate);
+                let dropout = row_dropout(lanes.as_ref());
+                gate_backward(activation, activated, inner_gradient, before, inner_width, dropout);
+            } else {
+                products::backward(inner_gradient, masked, output, Write::Replace, operands);
+                let bias_gradient = gradients.part(slots, layer.intermediate.biases[0]);
+                activation_backward(activation, activated, inner_gradient, before, bias_gradient, parts);
+            }
+            (Factor::Exact(activated), Factor::Exact(inner_gradient))
+        };
+        weight_gradient(gradients, slots, &layer.output, output, masked, activated, operands);
         weight_gradient(
             gradients,
             slots,
             &layer.intermediate,
             weight_of(&layer.intermediate),
             inner_gradient,
-            self.kept.attended.get(),
+            self.kept.attended.factor(rounds),
             operands,
         );
         products::backward(
@@ -181,7 +176,7 @@ impl LayerPass<'_> {
         let kept =
             Kept { normed: self.kept.attention_normed.get(), inverse: self.kept.attention_inverse.get() };
         let lanes = self.plan.hidden_lanes(self.index, Site::AttentionOutput);
-        let dropout = row_dropout(lanes.as_ref());
+        let (dropout, rounds) = (row_dropout(lanes.as_ref()), store.rounds());
         self.sum(store, upper, scratch, kept, dropout, |layer| {
             (&layer.attention_norm, &layer.attention_output)
         });
@@ -189,14 +184,14 @@ impl LayerPass<'_> {
         let weight_of = |slot: &LinearSlot| weight(values, (rounded, *version), slot);
         let layer = &slots.layers[self.config.own_layer(self.index)];
         let Scratch { rows: masked, context, operands, .. } = scratch;
-        let masked = masked.get();
+        let masked = masked.factor(rounds);
         weight_gradient(
             gradients,
             slots,
             &layer.attention_output,
             weight_of(&layer.attention_output),
             masked,
-            self.kept.context.get(),
+            self.kept.context.factor(rounds),
             operands,
         );
         let context = context.room(upper.len());
@@ -214,19 +209,21 @@ impl LayerPass<'_> {
         dropout: Option<RowDropout<'_>>,
         of: impl Fn(&LayerSlots) -> (&NormSlot, &LinearSlot),
     ) {
+        let rounds = store.rounds();
         let Store { slots, values, gradients, .. } = store;
         let (norm, last) = of(&slots.layers[self.config.own_layer(self.index)]);
         let Scratch { rows: masked, stream, parts, .. } = scratch;
-        let masked = masked.room(upper.len());
+        let width = self.plan.hidden;
+        let (masked, rounded) = masked.room(upper.len() / width, width, rounds);
         let gain = &values[norm.gain.clone()];
         if self.config.family.normalizes_first() {
-            let mut sums = vec![0.0; 2 * self.plan.hidden];
+            let mut sums = vec![0.0; 2 * width];
             masked.copy_from_slice(upper);
-            stream_norm_backward(stream.get_mut(), masked, &mut sums, kept, gain, dropout, parts);
+            stream_norm_backward(stream.get_mut(), masked, rounded, &mut sums, kept, gain, dropout, parts);
             add_sums(gradients, slots, &sums, norm, None);
         } else {
-            let mut sums = vec![0.0; 3 * self.plan.hidden];
-            add_norm_backward(upper, masked, &mut sums, kept, gain, dropout, parts);
+            let mut sums = vec![0.0; 3 * width];
+            add_norm_backward(upper, masked, rounded, &mut sums, kept, gain, dropout, parts);
             add_sums(gradients, slots, &sums, norm, last.biases.first().copied());
         }
     }
@@ -266,16 +263,20 @@ impl LayerPass<'_> {
         &self,
         store: &mut Store,
         upper: &mut [f32],
-        x: &[f32],
+        x: &Rows,
         leaves: &[f32],
         scratch: &mut Scratch,
     ) {
+        let rounds = store.rounds();
         let Store { slots, values: parameters, gradients, rounded, version, .. } = store;
         let weight_of = |slot: &LinearSlot| weight(parameters, (rounded, *version), slot);
         let (plan, layer, width) =
             (self.plan, &slots.layers[self.config.own_layer(self.index)], self.plan.hidden);
-        let Scratch { qkv, context, parts, operands, distances, .. } = scratch;
-        let qkv = qkv.room(plan.rows * 3 * width);
+        let Scratch { qkv: gradient, context, parts, operands, distances, .. } = scratch;
+        let rotation = plan.rotation_of(self.index, self.config);
+        // Rotated gradients are turned back first.
+        let rounds_gradient = rounds && rotation.is_none();
+        let (qkv, rounded) = gradient.room(plan.rows, 3 * width, rounds_gradient);
         let streams = plan.attention_streams(self.index);
         let dropout = streams.as_ref().map(|(streams, threshold, scale)| AttentionDropout {
             streams,
@@ -294,6 +295,7 @@ impl LayerPass<'_> {
         let distances = distances.room(entries);
         attention_backward(
             qkv,
+            rounded,
             distances,
             context.get(),
             self.kept.maps.get(),
@@ -305,7 +307,7 @@ impl LayerPass<'_> {
         if let Some(number) = slots.distances {
             distance::gather(gradients.part(slots, number), distances, heads, plan.reach);
         }
-        if let Some(rotation) = plan.rotation_of(self.index, self.config) {
+        if let Some(rotation) = rotation {
             rotate_backward(qkv, width, &plan.positions, rotation);
         }
         // The key bias gets no gradient: it adds the same value to all scores of a query, and the softmax
@@ -317,6 +319,7 @@ impl LayerPass<'_> {
             add(gradients.part(slots, query), &sums[..width]);
             add(gradients.part(slots, value), &sums[2 * width..]);
         }
+        let (qkv, x) = (gradient.factor(rounds_gradient), x.factor(rounds));
         weight_gradient(gradients, slots, &layer.qkv, weight_of(&layer.qkv), qkv, x, operands);
         products::backward(upper, qkv, weight_of(&layer.qkv), self.onto_residual(), operands);
     }
@@ -338,8 +341,8 @@ fn weight_gradient(
     slots: &Slots,
     slot: &LinearSlot,
     weight: Weight<'_>,
-    dy: &[f32],
-    x: &[f32],
+    dy: Factor<'_>,
+    x: Factor<'_>,
     operands: &mut Operands,
 ) {
     let write = if gradients.begin(slots, &slot.weights) { Write::Add } else { Write::Replace };

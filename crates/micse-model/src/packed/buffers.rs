@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::products::Operands;
+use micse_kernels::bf16::{Lhs, RoundedRows};
+
+use super::products::{Factor, Operands};
 
 /// A buffer that grows to the largest requested size.
 #[derive(Default)]
@@ -35,6 +37,31 @@ impl Buffer {
     }
 }
 
+/// Rows that linear layers multiply: in f32 and, where products use bfloat16, rounded by the kernel that computes them.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) values: Buffer,
+    pub(super) rounded: Lhs,
+}
+
+impl Rows {
+    /// The rows as a factor of a product, rounded if they were.
+    pub(super) fn factor(&self, rounds: bool) -> Factor<'_> {
+        if rounds { Factor::Rounded(&self.rounded) } else { Factor::Exact(self.values.get()) }
+    }
+
+    /// Space for the values, and for `rows` rounded rows if they are to be rounded.
+    pub(super) fn room(
+        &mut self,
+        rows: usize,
+        width: usize,
+        rounds: bool,
+    ) -> (&mut [f32], Option<RoundedRows<'_>>) {
+        let rounded = rounds.then(|| self.rounded.room(rows, width));
+        (self.values.room(rows * width), rounded)
+    }
+}
+
 /// The values that one layer keeps for its backward pass. M rows, S rows after the attention (fewer than M in
 /// a last layer that needs only some rows), D hidden size, I intermediate size.
 #[derive(Default)]
@@ -44,14 +71,17 @@ pub(super) struct LayerBuffers {
     /// Attention before dropout.
     pub(super) maps: Buffer,
     /// `[S, D]`.
-    pub(super) context: Buffer,
+    pub(super) context: Rows,
     /// `[S, D]` and `[S]`.
     pub(super) attention_normed: Buffer,
     pub(super) attention_inverse: Buffer,
     /// The attention block's output, after its LayerNorm `[S, D]`.
-    pub(super) attended: Buffer,
-    /// Before the activation, `[S, I]`; with a gate `[S, 2 I]`.
+    pub(super) attended: Rows,
+    /// Before the activation, `[S, I]`; with a gate `[S, 2 I]`. Unused in bfloat16 without a gate.
     pub(super) inner: Buffer,
+    /// In bfloat16 without a gate: after the activation, and its slopes, `[S, I]` each.
+    pub(super) activated: Lhs,
+    pub(super) slopes: Lhs,
     /// `[S, D]` and `[S]`.
     pub(super) output_normed: Buffer,
     pub(super) output_inverse: Buffer,
@@ -61,7 +91,7 @@ pub(super) struct LayerBuffers {
 #[derive(Default)]
 pub(super) struct PassBuffers {
     /// The input of each layer `[M, D]`, and the last output `[S, D]`.
-    pub(super) states: Vec<Buffer>,
+    pub(super) states: Vec<Rows>,
     pub(super) layers: Vec<LayerBuffers>,
 }
 
@@ -70,7 +100,7 @@ pub(super) struct PassBuffers {
 pub(super) struct Scratch {
     /// `[M, D]` each.
     pub(super) wide: Buffer,
-    pub(super) rows: Buffer,
+    pub(super) rows: Rows,
     pub(super) context: Buffer,
     pub(super) residual: Buffer,
     pub(super) upper: Buffer,
@@ -79,9 +109,9 @@ pub(super) struct Scratch {
     /// `[M, I]`.
     pub(super) inner: Buffer,
     /// `[M, I]`; with a gate `[M, 2 I]`.
-    pub(super) inner_gradient: Buffer,
+    pub(super) inner_gradient: Rows,
     /// `[M, 3 D]`.
-    pub(super) qkv: Buffer,
+    pub(super) qkv: Rows,
     /// Gradients of the attention biases by distance, `[B, H, 2 n - 1]`.
     pub(super) distances: Buffer,
     pub(super) parts: Vec<f32>,

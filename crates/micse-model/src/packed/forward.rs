@@ -1,5 +1,6 @@
 //! The forward pass: embeddings, layers, leaves.
 
+use micse_kernels::View;
 use micse_kernels::activation;
 use micse_kernels::activation::{activate, activate_keeping};
 use micse_kernels::attention::{AttentionDropout, DistanceBias, attention};
@@ -10,10 +11,10 @@ use micse_kernels::rotary::rotate;
 use micse_kernels::rows::{add, gather_rows};
 use micse_kernels::stream::stream_norm;
 
-use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Scratch};
+use super::buffers::{Buffer, EmbeddingBuffers, LayerBuffers, PassBuffers, Rows, Scratch};
 use super::int8::Int8Weights;
 use super::plan::{Plan, row_dropout};
-use super::products::{self, Weight};
+use super::products::{self, Factor, Weight};
 use super::slots::{LayerSlots, LinearSlot, NormSlot, WORDS};
 use super::store::{Store, weight};
 use crate::distance;
@@ -92,7 +93,7 @@ pub(super) fn embed(
     let mut projected = vec![0.0; plan.rows * plan.hidden];
     let bias = Some(store.bias(slot));
     let weight = store.weight(slot, plan.is_evaluation());
-    products::forward(&mut projected, &y, weight, bias, &mut products::Operands::default());
+    products::forward(&mut projected, Factor::Exact(&y), weight, bias, &mut products::Operands::default());
     if let Some(keep) = keep {
         keep.projected.room(y.len()).copy_from_slice(&y);
     }
@@ -113,31 +114,37 @@ pub(super) fn encode(
     let mut leaves = vec![0.0; plan.output];
     // Without a backward pass, two states alternate, and all layers share their buffers.
     let (states, layers) = if keep { (plan.depth + 1, plan.depth) } else { (2, 1) };
-    buffers.states.resize_with(states.max(buffers.states.len()), Buffer::default);
+    buffers.states.resize_with(states.max(buffers.states.len()), Rows::default);
     buffers.layers.resize_with(layers.max(buffers.layers.len()), LayerBuffers::default);
     let distances = store.slots.distances.map(|number| {
         let table = &store.values[store.slots.ranges[number].clone()];
         distance::spread(table, config.num_attention_heads, plan.reach)
     });
-    buffers.states[0].room(embeddings.len()).copy_from_slice(embeddings);
+    // Statistics of inputs are collected from the values in f32.
+    let rounds = store.rounds() && scratch.operands.observed.is_none();
+    let state = &mut buffers.states[0];
+    state.values.room(embeddings.len()).copy_from_slice(embeddings);
+    if rounds {
+        state.rounded.pack(View::new(embeddings, plan.rows, plan.hidden, plan.hidden));
+    }
     let first = config.family.normalizes_first();
     let mut stream = std::mem::take(&mut scratch.stream);
     if first {
         stream.room(embeddings.len()).copy_from_slice(embeddings);
     }
-    emit_state(plan, 0, buffers.states[0].get(), &mut leaves);
+    emit_state(plan, 0, embeddings, &mut leaves);
     for index in 0..plan.depth {
         let (from, to) = if keep { (index, index + 1) } else { (index % 2, (index + 1) % 2) };
         let x = std::mem::take(&mut buffers.states[from]);
         let kept = &mut buffers.layers[if keep { index } else { 0 }];
         let distances = distances.as_ref().map(|table| DistanceBias { table, reach: plan.reach });
-        let work = LayerPass { store, config, plan, index, keep, distances };
+        let work = LayerPass { store, config, plan, index, keep, rounds, distances };
         let own = if first { Some(&mut stream) } else { None };
-        work.run(x.get(), own, &mut buffers.states[to], kept, scratch);
+        work.run(&x, own, &mut buffers.states[to], kept, scratch);
         emit_values(plan, index, &kept.maps, &mut leaves);
         buffers.states[from] = x;
         // Between layers, the state is the residual stream.
-        let state = if first && index + 1 < plan.depth { &stream } else { &buffers.states[to] };
+        let state = if first && index + 1 < plan.depth { &stream } else { &buffers.states[to].values };
         emit_state(plan, index + 1, state.get(), &mut leaves);
     }
     scratch.stream = stream;
@@ -151,6 +158,8 @@ struct LayerPass<'a> {
     plan: &'a Plan,
     index: usize,
     keep: bool,
+    /// Whether rows are rounded to bfloat16 when they are computed.
+    rounds: bool,
     distances: Option<DistanceBias<'a>>,
 }
 
@@ -168,15 +177,16 @@ impl<'a> LayerPass<'a> {
     /// otherwise it is x.
     fn run(
         &self,
-        x: &[f32],
+        x: &Rows,
         mut stream: Option<&mut Buffer>,
-        y: &mut Buffer,
+        y: &mut Rows,
         kept: &mut LayerBuffers,
         scratch: &mut Scratch,
     ) {
-        let Self { store, plan, index, .. } = *self;
+        let Self { store, plan, index, rounds, .. } = *self;
         let (slots, width) = (self.slots(), plan.hidden);
-        self.attention(x, kept, scratch);
+        self.attention(x.factor(rounds), kept, scratch);
+        let x = x.values.get();
         let selected = plan.selected_of(index);
         let rows = selected.map_or(plan.rows, <[u32]>::len);
         if let Some(selected) = selected {
@@ -190,7 +200,13 @@ impl<'a> LayerPass<'a> {
 
         let wide = scratch.wide.room(rows * width);
         let operands = &mut scratch.operands;
-        products::forward(wide, kept.context.get(), self.weight(&slots.attention_output), None, operands);
+        products::forward(
+            wide,
+            kept.context.factor(rounds),
+            self.weight(&slots.attention_output),
+            None,
+            operands,
+        );
         let lanes = plan.hidden_lanes(index, Site::AttentionOutput);
         let into = match stream.as_deref_mut() {
             Some(stream) => Sum::Stream(stream.get_mut()),
@@ -205,15 +221,15 @@ impl<'a> LayerPass<'a> {
         let dropout = row_dropout(lanes.as_ref());
         let into = match stream {
             Some(stream) => Sum::Stream(stream.get_mut()),
-            None => Sum::Residual(kept.attended.get(), store.bias(&slots.output)),
+            None => Sum::Residual(kept.attended.values.get(), store.bias(&slots.output)),
         };
         let keep = (&mut kept.output_normed, &mut kept.output_inverse);
         self.sum(into, scratch.wide.get_mut(), &slots.output_norm, y, keep, dropout);
     }
 
     /// Attention of all heads, from x `[M, D]` to `kept.context` `[S, D]`.
-    fn attention(&self, x: &[f32], kept: &mut LayerBuffers, scratch: &mut Scratch) {
-        let Self { store, config, plan, index, distances, .. } = *self;
+    fn attention(&self, x: Factor<'_>, kept: &mut LayerBuffers, scratch: &mut Scratch) {
+        let Self { store, config, plan, index, rounds, distances, .. } = *self;
         let (slots, width) = (self.slots(), plan.hidden);
         let qkv = kept.qkv.room(plan.rows * 3 * width);
         let bias = Some(store.bias(&slots.qkv)).filter(|_| !slots.qkv.bias.is_empty());
@@ -233,21 +249,41 @@ impl<'a> LayerPass<'a> {
         let rows = selected.map_or(plan.rows, <[u32]>::len);
         if plan.thins_context(index) {
             let all = scratch.context.room(layout.queries() * width);
-            attention(all, maps, qkv, layout, dropout, distances);
-            gather_rows(kept.context.room(rows * width), all, selected.unwrap_or_default(), width);
+            attention(all, None, maps, qkv, layout, dropout, distances);
+            let context = kept.context.values.room(rows * width);
+            gather_rows(context, all, selected.unwrap_or_default(), width);
+            if rounds {
+                kept.context.rounded.pack(View::new(context, rows, width, width));
+            }
         } else {
-            attention(kept.context.room(rows * width), maps, qkv, layout, dropout, distances);
+            let (context, rounded) = kept.context.room(rows, width, rounds);
+            attention(context, rounded, maps, qkv, layout, dropout, distances);
         }
     }
 
     /// The feed-forward block, from `kept.attended` `[S, D]` to `scratch.wide` `[S, D]`, without its last bias.
     fn feed_forward(&self, rows: usize, kept: &mut LayerBuffers, scratch: &mut Scratch) {
-        let Self { store, config, plan, index, keep, .. } = *self;
+        let Self { store, config, plan, index, keep, rounds, .. } = *self;
         let (slots, inner_width) = (self.slots(), config.intermediate_size);
-        let attended = kept.attended.get();
+        let bias = store.bias(&slots.intermediate);
+        let attended = kept.attended.factor(rounds);
+        if rounds && !config.family.is_gated() {
+            let (activation, weight) = (kernel(config.hidden_act), self.weight(&slots.intermediate));
+            let (activated, slopes) = (&mut kept.activated, keep.then_some(&mut kept.slopes));
+            let operands = &mut scratch.operands;
+            products::forward_activated(activation, activated, slopes, attended, weight, bias, operands);
+            let (wide, weight) = (scratch.wide.room(rows * plan.hidden), self.weight(&slots.output));
+            return products::forward(wide, Factor::Rounded(activated), weight, None, operands);
+        }
+        let (first, last) = (self.weight(&slots.intermediate), self.weight(&slots.output));
+        if let (Some(first), Some(last), false) = (first.int8, last.int8, config.family.is_gated()) {
+            let (wide, operands) = (scratch.wide.room(rows * plan.hidden), &mut scratch.operands);
+            let buffers = (&mut operands.rows, &mut operands.inner);
+            let attended = kept.attended.values.get();
+            return first.feed_forward(wide, attended, (kernel(config.hidden_act), bias), last, buffers);
+        }
         let inner = kept.inner.room(rows * config.inner_rows());
         products::forward(inner, attended, self.weight(&slots.intermediate), None, &mut scratch.operands);
-        let bias = store.bias(&slots.intermediate);
         let activated = if config.family.is_gated() {
             let activated = scratch.inner.room(rows * inner_width);
             let lanes = plan.hidden_lanes(index, Site::Gate);
@@ -262,7 +298,8 @@ impl<'a> LayerPass<'a> {
             &*inner
         };
         let wide = scratch.wide.room(rows * plan.hidden);
-        products::forward(wide, activated, self.weight(&slots.output), None, &mut scratch.operands);
+        let (activated, weight) = (Factor::Exact(activated), self.weight(&slots.output));
+        products::forward(wide, activated, weight, None, &mut scratch.operands);
     }
 
     /// Adds the output x of a block to the sum, and normalizes it into y. The backward pass needs the normed rows and
@@ -272,17 +309,18 @@ impl<'a> LayerPass<'a> {
         into: Sum<'_>,
         x: &[f32],
         norm: &NormSlot,
-        y: &mut Buffer,
+        y: &mut Rows,
         (normed, inverse): (&mut Buffer, &mut Buffer),
         dropout: Option<RowDropout<'_>>,
     ) {
-        let (y, width) = (y.room(x.len()), self.plan.hidden);
+        let width = self.plan.hidden;
+        let (y, rounded) = y.room(x.len() / width, width, self.rounds);
         let keep =
             self.keep.then(|| Keep { normed: normed.room(x.len()), inverse: inverse.room(x.len() / width) });
         let norm = self.store.norm(norm, self.config);
         match into {
-            Sum::Residual(residual, bias) => add_norm(y, keep, x, bias, residual, norm, dropout),
-            Sum::Stream(stream) => stream_norm(stream, y, keep, x, norm, dropout),
+            Sum::Residual(residual, bias) => add_norm(y, rounded, keep, x, bias, residual, norm, dropout),
+            Sum::Stream(stream) => stream_norm(stream, y, rounded, keep, x, norm, dropout),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use micse_kernels::int8::{Rows, Weights, product};
+use micse_kernels::activation::Activation;
+use micse_kernels::int8::{Rows, Weights, product, product_activated};
 
 use super::PackedEncoder;
 use super::slots::{LinearSlot, Slots, WORDS};
@@ -64,6 +65,20 @@ impl LinearInt8 {
             values.map(move |(value, factor)| f32::from(value) * (scale * factor))
         };
         outputs.flat_map(row).collect()
+    }
+
+    /// The output of a feed-forward layer, `y = f(x W1^T + b) W2^T`, where `self` is W1; `rows` and `inner` are buffers.
+    pub(super) fn feed_forward(
+        &self,
+        y: &mut [f32],
+        x: &[f32],
+        (activation, bias): (Activation, &[f32]),
+        output: &Self,
+        (rows, inner): (&mut Rows, &mut Rows),
+    ) {
+        rows.round(x, self.weights.inputs(), Some(&self.factors));
+        product_activated(activation, inner, Some(&output.factors), rows, &self.weights, bias);
+        product(y, inner, &output.weights, None);
     }
 
     /// `y = x W^T + b`.

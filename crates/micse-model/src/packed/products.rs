@@ -7,7 +7,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use micse_kernels::bf16::{self, Lhs, Rhs, Start};
+use micse_kernels::activation::Activation;
+use micse_kernels::bf16::{self, Bf16View, Lhs, Rhs, Start};
 use micse_kernels::int8;
 use micse_kernels::panels::{self, Panels};
 use micse_kernels::rows::fill_rows;
@@ -84,7 +85,9 @@ impl PackedWeight {
 pub(super) struct Operands {
     lhs: Lhs,
     rhs: Rhs,
-    rows: int8::Rows,
+    pub(super) rows: int8::Rows,
+    /// The inner rows of a feed-forward layer in 8 bits.
+    pub(super) inner: int8::Rows,
     /// Statistics of the inputs of all forward products, if they are to be collected.
     pub(super) observed: Option<Observed>,
 }
@@ -109,44 +112,76 @@ impl<'a> Weight<'a> {
     fn view(&self) -> View<'a> {
         View::new(self.values, self.outputs, self.inputs, self.inputs)
     }
+
+    /// `W^T` in bfloat16, if products use it.
+    fn forward_operand(&self) -> Option<Arc<Rhs>> {
+        let (rounded, version) = self.rounded?;
+        Some(rounded.forward.of(version, |rhs| rhs.pack(self.view().transposed())))
+    }
+
+    /// `W` in bfloat16, if products use it.
+    fn backward_operand(&self) -> Option<Arc<Rhs>> {
+        let (rounded, version) = self.rounded?;
+        Some(rounded.backward.of(version, |rhs| rhs.pack(self.view())))
+    }
+}
+
+/// Rows that are multiplied with a weight.
+#[derive(Clone, Copy)]
+pub(super) enum Factor<'a> {
+    /// In f32.
+    Exact(&'a [f32]),
+    /// In bfloat16; only for products in bfloat16.
+    Rounded(&'a Lhs),
+}
+
+impl<'a> Factor<'a> {
+    /// # Panics
+    /// The rows were rounded.
+    fn exact(self) -> &'a [f32] {
+        match self {
+            Self::Exact(rows) => rows,
+            Self::Rounded(_) => panic!("rows in bfloat16 for a product in another precision"),
+        }
+    }
+
+    /// The rows in bfloat16, `width` values each; `operand` is a buffer.
+    fn rounded(self, width: usize, operand: &'a mut Lhs) -> Bf16View<'a> {
+        match self {
+            Self::Exact(rows) => {
+                operand.pack(rows_of(rows, width));
+                operand.view()
+            }
+            Self::Rounded(rows) => rows.view(),
+        }
+    }
 }
 
 fn rows_of(matrix: &[f32], width: usize) -> View<'_> {
     View::new(matrix, matrix.len() / width, width, width)
 }
 
-fn multiply(
-    out: &mut [f32],
-    x: View<'_>,
-    weight: View<'_>,
-    (rounded, version): (&Cached<Rhs>, u64),
-    start: Start<'_>,
-    operands: &mut Operands,
-) {
-    let rhs = rounded.of(version, |rhs| rhs.pack(weight));
-    operands.lhs.pack(x);
-    bf16::product(out, weight.columns(), operands.lhs.view(), &rhs, start);
-}
-
 /// `y = x W^T + b`: `[rows, outputs]` from `[rows, inputs]`; no bias is added if `bias` is `None`.
 pub(super) fn forward(
     y: &mut [f32],
-    x: &[f32],
+    x: Factor<'_>,
     weight: Weight<'_>,
     bias: Option<&[f32]>,
     operands: &mut Operands,
 ) {
     if let Some(observed) = &mut operands.observed {
-        observed.add(weight.number, x, weight.inputs);
+        observed.add(weight.number, x.exact(), weight.inputs);
     }
+    if let Some(rhs) = weight.forward_operand() {
+        let start = bias.map_or(Start::Zero, Start::Bias);
+        let x = x.rounded(weight.inputs, &mut operands.lhs);
+        return bf16::product(y, weight.outputs, x, &rhs, start);
+    }
+    let x = x.exact();
     if let Some(linear) = weight.int8 {
         return linear.forward(y, x, bias, &mut operands.rows);
     }
     let (rows, turned) = (rows_of(x, weight.inputs), weight.view().transposed());
-    if let Some((rounded, version)) = weight.rounded {
-        let start = bias.map_or(Start::Zero, Start::Bias);
-        return multiply(y, rows, turned, (&rounded.forward, version), start, operands);
-    }
     if let Some((packed, version)) = weight.packed
         && panels::suits(rows.rows())
     {
@@ -160,38 +195,75 @@ pub(super) fn forward(
     product(y, rows, turned, write);
 }
 
+/// `y = f(x W^T + b)` in bfloat16, and the slopes `f'` for the backward pass; only for weights in bfloat16.
+pub(super) fn forward_activated(
+    activation: Activation,
+    y: &mut Lhs,
+    slopes: Option<&mut Lhs>,
+    x: Factor<'_>,
+    weight: Weight<'_>,
+    bias: &[f32],
+    operands: &mut Operands,
+) {
+    let rhs = weight.forward_operand().expect("a weight in bfloat16");
+    let x = x.rounded(weight.inputs, &mut operands.lhs);
+    bf16::product_activated(activation, y, slopes, x, &rhs, bias);
+}
+
 /// `dx (+)= dy W`: `[rows, inputs]` from `[rows, outputs]`.
 pub(super) fn backward(
     dx: &mut [f32],
-    dy: &[f32],
+    dy: Factor<'_>,
     weight: Weight<'_>,
     write: Write,
     operands: &mut Operands,
 ) {
-    let dy = rows_of(dy, weight.outputs);
-    match weight.rounded {
-        Some((rounded, version)) => {
-            multiply(dx, dy, weight.view(), (&rounded.backward, version), start(write), operands);
+    match weight.backward_operand() {
+        Some(rhs) => {
+            let dy = dy.rounded(weight.outputs, &mut operands.lhs);
+            bf16::product(dx, weight.inputs, dy, &rhs, start(write));
         }
-        None => product(dx, dy, weight.view(), write),
+        None => product(dx, rows_of(dy.exact(), weight.outputs), weight.view(), write),
     }
+}
+
+/// `dx = (dy W) slopes` in bfloat16, and its column sums; only for weights in bfloat16. `slopes` are those of
+/// [`forward_activated`].
+pub(super) fn backward_activated(
+    dx: &mut Lhs,
+    bias_gradient: &mut [f32],
+    slopes: &Lhs,
+    dy: Factor<'_>,
+    weight: Weight<'_>,
+    parts: &mut Vec<f32>,
+    operands: &mut Operands,
+) {
+    let rhs = weight.backward_operand().expect("a weight in bfloat16");
+    let dy = dy.rounded(weight.outputs, &mut operands.lhs);
+    bf16::product_activated_backward(dx, bias_gradient, slopes.view(), dy, &rhs, parts);
 }
 
 /// `dW (+)= dy^T x` for one weight: `[outputs, inputs]` from `[rows, outputs]` and `[rows, inputs]`.
 pub(super) fn weight_gradient(
     dw: &mut [f32],
-    dy: &[f32],
-    x: &[f32],
+    dy: Factor<'_>,
+    x: Factor<'_>,
     weight: Weight<'_>,
     write: Write,
     operands: &mut Operands,
 ) {
-    let (dy, x) = (rows_of(dy, weight.outputs).transposed(), rows_of(x, weight.inputs));
     if weight.rounded.is_none() {
-        return product(dw, dy, x, write);
+        let (dy, x) = (rows_of(dy.exact(), weight.outputs), rows_of(x.exact(), weight.inputs));
+        return product(dw, dy.transposed(), x, write);
     }
-    operands.lhs.pack(dy);
-    operands.rhs.pack(x);
+    match dy {
+        Factor::Exact(dy) => operands.lhs.pack(rows_of(dy, weight.outputs).transposed()),
+        Factor::Rounded(dy) => operands.lhs.pack_bf16(dy.view().transposed()),
+    }
+    match x {
+        Factor::Exact(x) => operands.rhs.pack(rows_of(x, weight.inputs)),
+        Factor::Rounded(x) => operands.rhs.pack_bf16(x.view()),
+    }
     bf16::product(dw, weight.inputs, operands.lhs.view(), &operands.rhs, start(write));
 }
 

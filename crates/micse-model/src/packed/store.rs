@@ -146,6 +146,11 @@ impl Store {
         }
     }
 
+    /// Whether products round their factors to bfloat16.
+    pub(super) fn rounds(&self) -> bool {
+        self.rounded.is_some()
+    }
+
     fn tensor(&self, number: usize, buffer: &[f32]) -> Result<Tensor> {
         let shape = self.slots.parameters[number].shape.as_slice();
         Ok(Tensor::from_slice(&buffer[self.slots.ranges[number].clone()], shape, &Device::Cpu)?)
