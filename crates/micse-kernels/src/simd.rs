@@ -89,11 +89,31 @@ pub(crate) const LANES: usize = 16;
 /// The sum of the lanes, by halves.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
-pub(crate) fn fold(mut lanes: [f32; LANES]) -> f32 {
+pub(crate) fn fold(lanes: [f32; LANES]) -> f32 {
+    fold_by(lanes, |a, b| a + b)
+}
+
+/// The largest of the lanes, none of which is NaN.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+pub(crate) fn highest_of(lanes: [f32; LANES]) -> f32 {
+    fold_by(lanes, |a, b| if b > a { b } else { a })
+}
+
+/// The smallest of the lanes, none of which is NaN.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+pub(crate) fn lowest_of(lanes: [f32; LANES]) -> f32 {
+    fold_by(lanes, |a, b| if b < a { b } else { a })
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn fold_by(mut lanes: [f32; LANES], of: impl Fn(f32, f32) -> f32) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
-            lanes[i] += lanes[i + width];
+            lanes[i] = of(lanes[i], lanes[i + width]);
         }
         width /= 2;
     }

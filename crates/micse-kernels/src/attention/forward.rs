@@ -10,7 +10,7 @@ use super::{
 use crate::bf16::RoundedRows;
 use crate::exp::exp_not_positive;
 use crate::grid::{Block, Grid};
-use crate::simd::{LANES, fold, padded, vectorised};
+use crate::simd::{LANES, fold, highest_of, padded, vectorised};
 use crate::small::{Left, small_product};
 
 /// With fewer sentences than this, the heads of a sentence are tasks of their own.
@@ -53,7 +53,7 @@ fn softmax(row: &mut [f32], seen: Range<usize>, scale: f32) {
             *highest = if x > *highest { x } else { *highest };
         }
     }
-    let highest = highest.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    let highest = highest_of(highest);
     for x in row.iter_mut() {
         *x = exp_not_positive((*x - highest) * scale);
     }

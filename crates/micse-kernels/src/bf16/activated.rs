@@ -1,9 +1,9 @@
 //! Products that end in a non-linearity, or in its slopes: the inner products of a feed-forward layer. The wide rows
-//! between its two linear layers exist only in bfloat16; in f32, a task has a block of them in the cache.
+//! between its two linear layers exist only in bfloat16; in f32, a task has a part of them in the cache.
 
 use super::lhs::Lhs;
 use super::product::{Start, check, multiply, task_rows};
-use super::rhs::Rhs;
+use super::rhs::{PANEL, Rhs};
 use super::round::widen;
 use super::rows::RoundedRows;
 use super::view::Bf16View;
@@ -12,9 +12,13 @@ use crate::simd::vectorised;
 use crate::sums::add_rows;
 use rayon::prelude::*;
 use std::cell::RefCell;
+use std::ops::Range;
+
+/// Panels per part of a task.
+const PART: usize = 8;
 
 thread_local! {
-    /// A task's rows of the product, and one row of slopes.
+    /// A part of a task's rows, and space for a part of one row.
     static BLOCK: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
@@ -40,17 +44,12 @@ pub fn product_activated(
     let slopes = RoundedRows::tasks(slopes.map(|slopes| slopes.room(rows, columns)), rows, task);
     y.into_par_iter().zip(slopes).enumerate().for_each(|(i, (y, mut slopes))| {
         let Some(mut y) = y else { return };
-        let first = i * task;
-        BLOCK.with_borrow_mut(|(block, slope)| {
-            let block = room(block, y.rows() * columns);
-            multiply(block, columns, first..first + y.rows(), lhs, rhs, Start::Bias(bias));
-            let slope = room(slope, columns);
-            for (r, row) in block.chunks_exact_mut(columns).enumerate() {
-                activate_row(activation, row, slope);
-                y.round(r, row);
-                if let Some(slopes) = &mut slopes {
-                    slopes.round(r, slope);
-                }
+        let rows = i * task..i * task + y.rows();
+        by_parts(rows, lhs, rhs, Start::Bias(bias), |r, first, part, slope| {
+            activate_row(activation, part, slope);
+            y.round_part(r, first, part);
+            if let Some(slopes) = &mut slopes {
+                slopes.round_part(r, first, slope);
             }
         });
     });
@@ -80,15 +79,12 @@ pub fn product_activated_backward(
     gradient.into_par_iter().zip(parts.par_chunks_mut(columns)).enumerate().for_each(
         |(i, (gradient, sums))| {
             let Some(mut gradient) = gradient else { return };
-            let first = i * task;
+            let first_row = i * task;
             sums.fill(0.0);
-            BLOCK.with_borrow_mut(|(block, _)| {
-                let block = room(block, gradient.rows() * columns);
-                multiply(block, columns, first..first + gradient.rows(), lhs, rhs, Start::Zero);
-                for (r, row) in block.chunks_exact_mut(columns).enumerate() {
-                    scale_row(row, slopes.row(first + r), sums);
-                    gradient.round(r, row);
-                }
+            by_parts(first_row..first_row + gradient.rows(), lhs, rhs, Start::Zero, |r, first, part, _| {
+                let slopes = &slopes.row(first_row + r)[first..][..part.len()];
+                scale_part(part, slopes, &mut sums[first..]);
+                gradient.round_part(r, first, part);
             });
         },
     );
@@ -96,19 +92,36 @@ pub fn product_activated_backward(
 }
 
 vectorised! {
-    /// `row *= slopes`, `sums += row`.
-    fn scale_row(row: &mut [f32], slopes: &[u16], sums: &mut [f32]) {
-        for ((value, &slope), sum) in row.iter_mut().zip(slopes).zip(sums) {
+    /// `part *= slopes`, `sums += part`.
+    fn scale_part(part: &mut [f32], slopes: &[u16], sums: &mut [f32]) {
+        for ((value, &slope), sum) in part.iter_mut().zip(slopes).zip(sums) {
             *value *= widen(slope);
             *sum += *value;
         }
     }
 }
 
-/// Space for `len` values, left over from earlier use.
-fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
-    }
-    &mut buffer[..len]
+/// Computes rows of a product, a few panels at a time, and calls `then(r, first, part, space)` for each row's part: of the
+/// r-th of these rows, from column `first` on, with space of the same length. A part of all rows stays in the cache;
+/// whole rows would leave it for the right operand.
+fn by_parts(
+    rows: Range<usize>,
+    lhs: Bf16View<'_>,
+    rhs: &Rhs,
+    start: Start<'_>,
+    mut then: impl FnMut(usize, usize, &mut [f32], &mut [f32]),
+) {
+    BLOCK.with_borrow_mut(|(block, space)| {
+        for panel in (0..rhs.panels()).step_by(PART) {
+            let panels = panel..rhs.panels().min(panel + PART);
+            let first = panel * PANEL;
+            let width = rhs.columns().min(panels.end * PANEL) - first;
+            block.resize(rows.len() * width, 0.0);
+            space.resize(width, 0.0);
+            multiply(block, width, rows.clone(), panels, lhs, rhs, start);
+            for (r, part) in block.chunks_exact_mut(width).enumerate() {
+                then(r, first, part, space);
+            }
+        }
+    });
 }

@@ -69,9 +69,10 @@ pub fn product(out: &mut [f32], out_stride: usize, lhs: Bf16View<'_>, rhs: &Rhs,
     );
     let out = &mut out[..(rows - 1) * out_stride + columns];
     let task = task_rows(rows);
-    out.par_chunks_mut(task * out_stride)
-        .enumerate()
-        .for_each(|(i, out)| multiply(out, out_stride, i * task..rows.min((i + 1) * task), lhs, rhs, start));
+    out.par_chunks_mut(task * out_stride).enumerate().for_each(|(i, out)| {
+        let rows = i * task..rows.min((i + 1) * task);
+        multiply(out, out_stride, rows, 0..rhs.panels(), lhs, rhs, start);
+    });
 }
 
 /// # Panics
@@ -93,24 +94,30 @@ pub(super) fn task_rows(rows: usize) -> usize {
     rows.div_ceil(TASKS).next_multiple_of(TILE_ROWS).min(TASK_ROWS)
 }
 
-/// Computes one task's rows of the product into `out`.
+/// Computes some rows and panels of the product into `out`, which begins with the first of them.
 pub(super) fn multiply(
     out: &mut [f32],
     out_stride: usize,
     rows: Range<usize>,
+    panels: Range<usize>,
     lhs: Bf16View<'_>,
     rhs: &Rhs,
     start: Start<'_>,
 ) {
+    let columns = panels.start * PANEL..rhs.columns().min(panels.end * PANEL);
+    let start = match start {
+        Start::Bias(bias) => Start::Bias(&bias[columns.clone()]),
+        start => start,
+    };
     if rhs.depth() == 0 {
-        return fill(out, out_stride, rhs.columns(), start);
+        return fill(out, out_stride, columns.len(), start);
     }
     let lhs = Bf16View { data: lhs.data.get(rows.start * lhs.row_stride..).unwrap_or(&[]), ..lhs };
     let rows = rows.len();
-    for (first_depth, depth, panels) in rhs.blocks() {
-        for (panel, panel_lines) in panels.enumerate() {
+    for (first_depth, depth, all) in rhs.blocks() {
+        for (panel, panel_lines) in all.skip(panels.start).take(panels.len()).enumerate() {
             let first_column = panel * PANEL;
-            let width = (rhs.columns() - first_column).min(PANEL);
+            let width = (columns.len() - first_column).min(PANEL);
             let add = match start {
                 _ if first_depth > 0 => Start::Out,
                 Start::Bias(bias) => Start::Bias(&bias[first_column..first_column + width]),

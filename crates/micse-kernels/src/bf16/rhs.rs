@@ -84,7 +84,8 @@ impl Rhs {
         })
     }
 
-    fn panels(&self) -> usize {
+    /// Number of panels.
+    pub(super) fn panels(&self) -> usize {
         self.columns.div_ceil(PANEL)
     }
 

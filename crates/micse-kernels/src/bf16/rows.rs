@@ -34,7 +34,13 @@ impl<'a> RoundedRows<'a> {
     /// There is no such row, or its length is not the depth.
     pub fn round(&mut self, row: usize, values: &[f32]) {
         assert_eq!(values.len(), self.depth, "a row has one value per input");
-        let out = &mut as_halves_mut(&mut self.lines[row * self.stride..][..self.stride])[..values.len()];
+        self.round_part(row, 0, values);
+    }
+
+    /// Writes a part of a row, from value `first` on.
+    pub(super) fn round_part(&mut self, row: usize, first: usize, values: &[f32]) {
+        let line = &mut as_halves_mut(&mut self.lines[row * self.stride..][..self.stride])[..self.depth];
+        let out = &mut line[first..first + values.len()];
         match self.isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512Bf16(token) => round_avx512::round_row(token, out, values),

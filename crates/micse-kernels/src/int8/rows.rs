@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::isa::Isa;
-use crate::simd::{LANES, fold, vectorised};
+use crate::simd::{LANES, fold, highest_of, lowest_of, vectorised};
 
 /// Elements per task.
 const TASK: usize = 1 << 14;
@@ -254,11 +254,10 @@ vectorised! {
         for (i, &x) in rest.iter().enumerate() {
             take(i, x);
         }
-        if undefined.iter().any(|x| x.is_nan()) {
+        if fold(undefined).is_nan() {
             return Range { lowest: f32::NAN, step: f32::NAN, clipped: false };
         }
-        let least = low.iter().fold(f32::INFINITY, |a, &b| if b < a { b } else { a });
-        let most = high.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
+        let (least, most) = (lowest_of(low), highest_of(high));
         // Infinite, so without effect, if a square exceeds f32.
         let bound = CLIP * (fold(squares) / x.len() as f32).sqrt();
         let (lowest, highest) = (least.max(-bound), most.min(bound));

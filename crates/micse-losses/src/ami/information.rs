@@ -1,9 +1,12 @@
 //! Mutual information of sampled attention, from the correlation of its logarithm.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::Selection;
+use super::centred::centred_log;
 use crate::checks::{constant, matrix, replace_below, same_matrix, same_shape};
 use crate::{Error, Result};
 
@@ -59,12 +62,8 @@ pub fn mutual_information(x: &Tensor, y: &Tensor, counts: &[u32], form: MiForm) 
             counts.iter().max().unwrap_or(&0)
         )));
     }
-    let valid = counts.iter().flat_map(|&count| (0..samples as u32).map(move |j| u8::from(j < count)));
-    let valid = Tensor::from_vec(valid.collect::<Vec<u8>>(), (rows, samples), x.device())?;
-    let sizes: Vec<f32> = counts.iter().map(|&count| count.max(1) as f32).collect();
-    let sizes = Tensor::from_vec(sizes, (rows, 1), x.device())?.to_dtype(x.dtype())?;
-
-    let (u, v) = (centred_log(x, &valid, &sizes)?, centred_log(y, &valid, &sizes)?);
+    let counts = Arc::from(counts);
+    let (u, v) = (centred_log(x, &counts)?, centred_log(y, &counts)?);
     let squares = u.sqr()?.sum(1)?.mul(&v.sqr()?.sum(1)?)?;
     let zeros = constant(0.0, rows, x)?;
     let constant_row = squares.detach().lt(&constant(LEAST_NORMS * LEAST_NORMS, rows, x)?)?;
@@ -100,17 +99,4 @@ pub fn ami_loss(x: &Tensor, y: &Tensor, selection: &Selection, form: MiForm) -> 
     same_shape(x, "attention of view 1", &[selection.rows, selection.samples])?;
     let rows = mutual_information(x, y, &selection.counts, form)?;
     Ok((rows.mi.mean_all()? * -selection.weight)?)
-}
-
-/// `ln x` minus its mean over the valid samples of the row; 0 for invalid samples.
-fn centred_log(x: &Tensor, valid: &Tensor, sizes: &Tensor) -> Result<Tensor> {
-    let least = f64::from(f32::MIN_POSITIVE);
-    let logs = replace_below(x, least, least)?.log()?;
-    // Subtracting the first sample, as a constant, centres a constant row to exact zeros. A rounded mean would
-    // not.
-    let logs = logs.broadcast_sub(&logs.detach().narrow(1, 0, 1)?)?;
-    let zeros = logs.zeros_like()?;
-    let logs = valid.where_cond(&logs, &zeros)?;
-    let means = logs.sum_keepdim(1)?.div(sizes)?;
-    Ok(valid.where_cond(&logs.broadcast_sub(&means)?, &zeros)?)
 }

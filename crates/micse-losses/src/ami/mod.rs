@@ -8,6 +8,7 @@
 //!
 //! An encoder must provide the attention values at `Selection::positions` of both views, `[rows, samples]`.
 //! [`Selection::gather`] reads them from dense maps.
+mod centred;
 mod information;
 mod sampler;
 mod selection;

@@ -8,6 +8,7 @@ use micse_kernels::attention::Layout;
 use micse_kernels::dropout::RowDropout;
 use micse_kernels::rotary::Rotation;
 use micse_random::{Lane, Stream, dropout_threshold};
+use rayon::prelude::*;
 
 use crate::dropout::{Site, attention_stream, hidden_lane};
 use crate::encoder::{AttentionPosition, AttentionStage, Mode, Pass};
@@ -272,7 +273,7 @@ pub(super) fn row_dropout(lanes: Option<&(Vec<Lane>, u32, f32)>) -> Option<RowDr
 /// the parameters.
 fn attention_taps<'a>(
     pass: &Pass,
-    layouts: &dyn Fn(usize) -> &'a Layout,
+    layouts: &(dyn Fn(usize) -> &'a Layout + Sync),
     config: &BertConfig,
 ) -> Vec<LayerTaps> {
     let (depth, heads, maps) = (config.num_hidden_layers, config.num_attention_heads, layouts(0).maps());
@@ -286,7 +287,8 @@ fn attention_taps<'a>(
         let layout = layouts(p.layer as usize);
         layout.place(p.sentence as usize, p.head as usize, p.query as usize, p.key as usize)
     };
-    for p in values.at.iter().filter(|p| place(p).is_some()) {
+    let places: Vec<Option<u32>> = values.at.par_iter().map(|p| place(p).map(|place| place as u32)).collect();
+    for (p, _) in values.at.iter().zip(&places).filter(|(_, place)| place.is_some()) {
         starts[p.layer as usize][map(p) + 1] += 1;
     }
     for (layer, starts) in layers.iter_mut().zip(&mut starts) {
@@ -298,8 +300,8 @@ fn attention_taps<'a>(
             layer.taps = vec![Tap::default(); starts[maps] as usize];
         }
     }
-    for (slot, p) in values.at.iter().enumerate() {
-        let Some(place) = place(p).map(|place| place as u32) else { continue };
+    for (slot, (p, place)) in values.at.iter().zip(places).enumerate() {
+        let Some(place) = place else { continue };
         let AttentionPosition { sentence, head, query, key, .. } = *p;
         // The start of a map advances as its values are placed.
         let next = &mut starts[p.layer as usize][map(p)];

@@ -34,8 +34,8 @@ pub(super) struct Chunks {
     parts: Vec<Chunk>,
     pooling: Option<Pooling>,
     states: Vec<usize>,
-    /// The index of each attention value of the batch among the concatenated values of all chunks; `None`: no values
-    /// are requested.
+    /// The index of each attention value of the batch among the concatenated values of all chunks; `None`: with one chunk
+    /// their order is the same, or no values are requested.
     order: Option<Tensor>,
 }
 
@@ -44,7 +44,8 @@ struct Chunk {
     /// This chunk's part of the input mask.
     mask: Option<Tensor>,
     at: Vec<AttentionPosition>,
-    /// Indices of the values at these positions among the values of the batch.
+    /// Indices of the values at these positions among the values of the batch; `None`: these are all of them, or there
+    /// are none.
     slots: Option<Tensor>,
 }
 
@@ -135,6 +136,16 @@ impl Chunks {
         let count = batch.sentences();
         let size = size.map_or(count, |size| size.get().min(count));
         let all = &wanted.attention;
+        if size == count {
+            let part =
+                Chunk { batch: Batch::clone(batch), mask: input.mask.clone(), at: all.to_vec(), slots: None };
+            return Ok(Self {
+                parts: vec![part],
+                pooling: wanted.pooling,
+                states: wanted.states.clone(),
+                order: None,
+            });
+        }
         let mut parts: Vec<(Vec<AttentionPosition>, Vec<u32>)> =
             vec![Default::default(); count.div_ceil(size)];
         for (slot, position) in all.iter().enumerate() {
@@ -192,7 +203,7 @@ impl Chunks {
         };
         let values = match &self.order {
             Some(order) => Some(leaf(Tensor::cat(&values, 0)?.index_select(order, 0)?)?),
-            None => None,
+            None => joined(&values)?,
         };
         Ok(View {
             mode: how.mode,
@@ -238,9 +249,12 @@ impl Chunks {
             if let (Some(gradient), Some(own)) = (&rows, &again.pooled) {
                 products.push((own * gradient.narrow(0, first, count)?)?.sum_all()?);
             }
-            if let (Some(gradient), Some(slots), Some(own)) = (&values, &chunk.slots, &again.attention_values)
-            {
-                products.push((own * gradient.index_select(slots, 0)?)?.sum_all()?);
+            if let (Some(gradient), Some(own)) = (&values, &again.attention_values) {
+                let product = match &chunk.slots {
+                    Some(slots) => own * gradient.index_select(slots, 0)?,
+                    None => own * gradient,
+                };
+                products.push(product?.sum_all()?);
             }
             for (gradient, own) in states.iter().zip(&again.states) {
                 if let Some(gradient) = gradient {
