@@ -19,6 +19,8 @@
 //! Every sum starts from the bias and runs along the inputs, so a row of the result depends neither on other rows nor on
 //! the number of threads.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::grid::{Block, Grid};
@@ -103,7 +105,7 @@ fn pack_panel(columns: &mut [Column], weight: &[f32]) {
 pub fn suits(rows: usize) -> bool {
     let limit = match level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => 65,
+        Level::Avx512 => 513,
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => usize::MAX,
         Level::Base => 0,
@@ -144,13 +146,13 @@ fn run(mut task: Task<'_>) {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
     fn avx512(mut task: Task<'_>) {
-        task.run::<12>();
+        task.run::<12, 2>();
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
     fn avx2(mut task: Task<'_>) {
-        task.run::<6>();
+        task.run::<6, 1>();
     }
 
     match level() {
@@ -160,65 +162,93 @@ fn run(mut task: Task<'_>) {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { avx2(task) },
-        Level::Base => task.run::<1>(),
+        Level::Base => task.run::<1, 1>(),
     }
 }
 
 #[allow(clippy::inline_always)] // must inherit the features of the calling function
 impl Task<'_> {
-    /// Tiles of `R` rows and one panel.
+    /// Tiles of `R` rows and `P` panels, and smaller ones at the end.
     #[inline(always)]
-    fn run<const R: usize>(&mut self) {
-        let (rows, columns) = (self.block.rows.clone(), self.block.columns.clone());
-        for first in columns.step_by(PANEL) {
-            let mut row = rows.start;
-            while row + R <= rows.end {
-                self.tile::<R>(row, first);
-                row += R;
-            }
-            while row + 4 <= rows.end {
-                self.tile::<4>(row, first);
-                row += 4;
-            }
-            match rows.end - row {
-                1 => self.tile::<1>(row, first),
-                2 => self.tile::<2>(row, first),
-                3 => self.tile::<3>(row, first),
-                _ => {}
-            }
+    fn run<const R: usize, const P: usize>(&mut self) {
+        let columns = self.block.columns.clone();
+        let mut first = columns.start;
+        while first + (P - 1) * PANEL < columns.end {
+            self.panels::<R, P>(first);
+            first += P * PANEL;
+        }
+        while first < columns.end {
+            self.panels::<R, 1>(first);
+            first += PANEL;
+        }
+    }
+
+    /// All rows of `P` panels.
+    #[inline(always)]
+    fn panels<const R: usize, const P: usize>(&mut self, first: usize) {
+        let rows = self.block.rows.clone();
+        let mut row = rows.start;
+        while row + R <= rows.end {
+            self.tile::<R, P>(row, first);
+            row += R;
+        }
+        while row + 4 <= rows.end {
+            self.tile::<4, P>(row, first);
+            row += 4;
+        }
+        match rows.end - row {
+            1 => self.tile::<1, P>(row, first),
+            2 => self.tile::<2, P>(row, first),
+            3 => self.tile::<3, P>(row, first),
+            _ => {}
         }
     }
 
     #[inline(always)]
-    fn tile<const R: usize>(&mut self, row: usize, first: usize) {
+    fn tile<const R: usize, const P: usize>(&mut self, row: usize, first: usize) {
         let inputs = self.panels.inputs;
-        let width = PANEL.min(self.block.columns.end - first);
-        let mut start = [0.0; PANEL];
+        let columns = |p: usize| first + p * PANEL..self.block.columns.end.min(first + (p + 1) * PANEL);
+        let mut start = [[0.0; PANEL]; P];
         if let Some(bias) = self.bias {
-            start[..width].copy_from_slice(&bias[first..first + width]);
+            for (p, start) in start.iter_mut().enumerate() {
+                let bias = &bias[columns(p)];
+                start[..bias.len()].copy_from_slice(bias);
+            }
         }
         let x: [&[f32]; R] = std::array::from_fn(|i| &self.x[(row + i) * inputs..][..inputs]);
-        let columns = &self.panels.columns[first / PANEL * inputs..][..inputs];
-        let sums = sums(start, x, columns);
+        let panels: [&[Column]; P] =
+            std::array::from_fn(|p| &self.panels.columns[(first / PANEL + p) * inputs..][..inputs]);
+        let columns: [Range<usize>; P] = std::array::from_fn(columns);
+        let sums = sums(start, x, panels);
         for (i, sums) in sums.iter().enumerate() {
-            self.block.row(row + i, first..first + width).copy_from_slice(&sums[..width]);
+            for (columns, sums) in columns.iter().zip(sums) {
+                let width = columns.len();
+                self.block.row(row + i, columns.clone()).copy_from_slice(&sums[..width]);
+            }
         }
     }
 }
 
-/// `start` plus the products of R rows with a panel.
+/// `start` plus the products of R rows with P panels.
 #[inline(always)]
 #[allow(clippy::inline_always)] // must inherit the features of the calling function
-fn sums<const R: usize>(start: [f32; PANEL], x: [&[f32]; R], columns: &[Column]) -> [[f32; PANEL]; R] {
+fn sums<const R: usize, const P: usize>(
+    start: [[f32; PANEL]; P],
+    x: [&[f32]; R],
+    panels: [&[Column]; P],
+) -> [[[f32; PANEL]; P]; R] {
     let mut sums = [start; R];
-    let x = x.map(|x| &x[..columns.len()]);
-    for (k, column) in columns.iter().enumerate() {
-        // A copy, so that the compiler loads the weights once and not for every row.
-        let weights = column.0;
+    let inputs = panels[0].len();
+    let (x, panels) = (x.map(|x| &x[..inputs]), panels.map(|panel| &panel[..inputs]));
+    for k in 0..inputs {
+        // Copies, so that the compiler loads the weights once and not for every row.
+        let weights = panels.map(|panel| panel[k].0);
         for (sums, x) in sums.iter_mut().zip(&x) {
             let factor = x[k];
-            for (sum, &weight) in sums.iter_mut().zip(&weights) {
-                *sum = factor.mul_add(weight, *sum);
+            for (sums, weights) in sums.iter_mut().zip(&weights) {
+                for (sum, &weight) in sums.iter_mut().zip(weights) {
+                    *sum = factor.mul_add(weight, *sum);
+                }
             }
         }
     }

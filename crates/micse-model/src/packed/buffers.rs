@@ -95,6 +95,33 @@ pub(super) struct PassBuffers {
     pub(super) layers: Vec<LayerBuffers>,
 }
 
+/// The f32 buffers of rows that all layers share, where the backward pass reads only their rounded form.
+#[derive(Default)]
+pub(super) struct Shared {
+    state: Buffer,
+    context: Buffer,
+    attended: Buffer,
+}
+
+impl Shared {
+    /// Gives the buffers to the output and to the kept values of a layer.
+    pub(super) fn lend(&mut self, y: &mut Rows, kept: &mut LayerBuffers) {
+        std::mem::swap(&mut self.state, &mut y.values);
+        self.swap_kept(kept);
+    }
+
+    /// Takes those of the layer's input and of its kept values, which the next layer does not read.
+    pub(super) fn take_back(&mut self, x: &mut Rows, kept: &mut LayerBuffers) {
+        std::mem::swap(&mut self.state, &mut x.values);
+        self.swap_kept(kept);
+    }
+
+    fn swap_kept(&mut self, kept: &mut LayerBuffers) {
+        std::mem::swap(&mut self.context, &mut kept.context.values);
+        std::mem::swap(&mut self.attended, &mut kept.attended.values);
+    }
+}
+
 /// Temporary values of a pass.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -116,6 +143,7 @@ pub(super) struct Scratch {
     pub(super) distances: Buffer,
     pub(super) parts: Vec<f32>,
     pub(super) operands: Operands,
+    pub(super) shared: Shared,
 }
 
 /// The values that the embeddings keep: `[M, E]` and `[M]`, and the input of their projection `[M, E]`, if they have one.

@@ -122,6 +122,8 @@ pub(super) fn encode(
     });
     // Statistics of inputs are collected from the values in f32.
     let rounds = store.rounds() && scratch.operands.observed.is_none();
+    // The backward pass then reads rounded rows only.
+    let shares = rounds && keep;
     let state = &mut buffers.states[0];
     state.values.room(embeddings.len()).copy_from_slice(embeddings);
     if rounds {
@@ -135,17 +137,30 @@ pub(super) fn encode(
     emit_state(plan, 0, embeddings, &mut leaves);
     for index in 0..plan.depth {
         let (from, to) = if keep { (index, index + 1) } else { (index % 2, (index + 1) % 2) };
-        let x = std::mem::take(&mut buffers.states[from]);
+        let mut x = std::mem::take(&mut buffers.states[from]);
         let kept = &mut buffers.layers[if keep { index } else { 0 }];
         let distances = distances.as_ref().map(|table| DistanceBias { table, reach: plan.reach });
         let work = LayerPass { store, config, plan, index, keep, rounds, distances };
         let own = if first { Some(&mut stream) } else { None };
-        work.run(&x, own, &mut buffers.states[to], kept, scratch);
+        let y = &mut buffers.states[to];
+        let mut shared = std::mem::take(&mut scratch.shared);
+        if shares {
+            shared.lend(y, kept);
+        }
+        work.run(&x, own, y, kept, scratch);
+        if shares {
+            shared.take_back(&mut x, kept);
+        }
+        scratch.shared = shared;
         emit_values(plan, index, &kept.maps, &mut leaves);
         buffers.states[from] = x;
         // Between layers, the state is the residual stream.
         let state = if first && index + 1 < plan.depth { &stream } else { &buffers.states[to].values };
         emit_state(plan, index + 1, state.get(), &mut leaves);
+    }
+    if shares {
+        let (first, rest) = buffers.states.split_at_mut(1);
+        std::mem::swap(&mut first[0].values, &mut rest[plan.depth - 1].values);
     }
     scratch.stream = stream;
     leaves
