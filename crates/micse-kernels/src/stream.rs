@@ -112,8 +112,8 @@ vectorised! {
 }
 
 /// Backward pass of [`stream_norm`]: to `stream`, the gradient of the stream after the step, is added that of the
-/// LayerNorm, and `dy` becomes the gradient of x, also in bfloat16 with `rounded`. The gradients of gain and offset are added to `sums` `[2 D]`.
-/// `parts` is a buffer for partial sums over tasks of fixed size.
+/// LayerNorm, and `dy` becomes the gradient of x, also in bfloat16 with `rounded`. The gradients of gain and offset are
+/// added to `sums` `[2 D]`. `parts` is a buffer for partial sums over tasks of fixed size.
 #[allow(clippy::too_many_arguments)] // kernels take their buffers one by one
 pub fn stream_norm_backward(
     stream: &mut [f32],

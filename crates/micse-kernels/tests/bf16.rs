@@ -340,8 +340,12 @@ fn nan_and_infinity_reach_their_own_rows_and_columns_only() {
 /// A feed-forward layer's inner products against their parts, each tested elsewhere.
 #[test]
 fn activated_products_are_products_then_activations() {
-    let gelu = Activation::Gelu;
-    for (m, k, n) in [(1, 1, 1), (3, 33, 31), (50, 64, 70), (700, 50, 33)] {
+    // The wide ones have several parts, and several blocks of the depth.
+    let sizes =
+        [(0, 3, 5), (1, 1, 1), (3, 33, 31), (50, 64, 70), (700, 50, 33), (50, 600, 300), (13, 1100, 515)];
+    let activations = [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu];
+    for (case, (m, k, n)) in sizes.into_iter().enumerate() {
+        let activation = activations[case % activations.len()];
         for portable in [false, true] {
             let (lhs, rhs) = (Matrix::new(1, m, k, Rows), Matrix::new(2, k, n, Columns));
             let (a, b) = packed(lhs.view(), rhs.view(), portable);
@@ -352,14 +356,14 @@ fn activated_products_are_products_then_activations() {
             product(&mut want, n, a.view(), &b, Start::Bias(&bias));
             let (before, mut want_slopes) = (want.clone(), vec![1.0; m * n]);
             let (mut sums, zeros) = (vec![0.0; n], vec![0.0; n]);
-            activate(gelu, &mut want, &zeros);
+            activate(activation, &mut want, &zeros);
             let parts = &mut Vec::new();
             let mut again = vec![0.0; m * n];
-            activation_backward(gelu, &mut again, &mut want_slopes, &before, &mut sums, parts);
+            activation_backward(activation, &mut again, &mut want_slopes, &before, &mut sums, parts);
 
             let (mut y, mut slopes, mut alone) = (empty(), empty(), empty());
-            product_activated(gelu, &mut y, Some(&mut slopes), a.view(), &b, &bias);
-            product_activated(gelu, &mut alone, None, a.view(), &b, &bias);
+            product_activated(activation, &mut y, Some(&mut slopes), a.view(), &b, &bias);
+            product_activated(activation, &mut alone, None, a.view(), &b, &bias);
             for i in 0..m * n {
                 let at = |matrix: &Lhs| matrix.view().at(i / n, i % n);
                 assert_eq!((at(&y), at(&alone)), (round(want[i]), round(want[i])), "value {i} of {m} x {n}");

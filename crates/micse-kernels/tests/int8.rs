@@ -1,6 +1,7 @@
 //! Products in 8 bits against plain integer sums.
 
-use micse_kernels::int8::{LARGEST, Rows, Weights, product, round_row};
+use micse_kernels::activation::{Activation, activate};
+use micse_kernels::int8::{LARGEST, Rows, Weights, product, product_activated, round_row};
 use micse_random::{Draws, Stream};
 
 /// The lowest value of a row, its step, the rounded values, and what was cut off.
@@ -115,6 +116,43 @@ fn every_size_up_to_70_and_larger_ones() {
     }
     for size in [(70, 70, 70), (101, 384, 33), (49, 1537, 17), (1, 3072, 769), (333, 5, 129)] {
         Case::new(&mut draws, size).check(&format!("{size:?}"));
+    }
+}
+
+#[test]
+fn activated_products_are_products_then_activations() {
+    let mut draws = Stream::new(12).draws();
+    let mut y = Rows::default();
+    // More and fewer rows than a task has, so that the buffers of earlier sizes are used again.
+    for (rows, inputs, outputs) in [(150, 70, 33), (1, 3, 1), (97, 5, 18), (20, 64, 600)] {
+        let mut case = Case::new(&mut draws, (rows, inputs, outputs));
+        case.x[0] = 90.0;
+        if rows > 100 {
+            case.x[inputs * 99] = f32::NAN;
+        }
+        let factors: Vec<f32> = (0..outputs).map(|_| 0.5 + draws.normal().abs() as f32).collect();
+        let outer = Case::new(&mut draws, (1, outputs, 7)).weights();
+        for (weights, outer) in
+            [(case.weights(), outer.clone()), (case.weights().portable(), outer.portable())]
+        {
+            for factors in [None, Some(factors.as_slice())] {
+                let mut x = Rows::default();
+                x.round(&case.x, inputs, None);
+                let mut inner = vec![f32::NAN; rows * outputs];
+                product(&mut inner, &x, &weights, None);
+                activate(Activation::Gelu, &mut inner, &case.bias);
+                let mut separate = Rows::default();
+                separate.round(&inner, outputs, factors);
+                product_activated(Activation::Gelu, &mut y, factors, &x, &weights, &case.bias);
+                // What a product reads of the rows.
+                let read = |rows: &Rows| {
+                    let mut out = vec![f32::NAN; rows.rows() * outer.outputs()];
+                    product(&mut out, rows, &outer, None);
+                    out.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+                };
+                assert_eq!(read(&y), read(&separate), "{rows} x {inputs} x {outputs}");
+            }
+        }
     }
 }
 

@@ -194,6 +194,10 @@ pub fn attention_backward(
     bias.fill(0.0);
     let own = bias.len() / layout.places.len().max(1);
     let biases = parts(bias, layout.places.iter().map(|_| own));
+    assert!(
+        rounded.as_ref().is_none_or(|rounded| rounded.rows() == layout.rows()),
+        "one row per row of the batch"
+    );
     let rounded = RoundedRows::parts(rounded, layout.places.iter().map(|p| p.rows));
     outs.into_par_iter().zip(rounded).zip(biases).enumerate().for_each(
         |(sentence, ((out, rounded), bias))| {

@@ -152,6 +152,7 @@ pub fn attention(
     let maps = of_each(maps, layout.places.iter().map(|p| layout.heads * p.map_len));
     // Sentences alone are enough tasks if there are many.
     let fewest = if contexts.len() < FEW_SENTENCES { 1 } else { layout.heads };
+    assert!(rounded.as_ref().is_none_or(|rounded| rounded.rows() == layout.queries()), "one row per query");
     let rounded = RoundedRows::parts(rounded, layout.places.iter().map(|p| p.queries));
     contexts.into_par_iter().zip(rounded).zip(maps).enumerate().for_each(
         |(sentence, ((rows, rounded), maps))| {

@@ -75,6 +75,9 @@ pub fn product_activated_backward(
     assert!(slopes.rows() == rows && slopes.columns() == columns && bias_gradient.len() == columns);
     let task = task_rows(rows);
     let gradient = RoundedRows::tasks(Some(gradient.room(rows, columns)), rows, task);
+    if columns == 0 {
+        return;
+    }
     parts.resize(gradient.len() * columns, 0.0);
     gradient.into_par_iter().zip(parts.par_chunks_mut(columns)).enumerate().for_each(
         |(i, (gradient, sums))| {
@@ -116,12 +119,19 @@ fn by_parts(
             let panels = panel..rhs.panels().min(panel + PART);
             let first = panel * PANEL;
             let width = rhs.columns().min(panels.end * PANEL) - first;
-            block.resize(rows.len() * width, 0.0);
-            space.resize(width, 0.0);
+            let (block, space) = (room(block, rows.len() * width), room(space, width));
             multiply(block, width, rows.clone(), panels, lhs, rhs, start);
             for (r, part) in block.chunks_exact_mut(width).enumerate() {
                 then(r, first, part, space);
             }
         }
     });
+}
+
+/// Space for `len` values, left over from earlier use.
+fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    &mut buffer[..len]
 }

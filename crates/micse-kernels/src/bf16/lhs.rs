@@ -58,8 +58,14 @@ impl Lhs {
     pub fn room(&mut self, rows: usize, depth: usize) -> RoundedRows<'_> {
         (self.rows, self.depth) = (rows, depth);
         let stride = row_lines(depth);
-        self.lines.resize(rows * stride, Line::ZERO);
-        RoundedRows::new(&mut self.lines, stride, depth, self.isa)
+        let lines = rows * stride;
+        if self.lines.len() < lines {
+            // Not `resize`, which would copy values that nothing reads. Allocates a little more than requested,
+            // because batches differ in size.
+            self.lines = Vec::new();
+            self.lines = vec![Line::ZERO; lines + lines / 8];
+        }
+        RoundedRows::new(&mut self.lines[..lines], stride, depth, self.isa)
     }
 
     /// The packed matrix, m x k.

@@ -75,8 +75,10 @@ pub fn product(out: &mut [f32], out_stride: usize, lhs: Bf16View<'_>, rhs: &Rhs,
     });
 }
 
+/// Checks the shapes of a product.
+///
 /// # Panics
-/// Mismatched shapes.
+/// They do not match.
 pub(super) fn check(lhs: Bf16View<'_>, rhs: &Rhs, start: Start<'_>) {
     let (depth, columns) = (rhs.depth(), rhs.columns());
     assert_eq!(lhs.columns, depth, "the left operand's columns must be the right operand's rows");
@@ -89,9 +91,9 @@ pub(super) fn check(lhs: Bf16View<'_>, rhs: &Rhs, start: Start<'_>) {
     }
 }
 
-/// Rows per task of a product with this many rows.
+/// Rows per task of a product with this many rows; at least 1.
 pub(super) fn task_rows(rows: usize) -> usize {
-    rows.div_ceil(TASKS).next_multiple_of(TILE_ROWS).min(TASK_ROWS)
+    rows.div_ceil(TASKS).max(1).next_multiple_of(TILE_ROWS).min(TASK_ROWS)
 }
 
 /// Computes some rows and panels of the product into `out`, which begins with the first of them.

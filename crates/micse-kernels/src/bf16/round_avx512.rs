@@ -2,7 +2,7 @@
 
 use super::isa::Avx512Bf16;
 use super::round::round;
-use std::arch::x86_64::{_mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_storeu_si512};
+use std::arch::x86_64::{__m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_storeu_si512};
 
 /// Values per step.
 const STEP: usize = 32;
@@ -27,7 +27,7 @@ unsafe fn with_features(out: &mut [u16], values: &[f32]) {
             let (low, high) =
                 (_mm512_loadu_ps(values.as_ptr()), _mm512_loadu_ps(values[STEP / 2..].as_ptr()));
             let halves = _mm512_cvtne2ps_pbh(high, low);
-            _mm512_storeu_si512(out.as_mut_ptr().cast(), std::mem::transmute(halves));
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), std::mem::transmute::<__m512bh, __m512i>(halves));
         }
     }
     for (out, &value) in out_rest.iter_mut().zip(rest) {

@@ -5,11 +5,14 @@ use std::cell::RefCell;
 
 use rayon::prelude::*;
 
-use super::product::{TASK_ROWS, multiply};
+use super::product::{TASK_ROWS, multiply, product};
 use super::rows::{Part, Rounded, Rows, Values, parts};
 use super::weights::Weights;
-use crate::activation::{Activation, activate_rows};
+use crate::activation::{Activation, activate, activate_rows};
 use crate::grid::Grid;
+
+/// With fewer rows than this, the product is divided by columns too, so that all threads take part.
+const FEW_ROWS: usize = 2 * TASK_ROWS;
 
 thread_local! {
     /// A task's rows of the product.
@@ -35,6 +38,12 @@ pub fn product_activated(
     assert!(rows.rows() == 0 || rows.inputs == weights.inputs(), "rows and weights have different inputs");
     assert!(outputs > 0 && bias.len() == outputs, "a bias needs one value per output channel");
     assert!(factors.is_none_or(|f| f.len() == outputs), "one factor per output channel");
+    if rows.rows() < FEW_ROWS {
+        let mut block = vec![0.0; rows.rows() * outputs];
+        product(&mut block, rows, weights, None);
+        activate(activation, &mut block, bias);
+        return y.round(&block, outputs, factors);
+    }
     y.resize(rows.rows(), outputs);
     let work = Work { activation, factors, rows, weights, bias };
     let (ranges, cuts) = (&mut y.ranges, &mut y.cuts);

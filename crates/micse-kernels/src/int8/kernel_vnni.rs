@@ -90,10 +90,9 @@ fn wide<const R: usize, const P: usize>(tile: &WideTile<'_>, panels: [&Panel<'_>
             let sum = _mm512_add_ps(product, lowest);
             let sum = biases[p].map_or(sum, |bias| _mm512_add_ps(sum, bias));
             let width = (to.len() - p * PANEL).min(PANEL);
+            let mask = u16::MAX >> (PANEL - width);
             // SAFETY: the row has this many outputs of the panel by the assertion.
-            unsafe {
-                _mm512_mask_storeu_ps(to.as_mut_ptr().add(p * PANEL), u16::MAX >> (PANEL - width), sum)
-            };
+            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr().add(p * PANEL), mask, sum) };
         }
     }
 }

@@ -40,8 +40,8 @@ vectorised! {
         let highest = range.lowest + STEPS * range.step;
         for (number, block) in x.chunks(LANES).enumerate() {
             // Most blocks have nothing outside, which takes a comparison of all lanes.
-            let outside = |any: bool, &x: &f32| any | (x > highest) | (x < range.lowest);
-            if !block.iter().fold(false, outside) {
+            let outside = |any: u32, &x: &f32| any | u32::from(x > highest) | u32::from(x < range.lowest);
+            if block.iter().fold(0, outside) == 0 {
                 continue;
             }
             for (i, &x) in block.iter().enumerate() {

@@ -90,7 +90,7 @@ struct CentredLog {
 }
 
 impl CentredLog {
-    /// Computes the valid samples of each row from those of `inputs`; the others are 0.
+    /// All rows: `row` computes the valid samples of one, at this range of the values; the others are 0.
     fn rows<T: Real>(&self, samples: usize, row: impl Fn(&mut [T], std::ops::Range<usize>) + Sync) -> Vec<T> {
         let mut out = vec![T::ZERO; self.counts.len() * samples];
         out.par_chunks_mut(samples).zip(&self.counts[..]).enumerate().for_each(|(r, (out, &count))| {
@@ -156,7 +156,7 @@ mod tests {
         let mut values: Vec<f64> = (0..5 * 7).map(|_| draws.normal().abs()).collect();
         // A constant row, dropped and underflowed values.
         values[7..14].fill(0.3);
-        (values[16], values[24]) = (0.0, 1e-300);
+        (values[14], values[16], values[24]) = (0.0, 0.0, 1e-300);
         let weights =
             Tensor::from_vec((0..35).map(|_| draws.normal()).collect(), (5, 7), &Device::Cpu).unwrap();
         let counts: Arc<[u32]> = Arc::new([7, 7, 7, 4, 0]);
@@ -164,7 +164,8 @@ mod tests {
             let x = Tensor::from_vec(values.clone(), (5, 7), &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
             let weights = weights.to_dtype(dtype).unwrap();
             let x = Var::from_tensor(&x).unwrap();
-            let results = [centred_log(&x, &counts).unwrap(), plain(&x, &counts).unwrap()].map(|logs| {
+            let turned = x.t().unwrap().contiguous().unwrap().t().unwrap();
+            let results = [centred_log(&turned, &counts).unwrap(), plain(&x, &counts).unwrap()].map(|logs| {
                 let loss = (&logs * &weights).unwrap().sum_all().unwrap();
                 let gradients = loss.backward().unwrap();
                 let flat =

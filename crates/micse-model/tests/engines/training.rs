@@ -2,8 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use micse_model::{
-    AdamStep, AttentionStage, AttentionValues, BertConfig, Encoder, Family, Mode, PackedEncoder, Padding,
-    Pass, Pooling, Precision, RandomWeights, Taps,
+    AdamStep, AttentionStage, AttentionValues, Batch, BertConfig, Encoder, Family, Mode, PackedEncoder,
+    Padding, Pass, Pooling, Precision, RandomWeights, Taps, Trainable,
 };
 use micse_random::Stream;
 
@@ -39,12 +39,8 @@ fn bfloat16_is_close_to_f32_with(config: &BertConfig) {
     for pooling in [Pooling::Cls, Pooling::Mean] {
         let taps = Taps { attention_values: Some(values.clone()), ..pooled(pooling) };
         let pass = Pass { mode: training(0.1), gradients: true, taps };
-        let ran = [Precision::F32, Precision::Bf16].map(|precision| {
-            let mut weights = RandomWeights { deviation: 0.05, stream: Stream::new(48) };
-            let mut encoder =
-                PackedEncoder::new(config.clone(), &mut weights, precision).expect("an encoder");
-            run(&mut encoder, &batch, &pass)
-        });
+        let ran = [Precision::F32, Precision::Bf16]
+            .map(|precision| run(&mut packed(config, precision), &batch, &pass));
         for ((name, want), (_, got)) in ran[0].leaves.iter().zip(&ran[1].leaves) {
             let worst = difference(got, want);
             assert!(worst > 0.0 && worst < 0.03, "{name}: {worst:e}");
@@ -194,11 +190,18 @@ fn any_number_of_threads_gives_the_same_bits() {
     (mpnet.family, mpnet.type_vocab_size, mpnet.pad_token_id) = (Family::Mpnet, 0, 1);
     let gated = rotary(Family::NomicBert, 2, (2, 128, 4, 200));
     for config in [bert, mpnet, modern(2, 128, 4, 200, 6), albert(4, 128, 4, 200), gated] {
-        same_bits_on_any_number_of_threads(&config);
+        for precision in [Precision::F32, Precision::Bf16] {
+            same_bits_on_any_number_of_threads(&config, precision);
+        }
     }
 }
 
-fn same_bits_on_any_number_of_threads(config: &BertConfig) {
+fn packed(config: &BertConfig, precision: Precision) -> PackedEncoder {
+    let mut weights = RandomWeights { deviation: 0.05, stream: Stream::new(48) };
+    PackedEncoder::new(config.clone(), &mut weights, precision).expect("an encoder")
+}
+
+fn same_bits_on_any_number_of_threads(config: &BertConfig, precision: Precision) {
     let batch = batch(&[30, 22, 7, 31, 12, 25, 9, 18, 33, 31, 30, 29], Padding::Drop);
     let at = positions(&batch, config, 500);
     let values = AttentionValues { stage: AttentionStage::BeforeDropout, at };
@@ -208,11 +211,60 @@ fn same_bits_on_any_number_of_threads(config: &BertConfig) {
         .into_iter()
         .map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-            pool.install(|| run(both(config).1.as_mut(), &batch, &pass))
+            pool.install(|| run(&mut packed(config, precision), &batch, &pass))
         })
         .collect();
     for other in &ran[1..] {
         assert_eq!(ran[0].leaves, other.leaves);
         assert_eq!(ran[0].gradients, other.gradients);
+    }
+}
+
+/// Buffers are used again, in bfloat16 some of them by several layers: what a pass leaves there must not reach the next.
+#[test]
+fn a_used_encoder_computes_what_a_new_one_does() {
+    let sizes = (3, 96, 6, 300);
+    let (depth, hidden, heads, inner) = sizes;
+    let bert = config(depth, hidden, heads, inner);
+    let shallow = config(1, hidden, heads, inner);
+    for config in [bert, shallow, modern(3, 96, 6, 200, 5), rotary(Family::Gte, 1, (3, 96, 6, 200))] {
+        let depth = config.num_hidden_layers;
+        for precision in [Precision::F32, Precision::Bf16] {
+            let large = batch(&[30, 1, 17, 9, 22, 31, 28], Padding::Drop);
+            let small = batch(&[3, 12], Padding::Drop);
+            let values = |batch: &Batch| AttentionValues {
+                stage: AttentionStage::BeforeDropout,
+                at: positions(batch, &config, 60),
+            };
+            let states = Taps { states: vec![0, depth / 2, depth], ..pooled(Pooling::Mean) };
+            // The last layer computes no row here.
+            let alone = Taps { attention_values: Some(values(&small)), ..Taps::default() };
+            let passes = [
+                (&large, training(0.1), true, states.clone()),
+                (&large, Mode::Evaluation, false, pooled(Pooling::Mean)),
+                (&small, training(0.1), true, states),
+                (&small, training(0.1), true, alone),
+                (&small, Mode::Evaluation, false, pooled(Pooling::Cls)),
+                (&large, training(0.2), true, pooled(Pooling::Cls)),
+            ];
+            let mut used = packed(&config, precision);
+            for (number, (batch, mode, gradients, taps)) in passes.into_iter().enumerate() {
+                let pass = Pass { mode, gradients, taps };
+                if !gradients {
+                    let pooled = |encoder: &PackedEncoder| {
+                        let rows =
+                            encoder.forward(batch, &pass).expect("a pass").pooled.expect("pooled rows");
+                        rows.to_vec2::<f32>().expect("rows")
+                    };
+                    assert_eq!(pooled(&used), pooled(&packed(&config, precision)), "pass {number}");
+                    continue;
+                }
+                used.clear_gradients();
+                let got = run(&mut used, batch, &pass);
+                let want = run(&mut packed(&config, precision), batch, &pass);
+                assert_eq!(got.leaves, want.leaves, "pass {number}");
+                assert_eq!(got.gradients, want.gradients, "pass {number}");
+            }
+        }
     }
 }
