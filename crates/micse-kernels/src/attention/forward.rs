@@ -5,7 +5,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    AttentionDropout, DistanceBias, HeadDropout, Layout, SCRATCH, Scratch, Tile, copy, first_distance, parts,
+    AttentionDropout, DistanceBias, HeadDropout, Layout, Rows, SCRATCH, Scratch, Tile, copy, first_distance,
+    parts,
 };
 use crate::bf16::RoundedRows;
 use crate::exp::exp_not_positive;
@@ -20,6 +21,10 @@ const FEW_SENTENCES: usize = 16;
 /// the product.
 const BLOCK: usize = 1 << 13;
 const BLOCK_ROWS: usize = 12;
+
+/// Up to so many rows, products read queries and values where they are. Copies of more rows cost nothing that could be
+/// measured, and are not spread over as many pages of memory.
+const IN_PLACE: usize = 48;
 
 /// One head of one tile of a sentence.
 struct Head<'a> {
@@ -36,6 +41,38 @@ struct Head<'a> {
     dropout: Option<HeadDropout>,
     /// The head's bias by distance.
     bias: Option<&'a [f32]>,
+}
+
+impl<'a> Head<'a> {
+    /// The tile's queries, and the distance of their rows: where they are if their rows are neighbours and few, else
+    /// copied.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // part of vectorised bodies
+    fn queries(&self, copies: &'a mut Rows, columns: Range<usize>, width: usize) -> (&'a [f32], usize) {
+        match self.positions {
+            [first, .., last]
+                if (last - first) as usize + 1 == self.positions.len()
+                    && self.positions.len() <= IN_PLACE =>
+            {
+                (&self.qkv[*first as usize * width + columns.start..], width)
+            }
+            positions => {
+                copies.gather(self.qkv, width, columns, positions.iter().map(|&p| p as usize));
+                (&copies.data, copies.stride)
+            }
+        }
+    }
+
+    /// Likewise the values of its keys, whose rows must be whole vectors.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // part of vectorised bodies
+    fn values(&self, copies: &'a mut Rows, columns: Range<usize>, width: usize) -> (&'a [f32], usize) {
+        if self.size.is_multiple_of(LANES) && self.tile.keys <= IN_PLACE {
+            return (&self.qkv[self.tile.key * width + columns.start..], width);
+        }
+        copies.gather(self.qkv, width, columns, self.tile.key..self.tile.key + self.tile.keys);
+        (&copies.data, copies.stride)
+    }
 }
 
 /// Turns x into softmax(s x) over the entries `seen`, and zero elsewhere.
@@ -79,20 +116,20 @@ vectorised! {
         let (stride, keys) = (tile.stride(), tile.keys);
         let at = |part: usize| part * head.hidden + head.column..part * head.hidden + head.column + size;
         let Scratch { query, turned, value, scores, dropped, out, .. } = scratch;
-        query.gather(head.qkv, width, at(0), head.positions.iter().map(|&p| p as usize));
+        let (queries, query_stride) = head.queries(query, at(0), width);
         turned.transpose(&head.qkv[tile.key * width..], width, at(1), keys);
-        value.gather(head.qkv, width, at(2), tile.key..tile.key + keys);
+        let (values, value_stride) = head.values(value, at(2), width);
         let scale = 1.0 / (size as f32).sqrt();
         let block = (BLOCK / stride).max(1).next_multiple_of(BLOCK_ROWS);
         let mut maps = map.map(|map| map.chunks_mut(block * stride));
         for (number, positions) in head.positions.chunks(block).enumerate() {
-            let (first, queries) = (number * block, positions.len());
+            let (first, count) = (number * block, positions.len());
             let scores = match maps.as_mut().and_then(Iterator::next) {
                 Some(map) => map,
-                None => scores.room(queries, keys),
+                None => scores.room(count, keys),
             };
-            let left = Left::Rows { data: &query.data[first * query.stride..], stride: query.stride };
-            small_product(scores, stride, left, &turned.data, turned.stride, (queries, size, stride));
+            let left = Left::Rows { data: &queries[first * query_stride..], stride: query_stride };
+            small_product(scores, stride, left, &turned.data, turned.stride, (count, size, stride));
             if let Some(bias) = head.bias {
                 // The softmax scales its input.
                 let inverse = (size as f32).sqrt();
@@ -108,7 +145,7 @@ vectorised! {
             let weights = match head.dropout {
                 None => &*scores,
                 Some(d) => {
-                    let dropped = dropped.room(queries, keys);
+                    let dropped = dropped.room(count, keys);
                     for ((row, scores), &p) in
                         dropped.chunks_exact_mut(stride).zip(scores.chunks_exact(stride)).zip(positions)
                     {
@@ -122,9 +159,9 @@ vectorised! {
                 }
             };
             let out_stride = padded(size);
-            let out = out.room(queries, size);
+            let out = out.room(count, size);
             let left = Left::Rows { data: weights, stride };
-            small_product(out, out_stride, left, &value.data, out_stride, (queries, keys, out_stride));
+            small_product(out, out_stride, left, values, value_stride, (count, keys, out_stride));
             for (row, out) in out.chunks_exact(out_stride).enumerate() {
                 let row = tile.query + first + row;
                 copy(context.row(row, head.column..head.column + size), &out[..size]);

@@ -21,12 +21,16 @@
 mod backward;
 mod forward;
 mod layout;
+#[cfg(target_arch = "x86_64")]
+mod transpose_avx512;
 
 use std::cell::RefCell;
 use std::ops::Range;
 
 use micse_random::Stream;
 
+#[cfg(target_arch = "x86_64")]
+use crate::simd::has_wide_registers;
 use crate::simd::{LANES, padded};
 
 pub use backward::{Taps, attention_backward};
@@ -138,6 +142,16 @@ impl Rows {
     fn transpose(&mut self, matrix: &[f32], stride: usize, columns: Range<usize>, rows: usize) {
         let width = (rows.div_ceil(LANES) | 1) * LANES;
         let room = self.room(columns.len(), width);
+        #[cfg(target_arch = "x86_64")]
+        if has_wide_registers() && columns.len().is_multiple_of(LANES) {
+            let (from, size) = (&matrix[columns.start..], (rows, columns.len()));
+            // SAFETY: the CPU has AVX-512.
+            #[allow(unsafe_code)]
+            unsafe {
+                transpose_avx512::transpose(room, width, from, stride, size);
+            }
+            return;
+        }
         // By blocks of rows, so that whole cache lines are written.
         for first in (0..rows).step_by(LANES) {
             let sources = matrix[first * stride..].chunks(stride).take(LANES.min(rows - first));

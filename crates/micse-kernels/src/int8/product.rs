@@ -185,25 +185,40 @@ impl Work<'_> {
 
 #[cfg(target_arch = "x86_64")]
 vectorised! {
-    /// Adds the products of what was cut off a row of activations, for words of four weights.
+    /// Adds the products of what was cut off a row of activations, for words of four weights, to its outputs in one or two
+    /// panels.
     fn add_cuts(to: &mut [f32], cuts: &[Cut], panels: &[Option<Panel<'_>>; 2]) {
-        for (panel, to) in panels.iter().flatten().zip(to.chunks_mut(PANEL)) {
-            let mut out = [0.0; PANEL];
-            match to.as_array() {
-                Some(to) => out = *to,
-                None => out[..to.len()].copy_from_slice(to),
-            }
-            for cut in cuts {
-                let (word, place) = (cut.input as usize / 4, cut.input % 4);
-                let words = &panel.lines[word].0;
-                for ((out, &word), scale) in out.iter_mut().zip(words).zip(&panel.channels.scales) {
-                    let weight = (word << (24 - 8 * place)) as i32 >> 24;
-                    *out += cut.value * (scale * weight as f32);
+        match (to.as_mut_array::<{ 2 * PANEL }>(), panels) {
+            (Some(to), [Some(first), Some(second)]) => add_to(to, cuts, [first, second]),
+            _ => {
+                for (panel, to) in panels.iter().flatten().zip(to.chunks_mut(PANEL)) {
+                    let mut out = [0.0; PANEL];
+                    out[..to.len()].copy_from_slice(to);
+                    add_to::<1, PANEL>(&mut out, cuts, [panel]);
+                    copy(to, &out);
                 }
             }
-            copy(to, &out);
         }
     }
+}
+
+/// See [`add_cuts`]; `W` is `P` panels wide.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn add_to<const P: usize, const W: usize>(to: &mut [f32; W], cuts: &[Cut], panels: [&Panel<'_>; P]) {
+    let mut out = *to;
+    let scales = panels.map(|panel| panel.channels.scales);
+    for cut in cuts {
+        let (word, place) = (cut.input as usize / 4, cut.input % 4);
+        for (p, out) in out.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+            for ((out, &word), scale) in out.iter_mut().zip(&panels[p].lines[word].0).zip(&scales[p]) {
+                let weight = (word << (24 - 8 * place)) as i32 >> 24;
+                *out += cut.value * (scale * weight as f32);
+            }
+        }
+    }
+    *to = out;
 }
 
 /// The biases of a panel; zero for missing channels.

@@ -38,19 +38,21 @@ vectorised! {
     /// Collects what lies outside the range.
     fn cut(cuts: &mut Vec<Cut>, x: &[f32], range: Range) {
         let highest = range.lowest + STEPS * range.step;
-        for (number, block) in x.chunks(LANES).enumerate() {
-            // Most blocks have nothing outside, which takes a comparison of all lanes.
-            let outside = |any: u32, &x: &f32| any | u32::from(x > highest) | u32::from(x < range.lowest);
-            if block.iter().fold(0, outside) == 0 {
-                continue;
-            }
-            for (i, &x) in block.iter().enumerate() {
+        let outside = |x: f32| x > highest || x < range.lowest;
+        let mut collect = |first: usize, block: &[f32]| {
+            for (i, &x) in block.iter().enumerate().filter(|(_, x)| outside(**x)) {
                 let value = if x > highest { x - highest } else { x - range.lowest };
-                if x > highest || x < range.lowest {
-                    cuts.push(Cut { input: (number * LANES + i) as u32, value });
-                }
+                cuts.push(Cut { input: (first + i) as u32, value });
+            }
+        };
+        let (blocks, rest) = x.as_chunks::<LANES>();
+        for (number, block) in blocks.iter().enumerate() {
+            // Most blocks have nothing outside, which takes a comparison of all lanes.
+            if block.iter().fold(false, |any, &x| any | outside(x)) {
+                collect(number * LANES, block);
             }
         }
+        collect(blocks.len() * LANES, rest);
     }
 }
 
@@ -202,12 +204,15 @@ impl<L: Rounded> Part<'_, L> {
         let mut scaled = vec![0.0; if factors.is_some() { inputs } else { 0 }];
         let rows = self.values.chunks_exact_mut(padded).zip(self.ranges).zip(self.cuts);
         for (((values, range), cuts), mut x) in rows.zip(x.chunks_exact(inputs)) {
-            if let Some(factors) = factors {
-                multiply(&mut scaled, x, factors);
-                x = &scaled;
-            }
+            *range = match factors {
+                Some(factors) => {
+                    let range = multiply(&mut scaled, x, factors);
+                    x = &scaled;
+                    range
+                }
+                None => range_of(x),
+            };
             values[inputs..].fill(L::default());
-            *range = range_of(x);
             if range.step > 0.0 {
                 L::round(&mut values[..inputs], x, 1.0 / range.step, range.lowest / range.step);
             } else {
@@ -225,41 +230,42 @@ fn task_rows(inputs: usize) -> usize {
     (TASK / inputs).max(1)
 }
 
-vectorised! {
-    fn multiply(out: &mut [f32], x: &[f32], factors: &[f32]) {
-        for ((out, &x), &factor) in out.iter_mut().zip(x).zip(factors) {
-            *out = x * factor;
-        }
-    }
+/// What the range of a row depends on, per lane.
+struct Measure {
+    low: [f32; LANES],
+    high: [f32; LANES],
+    squares: [f32; LANES],
+    undefined: [f32; LANES],
 }
 
-vectorised! {
-    /// The range of one row; its step is 0 or NaN if all values become 0.
-    fn range_of(x: &[f32]) -> Range {
-        let (mut low, mut high) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
-        let (mut squares, mut undefined) = ([0.0_f32; LANES], [0.0_f32; LANES]);
-        let (blocks, rest) = x.as_chunks::<LANES>();
-        let mut take = |i: usize, x: f32| {
-            low[i] = if x < low[i] { x } else { low[i] };
-            high[i] = if x > high[i] { x } else { high[i] };
-            squares[i] += x * x;
-            // NaN if x is NaN or infinite, otherwise 0.
-            undefined[i] += x * 0.0;
-        };
-        for block in blocks {
-            for (i, &x) in block.iter().enumerate() {
-                take(i, x);
-            }
-        }
-        for (i, &x) in rest.iter().enumerate() {
-            take(i, x);
-        }
-        if fold(undefined).is_nan() {
+impl Measure {
+    const NONE: Self = Self {
+        low: [f32::INFINITY; LANES],
+        high: [f32::NEG_INFINITY; LANES],
+        squares: [0.0; LANES],
+        undefined: [0.0; LANES],
+    };
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // part of vectorised bodies
+    fn take(&mut self, i: usize, x: f32) {
+        self.low[i] = if x < self.low[i] { x } else { self.low[i] };
+        self.high[i] = if x > self.high[i] { x } else { self.high[i] };
+        self.squares[i] += x * x;
+        // NaN if x is NaN or infinite, otherwise 0.
+        self.undefined[i] += x * 0.0;
+    }
+
+    /// The range of a row of this many values.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // part of vectorised bodies
+    fn range(self, count: usize) -> Range {
+        if fold(self.undefined).is_nan() {
             return Range { lowest: f32::NAN, step: f32::NAN, clipped: false };
         }
-        let (least, most) = (lowest_of(low), highest_of(high));
+        let (least, most) = (lowest_of(self.low), highest_of(self.high));
         // Infinite, so without effect, if a square exceeds f32.
-        let bound = CLIP * (fold(squares) / x.len() as f32).sqrt();
+        let bound = CLIP * (fold(self.squares) / count as f32).sqrt();
         let (lowest, highest) = (least.max(-bound), most.min(bound));
         // Divided first, because the difference can exceed f32.
         let step = highest / STEPS - lowest / STEPS;
@@ -267,6 +273,44 @@ vectorised! {
             return Range { lowest, step: 0.0, clipped: false };
         }
         Range { lowest, step, clipped: least < lowest || most > highest }
+    }
+}
+
+vectorised! {
+    /// The range of one row; its step is 0 or NaN if all values become 0.
+    fn range_of(x: &[f32]) -> Range {
+        let mut measure = Measure::NONE;
+        let (blocks, rest) = x.as_chunks::<LANES>();
+        for block in blocks {
+            for (i, &x) in block.iter().enumerate() {
+                measure.take(i, x);
+            }
+        }
+        for (i, &x) in rest.iter().enumerate() {
+            measure.take(i, x);
+        }
+        measure.range(x.len())
+    }
+}
+
+vectorised! {
+    /// Multiplies a row by factors; the range of the products.
+    fn multiply(out: &mut [f32], x: &[f32], factors: &[f32]) -> Range {
+        let mut measure = Measure::NONE;
+        let (out_blocks, out_rest) = out.as_chunks_mut::<LANES>();
+        let (blocks, rest) = x.as_chunks::<LANES>();
+        let (factor_blocks, factor_rest) = factors.as_chunks::<LANES>();
+        for ((out, block), factors) in out_blocks.iter_mut().zip(blocks).zip(factor_blocks) {
+            for i in 0..LANES {
+                out[i] = block[i] * factors[i];
+                measure.take(i, out[i]);
+            }
+        }
+        for (i, ((out, &x), &factor)) in out_rest.iter_mut().zip(rest).zip(factor_rest).enumerate() {
+            *out = x * factor;
+            measure.take(i, *out);
+        }
+        measure.range(x.len())
     }
 }
 

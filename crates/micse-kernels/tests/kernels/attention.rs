@@ -107,6 +107,23 @@ fn cases() -> Vec<Case> {
             biased: true,
             window: None,
         },
+        // Heads of whole vectors, up to and beyond the rows whose operands are not copied.
+        Case {
+            heads: 2,
+            size: 32,
+            sentences: vec![(48, 47), (49, 49), (16, 16), (5, 3)],
+            streams: streams(4),
+            biased: true,
+            window: None,
+        },
+        Case {
+            heads: 1,
+            size: 16,
+            sentences: vec![(70, 66), (17, 17)],
+            streams: None,
+            biased: false,
+            window: Some(5),
+        },
         // Several tiles, with pads that see no key, and sentences shorter than the window.
         Case {
             heads: 2,
@@ -234,23 +251,25 @@ fn only_some_rows_ask() {
     for (sentences, window) in
         [(vec![(4, 4), (3, 3), (9, 9)], None), (vec![(4, 4), (3, 3), (90, 90)], Some(4))]
     {
-        only_some_rows_ask_of(sentences, window);
+        for size in [6, 16] {
+            only_some_rows_ask_of(size, sentences.clone(), window);
+        }
     }
 }
 
-fn only_some_rows_ask_of(sentences: Vec<(usize, usize)>, window: Option<usize>) {
+fn only_some_rows_ask_of(size: usize, sentences: Vec<(usize, usize)>, window: Option<usize>) {
     let case = Case {
         heads: 2,
-        size: 6,
+        size,
         sentences,
         streams: Some((0..3).map(|s| Stream::new(8).with(s)).collect()),
         biased: true,
         window,
     };
-    let (all, hidden) = (case.layout(), 12);
+    let (all, hidden) = (case.layout(), 2 * size);
     let qkv = normal(1, all.rows() * 3 * hidden);
     let last = all.rows() as u32 - 1;
-    for rows in [vec![0, 4, 7], vec![1, 2, 8, last], vec![5], vec![]] {
+    for rows in [vec![0, 4, 7], vec![1, 2, 8, last], vec![4, 5, 6], vec![5], vec![]] {
         let some = all.asking(&rows);
         let ((context, maps), (full, full_maps)) = (case.run(&some, &qkv), case.run(&all, &qkv));
         for (i, &row) in rows.iter().enumerate() {
