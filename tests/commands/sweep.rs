@@ -126,9 +126,12 @@ fn what_cannot_be_swept_is_refused_with_the_reason() {
         (["--set", "objectives.infonce.temperature=0"], "temperature"),
         (["--engine=tensor", "--precision=bf16"], "--precision f32"),
         (["--jobs=3", "--threads=2"], "--jobs 3"),
+        (["--set", "max_length=100000"], "more than the encoder's"),
+        (["--set", "select=sickr-dev"], "SICK's trial pairs"),
     ] {
         small.run("refused", &extra).refused(&[reason]);
     }
+    assert!(!small.path("refused").exists(), "no cell was run");
 }
 
 #[cfg(unix)]

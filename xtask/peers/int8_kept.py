@@ -2,9 +2,10 @@
 
     python xtask/peers/int8_kept.py MICSE MODEL INT8 TEXT.txt [--every 79] [--lowest 100]
 
-MICSE is the program, INT8 what `micse export MODEL --precision int8` wrote, TEXT one sentence per line. For each product
-of a layer, prints 1 - cosine to the f32 embeddings with this product in f32 and all others in int8: the mean over every
-79th sentence, and the largest over these and the 100 sentences with the lowest cosines. Needs numpy and safetensors.
+MICSE is the program, MODEL a BERT or MPNet, INT8 what `micse export MODEL --precision int8` wrote, TEXT one sentence per
+line. For each product of a layer, prints 1 - cosine to the f32 embeddings with this product in f32 and all others in int8:
+the mean over every 79th sentence, and the largest over these and the 100 sentences that have the lowest cosines if all
+products are in int8. Layers count from 1. The first line is bf16. Needs numpy and safetensors.
 """
 
 import argparse
@@ -24,13 +25,14 @@ parser.add_argument("text", type=Path)
 parser.add_argument("--every", type=int, default=79)
 parser.add_argument("--lowest", type=int, default=100)
 args = parser.parse_args()
-work = Path(tempfile.mkdtemp())
+temporary = tempfile.TemporaryDirectory()
+work = Path(temporary.name)
 
 
-def encode(model, text):
+def encode(model, text, *more):
     output = work / "embeddings.npy"
-    command = [args.micse, "encode", "--model", model, "--input", text, "--output", output]
-    subprocess.run(command, check=True, capture_output=True)
+    command = [args.micse, "--quiet", "encode", "--model", model, "--input", text, "--output", output, *more]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return np.load(output)
 
 
@@ -43,16 +45,23 @@ def product(name):
     parts = name.removesuffix(".weight").split(".")
     at = parts.index("layer") + 1
     rest = parts[at + 1 :]
-    return int(parts[at]), "qkv" if rest[-1] in ("q", "k", "v", "query", "key", "value") else ".".join(rest)
+    return int(parts[at]) + 1, "qkv" if rest[-1] in ("q", "k", "v", "query", "key", "value") else ".".join(rest)
 
 
-sentences = args.text.read_text().splitlines()
+sentences = [line for line in args.text.read_text(encoding="utf-8").split("\n") if line.strip()]
 exact = encode(args.model, args.text)
+assert len(exact) == len(sentences), f"{len(exact)} embeddings of {len(sentences)} sentences"
 lowest = np.argsort(-errors(exact, encode(args.int8, args.text)))[: args.lowest]
 chosen = list(range(0, len(sentences), args.every))
 both = list(lowest) + chosen
 text = work / "sentences.txt"
-text.write_text("".join(sentences[i] + "\n" for i in both))
+text.write_text("".join(sentences[i] + "\n" for i in both), encoding="utf-8")
+
+
+def show(name, embeddings):
+    error = 1e4 * errors(exact[both], embeddings)
+    print(f"{name}: {error[args.lowest :].mean():.2f} {error.max():.1f}", flush=True)
+
 
 wide = load_file(args.model / "model.safetensors")
 narrow = load_file(args.int8 / "int8.safetensors")
@@ -65,12 +74,11 @@ for name in narrow:
 folder = work / "model"
 shutil.copytree(args.int8, folder)
 print("1 - cosine, x 10,000: mean, largest")
+show("bf16", encode(args.model, text, "--precision", "bf16"))
 for kept, weights in [("none", []), *sorted(products.items())]:
     tensors = dict(narrow)
     for weight in weights:
         del tensors[weight + ".scale"], tensors[weight + ".factor"]
         tensors[weight] = wide[weight]
     save_file(tensors, folder / "int8.safetensors", metadata={"format": "pt"})
-    error = 1e4 * errors(exact[both], encode(folder, text))
-    print(f"{kept}: {error[args.lowest :].mean():.2f} {error.max():.1f}", flush=True)
-shutil.rmtree(work)
+    show(kept, encode(folder, text))

@@ -8,7 +8,7 @@ use micse_cli::data::{locate_sts, locate_transfer};
 use micse_cli::model::locate_model;
 use micse_cli::note;
 use micse_data::{Locator, Suite, TransferSuite, parse_seeds, parse_sizes};
-use micse_model::{Pooling, StaticFolder};
+use micse_model::{ModelFolder, Pooling, StaticFolder};
 use micse_report::Against;
 use micse_train::Recipe;
 use micse_vectors::WordVectors;
@@ -88,7 +88,17 @@ impl Plan {
                 );
             }
             remarks.extend(own.and_then(|own| own.note.as_ref()).map(|note| format!("{method}: {note}")));
+            let base = ModelFolder::open(&encoder.place)?;
             for recipe in recipes {
+                // Fails here, and not in every cell.
+                if reads_corpus(&recipe) {
+                    let remedy = || {
+                        format!(
+                            "{method} cannot be run; change what is named here, or omit it with --without {method}"
+                        )
+                    };
+                    recipe.check_inputs(&base, &suite).with_context(remedy)?;
+                }
                 let changed = is_changed(method, &recipe)?;
                 let keep = keep(&recipe, how.keep_models, &mut notes);
                 planned.push(Row { recipe, encoder: encoder.clone(), corpus: corpus.clone(), changed, keep });

@@ -111,6 +111,7 @@ impl Layout {
     /// for each.
     #[must_use]
     pub fn asking(&self, rows: &[u32]) -> Self {
+        assert!(rows.is_sorted_by(|a, b| a < b), "query rows must be ascending");
         let mut layout = Self::empty(self.heads, self.head_size, self.window);
         let mut rest = rows;
         for place in &self.places {
@@ -120,7 +121,7 @@ impl Layout {
             layout.push(place.rows, place.keys, &positions);
             rest = later;
         }
-        assert!(rest.is_empty(), "query rows must be ascending and within the batch");
+        assert!(rest.is_empty(), "query rows must be within the batch");
         layout
     }
 

@@ -107,22 +107,13 @@ fn cases() -> Vec<Case> {
             biased: true,
             window: None,
         },
-        // Heads of whole vectors, up to and beyond the rows whose operands are not copied.
-        Case {
-            heads: 2,
-            size: 32,
-            sentences: vec![(48, 47), (49, 49), (16, 16), (5, 3)],
-            streams: streams(4),
-            biased: true,
-            window: None,
-        },
         Case {
             heads: 1,
-            size: 16,
-            sentences: vec![(70, 66), (17, 17)],
-            streams: None,
+            size: 32,
+            sentences: vec![(5, 3), (17, 17)],
+            streams: streams(2),
             biased: false,
-            window: Some(5),
+            window: None,
         },
         // Several tiles, with pads that see no key, and sentences shorter than the window.
         Case {
@@ -137,9 +128,29 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// Heads of whole vectors, in sentences of up to and beyond the rows whose operands are not copied, and in tiles of several
+/// blocks of queries.
+fn long_cases() -> Vec<Case> {
+    let case = |heads, size, sentences, window| Case {
+        heads,
+        size,
+        sentences,
+        streams: Some((0..4).map(|s| Stream::new(3).with(s)).collect()),
+        biased: true,
+        window,
+    };
+    vec![
+        case(2, 32, vec![(48, 47), (49, 49), (16, 16), (5, 3)], None),
+        case(1, 48, vec![(33, 33)], None),
+        case(1, 64, vec![(20, 20), (50, 50)], None),
+        case(1, 16, vec![(70, 66), (17, 17)], Some(5)),
+        case(1, 16, vec![(340, 340)], Some(150)),
+    ]
+}
+
 #[test]
 fn values() {
-    for case in cases() {
+    for case in cases().into_iter().chain(long_cases()) {
         let (layout, hidden) = (case.layout(), case.heads * case.size);
         let qkv = normal(1, layout.rows() * 3 * hidden);
         let table = case.table();

@@ -37,7 +37,7 @@ use micse_data::{Corpus, Split, SplitSize, Suite, TransferSuite};
 use micse_files::write_json;
 use micse_model::{Compute, MaskedLmHead, ModelFolder, Pipeline};
 
-use crate::recipe::{Recipe, Select};
+use crate::recipe::Recipe;
 use crate::trainer::{StepReport, Trainer};
 use crate::{Error, Result, Stop, Terms};
 pub use card::{CardFacts, FrontMatter};
@@ -314,14 +314,7 @@ fn start(inputs: &RunInputs<'_>) -> Result<Trainer> {
         trainer = trainer.with_masked_lm_head(head);
     }
     if inputs.recipe.replaced_tokens().is_some() {
-        let missing = || Error::Recipe {
-            name: inputs.recipe.name.clone(),
-            reason: format!(
-                "replaced-tokens needs a masked-LM head, but {} has none (mlm_head.safetensors, or cls.predictions \
-                 among its weights); use an encoder that was saved with one",
-                inputs.base.path().display()
-            ),
-        };
+        let missing = || inputs.recipe.without_generator(inputs.base);
         trainer = trainer.with_generator_head(head()?.ok_or_else(missing)?);
     }
     Ok(trainer)
@@ -379,33 +372,13 @@ fn check_ends(inputs: &RunInputs<'_>, pipeline: &Pipeline) -> Result<()> {
     }
     post::check(inputs, pipeline)?;
     inputs.terms.check(recipe)?;
-    recipe.check_encoder(&inputs.base.config()?)?;
-    let invalid = |reason: String| Err(Error::Recipe { name: recipe.name.clone(), reason });
-    if recipe.select != Select::Last && recipe.select.pairs(inputs.suite).is_none() {
-        if inputs.suite.tasks.is_empty() && inputs.suite.dev.is_none() {
-            return invalid(
-                "it selects its weights on development pairs, but the run has no pairs; pass --pairs or --sts, or use \
-                 --set select=last"
-                    .into(),
-            );
-        }
-        let (pairs, remedy) = match recipe.select {
-            Select::SickrDev if inputs.suite.dev.is_some() => {
-                ("SICK's trial pairs", "add SICK/SICK_trial.txt, or use --set select=stsb-dev")
-            }
-            Select::SickrDev => ("SICK's trial pairs", "add SICK/SICK_trial.txt, or use --set select=last"),
-            _ => ("STS-B dev", "add STS-B, or use --set select=last"),
-        };
-        return invalid(format!(
-            "it selects its weights on {pairs}, but `{}` has none; {remedy}",
-            inputs.suite.name
-        ));
-    }
+    recipe.check_inputs(inputs.base, inputs.suite)?;
     if let Some(pooling) = recipe.unsaved_pooling().filter(|_| inputs.keep_model) {
-        return invalid(format!(
+        let reason = format!(
             "a saved model supports only the poolings cls and mean, not {pooling}; use --set pooling.test=mean, or \
              do not keep the model"
-        ));
+        );
+        return Err(Error::Recipe { name: recipe.name.clone(), reason });
     }
     Ok(())
 }

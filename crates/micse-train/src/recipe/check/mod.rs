@@ -1,6 +1,7 @@
 //! Invalid combinations fail before anything runs, with an explanation.
 
 mod effect;
+mod inputs;
 mod numbers;
 mod views;
 
