@@ -166,6 +166,9 @@ fn repeated_and_short_sentences_are_told_of() {
     let short = (0..90).map(|i| format!("house number {i}")).collect::<Vec<_>>().join("\n");
     let ended = train(short.clone(), &[]);
     assert!(ended.stderr.contains("only 0 of 30 held-out sentences can be halved"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("60 of 60 sentences have fewer than four words"), "{}", ended.stderr);
+    let ended = train(short.clone(), &["--recipe", "simcse-baseline"]);
+    assert!(!ended.stderr.contains("fewer than four words"), "{}", ended.stderr);
     let templates =
         sentences(90).into_iter().map(|s| format!("the customer called our support line about {s}"));
     let ended = train(templates.collect::<Vec<_>>().join("\n"), &[]);
@@ -185,6 +188,20 @@ fn repeated_and_short_sentences_are_told_of() {
     let one = one.collect::<Vec<_>>().join("\n");
     train(one.clone(), &[]).output();
     micse(&setting.train(&out, &["--steps", "2"])).output();
+}
+
+/// Parts of sentences need no mask token; spans that are masked do.
+#[test]
+fn a_vocabulary_without_a_mask_token_is_enough_for_parts() {
+    let setting = Setting::new(90);
+    let vocabulary = setting.model.join("vocab.txt");
+    std::fs::write(&vocabulary, file(&vocabulary).replace("[MASK]", "[none]")).expect("vocab.txt");
+    let settings = setting.model.join("tokenizer_config.json");
+    std::fs::write(settings, "{\"mask_token\": null}").expect("tokenizer_config.json");
+    micse(&setting.train(&setting.path("parts"), &["--steps", "2"])).output();
+    let masked = setting.path("masked");
+    micse(&setting.train(&masked, &["--steps", "2", "--recipe", "mirror-bert", "--set", "max_length=30"]))
+        .refused(&["[MASK]", "mask-span"]);
 }
 
 #[test]

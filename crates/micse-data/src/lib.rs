@@ -41,6 +41,7 @@ pub mod sts;
 mod text_file;
 pub mod transfer;
 pub mod treebank;
+mod words;
 
 pub use augment::{TextOp, TokenOp};
 pub use corpus::{Corpus, CorpusInfo, SentenceReader};
@@ -54,3 +55,4 @@ pub use split::{Split, SplitFiles, SplitSize, parse_seeds, parse_sizes};
 pub use sts::{DEMO_FILES, Pair, StsCorpus, Subset, Suite, Task};
 pub use transfer::{Example, Parts, TransferSuite, TransferTask};
 pub use treebank::{Parsed, TreeEquality, Word, read_treebank};
+pub use words::Words;

@@ -337,6 +337,12 @@ fn crops_are_consecutive_words_of_every_length_and_place() {
         assert!((of(count) - 1333).abs() < 150, "{count}: {}", of(count));
     }
     assert_eq!(crop(&text, 1.0, 1.0, Stream::new(1)), None);
+    // Scripts without spaces are cut between characters.
+    let text = "\u{6211}\u{5728}\u{5317}\u{4eac}\u{7684}\u{5929}\u{5b89}\u{95e8}";
+    for seed in 0..50 {
+        let part = crop(text, 0.3, 0.5, Stream::new(seed)).expect("a part");
+        assert!(text.contains(&part) && (2..=4).contains(&part.chars().count()), "{part}");
+    }
     for (shortest, longest) in [(0.0, 0.5), (0.6, 0.5), (0.5, 1.1), (f64::NAN, 0.5)] {
         assert!(TextOp::Crop { shortest, longest }.check().is_err(), "{shortest} {longest}");
     }

@@ -2,8 +2,8 @@
 
 use crate::embedder::Embeddings;
 use crate::ranks::reciprocal_ranks;
-use crate::words::Words;
 use crate::{Embedder, Result};
+use micse_data::Words;
 
 /// Sentences with fewer words are skipped, because their halves are too short to identify each other.
 const FEWEST_WORDS: usize = 8;

@@ -71,7 +71,6 @@ mod report;
 mod snapshot;
 mod transfer;
 mod vectors;
-mod words;
 
 pub use classes::neighbour_accuracy;
 pub use correlation::{pearson, spearman};

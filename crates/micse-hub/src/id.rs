@@ -110,6 +110,12 @@ impl Repository {
         Ok(Self { kind: Kind::Model, id: id.to_owned(), revision: revision.to_owned() })
     }
 
+    /// The repository of this name in `sentence-transformers`, if the name has no owner.
+    pub(crate) fn of_sentence_transformers(&self) -> Option<Self> {
+        let id = (!self.id.contains('/')).then(|| format!("sentence-transformers/{}", self.id))?;
+        Some(Self { id, ..self.clone() })
+    }
+
     pub(crate) fn dataset(id: &str, revision: &str) -> Result<Self> {
         if split(id).is_none_or(|(plain, _)| plain != id) {
             return Err(Error::Name {

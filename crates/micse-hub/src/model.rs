@@ -46,7 +46,8 @@ impl Hub {
     /// ones.
     ///
     /// `id` is `owner/name` or `name`, optionally followed by `@` and a branch, tag or commit (default:
-    /// `main`). One request looks up the current commit and its files; a full commit hash that is in the
+    /// `main`). A name without an owner that the Hub or the cache does not have is looked for in `sentence-transformers`,
+    /// as that library does. One request looks up the current commit and its files; a full commit hash that is in the
     /// cache needs none. If the Hub does not answer, or rejects the request, a complete cached folder is used
     /// and an [`Event::Note`] reports it.
     ///
@@ -61,21 +62,34 @@ impl Hub {
     /// - [`Error::DiskFull`], [`Error::Locked`], [`Error::File`]: the cache cannot be written.
     pub fn model(&self, id: &str, progress: &mut Progress<'_>) -> Result<PathBuf> {
         let repository = Repository::model(id)?;
-        let store = self.store(&repository);
+        let found = self.model_of(&repository, progress);
+        if !matches!(found, Err(Error::NoSuchRepository { .. } | Error::Offline { .. })) {
+            return found;
+        }
+        let Some(owned) = repository.of_sentence_transformers() else { return found };
+        // The error is that of the name as it was given.
+        let Ok(folder) = self.model_of(&owned, progress) else { return found };
+        progress(Event::Note(&format!("{id}: using {}", owned.id)));
+        Ok(folder)
+    }
+
+    fn model_of(&self, repository: &Repository, progress: &mut Progress<'_>) -> Result<PathBuf> {
+        let store = self.store(repository);
         if self.settings.offline {
-            return cached(&repository, &store, progress);
+            return cached(repository, &store, progress);
         }
         if id::is_commit(&repository.revision)
             && is_settled(&store, &repository.revision)
-            && let Ok(folder) = cached(&repository, &store, progress)
+            && let Ok(folder) = cached(repository, &store, progress)
         {
             return Ok(folder);
         }
-        match self.listing(&repository) {
-            Ok(listing) => self.complete(&repository, &store, &listing, progress),
+        match self.listing(repository) {
+            Ok(listing) => self.complete(repository, &store, &listing, progress),
             Err(error @ Error::NoSuchRevision { .. }) => Err(error),
-            Err(error) => match cached(&repository, &store, progress) {
+            Err(error) => match cached(repository, &store, progress) {
                 Ok(folder) => {
+                    let id = &repository.id;
                     progress(Event::Note(&format!("{id}: using the cached copy, because {error}")));
                     Ok(folder)
                 }

@@ -54,6 +54,24 @@ fn progress_counts_every_file_to_its_end() {
     }
 }
 
+/// As sentence-transformers completes names.
+#[test]
+fn a_name_without_an_owner_is_looked_for_in_sentence_transformers() {
+    let (repo, cache) = (sentence_model(), tempfile::tempdir().unwrap());
+    let server = Server::with_model("sentence-transformers/short", &repo);
+    let (folder, notes) = model_and_notes(&hub(&server, cache.path()), "short");
+    let folder = folder.unwrap();
+    assert!(folder.starts_with(cache.path().join("models--sentence-transformers--short")));
+    assert_eq!(notes, ["short: using sentence-transformers/short"]);
+    assert_eq!(model(&offline(&server, cache.path()), "short").unwrap(), folder);
+    // A model of that very name comes first, and errors name what was asked for.
+    server.model("short", "main", &repo);
+    let own = model(&hub(&server, cache.path()), "short").unwrap();
+    assert!(own.starts_with(cache.path().join("models--short")));
+    let error = model(&hub(&server, cache.path()), "other").unwrap_err().to_string();
+    assert!(error.contains("other") && !error.contains("sentence-transformers/other"), "{error}");
+}
+
 #[test]
 fn a_second_call_fetches_nothing_and_a_commit_asks_nothing() {
     let (repo, cache) = (sentence_model(), tempfile::tempdir().unwrap());

@@ -142,6 +142,7 @@ def test_settings_reach_the_recipe(tmp_path, sentences):
         ({"settings": {"optimizer.speed": 1}}, micse.Error, "speed"),
         ({"keep": "first"}, ValueError, "'best' or 'last'"),
         ({"purpose": "glory"}, ValueError, "glory"),
+        ({"purpose": "search", "pairs": [("a", "b", 1.0), ("c", "d", 2.0)]}, micse.Error, "pass one of the two"),
         ({"purpose": "search"}, micse.Error, "only 0 of 160 .* can be halved"),
         ({"pairs": [("a", "b", 1.0), ("c", "d", 1.0)]}, micse.Error, "different scores"),
         ({"size": "0"}, ValueError, "0"),

@@ -4,7 +4,7 @@ use micse_random::Stream;
 use serde::{Deserialize, Serialize};
 
 use super::Form;
-use crate::{Error, Result};
+use crate::{Error, Result, Words};
 
 /// Mirror-BERT's random span masking (Liu et al. 2021). Replaces a span of `characters` characters (Unicode scalar
 /// values) with `mask` and a space on each side, regardless of word boundaries. Returns `None` (unchanged) if the
@@ -49,9 +49,12 @@ pub fn mask_span(
     Some(format!("{} {mask} {}", &text[..replaced], &text[replaced + span.len()..]))
 }
 
+/// Fewer words are not cropped.
+const FEWEST_WORDS: usize = 4;
+
 /// A random part of a sentence, as in independent cropping (Izacard et al. 2022, Contriever): consecutive words, whose
 /// number is uniform between the shares `shortest` and `longest` of the sentence's words, at a uniform place. Returns
-/// `None` (unchanged) for fewer than four words, and if all words are drawn.
+/// `None` (unchanged) for fewer than four words, and if all words are drawn. [`Words`] says what a word is.
 ///
 /// ```
 /// use micse_data::augment::crop;
@@ -63,8 +66,7 @@ pub fn mask_span(
 /// assert_eq!(crop("Only three words", 0.25, 0.5, Stream::new(48)), None);
 /// ```
 pub fn crop(text: &str, shortest: f64, longest: f64, stream: Stream) -> Option<String> {
-    const FEWEST_WORDS: usize = 4;
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let words = Words::of(text);
     if words.len() < FEWEST_WORDS {
         return None;
     }
@@ -76,7 +78,7 @@ pub fn crop(text: &str, shortest: f64, longest: f64, stream: Stream) -> Option<S
         return None;
     }
     let start = draws.below((words.len() - count + 1) as u64) as usize;
-    Some(words[start..start + count].join(" "))
+    Some(words.part(start..start + count))
 }
 
 /// An operation on the text of a sentence, with its settings.
@@ -150,8 +152,24 @@ impl TextOp {
         }
     }
 
-    /// Returns another view of `text`, or `None` if it stays unchanged. `mask` is the tokenizer's mask token:
-    /// `[MASK]` for BERT.
+    /// Whether the operation inserts the tokenizer's mask token.
+    pub fn needs_mask(&self) -> bool {
+        matches!(self, Self::MaskSpan { .. })
+    }
+
+    /// Whether the text is long enough to be changed.
+    pub fn can_change(&self, text: &str) -> bool {
+        match *self {
+            Self::MaskSpan { characters, minimum, .. } => {
+                let length = text.chars().count();
+                length >= minimum && length > characters
+            }
+            Self::Crop { .. } => Words::of(text).len() >= FEWEST_WORDS,
+        }
+    }
+
+    /// Returns another view of `text`, or `None` if it stays unchanged. `mask` is the tokenizer's mask token
+    /// (`[MASK]` for BERT), if the operation [needs it](Self::needs_mask).
     pub fn apply(&self, text: &str, mask: &str, stream: Stream) -> Option<String> {
         match *self {
             Self::MaskSpan { characters, minimum, form } => {

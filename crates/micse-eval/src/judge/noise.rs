@@ -2,7 +2,7 @@
 
 use micse_random::Stream;
 
-use crate::words::Words;
+use micse_data::Words;
 
 /// The share of words that are dropped.
 const DROPPED: f64 = 0.6;

@@ -95,7 +95,7 @@ def train(
         size: Sentences to draw, some of them for the judge: ``1000``, ``"0.1%"``.
         seed: Seed of split, order, dropout and initialization, from 0 to 2**63 - 1; by default 48.
         keep: ``"best"`` or ``"last"``.
-        purpose: What the model is for: ``"similarity"``, ``"search"`` or ``"grouping"``.
+        purpose: What the model is for: ``"similarity"``, ``"search"`` or ``"grouping"``; not with ``pairs``.
         with_terms: Terms to add to the recipe: ``["ami"]``.
         settings: Changes of the recipe: ``{"optimizer.lr": 1e-4}``.
         published_settings: Whether to use the recipe's published settings.
@@ -104,7 +104,7 @@ def train(
         checkpoint_steps: Steps between two checkpoints; by default 500, and at least one in five minutes.
         allow_other_cpu: Whether to resume from a checkpoint that another kind of CPU wrote.
         name, languages, license: Facts for the model card.
-        on_step: Called after each step with its number, loss and terms. The run waits until it returns; if it raises an
+        on_step: Called after each step with a dict of its ``step``, ``loss``, ``terms`` and so on. The run waits until it returns; if it raises an
             exception, that step is the last.
         show_progress_bar: By default, if the logger ``micse`` shows information.
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use candle_core::{Device, Tensor};
-use micse_data::augment::{cut_off, pair_partners, shuffle_positions};
+use micse_data::augment::{TextOp, cut_off, pair_partners, shuffle_positions};
 use micse_model::{Batch, BertConfig, Pooling, Tokenizer};
 use micse_random::Stream;
 
@@ -210,14 +210,7 @@ impl InputMaker<'_> {
             }
         };
         if let Some(op) = &view.text {
-            let mask = self.tokenizer.mask_token().ok_or_else(|| Error::Recipe {
-                name: self.recipe.name.clone(),
-                reason: format!(
-                    "a view changes its text by `{}`, which needs a [MASK] token, but the vocabulary of {} has none",
-                    op.name(),
-                    self.tokenizer.path().display()
-                ),
-            })?;
+            let mask = self.mask_token(op)?;
             for (place, text) in texts.iter().enumerate() {
                 if let Some(changed) = op.apply(text, &mask, stream(purpose::TEXT, place)) {
                     ids[place] = self.tokenizer.encode(&changed, self.recipe.token_limit())?;
@@ -242,6 +235,21 @@ impl InputMaker<'_> {
                 .copy_from_slice(&shuffle_positions(length, draws.with(b as u64)));
         }
         Ok(batch.with_positions(positions)?)
+    }
+
+    /// The token that an operation on texts inserts; empty if it inserts none.
+    fn mask_token(&self, op: &TextOp) -> Result<String> {
+        if !op.needs_mask() {
+            return Ok(String::new());
+        }
+        self.tokenizer.mask_token().ok_or_else(|| Error::Recipe {
+            name: self.recipe.name.clone(),
+            reason: format!(
+                "a view changes its text by `{}`, which needs a [MASK] token, but the vocabulary of {} has none",
+                op.name(),
+                self.tokenizer.path().display()
+            ),
+        })
     }
 
     fn mask(&self, batch: &Batch, cut: CutOff, number: usize) -> Result<Tensor> {

@@ -50,6 +50,9 @@ pub enum Error {
         /// Distinct ones.
         distinct: usize,
     },
+    /// Pairs choose the weights, so that a purpose would have no effect.
+    #[error("a purpose is for the judge, but development pairs choose the weights; pass one of the two")]
+    PurposeAndPairs,
     /// Search was asked for, but cannot be judged.
     #[error(
         "search cannot be judged on this corpus: only {halved} of {held} held-out sentences can be halved for half-sentence \

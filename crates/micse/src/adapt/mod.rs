@@ -23,6 +23,7 @@ mod before;
 mod error;
 mod recipe;
 mod settings;
+mod text;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -49,12 +50,6 @@ pub const DEFAULT_SEED: u64 = 48;
 const FEWEST: usize = 60;
 /// The fewest held-out sentences that must be long enough for half-sentence search to judge search.
 const FEWEST_HALVED: usize = 20;
-/// The sentences that are tokenized to look for unknown words.
-const TOKENIZED: usize = 200;
-/// The tokens of each of them that count.
-const TOKENS: usize = 64;
-/// The share of unknown tokens above which a user is told of them.
-const MOST_UNKNOWN: f64 = 0.05;
 
 /// A model that fails to embed once a stop is requested.
 struct Stoppable<'a> {
@@ -102,7 +97,7 @@ pub struct Request {
     pub sts: Option<Suite>,
     /// What is kept.
     pub keep: Kept,
-    /// What the model is for; `None`: grouping must get better, and search must not get worse.
+    /// What the model is for, without [`Self::pairs`]; `None`: grouping must get better, and search must not get worse.
     pub purpose: Option<Purpose>,
     /// Sentences encoded at a time; `None`: whole batches.
     pub chunk: Option<NonZeroUsize>,
@@ -175,9 +170,12 @@ impl Adaptation {
     /// Chooses the recipe for the model and the corpus, and the sentences that the judge gets.
     ///
     /// # Errors
-    /// The corpus is smaller than the requested size or has too few distinct sentences, the recipe does not exist, or
-    /// its settings cannot be combined.
+    /// The corpus is smaller than the requested size or has too few distinct sentences, the recipe does not exist, its
+    /// settings cannot be combined, or both pairs and a purpose are requested.
     pub fn prepare(base: ModelFolder, corpus: Corpus, request: Request, compute: Compute) -> Result<Self> {
+        if request.pairs.is_some() && request.purpose.is_some() {
+            return Err(Error::PurposeAndPairs);
+        }
         if let Some((pairs, score)) =
             request.pairs.as_ref().and_then(|pairs| Some((pairs, pairs.only_score()?)))
         {
@@ -190,9 +188,10 @@ impl Adaptation {
         if blank_lines > 0 {
             notes.push(Note::Notice(format!("skipped {blank_lines} blank lines")));
         }
-        notes.extend(unknown_words(&base, &text)?);
+        notes.extend(text::unknown_words(&base, &text)?);
         let judge = judge(&request, &mut text, &mut notes)?;
         let recipe = recipe::choose(&request, text.indices.len(), &base, &mut notes)?;
+        notes.extend(text::unchanged(&recipe, &text));
         if judge.is_none() && recipe.unjudged().is_none() {
             notes.push(too_few(text.distinct(), keep(&request, &recipe)));
         }
@@ -316,23 +315,6 @@ fn too_few(distinct: usize, keep: Keep) -> Note {
         ),
     };
     Note::Notice(format!("no judge: {distinct} distinct sentences are too few to hold some out, so {kept}"))
-}
-
-/// A notice if the model's tokenizer does not know many words of the text: to the model, they are all the same.
-fn unknown_words(base: &ModelFolder, text: &TrainText) -> Result<Option<Note>> {
-    let tokenizer = base.tokenizer()?;
-    let unknown: Vec<u32> = ["[UNK]", "<unk>"].into_iter().filter_map(|token| tokenizer.id(token)).collect();
-    let sample = (0..text.indices.len().min(TOKENIZED) as u32).map(|number| text.sentence(number));
-    let ids = tokenizer.encode_all(&sample.collect::<Vec<_>>(), TOKENS)?;
-    let all: usize = ids.iter().map(Vec::len).sum();
-    let share = ids.iter().flatten().filter(|&id| unknown.contains(id)).count() as f64 / all.max(1) as f64;
-    Ok((share > MOST_UNKNOWN).then(|| {
-        Note::Notice(format!(
-            "{:.0} % of the tokens are words that the model's tokenizer does not know, which are all the same to the model; use a \
-             model for the language of this corpus",
-            100.0 * share
-        ))
-    }))
 }
 
 /// The judge, with the sentences that it takes off the text; `None`, with a note, if the run cannot be judged.

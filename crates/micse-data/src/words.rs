@@ -1,12 +1,21 @@
 //! Words of a text, also of one whose script has no spaces between them.
 
+use std::ops::Range;
+
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The words of a text, in its order: what white space separates. A text with at least as many letters of scripts without
 /// spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) as such words is cut further, at the word bounds of Unicode's
 /// annex 29. They cut these scripts into characters, because their words are known to dictionaries only.
+///
+/// ```
+/// use micse_data::Words;
+///
+/// assert_eq!(Words::of("Two words").len(), 2);
+/// assert_eq!(Words::of("\u{6211}\u{7231}\u{4f60}").split(1), ["\u{6211}", "\u{7231}\u{4f60}"]);
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Words<'a>(Vec<Word<'a>>);
+pub struct Words<'a>(Vec<Word<'a>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Word<'a> {
@@ -16,7 +25,8 @@ struct Word<'a> {
 }
 
 impl<'a> Words<'a> {
-    pub(crate) fn of(text: &'a str) -> Self {
+    /// The words of a text.
+    pub fn of(text: &'a str) -> Self {
         let spaced = text.split_whitespace();
         Self(if spaced.clone().count() <= text.chars().filter(|&c| is_unspaced(c)).count() {
             let parts = spaced.flat_map(|word| word.split_word_bound_indices());
@@ -26,24 +36,41 @@ impl<'a> Words<'a> {
         })
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Number of words.
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text of consecutive words.
+    ///
+    /// # Panics
+    /// There are no such words.
+    pub fn part(&self, words: Range<usize>) -> String {
+        Self(self.0[words].to_vec()).text(str::to_owned)
+    }
+
     /// The text of the first `count` words, and that of the rest.
-    pub(crate) fn split(&self, count: usize) -> [String; 2] {
-        let (first, second) = self.0.split_at(count);
-        [first, second].map(|words| Self(words.to_vec()).text(str::to_owned))
+    ///
+    /// # Panics
+    /// There are fewer words.
+    pub fn split(&self, count: usize) -> [String; 2] {
+        [self.part(0..count), self.part(count..self.len())]
     }
 
     /// The words for which `keep` is true, which is asked in their order; the first word if there is none.
-    pub(crate) fn kept(&self, mut keep: impl FnMut() -> bool) -> Self {
+    #[must_use]
+    pub fn kept(&self, mut keep: impl FnMut() -> bool) -> Self {
         let kept: Vec<Word<'a>> = self.0.iter().copied().filter(|_| keep()).collect();
         Self(if kept.is_empty() { self.0.iter().take(1).copied().collect() } else { kept })
     }
 
     /// The words, each changed by `change`, with single spaces where there was white space.
-    pub(crate) fn text(&self, mut change: impl FnMut(&str) -> String) -> String {
+    pub fn text(&self, mut change: impl FnMut(&str) -> String) -> String {
         let mut text = String::new();
         for word in &self.0 {
             if word.spaced && !text.is_empty() {
