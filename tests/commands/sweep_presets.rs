@@ -197,17 +197,10 @@ fn a_dry_run_prints_cells_steps_memory_and_time() {
 fn the_time_of_a_dry_run_depends_on_the_corpus() {
     let small = SmallSweep::new(XTASK);
     let preset = "methods = [\"simcse\", \"scd\"]\nsizes = \"20\"\nseeds = \"48\"\nsteps = 400\n\
-        set = [\"max_length=60\"]\n[method.scd]\ncorpus = \"long\"\n";
+        set = [\"max_length=32\"]\n[method.scd]\ncorpus = \"long\"\n";
     let long: Vec<String> =
         (0..60).map(|i| format!("{}word{i}", "the doctor walked slowly ".repeat(12))).collect();
-    std::fs::write(
-        small.path("long.txt"),
-        long.join(
-            "
-",
-        ),
-    )
-    .expect("the corpus");
+    std::fs::write(small.path("long.txt"), long.join("\n")).expect("the corpus");
     let corpus_for = format!("long={}", small.path("long.txt").display());
     let json =
         ended(&mut sweep(&small, preset, &["--dry-run", "--json", "--corpus-for", &corpus_for])).output();
