@@ -128,10 +128,23 @@ fn what_cannot_be_swept_is_refused_with_the_reason() {
         (["--jobs=3", "--threads=2"], "--jobs 3"),
         (["--set", "max_length=100000"], "more than the encoder's"),
         (["--set", "select=sickr-dev"], "SICK's trial pairs"),
+        (["--methods", "diffcse"], "masked-LM head"),
     ] {
         small.run("refused", &extra).refused(&[reason]);
     }
     assert!(!small.path("refused").exists(), "no cell was run");
+
+    // A recipe is checked with the values that it has for the size.
+    let sized = small.path("sized.toml");
+    let recipe = "extends = \"simcse\"\nname = \"sized\"\nselect = \"sickr-dev\"\n\
+                  [[by_size]]\nup_to = 30\nset = [\"select=last\", \"eval_every=\"]\n";
+    std::fs::write(&sized, recipe).expect("the recipe");
+    let dry = |sizes| {
+        let methods = ["--methods", sized.to_str().expect("UTF-8"), "--sizes", sizes, "--dry-run"];
+        small.run("sized", &methods)
+    };
+    dry("20").output();
+    dry("20,40").refused(&["sized cannot be run with 40 sentences", "SICK's trial pairs"]);
 }
 
 #[cfg(unix)]

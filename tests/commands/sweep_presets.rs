@@ -196,8 +196,8 @@ fn a_dry_run_prints_cells_steps_memory_and_time() {
 #[test]
 fn the_time_of_a_dry_run_depends_on_the_corpus() {
     let small = SmallSweep::new(XTASK);
-    let preset = "methods = [\"simcse\", \"scd\"]\nsizes = \"20\"\nseeds = \"48\"\nsteps = 400\n\
-        set = [\"max_length=32\"]\n[method.scd]\ncorpus = \"long\"\n";
+    let preset = "methods = [\"simcse\", \"simcse-baseline\"]\nsizes = \"20\"\nseeds = \"48\"\nsteps = 400\n\
+        set = [\"max_length=32\", \"optimizer.batch_size=10\"]\n[method.simcse-baseline]\ncorpus = \"long\"\n";
     let long: Vec<String> =
         (0..60).map(|i| format!("{}word{i}", "the doctor walked slowly ".repeat(12))).collect();
     std::fs::write(small.path("long.txt"), long.join("\n")).expect("the corpus");
@@ -211,7 +211,8 @@ fn the_time_of_a_dry_run_depends_on_the_corpus() {
             .as_f64()
             .expect("seconds")
     };
-    assert!(seconds("scd") > 2.0 * seconds("simcse"), "{json}");
+    // Both have the same passes. On the same sentences, both times would be one measurement.
+    assert!(seconds("simcse-baseline") > seconds("simcse"), "{json}");
 
     // What the sweep would refuse, the dry run refuses.
     let few = ["--dry-run", "--sizes", "100", "--corpus-for", corpus_for.as_str()];

@@ -24,6 +24,7 @@
 //! * [`sts`]: STS sets, in `SentEval`'s layout or the demo's.
 //! * [`transfer`]: labelled sentences of `SentEval`'s transfer tasks, or the demo's.
 //! * [`treebank`]: sentences with dependency trees, in CoNLL-U.
+//! * [`Words`]: words of a text, also in scripts without spaces.
 //! * [`overlap`]: evaluation sentences that also occur in a training corpus.
 //! * [`locate`]: an option, else `MICSE_DATA`, else an error with instructions.
 //! * [`demo`]: a corpus and graded pairs from a seeded grammar.

@@ -48,7 +48,7 @@
 //! | `transfer` | the transfer tasks: a classifier on fixed embeddings |
 //! | `evaluation`, `pairs`, `named` | the result: scores, and the cosine of each pair |
 //! | `report`, [`mteb`] | the result as table, CSV or MTEB result files |
-//! | [`judge`], `halves`, `words`, `ranks` | what a text without labels tells about models |
+//! | [`judge`], `halves`, `ranks` | what a text without labels tells about models |
 //! | `classes` | nearest-neighbour accuracy |
 //! | `snapshot` | models in the Hugging Face Hub cache |
 mod classes;

@@ -41,13 +41,23 @@ struct Lfs {
     size: Option<u64>,
 }
 
+/// Whether the Hub, or offline the cache, does not have the repository. To an anonymous request, the Hub answers 401 in
+/// that case, as for a private repository.
+fn is_unknown(error: &Error) -> bool {
+    match error {
+        Error::NoSuchRepository { .. } | Error::Offline { .. } => true,
+        Error::Refused { status: 401, said, .. } => !said.contains("Invalid credentials"),
+        _ => false,
+    }
+}
+
 impl Hub {
     /// Returns the cached folder of a model with all files that a model needs, and downloads the missing
     /// ones.
     ///
     /// `id` is `owner/name` or `name`, optionally followed by `@` and a branch, tag or commit (default:
-    /// `main`). A name without an owner that the Hub or the cache does not have is looked for in `sentence-transformers`,
-    /// as that library does. One request looks up the current commit and its files; a full commit hash that is in the
+    /// `main`). A name without an owner that the Hub does not have, or of which only `sentence-transformers/name` is in the
+    /// cache, means that model, and an [`Event::Note`] reports it. One request looks up the current commit and its files; a full commit hash that is in the
     /// cache needs none. If the Hub does not answer, or rejects the request, a complete cached folder is used
     /// and an [`Event::Note`] reports it.
     ///
@@ -62,15 +72,28 @@ impl Hub {
     /// - [`Error::DiskFull`], [`Error::Locked`], [`Error::File`]: the cache cannot be written.
     pub fn model(&self, id: &str, progress: &mut Progress<'_>) -> Result<PathBuf> {
         let repository = Repository::model(id)?;
-        let found = self.model_of(&repository, progress);
-        if !matches!(found, Err(Error::NoSuchRepository { .. } | Error::Offline { .. })) {
-            return found;
+        let Some(owned) = repository.of_sentence_transformers() else {
+            return self.model_of(&repository, progress);
+        };
+        let is_cached = |repository: &Repository| self.settings.cache.join(repository.folder()).is_dir();
+        let known = is_cached(&owned) && !is_cached(&repository);
+        let error = match self.model_of(if known { &owned } else { &repository }, progress) {
+            Err(error) if !known && is_unknown(&error) => error,
+            Ok(folder) if known => {
+                progress(Event::Note(&format!("{id}: using {}", owned.id)));
+                return Ok(folder);
+            }
+            other => return other,
+        };
+        match self.model_of(&owned, progress) {
+            Ok(folder) => {
+                progress(Event::Note(&format!("{id}: using {}", owned.id)));
+                Ok(folder)
+            }
+            // Neither exists: the error is that of the name as it was given.
+            Err(second) if is_unknown(&second) => Err(error),
+            Err(second) => Err(second),
         }
-        let Some(owned) = repository.of_sentence_transformers() else { return found };
-        // The error is that of the name as it was given.
-        let Ok(folder) = self.model_of(&owned, progress) else { return found };
-        progress(Event::Note(&format!("{id}: using {}", owned.id)));
-        Ok(folder)
     }
 
     fn model_of(&self, repository: &Repository, progress: &mut Progress<'_>) -> Result<PathBuf> {

@@ -64,12 +64,26 @@ fn a_name_without_an_owner_is_looked_for_in_sentence_transformers() {
     assert!(folder.starts_with(cache.path().join("models--sentence-transformers--short")));
     assert_eq!(notes, ["short: using sentence-transformers/short"]);
     assert_eq!(model(&offline(&server, cache.path()), "short").unwrap(), folder);
-    // A model of that very name comes first, and errors name what was asked for.
-    server.model("short", "main", &repo);
-    let own = model(&hub(&server, cache.path()), "short").unwrap();
-    assert!(own.starts_with(cache.path().join("models--short")));
+    // Without a connection, and at a commit, the cached copy of that owner is used.
+    server.fail("GET", "/api/", usize::MAX, Fault::Status(503, &[]));
+    assert_eq!(model(&hub(&server, cache.path()), "short").unwrap(), folder);
+    let pinned = format!("short@{}", repo.commit());
+    assert_eq!(model(&hub(&server, cache.path()), &pinned).unwrap(), folder);
+    server.heal();
+    // Errors name what was asked for, or what failed.
     let error = model(&hub(&server, cache.path()), "other").unwrap_err().to_string();
     assert!(error.contains("other") && !error.contains("sentence-transformers/other"), "{error}");
+    let empty = tempfile::tempdir().unwrap();
+    let error = model(&hub(&server, empty.path()), "short@v9").unwrap_err();
+    assert!(matches!(error, Error::NoSuchRevision { .. }), "{error}");
+    // The answer to an anonymous request has no code.
+    server.fail("GET", "/api/models/short/", 1, Fault::Status(401, &[]));
+    assert!(model(&hub(&server, empty.path()), "short").unwrap().starts_with(empty.path()));
+    // A model of that very name comes first.
+    server.model("short", "main", &repo);
+    let fresh = tempfile::tempdir().unwrap();
+    let own = model(&hub(&server, fresh.path()), "short").unwrap();
+    assert!(own.starts_with(fresh.path().join("models--short")));
 }
 
 #[test]

@@ -88,17 +88,7 @@ impl Plan {
                 );
             }
             remarks.extend(own.and_then(|own| own.note.as_ref()).map(|note| format!("{method}: {note}")));
-            let base = ModelFolder::open(&encoder.place)?;
             for recipe in recipes {
-                // Fails here, and not in every cell.
-                if reads_corpus(&recipe) {
-                    let remedy = || {
-                        format!(
-                            "{method} cannot be run; change what is named here, or omit it with --without {method}"
-                        )
-                    };
-                    recipe.check_inputs(&base, &suite).with_context(remedy)?;
-                }
                 let changed = is_changed(method, &recipe)?;
                 let keep = keep(&recipe, how.keep_models, &mut notes);
                 planned.push(Row { recipe, encoder: encoder.clone(), corpus: corpus.clone(), changed, keep });
@@ -173,6 +163,13 @@ impl Plan {
                     let of = || corpus.name.clone().unwrap_or_else(|| "the corpus".into());
                     let sentences = text.sentences(size, count).with_context(of)?;
                     let recipe = Box::new(recipe.clone().for_sentences(sentences));
+                    // Fails here, and not in every cell.
+                    if seed == seeds[0] {
+                        let base = ModelFolder::open(&encoder.place)?;
+                        recipe.check_inputs(&base, &suite).with_context(|| {
+                            format!("{} cannot be run with {size} sentences", recipe.name)
+                        })?;
+                    }
                     let work = Work::Train { recipe, size, seed, text };
                     let (own_corpus, changed, keep) = (corpus.name.clone(), *changed, *keep);
                     cells.push(CellSpec { own_corpus, changed, keep, ..spec(work, encoder, folder) });

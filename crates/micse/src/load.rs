@@ -31,7 +31,8 @@ pub enum LoadError {
 /// which accepts one.
 ///
 /// A Hub model is downloaded into the cache shared with Python's libraries, unless it is already there. A local folder
-/// takes precedence over a Hub model of the same name.
+/// takes precedence over a Hub model of the same name. A name without an owner that the Hub does not have means the model
+/// of `sentence-transformers` with that name.
 ///
 /// # Errors
 /// No model has this name, a download fails, a run is not finished, or the folder is not a usable model.

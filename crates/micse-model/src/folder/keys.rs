@@ -442,7 +442,8 @@ pub const KNOWN_KEYS: &[KnownKeys] = &[
         SETTINGS,
         WithoutEffect,
         &["similarity_fn_name"],
-        "similarity is always the cosine; a different value is reported, and kept on export",
+        "commands, search and evaluation use the cosine; a different value is reported, kept on export, and followed by the \
+         Python package's `similarity`",
     ),
     keys(SETTINGS, WithoutEffect, &["__version__", "requirements"], "versions of other libraries"),
     keys(MODULES, Honoured, &["type", "path"], "the modules, in the order of the file"),

@@ -171,9 +171,9 @@ impl Adaptation {
     ///
     /// # Errors
     /// The corpus is smaller than the requested size or has too few distinct sentences, the recipe does not exist, its
-    /// settings cannot be combined, or both pairs and a purpose are requested.
+    /// settings cannot be combined, or pairs that choose the weights are requested together with a purpose.
     pub fn prepare(base: ModelFolder, corpus: Corpus, request: Request, compute: Compute) -> Result<Self> {
-        if request.pairs.is_some() && request.purpose.is_some() {
+        if request.keep == Kept::Best && request.pairs.is_some() && request.purpose.is_some() {
             return Err(Error::PurposeAndPairs);
         }
         if let Some((pairs, score)) =
@@ -348,7 +348,7 @@ fn judge(request: &Request, text: &mut TrainText, notes: &mut Vec<Note>) -> Resu
     }
     let halved = judge.halved();
     if halved < FEWEST_HALVED {
-        if request.purpose == Some(Purpose::Search) && request.keep == Kept::Best && request.pairs.is_none() {
+        if request.purpose == Some(Purpose::Search) && request.keep == Kept::Best {
             return Err(Error::Search { held, halved });
         }
         notes.push(Note::Notice(format!(

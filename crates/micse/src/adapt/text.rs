@@ -31,7 +31,7 @@ pub(super) fn unknown_words(base: &ModelFolder, text: &TrainText) -> Result<Opti
     }))
 }
 
-/// A notice if many sentences are too short for the recipe's changes of texts: their views differ by dropout alone.
+/// A notice if many sentences are too short for the recipe's change of texts.
 pub(super) fn unchanged(recipe: &Recipe, text: &TrainText) -> Option<Note> {
     let all = text.indices.len();
     let op = recipe.views.iter().find_map(|view| view.text)?;
@@ -42,8 +42,8 @@ pub(super) fn unchanged(recipe: &Recipe, text: &TrainText) -> Option<Note> {
     };
     (unchanged as f64 > MOST_UNCHANGED * all as f64).then(|| {
         Note::Notice(format!(
-            "{unchanged} of {all} sentences {limit} and stay whole: their two views differ by dropout alone, which teaches \
-             less; join lines that belong together"
+            "{unchanged} of {all} sentences {limit} and stay whole, so that their views differ less and teach less; join \
+             lines that belong together"
         ))
     })
 }

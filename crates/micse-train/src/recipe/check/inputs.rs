@@ -8,14 +8,25 @@ use crate::Error;
 use crate::recipe::{Recipe, Select};
 
 impl Recipe {
-    /// Rejects inputs with which a run of the recipe would fail.
+    /// Rejects an encoder or evaluation sets with which a run of the recipe would fail. The values that the recipe has for
+    /// small training sets must be set already ([`Self::for_sentences`]).
     ///
     /// # Errors
-    /// The recipe does not fit the encoder, needs a masked-LM head that the folder lacks, or selects its weights on pairs
-    /// that the suite does not have.
+    /// The encoder is in int8 and would be trained, the recipe does not fit it or needs a masked-LM head that the folder
+    /// lacks, or it selects its weights on pairs that the suite does not have.
     pub fn check_inputs(&self, base: &ModelFolder, suite: &Suite) -> Result<(), Error> {
         let config = base.config()?;
         self.check_encoder(&config)?;
+        if self.steps > 0 && base.checkpoint()?.is_int8() {
+            return Err(Error::Recipe {
+                name: self.name.clone(),
+                reason: format!(
+                    "{} is in int8 and cannot be trained, because its weights are integers; train the model that it was \
+                     exported from, and export the result",
+                    base.path().display()
+                ),
+            });
+        }
         if self.replaced_tokens().is_some()
             && MaskedLmHead::in_folder(base.path(), &config, &Device::Cpu)?.is_none()
         {
