@@ -1,9 +1,10 @@
 //! Half-sentence search, a measure that needs no labels: how well one half of a sentence finds the other.
 
+use micse_data::Words;
+
 use crate::embedder::Embeddings;
 use crate::ranks::reciprocal_ranks;
 use crate::{Embedder, Result};
-use micse_data::Words;
 
 /// Sentences with fewer words are skipped, because their halves are too short to identify each other.
 const FEWEST_WORDS: usize = 8;

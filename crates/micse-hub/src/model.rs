@@ -76,24 +76,29 @@ impl Hub {
             return self.model_of(&repository, progress);
         };
         let is_cached = |repository: &Repository| self.settings.cache.join(repository.folder()).is_dir();
-        let known = is_cached(&owned) && !is_cached(&repository);
-        let error = match self.model_of(if known { &owned } else { &repository }, progress) {
-            Err(error) if !known && is_unknown(&error) => error,
-            Ok(folder) if known => {
-                progress(Event::Note(&format!("{id}: using {}", owned.id)));
-                return Ok(folder);
-            }
-            other => return other,
-        };
-        match self.model_of(&owned, progress) {
-            Ok(folder) => {
-                progress(Event::Note(&format!("{id}: using {}", owned.id)));
-                Ok(folder)
-            }
-            // Neither exists: the error is that of the name as it was given.
-            Err(second) if is_unknown(&second) => Err(error),
-            Err(second) => Err(second),
+        if is_cached(&owned) && !is_cached(&repository) {
+            return self.model_instead(id, &owned, progress);
         }
+        match self.model_of(&repository, progress) {
+            Err(error) if is_unknown(&error) => match self.model_instead(id, &owned, progress) {
+                // Neither exists: the error is that of the name as it was given.
+                Err(second) if is_unknown(&second) => Err(error),
+                other => other,
+            },
+            other => other,
+        }
+    }
+
+    /// [`Self::model_of`] for another repository than the one that was asked for, which a note reports.
+    fn model_instead(
+        &self,
+        asked: &str,
+        repository: &Repository,
+        progress: &mut Progress<'_>,
+    ) -> Result<PathBuf> {
+        let folder = self.model_of(repository, progress)?;
+        progress(Event::Note(&format!("{asked}: using {}", repository.id)));
+        Ok(folder)
     }
 
     fn model_of(&self, repository: &Repository, progress: &mut Progress<'_>) -> Result<PathBuf> {

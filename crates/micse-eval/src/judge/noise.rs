@@ -1,8 +1,7 @@
 //! Noisy copies of sentences: words dropped, and letters swapped as in typing.
 
-use micse_random::Stream;
-
 use micse_data::Words;
+use micse_random::Stream;
 
 /// The share of words that are dropped.
 const DROPPED: f64 = 0.6;
