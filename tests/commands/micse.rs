@@ -301,7 +301,7 @@ fn an_export_in_int8_is_encoded_and_inspected_but_not_trained() {
     let run = path("run");
     let train =
         ["train", "--model", text(&int8), "--sentences", text(&input), "--steps", "2", "--out", text(&run)];
-    micse(&train).refused(&["int8 cannot be trained", "exported from"]);
+    micse(&train).refused(&["is in int8 and cannot be trained", "exported from"]);
     let again = path("again");
     micse(&["export", "demo", "--output", text(&again), "--calibrate", text(&input)])
         .refused(&["--precision int8"]);
