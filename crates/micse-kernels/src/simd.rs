@@ -1,5 +1,7 @@
 //! Compiles one function body for several vector extensions and chooses one at run time.
 
+use std::sync::OnceLock;
+
 /// The widest vector extension that the kernels support and the CPU has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
@@ -13,9 +15,14 @@ pub(crate) enum Level {
     Base,
 }
 
-/// The CPU's level. The standard library caches it, so a call is a load and a test.
+/// The CPU's level, detected once: a call is a load and a test.
 #[inline]
 pub(crate) fn level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(detected)
+}
+
+fn detected() -> Level {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f")

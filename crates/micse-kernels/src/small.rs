@@ -28,7 +28,7 @@ pub(crate) fn small_product(
     debug_assert_eq!(width % LANES, 0);
     // The sums of a tile must fit into the registers: 32 of 16 lanes, or 16 of 8 lanes.
     if has_wide_registers() {
-        tiles::<4, { 2 * LANES }>(out, out_stride, left, right, right_stride, (m, depth, width));
+        tiles::<8, { 2 * LANES }>(out, out_stride, left, right, right_stride, (m, depth, width));
     } else {
         tiles::<6, LANES>(out, out_stride, left, right, right_stride, (m, depth, width));
     }
@@ -49,6 +49,10 @@ fn tiles<const R: usize, const W: usize>(
     while i + R <= m {
         columns::<R, W>(out, out_stride, left, right, right_stride, (i, depth, width));
         i += R;
+    }
+    while i + 4 <= m {
+        columns::<4, W>(out, out_stride, left, right, right_stride, (i, depth, width));
+        i += 4;
     }
     while i + 2 <= m {
         columns::<2, W>(out, out_stride, left, right, right_stride, (i, depth, width));

@@ -1,7 +1,7 @@
 //! Products in 8 bits against plain integer sums.
 
-use micse_kernels::activation::{Activation, activate};
-use micse_kernels::int8::{LARGEST, Rows, Weights, product, product_activated, round_row};
+use micse_kernels::activation::{self, Activation};
+use micse_kernels::int8::{LARGEST, Rows, Weights, activate, product, product_activated, round_row};
 use micse_random::{Draws, Stream};
 
 /// The lowest value of a row, its step, the rounded values, and what was cut off.
@@ -33,10 +33,10 @@ fn rounded(x: &[f32]) -> Rounded {
     let (inverse, zero) = (1.0 / step, lowest / step);
     let values = x.iter().map(|x| (x * inverse - zero).round_ties_even().clamp(0.0, 255.0) as u8).collect();
     let top = lowest + 255.0 * step;
-    let clipped = x.iter().any(|&x| x < lowest || x > highest);
-    let cuts = x.iter().enumerate().filter(|_| clipped).filter_map(|(k, &x)| match x {
-        x if x > top => Some((k, x - top)),
-        x if x < lowest => Some((k, x - lowest)),
+    let (low, high) = (x.iter().any(|&x| x < lowest), x.iter().any(|&x| x > highest));
+    let cuts = x.iter().enumerate().filter_map(|(k, &x)| match x {
+        x if high && x > top => Some((k, x - top)),
+        x if low && x < lowest => Some((k, x - lowest)),
         _ => None,
     });
     Rounded { lowest, step, values, cuts: cuts.collect() }
@@ -116,6 +116,27 @@ fn every_size_up_to_70_and_larger_ones() {
     }
     for size in [(70, 70, 70), (101, 384, 33), (49, 1537, 17), (1, 3072, 769), (333, 5, 129)] {
         Case::new(&mut draws, size).check(&format!("{size:?}"));
+    }
+}
+
+#[test]
+fn non_linearities_are_exact_to_less_than_8_bits() {
+    let x: Vec<f32> = (-200_000..=200_000).map(|i| i as f32 * 1e-4).chain([1e4, -1e4, 1e30, -1e30]).collect();
+    for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu] {
+        let (mut exact, mut near) = (x.clone(), x.clone());
+        let bias = vec![0.25; x.len()];
+        activation::activate(activation, &mut exact, &bias);
+        activate(activation, &mut near, &bias);
+        let error = exact.iter().zip(&near).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        match activation {
+            Activation::Gelu | Activation::GeluTanh => {
+                assert!(error > 1e-6 && error < 7e-5, "{activation:?}: {error}")
+            }
+            Activation::Relu | Activation::Silu => assert_eq!(exact, near),
+        }
+        let mut undefined = [f32::NAN];
+        activate(activation, &mut undefined, &[0.0]);
+        assert!(undefined[0].is_nan());
     }
 }
 

@@ -75,7 +75,7 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Turns x into softmax(s x) over the entries `seen`, and zero elsewhere.
+/// Turns x, whole vectors, into softmax(s x) over the entries `seen`, and zero elsewhere.
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
 fn softmax(row: &mut [f32], seen: Range<usize>, scale: f32) {
@@ -84,27 +84,34 @@ fn softmax(row: &mut [f32], seen: Range<usize>, scale: f32) {
     }
     row[..seen.start].fill(f32::NEG_INFINITY);
     row[seen.end..].fill(f32::NEG_INFINITY);
+    // Loops over whole vectors, because a row often has only one.
+    let vectors = row.as_chunks_mut::<LANES>().0;
     let mut highest = [f32::NEG_INFINITY; LANES];
-    for chunk in row.as_chunks::<LANES>().0 {
-        for (highest, &x) in highest.iter_mut().zip(chunk) {
+    for vector in &*vectors {
+        for (highest, &x) in highest.iter_mut().zip(vector) {
             *highest = if x > *highest { x } else { *highest };
         }
     }
     let highest = highest_of(highest);
-    for x in row.iter_mut() {
-        *x = exp_not_positive((*x - highest) * scale);
+    for vector in vectors {
+        for x in vector {
+            *x = exp_not_positive((*x - highest) * scale);
+        }
     }
     row[..seen.start].fill(0.0);
     row[seen.end..].fill(0.0);
+    let vectors = row.as_chunks_mut::<LANES>().0;
     let mut sums = [0.0_f32; LANES];
-    for chunk in row.as_chunks::<LANES>().0 {
-        for (sum, &x) in sums.iter_mut().zip(chunk) {
+    for vector in &*vectors {
+        for (sum, &x) in sums.iter_mut().zip(vector) {
             *sum += x;
         }
     }
     let inverse = 1.0 / fold(sums);
-    for x in row.iter_mut() {
-        *x *= inverse;
+    for vector in vectors {
+        for x in vector {
+            *x *= inverse;
+        }
     }
 }
 

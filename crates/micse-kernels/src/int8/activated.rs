@@ -5,10 +5,11 @@ use std::cell::RefCell;
 
 use rayon::prelude::*;
 
+use super::activation::activate_row;
 use super::product::{TASK_ROWS, multiply, product};
-use super::rows::{Part, Rounded, Rows, Values, parts};
+use super::rows::{Part, Rounded, Rows, Values, parts, task_rows};
 use super::weights::Weights;
-use crate::activation::{Activation, activate, activate_rows};
+use crate::activation::Activation;
 use crate::grid::Grid;
 
 /// With fewer rows than this, the product is divided by columns too, so that all threads take part.
@@ -20,7 +21,7 @@ thread_local! {
 }
 
 /// `y = f(x W^T + bias)` in 8 bits, `[rows, outputs]`, after multiplying each output channel by its factor
-/// ([`Rows::round`]). Has the bits of a product, an activation and a rounding one after the other.
+/// ([`Rows::round`]). Has the bits of a product, an [activation](super::activate) and a rounding one after the other.
 ///
 /// Runs on rayon's current pool.
 ///
@@ -38,18 +39,13 @@ pub fn product_activated(
     assert!(rows.rows() == 0 || rows.inputs == weights.inputs(), "rows and weights have different inputs");
     assert!(outputs > 0 && bias.len() == outputs, "a bias needs one value per output channel");
     assert!(factors.is_none_or(|f| f.len() == outputs), "one factor per output channel");
-    if rows.rows() < FEW_ROWS {
-        let mut block = vec![0.0; rows.rows() * outputs];
-        product(&mut block, rows, weights, None);
-        activate(activation, &mut block, bias);
-        return y.round(&block, outputs, factors);
-    }
     y.resize(rows.rows(), outputs);
-    let work = Work { activation, factors, rows, weights, bias };
     let (ranges, cuts) = (&mut y.ranges, &mut y.cuts);
+    let work = Work { activation, factors, rows, weights, bias };
+    let task = if rows.rows() < FEW_ROWS { task_rows(outputs) } else { TASK_ROWS };
     match &mut y.values {
-        Values::Halves(values) => work.run(parts(values, ranges, cuts, outputs, TASK_ROWS)),
-        Values::Bytes(values) => work.run(parts(values, ranges, cuts, outputs, TASK_ROWS)),
+        Values::Halves(values) => work.run(task, parts(values, ranges, cuts, outputs, task)),
+        Values::Bytes(values) => work.run(task, parts(values, ranges, cuts, outputs, task)),
     }
 }
 
@@ -62,20 +58,36 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn run<'a, L: Rounded + 'a>(&self, parts: impl IndexedParallelIterator<Item = Part<'a, L>>) {
+    /// Computes all parts, of up to `task` rows each.
+    fn run<'a, L: Rounded + 'a>(&self, task: usize, parts: impl IndexedParallelIterator<Item = Part<'a, L>>) {
         let outputs = self.weights.outputs();
-        parts.enumerate().for_each(|(task, part)| {
+        if self.rows.rows() < FEW_ROWS {
+            let mut all = vec![0.0; self.rows.rows() * outputs];
+            product(&mut all, self.rows, self.weights, None);
+            parts.zip(all.par_chunks_mut(task * outputs)).for_each(|(part, block)| self.finish(part, block));
+            return;
+        }
+        parts.enumerate().for_each(|(number, part)| {
             BLOCK.with_borrow_mut(|block| {
-                let count = part.rows() * outputs;
+                let count = part.len() * outputs;
                 if block.len() < count {
                     block.resize(count, 0.0);
                 }
                 let block = &mut block[..count];
-                let mut grid = Grid::new(block, part.rows(), outputs);
-                multiply(grid.whole(), task * TASK_ROWS, self.rows, self.weights, None);
-                activate_rows(self.activation, block, self.bias);
-                part.round(block, outputs, self.factors);
+                let mut grid = Grid::new(block, part.len(), outputs);
+                multiply(grid.whole(), number * task, self.rows, self.weights, None);
+                self.finish(part, block);
             });
         });
+    }
+
+    /// Applies the non-linearity to rows of the product and rounds them, each while it is in the first-level cache.
+    fn finish<L: Rounded>(&self, part: Part<'_, L>, block: &mut [f32]) {
+        let outputs = self.weights.outputs();
+        let mut scaled = Vec::new();
+        for (row, x) in part.rows(outputs).zip(block.chunks_exact_mut(outputs)) {
+            activate_row(self.activation, x, self.bias);
+            row.round(x, self.factors, &mut scaled);
+        }
     }
 }

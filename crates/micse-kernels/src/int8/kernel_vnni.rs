@@ -1,16 +1,17 @@
 //! The kernels on `vpdpbusd`, which multiplies unsigned by signed bytes: activations by weights.
 
 use std::arch::x86_64::{
-    __m256i, _mm256_dpbusd_avx_epi32, _mm256_load_si256, _mm256_set1_epi32, _mm256_setzero_si256,
+    __m256i, __m512, _mm256_dpbusd_avx_epi32, _mm256_load_si256, _mm256_set1_epi32, _mm256_setzero_si256,
     _mm256_storeu_si256, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_load_si512,
     _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_setzero_si512,
+    _mm512_setzero_si512, _mm512_sllv_epi32, _mm512_srai_epi32,
 };
 
 use super::isa::{Avx512Vnni, AvxVnni};
 use super::product::{Panel, Sums, Tile, WideTile};
 use super::weights::PANEL;
 use crate::grid::Block;
+use crate::line::Line;
 
 /// Rows per tile.
 const ROWS: usize = 6;
@@ -30,8 +31,7 @@ pub(super) fn sums(_: AvxVnni, tile: &Tile<'_, u8>) -> Sums<ROWS> {
     by_rows!(1 2 3 4 5 6)
 }
 
-/// The outputs of a tile of one or two panels, without what was cut off the activations, by the formula of this module's
-/// parent.
+/// The outputs of a tile of one or two panels, by the formula of this module's parent.
 #[allow(unsafe_code)]
 pub(super) fn wide_outputs(_: Avx512Vnni, tile: &WideTile<'_>, out: &mut Block<'_>) {
     macro_rules! by_size {
@@ -57,7 +57,7 @@ pub(super) fn wide_outputs(_: Avx512Vnni, tile: &WideTile<'_>, out: &mut Block<'
 fn wide<const R: usize, const P: usize>(tile: &WideTile<'_>, panels: [&Panel<'_>; P], out: &mut Block<'_>) {
     let words = panels[0].lines.len();
     assert!(panels.iter().all(|panel| panel.lines.len() == words));
-    assert!(tile.activations.len() == 4 * R * words && tile.ranges.len() == R);
+    assert!(tile.activations.len() == 4 * R * words && tile.ranges.len() == R && tile.cuts.len() == R);
     let activations = tile.activations.as_ptr();
     let mut sums = [[_mm512_setzero_si512(); P]; R];
     for place in 0..words {
@@ -79,20 +79,34 @@ fn wide<const R: usize, const P: usize>(tile: &WideTile<'_>, panels: [&Panel<'_>
     let load = |values: &[f32; PANEL]| unsafe { _mm512_loadu_ps(values.as_ptr()) };
     let factors = panels.map(|panel| (load(&panel.channels.scales), load(&panel.channels.totals)));
     let biases = panels.map(|panel| panel.bias.as_ref().map(load));
-    for (row, (sums, range)) in done.iter().zip(tile.ranges).enumerate() {
+    for (row, ((sums, range), cuts)) in done.iter().zip(tile.ranges).zip(tile.cuts).enumerate() {
         let to = out.row(tile.first + row, tile.columns.clone());
         assert!(to.len() > (P - 1) * PANEL && to.len() <= P * PANEL);
-        for p in 0..P {
+        let mut outputs: [__m512; P] = std::array::from_fn(|p| {
             let (scales, totals) = factors[p];
             let scale = _mm512_mul_ps(_mm512_set1_ps(range.step), scales);
             let product = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(sums[p]));
             let lowest = _mm512_mul_ps(_mm512_set1_ps(range.lowest), totals);
             let sum = _mm512_add_ps(product, lowest);
-            let sum = biases[p].map_or(sum, |bias| _mm512_add_ps(sum, bias));
+            biases[p].map_or(sum, |bias| _mm512_add_ps(sum, bias))
+        });
+        for cut in cuts {
+            let (word, place) = (cut.input as usize / 4, cut.input % 4);
+            let left = _mm512_set1_epi32((24 - 8 * place) as i32);
+            for (p, output) in outputs.iter_mut().enumerate() {
+                let line: *const Line = &raw const panels[p].lines[word];
+                // SAFETY: a line has 64 bytes and is aligned to them.
+                let weights = unsafe { _mm512_load_si512(line.cast()) };
+                let weights = _mm512_srai_epi32::<24>(_mm512_sllv_epi32(weights, left));
+                let weights = _mm512_mul_ps(factors[p].0, _mm512_cvtepi32_ps(weights));
+                *output = _mm512_add_ps(*output, _mm512_mul_ps(_mm512_set1_ps(cut.value), weights));
+            }
+        }
+        for (p, output) in outputs.into_iter().enumerate() {
             let width = (to.len() - p * PANEL).min(PANEL);
             let mask = u16::MAX >> (PANEL - width);
             // SAFETY: the row has this many outputs of the panel by the assertion.
-            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr().add(p * PANEL), mask, sum) };
+            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr().add(p * PANEL), mask, output) };
         }
     }
 }

@@ -15,7 +15,7 @@
 //! - [`Weights`] is a weight matrix, packed into panels of 16 output channels.
 //! - [`Rows`] is a block of activations. Before they are rounded, inputs can be multiplied by one factor per input
 //!   channel, by which the weights were divided (SmoothQuant, Xiao and others 2023).
-//! - [`product`] multiplies; [`product_activated`] also applies a non-linearity and rounds its results.
+//! - [`product`] multiplies; [`product_activated`] also applies a non-linearity ([`activate`]) and rounds its results.
 //!
 //! ```
 //! use micse_kernels::int8::{Rows, Weights, product};
@@ -38,6 +38,7 @@
 //! f32 can divide into 255 steps, counts as constant.
 
 mod activated;
+mod activation;
 mod isa;
 mod kernel_portable;
 mod product;
@@ -52,6 +53,7 @@ mod kernel_neon;
 mod kernel_vnni;
 
 pub use activated::product_activated;
+pub use activation::activate;
 pub use product::product;
 pub use rows::Rows;
 pub use weights::{LARGEST, MOST_INPUTS, Weights, round_row};

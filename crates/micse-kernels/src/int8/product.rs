@@ -53,6 +53,8 @@ pub(super) struct WideTile<'a> {
     pub(super) activations: &'a [u8],
     /// One range per row.
     pub(super) ranges: &'a [Range],
+    /// What was cut off each row.
+    pub(super) cuts: &'a [Vec<Cut>],
     pub(super) panels: [Option<&'a Panel<'a>>; 2],
     /// The first row of the output, and its columns.
     pub(super) first: usize,
@@ -170,55 +172,15 @@ impl Work<'_> {
                 let tile = WideTile {
                     activations: &values[own.start * width..own.end * width],
                     ranges: &rows.ranges[own.clone()],
+                    cuts: &rows.cuts[own],
                     panels: panels.each_ref().map(Option::as_ref),
                     first,
                     columns: columns.clone(),
                 };
                 kernel_vnni::wide_outputs(token, &tile, &mut block);
-                for (row, cuts) in (first..last).zip(&rows.cuts[own]).filter(|(_, cuts)| !cuts.is_empty()) {
-                    add_cuts(block.row(row, columns.clone()), cuts, &panels);
-                }
             }
         }
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-vectorised! {
-    /// Adds the products of what was cut off a row of activations, for words of four weights, to its outputs in one or two
-    /// panels.
-    fn add_cuts(to: &mut [f32], cuts: &[Cut], panels: &[Option<Panel<'_>>; 2]) {
-        match (to.as_mut_array::<{ 2 * PANEL }>(), panels) {
-            (Some(to), [Some(first), Some(second)]) => add_to(to, cuts, [first, second]),
-            _ => {
-                for (panel, to) in panels.iter().flatten().zip(to.chunks_mut(PANEL)) {
-                    let mut out = [0.0; PANEL];
-                    out[..to.len()].copy_from_slice(to);
-                    add_to::<1, PANEL>(&mut out, cuts, [panel]);
-                    copy(to, &out);
-                }
-            }
-        }
-    }
-}
-
-/// See [`add_cuts`]; `W` is `P` panels wide.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-#[allow(clippy::inline_always)] // part of vectorised bodies
-fn add_to<const P: usize, const W: usize>(to: &mut [f32; W], cuts: &[Cut], panels: [&Panel<'_>; P]) {
-    let mut out = *to;
-    let scales = panels.map(|panel| panel.channels.scales);
-    for cut in cuts {
-        let (word, place) = (cut.input as usize / 4, cut.input % 4);
-        for (p, out) in out.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
-            for ((out, &word), scale) in out.iter_mut().zip(&panels[p].lines[word].0).zip(&scales[p]) {
-                let weight = (word << (24 - 8 * place)) as i32 >> 24;
-                *out += cut.value * (scale * weight as f32);
-            }
-        }
-    }
-    *to = out;
 }
 
 /// The biases of a panel; zero for missing channels.

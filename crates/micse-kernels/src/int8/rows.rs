@@ -30,29 +30,28 @@ pub(super) struct Cut {
 pub(super) struct Range {
     pub(super) lowest: f32,
     pub(super) step: f32,
-    /// Whether values lie outside it.
-    clipped: bool,
+    /// Whether values lie below and above it.
+    clipped: [bool; 2],
 }
 
-vectorised! {
-    /// Collects what lies outside the range.
-    fn cut(cuts: &mut Vec<Cut>, x: &[f32], range: Range) {
-        let highest = range.lowest + STEPS * range.step;
-        let outside = |x: f32| x > highest || x < range.lowest;
-        let mut collect = |first: usize, block: &[f32]| {
-            for (i, &x) in block.iter().enumerate().filter(|(_, x)| outside(**x)) {
-                let value = if x > highest { x - highest } else { x - range.lowest };
-                cuts.push(Cut { input: (first + i) as u32, value });
-            }
-        };
-        let (blocks, rest) = x.as_chunks::<LANES>();
-        for (number, block) in blocks.iter().enumerate() {
-            // Most blocks have nothing outside, which takes a comparison of all lanes.
-            if block.iter().fold(false, |any, &x| any | outside(x)) {
-                collect(number * LANES, block);
-            }
-        }
-        collect(blocks.len() * LANES, rest);
+impl Range {
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // part of vectorised bodies
+    fn highest(self) -> f32 {
+        self.lowest + STEPS * self.step
+    }
+
+    /// Beyond these, values were cut off.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // part of vectorised bodies
+    fn bounds(self) -> (f32, f32) {
+        let [low, high] = self.clipped;
+        (if low { self.lowest } else { f32::NEG_INFINITY }, if high { self.highest() } else { f32::INFINITY })
+    }
+
+    /// What was cut off a value.
+    fn beyond(self, x: f32) -> f32 {
+        x - if x < self.lowest { self.lowest } else { self.highest() }
     }
 }
 
@@ -85,30 +84,9 @@ pub(super) trait Rounded: Copy + Default + Send + Sync {
 
     /// Rounds values: to `value * inverse - zero`.
     fn round(out: &mut [Self], x: &[f32], inverse: f32, zero: f32);
-}
 
-impl Rounded for u16 {
-    const DEPTH: usize = 2;
-
-    fn signed(self) -> i16 {
-        self as i16
-    }
-
-    fn round(out: &mut [Self], x: &[f32], inverse: f32, zero: f32) {
-        round_to_halves(out, x, inverse, zero);
-    }
-}
-
-impl Rounded for u8 {
-    const DEPTH: usize = 4;
-
-    fn signed(self) -> i16 {
-        self.into()
-    }
-
-    fn round(out: &mut [Self], x: &[f32], inverse: f32, zero: f32) {
-        round_to_bytes(out, x, inverse, zero);
-    }
+    /// Collects what clipping cut off the values that have these levels.
+    fn cut(cuts: &mut Vec<Cut>, levels: &[Self], x: &[f32], range: Range);
 }
 
 /// Rows (tokens) of activations, each rounded to 256 levels between its lowest and its highest value. Reuses its buffers
@@ -164,9 +142,12 @@ fn round_all<L: Rounded>(
     factors: Option<&[f32]>,
 ) {
     let task = task_rows(inputs);
-    parts(values, ranges, cuts, inputs, task)
-        .zip(x.par_chunks(task * inputs))
-        .for_each(|(part, x)| part.round(x, inputs, factors));
+    parts(values, ranges, cuts, inputs, task).zip(x.par_chunks(task * inputs)).for_each(|(part, x)| {
+        let mut scaled = Vec::new();
+        for (row, x) in part.rows(inputs).zip(x.chunks_exact(inputs)) {
+            row.round(x, factors, &mut scaled);
+        }
+    });
 }
 
 /// Some rows to be rounded.
@@ -193,40 +174,56 @@ pub(super) fn parts<'a, L: Rounded>(
         .map(|((values, ranges), cuts)| Part { values, ranges, cuts })
 }
 
-impl<L: Rounded> Part<'_, L> {
-    pub(super) fn rows(&self) -> usize {
+impl<'a, L: Rounded> Part<'a, L> {
+    pub(super) fn len(&self) -> usize {
         self.ranges.len()
     }
 
-    /// See [`Rows::round`].
-    pub(super) fn round(self, x: &[f32], inputs: usize, factors: Option<&[f32]>) {
+    pub(super) fn rows(self, inputs: usize) -> impl Iterator<Item = Row<'a, L>> {
         let padded = inputs.next_multiple_of(L::DEPTH);
-        let mut scaled = vec![0.0; if factors.is_some() { inputs } else { 0 }];
         let rows = self.values.chunks_exact_mut(padded).zip(self.ranges).zip(self.cuts);
-        for (((values, range), cuts), mut x) in rows.zip(x.chunks_exact(inputs)) {
-            *range = match factors {
-                Some(factors) => {
-                    let range = multiply(&mut scaled, x, factors);
-                    x = &scaled;
-                    range
-                }
-                None => range_of(x),
-            };
-            values[inputs..].fill(L::default());
-            if range.step > 0.0 {
-                L::round(&mut values[..inputs], x, 1.0 / range.step, range.lowest / range.step);
-            } else {
-                values.fill(L::default());
+        rows.map(|((values, range), cuts)| Row { values, range, cuts })
+    }
+}
+
+/// One row to be rounded.
+pub(super) struct Row<'a, L> {
+    values: &'a mut [L],
+    range: &'a mut Range,
+    cuts: &'a mut Vec<Cut>,
+}
+
+impl<L: Rounded> Row<'_, L> {
+    /// See [`Rows::round`]; `scaled` is a buffer.
+    pub(super) fn round(self, x: &[f32], factors: Option<&[f32]>, scaled: &mut Vec<f32>) {
+        let Self { values, range, cuts } = self;
+        let x = match factors {
+            Some(factors) => {
+                scaled.resize(x.len(), 0.0);
+                *range = multiply(scaled, x, factors);
+                scaled
             }
-            cuts.clear();
-            if range.clipped {
-                cut(cuts, x, *range);
+            None => {
+                *range = range_of(x);
+                x
             }
+        };
+        cuts.clear();
+        if range.step > 0.0 {
+            let (values, rest) = values.split_at_mut(x.len());
+            L::round(values, x, 1.0 / range.step, range.lowest / range.step);
+            rest.fill(L::default());
+            if range.clipped != [false; 2] {
+                L::cut(cuts, values, x, *range);
+            }
+        } else {
+            values.fill(L::default());
         }
     }
 }
 
-fn task_rows(inputs: usize) -> usize {
+/// Rows per task.
+pub(super) fn task_rows(inputs: usize) -> usize {
     (TASK / inputs).max(1)
 }
 
@@ -235,16 +232,11 @@ struct Measure {
     low: [f32; LANES],
     high: [f32; LANES],
     squares: [f32; LANES],
-    undefined: [f32; LANES],
 }
 
 impl Measure {
-    const NONE: Self = Self {
-        low: [f32::INFINITY; LANES],
-        high: [f32::NEG_INFINITY; LANES],
-        squares: [0.0; LANES],
-        undefined: [0.0; LANES],
-    };
+    const NONE: Self =
+        Self { low: [f32::INFINITY; LANES], high: [f32::NEG_INFINITY; LANES], squares: [0.0; LANES] };
 
     #[inline(always)]
     #[allow(clippy::inline_always)] // part of vectorised bodies
@@ -252,27 +244,27 @@ impl Measure {
         self.low[i] = if x < self.low[i] { x } else { self.low[i] };
         self.high[i] = if x > self.high[i] { x } else { self.high[i] };
         self.squares[i] += x * x;
-        // NaN if x is NaN or infinite, otherwise 0.
-        self.undefined[i] += x * 0.0;
     }
 
-    /// The range of a row of this many values.
+    /// The range of the row x.
     #[inline(always)]
     #[allow(clippy::inline_always)] // part of vectorised bodies
-    fn range(self, count: usize) -> Range {
-        if fold(self.undefined).is_nan() {
-            return Range { lowest: f32::NAN, step: f32::NAN, clipped: false };
+    fn range(self, x: &[f32]) -> Range {
+        let squares = fold(self.squares);
+        // The square of a large number exceeds f32 too.
+        if !squares.is_finite() && x.iter().any(|x| !x.is_finite()) {
+            return Range { lowest: f32::NAN, step: f32::NAN, clipped: [false; 2] };
         }
         let (least, most) = (lowest_of(self.low), highest_of(self.high));
         // Infinite, so without effect, if a square exceeds f32.
-        let bound = CLIP * (fold(self.squares) / count as f32).sqrt();
+        let bound = CLIP * (squares / x.len() as f32).sqrt();
         let (lowest, highest) = (least.max(-bound), most.min(bound));
         // Divided first, because the difference can exceed f32.
         let step = highest / STEPS - lowest / STEPS;
         if step < f32::MIN_POSITIVE {
-            return Range { lowest, step: 0.0, clipped: false };
+            return Range { lowest, step: 0.0, clipped: [false; 2] };
         }
-        Range { lowest, step, clipped: least < lowest || most > highest }
+        Range { lowest, step, clipped: [least < lowest, most > highest] }
     }
 }
 
@@ -289,7 +281,7 @@ vectorised! {
         for (i, &x) in rest.iter().enumerate() {
             measure.take(i, x);
         }
-        measure.range(x.len())
+        measure.range(x)
     }
 }
 
@@ -310,7 +302,7 @@ vectorised! {
             *out = x * factor;
             measure.take(i, *out);
         }
-        measure.range(x.len())
+        measure.range(out)
     }
 }
 
@@ -322,18 +314,77 @@ fn level(x: f32, inverse: f32, zero: f32) -> u8 {
     ((x * inverse - zero).clamp(0.0, STEPS) + ONES).to_bits() as u8
 }
 
-vectorised! {
-    fn round_to_halves(out: &mut [u16], x: &[f32], inverse: f32, zero: f32) {
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = level(x, inverse, zero).into();
+/// Collects what lies outside the range, of the inputs from `first` on.
+#[inline(always)]
+#[allow(clippy::inline_always)] // part of vectorised bodies
+fn collect(cuts: &mut Vec<Cut>, first: usize, x: &[f32], range: Range) {
+    let (lowest, highest) = range.bounds();
+    let mut push = |first: usize, x: &[f32]| {
+        for (i, &x) in x.iter().enumerate() {
+            if (x < lowest) | (x > highest) {
+                cuts.push(Cut { input: (first + i) as u32, value: range.beyond(x) });
+            }
+        }
+    };
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    for (number, block) in blocks.iter().enumerate() {
+        // Most blocks have nothing outside, which takes two comparisons of all lanes.
+        if block.iter().fold(false, |any, &x| any | (x < lowest) | (x > highest)) {
+            push(first + number * LANES, block);
         }
     }
+    push(first + blocks.len() * LANES, rest);
 }
 
-vectorised! {
-    fn round_to_bytes(out: &mut [u8], x: &[f32], inverse: f32, zero: f32) {
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = level(x, inverse, zero);
+/// Levels that are compared at a time.
+const LEVELS: usize = 64;
+
+macro_rules! rounded {
+    ($level:ty, $depth:literal, $round:ident, $cut:ident) => {
+        impl Rounded for $level {
+            const DEPTH: usize = $depth;
+
+            fn signed(self) -> i16 {
+                self as i16
+            }
+
+            fn round(out: &mut [Self], x: &[f32], inverse: f32, zero: f32) {
+                $round(out, x, inverse, zero);
+            }
+
+            fn cut(cuts: &mut Vec<Cut>, levels: &[Self], x: &[f32], range: Range) {
+                $cut(cuts, levels, x, range);
+            }
         }
-    }
+
+        vectorised! {
+            fn $round(out: &mut [$level], x: &[f32], inverse: f32, zero: f32) {
+                for (out, &x) in out.iter_mut().zip(x) {
+                    *out = level(x, inverse, zero).into();
+                }
+            }
+        }
+
+        vectorised! {
+            fn $cut(cuts: &mut Vec<Cut>, levels: &[$level], x: &[f32], range: Range) {
+                // What was clipped has the lowest or the highest level, which few values have: comparing levels is
+                // cheaper than comparing values.
+                let [low, high] = match range.clipped {
+                    [true, false] => [0; 2],
+                    [false, _] => [255; 2],
+                    [true, true] => [0, 255],
+                };
+                let (blocks, rest) = levels.as_chunks::<LEVELS>();
+                for (number, (levels, x)) in blocks.iter().zip(x.chunks_exact(LEVELS)).enumerate() {
+                    if levels.iter().fold(false, |any, &level| any | (level == low) | (level == high)) {
+                        collect(cuts, number * LEVELS, x, range);
+                    }
+                }
+                let first = levels.len() - rest.len();
+                collect(cuts, first, &x[first..], range);
+            }
+        }
+    };
 }
+rounded!(u8, 4, round_to_bytes, cut_of_bytes);
+rounded!(u16, 2, round_to_halves, cut_of_halves);
