@@ -130,7 +130,7 @@ fn non_linearities_are_exact_to_less_than_8_bits() {
         let error = exact.iter().zip(&near).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         match activation {
             Activation::Gelu | Activation::GeluTanh => {
-                assert!(error > 1e-6 && error < 7e-5, "{activation:?}: {error}")
+                assert!(error > 1e-6 && error < 7e-5, "{activation:?}: {error}");
             }
             Activation::Relu | Activation::Silu => assert_eq!(exact, near),
         }

@@ -27,6 +27,7 @@
 //! ```
 
 mod against;
+mod axes;
 mod chart;
 mod comparison;
 mod error;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::axes::base;
 use crate::{Error, Result};
 
 /// The file's text.
@@ -155,7 +156,7 @@ impl Figure {
 
     /// Whether a recipe of this name is the same method: also in a released-code variant, or with other settings.
     pub(crate) fn is_of(&self, recipe: &str) -> bool {
-        let method = recipe.split('@').next().unwrap_or_default();
+        let method = base(recipe).split('@').next().unwrap_or_default();
         method.strip_suffix("-baseline").unwrap_or(method) == self.method
     }
 
@@ -243,6 +244,17 @@ mod tests {
         let without: Vec<_> = paper.figures.iter().filter(|f| f.size.is_some() && f.std.is_none()).collect();
         assert!(without.iter().all(|figure| figure.size.as_deref() == Some("100%")), "{without:?}");
         assert_eq!(without.len(), 14);
+    }
+
+    #[test]
+    fn variants_and_points_of_an_axis_are_the_published_method() {
+        let paper = Paper::load().unwrap();
+        let of = |recipe: &str| paper.figures.iter().find(|f| f.is_of(recipe)).map(|f| f.method.as_str());
+        for recipe in ["micse", "micse@released-code", "micse ami.weight=0.01 steps=400"] {
+            assert_eq!(of(recipe), Some("micse"));
+        }
+        assert_eq!(of("simcse-baseline lr=3e-5"), Some("simcse"));
+        assert_eq!(of("own-micse"), None);
     }
 
     #[test]

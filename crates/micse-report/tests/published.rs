@@ -129,6 +129,27 @@ fn the_effect_of_ami_is_marked_where_more_differs() {
     );
 }
 
+/// An axis that only AMI has does not apply to the method without it.
+#[test]
+fn points_of_an_axis_are_compared_like_the_method() {
+    let mut sweep = Sweep::new();
+    for seed in [1, 2] {
+        sweep.cell("simcse-baseline", Some("10%"), Some(seed), &around(60.0));
+        sweep.cell("ami-simcse ami.weight=0.1", Some("10%"), Some(seed), &around(64.0));
+        sweep.cell("ami-simcse ami.weight=1", Some("10%"), Some(seed), &around(61.0));
+    }
+    let markdown = sweep.tables(&TableOptions::default(), "tables.md");
+    let table = &markdown[markdown.find("What AMI adds").unwrap()..];
+    assert!(
+        table.contains("| ami-simcse ami.weight=0.1 | 64.00±0.00 |\n|   difference | +4.00 |"),
+        "{table}"
+    );
+    assert!(table.contains("| ami-simcse ami.weight=1 | 61.00±0.00 |\n|   difference | +1.00 |"), "{table}");
+    assert!(
+        line(&markdown, "Against published scores", "| ami-simcse ami.weight=1").contains("Wikipedia, 10")
+    );
+}
+
 /// Values of two recipes that differ in more than AMI are beside their difference.
 #[test]
 fn the_effect_of_ami_names_the_other_values_that_differ() {

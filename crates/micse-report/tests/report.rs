@@ -114,6 +114,21 @@ fn points_stand_where_their_numbers_are() {
 }
 
 #[test]
+fn components_at_points_of_an_axis_have_bars() {
+    let mut cells = Vec::new();
+    for seed in [48, 49] {
+        cells.push(trained("simcse-baseline", "10%", 100, seed, 50.0));
+        cells.push(trained("ami-simcse ami.weight=0.1", "10%", 100, seed, 51.5));
+        cells.push(trained("ami-simcse ami.weight=1", "10%", 100, seed, 49.0));
+    }
+    let (folder, _) = report(&cells, None);
+    let svg = picture(folder.path(), "components");
+    for bar in ["ami-simcse ami.weight=0.1, 10%: +1.50", "ami-simcse ami.weight=1, 10%: -1.00"] {
+        assert!(svg.replace('\u{2212}', "-").contains(bar), "no bar for {bar}: {svg}");
+    }
+}
+
+#[test]
 fn bars_are_differences_with_their_intervals() {
     // Differences of 1, 2 and 3 have mean 2; scipy.stats.ttest_1samp([1, 2, 3], 0).confidence_interval() gives
     // -0.484 to 4.484.

@@ -197,16 +197,13 @@ impl<L: Rounded> Row<'_, L> {
     /// See [`Rows::round`]; `scaled` is a buffer.
     pub(super) fn round(self, x: &[f32], factors: Option<&[f32]>, scaled: &mut Vec<f32>) {
         let Self { values, range, cuts } = self;
-        let x = match factors {
-            Some(factors) => {
-                scaled.resize(x.len(), 0.0);
-                *range = multiply(scaled, x, factors);
-                scaled
-            }
-            None => {
-                *range = range_of(x);
-                x
-            }
+        let x = if let Some(factors) = factors {
+            scaled.resize(x.len(), 0.0);
+            *range = multiply(scaled, x, factors);
+            scaled
+        } else {
+            *range = range_of(x);
+            x
         };
         cuts.clear();
         if range.step > 0.0 {
@@ -319,17 +316,16 @@ fn level(x: f32, inverse: f32, zero: f32) -> u8 {
 #[allow(clippy::inline_always)] // part of vectorised bodies
 fn collect(cuts: &mut Vec<Cut>, first: usize, x: &[f32], range: Range) {
     let (lowest, highest) = range.bounds();
+    let outside = |x: f32| x < lowest || x > highest;
     let mut push = |first: usize, x: &[f32]| {
-        for (i, &x) in x.iter().enumerate() {
-            if (x < lowest) | (x > highest) {
-                cuts.push(Cut { input: (first + i) as u32, value: range.beyond(x) });
-            }
+        for (i, &x) in x.iter().enumerate().filter(|(_, x)| outside(**x)) {
+            cuts.push(Cut { input: (first + i) as u32, value: range.beyond(x) });
         }
     };
     let (blocks, rest) = x.as_chunks::<LANES>();
     for (number, block) in blocks.iter().enumerate() {
         // Most blocks have nothing outside, which takes two comparisons of all lanes.
-        if block.iter().fold(false, |any, &x| any | (x < lowest) | (x > highest)) {
+        if block.iter().fold(false, |any, &x| any | outside(x)) {
             push(first + number * LANES, block);
         }
     }

@@ -3,6 +3,7 @@
 use super::data::Sweep;
 use super::head::enumerate;
 use super::html::Page;
+use crate::axes::{base, counterpart};
 use crate::chart::bars::{Bar, Bars, Series};
 use crate::chart::curves::{Curves, Line};
 use crate::chart::dots::{Dot, Dots};
@@ -156,10 +157,15 @@ fn intervals_caption(bars: &Bars) -> String {
 }
 
 pub(super) fn components(page: &mut Page, sweep: &Sweep) -> Result<Option<String>> {
-    let plain = USUAL_BASELINES.iter().find(|usual| sweep.methods.iter().any(|method| method == *usual));
+    let names = || sweep.methods.iter().map(String::as_str);
+    let plain = USUAL_BASELINES.iter().find(|usual| names().any(|method| base(method) == **usual));
     let plain = *plain.unwrap_or(&USUAL_BASELINES[0]);
-    let pairs: Vec<(String, String)> =
-        COMPONENTS.map(|method| (method.to_owned(), plain.to_owned())).to_vec();
+    let of_component = |component| names().filter(move |name| base(name) == component);
+    let pairs: Vec<(String, String)> = COMPONENTS
+        .into_iter()
+        .flat_map(of_component)
+        .filter_map(|name| Some((name.to_owned(), counterpart(names(), plain, name)?.to_owned())))
+        .collect();
     let Some(bars) = differences(sweep, &pairs, format!("points over {plain}"))? else {
         return Ok(Some(format!(
             "What each component changes: needs results of {plain} and of {} with the same seeds.",
@@ -179,10 +185,10 @@ pub(super) fn components(page: &mut Page, sweep: &Sweep) -> Result<Option<String
 
 pub(super) fn positives(page: &mut Page, sweep: &Sweep) -> Result<Option<String>> {
     const SUFFIX: &str = "-positives";
-    let variants = sweep.methods.iter().filter_map(|m| Some((m, m.strip_suffix(SUFFIX)?)));
+    let names = || sweep.methods.iter().map(String::as_str);
+    let variants = names().filter_map(|name| Some((name, base(name).strip_suffix(SUFFIX)?)));
     let pairs: Vec<(String, String)> = variants
-        .filter(|(_, base)| sweep.methods.iter().any(|m| m == base))
-        .map(|(variant, base)| (variant.clone(), base.to_owned()))
+        .filter_map(|(name, plain)| Some((name.to_owned(), counterpart(names(), plain, name)?.to_owned())))
         .collect();
     if pairs.is_empty() {
         return Ok(Some(format!(

@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use super::{headline, of_seeds, signed};
 use crate::Result;
+use crate::axes::{base, counterpart};
 use crate::comparison::{Comparison, Setup, over_seeds};
 use crate::provenance::description;
 use crate::results::Results;
@@ -48,19 +49,15 @@ pub(super) fn effect_of_ami(results: &Results) -> Result<Option<Sheet>> {
 /// Methods without and with AMI, in the order of the first.
 fn pairs(results: &Results) -> Vec<(&str, &str)> {
     let names = || results.methods.iter().map(|method| method.name.as_str());
-    let has = |name: &str| names().any(|known| known == name);
     let plain_of = |with: &str| {
-        let plain = with.strip_prefix("ami-")?;
-        // `ami-simcse` has the settings of miCSE, as `simcse-baseline` does; what follows is the point on a sweep's axes.
-        let same = plain.strip_prefix("simcse").filter(|rest| rest.is_empty() || rest.starts_with(' '));
-        let same = same.map(|rest| format!("simcse-baseline{rest}")).filter(|name| has(name));
-        Some(same.unwrap_or_else(|| plain.to_owned()))
+        let plain = base(with).strip_prefix("ami-")?;
+        // `ami-simcse` has the settings of miCSE, as `simcse-baseline` does.
+        let same = (plain == "simcse").then(|| counterpart(names(), "simcse-baseline", with)).flatten();
+        same.or_else(|| counterpart(names(), plain, with))
     };
     names()
         .flat_map(|plain| {
-            names()
-                .filter(move |with| plain_of(with).as_deref() == Some(plain))
-                .map(move |with| (plain, with))
+            names().filter(move |with| plain_of(with) == Some(plain)).map(move |with| (plain, with))
         })
         .collect()
 }
