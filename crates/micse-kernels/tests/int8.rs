@@ -121,12 +121,16 @@ fn every_size_up_to_70_and_larger_ones() {
 
 #[test]
 fn non_linearities_are_exact_to_less_than_8_bits() {
-    let x: Vec<f32> = (-200_000..=200_000).map(|i| i as f32 * 1e-4).chain([1e4, -1e4, 1e30, -1e30]).collect();
+    let x: Vec<f32> = (-200_000..=200_000)
+        .map(|i| i as f32 * 1e-4)
+        .chain([1e4, 9e6, 1e7, 1e30, f32::MAX].into_iter().flat_map(|x| [x, -x]))
+        .collect();
     for activation in [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu] {
         let (mut exact, mut near) = (x.clone(), x.clone());
         let bias = vec![0.25; x.len()];
         activation::activate(activation, &mut exact, &bias);
         activate(activation, &mut near, &bias);
+        assert!(near.iter().all(|y| y.is_finite()), "{activation:?}");
         let error = exact.iter().zip(&near).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         match activation {
             Activation::Gelu | Activation::GeluTanh => {
@@ -145,7 +149,8 @@ fn activated_products_are_products_then_activations() {
     let mut draws = Stream::new(12).draws();
     let mut y = Rows::default();
     // More and fewer rows than a task has, so that the buffers of earlier sizes are used again.
-    for (rows, inputs, outputs) in [(150, 70, 33), (1, 3, 1), (97, 5, 18), (20, 64, 600)] {
+    // (40, 8, 1000) are few rows in three parts.
+    for (rows, inputs, outputs) in [(150, 70, 33), (1, 3, 1), (97, 5, 18), (20, 64, 600), (40, 8, 1000)] {
         let mut case = Case::new(&mut draws, (rows, inputs, outputs));
         case.x[0] = 90.0;
         if rows > 100 {
@@ -203,6 +208,28 @@ fn large_activations_do_not_coarsen_the_others() {
         // Steps of 27 / 255 have an error of 0.03; without the cut, it would be that of 170 / 255: 0.19.
         let error = (squares / (rows * outputs) as f64).sqrt();
         assert!(error < 0.04, "{error}");
+    }
+}
+
+/// Cut off below, above or both, in blocks of 64 inputs and after them.
+#[test]
+fn cut_offs_of_each_side_and_place() {
+    let mut draws = Stream::new(13).draws();
+    for inputs in [45, 63, 64, 65, 128, 200] {
+        for place in [0, 31, inputs - 1] {
+            for values in [[90.0, 0.5], [-90.0, 0.5], [90.0, -90.0]] {
+                let mut case = Case::new(&mut draws, (3, inputs, 21));
+                for x in case.x.chunks_exact_mut(inputs) {
+                    x[place] = values[0];
+                    x[(place + 40) % inputs] = values[1];
+                }
+                let count = if values[1] == 0.5 { 1 } else { 2 };
+                let cuts = |x: &[f32]| rounded(x).cuts.len();
+                assert!(inputs < 128 || case.x.chunks_exact(inputs).all(|x| cuts(x) == count));
+                assert!(count == 2 || case.x.chunks_exact(inputs).all(|x| cuts(x) == 1));
+                case.check(&format!("{inputs} inputs, {values:?} at {place}"));
+            }
+        }
     }
 }
 

@@ -20,7 +20,7 @@ const FEW_SENTENCES: usize = 16;
 /// Scores are computed by blocks of queries with about this many scores, which stay in the cache, and whole tiles of
 /// the product.
 const BLOCK: usize = 1 << 13;
-const BLOCK_ROWS: usize = 12;
+const BLOCK_ROWS: usize = 24;
 
 /// Up to so many rows, products read queries and values where they are. Copies of more rows cost nothing that could be
 /// measured, and are not spread over as many pages of memory.
@@ -79,6 +79,7 @@ impl<'a> Head<'a> {
 #[inline(always)]
 #[allow(clippy::inline_always)] // part of vectorised bodies
 fn softmax(row: &mut [f32], seen: Range<usize>, scale: f32) {
+    debug_assert!(row.len().is_multiple_of(LANES));
     if seen.is_empty() {
         return row.fill(0.0);
     }
