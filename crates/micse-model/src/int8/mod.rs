@@ -1,8 +1,9 @@
 //! Encoders in 8-bit integers, for encoding on CPUs: how weights are quantised, and how they are stored.
 //!
 //! Products of linear layers use 8-bit weights, with one scale per output channel, and 8-bit activations, with a range
-//! per token ([`micse_kernels::int8`]). Everything else (attention, softmax, LayerNorm, activation, pooling) stays f32.
-//! The word table is in 8 bits too, with one scale per word.
+//! per token ([`micse_kernels::int8`]). Everything else (attention, softmax, LayerNorm, activation, pooling) stays f32,
+//! with GELU to within 1e-4 where its results are rounded ([`micse_kernels::int8::activate`]). The word table is in 8 bits
+//! too, with one scale per word.
 //!
 //! [`quantize`] reduces the rounding error in three ways, with statistics of a few hundred sentences:
 //!
