@@ -145,9 +145,6 @@ fn points_of_an_axis_are_compared_like_the_method() {
         "{table}"
     );
     assert!(table.contains("| ami-simcse ami.weight=1 | 61.00±0.00 |\n|   difference | +1.00 |"), "{table}");
-    assert!(
-        line(&markdown, "Against published scores", "| ami-simcse ami.weight=1").contains("Wikipedia, 10")
-    );
 }
 
 /// Values of two recipes that differ in more than AMI are beside their difference.
