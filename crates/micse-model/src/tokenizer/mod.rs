@@ -4,6 +4,8 @@
 mod added;
 mod build;
 mod class;
+#[cfg(test)]
+mod patterns;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
