@@ -24,6 +24,16 @@ pub(crate) fn counterpart<'a>(
         .max_by_key(|other| values(other).count())
 }
 
+/// The row of `reference` that `name` is compared with. A reference that is a row itself is that row for every method;
+/// a method that only has rows at points of the axes is its [`counterpart`].
+pub(crate) fn reference_row<'a>(
+    names: impl Iterator<Item = &'a str> + Clone,
+    reference: &str,
+    name: &str,
+) -> Option<&'a str> {
+    names.clone().find(|row| *row == reference).or_else(|| counterpart(names, reference, name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +47,10 @@ mod tests {
         assert_eq!(of("simcse", "micse ami.weight=1"), Some("simcse"));
         assert_eq!(of("simcse", "micse"), Some("simcse"));
         assert_eq!(of("ct", "ami-ct lr=3e-5"), None);
+        let row = |reference, name| reference_row(names.into_iter(), reference, name);
+        assert_eq!(row("simcse", "micse lr=1e-5 ami.weight=1"), Some("simcse"));
+        assert_eq!(row("ct", "micse lr=1e-5 ami.weight=1"), Some("ct lr=1e-5"));
+        assert_eq!(row("ct", "micse lr=3e-5"), None);
         assert_eq!(base("micse lr=1e-5 ami.weight=1"), "micse");
     }
 }

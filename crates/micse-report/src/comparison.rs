@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use micse_stats::{BootstrapDifference, Interval, holm, paired_difference};
 use polars::prelude::*;
 
+use crate::axes::{base, reference_row};
 use crate::results::{FinishedCell, NO_SIZE, Results};
 use crate::{Error, Grid, Result};
 pub use pairs::RESAMPLES;
@@ -30,6 +31,8 @@ pub const SIGNIFICANCE: f64 = 0.05;
 pub struct Comparison {
     /// The method.
     pub method: String,
+    /// The row that it is compared with: the baseline, or the baseline's row with the same values on the sweep's axes.
+    pub baseline: String,
     /// The training-set size; for a method without training, the size of the other one; empty if the sweep trains
     /// nothing.
     pub size: String,
@@ -63,8 +66,11 @@ impl Comparison {
 /// All comparisons of a sweep with its baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparisons {
-    /// The baseline's name.
+    /// The baseline's name: a row, or a method whose rows all have values on the sweep's axes. Then each method is
+    /// compared with the row that has the same values.
     pub baseline: String,
+    /// Whether the baseline is such a method.
+    pub has_points: bool,
     /// By size, then method, then task, in sweep order. Methods without a common seed with the baseline at a size are
     /// omitted.
     pub all: Vec<Comparison>,
@@ -91,19 +97,28 @@ impl Comparisons {
     /// The sweep has no method of that name; a run's cosines cannot be read, or do not match its scores.
     pub fn new(results: &Results, baseline: Option<&str>) -> Result<Option<Self>> {
         let Some(baseline) = choose(results, baseline)? else { return Ok(None) };
+        let names = || results.planned.iter().map(|(name, _)| name.as_str());
+        let has_points = names().all(|name| name != baseline);
+        let row_for = |method: &str| {
+            let is_baseline = if has_points { base(method) } else { method } == baseline;
+            reference_row(names(), &baseline, method).filter(|_| !is_baseline)
+        };
         let resampled = Resampled::of(results)?;
         let mut all = Vec::new();
         for size in results.compared_sizes() {
-            let Some(base) = side(results, &baseline, size) else { continue };
             let mut of_size = Vec::new();
-            for method in results.methods.iter().filter(|method| method.name != baseline) {
-                if let Some(side) = side(results, &method.name, size) {
-                    let common = common(&side, &base);
-                    let setup = Setup::between(results, &method.name, &baseline);
+            for method in &results.methods {
+                let Some(row) = row_for(&method.name) else { continue };
+                if let (Some(one), Some(other)) =
+                    (side(results, &method.name, size), side(results, row, size))
+                {
+                    let common = common(&one, &other);
+                    let setup = Setup::between(results, &method.name, row);
                     let places: Vec<(usize, usize)> =
                         common.iter().map(|((a, _), (b, _))| (*a, *b)).collect();
                     for task in &results.tasks {
-                        let Some(mut comparison) = compare(&method.name, size, task, &common, setup)? else {
+                        let Some(mut comparison) = compare([&method.name, row], size, task, &common, setup)?
+                        else {
                             continue;
                         };
                         if comparison.difference.is_finite() {
@@ -118,7 +133,7 @@ impl Comparisons {
             }
             all.extend(of_size);
         }
-        Ok(Some(Self { baseline, all, without_cosines: resampled.without_cosines(results) }))
+        Ok(Some(Self { baseline, has_points, all, without_cosines: resampled.without_cosines(results) }))
     }
 
     /// Checks, before a sweep runs, that the baseline is one of its methods.
@@ -134,6 +149,17 @@ impl Comparisons {
         self.all.iter().find(|c| c.method == method && c.size == size && c.task == task)
     }
 
+    /// Whether a row is the baseline, or the baseline at a point of the axes.
+    pub(crate) fn is_baseline(&self, row: &str) -> bool {
+        if self.has_points { base(row) == self.baseline } else { row == self.baseline }
+    }
+
+    /// The baseline's name, for a sentence about several methods.
+    pub(crate) fn baseline_words(&self) -> String {
+        let same = if self.has_points { " with the same values on the axes" } else { "" };
+        format!("{}{same}", self.baseline)
+    }
+
     /// The comparisons as a data frame: baseline, method, size, task, difference, n, the interval over seeds (low,
     /// high), p, p_holm, the interval over pairs (pairs_low, pairs_high), pairs_p, resamples, differs_in ([`Setup`]).
     pub(crate) fn frame(comparisons: Option<&Self>) -> Result<DataFrame> {
@@ -141,7 +167,7 @@ impl Comparisons {
         let text = |of: fn(&Comparison) -> &String| all.iter().map(of).cloned().collect::<Vec<_>>();
         let optional = |of: &dyn Fn(&Comparison) -> Option<f64>| all.iter().map(of).collect::<Vec<_>>();
         Ok(df!(
-            "baseline" => comparisons.map_or_else(Vec::new, |c| vec![c.baseline.clone(); all.len()]),
+            "baseline" => text(|c| &c.baseline),
             "method" => text(|c| &c.method),
             "size" => all.iter().map(|c| (c.size != NO_SIZE).then(|| c.size.clone())).collect::<Vec<_>>(),
             "task" => text(|c| &c.task),
@@ -164,9 +190,9 @@ impl Comparisons {
 fn choose(results: &Results, named: Option<&str>) -> Result<Option<String>> {
     let planned = || results.planned.iter();
     let Some(name) = named else {
-        let usual = USUAL_BASELINES.iter().find_map(|usual| planned().find(|(name, _)| name == usual));
-        let untrained = || planned().find(|(_, trains)| !trains);
-        return Ok(usual.or_else(untrained).map(|(name, _)| name.clone()));
+        let usual = USUAL_BASELINES.iter().find(|usual| planned().any(|(name, _)| base(name) == **usual));
+        let untrained = || planned().find(|(_, trains)| !trains).map(|(name, _)| name.clone());
+        return Ok(usual.map(|name| (*name).to_owned()).or_else(untrained));
     };
     check(name, planned().map(|(method, _)| method.as_str()))?;
     Ok(Some(name.to_owned()))
@@ -176,7 +202,7 @@ fn choose(results: &Results, named: Option<&str>) -> Result<Option<String>> {
 fn check<'a>(name: &str, methods: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut known: Vec<&str> = Vec::new();
     for method in methods {
-        if method == name {
+        if method == name || base(method) == name {
             return Ok(());
         }
         if !known.contains(&method) {
@@ -232,12 +258,12 @@ pub(crate) fn over_seeds(
     let (Some(one), Some(two)) = (side(results, method, size), side(results, other, size)) else {
         return Ok(None);
     };
-    compare(method, size, task, &common(&one, &two), Setup::between(results, method, other))
+    compare([method, other], size, task, &common(&one, &two), Setup::between(results, method, other))
 }
 
 /// One comparison, before Holm's correction and without the bootstrap; `None` without a common seed.
 fn compare(
-    method: &str,
+    [method, baseline]: [&str; 2],
     size: &str,
     task: &str,
     common: &[(Placed<'_>, Placed<'_>)],
@@ -251,6 +277,7 @@ fn compare(
     }
     let mut comparison = Comparison {
         method: method.to_owned(),
+        baseline: baseline.to_owned(),
         size: size.to_owned(),
         task: task.to_owned(),
         difference: f64::NAN,

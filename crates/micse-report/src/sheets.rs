@@ -7,6 +7,7 @@ mod provenance;
 mod published;
 mod transfer;
 
+use crate::axes::{base, reference_row};
 use crate::comparison::{Comparison, Comparisons, USUAL_BASELINES};
 use crate::paper::Paper;
 use crate::results::{AVERAGE, DEVELOPMENT, Method, NO_SIZE, Results};
@@ -87,7 +88,7 @@ fn signed(difference: f64) -> String {
 /// Explains the star; `None` if no table has one: without a baseline, another row or training.
 fn star(results: &Results, comparisons: Option<&Comparisons>) -> Option<String> {
     let comparisons = comparisons.filter(|_| !results.sizes.is_empty() && results.methods.len() > 1)?;
-    let baseline = &comparisons.baseline;
+    let baseline = comparisons.baseline_words();
     if comparisons.all.is_empty() {
         return Some(format!("no method is compared with {baseline}: no seeds in common yet"));
     }
@@ -183,10 +184,14 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
     let mut header = vec!["method".to_owned()];
     header.extend(results.tasks.iter().map(|task| short(task).to_owned()));
     let place = results.sizes.iter().position(|s| s == size).unwrap_or(0);
-    let unit = USUAL_BASELINES.iter().find_map(|usual| {
-        let method = results.methods.iter().find(|method| method.name == *usual)?;
-        Some((*usual, (*method.train_seconds.get(place)?)?))
-    });
+    let names = || results.methods.iter().map(|method| method.name.as_str());
+    let seconds = |name: &str| {
+        let method = results.methods.iter().find(|method| method.name == name)?;
+        *method.train_seconds.get(place)?
+    };
+    let unit = USUAL_BASELINES
+        .iter()
+        .find(|usual| names().any(|name| base(name) == **usual && seconds(name).is_some()));
     if unit.is_some() {
         header.push("cost".into());
     }
@@ -200,15 +205,19 @@ fn by_task(results: &Results, comparisons: Option<&Comparisons>, size: &str) -> 
                 results.scores.cell(&method.name, size, task)
             }
         }));
-        if let Some((_, unit)) = unit {
-            let seconds = method.train_seconds[place];
-            row.push(seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{:.1}", seconds / unit)));
+        if let Some(unit) = unit {
+            let of_unit = reference_row(names(), unit, &method.name).and_then(seconds);
+            let cost = seconds(&method.name).zip(of_unit).map(|(own, unit)| format!("{:.1}", own / unit));
+            row.push(cost.unwrap_or_else(|| "-".to_owned()));
         }
         row.extend(provenance.cells(method));
         row
     };
-    let cost = unit.map(|(name, _)| {
-        format!("cost: training time relative to {name}; it differs between machines and with their load")
+    let cost = unit.map(|name| {
+        let same = if names().any(|row| row == *name) { "" } else { " with the same values on the axes" };
+        format!(
+            "cost: training time relative to {name}{same}; it differs between machines and with their load"
+        )
     });
     Sheet {
         title: format!(

@@ -129,6 +129,32 @@ fn components_at_points_of_an_axis_have_bars() {
 }
 
 #[test]
+fn a_baseline_at_points_of_an_axis_is_told_with_its_point() {
+    let mut cells = Vec::new();
+    for seed in [48, 49] {
+        for (row, score) in [
+            ("simcse steps=400", 50.0),
+            ("simcse steps=2000", 48.0),
+            ("micse steps=400", 51.5),
+            ("micse steps=2000", 53.0),
+        ] {
+            cells.push(trained(row, "10%", 100, seed, score));
+        }
+    }
+    let (folder, page) = report(&cells, None);
+    for words in [
+        "micse steps=2000 is best at 53.00 ± 0.00 (mean ± standard deviation over 2 seeds), 5.00 points above simcse \
+         steps=2000 (the same for each of 2 seeds: no interval).",
+        "Of 2 other trained methods, 2 are above simcse with the same values on the axes.",
+        "Against simcse, trained on 10%",
+    ] {
+        assert!(page.contains(words), "not in the page: {words}\n{}", summary(&page));
+    }
+    let svg = picture(folder.path(), "components");
+    assert!(svg.contains("micse steps=400, 10%: +1.50"), "{svg}");
+}
+
+#[test]
 fn bars_are_differences_with_their_intervals() {
     // Differences of 1, 2 and 3 have mean 2; scipy.stats.ttest_1samp([1, 2, 3], 0).confidence_interval() gives
     // -0.484 to 4.484.

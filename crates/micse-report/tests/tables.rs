@@ -103,6 +103,73 @@ fn the_sheet_against_the_baseline_says_what_it_shows() {
     assert!(summary.contains("\nsimcse,10%,Avg.,61.0,1.0,3,60.0,62.0\n"), "{summary}");
 }
 
+/// If the baseline itself is at points of an axis, each method is compared with the row at the same point. The values are
+/// those of scipy: `ttest_rel([58, 60.5, 61], [57, 58, 60])` has p 0.095465966 and the interval [-0.651326, 3.651326];
+/// the other pair is that of the test above.
+#[test]
+fn methods_at_points_of_an_axis_are_compared_with_the_baseline_at_the_same_point() {
+    let mut sweep = Sweep::new();
+    sweep.cell("untrained (cls)", None, None, &around(50.0));
+    for (row, scores) in [
+        ("simcse steps=400", [60.0, 61.0, 62.0]),
+        ("simcse steps=2000", [57.0, 58.0, 60.0]),
+        ("micse steps=400", [63.0, 64.1, 64.9]),
+        ("micse steps=2000", [58.0, 60.5, 61.0]),
+        ("scd", [60.0, 61.0, 62.0]),
+    ] {
+        for (seed, score) in [1, 2, 3].into_iter().zip(scores) {
+            sweep.cell(row, Some("10%"), Some(seed), &around(score));
+        }
+    }
+    let comparisons = Comparisons::new(&sweep.results(), None).unwrap().unwrap();
+    assert_eq!(comparisons.baseline, "simcse");
+    let close =
+        |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+    for (steps, difference, interval, p, holm) in [
+        (400, 3.0, (2.751_586, 3.248_414), 0.000_370_165, 0.000_740_329),
+        (2000, 1.5, (-0.651_326, 3.651_326), 0.095_465_966, 0.095_465_966),
+    ] {
+        let found = comparisons.get(&format!("micse steps={steps}"), "10%", "Avg.").unwrap();
+        assert_eq!(found.baseline, format!("simcse steps={steps}"));
+        close(found.difference, difference);
+        close(found.interval.unwrap().low, interval.0);
+        close(found.interval.unwrap().high, interval.1);
+        close(found.p.unwrap(), p);
+        close(found.p_holm.unwrap(), holm);
+    }
+    // Without a row at the same values, or the baseline itself.
+    for row in ["untrained (cls)", "scd", "simcse steps=400", "simcse steps=2000"] {
+        assert_eq!(comparisons.get(row, "10%", "Avg."), None, "{row}");
+    }
+
+    let markdown = sweep.tables(&TableOptions::default(), "tables.md");
+    let title = "Against simcse, trained on 10%";
+    assert!(
+        line(&markdown, title, "| micse steps=2000")
+            .starts_with("| micse steps=2000 | +1.50 | [-0.65, +3.65]")
+    );
+    assert!(
+        line(&markdown, title, "- mean").contains("(method minus simcse with the same values on the axes)")
+    );
+    let title = "Methods by task, trained on 10%";
+    assert!(line(&markdown, title, "| micse steps=400").contains("| 64.00±0.95\\* | 1.0 |"), "{markdown}");
+    assert!(line(&markdown, title, "| scd").ends_with("| - |"));
+    let csv = sweep.read("comparisons.csv");
+    assert!(
+        csv.lines().any(|line| line.starts_with("simcse steps=2000,micse steps=2000,10%,Avg.,1.5")),
+        "{csv}"
+    );
+
+    // A row can be named; then it is every method's.
+    let named = Comparisons::new(&sweep.results(), Some("simcse steps=400")).unwrap().unwrap();
+    close(named.get("micse steps=2000", "10%", "Avg.").unwrap().difference, 59.833_333 - 61.0);
+    assert!(named.get("scd", "10%", "Avg.").is_some());
+    let method = Comparisons::new(&sweep.results(), Some("micse")).unwrap().unwrap();
+    close(method.get("simcse steps=2000", "10%", "Avg.").unwrap().difference, -1.5);
+    assert!(Comparisons::check_baseline(&sweep.grid, "micse").is_ok());
+    assert!(Comparisons::check_baseline(&sweep.grid, "mics").is_err());
+}
+
 #[test]
 fn the_text_has_numbers_point_under_point() {
     let text = sweep().tables(&TableOptions::default(), "tables.txt");

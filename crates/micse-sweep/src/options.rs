@@ -149,7 +149,8 @@ pub(crate) struct HowOptions {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Tables")]
 pub(crate) struct CompareOptions {
-    /// Method or row to compare the others with [default: simcse-baseline or simcse, else the first row without training]
+    /// Row to compare the others with, or method whose row at the same values of the axes is used [default: simcse-baseline
+    /// or simcse, else the first row without training]
     #[arg(long, value_name = "METHOD")]
     pub(crate) baseline: Option<String>,
     /// Add tables that compare with published results: paper (all of the miCSE paper, and the methods' own

@@ -21,7 +21,8 @@ use crate::figures::{Comparison, load_model};
 pub struct Report {
     /// Sweep folder; results may be missing
     folder: PathBuf,
-    /// Method or row to compare the others with [default: simcse-baseline or simcse, else the first row without training]
+    /// Row to compare the others with, or method whose row at the same values of the axes is used [default: simcse-baseline
+    /// or simcse, else the first row without training]
     #[arg(long, value_name = "METHOD")]
     baseline: Option<String>,
     #[command(flatten)]

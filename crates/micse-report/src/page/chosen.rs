@@ -41,8 +41,8 @@ pub(super) fn two_cells(sweep: &Sweep, qualifies: &dyn Fn(&RunFolder) -> bool) -
         places.sort_by_key(|place| sweep.runs[*place].result.seed);
         places
     };
-    let best = |size: &str, except: Option<&str>| -> Vec<String> {
-        let scored = sweep.methods.iter().filter(|m| Some(m.as_str()) != except).filter_map(|method| {
+    let best = |size: &str, takes: &dyn Fn(&str) -> bool| -> Vec<String> {
+        let scored = sweep.methods.iter().filter(|method| takes(method)).filter_map(|method| {
             let mean = sweep.summary(method, size)?.mean;
             (mean.is_finite() && !places(method, size).is_empty()).then(|| (mean, method.clone()))
         });
@@ -55,11 +55,11 @@ pub(super) fn two_cells(sweep: &Sweep, qualifies: &dyn Fn(&RunFolder) -> bool) -
         Some([(*usual).to_owned(), "micse".to_owned()])
     };
     let with_baseline = |size: &str| {
-        let baseline = sweep.baseline()?;
-        Some([baseline.to_owned(), best(size, Some(baseline)).into_iter().next()?])
+        let method = best(size, &|method| !sweep.is_baseline(method)).into_iter().next()?;
+        Some([sweep.baseline_row(&method)?.to_owned(), method])
     };
     let two_best = |size: &str| {
-        let mut names = best(size, None).into_iter();
+        let mut names = best(size, &|_| true).into_iter();
         let (first, second) = (names.next()?, names.next()?);
         Some([second, first])
     };

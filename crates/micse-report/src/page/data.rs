@@ -7,6 +7,7 @@ use micse_stats::Summary;
 use micse_train::RunResult;
 use micse_train::run::Metrics;
 
+use crate::axes::reference_row;
 use crate::chart::look::Looks;
 use crate::comparison::over_seeds;
 use crate::{AVERAGE, Comparison, Comparisons, Error, FinishedCell, Grid, GridCell, Hole, Result, Results};
@@ -121,9 +122,20 @@ impl Sweep {
         !self.results.sizes.is_empty()
     }
 
-    /// The row that all others are compared with.
-    pub(crate) fn baseline(&self) -> Option<&str> {
-        self.comparisons.as_ref().map(|c| c.baseline.as_str())
+    /// What all rows are compared with, in words.
+    pub(crate) fn baseline(&self) -> Option<String> {
+        self.comparisons.as_ref().map(Comparisons::baseline_words)
+    }
+
+    /// The row that a method is compared with.
+    pub(crate) fn baseline_row(&self, method: &str) -> Option<&str> {
+        let names = self.results.planned.iter().map(|(name, _)| name.as_str());
+        reference_row(names, &self.comparisons.as_ref()?.baseline, method)
+    }
+
+    /// Whether a row is the baseline, or the baseline at a point of the axes.
+    pub(crate) fn is_baseline(&self, row: &str) -> bool {
+        self.comparisons.as_ref().is_some_and(|c| c.is_baseline(row))
     }
 
     /// A method's headline score compared with the baseline's.

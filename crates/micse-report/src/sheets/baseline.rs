@@ -13,7 +13,7 @@ const DAGGER: &str = "†";
 /// The table of one size; `None` if nothing is compared at that size.
 pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) -> Option<Sheet> {
     let (task, _) = headline(results);
-    let baseline = &comparisons.baseline;
+    let baseline = comparisons.baseline_words();
     let get = |method: &str, task: &str| comparisons.get(method, size, task);
     // With a single task, that task is the headline itself.
     let tasks: Vec<&str> = results.tasks.iter().map(String::as_str).filter(|name| *name != AVERAGE).collect();
@@ -76,7 +76,12 @@ pub(super) fn against(results: &Results, comparisons: &Comparisons, size: &str) 
     if of_size().any(|c| c.task != AVERAGE && c.pairs.is_none()) {
         notes.push(without_cosines(results, comparisons));
     }
-    Some(Sheet { title: format!("Against {baseline}, {}", trained_on(size)), header, rows, notes })
+    Some(Sheet {
+        title: format!("Against {}, {}", comparisons.baseline, trained_on(size)),
+        header,
+        rows,
+        notes,
+    })
 }
 
 /// Explains why tasks have no bootstrap.
