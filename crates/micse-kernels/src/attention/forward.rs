@@ -109,10 +109,9 @@ fn softmax(row: &mut [f32], seen: Range<usize>, scale: f32) {
         }
     }
     let inverse = 1.0 / fold(sums);
-    for vector in vectors {
-        for x in vector {
-            *x *= inverse;
-        }
+    // A loop inside a loop would be compiled to one that gathers and scatters strided elements.
+    for x in vectors.as_flattened_mut() {
+        *x *= inverse;
     }
 }
 
