@@ -154,6 +154,57 @@ fn a_baseline_at_points_of_an_axis_is_told_with_its_point() {
     assert!(svg.contains("micse steps=400, 10%: +1.50"), "{svg}");
 }
 
+/// Means over the steps that all seeds have; undefined scores interrupt a line.
+#[test]
+fn development_scores_are_drawn_over_steps() {
+    let mut cells = vec![untrained("untrained (cls)", 40.0)];
+    for seed in [48, 49] {
+        cells.push(trained("simcse", "10%", 100, seed, 50.0));
+        cells.push(trained("micse", "10%", 100, seed, 51.0));
+    }
+    let (folder, page) = report(&cells, None);
+    assert!(page.contains("Development scores over steps: needs runs"), "the report must say what it lacks");
+    assert!(!folder.path().join("figures/development.svg").exists());
+
+    let scores: [&[(usize, &str)]; 4] = [
+        &[(10, "60.0"), (20, "64.0"), (30, "62.0")],
+        &[(10, "61.0"), (20, "66.0"), (30, "67.0")],
+        &[(10, "62.0"), (20, "65.0"), (30, "60.0")],
+        &[(10, "null"), (20, "67.0"), (30, "69.0"), (40, "90.0")],
+    ];
+    for (cell, scores) in scores.iter().enumerate() {
+        let line = |(step, score): &(usize, &str)| {
+            format!(
+                "{{\"step\":{step},\"loss\":1.0,\"terms\":{{\"infonce\":1.0}},\"learning_rate\":1e-4,\
+                 \"gradient_norm\":1.0,\"development_spearman\":{score}}}\n"
+            )
+        };
+        let path = folder.path().join(format!("cells/cell-{}/metrics.jsonl", cell + 1));
+        std::fs::write(path, scores.iter().map(line).collect::<String>()).expect("a file");
+    }
+    let page = write_report(folder.path(), None).expect("a report").page;
+    let page = std::fs::read_to_string(page).expect("the page");
+    assert!(page.contains("while training, with 10% (100 sentences). Lines are means over seeds"));
+    let svg = picture(folder.path(), "development");
+    let document = parse(&svg);
+    for words in [
+        "simcse: best 64.50 at step 20, last 61.00 at step 30.",
+        "micse: best 68.00 at step 30, last 68.00 at step 30.",
+    ] {
+        assert!(svg.contains(words), "{words} is not in {svg}");
+    }
+    let (x, y) = mark(&document, "simcse, best at step 20: 64.50");
+    assert!((value_at(&document, "x", "middle", x) - 20.0).abs() < 0.1);
+    assert!((value_at(&document, "y", "end", y + BASELINE) - 64.5).abs() < 0.05);
+    // The mean of micse has no value at step 10, nor at step 40, which one seed lacks.
+    let lines: Vec<usize> = document
+        .descendants()
+        .filter(|n| n.attribute("class").is_some_and(|class| class.trim() == "line"))
+        .map(|n| n.attribute("points").expect("points").split(' ').count())
+        .collect();
+    assert_eq!(lines, [3, 2]);
+}
+
 #[test]
 fn bars_are_differences_with_their_intervals() {
     // Differences of 1, 2 and 3 have mean 2; scipy.stats.ttest_1samp([1, 2, 3], 0).confidence_interval() gives

@@ -2,8 +2,9 @@
 //! without training.
 
 use super::axes::{Plot, is_narrow, widest};
+use super::labels::{self, Entry};
 use super::look::{Look, UNTRAINED, legend};
-use super::scale::{Scale, Ticks, range, spread};
+use super::scale::{Scale, Ticks, range};
 use super::svg::{Anchor, Canvas, Drawing, Point};
 use super::{Chart, Score, count_label, number};
 
@@ -59,17 +60,14 @@ impl Line {
     }
 }
 
-const LABEL: f64 = 11.5;
-const LABEL_GAP: f64 = 14.0;
-
 impl Chart for Curves {
     fn draw(&self, width: f64) -> Drawing {
         let narrow = is_narrow(width);
         let floor = self.floor();
         let entries = self.entries(floor);
         let names = entries.iter().map(|entry| entry.0.as_str());
-        let right = if narrow { 14.0 } else { widest(names, LABEL) + 34.0 };
-        let height = if narrow { 250.0 } else { (entries.len() as f64 * LABEL_GAP + 8.0).max(290.0) };
+        let right = if narrow { 14.0 } else { widest(names, labels::SIZE) + 34.0 };
+        let height = if narrow { 250.0 } else { (entries.len() as f64 * labels::GAP + 8.0).max(290.0) };
         let plot = Plot { left: 40.0, right: width - right, top: 30.0, bottom: 30.0 + height };
 
         let lines: Vec<&Line> = self.lines.iter().filter(|l| l.top() >= floor).collect();
@@ -112,7 +110,13 @@ impl Chart for Curves {
             let used = legend(&mut canvas, &entries, (6.0, bottom + 4.0), width - 8.0);
             return canvas.finish(width, bottom + used + 8.0);
         }
-        labels(&mut canvas, &plot, &entries, &places, &y);
+        let end = |place: Place| match place {
+            Place::Point(index, value) => Some((places[index], y.at(value))),
+            Place::Level(value) => Some((plot.right - 6.0, y.at(value))),
+            Place::Below => None,
+        };
+        let entries = entries.into_iter().map(|(name, look, place)| Entry { name, look, end: end(place) });
+        labels::draw(&mut canvas, &plot, &entries.collect::<Vec<_>>());
         canvas.finish(width, bottom)
     }
 
@@ -212,28 +216,6 @@ enum Place {
     Level(f64),
     /// Below everything else.
     Below,
-}
-
-/// Draws each line's name at its end, ordered by height.
-fn labels(canvas: &mut Canvas, plot: &Plot, entries: &[(String, Look, Place)], places: &[f64], y: &Scale) {
-    let end = |place: &Place| match place {
-        Place::Point(index, value) => Some((places[*index], y.at(*value))),
-        Place::Level(value) => Some((plot.right - 6.0, y.at(*value))),
-        Place::Below => None,
-    };
-    let wanted: Vec<f64> =
-        entries.iter().map(|(_, _, place)| end(place).map_or(plot.bottom + 1.0, |(_, y)| y)).collect();
-    let rows = spread(&wanted, LABEL_GAP, plot.top - 4.0, plot.bottom);
-    for ((name, look, place), row) in entries.iter().zip(rows) {
-        let from = plot.right + 12.0;
-        if let Some((x, y)) = end(place) {
-            let bend = [(x + 6.0, y), (plot.right - 2.0, y), (from - 2.0, row), (from + 1.0, row)];
-            canvas.polyline("leader", &bend);
-        }
-        look.mark(canvas, (from + 6.0, row), 3.2);
-        let class = if look.main { "small" } else { "small muted" };
-        canvas.text(class, Anchor::Start, (from + 14.0, row + 4.0), name);
-    }
 }
 
 impl Line {

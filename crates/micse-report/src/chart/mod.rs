@@ -2,11 +2,13 @@
 
 mod axes;
 pub(crate) mod bars;
+pub(crate) mod courses;
 pub(crate) mod curves;
 pub(crate) mod dots;
 pub(crate) mod groups;
 pub(crate) mod human;
 pub(crate) mod joint;
+mod labels;
 pub(crate) mod look;
 pub(crate) mod multiples;
 mod panels;

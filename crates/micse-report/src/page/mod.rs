@@ -3,6 +3,7 @@
 mod chosen;
 mod compared;
 mod data;
+mod development;
 mod figures;
 mod head;
 mod html;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use micse_train::run::Metrics;
 
 use super::data::{Run, Sweep};
+use super::development;
 use super::head::enumerate;
 use super::html::Page;
 use crate::chart::Picture;
@@ -127,8 +128,10 @@ pub(super) fn write(page: &mut Page, sweep: &Sweep) -> Option<String> {
     }
     page.section("training", "Training");
     let width = bin_width(sweep);
-    let mut reading =
-        vec!["Each panel has its own vertical axis; the horizontal axis shows steps.".to_owned()];
+    let mut reading = vec![
+        "In the figures below, each panel has its own vertical axis; the horizontal axis shows steps."
+            .to_owned(),
+    ];
     let seeds = sweep.distinct(|r| r.result.seed.map(|s| s.to_string())).len();
     if seeds > 1 {
         reading.push("Lines are means over seeds; thin lines are single seeds.".into());
@@ -140,6 +143,7 @@ pub(super) fn write(page: &mut Page, sweep: &Sweep) -> Option<String> {
     if width > 1 {
         reading.push(format!("Points are means over {width} steps."));
     }
+    let left_out = development::write(page, sweep);
     page.remark(&reading.join(" "));
     let (rates, shared) = merged(panels(sweep, width, &|m| m.learning_rate));
     let figures = [
@@ -166,5 +170,5 @@ pub(super) fn write(page: &mut Page, sweep: &Sweep) -> Option<String> {
             page.figure(Picture::new(name, title, &chart), &caption.join(" "));
         }
     }
-    None
+    left_out
 }

@@ -118,6 +118,8 @@ pub struct Metrics {
     pub learning_rate: f64,
     /// The norm of the gradient before clipping.
     pub gradient_norm: f64,
+    /// Spearman x 100 on the development pairs, at the steps at which they were scored.
+    pub development: Option<f64>,
 }
 
 impl Metrics {
@@ -161,6 +163,7 @@ impl Metrics {
             terms: terms.map(|(name, value)| (name.clone(), number(value))).collect(),
             learning_rate: number(&line["learning_rate"]),
             gradient_norm: number(&line["gradient_norm"]),
+            development: line.get("development_spearman").map(number),
         })
     }
 }
