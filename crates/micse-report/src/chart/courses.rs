@@ -12,7 +12,7 @@ use super::{Chart, count_label, number};
 pub(crate) struct Courses {
     /// The title of the vertical axis.
     pub(crate) y_title: String,
-    pub(crate) courses: Vec<Course>,
+    pub(crate) methods: Vec<Course>,
     /// Rows without training, with finite scores.
     pub(crate) levels: Vec<(String, f64)>,
 }
@@ -42,13 +42,13 @@ impl Course {
 impl Chart for Courses {
     fn draw(&self, width: f64) -> Drawing {
         let narrow = is_narrow(width);
-        let names = self.courses.iter().map(|course| course.name.as_str());
+        let names = self.methods.iter().map(|course| course.name.as_str());
         let names: Vec<&str> = names.chain(self.levels.iter().map(|level| level.0.as_str())).collect();
         let right = if narrow { 14.0 } else { widest(names.iter().copied(), labels::SIZE) + 34.0 };
         let height = if narrow { 230.0 } else { (names.len() as f64 * labels::GAP + 8.0).max(270.0) };
         let plot = Plot { left: 40.0, right: width - right, top: 30.0, bottom: 30.0 + height };
 
-        let points = || self.courses.iter().flat_map(|c| c.seeds.iter().chain([&c.mean])).flatten();
+        let points = || self.methods.iter().flat_map(|c| c.seeds.iter().chain([&c.mean])).flatten();
         let values = points().map(|point| point.1).chain(self.levels.iter().map(|level| level.1));
         let (low, high) = range(values, 0.05);
         let last = points().map(|point| point.0).fold(1.0, f64::max);
@@ -67,14 +67,14 @@ impl Chart for Courses {
                 c.line("level", (plot.left, y.at(*value)), (plot.right, y.at(*value)));
             });
         }
-        for course in &self.courses {
+        for course in &self.methods {
             canvas.group(course.look.colour, None, |c| {
                 for seed in &course.seeds {
                     draw_line(c, "seed", seed, &at);
                 }
             });
         }
-        for course in &self.courses {
+        for course in &self.methods {
             canvas.group(course.look.colour, None, |c| {
                 draw_line(c, &format!("line {}", course.look.stroke), &course.mean, &at);
             });
@@ -85,13 +85,13 @@ impl Chart for Courses {
         }
         let bottom = plot.bottom + 43.0;
         if narrow {
-            let courses = self.courses.iter().map(|course| (course.name.as_str(), course.look));
+            let courses = self.methods.iter().map(|course| (course.name.as_str(), course.look));
             let levels = self.levels.iter().map(|level| (level.0.as_str(), UNTRAINED));
             let entries: Vec<(&str, Look)> = courses.chain(levels).collect();
             let used = legend(&mut canvas, &entries, (6.0, bottom + 4.0), width - 8.0);
             return canvas.finish(width, bottom + used + 8.0);
         }
-        let courses = self.courses.iter().filter_map(|course| {
+        let courses = self.methods.iter().filter_map(|course| {
             Some(Entry { name: course.name.clone(), look: course.look, end: Some(at(&course.last()?)) })
         });
         let levels = self.levels.iter().map(|(name, value)| Entry {
@@ -105,7 +105,7 @@ impl Chart for Courses {
 
     fn describe(&self) -> String {
         let mut parts = vec![format!("{} over training steps.", self.y_title)];
-        for course in &self.courses {
+        for course in &self.methods {
             if let (Some(best), Some(last)) = (course.best(), course.last()) {
                 let [best, last] = [best, last]
                     .map(|(step, score)| format!("{} at step {}", number(score), count_label(step as usize)));

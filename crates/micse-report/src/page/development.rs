@@ -60,7 +60,7 @@ pub(super) fn write(page: &mut Page, sweep: &Sweep) -> Option<String> {
         let seeds = courses.iter().any(|course| !course.seeds.is_empty());
         let chart = Courses {
             y_title: "Spearman × 100 on the development pairs".into(),
-            courses,
+            methods: courses,
             levels: levels(sweep, size),
         };
         let name = if several { format!("development-{}", number + 1) } else { "development".to_owned() };
