@@ -30,6 +30,8 @@
 
 pub mod activation;
 pub mod adam;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 pub mod attention;
 pub mod bf16;
 pub mod classifier;

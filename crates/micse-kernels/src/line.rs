@@ -36,3 +36,11 @@ pub(crate) fn as_words(lines: &[Line]) -> &[u32] {
     // SAFETY: as above.
     unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * WORDS) }
 }
+
+/// The bytes of bfloat16 values.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+pub(crate) fn half_bytes(halves: &[u16]) -> &[u8] {
+    // SAFETY: integers without padding; bytes need no alignment.
+    unsafe { std::slice::from_raw_parts(halves.as_ptr().cast(), size_of_val(halves)) }
+}

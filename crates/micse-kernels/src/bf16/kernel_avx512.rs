@@ -5,7 +5,7 @@ use super::product::{Start, TILE_ROWS, Tile};
 use super::rhs::PANEL;
 use crate::line::{Line, WORDS};
 use std::arch::x86_64::{
-    __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_load_si512,
+    __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_load_si512,
     _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
@@ -35,11 +35,9 @@ pub(super) fn run(_: Avx512Bf16, mut tile: Tile<'_>) {
 #[allow(unsafe_code)]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn rows<const R: usize>(tile: &mut Tile<'_>) {
-    let &mut Tile { lhs, lhs_stride, depth, rhs, ref mut out, out_stride, width, add, .. } = tile;
+    let &mut Tile { lhs, lhs_stride, depth, rhs, ref mut out, out_stride, width, .. } = tile;
     let pairs = depth / 2;
     assert!((R - 1) * lhs_stride + depth <= lhs.len() && VECTORS * depth.div_ceil(2) <= rhs.len());
-    assert!((R - 1) * out_stride + width <= out.len() && width <= PANEL);
-    assert!(!matches!(add, Start::Bias(bias) if bias.len() < width));
     let (lhs, rhs, out) = (lhs.as_ptr(), rhs.as_ptr(), out.as_mut_ptr());
 
     // SAFETY of every access below: the assertions.
@@ -73,17 +71,69 @@ unsafe fn rows<const R: usize>(tile: &mut Tile<'_>) {
         }
     }
 
-    // A copy, because indexing in the loops below would otherwise keep the sums in memory, in the loop above too.
+    // A copy, because indexing in the loop below would otherwise keep the sums in memory, in the loop above too.
     let done = sums;
+    write(tile, 0, &done);
+}
+
+/// Adds what tiles left out of the sums of rows from `row` on, the depth from pair `first` on, and writes them.
+#[allow(unsafe_code)]
+pub(super) fn finish_tiles(
+    _: Avx512Bf16,
+    tile: &mut Tile<'_>,
+    row: usize,
+    first: usize,
+    sums: &mut [[Line; VECTORS]],
+) {
+    // SAFETY: the token proves that the CPU has the features.
+    unsafe { finish_rest(tile, row, first, sums) }
+}
+
+/// See [`finish_tiles`].
+#[allow(unsafe_code)]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn finish_rest(tile: &mut Tile<'_>, row: usize, first: usize, sums: &mut [[Line; VECTORS]]) {
+    let &mut Tile { lhs, lhs_stride, depth, rhs, .. } = tile;
+    // SAFETY: a line is a vector, with its alignment.
+    let sums: &mut [[__m512; VECTORS]] =
+        unsafe { std::slice::from_raw_parts_mut(sums.as_mut_ptr().cast(), sums.len()) };
+    if 2 * first < depth {
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let rest = &lhs[(row + i) * lhs_stride..][2 * first..depth];
+            for (pair, halves) in (first..).zip(rest.chunks(2)) {
+                let high = halves.get(1).copied().unwrap_or(0);
+                let word = u32::from(high) << 16 | u32::from(halves[0]);
+                let word = as_halves(_mm512_set1_epi32(word as i32));
+                // SAFETY: the lines exist.
+                let panel = unsafe { panel(rhs[VECTORS * pair..][..VECTORS].as_ptr()) };
+                for v in 0..VECTORS {
+                    sums[v] = _mm512_dpbf16_ps(sums[v], word, panel[v]);
+                }
+            }
+        }
+    }
+    write(tile, row, sums);
+}
+
+/// Writes the sums of rows from `first` on, added to what they start with.
+#[inline]
+#[allow(unsafe_code)]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn write(tile: &mut Tile<'_>, first: usize, sums: &[[__m512; VECTORS]]) {
+    let &mut Tile { ref mut out, out_stride, width, add, .. } = tile;
+    assert!((first + sums.len() - 1) * out_stride + width <= out.len() && 0 < width && width <= PANEL);
+    assert!(!matches!(add, Start::Bias(bias) if bias.len() < width));
+    let out = out.as_mut_ptr().wrapping_add(first * out_stride);
     for v in 0..VECTORS {
-        let first = v * WORDS;
-        let mask = ones(width.saturating_sub(first));
+        let column = v * WORDS;
+        let mask = ones(width.saturating_sub(column));
+        // SAFETY of this and every access below: the assertions, and masked values are not touched.
         let bias = match add {
-            Start::Bias(bias) => unsafe { _mm512_maskz_loadu_ps(mask, bias.as_ptr().wrapping_add(first)) },
+            Start::Bias(bias) => unsafe { _mm512_maskz_loadu_ps(mask, bias.as_ptr().wrapping_add(column)) },
             Start::Zero | Start::Out => _mm512_setzero_ps(),
         };
-        for (i, sums) in done.iter().enumerate() {
-            let at = out.wrapping_add(i * out_stride + first);
+        for (i, sums) in sums.iter().enumerate() {
+            let at = out.wrapping_add(i * out_stride + column);
             let before = match add {
                 Start::Out => unsafe { _mm512_maskz_loadu_ps(mask, at) },
                 Start::Bias(_) | Start::Zero => bias,

@@ -50,6 +50,8 @@ mod rows;
 mod view;
 
 #[cfg(target_arch = "x86_64")]
+mod kernel_amx;
+#[cfg(target_arch = "x86_64")]
 mod kernel_avx512;
 #[cfg(target_arch = "x86_64")]
 mod pack_avx512;

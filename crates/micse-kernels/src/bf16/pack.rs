@@ -110,13 +110,14 @@ impl<'a, T: Element> Source<'a, T> {
         let run = if block.pair_step == 1 { block.pairs } else { block.widths };
         assert!(run.is_multiple_of(WORDS), "{run} words are not a multiple of a line");
         assert!(block.pairs == 0 || block.widths == 0 || block.last() < out.len() * WORDS);
-        match isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Bf16(token) if self.depth_stride == 1 || self.width_stride == 1 => {
-                pack_avx512::fill(token, self, out, block);
-            }
-            _ => pack_portable::fill(self, out, block),
+        #[cfg(target_arch = "x86_64")]
+        if let Some(token) = isa.vectors()
+            && (self.depth_stride == 1 || self.width_stride == 1)
+        {
+            return pack_avx512::fill(token, self, out, block);
         }
+        let _ = isa;
+        pack_portable::fill(self, out, block);
     }
 }
 

@@ -1,20 +1,17 @@
 //! The product: blocks, tasks, and the choice of the kernel for a tile.
 
 use super::isa::Isa;
-#[cfg(target_arch = "x86_64")]
-use super::kernel_avx512;
 use super::kernel_portable;
 use super::rhs::{PANEL, Rhs};
 use super::view::Bf16View;
+#[cfg(target_arch = "x86_64")]
+use super::{kernel_amx, kernel_avx512};
 use crate::line::Line;
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// Maximum rows per tile.
 pub(super) const TILE_ROWS: usize = 12;
-
-/// Maximum rows per task: enough to use each panel several times while it is in the first-level cache.
-const TASK_ROWS: usize = 4 * TILE_ROWS;
 
 /// Target number of tasks, if there are enough rows.
 const TASKS: usize = 16;
@@ -30,9 +27,9 @@ pub enum Start<'a> {
     Out,
 }
 
-/// Up to 12 rows and one panel of the output: the sums over one block of the depth.
+/// Some rows and one panel of the output: the sums over one block of the depth.
 pub(super) struct Tile<'a> {
-    /// 1 to [`TILE_ROWS`].
+    /// At least one; at most [`TILE_ROWS`] for the kernels on vectors.
     pub(super) rows: usize,
     /// Row i of the left operand is `lhs[i * lhs_stride..][..depth]`.
     pub(super) lhs: &'a [u16],
@@ -47,6 +44,20 @@ pub(super) struct Tile<'a> {
     pub(super) width: usize,
     /// The start value of the sums; a bias has `width` values.
     pub(super) add: Start<'a>,
+}
+
+impl Tile<'_> {
+    /// Calls `run` for up to [`TILE_ROWS`] rows at a time.
+    fn each_part(&mut self, mut run: impl FnMut(Tile<'_>)) {
+        for first in (0..self.rows).step_by(TILE_ROWS) {
+            run(Tile {
+                rows: TILE_ROWS.min(self.rows - first),
+                lhs: &self.lhs[first * self.lhs_stride..],
+                out: &mut self.out[first * self.out_stride..],
+                ..*self
+            });
+        }
+    }
 }
 
 /// `out = start + lhs . rhs`, m x n, with row i at `out[i * out_stride..][..n]`; other elements are unchanged.
@@ -68,7 +79,7 @@ pub fn product(out: &mut [f32], out_stride: usize, lhs: Bf16View<'_>, rhs: &Rhs,
         out.len()
     );
     let out = &mut out[..(rows - 1) * out_stride + columns];
-    let task = task_rows(rows);
+    let task = task_rows(rows, rhs.isa());
     out.par_chunks_mut(task * out_stride).enumerate().for_each(|(i, out)| {
         let rows = i * task..rows.min((i + 1) * task);
         multiply(out, out_stride, rows, 0..rhs.panels(), lhs, rhs, start);
@@ -92,8 +103,9 @@ pub(super) fn check(lhs: Bf16View<'_>, rhs: &Rhs, start: Start<'_>) {
 }
 
 /// Rows per task of a product with this many rows; at least 1.
-pub(super) fn task_rows(rows: usize) -> usize {
-    rows.div_ceil(TASKS).max(1).next_multiple_of(TILE_ROWS).min(TASK_ROWS)
+pub(super) fn task_rows(rows: usize, isa: Isa) -> usize {
+    let (tile, most) = isa.rows();
+    rows.div_ceil(TASKS).max(1).next_multiple_of(tile).min(most)
 }
 
 /// Computes some rows and panels of the product into `out`, which begins with the first of them.
@@ -116,6 +128,11 @@ pub(super) fn multiply(
     }
     let lhs = Bf16View { data: lhs.data.get(rows.start * lhs.row_stride..).unwrap_or(&[]), ..lhs };
     let rows = rows.len();
+    if rows == 0 {
+        return;
+    }
+    #[cfg(target_arch = "x86_64")]
+    let mut tiles = rhs.isa().tiles(rows);
     for (first_depth, depth, all) in rhs.blocks() {
         for (panel, panel_lines) in all.skip(panels.start).take(panels.len()).enumerate() {
             let first_column = panel * PANEL;
@@ -125,23 +142,23 @@ pub(super) fn multiply(
                 Start::Bias(bias) => Start::Bias(&bias[first_column..first_column + width]),
                 start => start,
             };
-            for first_row in (0..rows).step_by(TILE_ROWS) {
-                let tile = Tile {
-                    rows: (rows - first_row).min(TILE_ROWS),
-                    lhs: &lhs.data[first_row * lhs.row_stride + first_depth..],
-                    lhs_stride: lhs.row_stride,
-                    depth,
-                    rhs: panel_lines,
-                    out: &mut out[first_row * out_stride + first_column..],
-                    out_stride,
-                    width,
-                    add,
-                };
-                match rhs.isa() {
-                    #[cfg(target_arch = "x86_64")]
-                    Isa::Avx512Bf16(token) => kernel_avx512::run(token, tile),
-                    Isa::Portable => kernel_portable::run(tile),
-                }
+            let mut tile = Tile {
+                rows,
+                lhs: &lhs.data[first_depth..],
+                lhs_stride: lhs.row_stride,
+                depth,
+                rhs: panel_lines,
+                out: &mut out[first_column..],
+                out_stride,
+                width,
+                add,
+            };
+            match rhs.isa() {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Amx(_, token) => kernel_amx::run(tiles.as_mut().expect("prepared above"), token, tile),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512Bf16(token) => tile.each_part(|part| kernel_avx512::run(token, part)),
+                Isa::Portable => tile.each_part(kernel_portable::run),
             }
         }
     }
@@ -154,6 +171,54 @@ fn fill(out: &mut [f32], out_stride: usize, columns: usize, start: Start<'_>) {
             Start::Zero => row[..columns].fill(0.0),
             Start::Bias(bias) => row[..columns].copy_from_slice(bias),
             Start::Out => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Lhs, widen};
+    use super::*;
+    use crate::View;
+    use micse_random::Stream;
+
+    /// All kernels that this CPU can run, for sizes around those of tiles, against sums in f64; and no row may depend
+    /// on how many there are.
+    #[test]
+    fn every_instruction_set() {
+        let mut draws = Stream::new(43).draws();
+        let shapes = [1, 7, 15, 16, 17, 31, 33, 48, 70, 200].into_iter().flat_map(|rows| {
+            [(rows, 1, 1), (rows, 31, 33), (rows, 32, 32), (rows, 99, 47), (rows, 600, 70), (rows, 1536, 64)]
+        });
+        for (m, k, n) in shapes {
+            let mut normal = |count| -> Vec<f32> { (0..count).map(|_| draws.normal() as f32).collect() };
+            let (x, w, bias) = (normal(m * k), normal(k * n), normal(n));
+            let half = |x: f32| f64::from(widen(super::super::round(x)));
+            let want = |i: usize, j: usize| {
+                f64::from(bias[j]) + (0..k).map(|l| half(x[i * k + l]) * half(w[l * n + j])).sum::<f64>()
+            };
+            for isa in Isa::usable() {
+                let (mut lhs, mut rhs) = (Lhs::new(), Rhs::with(isa));
+                rhs.pack(View::new(&w, k, n, n));
+                let mut run = |first: usize, rows: usize| {
+                    lhs.pack(View::new(&x[first * k..], rows, k, k));
+                    let mut out = vec![f32::NAN; rows * n];
+                    product(&mut out, n, lhs.view(), &rhs, Start::Bias(&bias));
+                    out
+                };
+                let all = run(0, m);
+                for (i, &got) in all.iter().enumerate() {
+                    let (row, column) = (i / n, i % n);
+                    let error = (f64::from(got) - want(row, column)).abs();
+                    assert!(
+                        error < 1e-5 * k as f64,
+                        "{m} x {k} x {n}, {isa:?}: ({row}, {column}) is off by {error}"
+                    );
+                }
+                for row in [0, m / 2, m - 1] {
+                    assert_eq!(run(row, 1), all[row * n..][..n], "{m} x {k} x {n}, {isa:?}: row {row} alone");
+                }
+            }
         }
     }
 }

@@ -45,7 +45,11 @@ impl Rhs {
     /// An empty operand that portable code packs and multiplies on every CPU.
     #[must_use]
     pub fn portable() -> Self {
-        Self { isa: Isa::Portable, ..Self::new() }
+        Self::with(Isa::Portable)
+    }
+
+    pub(super) fn with(isa: Isa) -> Self {
+        Self { isa, ..Self::new() }
     }
 
     /// Packs `view`, k x n, as bfloat16. Fast if rows or columns are contiguous.

@@ -41,11 +41,11 @@ impl<'a> RoundedRows<'a> {
     pub(super) fn round_part(&mut self, row: usize, first: usize, values: &[f32]) {
         let line = &mut as_halves_mut(&mut self.lines[row * self.stride..][..self.stride])[..self.depth];
         let out = &mut line[first..first + values.len()];
-        match self.isa {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512Bf16(token) => round_avx512::round_row(token, out, values),
-            Isa::Portable => round_row(out, values),
+        #[cfg(target_arch = "x86_64")]
+        if let Some(token) = self.isa.vectors() {
+            return round_avx512::round_row(token, out, values);
         }
+        round_row(out, values);
     }
 
     /// The first `rows` rows, and the rest.

@@ -6,14 +6,14 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::activation::activate_row;
-use super::product::{TASK_ROWS, multiply, product};
+use super::product::{multiply, product};
 use super::rows::{Part, Rounded, Rows, Values, parts, task_rows};
 use super::weights::Weights;
 use crate::activation::Activation;
 use crate::grid::Grid;
 
-/// With fewer rows than this, the product is divided by columns too, so that all threads take part.
-const FEW_ROWS: usize = 2 * TASK_ROWS;
+/// With fewer tasks than this, the product is divided by columns too, so that all threads take part.
+const FEW_TASKS: usize = 2;
 
 thread_local! {
     /// A task's rows of the product.
@@ -42,7 +42,7 @@ pub fn product_activated(
     y.resize(rows.rows(), outputs);
     let (ranges, cuts) = (&mut y.ranges, &mut y.cuts);
     let work = Work { activation, factors, rows, weights, bias };
-    let task = if rows.rows() < FEW_ROWS { task_rows(outputs) } else { TASK_ROWS };
+    let task = if work.is_small() { task_rows(outputs) } else { weights.isa.task_rows() };
     match &mut y.values {
         Values::Halves(values) => work.run(task, parts(values, ranges, cuts, outputs, task)),
         Values::Bytes(values) => work.run(task, parts(values, ranges, cuts, outputs, task)),
@@ -58,10 +58,14 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    fn is_small(&self) -> bool {
+        self.rows.rows() < FEW_TASKS * self.weights.isa.task_rows()
+    }
+
     /// Computes all parts, of up to `task` rows each.
     fn run<'a, L: Rounded + 'a>(&self, task: usize, parts: impl IndexedParallelIterator<Item = Part<'a, L>>) {
         let outputs = self.weights.outputs();
-        if self.rows.rows() < FEW_ROWS {
+        if self.is_small() {
             let mut all = vec![0.0; self.rows.rows() * outputs];
             product(&mut all, self.rows, self.weights, None);
             parts.zip(all.par_chunks_mut(task * outputs)).for_each(|(part, block)| self.finish(part, block));

@@ -1,6 +1,9 @@
 //! The instruction sets of the product.
 
-/// Proofs that the CPU has an instruction set; only [`Isa::best`] creates them.
+#[cfg(target_arch = "x86_64")]
+use crate::amx::Amx;
+
+/// Proofs that the CPU has an instruction set; only [`Isa::usable`] creates them.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Avx2(());
@@ -17,6 +20,9 @@ pub(super) struct Dot(());
 /// The instruction set of a product.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Isa {
+    /// Tiles of AMX, and `vpdpbusd` on 512 bits for what tiles leave.
+    #[cfg(target_arch = "x86_64")]
+    Amx(Amx, Avx512Vnni),
     /// `vpdpbusd` on 512 bits: four 8-bit products, summed in 32 bits.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni(Avx512Vnni),
@@ -36,23 +42,37 @@ pub(super) enum Isa {
 impl Isa {
     /// The fastest instruction set of this CPU.
     pub(super) fn best() -> Self {
+        Self::usable().next().unwrap_or(Self::Portable)
+    }
+
+    /// The instruction sets of this CPU, the fastest first.
+    pub(super) fn usable() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
-                return Self::Avx512Vnni(Avx512Vnni(()));
-            }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni") {
-                return Self::AvxVnni(AvxVnni(()));
-            }
-            if is_x86_feature_detected!("avx2") {
-                return Self::Avx2(Avx2(()));
-            }
-        }
+        let found = {
+            use std::arch::is_x86_feature_detected as has;
+            let vnni = (has!("avx512f") && has!("avx512vnni")).then_some(Avx512Vnni(()));
+            let avx_vnni = (has!("avx2") && has!("avxvnni")).then_some(AvxVnni(()));
+            [
+                vnni.and_then(|vnni| Some(Self::Amx(Amx::detect()?, vnni))),
+                vnni.map(Self::Avx512Vnni),
+                avx_vnni.map(Self::AvxVnni),
+                has!("avx2").then_some(Self::Avx2(Avx2(()))),
+            ]
+        };
         #[cfg(target_arch = "aarch64")]
-        if std::arch::is_aarch64_feature_detected!("dotprod") {
-            return Self::Dot(Dot(()));
+        let found = [std::arch::is_aarch64_feature_detected!("dotprod").then_some(Self::Dot(Dot(())))];
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        let found = [];
+        found.into_iter().flatten().chain([Self::Portable])
+    }
+
+    /// Maximum rows per task. Tiles are so fast that they wait for the panels' memory unless many rows share it.
+    pub(super) const fn task_rows(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx(..) => 96,
+            _ => 48,
         }
-        Self::Portable
     }
 
     /// Weights per word: those of adjacent inputs.

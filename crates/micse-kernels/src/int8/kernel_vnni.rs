@@ -1,14 +1,14 @@
 //! The kernels on `vpdpbusd`, which multiplies unsigned by signed bytes: activations by weights.
 
 use std::arch::x86_64::{
-    __m256i, __m512, _mm256_dpbusd_avx_epi32, _mm256_load_si256, _mm256_set1_epi32, _mm256_setzero_si256,
-    _mm256_storeu_si256, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_load_si512,
-    _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_setzero_si512, _mm512_sllv_epi32, _mm512_srai_epi32,
+    __m256i, __m512, __m512i, _mm256_dpbusd_avx_epi32, _mm256_load_si256, _mm256_set1_epi32,
+    _mm256_setzero_si256, _mm256_storeu_si256, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
+    _mm512_load_si512, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_mul_ps, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_setzero_si512, _mm512_sllv_epi32, _mm512_srai_epi32,
 };
 
 use super::isa::{Avx512Vnni, AvxVnni};
-use super::product::{Panel, Sums, Tile, WideTile};
+use super::product::{Finish, Panel, Sums, Tile, WideTile};
 use super::weights::PANEL;
 use crate::grid::Block;
 use crate::line::Line;
@@ -36,7 +36,7 @@ pub(super) fn sums(_: AvxVnni, tile: &Tile<'_, u8>) -> Sums<ROWS> {
 pub(super) fn wide_outputs(_: Avx512Vnni, tile: &WideTile<'_>, out: &mut Block<'_>) {
     macro_rules! by_size {
         ($($rows:literal)*) => {
-            match (tile.ranges.len(), tile.panels) {
+            match (tile.finish.ranges.len(), tile.finish.panels) {
                 $(
                     // SAFETY: the token proves that the CPU has the instructions.
                     ($rows, [Some(first), Some(second)]) => unsafe { wide::<$rows, 2>(tile, [first, second], out) },
@@ -57,7 +57,7 @@ pub(super) fn wide_outputs(_: Avx512Vnni, tile: &WideTile<'_>, out: &mut Block<'
 fn wide<const R: usize, const P: usize>(tile: &WideTile<'_>, panels: [&Panel<'_>; P], out: &mut Block<'_>) {
     let words = panels[0].lines.len();
     assert!(panels.iter().all(|panel| panel.lines.len() == words));
-    assert!(tile.activations.len() == 4 * R * words && tile.ranges.len() == R && tile.cuts.len() == R);
+    assert!(tile.activations.len() == 4 * R * words && tile.finish.ranges.len() == R);
     let activations = tile.activations.as_ptr();
     let mut sums = [[_mm512_setzero_si512(); P]; R];
     for place in 0..words {
@@ -73,19 +73,83 @@ fn wide<const R: usize, const P: usize>(tile: &WideTile<'_>, panels: [&Panel<'_>
             }
         }
     }
-    // A copy, because indexing in the loop below would otherwise keep the sums in memory, in the loop above too.
-    let done = sums;
+    // A copy, because the loop below would otherwise keep the sums in memory, in the loop above too.
+    let mut done = [[Line::ZERO; 2]; R];
+    for (done, sums) in done.iter_mut().zip(sums) {
+        for (done, sum) in done.iter_mut().zip(sums) {
+            *done = as_line(sum);
+        }
+    }
+    finish(&tile.finish, panels, &done, out);
+}
+
+/// The outputs of up to 32 rows from the sums of tiles, which lack the depth from word `first` on.
+#[allow(unsafe_code)]
+pub(super) fn finish_tiles(
+    _: Avx512Vnni,
+    rows: &Finish<'_>,
+    activations: &[u8],
+    first: usize,
+    sums: &mut [[Line; 2]],
+    out: &mut Block<'_>,
+) {
+    match rows.panels {
+        // SAFETY: the token proves that the CPU has the instructions.
+        [Some(one), Some(two)] => unsafe { finish_rest(rows, [one, two], activations, first, sums, out) },
+        // SAFETY: likewise.
+        [Some(one), None] => unsafe { finish_rest(rows, [one], activations, first, sums, out) },
+        [None, _] => unreachable!("a tile has a panel"),
+    }
+}
+
+/// See [`finish_tiles`].
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn finish_rest<const P: usize>(
+    rows: &Finish<'_>,
+    panels: [&Panel<'_>; P],
+    activations: &[u8],
+    first: usize,
+    sums: &mut [[Line; 2]],
+    out: &mut Block<'_>,
+) {
+    let words = panels[0].lines.len();
+    assert!(panels.iter().all(|panel| panel.lines.len() == words));
+    if first < words {
+        let activations = activations.as_chunks::<4>().0.chunks_exact(words);
+        for (sums, activations) in sums.iter_mut().zip(activations) {
+            for (place, &word) in activations.iter().enumerate().skip(first) {
+                let word = _mm512_set1_epi32(i32::from_le_bytes(word));
+                for (sum, panel) in sums.iter_mut().zip(panels) {
+                    *sum = as_line(_mm512_dpbusd_epi32(load(sum), word, load(&panel.lines[place])));
+                }
+            }
+        }
+    }
+    finish(rows, panels, sums, out);
+}
+
+/// Applies the formula of this module's parent to sums: of `P` panels, for each row.
+#[inline]
+#[allow(unsafe_code)]
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn finish<const P: usize>(
+    rows: &Finish<'_>,
+    panels: [&Panel<'_>; P],
+    sums: &[[Line; 2]],
+    out: &mut Block<'_>,
+) {
+    assert!(rows.ranges.len() == rows.cuts.len() && rows.ranges.len() == sums.len());
     // SAFETY: all are arrays of 16 values.
-    let load = |values: &[f32; PANEL]| unsafe { _mm512_loadu_ps(values.as_ptr()) };
-    let factors = panels.map(|panel| (load(&panel.channels.scales), load(&panel.channels.totals)));
-    let biases = panels.map(|panel| panel.bias.as_ref().map(load));
-    for (row, ((sums, range), cuts)) in done.iter().zip(tile.ranges).zip(tile.cuts).enumerate() {
-        let to = out.row(tile.first + row, tile.columns.clone());
+    let floats = |values: &[f32; PANEL]| unsafe { _mm512_loadu_ps(values.as_ptr()) };
+    let factors = panels.map(|panel| (floats(&panel.channels.scales), floats(&panel.channels.totals)));
+    let biases = panels.map(|panel| panel.bias.as_ref().map(floats));
+    for (row, ((sums, range), cuts)) in sums.iter().zip(rows.ranges).zip(rows.cuts).enumerate() {
+        let to = out.row(rows.first + row, rows.columns.clone());
         assert!(to.len() > (P - 1) * PANEL && to.len() <= P * PANEL);
         let mut outputs: [__m512; P] = std::array::from_fn(|p| {
             let (scales, totals) = factors[p];
             let scale = _mm512_mul_ps(_mm512_set1_ps(range.step), scales);
-            let product = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(sums[p]));
+            let product = _mm512_mul_ps(scale, _mm512_cvtepi32_ps(load(&sums[p])));
             let lowest = _mm512_mul_ps(_mm512_set1_ps(range.lowest), totals);
             let sum = _mm512_add_ps(product, lowest);
             biases[p].map_or(sum, |bias| _mm512_add_ps(sum, bias))
@@ -94,9 +158,7 @@ fn wide<const R: usize, const P: usize>(tile: &WideTile<'_>, panels: [&Panel<'_>
             let (word, place) = (cut.input as usize / 4, cut.input % 4);
             let left = _mm512_set1_epi32((24 - 8 * place) as i32);
             for (p, output) in outputs.iter_mut().enumerate() {
-                let line: *const Line = &raw const panels[p].lines[word];
-                // SAFETY: a line has 64 bytes and is aligned to them.
-                let weights = unsafe { _mm512_load_si512(line.cast()) };
+                let weights = load(&panels[p].lines[word]);
                 let weights = _mm512_srai_epi32::<24>(_mm512_sllv_epi32(weights, left));
                 let weights = _mm512_mul_ps(factors[p].0, _mm512_cvtepi32_ps(weights));
                 *output = _mm512_add_ps(*output, _mm512_mul_ps(_mm512_set1_ps(cut.value), weights));
@@ -109,6 +171,22 @@ fn wide<const R: usize, const P: usize>(tile: &WideTile<'_>, panels: [&Panel<'_>
             unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr().add(p * PANEL), mask, output) };
         }
     }
+}
+
+#[inline]
+#[allow(unsafe_code)]
+#[target_feature(enable = "avx512f")]
+fn load(line: &Line) -> __m512i {
+    // SAFETY: a line has 64 bytes and is aligned to them.
+    unsafe { _mm512_load_si512((&raw const *line).cast()) }
+}
+
+#[inline]
+#[allow(unsafe_code)]
+#[target_feature(enable = "avx512f")]
+fn as_line(vector: __m512i) -> Line {
+    // SAFETY: both are 64 bytes of integers.
+    unsafe { std::mem::transmute(vector) }
 }
 
 /// The 12 sums of 6 rows stay in registers, with the line's two vectors and one broadcast.

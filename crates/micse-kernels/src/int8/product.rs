@@ -12,12 +12,15 @@ use super::rows::{Rounded, Rows, Values};
 use super::weights::{Channels, PANEL, Weights};
 #[cfg(target_arch = "x86_64")]
 use super::{kernel_avx2, kernel_vnni};
+#[cfg(target_arch = "x86_64")]
+use crate::amx::{Amx, Kind, Left, Right, STEP, Tiles};
 use crate::grid::{Block, Grid};
 use crate::line::Line;
+#[cfg(target_arch = "x86_64")]
+use crate::line::WORDS;
 use crate::simd::vectorised;
 
-/// Rows and panels per task: the task's activations and panels stay in the second-level cache.
-pub(super) const TASK_ROWS: usize = 48;
+/// Panels per task: the task's activations and panels stay in the second-level cache.
 const TASK_PANELS: usize = 4;
 
 /// The sums of a tile, for up to `ROWS` rows; each kernel has its own number.
@@ -51,6 +54,12 @@ pub(super) struct Panel<'a> {
 pub(super) struct WideTile<'a> {
     /// Rows of as many words as the panels have.
     pub(super) activations: &'a [u8],
+    pub(super) finish: Finish<'a>,
+}
+
+/// What makes outputs of the sums of rows and of one or two panels.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct Finish<'a> {
     /// One range per row.
     pub(super) ranges: &'a [Range],
     /// What was cut off each row.
@@ -79,14 +88,19 @@ pub fn product(out: &mut [f32], rows: &Rows, weights: &Weights, bias: Option<&[f
     assert!(rows.rows() == 0 || rows.inputs == inputs, "rows of {} for {inputs} inputs", rows.inputs);
     assert_eq!(out.len(), rows.rows() * outputs, "{} rows of {outputs}", rows.rows());
     assert!(bias.is_none_or(|bias| bias.len() == outputs), "a bias needs one value per output channel");
-    Grid::new(out, rows.rows(), outputs)
-        .for_each((TASK_ROWS, TASK_PANELS * PANEL), |block| multiply(block, 0, rows, weights, bias));
+    Grid::new(out, rows.rows(), outputs).for_each((weights.isa.task_rows(), TASK_PANELS * PANEL), |block| {
+        multiply(block, 0, rows, weights, bias);
+    });
 }
 
 /// Computes one block, whose output begins with row `first` of the product.
 pub(super) fn multiply(block: Block<'_>, first: usize, rows: &Rows, weights: &Weights, bias: Option<&[f32]>) {
     let work = Work { first, rows, weights, bias };
     match (weights.isa, &rows.values) {
+        #[cfg(target_arch = "x86_64")]
+        (Isa::Amx(amx, vnni), Values::Bytes(values)) => {
+            work.run_tiles((amx, vnni), block, values);
+        }
         #[cfg(target_arch = "x86_64")]
         (Isa::Avx512Vnni(token), Values::Bytes(values)) => {
             work.run_wide(token, block, values);
@@ -151,36 +165,80 @@ impl Work<'_> {
 }
 
 #[cfg(target_arch = "x86_64")]
-impl Work<'_> {
+impl<'a> Work<'a> {
     /// Computes a block with the kernel on 512 bits.
     fn run_wide(&self, token: Avx512Vnni, mut block: Block<'_>, values: &[u8]) {
-        let Self { first: offset, rows, weights, bias } = *self;
-        let width = rows.inputs.next_multiple_of(u8::DEPTH);
-        for start in block.columns.clone().step_by(2 * PANEL) {
-            let columns = start..block.columns.end.min(start + 2 * PANEL);
-            let panel = |first: usize| {
-                (first < columns.end).then(|| Panel {
-                    lines: weights.panel(first / PANEL),
-                    channels: weights.channels(first / PANEL),
-                    bias: padded(bias, first..columns.end.min(first + PANEL)),
-                })
-            };
-            let panels = [panel(start), panel(start + PANEL)];
-            for first in block.rows.clone().step_by(WIDE_ROWS) {
-                let last = block.rows.end.min(first + WIDE_ROWS);
-                let own = offset + first..offset + last;
-                let tile = WideTile {
-                    activations: &values[own.start * width..own.end * width],
-                    ranges: &rows.ranges[own.clone()],
-                    cuts: &rows.cuts[own],
-                    panels: panels.each_ref().map(Option::as_ref),
-                    first,
-                    columns: columns.clone(),
-                };
-                kernel_vnni::wide_outputs(token, &tile, &mut block);
+        let width = self.rows.inputs.next_multiple_of(u8::DEPTH);
+        for columns in parts(block.columns.clone(), 2 * PANEL) {
+            let panels = self.panels(columns.clone());
+            for rows in parts(block.rows.clone(), WIDE_ROWS) {
+                let own = self.first + rows.start..self.first + rows.end;
+                let activations = &values[own.start * width..own.end * width];
+                let finish = self.finish(&panels, rows, columns.clone());
+                kernel_vnni::wide_outputs(token, &WideTile { activations, finish }, &mut block);
             }
         }
     }
+
+    /// Computes a block with tiles, and what their steps leave of the depth with vectors of 512 bits.
+    fn run_tiles(&self, (amx, vnni): (Amx, Avx512Vnni), mut block: Block<'_>, values: &[u8]) {
+        let width = self.rows.inputs.next_multiple_of(u8::DEPTH);
+        let top = block.rows.start;
+        let values = &values[(self.first + top) * width..(self.first + block.rows.end) * width];
+        let left = Left { bytes: values, stride: width };
+        let mut tiles = Tiles::new(amx, block.rows.len());
+        for columns in parts(block.columns.clone(), 2 * PANEL) {
+            let panels = self.panels(columns.clone());
+            let [one, two] = panels.each_ref().map(Option::as_ref);
+            let Some(one) = one else { unreachable!("columns are not empty") };
+            let right = Right { lines: [one.lines, two.unwrap_or(one).lines], stride: 1 };
+            for span in tiles.spans() {
+                let sums = tiles.multiply(Kind::Bytes, span, left, right, width / STEP);
+                let rows = span.first..span.end;
+                let finish = self.finish(&panels, top + rows.start..top + rows.end, columns.clone());
+                let activations = &values[rows.start * width..rows.end * width];
+                let done = width / STEP * WORDS;
+                kernel_vnni::finish_tiles(vnni, &finish, activations, done, sums, &mut block);
+            }
+        }
+    }
+
+    /// The one or two panels of some columns.
+    fn panels(&self, columns: std::ops::Range<usize>) -> [Option<Panel<'a>>; 2] {
+        [columns.start, columns.start + PANEL].map(|first| {
+            (first < columns.end).then(|| Panel {
+                lines: self.weights.panel(first / PANEL),
+                channels: self.weights.channels(first / PANEL),
+                bias: padded(self.bias, first..columns.end.min(first + PANEL)),
+            })
+        })
+    }
+
+    fn finish<'p>(
+        &self,
+        panels: &'p [Option<Panel<'a>>; 2],
+        rows: std::ops::Range<usize>,
+        columns: std::ops::Range<usize>,
+    ) -> Finish<'p>
+    where
+        'a: 'p,
+    {
+        let own = self.first + rows.start..self.first + rows.end;
+        Finish {
+            ranges: &self.rows.ranges[own.clone()],
+            cuts: &self.rows.cuts[own],
+            panels: panels.each_ref().map(Option::as_ref),
+            first: rows.start,
+            columns,
+        }
+    }
+}
+
+/// Divides a range into parts of up to `length`.
+#[cfg(target_arch = "x86_64")]
+fn parts(range: std::ops::Range<usize>, length: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let end = range.end;
+    range.step_by(length).map(move |start| start..end.min(start + length))
 }
 
 /// The biases of a panel; zero for missing channels.
@@ -246,6 +304,44 @@ vectorised! {
                 }
             }
             copy(block.row(row, tile.columns.clone()), &out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use micse_random::Stream;
+
+    /// All kernels that this CPU can run on the rows' form, for numbers of rows and inputs around the sizes of tiles.
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let mut draws = Stream::new(41).draws();
+        let shapes = [1, 15, 16, 17, 31, 33, 48, 70, 97, 200].into_iter().flat_map(|rows| {
+            [(rows, 3, 1), (rows, 63, 17), (rows, 64, 33), (rows, 130, 70), (rows, 384, 48)]
+        });
+        for (count, inputs, outputs) in shapes {
+            let mut x: Vec<f32> = (0..count * inputs).map(|_| draws.normal() as f32).collect();
+            // Some of the rows have a value to be cut off.
+            x.iter_mut().step_by(3 * inputs + 1).for_each(|x| *x *= 100.0);
+            let weights: Vec<i8> =
+                (0..outputs * inputs).map(|_| (40.0 * draws.normal()).clamp(-127.0, 127.0) as i8).collect();
+            let scales: Vec<f32> = (0..outputs).map(|i| 0.01 * (i + 1) as f32).collect();
+            let mut rows = Rows::default();
+            rows.round(&x, inputs, None);
+            let run = |isa: Isa| {
+                let weights = Weights::packed(&weights, inputs, &scales, isa);
+                let mut out = vec![f32::NAN; count * outputs];
+                product(&mut out, &rows, &weights, Some(&scales));
+                out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            };
+            let want = run(Isa::Portable);
+            for isa in Isa::usable().filter(|isa| isa.depth() == Isa::best().depth()) {
+                assert!(
+                    run(isa) == want,
+                    "{count} x {inputs} x {outputs}: {isa:?} differs from portable code"
+                );
+            }
         }
     }
 }

@@ -62,7 +62,7 @@ impl Weights {
         Self::packed(values, inputs, scales, Isa::best())
     }
 
-    fn packed(values: &[i8], inputs: usize, scales: &[f32], isa: Isa) -> Self {
+    pub(super) fn packed(values: &[i8], inputs: usize, scales: &[f32], isa: Isa) -> Self {
         let depth = isa.depth();
         let words = inputs.div_ceil(depth);
         let mut lines = vec![Line::ZERO; scales.len().div_ceil(PANEL) * words];
