@@ -46,11 +46,17 @@ fn product_f32(out: &mut [f32], lhs: View<'_>, rhs: View<'_>) {
     }
 }
 
-/// GFLOP/s of `vdpbf16ps` on registers only, for all threads together.
-fn ceiling(rounds: usize) -> Option<f64> {
+/// The kernel's instruction, and its GFLOP/s on registers only, for all threads together.
+fn ceiling(rounds: usize) -> Option<(&'static str, f64)> {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx512bf16") {
-        return Some(timing::ceiling(rounds, peak::FLOPS, peak::steps));
+    {
+        use timing::tiles;
+        if micse_kernels::uses_amx() {
+            return Some(("tdpbf16ps", timing::ceiling(rounds, tiles::HALF_OPERATIONS, tiles::halves)));
+        }
+        if std::arch::is_x86_feature_detected!("avx512bf16") {
+            return Some(("vdpbf16ps", timing::ceiling(rounds, peak::FLOPS, peak::steps)));
+        }
     }
     let _ = rounds;
     None
@@ -93,8 +99,8 @@ mod peak {
 
 fn main() {
     let rounds = rounds();
-    if let Some(rate) = ceiling(rounds) {
-        println!("vdpbf16ps on registers, {} threads: {rate:.0} GFLOP/s", rayon::current_num_threads());
+    if let Some((instruction, rate)) = ceiling(rounds) {
+        println!("{instruction} on registers, {} threads: {rate:.0} GFLOP/s", rayon::current_num_threads());
     }
     println!("GFLOP/s; packing in GB/s");
     println!(

@@ -20,6 +20,10 @@ fn ceiling(rounds: usize) -> Option<(&'static str, f64)> {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::is_x86_feature_detected as has;
+        use timing::tiles;
+        if micse_kernels::uses_amx() {
+            return Some(("tdpbusd", timing::ceiling(rounds, tiles::BYTE_OPERATIONS, tiles::bytes)));
+        }
         if has!("avx512f") && has!("avx512vnni") {
             let rate = timing::ceiling(rounds, peak::WIDE_VNNI_OPERATIONS, peak::wide_vnni_steps);
             return Some(("vpdpbusd on 512 bits", rate));

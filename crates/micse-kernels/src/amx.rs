@@ -7,11 +7,11 @@
 //! need it too.
 
 use std::arch::asm;
-use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+use std::arch::x86_64::{__cpuid, __cpuid_count, _MM_HINT_T0, _mm_prefetch, _xgetbv};
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-use crate::line::Line;
+use crate::line::{Line, WORDS};
 
 /// Rows per tile.
 pub(crate) const ROWS: usize = 16;
@@ -315,3 +315,12 @@ macro_rules! products {
 
 products!(narrow_bytes, wide_bytes, "tdpbusd");
 products!(narrow_halves, wide_halves, "tdpbf16ps");
+
+/// Fetches the cache lines of up to 32 outputs, while tiles compute them.
+#[allow(unsafe_code)]
+pub(crate) fn prefetch(outputs: &[f32]) {
+    for at in [outputs.first(), outputs.get(WORDS), outputs.last()].into_iter().flatten() {
+        // SAFETY: x86-64 has the instruction, and the address exists.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>((&raw const *at).cast()) };
+    }
+}

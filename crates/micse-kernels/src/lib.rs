@@ -54,3 +54,13 @@ pub mod view;
 
 pub use matmul::{Write, product};
 pub use view::View;
+
+/// Whether products in bfloat16 and int8 use the tiles of AMX: the CPU has them (Intel servers since Sapphire Rapids), and
+/// the system, Linux, lets the process use them.
+#[must_use]
+pub fn uses_amx() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return amx::Amx::detect().is_some();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}

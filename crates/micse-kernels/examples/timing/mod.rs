@@ -1,5 +1,9 @@
 //! What the speed examples share.
 
+#[cfg(target_arch = "x86_64")]
+#[allow(dead_code)] // each example uses one of two kinds, or none
+pub(crate) mod tiles;
+
 use std::time::Instant;
 
 use micse_random::Stream;

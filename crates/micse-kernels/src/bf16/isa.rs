@@ -39,7 +39,7 @@ impl Isa {
             [tiles, vectors.map(Self::Avx512Bf16)]
         };
         #[cfg(not(target_arch = "x86_64"))]
-        let found = [];
+        let found: [Option<Self>; 0] = [];
         found.into_iter().flatten().chain([Self::Portable])
     }
 

@@ -62,7 +62,7 @@ impl Isa {
         #[cfg(target_arch = "aarch64")]
         let found = [std::arch::is_aarch64_feature_detected!("dotprod").then_some(Self::Dot(Dot(())))];
         #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-        let found = [];
+        let found: [Option<Self>; 0] = [];
         found.into_iter().flatten().chain([Self::Portable])
     }
 

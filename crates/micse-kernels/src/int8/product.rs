@@ -13,7 +13,7 @@ use super::weights::{Channels, PANEL, Weights};
 #[cfg(target_arch = "x86_64")]
 use super::{kernel_avx2, kernel_vnni};
 #[cfg(target_arch = "x86_64")]
-use crate::amx::{Amx, Kind, Left, Right, STEP, Tiles};
+use crate::amx::{Amx, Kind, Left, Right, STEP, Tiles, prefetch};
 use crate::grid::{Block, Grid};
 use crate::line::Line;
 #[cfg(target_arch = "x86_64")]
@@ -193,6 +193,9 @@ impl<'a> Work<'a> {
             let Some(one) = one else { unreachable!("columns are not empty") };
             let right = Right { lines: [one.lines, two.unwrap_or(one).lines], stride: 1 };
             for span in tiles.spans() {
+                for row in span.first..span.end {
+                    prefetch(block.row(top + row, columns.clone()));
+                }
                 let sums = tiles.multiply(Kind::Bytes, span, left, right, width / STEP);
                 let rows = span.first..span.end;
                 let finish = self.finish(&panels, top + rows.start..top + rows.end, columns.clone());

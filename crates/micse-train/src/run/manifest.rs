@@ -114,6 +114,7 @@ pub fn cpu_features() -> Vec<String> {
         ("fma", std::arch::is_x86_feature_detected!("fma")),
         ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
         ("avx512bf16", std::arch::is_x86_feature_detected!("avx512bf16")),
+        ("amx", micse_kernels::uses_amx()),
     ];
     #[cfg(not(target_arch = "x86_64"))]
     let found = [(std::env::consts::ARCH, true)];
