@@ -2,7 +2,8 @@
 //!
 //! `out[m][n] (+)= sum over k of lhs[m][k] * rhs[k][n]`. Both operands are rounded to bfloat16 (the upper half of
 //! an f32, round to nearest even); products are exact in f32, and sums are f32. Needs half the memory of f32 and,
-//! on CPUs with AVX512_BF16 (`vdpbf16ps`), has twice the throughput.
+//! on CPUs with instructions for it, has more throughput: twice that of f32 with AVX512_BF16 (`vdpbf16ps`) on AMD's
+//! CPUs, and several times with AMX (`tdpbf16ps`). On Intel's CPUs, `vdpbf16ps` alone is slower than f32.
 //!
 //! - [`Lhs`] is the left operand: rows of bfloat16, which the kernel reads in place. A buffer that already
 //!   contains bfloat16 rows can be used directly through [`Bf16View`]. Other kernels round their results into
@@ -30,9 +31,9 @@
 //! # Reproducibility
 //! The depth k is summed in blocks of a fixed size, one after the other, and the split into tasks depends only on
 //! the shapes. So the result does not depend on the number of threads, and an output row does not depend on other
-//! rows. It does depend on the CPU: `vdpbf16ps` treats subnormal numbers as zero and has its own rounding. Other
-//! CPUs run a portable kernel that agrees within f32 rounding for the same bfloat16 inputs. Packed operands are
-//! bit-for-bit identical everywhere.
+//! rows. It does depend on the CPU: `vdpbf16ps` and `tdpbf16ps` treat subnormal numbers as zero and have their own order
+//! of rounding. Other CPUs run a portable kernel that agrees within f32 rounding for the same bfloat16 inputs. Packed
+//! operands are bit-for-bit identical everywhere.
 
 // Portable code is vectorised by inlining it into functions compiled for the vector extensions.
 #![allow(clippy::inline_always)]

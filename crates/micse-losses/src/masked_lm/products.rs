@@ -12,7 +12,7 @@ pub enum Products {
     /// In the tensors' own type.
     #[default]
     Full,
-    /// Factors are rounded to bfloat16. For f32 on the CPU; about twice as fast where the CPU has AVX512_BF16.
+    /// Factors are rounded to bfloat16. For f32 on the CPU; about twice as fast where the CPU has instructions for it.
     Bf16,
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Inside {
     pub(super) row: Option<Vec<f32>>,
 }
 
-/// Whether products in bfloat16 are faster than in f32 on this CPU.
+/// Whether this CPU has instructions for products in bfloat16.
 pub(super) fn has_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx512bf16");
