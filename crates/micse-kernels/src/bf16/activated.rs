@@ -2,7 +2,7 @@
 //! between its two linear layers exist only in bfloat16; in f32, a task has a part of them in the cache.
 
 use super::lhs::Lhs;
-use super::product::{Start, check, multiply, task_rows};
+use super::product::{Start, check, multiply};
 use super::rhs::{PANEL, Rhs};
 use super::round::widen;
 use super::rows::RoundedRows;
@@ -39,7 +39,7 @@ pub fn product_activated(
 ) {
     check(lhs, rhs, Start::Bias(bias));
     let (rows, columns) = (lhs.rows(), rhs.columns());
-    let task = task_rows(rows, rhs.isa());
+    let task = rhs.isa().task_rows(rows);
     let y = RoundedRows::tasks(Some(y.room(rows, columns)), rows, task);
     let slopes = RoundedRows::tasks(slopes.map(|slopes| slopes.room(rows, columns)), rows, task);
     y.into_par_iter().zip(slopes).enumerate().for_each(|(i, (y, mut slopes))| {
@@ -73,7 +73,7 @@ pub fn product_activated_backward(
     check(lhs, rhs, Start::Zero);
     let (rows, columns) = (lhs.rows(), rhs.columns());
     assert!(slopes.rows() == rows && slopes.columns() == columns && bias_gradient.len() == columns);
-    let task = task_rows(rows, rhs.isa());
+    let task = rhs.isa().task_rows(rows);
     let gradient = RoundedRows::tasks(Some(gradient.room(rows, columns)), rows, task);
     if columns == 0 {
         return;

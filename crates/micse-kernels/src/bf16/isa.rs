@@ -2,7 +2,7 @@
 
 use super::product::TILE_ROWS;
 #[cfg(target_arch = "x86_64")]
-use crate::amx::{self, Amx, Tiles};
+use crate::amx::{self, Amx};
 
 /// Proof that the CPU has AVX512_BF16 and the required AVX-512 extensions; only [`Isa::usable`] creates one.
 #[cfg(target_arch = "x86_64")]
@@ -52,23 +52,18 @@ impl Isa {
         }
     }
 
-    /// Tile registers for products of `rows` rows, if products need them.
-    #[cfg(target_arch = "x86_64")]
-    pub(super) fn tiles(self, rows: usize) -> Option<Tiles> {
-        match self {
-            Self::Amx(amx, _) => Some(Tiles::new(amx, rows)),
-            Self::Avx512Bf16(_) | Self::Portable => None,
-        }
-    }
-
-    /// Rows per tile of the output, and maximum rows per task: enough to use each panel several times while it is in the
-    /// cache, the first-level cache for products of vectors. Tiles are so fast that they wait for the panels' memory
-    /// unless many rows share it.
-    pub(super) const fn rows(self) -> (usize, usize) {
-        match self {
+    /// Rows per task of a product of `rows` rows, at least 1.
+    ///
+    /// A task multiplies all panels, so it has enough rows to use each of them several times while it is in the cache: the
+    /// first-level cache for vectors. Tiles are so fast that they wait for the panels' memory unless more rows share it.
+    pub(super) fn task_rows(self, rows: usize) -> usize {
+        // Rows per tile; the least and the most rows per task; tasks wanted, if there are enough rows.
+        let (tile, least, most, tasks) = match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Amx(..) => (amx::ROWS, 12 * amx::ROWS),
-            _ => (TILE_ROWS, 4 * TILE_ROWS),
-        }
+            Self::Amx(..) => (amx::ROWS, 6 * amx::ROWS, 12 * amx::ROWS, 8),
+            _ => (TILE_ROWS, TILE_ROWS, 4 * TILE_ROWS, 16),
+        };
+        let tasks = rows.div_ceil(least).min(tasks).max(rows.div_ceil(most)).max(1);
+        rows.div_ceil(tasks).max(1).next_multiple_of(tile)
     }
 }

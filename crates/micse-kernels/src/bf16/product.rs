@@ -6,6 +6,8 @@ use super::rhs::{PANEL, Rhs};
 use super::view::Bf16View;
 #[cfg(target_arch = "x86_64")]
 use super::{kernel_amx, kernel_avx512};
+#[cfg(target_arch = "x86_64")]
+use crate::amx::Tiles;
 use crate::line::Line;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -13,8 +15,10 @@ use std::ops::Range;
 /// Maximum rows per tile.
 pub(super) const TILE_ROWS: usize = 12;
 
-/// Target number of tasks, if there are enough rows.
-const TASKS: usize = 16;
+/// Panels that tiles multiply by some rows before the next rows: they stay in the second-level cache. With all rows first,
+/// the outputs of a panel would be on as many memory pages as there are rows.
+#[cfg(target_arch = "x86_64")]
+const TILE_PANELS: usize = 16;
 
 /// The start value of a product's sums.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +83,7 @@ pub fn product(out: &mut [f32], out_stride: usize, lhs: Bf16View<'_>, rhs: &Rhs,
         out.len()
     );
     let out = &mut out[..(rows - 1) * out_stride + columns];
-    let task = task_rows(rows, rhs.isa());
+    let task = rhs.isa().task_rows(rows);
     out.par_chunks_mut(task * out_stride).enumerate().for_each(|(i, out)| {
         let rows = i * task..rows.min((i + 1) * task);
         multiply(out, out_stride, rows, 0..rhs.panels(), lhs, rhs, start);
@@ -102,12 +106,6 @@ pub(super) fn check(lhs: Bf16View<'_>, rhs: &Rhs, start: Start<'_>) {
     }
 }
 
-/// Rows per task of a product with this many rows; at least 1.
-pub(super) fn task_rows(rows: usize, isa: Isa) -> usize {
-    let (tile, most) = isa.rows();
-    rows.div_ceil(TASKS).max(1).next_multiple_of(tile).min(most)
-}
-
 /// Computes some rows and panels of the product into `out`, which begins with the first of them.
 pub(super) fn multiply(
     out: &mut [f32],
@@ -127,40 +125,67 @@ pub(super) fn multiply(
         return fill(out, out_stride, columns.len(), start);
     }
     let lhs = Bf16View { data: lhs.data.get(rows.start * lhs.row_stride..).unwrap_or(&[]), ..lhs };
-    let rows = rows.len();
+    let (rows, lhs_stride) = (rows.len(), lhs.row_stride);
     if rows == 0 {
         return;
     }
-    #[cfg(target_arch = "x86_64")]
-    let mut tiles = rhs.isa().tiles(rows);
-    for (first_depth, depth, all) in rhs.blocks() {
-        for (panel, panel_lines) in all.skip(panels.start).take(panels.len()).enumerate() {
-            let first_column = panel * PANEL;
-            let width = (columns.len() - first_column).min(PANEL);
-            let add = match start {
-                _ if first_depth > 0 => Start::Out,
-                Start::Bias(bias) => Start::Bias(&bias[first_column..first_column + width]),
-                start => start,
-            };
-            let mut tile = Tile {
-                rows,
-                lhs: &lhs.data[first_depth..],
-                lhs_stride: lhs.row_stride,
-                depth,
-                rhs: panel_lines,
-                out: &mut out[first_column..],
-                out_stride,
-                width,
-                add,
-            };
-            match rhs.isa() {
-                #[cfg(target_arch = "x86_64")]
-                Isa::Amx(_, token) => kernel_amx::run(tiles.as_mut().expect("prepared above"), token, tile),
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512Bf16(token) => tile.each_part(|part| kernel_avx512::run(token, part)),
-                Isa::Portable => tile.each_part(kernel_portable::run),
+    for (first_depth, depth, lines) in rhs.blocks() {
+        let start = if first_depth > 0 { Start::Out } else { start };
+        let lhs = &lhs.data[first_depth..];
+        let mut block =
+            Block { rows, columns: columns.len(), lhs, lhs_stride, depth, out, out_stride, start };
+        let panels = lines.skip(panels.start).take(panels.len());
+        match rhs.isa() {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Amx(amx, token) => {
+                let panels: Vec<&[Line]> = panels.collect();
+                let mut tiles = Tiles::new(amx, rows);
+                for first in (0..panels.len()).step_by(TILE_PANELS) {
+                    for span in tiles.spans() {
+                        for (panel, lines) in (first..).zip(panels[first..].iter().take(TILE_PANELS)) {
+                            kernel_amx::run(&mut tiles, token, span, block.tile(panel, lines));
+                        }
+                    }
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Bf16(token) => {
+                for (panel, lines) in panels.enumerate() {
+                    block.tile(panel, lines).each_part(|part| kernel_avx512::run(token, part));
+                }
+            }
+            Isa::Portable => {
+                for (panel, lines) in panels.enumerate() {
+                    block.tile(panel, lines).each_part(kernel_portable::run);
+                }
             }
         }
+    }
+}
+
+/// Rows of the output: the sums over one block of the depth.
+struct Block<'a> {
+    rows: usize,
+    columns: usize,
+    lhs: &'a [u16],
+    lhs_stride: usize,
+    depth: usize,
+    out: &'a mut [f32],
+    out_stride: usize,
+    start: Start<'a>,
+}
+
+impl Block<'_> {
+    /// All rows and one panel, which has these lines.
+    fn tile<'t>(&'t mut self, panel: usize, rhs: &'t [Line]) -> Tile<'t> {
+        let first = panel * PANEL;
+        let width = (self.columns - first).min(PANEL);
+        let add = match self.start {
+            Start::Bias(bias) => Start::Bias(&bias[first..first + width]),
+            start => start,
+        };
+        let &mut Self { rows, lhs, lhs_stride, depth, ref mut out, out_stride, .. } = self;
+        Tile { rows, lhs, lhs_stride, depth, rhs, out: &mut out[first..], out_stride, width, add }
     }
 }
 

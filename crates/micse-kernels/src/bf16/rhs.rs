@@ -79,12 +79,13 @@ impl Rhs {
     }
 
     /// The blocks of the depth: first element, number of elements, and the panels' lines.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = (usize, usize, impl Iterator<Item = &[Line]>)> {
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (usize, usize, std::slice::ChunksExact<'_, Line>)> {
         let (block_pairs, panels) = (block_pairs(self.depth), self.panels());
         // At least one line per chunk, because a chunk size of 0 panics even for an empty slice.
         self.lines.chunks((block_pairs * panels * PANEL / WORDS).max(1)).enumerate().map(move |(i, lines)| {
             let first = 2 * i * block_pairs;
-            (first, (self.depth - first).min(2 * block_pairs), lines.chunks(lines.len() / panels))
+            let depth = (self.depth - first).min(2 * block_pairs);
+            (first, depth, lines.chunks_exact(lines.len() / panels))
         })
     }
 

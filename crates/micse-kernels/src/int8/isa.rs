@@ -1,6 +1,8 @@
 //! The instruction sets of the product.
 
 #[cfg(target_arch = "x86_64")]
+use super::product::TILE_PANELS;
+#[cfg(target_arch = "x86_64")]
 use crate::amx::Amx;
 
 /// Proofs that the CPU has an instruction set; only [`Isa::usable`] creates them.
@@ -72,6 +74,15 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Amx(..) => 96,
             _ => 48,
+        }
+    }
+
+    /// Panels per task of a product of `rows` rows: the task's activations and panels stay in the second-level cache.
+    pub(super) fn task_panels(self, rows: usize) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx(..) if rows > self.task_rows() => TILE_PANELS,
+            _ => 4,
         }
     }
 

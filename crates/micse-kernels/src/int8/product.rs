@@ -20,8 +20,10 @@ use crate::line::Line;
 use crate::line::WORDS;
 use crate::simd::vectorised;
 
-/// Panels per task: the task's activations and panels stay in the second-level cache.
-const TASK_PANELS: usize = 4;
+/// Panels that tiles multiply by some rows before the next rows: they stay in the second-level cache. With all rows first,
+/// the outputs of a panel would be on as many memory pages as there are rows.
+#[cfg(target_arch = "x86_64")]
+pub(super) const TILE_PANELS: usize = 32;
 
 /// The sums of a tile, for up to `ROWS` rows; each kernel has its own number.
 pub(super) type Sums<const ROWS: usize> = [[i32; PANEL]; ROWS];
@@ -88,7 +90,8 @@ pub fn product(out: &mut [f32], rows: &Rows, weights: &Weights, bias: Option<&[f
     assert!(rows.rows() == 0 || rows.inputs == inputs, "rows of {} for {inputs} inputs", rows.inputs);
     assert_eq!(out.len(), rows.rows() * outputs, "{} rows of {outputs}", rows.rows());
     assert!(bias.is_none_or(|bias| bias.len() == outputs), "a bias needs one value per output channel");
-    Grid::new(out, rows.rows(), outputs).for_each((weights.isa.task_rows(), TASK_PANELS * PANEL), |block| {
+    let (task, panels) = (weights.isa.task_rows(), weights.isa.task_panels(rows.rows()));
+    Grid::new(out, rows.rows(), outputs).for_each((task, panels * PANEL), |block| {
         multiply(block, 0, rows, weights, bias);
     });
 }
@@ -187,21 +190,24 @@ impl<'a> Work<'a> {
         let values = &values[(self.first + top) * width..(self.first + block.rows.end) * width];
         let left = Left { bytes: values, stride: width };
         let mut tiles = Tiles::new(amx, block.rows.len());
-        for columns in parts(block.columns.clone(), 2 * PANEL) {
-            let panels = self.panels(columns.clone());
-            let [one, two] = panels.each_ref().map(Option::as_ref);
-            let Some(one) = one else { unreachable!("columns are not empty") };
-            let right = Right { lines: [one.lines, two.unwrap_or(one).lines], stride: 1 };
+        for columns in parts(block.columns.clone(), TILE_PANELS * PANEL) {
+            let pairs = parts(columns, 2 * PANEL).map(|columns| (self.panels(columns.clone()), columns));
+            let pairs: Vec<_> = pairs.collect();
             for span in tiles.spans() {
-                for row in span.first..span.end {
-                    prefetch(block.row(top + row, columns.clone()));
+                let rows = top + span.first..top + span.end;
+                let activations = &values[span.first * width..span.end * width];
+                for (panels, columns) in &pairs {
+                    for row in rows.clone() {
+                        prefetch(block.row(row, columns.clone()));
+                    }
+                    let [one, two] = panels.each_ref().map(Option::as_ref);
+                    let Some(one) = one else { unreachable!("columns are not empty") };
+                    let right = Right { lines: [one.lines, two.unwrap_or(one).lines], stride: 1 };
+                    let sums = tiles.multiply(Kind::Bytes, span, left, right, width / STEP);
+                    let finish = self.finish(panels, rows.clone(), columns.clone());
+                    let done = width / STEP * WORDS;
+                    kernel_vnni::finish_tiles(vnni, &finish, activations, done, sums, &mut block);
                 }
-                let sums = tiles.multiply(Kind::Bytes, span, left, right, width / STEP);
-                let rows = span.first..span.end;
-                let finish = self.finish(&panels, top + rows.start..top + rows.end, columns.clone());
-                let activations = &values[rows.start * width..rows.end * width];
-                let done = width / STEP * WORDS;
-                kernel_vnni::finish_tiles(vnni, &finish, activations, done, sums, &mut block);
             }
         }
     }
