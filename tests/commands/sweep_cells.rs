@@ -78,6 +78,12 @@ fn an_axis_is_for_the_methods_that_have_it() {
     small
         .run("none", &["--methods", "simcse", "--axis", "objectives.ami.weight=0.1"])
         .refused(&["no method has this key"]);
+    // A setting for every method, of which one has no such value.
+    small.run("none", &["--methods", "simcse,ami-simcse", "--set", "objectives.ami.weight=0.1"]).refused(&[
+        "changes every recipe that trains",
+        "--axis objectives.ami.weight=0.1",
+        "no entry `ami`",
+    ]);
     small.run("none", &["--axis", "optimizer.lr"]).refused(&["is not a valid axis"]);
 }
 

@@ -64,7 +64,8 @@ impl GridOptions {
     fn recipe(&self, method: &str, preset: &Preset, further: &[String]) -> Result<Recipe> {
         let plain = Recipe::load(method, &[])?;
         let with: &[String] = if plain.steps > 0 { &self.with } else { &[] };
-        let of_preset = preset.settings(method, &Recipe::load_with(method, with, &[])?);
+        let before = Recipe::load_with(method, with, &[])?;
+        let of_preset = preset.settings(method, &before);
         let own = if plain.steps > 0 { self.settings.as_slice() } else { &[] };
         let own = [own, further].concat();
         let mut settings = [of_preset.as_slice(), &own].concat();
@@ -74,16 +75,26 @@ impl GridOptions {
         if steps == Some(0) && plain.steps > 0 {
             bail!("{method}: the number of steps is 0; use --steps 1 or more");
         }
-        match (self.steps, preset.steps) {
+        let recipe = match (self.steps, preset.steps) {
             // The preset's schedule is one for the preset's steps.
             (Some(steps), preset_steps)
                 if of_preset.iter().any(|setting| Recipe::is_of_schedule(setting)) =>
             {
-                let recipe = Recipe::load_for(method, with, &settings, preset_steps)?;
-                Ok(recipe.for_steps(steps, &own))
+                Recipe::load_for(method, with, &settings, preset_steps)
+                    .map(|recipe| recipe.for_steps(steps, &own))
             }
-            _ => Ok(Recipe::load_for(method, with, &settings, steps)?),
-        }
+            _ => Recipe::load_for(method, with, &settings, steps),
+        };
+        recipe.map_err(|error| {
+            let error = anyhow::Error::new(error);
+            match self.settings.iter().find(|setting| !before.has(axis::key(setting))) {
+                Some(setting) => error.context(format!(
+                    "--set {setting} changes every recipe that trains, and not all of them have this value; pass --axis \
+                     {setting} to change those that have it"
+                )),
+                None => error,
+            }
+        })
     }
 
     /// Whether `--steps` overrides this setting of a preset.
