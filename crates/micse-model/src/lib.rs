@@ -99,4 +99,4 @@ pub use static_model::{StaticFolder, StaticModel};
 pub use tensor::TensorEncoder;
 pub use threads::{THREADS_VARIABLE, threads};
 pub use tokenizer::Tokenizer;
-pub use weights::{RandomWeights, TensorSource, WeightsFile, save_safetensors};
+pub use weights::{RandomWeights, TensorSource, WeightsFile, save_safetensors, write_safetensors};

@@ -1,10 +1,14 @@
 //! The tensors of an encoder: their layout, their sources, and how they are written.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use micse_random::Stream;
+use safetensors::tensor::Metadata;
+use safetensors::{Dtype, View};
 
 use crate::distance::BUCKETS;
 use crate::encoder::ParameterInfo;
@@ -13,7 +17,7 @@ use crate::names::OwnPlace;
 use crate::optimizer::Group;
 use crate::parameters::square_norm;
 use crate::{BertConfig, Checkpoint, Error, Names, Result};
-use micse_files::write_whole;
+use micse_files::WholeFile;
 
 /// The encoder's parameters in a fixed order, under BERT's names for every family. The pooler and other heads
 /// are not included.
@@ -228,9 +232,85 @@ pub(crate) fn joined(parameters: Vec<(OwnPlace, Tensor)>) -> Result<Vec<(String,
 /// # Errors
 /// Fails if the folder cannot be written.
 pub fn save_safetensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let views = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
-    let bytes = safetensors::serialize(views, Some(metadata))
-        .map_err(|e| Error::Weights { path: path.into(), reason: e.to_string() })?;
-    Ok(write_whole(path, &bytes)?)
+    write_safetensors(path, tensors, &[("format", "pt")])
+}
+
+/// Writes named tensors as safetensors with any metadata, one tensor after the other: the bytes of a single one are in
+/// memory at a time. The file is either complete or absent.
+///
+/// # Errors
+/// Fails if the folder cannot be written, or two tensors have the same name.
+pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)], metadata: &[(&str, &str)]) -> Result<()> {
+    let metadata = metadata.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let wrong = |reason: String| Error::Weights { path: path.into(), reason };
+    let named: HashMap<&str, &Tensor> =
+        tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    if named.len() < tensors.len() {
+        return Err(wrong("two tensors have the same name".into()));
+    }
+    let shapes = tensors.iter().map(|(name, tensor)| (name.as_str(), Shape(tensor)));
+    let header = safetensors::serialize(shapes, Some(metadata)).map_err(|e| wrong(e.to_string()))?;
+    // After the length of the text.
+    let places: Metadata = serde_json::from_slice(&header[8..]).map_err(|e| wrong(e.to_string()))?;
+    let file = WholeFile::create(path)?;
+    let mut out = file.handle()?;
+    let failed = |source| micse_files::Error::Io { path: path.into(), source };
+    out.write_all(&header).map_err(failed)?;
+    for name in places.offset_keys() {
+        let tensor = named[name.as_str()].to_device(&Device::Cpu)?;
+        out.write_all(&View::data(&&tensor)).map_err(failed)?;
+    }
+    Ok(file.publish()?)
+}
+
+/// A tensor in the header of a file, without its bytes.
+struct Shape<'a>(&'a Tensor);
+
+impl View for Shape<'_> {
+    fn dtype(&self) -> Dtype {
+        View::dtype(&self.0)
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.0.dims()
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&[])
+    }
+
+    fn data_len(&self) -> usize {
+        self.0.elem_count() * self.0.dtype().size_in_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tensors_are_written_one_by_one_as_all_at_once() -> Result<()> {
+        let device = Device::Cpu;
+        let matrix = Tensor::arange(0_f32, 12.0, &device)?.reshape((3, 4))?;
+        let tensors = [
+            ("b".to_owned(), matrix.t()?),
+            ("a".to_owned(), matrix),
+            ("count".to_owned(), Tensor::new(&[7_i64, -1], &device)?),
+            ("scale".to_owned(), Tensor::new(0.5_f64, &device)?),
+            ("bytes".to_owned(), Tensor::new(&[1_u8, 2, 3], &device)?),
+            ("empty".to_owned(), Tensor::zeros((0, 4), DType::F32, &device)?),
+        ];
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("all.safetensors");
+        write_safetensors(&path, &tensors, &[("kind", "test")])?;
+        let views = tensors.iter().map(|(name, tensor)| (name, tensor));
+        let metadata = HashMap::from([("kind".to_owned(), "test".to_owned())]);
+        let want = safetensors::serialize(views, Some(metadata)).expect("bytes");
+        assert!(std::fs::read(&path).expect("the file") == want);
+
+        let twice = [tensors[0].clone(), tensors[0].clone()];
+        write_safetensors(&path, &twice, &[]).unwrap_err();
+        assert!(std::fs::read(&path).expect("the file") == want, "the file is as before");
+        Ok(())
+    }
 }

@@ -33,7 +33,10 @@ pub(crate) fn estimate(cell: &CellSpec) -> Result<u64> {
                 TextSpec::Corpus(files) => files.iter().map(|file| text_of(file)).sum(),
                 TextSpec::SplitFile(file) => text_of(file),
             };
-            BASE + text + networks(recipe, &config) + activations(recipe, &config, cell.chunk.map(Into::into))
+            let chunk = cell.chunk.map(Into::into);
+            // A checkpoint is collected before it is written.
+            let checkpoint = checkpoint(recipe, &config);
+            BASE + text + networks(recipe, &config) + activations(recipe, &config, chunk) + checkpoint
         }
     };
     // Embeddings, and the same numbers as features.

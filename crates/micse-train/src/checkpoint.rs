@@ -6,8 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use micse_files::write_whole;
-use micse_model::Trainable;
+use micse_model::{Trainable, write_safetensors};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -105,16 +104,7 @@ impl CheckpointWriter {
     /// The folder cannot be written; an earlier checkpoint then stays intact.
     pub fn write(self, path: &Path, run: &str, facts: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string(facts).map_err(|e| Error::run(path, e.to_string()))?;
-        let tensors: Vec<(String, Tensor)> = self
-            .tensors
-            .into_iter()
-            .map(|(name, t)| Ok((name, t.to_device(&Device::Cpu)?.contiguous()?)))
-            .collect::<Result<_>>()?;
-        let views = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor));
-        let metadata = HashMap::from([(FACTS.to_owned(), text), (RUN.to_owned(), run.to_owned())]);
-        let bytes =
-            safetensors::serialize(views, Some(metadata)).map_err(|e| Error::run(path, e.to_string()))?;
-        Ok(write_whole(path, &bytes)?)
+        Ok(write_safetensors(path, &self.tensors, &[(FACTS, &text), (RUN, run)])?)
     }
 }
 
