@@ -22,7 +22,7 @@ pub struct EngineOptions {
     /// Precision of the encoder's matrix products: f32, bf16, or int8 (only models exported in int8, which need no option)
     ///
     /// Choose bf16 if the CPU has AMX (Intel servers since Sapphire Rapids, on Linux; `amx_bf16` in /proc/cpuinfo) or is
-    /// an AMD with AVX512_BF16 (since Zen 4; `avx512_bf16`): training and encoding are 1.5 to 2.8 times as fast, and scores
+    /// an AMD with AVX512_BF16 (since Zen 4; `avx512_bf16`): training and encoding are 1.4 to 2.9 times as fast, and scores
     /// differ less than those of two seeds. On other CPUs f32 is faster.
     #[arg(long, value_name = "PRECISION", default_value_t)]
     pub precision: Precision,
