@@ -14,6 +14,9 @@ use rayon::prelude::*;
 use std::cell::RefCell;
 use std::ops::Range;
 
+/// Tasks of a backward product, if there are enough rows.
+const TASKS: usize = 8;
+
 /// Panels per part of a task.
 const PART: usize = 8;
 
@@ -39,7 +42,7 @@ pub fn product_activated(
 ) {
     check(lhs, rhs, Start::Bias(bias));
     let (rows, columns) = (lhs.rows(), rhs.columns());
-    let task = rhs.isa().task_rows(rows);
+    let task = rhs.isa().task_rows(rows, rayon::current_num_threads());
     let y = RoundedRows::tasks(Some(y.room(rows, columns)), rows, task);
     let slopes = RoundedRows::tasks(slopes.map(|slopes| slopes.room(rows, columns)), rows, task);
     y.into_par_iter().zip(slopes).enumerate().for_each(|(i, (y, mut slopes))| {
@@ -73,7 +76,8 @@ pub fn product_activated_backward(
     check(lhs, rhs, Start::Zero);
     let (rows, columns) = (lhs.rows(), rhs.columns());
     assert!(slopes.rows() == rows && slopes.columns() == columns && bias_gradient.len() == columns);
-    let task = rhs.isa().task_rows(rows);
+    // Partial sums follow the tasks, so these must not depend on the number of threads.
+    let task = rhs.isa().task_rows(rows, TASKS);
     let gradient = RoundedRows::tasks(Some(gradient.room(rows, columns)), rows, task);
     if columns == 0 {
         return;

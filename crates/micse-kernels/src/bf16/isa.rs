@@ -52,18 +52,21 @@ impl Isa {
         }
     }
 
-    /// Rows per task of a product of `rows` rows, at least 1.
+    /// Rows per task of a product of `rows` rows for some threads, at least 1.
     ///
     /// A task multiplies all panels, so it has enough rows to use each of them several times while it is in the cache: the
-    /// first-level cache for vectors. Tiles are so fast that they wait for the panels' memory unless more rows share it.
-    pub(super) fn task_rows(self, rows: usize) -> usize {
-        // Rows per tile; the least and the most rows per task; tasks wanted, if there are enough rows.
-        let (tile, least, most, tasks) = match self {
+    /// first-level cache for vectors. Tiles are so fast that they wait for the panels' memory unless more rows share it, as
+    /// long as there are tasks for all threads.
+    pub(super) fn task_rows(self, rows: usize, threads: usize) -> usize {
+        // Rows per tile; the most rows per task; tasks wanted, if there are enough rows.
+        let (tile, most, tasks) = match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Amx(..) => (amx::ROWS, 6 * amx::ROWS, 12 * amx::ROWS, 8),
-            _ => (TILE_ROWS, TILE_ROWS, 4 * TILE_ROWS, 16),
+            Self::Amx(..) => (amx::ROWS, 12 * amx::ROWS, rows.div_ceil(6 * amx::ROWS).min(8).max(threads)),
+            _ => (TILE_ROWS, 4 * TILE_ROWS, 16),
         };
-        let tasks = rows.div_ceil(least).min(tasks).max(rows.div_ceil(most)).max(1);
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = threads;
+        let tasks = rows.div_ceil(tile).min(tasks).max(rows.div_ceil(most)).max(1);
         rows.div_ceil(tasks).max(1).next_multiple_of(tile)
     }
 }

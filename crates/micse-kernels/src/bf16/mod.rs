@@ -29,8 +29,8 @@
 //! ```
 //!
 //! # Reproducibility
-//! The depth k is summed in blocks of a fixed size, one after the other, and the split into tasks depends only on
-//! the shapes. So the result does not depend on the number of threads, and an output row does not depend on other
+//! The depth k is summed in blocks of a fixed size, one after the other, and tasks share no sums (where they do, for the
+//! gradient of a bias, their division depends on the shapes alone). So the result does not depend on the number of threads, and an output row does not depend on other
 //! rows. It does depend on the CPU: `vdpbf16ps` and `tdpbf16ps` treat subnormal numbers as zero and have their own order
 //! of rounding. Other CPUs run a portable kernel that agrees within f32 rounding for the same bfloat16 inputs. Packed
 //! operands are bit-for-bit identical everywhere.

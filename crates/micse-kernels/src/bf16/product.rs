@@ -83,7 +83,7 @@ pub fn product(out: &mut [f32], out_stride: usize, lhs: Bf16View<'_>, rhs: &Rhs,
         out.len()
     );
     let out = &mut out[..(rows - 1) * out_stride + columns];
-    let task = rhs.isa().task_rows(rows);
+    let task = rhs.isa().task_rows(rows, rayon::current_num_threads());
     out.par_chunks_mut(task * out_stride).enumerate().for_each(|(i, out)| {
         let rows = i * task..rows.min((i + 1) * task);
         multiply(out, out_stride, rows, 0..rhs.panels(), lhs, rhs, start);

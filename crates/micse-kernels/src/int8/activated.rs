@@ -42,7 +42,7 @@ pub fn product_activated(
     y.resize(rows.rows(), outputs);
     let (ranges, cuts) = (&mut y.ranges, &mut y.cuts);
     let work = Work { activation, factors, rows, weights, bias };
-    let task = if work.is_small() { task_rows(outputs) } else { weights.isa.task_rows() };
+    let task = if work.is_small() { task_rows(outputs) } else { weights.isa.task_rows(rows.rows()) };
     match &mut y.values {
         Values::Halves(values) => work.run(task, parts(values, ranges, cuts, outputs, task)),
         Values::Bytes(values) => work.run(task, parts(values, ranges, cuts, outputs, task)),
@@ -59,7 +59,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn is_small(&self) -> bool {
-        self.rows.rows() < FEW_TASKS * self.weights.isa.task_rows()
+        self.rows.rows() < FEW_TASKS * self.weights.isa.task_rows(self.rows.rows())
     }
 
     /// Computes all parts, of up to `task` rows each.

@@ -3,7 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::product::TILE_PANELS;
 #[cfg(target_arch = "x86_64")]
-use crate::amx::Amx;
+use crate::amx::{self, Amx};
 
 /// Proofs that the CPU has an instruction set; only [`Isa::usable`] creates them.
 #[cfg(target_arch = "x86_64")]
@@ -68,12 +68,18 @@ impl Isa {
         found.into_iter().flatten().chain([Self::Portable])
     }
 
-    /// Maximum rows per task. Tiles are so fast that they wait for the panels' memory unless many rows share it.
-    pub(super) const fn task_rows(self) -> usize {
+    /// Rows per task of a product of `rows` rows. Tiles are so fast that they wait for the panels' memory unless many rows
+    /// share it, as long as there are tasks for all threads.
+    pub(super) fn task_rows(self, rows: usize) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Amx(..) => 96,
-            _ => 48,
+            Self::Amx(..) => {
+                rows.div_ceil(rayon::current_num_threads()).next_multiple_of(amx::ROWS).clamp(48, 96)
+            }
+            _ => {
+                let _ = rows;
+                48
+            }
         }
     }
 
@@ -81,8 +87,13 @@ impl Isa {
     pub(super) fn task_panels(self, rows: usize) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Amx(..) if rows > self.task_rows() => TILE_PANELS,
-            _ => 4,
+            Self::Amx(..) if rows.div_ceil(self.task_rows(rows)) >= 2 * rayon::current_num_threads() => {
+                TILE_PANELS
+            }
+            _ => {
+                let _ = rows;
+                4
+            }
         }
     }
 

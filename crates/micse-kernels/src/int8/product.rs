@@ -90,7 +90,7 @@ pub fn product(out: &mut [f32], rows: &Rows, weights: &Weights, bias: Option<&[f
     assert!(rows.rows() == 0 || rows.inputs == inputs, "rows of {} for {inputs} inputs", rows.inputs);
     assert_eq!(out.len(), rows.rows() * outputs, "{} rows of {outputs}", rows.rows());
     assert!(bias.is_none_or(|bias| bias.len() == outputs), "a bias needs one value per output channel");
-    let (task, panels) = (weights.isa.task_rows(), weights.isa.task_panels(rows.rows()));
+    let (task, panels) = (weights.isa.task_rows(rows.rows()), weights.isa.task_panels(rows.rows()));
     Grid::new(out, rows.rows(), outputs).for_each((task, panels * PANEL), |block| {
         multiply(block, 0, rows, weights, bias);
     });
